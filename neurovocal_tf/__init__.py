@@ -1,0 +1,34 @@
+"""neurovocal_tf: learns how vocalizations unfold in time with an RNN-RBM, and sings new ones.
+
+Public names are imported when they are first used, so that importing the package does not import TensorFlow.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_MODULE_OF = {
+    "Config": "config",
+    "ConditionalRBM": "layers.conditional_rbm",
+    "GatedRecurrentEncoder": "layers.gated_recurrent_encoder",
+    "GuardedAdam": "optimizers",
+    "GuardedRMSprop": "optimizers",
+    "PhasedLearningRate": "optimizers",
+    "Phases": "optimizers",
+    "RNNRBM": "rnn_rbm",
+    "export_saved_model": "serving",
+    "load_trained": "trainer",
+    "train": "trainer",
+}
+
+__all__ = ["__version__", *_MODULE_OF]
+
+
+def __getattr__(name):
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}. Public names: {', '.join(_MODULE_OF)}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+
+def __dir__():
+    return sorted([*globals(), *_MODULE_OF])

@@ -1,0 +1,139 @@
+"""Power spectrogram -> waveform: a guess of the phases from the peaks, then fast Griffin-Lim.
+
+Deterministic and built of TensorFlow's own ops, so that it can be part of a SavedModel. No row of a batch depends on another.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from neurovocal_tf.audio import spectrogram
+
+# Below any amplitude that matters, and large enough to divide by.
+_SMALLEST = 1e-20
+# Where the windows at both ends add up to less than this share of their sum inside, the estimate would be divided by
+# next to nothing: a click. There the sound fades instead.
+_EDGE_FLOOR = 0.1
+# A spectrogram has lost the mean of every window. The estimate's own means go on in its place, or the lowest bins cannot
+# settle; a little less of them each time, or the sound wanders off at frequencies below the first bin.
+_MEANS_KEPT = 0.95
+
+
+def num_output_samples(num_frames, config):
+    """Samples that `num_frames` frames (at least one) span: (L - 1) * hop_length + n_fft."""
+    return (num_frames - 1) * config.hop_length + config.n_fft
+
+
+def griffin_lim(power, sample_rate, config, num_iterations=100, momentum=0.99, lengths=None):
+    """Waveforms whose power spectrograms are close to the given ones.
+
+    Fast Griffin-Lim (Perraudin, Balazs, Sondergaard, 2013, doi 10.1109/WASPAA.2013.6701851), started from single-pass
+    spectrogram inversion, `phases_from_peaks`.
+
+    Args:
+        power: `[B, L, V]`, power spectral density as `spectrogram.power_spectrogram` gives it, L at least 1.
+        sample_rate: Hz, a number or a scalar tensor; the loudness depends on it.
+        config: `SpectrogramConfig`.
+        num_iterations: iterations, a number or a scalar tensor; 0 keeps the first guess.
+        momentum: of the accelerated iteration; 0 is plain Griffin-Lim, and well above 1 diverges.
+        lengths: optional int `[B]`: row b has `lengths[b]` frames, and sounds as it would alone; the rest is silent.
+
+    Returns: float32 `[B, N]`, N = `num_output_samples(L, config)`.
+    """
+    power = tf.maximum(tf.cast(power, tf.float32), 0.0)
+    num_rows, num_frames = tf.shape(power)[0], tf.shape(power)[1]
+    if lengths is None:
+        lengths = tf.fill([num_rows], num_frames)
+    present = tf.sequence_mask(lengths, num_frames, dtype=tf.float32)[:, :, tf.newaxis]
+    magnitude = present * tf.sqrt(power / spectrogram.density_scaling(sample_rate, config))
+    window = spectrogram.window(config).astype(np.float32)
+    window_sum = _overlap_add(present * np.square(window), config)
+    # A row of no frames has no window at all.
+    divisor = tf.maximum(window_sum, tf.maximum(_EDGE_FLOOR * tf.reduce_max(window_sum, axis=-1, keepdims=True), _SMALLEST))
+
+    def waveform(spectrum, means):
+        frames = tf.signal.irfft(with_magnitude(spectrum), [config.n_fft]) + means * present * window
+        return _overlap_add(frames * window, config) / divisor
+
+    def with_magnitude(spectrum):
+        real, imag = tf.math.real(spectrum), tf.math.imag(spectrum)
+        gain = magnitude / tf.maximum(tf.sqrt(tf.square(real) + tf.square(imag)), _SMALLEST)
+        return tf.complex(real * gain, imag * gain)
+
+    def iterate(step, spectrum, previous, means):
+        frames = tf.signal.frame(waveform(spectrum, means), config.n_fft, config.hop_length)
+        means = tf.reduce_mean(frames, axis=-1, keepdims=True)
+        consistent = tf.signal.rfft((frames - means) * window)
+        return step + 1, consistent + momentum * (consistent - previous), consistent, _MEANS_KEPT * means
+
+    phase = phases_from_peaks(magnitude, config)
+    start = tf.complex(magnitude * _sine(phase + 0.25), magnitude * _sine(phase))
+    _, spectrum, _, means = tf.while_loop(
+        lambda step, *_: step < num_iterations,
+        iterate,
+        (0, start, start, tf.zeros_like(present)),
+        maximum_iterations=num_iterations,
+    )
+    return waveform(spectrum, means)
+
+
+def phases_from_peaks(magnitude, config):
+    """A first guess of the phases: every peak of a frame is a sinusoid that goes on from the frame before.
+
+    Single-pass spectrogram inversion (Beauregard, Harish, Wyse, 2015): a parabola through a peak gives its frequency, the
+    frequency the phase it has moved on by since the last frame, and all bins that lead uphill to that peak share it. Phases
+    are kept for the middle of the window, where neighbouring bins of one peak agree, and alternate from bin to bin at its start.
+
+    Args:
+        magnitude: `[B, L, V]`.
+        config: `SpectrogramConfig`.
+
+    Returns: float32 `[B, L, V]`, in cycles, 0 to 1.5.
+    """
+    num_bins = spectrogram.num_bins(config)
+    padded = tf.pad(magnitude, [[0, 0], [0, 0], [1, 1]], constant_values=-1.0)
+    left, middle, right = padded[..., :-2], padded[..., 1:-1], padded[..., 2:]
+    peak = _summit(left, middle, right, num_bins)
+    frequency = tf.gather(_peak_frequency(left, middle, right, num_bins), peak, batch_dims=2)
+    # The first frame goes on from itself, for what counts is only how later ones differ from it.
+    before = tf.concat([frequency[:, :1], tf.gather(frequency[:, :-1], peak[:, 1:], batch_dims=2)], axis=1)
+    moved_on = (0.5 * config.hop_length / config.n_fft) * (before + frequency)
+
+    def next_frame(phase, frame):
+        peak, moved_on = frame
+        phase = tf.gather(phase, peak, batch_dims=1) + moved_on
+        return phase - tf.floor(phase)
+
+    frames_first = [1, 0, 2]
+    phases = tf.scan(next_frame, (tf.transpose(peak, frames_first), tf.transpose(moved_on, frames_first)), tf.zeros_like(magnitude[:, 0]))
+    return tf.transpose(phases, frames_first) + 0.5 * (np.arange(num_bins) % 2).astype(np.float32)
+
+
+def _summit(left, middle, right, num_bins):
+    """For every bin the peak reached by going uphill from it, int32 [B, L, V]."""
+    uphill = tf.where((left > middle) & (left >= right), -1, tf.where(right > middle, 1, 0))
+    goal = uphill + tf.range(num_bins)
+    # Each pass doubles the length of every path.
+    for _ in range((num_bins - 1).bit_length()):
+        goal = tf.gather(goal, goal, batch_dims=2)
+    return goal
+
+
+def _peak_frequency(left, middle, right, num_bins):
+    """Vertex of the parabola through three bins, in bins, [B, L, V]; right at peaks, and only they are looked up."""
+    curvature = tf.minimum(left - 2 * middle + right, -_SMALLEST)
+    shift = tf.clip_by_value(0.5 * (left - right) / curvature, -0.5, 0.5)
+    return np.arange(num_bins, dtype=np.float32) + shift
+
+
+def _sine(cycles):
+    """sin(2 pi x) within 0.002, of additions and products only.
+
+    A library's sine may differ in its last bit with the place in the batch, and a row must sound as it does alone.
+    """
+    wrapped = cycles - tf.round(cycles)
+    parabola = 8 * wrapped * (1 - 2 * tf.abs(wrapped))
+    return parabola * (0.775 + 0.225 * tf.abs(parabola))
+
+
+def _overlap_add(frames, config):
+    return tf.signal.overlap_and_add(frames, config.hop_length)

@@ -1,0 +1,156 @@
+"""What happens between a run's epochs: phases, averaged weights, checkpoints, records, pictures."""
+
+import contextlib
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from neurovocal_tf import checkpoint, files, plots
+from neurovocal_tf.audio import spectrogram
+from neurovocal_tf.optimizers import averaged_weights, swap_averages
+from neurovocal_tf.rbm.energy import hidden_logits
+
+_PICTURE_FRAMES = 600
+_NUM_PICTURED = 3
+
+
+class EpochPhases(keras.callbacks.Callback):
+    """Tells the data which epoch it is, and the model its k.
+
+    Args:
+        epoch_variable: int64 variable that the training dataset reads.    cd_steps: `Phases` of k.
+    """
+
+    def __init__(self, epoch_variable, cd_steps):
+        super().__init__()
+        self.epoch_variable = epoch_variable
+        self.cd_steps = cd_steps
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch_variable.assign(epoch)
+        self.model.cd_steps.assign(self.cd_steps.at(epoch))
+
+
+class AveragedValidation(keras.callbacks.Callback):
+    """Validates with the weights' moving averages, and puts the weights back."""
+
+    def on_test_begin(self, logs=None):
+        swap_averages(self.model.optimizer, self.model.trainable_variables)
+
+    def on_test_end(self, logs=None):
+        swap_averages(self.model.optimizer, self.model.trainable_variables)
+
+
+class RunRecord(keras.callbacks.Callback):
+    """Keeps the run: after every epoch the checkpoint, the history and TensorBoard's curves.
+
+    Args:
+        folder: `RunFolder`.    best: `BestWeights`.    history: list of dicts, one an epoch, which it goes on with.
+        baselines: dict of one-step errors, written beside each epoch's.
+    """
+
+    def __init__(self, folder, best, history, baselines):
+        super().__init__()
+        self.folder, self.best, self.history, self.baselines = folder, best, history, baselines
+        self._writer = None
+
+    def on_train_begin(self, logs=None):
+        self._writer = tf.summary.create_file_writer(self.folder.file("tensorboard"))
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._began = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        optimizer = self.model.optimizer
+        row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}}
+        row |= {f"baseline_{name}": value for name, value in self.baselines.items()}
+        row |= {
+            "learning_rate": float(optimizer.learning_rate),
+            "cd_steps": int(self.model.cd_steps),
+            "num_bad_steps": int(optimizer.num_bad_steps),
+            "epoch_s": round(time.monotonic() - self._began, 3),
+        }
+        self.history.append(row)
+        with weights_to_keep(self.model):
+            self.best.offer(self.model.variables, row["val_one_step_error"], epoch + 1)
+        checkpoint.save(self.folder.checkpoint, self.model, epoch + 1, self.best, self.history)
+        files.write_csv(self.folder.file("history.csv"), row, [past.values() for past in self.history])
+        with self._writer.as_default(step=epoch + 1):
+            for name, value in row.items():
+                tf.summary.scalar(name, value)
+
+    def on_train_end(self, logs=None):
+        self._writer.close()
+
+
+class Pictures(keras.callbacks.Callback):
+    """Draws what the model has learned, into the run folder and into TensorBoard.
+
+    Args:
+        folder: `RunFolder`.    data: `DataSummary`.    real: list of model frames [L, V], held out.    config: `Config`.
+        history: list of dicts, one an epoch.    epochs: the epochs, counted from 1, after which to draw.    unit: of the errors.
+    """
+
+    def __init__(self, folder, data, real, config, history, epochs):
+        super().__init__()
+        self.folder, self.data, self.config, self.history, self.epochs = folder, data, config, history, set(epochs)
+        self.real = [np.asarray(frames)[:_PICTURE_FRAMES] for frames in real[:_NUM_PICTURED]]
+        self._writer, self._generate = None, None
+
+    def on_train_begin(self, logs=None):
+        self._writer = tf.summary.create_file_writer(self.folder.file("tensorboard"))
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch + 1 not in self.epochs:
+            return
+        self.draw_curves()
+        with weights_to_keep(self.model), self._writer.as_default(step=epoch + 1):
+            songs = self._songs_figure()
+            plots.save_figure(songs, self.folder.file(f"samples_epoch_{epoch + 1}.png"))
+            pictures = {"songs": songs, "filters": self._filters_figure(), "hidden": self._hidden_figure()}
+            for name, figure in pictures.items():
+                tf.summary.image(name, plots.figure_to_rgb(figure)[np.newaxis])
+
+    def on_train_end(self, logs=None):
+        self._writer.close()
+
+    def draw_curves(self):
+        """Writes curves.png."""
+        columns = {name: [row[name] for row in self.history] for name in self.history[0]}
+        plots.save_figure(plots.curves_figure(columns, self.data.unit), self.folder.file("curves.png"))
+
+    def _songs_figure(self):
+        if self._generate is None:
+            sampling = sampling_options(self.config)
+            self._generate = tf.function(lambda *song: self.model.generate(*song, **sampling)[0])
+        seeds = tf.range(_NUM_PICTURED, dtype=tf.int64) + self.config.training.seed
+        generated = self._generate(seeds, tf.fill([_NUM_PICTURED], _PICTURE_FRAMES), tf.ones([_NUM_PICTURED]))
+        real, generated = ([self._decibels(frames) for frames in songs] for songs in (self.real, generated))
+        return plots.comparison_figure(real, generated, *self._scales())
+
+    def _filters_figure(self):
+        return plots.filters_figure(np.asarray(self.model.conditional_rbm.W), self._scales()[1])
+
+    def _hidden_figure(self):
+        frames = tf.constant(self.real[0])[tf.newaxis]
+        logits = hidden_logits(self.model(frames), self.model.standardisation(frames))
+        return plots.hidden_figure(np.asarray(tf.sigmoid(logits[0])), self._scales()[0])
+
+    def _decibels(self, frames):
+        return np.asarray(spectrogram.model_frames_to_decibels(frames, self.data.scale))
+
+    def _scales(self):
+        return self.config.spectrogram.hop_length / self.data.sample_rate, self.data.sample_rate / 2
+
+
+def weights_to_keep(model):
+    """A context in which the model holds the weights worth keeping: their averages, where it averages."""
+    return averaged_weights(model.optimizer, model.trainable_variables) if model.optimizer.use_ema else contextlib.nullcontext()
+
+
+def sampling_options(config):
+    """The generation settings that the model's `generate` takes."""
+    generation = config.generation
+    return dict(num_gibbs_steps=generation.num_gibbs_steps, chain_start=generation.chain_start, emission_noise=generation.emission_noise)

@@ -1,0 +1,85 @@
+"""Everything a killed run needs to go on as if nothing had happened, in one .npz file."""
+
+import json
+
+import numpy as np
+
+from neurovocal_tf import files
+
+
+def save(path, model, epoch, best, history):
+    """Writes weights, optimiser, best weights and counters.
+
+    Args:
+        path: of the file.    model: a compiled `RNNRBM`.    epoch: int, epochs done.
+        best: `BestWeights`.    history: list of dicts, one an epoch.
+    """
+    arrays = {f"model/{i}": np.asarray(variable) for i, variable in enumerate(model.variables)}
+    arrays |= {f"optimizer/{i}": np.asarray(variable) for i, variable in enumerate(model.optimizer.variables)}
+    arrays |= {f"best/{i}": array for i, array in enumerate(best.weights)}
+    meta = json.dumps({"epoch": epoch, "best_error": best.error, "best_epoch": best.epoch, "history": history})
+    with files.replacing(path) as temporary:
+        np.savez(temporary, meta=np.frombuffer(meta.encode(), np.uint8), **arrays)
+
+
+def restore(path, model, best):
+    """Puts a checkpoint back into a built and compiled model, and into `best`.
+
+    Returns:
+        (epochs done, history).
+    """
+    with _opened(path) as arrays:
+        meta = json.loads(bytes(arrays["meta"]))
+        for name, variables in (("model", model.variables), ("optimizer", model.optimizer.variables)):
+            _assign(arrays, name, variables, path)
+        best.weights = _prefixed(arrays, "best")
+    best.error, best.epoch = meta["best_error"], meta["best_epoch"]
+    return meta["epoch"], meta["history"]
+
+
+def load_best(path, model):
+    """Puts a checkpoint's best weights into a model, and returns the number of their epoch."""
+    with _opened(path) as arrays:
+        _assign(arrays, "best", model.variables, path)
+        return json.loads(bytes(arrays["meta"]))["best_epoch"]
+
+
+def _opened(path):
+    try:
+        return np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise ValueError(f"There is no checkpoint yet: {path}. Train for an epoch at least.") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} is not a checkpoint: {error}") from None
+
+
+def _prefixed(arrays, name):
+    count = sum(key.startswith(f"{name}/") for key in arrays.files)
+    return [arrays[f"{name}/{i}"] for i in range(count)]
+
+
+def _assign(arrays, name, variables, path):
+    values = _prefixed(arrays, name)
+    if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
+        raise ValueError(f"{path} holds another model than its config.json describes.")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+class BestWeights:
+    """The weights of the epoch with the smallest validation error so far.
+
+    Attributes:
+        weights: list of arrays, as `model.variables`.    error: float.    epoch: int, 0 before the first.
+    """
+
+    def __init__(self):
+        self.weights, self.error, self.epoch = [], float("inf"), 0
+
+    def offer(self, weights, error, epoch):
+        """Takes them if they are better, or the first. Returns whether it did."""
+        # A validation error that is not finite is never better, yet a run must have some weights to keep.
+        better = error < self.error or not self.weights
+        if better:
+            self.weights, self.error, self.epoch = [np.array(w) for w in weights], float(error), epoch
+        return better

@@ -1,0 +1,264 @@
+"""Every setting of the package: its default, unit, range and help, written once.
+
+The dataclasses are frozen; `flags.py` turns their fields into command-line flags of the same names,
+and the run folder keeps them as `config.json`. Field names are unique over all sections.
+"""
+
+import dataclasses
+import json
+import math
+import typing
+
+SEQUENCES = ("recording", "bout", "segment", "packed")
+VISIBLE_UNITS = ("gaussian", "mean_field", "bernoulli")
+
+
+def _setting(default, help, *, choices=None, low=-math.inf, high=math.inf, may_change=False):
+    """A dataclass field that carries its help text, its range [low, high], and whether a resumed run may change it."""
+    metadata = dict(help=help, choices=choices, low=low, high=high, may_change=may_change)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class AudioConfig:
+    """How a file becomes one channel of samples."""
+
+    sample_rate: int = _setting(0, "Rate in Hz to which all recordings are brought; 0: the commonest among them.", low=0, high=10_000_000)
+    channel: str = _setting("mean", "Which channel of a multichannel file: mean, loudest, or a number counted from 0.")
+
+
+@dataclasses.dataclass(frozen=True)
+class SegmentationConfig:
+    """How vocalizations are cut out of the samples: rectify, smooth, threshold, join, keep by length, pad."""
+
+    threshold_method: str = _setting(
+        "noise_floor",
+        "percentile: the envelope's `threshold`-th percentile. noise_floor: `threshold` times the envelope's `noise_floor_percentile`.",
+        choices=("noise_floor", "percentile"),
+    )
+    threshold: float = _setting(2.5, "Percentile (0 to 100) or factor over the noise floor, by --threshold_method.", low=0.0)
+    noise_floor_percentile: float = _setting(10.0, "Percentile of the envelope that counts as the noise floor.", low=0.0, high=100.0)
+    low_hz: float = _setting(500.0, "Lower edge in Hz of the detector's band-pass; 0: none.", low=0.0)
+    high_hz: float = _setting(10_000.0, "Upper edge in Hz of the detector's band-pass, clipped below Nyquist; 0: none.", low=0.0)
+    smoothing_ms: float = _setting(4.0, "Length in ms of the running mean that makes the envelope.", low=0.0, high=1000.0)
+    min_gap_ms: float = _setting(2.0, "Segments closer than this many ms are joined (the seed's `spacing`).", low=0.0)
+    min_length_ms: float = _setting(15.0, "Segments must be longer than this many ms.", low=0.0)
+    max_length_ms: float = _setting(500.0, "Segments must be shorter than this many ms.", low=0.0)
+    buffer_ms: float = _setting(5.0, "Time in ms added on both sides of a kept segment, clipped to the file.", low=0.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class SpectrogramConfig:
+    """How samples become frames."""
+
+    n_fft: int = _setting(256, "Samples in a window; a frame has n_fft / 2 + 1 bins.", low=16, high=16_384)
+    hop_length: int = _setting(128, "Samples from one window to the next.", low=1, high=16_384)
+    scaling: str = _setting(
+        "decibel",
+        "decibel: dB under the data's reference with a soft floor. max_power: linear power of each spectrogram divided by its maximum.",
+        choices=("decibel", "max_power"),
+    )
+    dynamic_range_db: float = _setting(70.0, "How far below the reference, in dB, the soft floor lies.", low=10.0, high=200.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """How frames become batches, and which of them validate."""
+
+    sequence: str = _setting(
+        "recording",
+        "What one training sequence is: the whole recording; a bout (segments with short gaps, gaps included); "
+        "a segment; or the segments of a recording packed end to end.",
+        choices=SEQUENCES,
+    )
+    bout_gap_s: float = _setting(0.5, "Segments no further apart than this many seconds are one bout.", low=0.0)
+    window_frames: int = _setting(128, "Frames in a training window.", low=2, high=100_000)
+    batch_size: int = _setting(20, "Windows in a batch.", low=1, high=100_000)
+    validation: str = _setting(
+        "recordings",
+        "recordings: some recordings are held out. temporal: the first part of every recording trains, the rest validates.",
+        choices=("recordings", "temporal"),
+    )
+    validation_fraction: float = _setting(0.2, "Share of the recordings (or of each one's time) that validates.", low=0.01, high=0.9)
+    shuffle_windows: int = _setting(4096, "Windows in the shuffle buffer.", low=1)
+    cache_mb: int = _setting(
+        1024, "Keep the frames in memory after the first epoch if they fit into this many MB; 0: never.", low=0, may_change=True
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """The RNN-RBM's shape and what its training adds to the input."""
+
+    visible_units: str = _setting("gaussian", "Visible units of the RBM.", choices=VISIBLE_UNITS)
+    hidden_scalar: float = _setting(1.7, "Hidden units of the RBM per visible unit.", low=0.01, high=100.0)
+    recurrent_scalar: float = _setting(1.3, "Recurrent units of each layer per visible unit.", low=0.01, high=100.0)
+    num_layers: int = _setting(3, "Layers of the gated recurrent encoder.", low=1, high=32)
+    gates: str = _setting("sigmoid", "Non-linearity of the encoder's gates.", choices=("sigmoid", "tanh"))
+    learned_initial_state: bool = _setting(True, "Learn the encoder's state before the first frame; otherwise it is zero.")
+    weight_init: str = _setting(
+        "scaled",
+        "scaled: Glorot and orthogonal weights. published: W from N(0, 0.01), everything else from N(0, 0.0001).",
+        choices=("scaled", "published"),
+    )
+    dropout: float = _setting(0.0, "Share of each layer's inputs dropped in training.", low=0.0, high=0.95)
+    input_noise: float = _setting(0.1, "Standard deviation, in standardised units, of noise on the encoder's input in training.", low=0.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """The optimiser, its schedule, and the negative phase."""
+
+    epochs: int = _setting(0, "Epochs in all; 0: the sum of --epochs_per_rate.", low=0, may_change=True)
+    optimizer: str = _setting("adam", "adam: guarded Adam. rmsprop: the seed's RMSProp.", choices=("adam", "rmsprop"))
+    learning_rates: tuple[float, ...] = _setting((1e-3, 3e-4, 1e-4), "Learning rates, one a phase.", low=0.0)
+    epochs_per_rate: tuple[int, ...] = _setting((50, 30, 20), "Epochs of each phase; one number serves all.", low=1)
+    cd_steps: tuple[int, ...] = _setting(
+        (1, 5, 15), "Gibbs steps k of contrastive divergence, one a phase; one number serves all.", low=1, high=1000
+    )
+    clip_norm: float = _setting(0.0, "Largest global norm of the gradient; 0: no clipping.", low=0.0)
+    l1: float = _setting(0.0, "L1 on the encoder's weights, times the learning rate.", low=0.0)
+    l2: float = _setting(0.0, "L2 on the recurrent weights.", low=0.0)
+    weight_average: float = _setting(
+        0.0, "Momentum of the weights' moving average, used to validate and to sing; 0: none.", low=0.0, high=0.999999
+    )
+    compiled: bool = _setting(True, "Compile the training step with XLA.")
+    seed: int = _setting(0, "Seed of everything random.", low=0, high=2**31 - 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class GenerationConfig:
+    """How the model sings."""
+
+    num_gibbs_steps: int = _setting(20, "Gibbs steps for each generated frame.", low=1, high=10_000)
+    chain_start: str = _setting(
+        "bias", "Where the Gibbs chain of a frame starts: at the mean under the biases, or at zeros.", choices=("bias", "zeros")
+    )
+    emission_noise: float = _setting(
+        0.0, "Share of the visible units' own noise that is sung and fed back, 0 (the mean) to 1 (a sample).", low=0.0, high=1.0
+    )
+    num_iterations: int = _setting(100, "Iterations of fast Griffin-Lim.", low=1, high=10_000)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """All settings of one run."""
+
+    audio: AudioConfig = AudioConfig()
+    segmentation: SegmentationConfig = SegmentationConfig()
+    spectrogram: SpectrogramConfig = SpectrogramConfig()
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    generation: GenerationConfig = GenerationConfig()
+
+    def __post_init__(self):
+        for section, field in settings():
+            _check(field, getattr(getattr(self, section), field.name))
+        for message in _inconsistencies(self):
+            raise ValueError(message)
+
+    def replace(self, **values):
+        """A copy with the named settings changed, whatever their sections: `config.replace(threshold=3.0)`."""
+        sections = {field.name: section for section, field in settings()}
+        unknown = sorted(set(values) - set(sections))
+        if unknown:
+            raise ValueError(f"`{unknown[0]}` is not a setting.")
+        changed = {}
+        for name, value in values.items():
+            changed.setdefault(sections[name], {})[name] = value
+        replaced = {s: dataclasses.replace(getattr(self, s), **v) for s, v in changed.items()}
+        return dataclasses.replace(self, **replaced)
+
+    def to_json(self):
+        """This configuration as JSON text."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text):
+        """Inverse of `to_json`. Raises ValueError for unknown names and values out of range."""
+        data = json.loads(text)
+        types = {f.name: f.type for f in dataclasses.fields(cls)}
+        if not isinstance(data, dict) or not set(data) <= set(types):
+            raise ValueError(f"config.json must hold the sections {sorted(types)}.")
+        built = {}
+        for section, values in data.items():
+            known = {f.name: f for f in dataclasses.fields(types[section])}
+            unknown = sorted(set(values) - set(known))
+            if unknown:
+                raise ValueError(f"config.json: `{unknown[0]}` is not a setting of `{section}`.")
+            built[section] = types[section](**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        return cls(**built)
+
+
+def settings():
+    """Every setting as (section name, dataclass field), in the order of the file."""
+    for section in dataclasses.fields(Config):
+        for field in dataclasses.fields(section.type):
+            yield section.name, field
+
+
+def changed_settings(old, new):
+    """Names of the settings in which two configurations differ, as (name, old value, new value)."""
+    for section, field in settings():
+        before, after = (getattr(getattr(config, section), field.name) for config in (old, new))
+        if before != after:
+            yield field.name, before, after
+
+
+def may_change_on_resume():
+    """Names of the settings that a resumed run may change."""
+    return tuple(field.name for _, field in settings() if field.metadata["may_change"])
+
+
+def number_type(field):
+    """The type of a setting's value, or of its elements where it is a tuple: bool, int, float or str."""
+    return typing.get_args(field.type)[0] if typing.get_origin(field.type) is tuple else field.type
+
+
+def _check(field, value):
+    meta, kind = field.metadata, number_type(field)
+    several = isinstance(value, tuple)
+    if several != (typing.get_origin(field.type) is tuple) or (several and not value):
+        raise ValueError(
+            f"`{field.name}` must be {'a list of' if not several else 'one'} {kind.__name__}. Received: {field.name}={value!r}"
+        )
+    if meta["choices"] and value not in meta["choices"]:
+        raise ValueError(f"`{field.name}` must be one of {', '.join(meta['choices'])}. Received: {field.name}={value}")
+    for number in value if several else (value,):
+        right_type = isinstance(number, (int, float) if kind is float else kind) and (kind is bool or not isinstance(number, bool))
+        if not right_type:
+            raise ValueError(f"`{field.name}` must be {kind.__name__}. Received: {field.name}={value!r}")
+        if kind in (int, float) and not meta["low"] <= number <= meta["high"]:
+            raise ValueError(f"`{field.name}` must be {_range(meta)}. Received: {field.name}={value}")
+
+
+def _range(meta):
+    if math.isinf(meta["high"]):
+        return f"at least {meta['low']:g}"
+    return f"between {meta['low']:g} and {meta['high']:g}"
+
+
+def _inconsistencies(config):
+    segmentation, spectrogram, training = config.segmentation, config.spectrogram, config.training
+    if not (config.audio.channel in ("mean", "loudest") or config.audio.channel.isdigit()):
+        yield f"`channel` must be mean, loudest or a number. Received: channel={config.audio.channel}"
+    if segmentation.threshold_method == "percentile" and segmentation.threshold > 100:
+        yield f"`threshold` must be between 0 and 100 for threshold_method=percentile. Received: threshold={segmentation.threshold:g}"
+    if segmentation.min_length_ms >= segmentation.max_length_ms:
+        yield (
+            f"`min_length_ms` must be below `max_length_ms`. Received: min_length_ms={segmentation.min_length_ms:g}, "
+            f"max_length_ms={segmentation.max_length_ms:g}"
+        )
+    if 0 < segmentation.high_hz <= segmentation.low_hz:
+        yield f"`low_hz` must be below `high_hz`. Received: low_hz={segmentation.low_hz:g}, high_hz={segmentation.high_hz:g}"
+    if spectrogram.n_fft % 2:
+        yield f"`n_fft` must be even. Received: n_fft={spectrogram.n_fft}"
+    if spectrogram.hop_length > spectrogram.n_fft // 2:
+        yield f"`hop_length` must be at most n_fft / 2. Received: hop_length={spectrogram.hop_length}, n_fft={spectrogram.n_fft}"
+    phases = len(training.learning_rates)
+    for name in ("epochs_per_rate", "cd_steps"):
+        if len(getattr(training, name)) not in (1, phases):
+            yield f"`{name}` must have one number or {phases}, as `learning_rates`. Received: {name}={getattr(training, name)}"
+    if config.model.visible_units == "mean_field" and spectrogram.scaling == "decibel":
+        return  # dB are mapped to [0, 1] by the standardisation

@@ -1,0 +1,46 @@
+"""Writing so that a reader, or a crash, never meets half a file."""
+
+import contextlib
+import csv
+import json
+import os
+import tempfile
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """A temporary path beside `path`, renamed to it when the block ends well and removed when it does not."""
+    path = os.path.abspath(path)
+    stem, extension = os.path.splitext(os.path.basename(path))
+    handle, temporary = tempfile.mkstemp(prefix=f".{stem}-", suffix=extension, dir=os.path.dirname(path))
+    os.close(handle)
+    try:
+        yield temporary
+        # mkstemp's files are for their owner alone.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
+
+
+def write_text(path, text):
+    """Writes UTF-8 text."""
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def write_json(path, value):
+    """Writes a value as indented JSON."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def write_csv(path, names, rows):
+    """Writes a header and rows."""
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows(rows)

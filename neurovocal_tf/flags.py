@@ -1,0 +1,276 @@
+"""Settings as command-line flags, flag files, and the one entry point of every tool.
+
+A flag file holds one `--name=value` a line; lines that begin with # are comments. It may include others with
+`--flagfile=other.flags`, found relative to the including file. Of two values the later one holds. A line that names a
+setting which a tool does not use is passed over, so that one file serves detector and training alike.
+"""
+
+import dataclasses
+import functools
+import inspect
+import itertools
+import math
+import pathlib
+import re
+import sys
+import textwrap
+import typing
+
+from absl import app, flags, logging
+
+from neurovocal_tf import config as config_lib
+from neurovocal_tf import files
+
+_HELP_FLAGS = ("--help", "-help", "--helpshort", "-helpshort", "-h", "-?")
+_HELP_WIDTH = 100
+_HELP_COLUMN = 34
+
+# What absl says of a bad value, and what a user understands.
+_PLAINER = (
+    (r"flag --(\w+)=None: .*must have a value other than None\.", r"--\1 must be given"),
+    (r"\('Non-boolean argument to boolean flag', (.*)\)", r"\1 is not true or false"),
+    (r"invalid literal for int\(\) with base 10: (.*)", r"\1 is not a whole number"),
+    (r"could not convert string to float: (.*)", r"\1 is not a number"),
+)
+
+
+class _NumberListParser(flags.ArgumentParser):
+    """Numbers with commas between them, each within its setting's range, as a tuple."""
+
+    def __init__(self, field):
+        element = flags.IntegerParser if config_lib.number_type(field) is int else flags.FloatParser
+        self._element = element(**_bounds(field))
+        self.syntactic_help = f"a list of numbers with commas between them, each {self._element.syntactic_help}"
+
+    def parse(self, argument):
+        return argument if isinstance(argument, tuple) else tuple(map(self._parse_element, argument.split(",")))
+
+    def _parse_element(self, text):
+        try:
+            return self._element.parse(text.strip())
+        except ValueError:
+            raise ValueError(f"{text.strip()!r} is not {self._element.syntactic_help}") from None
+
+
+class _TextSerializer(flags.ArgumentSerializer):
+    def serialize(self, value):
+        return _text_of(value)
+
+
+def define(sections=None, flag_values=flags.FLAGS):
+    """Defines one flag for each setting in the named sections of `Config`; None: for all settings."""
+    known = [section for section, _ in _fields_by_section()]
+    for section in sections or ():
+        if section not in known:
+            raise ValueError(f"`sections` must be among {', '.join(known)}. Received: sections={sections}")
+    for section, field in config_lib.settings():
+        if sections is None or section in sections:
+            _define_one(field, flag_values=flag_values, module_name=f"{__name__}.{section}")
+
+
+def config_from_flags(base=None, flag_values=flags.FLAGS):
+    """The `Config` that the flags describe.
+
+    Args:
+        base: `Config` whose values hold where no flag was given; None: the flags' defaults hold there.
+
+    Raises:
+        ValueError: the values are out of range or contradict each other; the message is `Config`'s own.
+    """
+    names = _defined(flag_values) if base is None else given_flags(flag_values)
+    return (base or config_lib.Config()).replace(**{name: flag_values[name].value for name in names})
+
+
+def given_flags(flag_values=flags.FLAGS):
+    """Names of the settings given on the command line or in flag files, in the order of `Config`."""
+    return tuple(name for name in _defined(flag_values) if flag_values[name].present)
+
+
+def flag_lines(config):
+    """Every setting of `config` as a line of a flag file, under one comment a section."""
+    lines = []
+    for section, fields in _fields_by_section():
+        values = getattr(config, section)
+        lines += [f"# {section}", *(f"--{field.name}={_text_of(getattr(values, field.name))}" for field in fields)]
+    return lines
+
+
+def write_flags(path, config=None, flag_values=flags.FLAGS):
+    """Writes every setting to `path` as a flag file; `config` None: as the flags have them."""
+    config = config_from_flags(flag_values=flag_values) if config is None else config
+    files.write_text(path, "\n".join(flag_lines(config)) + "\n")
+
+
+def run(main):
+    """Parses the command line, calls `main(argv)` and exits: the one entry point of every tool.
+
+    `argv` holds the program's name alone: stray arguments are refused. The exit code is what main returns; 1 after a
+    user's mistake (ValueError, OSError, a flag's error), told in one line; 130 after Ctrl-C. Any other exception keeps
+    its traceback, and `--verbosity=1` shows that of a user's mistake too.
+    """
+    app.run(functools.partial(_guarded, main), flags_parser=_parse)
+
+
+def expand_flagfiles(arguments, flag_values=flags.FLAGS):
+    """Puts the lines of each flag file, and of the files it includes, in the place of its `--flagfile`.
+
+    Raises:
+        ValueError: a file cannot be read, includes itself, or has a line that is no flag.
+    """
+    expanded, rest = [], iter(arguments)
+    for argument in rest:
+        if argument == "--":
+            return [*expanded, argument, *rest]
+        if argument in ("--flagfile", "-flagfile"):
+            argument = f"--flagfile={next(rest, '')}"
+        included = _included_file(argument)
+        expanded += [argument] if included is None else _read_flagfile(included, (), flag_values)
+    return expanded
+
+
+def help_text(program, description, flag_values=flags.FLAGS):
+    """What --help prints: the description, the tool's own flags, the settings it uses by section."""
+    own = [_help_entry(f.name, f.default, f.help) for f in flag_values.get_flags_for_module(program)]
+    flagfile = _help_entry("flagfile", None, "Read flags from this file; later flags override its own.")
+    blocks = [inspect.cleandoc(description or f"Usage: {program} [flags]"), "\n".join(["This tool:", *own, flagfile])]
+    titles = {section.name: section.type.__doc__ for section in dataclasses.fields(config_lib.Config)}
+    for section, fields in _fields_by_section():
+        entries = [_help_entry(f.name, f.default, f.metadata["help"], _range(f)) for f in fields if f.name in flag_values]
+        if entries:
+            blocks.append("\n".join([f"{section.capitalize()}: {titles[section]}", *entries]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _define_one(field, **where):
+    name, default, text = field.name, field.default, field.metadata["help"]
+    kind = config_lib.number_type(field)
+    if _is_list(field):
+        flags.DEFINE(_NumberListParser(field), name, default, text, serializer=_TextSerializer(), **where)
+    elif field.metadata["choices"]:
+        flags.DEFINE_enum(name, default, field.metadata["choices"], text, **where)
+    elif kind is bool:
+        flags.DEFINE_bool(name, default, text, **where)
+    elif kind is int:
+        flags.DEFINE_integer(name, default, text, **_bounds(field), **where)
+    elif kind is float:
+        flags.DEFINE_float(name, default, text, **_bounds(field), **where)
+    else:
+        flags.DEFINE_string(name, default, text, **where)
+
+
+def _parse(argv):
+    before_stop = itertools.takewhile(lambda argument: argument != "--", argv[1:])
+    if any(argument in _HELP_FLAGS for argument in before_stop):
+        sys.stdout.write(help_text(argv[0], sys.modules["__main__"].__doc__))
+        sys.exit(0)
+    try:
+        remaining = flags.FLAGS([argv[0], *expand_flagfiles(argv[1:])])
+    except (flags.Error, ValueError) as error:
+        _fail(functools.reduce(lambda message, plainer: re.sub(*plainer, message), _PLAINER, str(error)))
+    if len(remaining) > 1:
+        _fail(f"unexpected arguments: {' '.join(remaining[1:])} (flags are written --name=value)")
+    return remaining
+
+
+def _guarded(main, argv):
+    try:
+        return main(argv)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+    except (ValueError, OSError, flags.Error, app.UsageError) as error:
+        logging.debug("Where it happened:", exc_info=True)
+        _fail(error)
+
+
+def _fail(error):
+    if isinstance(error, OSError) and error.filename is not None:
+        error = f"{error.filename}: {error.strerror}"
+    sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+    sys.exit(1)
+
+
+def _read_flagfile(path, including, flag_values):
+    path = pathlib.Path(path).expanduser()
+    identity = path.resolve()
+    if identity in including:
+        raise ValueError(f"flag file {path} includes itself")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ValueError(f"flag file {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"flag file {path}: not a text file") from None
+
+    expanded = []
+    for number, line in enumerate(map(str.strip, lines), start=1):
+        if not line or line.startswith(("#", "//")):
+            continue
+        if not line.startswith("-"):
+            raise ValueError(f"flag file {path}, line {number}: must be --name=value. Received: {line}")
+        included = _included_file(line)
+        if included is not None:
+            expanded += _read_flagfile(path.parent / pathlib.Path(included).expanduser(), (*including, identity), flag_values)
+        elif not _is_unused_setting(line, flag_values):
+            expanded.append(line)
+    return expanded
+
+
+def _included_file(argument):
+    match = re.fullmatch(r"--?flagfile[=\s](.*)", argument)
+    if match and not match[1].strip():
+        raise ValueError("--flagfile must name a file")
+    return match and match[1].strip()
+
+
+def _is_unused_setting(line, flag_values):
+    name = re.split(r"[=\s]", line.lstrip("-"))[0]
+    fields = {field.name for _, field in config_lib.settings()}
+    if name not in fields:
+        name = name.removeprefix("no")
+    return name in fields and name not in flag_values
+
+
+def _help_entry(name, default, text, limits=""):
+    if isinstance(default, bool):
+        left, limits = f"  --[no]{name}", f"default: {_text_of(default)}"
+    else:
+        left = f"  --{name}={'...' if default is None else _text_of(default)}"
+    column = " " * _HELP_COLUMN
+    right = textwrap.fill(f"{text} [{limits}]" if limits else text, _HELP_WIDTH, initial_indent=column, subsequent_indent=column)
+    # Too long a name stands on a line of its own.
+    return left.ljust(_HELP_COLUMN) + right.lstrip() if len(left) < _HELP_COLUMN else f"{left}\n{right}"
+
+
+def _range(field):
+    low, high, choices = (field.metadata[key] for key in ("low", "high", "choices"))
+    if choices:
+        return " | ".join(choices)
+    if math.isinf(low):
+        return ""
+    return f"at least {low:.10g}" if math.isinf(high) else f"{low:.10g} to {high:.10g}"
+
+
+def _bounds(field):
+    kind = config_lib.number_type(field)
+    limits = {"lower_bound": field.metadata["low"], "upper_bound": field.metadata["high"]}
+    return {name: None if math.isinf(limit) else kind(limit) for name, limit in limits.items()}
+
+
+def _is_list(field):
+    return typing.get_origin(field.type) is tuple
+
+
+def _text_of(value):
+    if isinstance(value, tuple):
+        return ",".join(map(_text_of, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _defined(flag_values):
+    return [field.name for _, field in config_lib.settings() if field.name in flag_values]
+
+
+def _fields_by_section():
+    for section, pairs in itertools.groupby(config_lib.settings(), key=lambda pair: pair[0]):
+        yield section, [field for _, field in pairs]

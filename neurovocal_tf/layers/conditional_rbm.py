@@ -1,0 +1,83 @@
+"""A restricted Boltzmann machine whose biases follow a recurrent state."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from neurovocal_tf.rbm import units
+from neurovocal_tf.rbm.energy import RBM
+
+# A bin that hardly varies would otherwise take sigma to 0 and its likelihood to infinity; above 2 (standardised) it explains nothing.
+LOG_SIGMA_RANGE = (math.log(0.05), math.log(2.0))
+
+
+@keras.saving.register_keras_serializable(package="neurovocal_tf")
+class LogSigmaRange(keras.constraints.Constraint):
+    """Keeps the Gaussian units' log standard deviation inside `LOG_SIGMA_RANGE`."""
+
+    def __call__(self, w):
+        return keras.ops.clip(w, *LOG_SIGMA_RANGE)
+
+
+@keras.saving.register_keras_serializable(package="neurovocal_tf")
+class ConditionalRBM(keras.layers.Layer):
+    """RBM whose biases follow a recurrent state u.
+
+        bv_t = bv + u_{t-1} @ Wuv        bh_t = bh + u_{t-1} @ Wuh
+
+    Args:
+        num_visible: int, V.    num_hidden: int, H.    visible_units: "gaussian", "mean_field" or "bernoulli".
+        weight_init: "scaled" (Glorot) or "published" (W from N(0, 0.01), all else from N(0, 0.0001)).    seed: int, of the initial weights.
+
+    Input shape: `[B, T, U]`, already delayed by one frame.
+    Output: `RBM` with W `[V, H]`, bv `[B, T, V]`, bh `[B, T, H]`.
+    Reference: Boulanger-Lewandowski et al., 2012, https://arxiv.org/abs/1206.6392
+    """
+
+    def __init__(self, num_visible, num_hidden, visible_units="gaussian", weight_init="scaled", seed=0, **kwargs):
+        super().__init__(**kwargs)
+        if visible_units not in ("gaussian", "mean_field", "bernoulli"):
+            raise ValueError(f"`visible_units` must be gaussian, mean_field or bernoulli. Received: visible_units={visible_units}")
+        self.num_visible = num_visible
+        self.num_hidden = num_hidden
+        self.visible_units = visible_units
+        self.weight_init = weight_init
+        self.seed = seed
+
+    def build(self, input_shape):
+        num_recurrent = input_shape[-1]
+        shapes = {
+            "W": (self.num_visible, self.num_hidden),
+            "bv": (self.num_visible,),
+            "bh": (self.num_hidden,),
+            "Wuv": (num_recurrent, self.num_visible),
+            "Wuh": (num_recurrent, self.num_hidden),
+        }
+        for index, (name, shape) in enumerate(shapes.items()):
+            setattr(self, name, self.add_weight(name=name, shape=shape, initializer=self._initializer(name, index)))
+        if self.visible_units == "gaussian":
+            self.log_sigma = self.add_weight(name="log_sigma", shape=(self.num_visible,), initializer="zeros", constraint=LogSigmaRange())
+
+    def _initializer(self, name, index):
+        seed = self.seed + index
+        if self.weight_init == "published":
+            return keras.initializers.RandomNormal(stddev=1e-2 if name == "W" else 1e-4, seed=seed)
+        if name in ("bv", "bh"):
+            return keras.initializers.Zeros()
+        # A hidden unit of a large W saturates before it has learned anything.
+        return keras.initializers.RandomNormal(stddev=1e-2, seed=seed) if name == "W" else keras.initializers.GlorotUniform(seed=seed)
+
+    def call(self, u):
+        W, bv, bh, Wuv, Wuh = (tf.convert_to_tensor(w) for w in (self.W, self.bv, self.bh, self.Wuv, self.Wuh))  # mixed precision needs it
+        return RBM(W=W, bv=bv + u @ Wuv, bh=bh + u @ Wuh, units=self.units())
+
+    def units(self):
+        """The visible units, with their present parameters."""
+        if self.visible_units == "gaussian":
+            return units.Gaussian(tf.convert_to_tensor(self.log_sigma))
+        return units.MeanField() if self.visible_units == "mean_field" else units.Bernoulli()
+
+    def get_config(self):
+        names = ("num_visible", "num_hidden", "visible_units", "weight_init", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

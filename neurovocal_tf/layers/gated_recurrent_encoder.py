@@ -1,0 +1,125 @@
+"""A stack of gated recurrent layers that turns the frames so far into a state."""
+
+import keras
+import tensorflow as tf
+
+from neurovocal_tf.layers.recurrence import cell, recurrence
+from neurovocal_tf.rbm import noise
+
+
+@keras.saving.register_keras_serializable(package="neurovocal_tf")
+class GatedRecurrentEncoder(keras.layers.Layer):
+    """Gated recurrent layers, one upon the other:
+
+        z, r = g(x_t W_zr + b_zr + h U_zr)        c = tanh(x_t W_c + b_c + (r * h) U_c)        h' = h + z * (c - h)
+
+    Args:
+        num_units: int, U, of each layer.    num_layers: int.    gates: "sigmoid", or "tanh" as in the published birdsong model.
+        learned_initial_state: bool; otherwise the state before the first frame is zero.
+        dropout: share of each layer's inputs dropped in training.
+        weight_init: "scaled" (Glorot, orthogonal) or "published" (everything from N(0, 0.0001)).    seed: int, of the initial weights.
+
+    Input shape: `[B, T, V]`.
+    Output: the states of all layers after each frame, `[B, T, num_layers * U]`; the last U of them are the top layer's, `u`.
+    Reference: Cho et al., 2014, https://arxiv.org/abs/1406.1078
+    """
+
+    def __init__(
+        self,
+        num_units,
+        num_layers=1,
+        gates="sigmoid",
+        learned_initial_state=True,
+        dropout=0.0,
+        weight_init="scaled",
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if gates not in ("sigmoid", "tanh"):
+            raise ValueError(f"`gates` must be sigmoid or tanh. Received: gates={gates}")
+        if num_units < 1 or num_layers < 1:
+            raise ValueError(f"`num_units` and `num_layers` must be at least 1. Received: num_units={num_units}, num_layers={num_layers}")
+        self.num_units = num_units
+        self.num_layers = num_layers
+        self.gates = gates
+        self.learned_initial_state = learned_initial_state
+        self.dropout = dropout
+        self.weight_init = weight_init
+        self.seed = seed
+
+    @property
+    def state_size(self):
+        """R = num_layers * U, the size of one row's state."""
+        return self.num_layers * self.num_units
+
+    def build(self, input_shape):
+        widths = [input_shape[-1]] + [self.num_units] * (self.num_layers - 1)
+        kernel_init, recurrent_init, bias_init = self._initializers()
+        self.kernels = [
+            self.add_weight(name=f"kernel_{i}", shape=(width, 3 * self.num_units), initializer=kernel_init(3 * i))
+            for i, width in enumerate(widths)
+        ]
+        self.recurrent_kernels = [
+            self.add_weight(name=f"recurrent_kernel_{i}", shape=(self.num_units, 3 * self.num_units), initializer=recurrent_init(3 * i + 1))
+            for i in range(self.num_layers)
+        ]
+        self.biases = [
+            self.add_weight(name=f"bias_{i}", shape=(3 * self.num_units,), initializer=bias_init(3 * i + 2)) for i in range(self.num_layers)
+        ]
+        self.first_state = self.add_weight(
+            name="first_state", shape=(self.state_size,), initializer="zeros", trainable=self.learned_initial_state
+        )
+
+    def _initializers(self):
+        initializers = keras.initializers
+        if self.weight_init == "published":
+            small = [lambda i: initializers.RandomNormal(stddev=1e-4, seed=self.seed + i)] * 3
+            return small
+        return (
+            lambda i: initializers.GlorotUniform(seed=self.seed + i),
+            lambda i: initializers.Orthogonal(seed=self.seed + i),
+            lambda i: initializers.Zeros(),
+        )
+
+    def initial_state(self, is_start):
+        """The state before a row's first frame: the learned one where a sequence truly starts, else zero.  bool [B] -> [B, R]"""
+        first = tf.convert_to_tensor(self.first_state)
+        return tf.where(is_start[:, tf.newaxis], first[tf.newaxis, :], tf.zeros_like(first)[tf.newaxis, :])
+
+    def call(self, inputs, initial_state=None, training=False, stream=None):
+        if initial_state is None:
+            initial_state = self.initial_state(tf.ones([tf.shape(inputs)[0]], tf.bool))
+        layer_input, states = tf.transpose(inputs, [1, 0, 2]), []
+        for i, first in enumerate(tf.split(initial_state, self.num_layers, axis=1)):
+            if training and self.dropout > 0:
+                layer_input = self._dropped(layer_input, stream, i)
+            weights = (self.kernels[i], self.recurrent_kernels[i], self.biases[i])
+            kernel, recurrent_kernel, bias = (tf.convert_to_tensor(w) for w in weights)  # mixed precision needs it
+            layer_input = recurrence(layer_input @ kernel + bias, first, recurrent_kernel, self.gates)
+            states.append(layer_input)
+        return tf.transpose(tf.concat(states, axis=2), [1, 0, 2])
+
+    def step(self, frame, state):
+        """The state one frame later, by the same equations as `call`.  [B, V], [B, R] -> [B, R]"""
+        layer_input, states = frame, []
+        for i, layer_state in enumerate(tf.split(state, self.num_layers, axis=1)):
+            projected = layer_input @ tf.convert_to_tensor(self.kernels[i]) + tf.convert_to_tensor(self.biases[i])
+            layer_input, _, _ = cell(projected, layer_state, tf.convert_to_tensor(self.recurrent_kernels[i]), self.gates)
+            states.append(layer_input)
+        return tf.concat(states, axis=1)
+
+    def top(self, state):
+        """The top layer's part u of a state.  [..., R] -> [..., U]"""
+        return state[..., -self.num_units :]
+
+    def _dropped(self, inputs, stream, index):
+        keep = stream.uniforms(noise.DROPOUT, index, inputs.shape) >= self.dropout
+        return tf.where(keep, inputs / (1.0 - self.dropout), 0.0)
+
+    def compute_output_shape(self, input_shape, **_):
+        return (*input_shape[:-1], self.state_size)
+
+    def get_config(self):
+        names = ("num_units", "num_layers", "gates", "learned_initial_state", "dropout", "weight_init", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

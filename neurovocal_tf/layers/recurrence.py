@@ -1,0 +1,104 @@
+"""The gated recurrence over time, forward and backward, as pure functions of arrays.
+
+    z, r = g(x_t W_zr + b_zr + h U_zr)        c = tanh(x_t W_c + b_c + (r * h) U_c)        h' = h + z * (c - h)
+
+The input's share x_t W + b comes in ready for all frames.  The backward pass is written by hand: the forward pass keeps the
+gates, the loop backward only finds the gates' derivatives, and every weight's gradient is one large product after it.
+Reference: Cho et al., 2014, https://arxiv.org/abs/1406.1078; gates may be tanh, as in the published birdsong model.
+"""
+
+import tensorflow as tf
+
+# Each gate with its slope as a function of its own value.
+_GATES = {
+    "sigmoid": (tf.sigmoid, lambda y: y * (1.0 - y)),
+    "tanh": (tf.tanh, lambda y: 1.0 - tf.square(y)),
+}
+
+
+def cell(projected, state, recurrent_kernel, gates):
+    """One step of the recurrence.
+
+    Args:
+        projected: x_t W + b, [B, 3 U], in the order z, r, c.    state: h, [B, U].    recurrent_kernel: [U, 3 U].    gates: sigmoid or tanh.
+
+    Returns:
+        (new state [B, U], gates z and r [B, 2 U], candidate c [B, U]).
+    """
+    num_units = state.shape[-1]
+    gate = _GATES[gates][0]
+    zr = gate(projected[:, : 2 * num_units] + state @ recurrent_kernel[:, : 2 * num_units])
+    z, r = zr[:, :num_units], zr[:, num_units:]
+    c = tf.tanh(projected[:, 2 * num_units :] + (r * state) @ recurrent_kernel[:, 2 * num_units :])
+    return state + z * (c - state), zr, c
+
+
+def recurrence(projected, initial_state, recurrent_kernel, gates):
+    """All states of the recurrence.
+
+    Args:
+        projected: x W + b, time first, [T, B, 3 U].    initial_state: [B, U].    recurrent_kernel: [U, 3 U].    gates: sigmoid or tanh.
+
+    Returns:
+        States after each frame, [T, B, U].
+    """
+
+    @tf.custom_gradient
+    def run(projected, initial_state, recurrent_kernel):
+        states, zr, c = _forward(projected, initial_state, recurrent_kernel, gates)
+
+        def gradient(d_states):
+            previous = tf.concat([initial_state[tf.newaxis], states[:-1]], axis=0)
+            d_projected, d_initial = _backward(d_states, previous, zr, c, recurrent_kernel, gates)
+            return d_projected, d_initial, _kernel_gradient(d_projected, previous, zr)
+
+        return states, gradient
+
+    return run(projected, initial_state, recurrent_kernel)
+
+
+def _forward(projected, initial_state, recurrent_kernel, gates):
+    num_frames, batch_size = tf.shape(projected)[0], projected.shape[1]
+    num_units = initial_state.shape[-1]
+
+    def step(t, state, states, zrs, cs):
+        state, zr, c = cell(projected[t], state, recurrent_kernel, gates)
+        return t + 1, state, states.write(t, state), zrs.write(t, zr), cs.write(t, c)
+
+    def array(width):
+        return tf.TensorArray(projected.dtype, size=num_frames, element_shape=[batch_size, width])
+
+    loop = (0, initial_state, array(num_units), array(2 * num_units), array(num_units))
+    _, _, states, zrs, cs = tf.while_loop(lambda t, *_: t < num_frames, step, loop)
+    return states.stack(), zrs.stack(), cs.stack()
+
+
+def _backward(d_states, previous, zr, c, recurrent_kernel, gates):
+    """Derivatives by the projected input [T, B, 3 U] and by the initial state [B, U]."""
+    num_frames, batch_size, num_units = tf.shape(c)[0], c.shape[1], c.shape[2]
+    slope = _GATES[gates][1]
+    kernel_zr, kernel_c = recurrent_kernel[:, : 2 * num_units], recurrent_kernel[:, 2 * num_units :]
+
+    def step(t, d_state, d_projected):
+        z, r, h = zr[t, :, :num_units], zr[t, :, num_units:], previous[t]
+        d_state = d_state + d_states[t]
+        d_c = d_state * z * (1.0 - tf.square(c[t]))
+        d_rh = tf.matmul(d_c, kernel_c, transpose_b=True)
+        d_zr = tf.concat([d_state * (c[t] - h), d_rh * h], axis=1) * slope(zr[t])
+        d_h = d_state * (1.0 - z) + d_rh * r + tf.matmul(d_zr, kernel_zr, transpose_b=True)
+        return t - 1, d_h, d_projected.write(t, tf.concat([d_zr, d_c], axis=1))
+
+    d_projected = tf.TensorArray(c.dtype, size=num_frames, element_shape=[batch_size, 3 * num_units])
+    loop = (num_frames - 1, tf.zeros_like(previous[0]), d_projected)
+    _, d_initial, d_projected = tf.while_loop(lambda t, *_: t >= 0, step, loop)
+    return d_projected.stack(), d_initial
+
+
+def _kernel_gradient(d_projected, previous, zr):
+    num_units = previous.shape[-1]
+    flat_previous = tf.reshape(previous, [-1, num_units])
+    flat_reset = flat_previous * tf.reshape(zr, [-1, 2 * num_units])[:, num_units:]
+    flat_d = tf.reshape(d_projected, [-1, 3 * num_units])
+    d_zr = tf.matmul(flat_previous, flat_d[:, : 2 * num_units], transpose_a=True)
+    d_c = tf.matmul(flat_reset, flat_d[:, 2 * num_units :], transpose_a=True)
+    return tf.concat([d_zr, d_c], axis=1)

@@ -1,0 +1,40 @@
+"""An affine map of each bin, held as weights so that a saved or exported model carries it."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="neurovocal_tf")
+class Standardisation(keras.layers.Layer):
+    """(frames - offset) / scale per bin, and back.
+
+    Args:
+        bounded: bool; clip the standardised frames to [0, 1], for visible units that hold probabilities.
+
+    Input and output shape: `[..., V]`. Until `set` is called the map is the identity.
+    """
+
+    def __init__(self, bounded=False, **kwargs):
+        super().__init__(**kwargs)
+        self.bounded = bounded
+
+    def build(self, input_shape):
+        shape = (input_shape[-1],)
+        self.offset = self.add_weight(name="offset", shape=shape, initializer="zeros", trainable=False)
+        self.scale = self.add_weight(name="scale", shape=shape, initializer="ones", trainable=False)
+
+    def set(self, offset, scale):
+        """Takes the map's offset and scale, [V] or numbers, in the units of the frames."""
+        self.offset.assign(tf.broadcast_to(tf.cast(offset, tf.float32), self.offset.shape))
+        self.scale.assign(tf.broadcast_to(tf.cast(scale, tf.float32), self.scale.shape))
+
+    def call(self, frames):
+        standardised = (frames - tf.convert_to_tensor(self.offset)) / tf.convert_to_tensor(self.scale)
+        return tf.clip_by_value(standardised, 0.0, 1.0) if self.bounded else standardised
+
+    def inverse(self, standardised):
+        """Back to the units of the frames.  [..., V] -> [..., V]"""
+        return standardised * tf.convert_to_tensor(self.scale) + tf.convert_to_tensor(self.offset)
+
+    def get_config(self):
+        return {**super().get_config(), "bounded": self.bounded}

@@ -1,0 +1,319 @@
+"""Optimisers that survive non-finite gradients, and learning rates that change by epoch."""
+
+import contextlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def rmsprop_rule(gradient, accumulator, rho, epsilon):
+    """a = rho a + (1 - rho) g^2; the step is g / sqrt(a + epsilon). Returns (step, a).
+
+    Source: Tieleman and Hinton, 2012, Lecture 6.5 of Neural Networks for Machine Learning.
+    """
+    accumulator = rho * accumulator + (1 - rho) * tf.square(gradient)
+    return gradient * tf.math.rsqrt(accumulator + epsilon), accumulator
+
+
+def adam_rule(gradient, momentum, velocity, num_steps, beta_1, beta_2, epsilon):
+    """Adam's step number `num_steps` (from 1) without its learning rate. Returns (step, momentum, velocity).
+
+    Source: Kingma and Ba, 2015, https://arxiv.org/abs/1412.6980, the efficient order given before its section 2.1.
+    """
+    momentum = momentum + (1 - beta_1) * (gradient - momentum)
+    velocity = velocity + (1 - beta_2) * (tf.square(gradient) - velocity)
+    bias_correction = tf.sqrt(1 - beta_2**num_steps) / (1 - beta_1**num_steps)
+    return bias_correction * momentum / (tf.sqrt(velocity) + epsilon), momentum, velocity
+
+
+class GuardedOptimizer(keras.optimizers.Optimizer):
+    """What the guarded optimisers share: guard, clip, decay, average, in this order.
+
+        p -= learning_rate * (step(g) + l1 * sign(p) + l2 * p)
+
+    A subclass names its `slots` (variables kept beside each weight), and gives `guard` (what becomes of non-finite
+    gradients) and `rule` (the step of one weight). An entry counts as non-finite when its square is: such a square
+    would stay in the accumulators for ever.
+
+    Args:
+        learning_rate: float or `keras.optimizers.schedules.LearningRateSchedule`.
+        clip_norm: float, largest global norm of the guarded gradients; 0: no clipping.
+        l1: float, decoupled L1 on the weights whose path contains `l1_path`.
+        l2: float, decoupled L2 on the weights whose path contains `l2_path`.
+        l1_path: str.
+        l2_path: str.
+        use_ema: bool, whether to keep a moving average of the weights, which starts at their initial values.
+        ema_momentum: float in [0, 1), the average's momentum.
+        name: str.
+
+    Weights: `num_bad_steps`, int: the steps whose gradients held a non-finite entry. Keras' `iterations` counts all steps.
+    """
+
+    slots = ()
+
+    def __init__(
+        self,
+        learning_rate=1e-3,
+        clip_norm=0.0,
+        l1=0.0,
+        l2=0.0,
+        l1_path="gated_recurrent_encoder",
+        l2_path="recurrent_kernel",
+        use_ema=False,
+        ema_momentum=0.99,
+        name=None,
+    ):
+        super().__init__(learning_rate=learning_rate, use_ema=use_ema, ema_momentum=ema_momentum, name=name)
+        for key, value in (("clip_norm", clip_norm), ("l1", l1), ("l2", l2)):
+            if not value >= 0:
+                raise ValueError(f"`{key}` must be at least 0. Received: {key}={value}")
+        self.clip_norm = clip_norm
+        self.l1, self.l2 = l1, l2
+        self.l1_path, self.l2_path = l1_path, l2_path
+
+    def guard(self, gradients, variables):
+        """Replaces what is not finite. Returns (gradients, bool scalar: any was not finite); an entry left NaN is not applied."""
+        raise NotImplementedError
+
+    def rule(self, gradient, *slots):
+        """The step of one weight. Returns (step, *new values of the slots)."""
+        raise NotImplementedError
+
+    def build(self, variables):
+        """Creates the optimiser's variables for the model's `variables`."""
+        if self.built:
+            return
+        for key, path in (("l1", self.l1_path), ("l2", self.l2_path)):
+            if getattr(self, key) and not any(path in variable.path for variable in variables):
+                raise ValueError(f"`{key}_path` must be part of some variable's path. Received: {key}_path={path}")
+        super().build(variables)
+        self.num_bad_steps = self.add_variable((), dtype="int", aggregation="only_first_replica", name="num_bad_steps")
+        self._slots = self.add_optimizer_variables(variables, list(self.slots))
+        if self.use_ema:
+            # Lifted out of a traced step, which would otherwise repeat it.
+            with tf.init_scope():
+                for average, variable in zip(self._model_variables_moving_average, variables, strict=True):
+                    average.assign(variable)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        # The one place that sees the replicas' summed gradients before any is applied: every replica then decides alike.
+        gradients, variables = zip(*super()._all_reduce_sum_gradients(grads_and_vars), strict=True)
+        gradients, is_bad = self.guard([tf.convert_to_tensor(g) for g in gradients], variables)
+        self.num_bad_steps.assign_add(tf.cast(is_bad, self.num_bad_steps.dtype))
+        return list(zip(_clipped(gradients, self.clip_norm), variables, strict=True))
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Moves one weight, its slots and its average; entries whose gradient is NaN stay as they are."""
+        index = self._get_variable_index(variable)
+        path, constraint = self._trainable_variables[index].path, self._trainable_variables[index].constraint
+        slots = [slot[index] for slot in self._slots]
+        old = tf.convert_to_tensor(variable)
+        gradient = tf.cast(gradient, old.dtype)
+        is_good = tf.math.is_finite(gradient)
+
+        step, *new_slots = self.rule(gradient, *(tf.convert_to_tensor(slot) for slot in slots))
+        if self.l1 and self.l1_path in path:
+            step += self.l1 * tf.sign(old)
+        if self.l2 and self.l2_path in path:
+            step += self.l2 * old
+        new = old - tf.cast(learning_rate, old.dtype) * step
+        if constraint is not None:
+            # Keras does so too, but only after the averages have been taken.
+            new = constraint(new)
+
+        updates = [(variable, new), *zip(slots, new_slots, strict=True)]
+        if self.use_ema:
+            average = self._model_variables_moving_average[index]
+            updates.append((average, average + (1 - self.ema_momentum) * (new - average)))
+        for target, value in updates:
+            self.assign(target, tf.where(is_good, value, tf.convert_to_tensor(target)))
+
+    def _update_model_variables_moving_average(self, trainable_variables):
+        """Nothing: `update_step` did it, so that a skipped step leaves the averages alone too."""
+
+    def finalize_variable_values(self, var_list):
+        """Nothing: `fit` ends with the weights as trained, so that training can go on from them. See `averaged_weights`."""
+
+    def get_config(self):
+        """The constructor's arguments."""
+        keras_config = super().get_config()
+        ours = ("clip_norm", "l1", "l2", "l1_path", "l2_path")
+        return {k: keras_config[k] for k in ("learning_rate", "use_ema", "ema_momentum", "name")} | {k: getattr(self, k) for k in ours}
+
+
+@keras.saving.register_keras_serializable(package="neurovocal_tf")
+class GuardedRMSprop(GuardedOptimizer):
+    """RMSProp that replaces non-finite entries of a gradient by a tenth of their weights, as the published training did.
+
+        a = rho a + (1 - rho) g^2        p -= learning_rate * g / sqrt(a + epsilon)
+
+    Args:
+        learning_rate: float or schedule.
+        rho: float, decay of the squared gradient's average, which starts at zero.
+        epsilon: float, inside the root.
+        **kwargs: see `GuardedOptimizer`.
+    """
+
+    slots = ("accumulator",)
+
+    def __init__(self, learning_rate=3e-4, rho=0.9, epsilon=1e-6, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.rho, self.epsilon = rho, epsilon
+
+    def guard(self, gradients, variables):
+        """A tenth of the weight in place of each non-finite entry: the weight shrinks a little instead of being lost."""
+        finite = [_squares_are_finite(g) for g in gradients]
+        replaced = [
+            tf.where(ok, g, 0.1 * tf.cast(tf.convert_to_tensor(v), g.dtype)) for ok, g, v in zip(finite, gradients, variables, strict=True)
+        ]
+        return replaced, tf.logical_not(tf.reduce_all([tf.reduce_all(ok) for ok in finite]))
+
+    def rule(self, gradient, accumulator):
+        """See `rmsprop_rule`."""
+        return rmsprop_rule(gradient, accumulator, self.rho, self.epsilon)
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return super().get_config() | {"rho": self.rho, "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="neurovocal_tf")
+class GuardedAdam(GuardedOptimizer):
+    """Adam that skips a step whose gradients are not all finite.
+
+    A skipped step changes no weight, no moment, no average, and does not count for the bias correction, which
+    goes by `iterations - num_bad_steps`.
+
+    Args:
+        learning_rate: float or schedule.
+        beta_1: float, momentum of the gradient's average.
+        beta_2: float, momentum of the squared gradient's average.
+        epsilon: float, outside the root.
+        **kwargs: see `GuardedOptimizer`.
+    """
+
+    slots = ("momentum", "velocity")
+
+    def __init__(self, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+
+    def guard(self, gradients, variables):
+        """NaN in place of every entry of a bad step, so that `update_step` applies none of them."""
+        is_good = tf.reduce_all([tf.reduce_all(_squares_are_finite(g)) for g in gradients])
+        return [tf.where(is_good, g, tf.constant(np.nan, g.dtype)) for g in gradients], tf.logical_not(is_good)
+
+    def rule(self, gradient, momentum, velocity):
+        """See `adam_rule`."""
+        # This step counts from 1; Keras adds to `iterations` after the update.
+        num_steps = tf.cast(self.iterations - self.num_bad_steps + 1, gradient.dtype)
+        return adam_rule(gradient, momentum, velocity, num_steps, self.beta_1, self.beta_2, self.epsilon)
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return super().get_config() | {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+
+
+def _squares_are_finite(gradient):
+    return tf.math.is_finite(tf.square(gradient))
+
+
+def _clipped(gradients, clip_norm):
+    if not clip_norm:
+        return gradients
+    norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients]))
+    return [g * tf.minimum(1.0, clip_norm / norm) for g in gradients]
+
+
+def swap_averages(optimizer, variables):
+    """Exchanges `variables` with their moving averages in place; its own inverse.
+
+    Does nothing where the optimiser keeps no averages. Raises ValueError for variables it was not built for.
+    """
+    if not optimizer.use_ema:
+        return
+    optimizer._check_variables_are_known(variables)
+    for variable in variables:
+        average = optimizer._model_variables_moving_average[optimizer._get_variable_index(variable)]
+        weight, mean = np.array(variable), np.array(average)
+        variable.assign(mean)
+        average.assign(weight)
+
+
+@contextlib.contextmanager
+def averaged_weights(optimizer, variables):
+    """Within this context `variables` hold their moving averages; afterwards they are as they were, bit for bit."""
+    swap_averages(optimizer, variables)
+    try:
+        yield
+    finally:
+        swap_averages(optimizer, variables)
+
+
+@keras.saving.register_keras_serializable(package="neurovocal_tf")
+class Phases:
+    """A value that changes by epoch: `values[i]` holds for `epochs[i]` epochs, the last one for ever.
+
+    Args:
+        values: one number or a sequence of numbers, one a phase.
+        epochs: one number or a sequence of them, the epochs of each phase. One number, of either, serves all phases.
+    """
+
+    def __init__(self, values, epochs):
+        values, epochs = (tuple(np.atleast_1d(given).tolist()) for given in (values, epochs))
+        num_phases = max(len(values), len(epochs))
+        for key, given in (("values", values), ("epochs", epochs)):
+            if len(given) not in (1, num_phases):
+                raise ValueError(f"`{key}` must have one number or {num_phases}. Received: {key}={given}")
+        if not all(isinstance(n, int) and n >= 1 for n in epochs):
+            raise ValueError(f"`epochs` must be whole numbers of at least 1. Received: epochs={epochs}")
+        self.values = values * (num_phases // len(values))
+        self.epochs = epochs * (num_phases // len(epochs))
+
+    @property
+    def num_epochs(self):
+        """Epochs of all phases together."""
+        return sum(self.epochs)
+
+    def at(self, epoch):
+        """The value in `epoch`, counted from 0."""
+        if epoch < 0:
+            raise ValueError(f"`epoch` must be at least 0. Received: epoch={epoch}")
+        ends = np.cumsum(self.epochs)
+        return self.values[min(int(np.searchsorted(ends, epoch, side="right")), len(self.values) - 1)]
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return {"values": list(self.values), "epochs": list(self.epochs)}
+
+    @classmethod
+    def from_config(cls, config):
+        """Inverse of `get_config`."""
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable(package="neurovocal_tf")
+class PhasedLearningRate(keras.callbacks.Callback):
+    """Sets the optimiser's learning rate at the beginning of each epoch.
+
+    Args:
+        phases: `Phases` of learning rates.
+    """
+
+    def __init__(self, phases):
+        super().__init__()
+        self.phases = phases
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Sets the rate of `epoch`, counted from 0 over the whole training, resumed or not."""
+        self.model.optimizer.learning_rate = self.phases.at(epoch)
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return {"phases": keras.saving.serialize_keras_object(self.phases)}
+
+    @classmethod
+    def from_config(cls, config):
+        """Inverse of `get_config`."""
+        return cls(keras.saving.deserialize_keras_object(config["phases"]))

@@ -1,0 +1,232 @@
+"""Recordings -> batches of windows, segmented and transformed on the fly inside tf.data; nothing is written to disk first."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from neurovocal_tf.audio import readers, segmentation, spectrogram
+
+_PARALLEL_FILES = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A stretch of one recording that trains or validates.
+
+    Attributes:
+        path: of the file.    decoder: see `readers.Recording.decoder_at`.
+        begin, end: the stretch, as shares of the recording's length: 0 to 1.
+    """
+
+    path: str
+    decoder: str
+    begin: float = 0.0
+    end: float = 1.0
+
+
+def sequence_spans(samples, sample_rate, config):
+    """Where the training sequences of some samples lie.
+
+    Args:
+        samples: float32 [N].    sample_rate: Hz.    config: `Config`.
+
+    Returns:
+        Onsets and offsets, int64 [S], in samples: of the whole, of bouts, or of segments, by `config.data.sequence`.
+    """
+    if config.data.sequence == "recording":
+        return tf.zeros([1], tf.int64), tf.size(samples, out_type=tf.int64)[tf.newaxis]
+    onsets, offsets = segmentation.detect(samples, sample_rate, config.segmentation)
+    if config.data.sequence == "bout":
+        return segmentation.bouts(onsets, offsets, config.data.bout_gap_s * sample_rate)
+    return onsets, offsets
+
+
+def span_power(samples, sample_rate, config):
+    """Power spectrograms of all sequence spans of some samples, one after another.
+
+    Returns:
+        power float32 [sum of L, V], and the frames of each span, int64 [S].
+    """
+    onsets, offsets = sequence_spans(samples, sample_rate, config)
+    return spectrogram.span_power_spectrograms(samples, onsets, offsets, sample_rate, config.spectrogram)
+
+
+def sequence_frames(samples, sample_rate, scale, config):
+    """Model frames of the sequences in some samples.
+
+    Returns:
+        frames float32 [sum of L, V], and the frames of each sequence, int64 [S].
+    """
+    power, lengths = span_power(samples, sample_rate, config)
+    frames = spectrogram.spans_to_model_frames(power, lengths, scale)
+    if config.data.sequence == "packed":
+        lengths = tf.reduce_sum(lengths)[tf.newaxis]
+    kept = lengths > 0
+    return frames, lengths[kept]
+
+
+def stretch_of(samples, begin, end):
+    """The stretch of samples between two shares of their length.  [N] -> [N']"""
+    size = tf.cast(tf.size(samples), tf.float64)
+    first, last = (tf.cast(tf.round(size * tf.cast(share, tf.float64)), tf.int32) for share in (begin, end))
+    return samples[first:last]
+
+
+def sequences(sources, sample_rate, scale, config, order=None):
+    """Every sequence of some sources.
+
+    Args:
+        sources: list of `Source`.    sample_rate: Hz, of all.    scale: `FrameScale`.    config: `Config`.
+        order: int tensor, a permutation of the sources; default: as given.
+
+    Returns:
+        Dataset of (frames float32 [L, V], is_start bool []): a sequence that begins inside its recording's stretch is no true start
+        only where the stretch itself begins inside a recording.
+    """
+    columns = tuple(list(column) for column in zip(*map(dataclasses.astuple, sources), strict=True))
+    columns = tuple(tf.constant(column) for column in columns)
+    rows = tf.data.Dataset.from_tensor_slices(tuple(column if order is None else tf.gather(column, order) for column in columns))
+
+    def frames_of(path, decoder, begin, end):
+        samples = readers.read_in_graph(path, decoder, config.audio.channel, sample_rate)
+        frames, lengths = sequence_frames(stretch_of(samples, begin, end), sample_rate, scale, config)
+        # A recording whose stretch begins inside it goes on; a call cut out of it begins where it begins.
+        is_start = (begin == 0) | (config.data.sequence != "recording")
+        ends = tf.cumsum(lengths)
+        return tf.data.Dataset.from_tensor_slices((ends - lengths, ends)).map(lambda first, last: (frames[first:last], is_start))
+
+    return rows.interleave(frames_of, cycle_length=_PARALLEL_FILES, num_parallel_calls=_PARALLEL_FILES, deterministic=True)
+
+
+def num_windows(num_frames, window_frames):
+    """Windows that `random_onsets` lays over a sequence: one, or enough to have at least half a window to spare.
+
+    Args:
+        num_frames: frames of sequences, an integer array or tensor.    window_frames: int.
+    """
+    enough = (2 * num_frames + 3 * window_frames - 1) // (2 * window_frames)
+    where = tf.where if tf.is_tensor(num_frames) else np.where
+    return where(num_frames > window_frames, enough, 1)
+
+
+def random_onsets(num_frames, window_frames, key):
+    """First frames of windows that together hold every frame of a sequence, none reaching over its end.
+
+    What the windows hold twice is shared out at random between neighbours, so that each begins elsewhere in every epoch,
+    yet their number is fixed.
+
+    Args:
+        num_frames: int64 [], L.    window_frames: int, T.    key: int64 [2].
+
+    Returns:
+        int64 [num_windows(L, T)], the first of them 0.
+    """
+    count = num_windows(num_frames, window_frames)
+    spare = tf.cast(count * window_frames - num_frames, tf.float64)
+    shares = tf.sort(tf.cast(tf.random.stateless_uniform([count], key), tf.float64))
+    # The first window has nothing before it to overlap, and the last ends where the sequence does.
+    shares = tf.concat([[0.0], shares[1:-1], [1.0]], axis=0)[:count]
+    return tf.range(count) * window_frames - tf.cast(tf.round(shares * spare), tf.int64)
+
+
+def windows_of(frames, is_start, onsets, window_frames):
+    """The windows of a sequence that begin at `onsets`.
+
+    Args:
+        frames: [L, V].    is_start: bool [], whether the sequence begins with frame 0.    onsets: int64 [W].    window_frames: int, T.
+
+    Returns:
+        Dataset of (frames [T, V], mask [T], is_start bool []); padding follows a window's frames.
+    """
+    num_frames = tf.shape(frames, out_type=tf.int64)[0]
+    mask = tf.sequence_mask(num_frames - onsets, window_frames)
+    padded = tf.pad(frames, [[0, window_frames], [0, 0]])
+    windows = tf.gather(padded, onsets[:, tf.newaxis] + tf.range(window_frames, dtype=tf.int64))
+    return tf.data.Dataset.from_tensor_slices((windows, tf.cast(mask, tf.float32), is_start & (onsets == 0)))
+
+
+def batches_of(windows, num_visible, config):
+    """Windows in batches of one static shape; the last is filled up with windows whose mask is empty, so that none is lost."""
+    batch_size, window_frames = config.data.batch_size, config.data.window_frames
+
+    def filled(frames, mask, is_start):
+        missing = batch_size - tf.shape(frames)[0]
+        frames = tf.pad(frames, [[0, missing], [0, 0], [0, 0]])
+        mask = tf.pad(mask, [[0, missing], [0, 0]])
+        is_start = tf.pad(is_start, [[0, missing]])
+        return (
+            tf.ensure_shape(frames, [batch_size, window_frames, num_visible]),
+            tf.ensure_shape(mask, [batch_size, window_frames]),
+            tf.ensure_shape(is_start, [batch_size]),
+        )
+
+    return windows.batch(batch_size).map(filled).prefetch(tf.data.AUTOTUNE)
+
+
+def training_dataset(sources, sample_rate, scale, config, epoch, sequence_frames):
+    """Shuffled batches of one epoch: a finite, pure function of (seed, epoch).
+
+    Args:
+        sources, sample_rate, scale, config: see `sequences`.
+        epoch: scalar integer variable or tensor, read whenever the dataset is iterated anew.
+        sequence_frames: ints, frames of each sequence: they tell the number of batches, and whether all fit the cache.
+
+    Returns:
+        Dataset of (frames [B, T, V], mask [B, T], is_start bool [B]), of `num_batches` elements.
+    """
+    num_visible = spectrogram.num_bins(config.spectrogram)
+    window_frames, seed = config.data.window_frames, config.training.seed
+    kept = sequences(sources, sample_rate, scale, config).cache() if _fits_cache(sequence_frames, config) else None
+
+    def one_epoch(_):
+        key = tf.stack([tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
+        order = tf.random.experimental.stateless_shuffle(tf.range(len(sources)), key)
+        # What is in memory keeps its order, and only the windows are shuffled; what is read anew is read in a new order.
+        source = kept if kept is not None else sequences(sources, sample_rate, scale, config, order)
+
+        def cut(index, sequence):
+            frames, is_start = sequence
+            onsets = random_onsets(tf.shape(frames, out_type=tf.int64)[0], window_frames, key + [index, 0])
+            return windows_of(frames, is_start, onsets, window_frames)
+
+        windows = source.enumerate().flat_map(cut)
+        shuffled = windows.shuffle(config.data.shuffle_windows, seed=key[0] * 1_000_003 + key[1], reshuffle_each_iteration=False)
+        return batches_of(shuffled, num_visible, config)
+
+    batches = tf.data.Dataset.from_tensors(0).flat_map(one_epoch)
+    # Keras would take the first epoch's count for all, and begin the next epoch's data before it is told the epoch.
+    return batches.apply(tf.data.experimental.assert_cardinality(num_batches(sequence_frames, config)))
+
+
+def validation_dataset(sources, sample_rate, scale, config, sequence_frames):
+    """Batches of fixed, non-overlapping windows, in order.
+
+    Args:
+        sources, sample_rate, scale, config: see `sequences`.    sequence_frames: ints, frames of each sequence.
+
+    Returns:
+        Dataset of (frames [B, T, V], mask [B, T], is_start bool [B]).
+    """
+    window_frames = config.data.window_frames
+
+    def cut(frames, is_start):
+        onsets = tf.range(0, tf.shape(frames, out_type=tf.int64)[0], window_frames)
+        return windows_of(frames, is_start, onsets, window_frames)
+
+    kept = sequences(sources, sample_rate, scale, config)
+    if _fits_cache(sequence_frames, config):
+        kept = kept.cache()
+    batches = batches_of(kept.flat_map(cut), spectrogram.num_bins(config.spectrogram), config)
+    windows = sum(-(-num_frames // window_frames) for num_frames in sequence_frames)
+    return batches.apply(tf.data.experimental.assert_cardinality(-(-windows // config.data.batch_size)))
+
+
+def _fits_cache(sequence_frames, config):
+    return sum(sequence_frames) * spectrogram.num_bins(config.spectrogram) * 4 <= config.data.cache_mb * 2**20
+
+
+def num_batches(sequence_frames, config):
+    """Batches of a training epoch over sequences of so many frames.  int"""
+    windows = num_windows(np.asarray(sequence_frames), config.data.window_frames).sum()
+    return int(-(-windows // config.data.batch_size))

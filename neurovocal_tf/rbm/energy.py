@@ -1,0 +1,62 @@
+"""The energy of a restricted Boltzmann machine and what follows from it.
+
+    E(v, h) = e(v) - bh.h - x(v) W h
+
+with e(v) and x(v) from the visible units: -v.bv and v for binary ones, |(v - bv) / sigma|^2 / 2 and v / sigma for Gaussian ones.
+Biases may differ from frame to frame: bv is [..., V], bh is [..., H], W is one [V, H].
+Reference: Smolensky, 1986; Hinton, 2002 (contrastive divergence).
+"""
+
+import typing
+
+import tensorflow as tf
+
+
+class RBM(typing.NamedTuple):
+    """A restricted Boltzmann machine: W [V, H], bv [..., V], bh [..., H], and its visible units."""
+
+    W: tf.Tensor
+    bv: tf.Tensor
+    bh: tf.Tensor
+    units: typing.Any
+
+
+def hidden_logits(rbm, v):
+    """Logit of p(h_j=1|v).  [..., V] -> [..., H]"""
+    return rbm.bh + rbm.units.to_hidden(v) @ rbm.W
+
+
+def visible_mean(rbm, h, temperature=1.0):
+    """E[v|h].  [..., H] -> [..., V]"""
+    return rbm.units.mean(rbm.bv, tf.matmul(h, rbm.W, transpose_b=True), temperature)
+
+
+def free_energy(rbm, v):
+    """F(v) = e(v) - sum_j softplus(bh_j + (x(v) W)_j), so that p(v) = exp(-F(v)) / Z.  [..., V] -> [...]"""
+    return rbm.units.energy_term(v, rbm.bv) - tf.reduce_sum(tf.nn.softplus(hidden_logits(rbm, v)), axis=-1)
+
+
+def contrastive_divergence(rbm, positive, negative, mask):
+    """Mean over the frames in `mask` of F(positive) - F(negative): its gradient, the samples held fixed, is CD's.
+
+    Args:
+        positive: the data, [B, T, V].    negative: the end of a Gibbs chain, [B, T, V].    mask: [B, T], 1 where a frame counts.
+    """
+    difference = free_energy(rbm, positive) - free_energy(rbm, tf.stop_gradient(negative))
+    return masked_mean(difference, mask)
+
+
+def masked_mean(values, mask):
+    """Mean of `values` [B, T] over the frames in `mask` [B, T]; 0 for an empty mask.  -> []"""
+    return tf.math.divide_no_nan(tf.reduce_sum(tf.where(mask > 0, values, 0.0)), tf.reduce_sum(tf.cast(mask > 0, values.dtype)))
+
+
+def mean_field(rbm, num_steps=10):
+    """A frame's mean under the machine, by `num_steps` mean-field updates from the biases' own mean.  -> [..., V]"""
+    zero_field = tf.zeros_like(rbm.bv)
+    start = rbm.units.mean(rbm.bv, zero_field)
+
+    def update(step, v):
+        return step + 1, visible_mean(rbm, tf.sigmoid(hidden_logits(rbm, v)))
+
+    return tf.while_loop(lambda step, _: step < num_steps, update, (0, start), maximum_iterations=num_steps)[1]

@@ -1,0 +1,120 @@
+"""Counter-based random numbers: a number is a pure function of its key, so no generator has a state to keep or to share.
+
+The table of keys:
+
+| stream      | hash      | key                                                               |
+|-------------|-----------|-------------------------------------------------------------------|
+| BatchStream | lowbias32 | (seed, training step, purpose, Gibbs step or layer), position      |
+| RowStream   | pcg4d     | seed of the row (64 bits), absolute frame, (purpose, Gibbs step, unit) |
+
+A `RowStream` number depends on nothing but its own row, so a song is the same whatever is sung beside it; a `BatchStream` is
+cheaper and serves training. Only integer operations decide the bits: compiled and uncompiled graphs agree.
+
+Sources: lowbias32, C. Wellons, "Prospecting for Hash Functions" (2018); pcg4d, Jarzynski & Olano, "Hash Functions for GPU
+Rendering" (JCGT 2020); normals, Box & Muller (1958).
+"""
+
+import math
+import typing
+
+import tensorflow as tf
+
+HIDDEN, VISIBLE, INPUT_NOISE, DROPOUT, EMISSION = range(5)
+_NUM_PURPOSES = 8
+_MAX_UNITS = 2**16
+
+_TWO_PI = 2 * math.pi
+
+
+def lowbias32(x):
+    """A bijection of uint32 with low bias.  uint32 [...] -> uint32 [...]"""
+    shift = tf.bitwise.right_shift
+    x = tf.bitwise.bitwise_xor(x, shift(x, _u32(16))) * _u32(0x7FEB352D)
+    x = tf.bitwise.bitwise_xor(x, shift(x, _u32(15))) * _u32(0x846CA68B)
+    return tf.bitwise.bitwise_xor(x, shift(x, _u32(16)))
+
+
+def pcg4d(x, y, z, w):
+    """Four uint32 words to four others, every bit of which depends on all.  4 x uint32 [...] -> 4 x uint32 [...]"""
+    x, y, z, w = (v * _u32(1664525) + _u32(1013904223) for v in (x, y, z, w))
+    x, y, z, w = _cross_multiply(x, y, z, w)
+    x, y, z, w = (tf.bitwise.bitwise_xor(v, tf.bitwise.right_shift(v, _u32(16))) for v in (x, y, z, w))
+    return _cross_multiply(x, y, z, w)
+
+
+class BatchStream(typing.NamedTuple):
+    """Numbers for one training step: `seed` and `step` are integers or scalar integer tensors."""
+
+    seed: tf.Tensor
+    step: tf.Tensor
+
+    def uniforms(self, purpose, index, shape):
+        """Uniforms in [0, 1).  -> float32 of static `shape`"""
+        return tf.reshape(_unit_interval(self._bits(purpose, index, math.prod(shape))), shape)
+
+    def normals(self, purpose, index, shape):
+        """Standard normals.  -> float32 of static `shape`"""
+        size = math.prod(shape)
+        half = (size + 1) // 2
+        words = self._bits(purpose, index, 2 * half)
+        radius, angle = _polar(words[:half], words[half:])
+        both = tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], axis=0)
+        return tf.reshape(both[:size], shape)
+
+    def _bits(self, purpose, index, size):
+        key = lowbias32(tf.cast(self.seed, tf.uint32) + _u32(0x9E3779B9))
+        key = lowbias32(tf.bitwise.bitwise_xor(key, tf.cast(self.step, tf.uint32)))
+        key = lowbias32(tf.bitwise.bitwise_xor(key, tf.cast(index, tf.uint32) * _u32(_NUM_PURPOSES) + _u32(purpose)))
+        counter = tf.cast(tf.range(size), tf.uint32)
+        return lowbias32(tf.bitwise.bitwise_xor(counter, key))
+
+
+class RowStream(typing.NamedTuple):
+    """Numbers for one generated frame of each row: `seeds` int64 [B], `frame` int64 [B], counted from the song's first."""
+
+    seeds: tf.Tensor
+    frame: tf.Tensor
+
+    def uniforms(self, purpose, index, shape):
+        """Uniforms in [0, 1).  -> float32 [B, units]"""
+        return _unit_interval(self._words(purpose, index, shape)[0])
+
+    def normals(self, purpose, index, shape):
+        """Standard normals.  -> float32 [B, units]"""
+        first, second, _, _ = self._words(purpose, index, shape)
+        radius, angle = _polar(first, second)
+        return radius * tf.cos(angle)
+
+    def _words(self, purpose, index, shape):
+        num_units = shape[-1]
+        if num_units > _MAX_UNITS:
+            raise ValueError(f"`shape` must have at most {_MAX_UNITS} units. Received: shape={shape}")
+        seeds = tf.bitcast(self.seeds, tf.uint32)
+        low, high = (lowbias32(seeds[:, i : i + 1]) for i in (0, 1))
+        frame = tf.cast(self.frame, tf.uint32)[:, tf.newaxis]
+        key = (tf.cast(index, tf.uint32) * _u32(_NUM_PURPOSES) + _u32(purpose)) * _u32(_MAX_UNITS)
+        units = key + tf.cast(tf.range(num_units), tf.uint32)[tf.newaxis, :]
+        zero = tf.zeros_like(low * units)
+        return pcg4d(low + zero, high + zero, frame + zero, units + zero)
+
+
+def _cross_multiply(x, y, z, w):
+    x = x + y * w
+    y = y + z * x
+    z = z + x * y
+    return x, y, z, w + y * z
+
+
+def _u32(value):
+    return tf.constant(value, tf.uint32)
+
+
+def _unit_interval(bits):
+    """The upper 24 bits as a float32: all that a float32 below 1 can hold."""
+    return tf.cast(tf.bitwise.right_shift(bits, _u32(8)), tf.float32) * 2.0**-24
+
+
+def _polar(first, second):
+    """Radius and angle of a pair of normals.  The + 1 keeps the logarithm off zero."""
+    radius = tf.sqrt(-2.0 * tf.math.log(_unit_interval(first) + 2.0**-24))
+    return radius, _unit_interval(second) * _TWO_PI

@@ -1,0 +1,188 @@
+"""The RNN-RBM: a recurrent encoder sets the biases of a restricted Boltzmann machine anew for every frame."""
+
+import keras
+import tensorflow as tf
+
+from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
+from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
+from neurovocal_tf.layers.standardisation import Standardisation
+from neurovocal_tf.rbm import noise
+from neurovocal_tf.rbm.energy import contrastive_divergence, masked_mean, mean_field
+from neurovocal_tf.rbm.gibbs import gibbs_chain
+from neurovocal_tf.singing import sing
+
+
+@keras.saving.register_keras_serializable(package="neurovocal_tf")
+class RootMeanSquare(keras.metrics.Mean):
+    """Root of the mean of the squares it is given."""
+
+    def result(self):
+        return keras.ops.sqrt(super().result())
+
+
+@keras.saving.register_keras_serializable(package="neurovocal_tf")
+class RNNRBM(keras.Model):
+    """Recurrent neural network restricted Boltzmann machine.
+
+        u_t = encoder(v_t, u_{t-1})        p(v_t | v_1 .. v_{t-1}) = RBM(W, bv + u_{t-1} Wuv, bh + u_{t-1} Wuh)
+
+    Args:
+        num_visible: int, V, bins of a frame.    num_hidden: int, H.    num_recurrent: int, U, units of each recurrent layer.
+        num_layers: int.    visible_units: "gaussian", "mean_field" or "bernoulli".    gates: "sigmoid" or "tanh".
+        learned_initial_state: bool.    dropout: share of the encoder's inputs dropped in training.
+        input_noise: standard deviation, in standardised units, of noise on the encoder's input in training.
+        weight_init: "scaled" or "published".    seed: int, of initial weights and of the noise in training.
+
+    Input: frames `[B, T, V]` in the data's units (dB for spectrograms), and is_start bool `[B]`: which rows begin a sequence.
+    Output: `RBM` with a bv and bh for every frame; W sees standardised frames.
+    A batch to train on is (frames `[B, T, V]`, mask `[B, T]`, is_start `[B]`); padding follows the frames of a row.
+    Reference: Boulanger-Lewandowski, Bengio & Vincent, 2012, https://arxiv.org/abs/1206.6392
+    """
+
+    def __init__(
+        self,
+        num_visible,
+        num_hidden,
+        num_recurrent,
+        num_layers=1,
+        visible_units="gaussian",
+        gates="sigmoid",
+        learned_initial_state=True,
+        dropout=0.0,
+        input_noise=0.0,
+        weight_init="scaled",
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self._arguments = dict(
+            num_visible=num_visible,
+            num_hidden=num_hidden,
+            num_recurrent=num_recurrent,
+            num_layers=num_layers,
+            visible_units=visible_units,
+            gates=gates,
+            learned_initial_state=learned_initial_state,
+            dropout=dropout,
+            input_noise=input_noise,
+            weight_init=weight_init,
+            seed=seed,
+        )
+        self.num_visible = num_visible
+        self.input_noise = input_noise
+        self.seed = seed
+        self.standardisation = Standardisation(bounded=visible_units == "mean_field", name="standardisation")
+        self.encoder = GatedRecurrentEncoder(
+            num_recurrent,
+            num_layers,
+            gates,
+            learned_initial_state,
+            dropout,
+            weight_init,
+            seed=seed,
+            name="gated_recurrent_encoder",
+        )
+        self.conditional_rbm = ConditionalRBM(num_visible, num_hidden, visible_units, weight_init, seed=seed + 1000, name="conditional_rbm")
+        # Weights, so that a change of k traces nothing anew and a checkpoint carries both.
+        self.cd_steps = self.add_weight(name="cd_steps", shape=(), dtype="int32", initializer="ones", trainable=False)
+        self.num_train_steps = self.add_weight(name="num_train_steps", shape=(), dtype="int32", initializer="zeros", trainable=False)
+        self.cd_cost = keras.metrics.Mean(name="cd_cost")
+        self.reconstruction_error = RootMeanSquare(name="reconstruction_error")
+        self.one_step_error = RootMeanSquare(name="one_step_error")
+        self._build()
+
+    def _build(self):
+        self.standardisation.build((None, None, self.num_visible))
+        self.encoder.build((None, None, self.num_visible))
+        self.conditional_rbm.build((None, None, self.encoder.num_units))
+        self.built = True
+
+    def call(self, frames, is_start=None, training=False, stream=None):
+        standardised = self.standardisation(frames)
+        if is_start is None:
+            is_start = tf.ones([tf.shape(frames)[0]], tf.bool)
+        first = self.encoder.initial_state(is_start)
+        states = self.encoder(self._noisy(standardised, stream) if training else standardised, first, training=training, stream=stream)
+        u = self.encoder.top(states)
+        before = tf.concat([self.encoder.top(first)[:, tf.newaxis], u[:, :-1]], axis=1)
+        return self.conditional_rbm(before)
+
+    def _noisy(self, standardised, stream):
+        if not self.input_noise:
+            return standardised
+        return standardised + self.input_noise * stream.normals(noise.INPUT_NOISE, 0, standardised.shape)
+
+    def train_step(self, data):
+        frames, mask, is_start = data
+        stream = noise.BatchStream(tf.constant(self.seed), tf.convert_to_tensor(self.num_train_steps))
+        with tf.GradientTape() as tape:
+            rbm = self(frames, is_start, training=True, stream=stream)
+            positive = self.standardisation(frames)
+            with tape.stop_recording():
+                negative, reconstruction = gibbs_chain(rbm, positive, self.cd_steps, stream)
+            cost = contrastive_divergence(rbm, positive, negative, mask)
+        self.optimizer.apply(tape.gradient(cost, self.trainable_variables), self.trainable_variables)
+        self.num_train_steps.assign_add(1)
+        return self._updated([(self.cd_cost, cost), (self.reconstruction_error, self._squares(positive - reconstruction, mask))], mask)
+
+    def test_step(self, data):
+        frames, mask, is_start = data
+        # Seed and step of their own: the same noise at every validation, so that its figures compare.
+        stream = noise.BatchStream(tf.constant(self.seed + 1), tf.constant(0))
+        rbm = self(frames, is_start)
+        positive = self.standardisation(frames)
+        negative, reconstruction = gibbs_chain(rbm, positive, self.cd_steps, stream)
+        return self._updated(
+            [
+                (self.cd_cost, contrastive_divergence(rbm, positive, negative, mask)),
+                (self.reconstruction_error, self._squares(positive - reconstruction, mask)),
+                (self.one_step_error, self._squares(positive - mean_field(rbm), mask)),
+            ],
+            mask,
+        )
+
+    def predict_step(self, data):
+        """One-step predictions: each frame's mean given those before it, in the data's units.  [B, T, V] -> [B, T, V]"""
+        frames = data[0] if isinstance(data, (tuple, list)) else data
+        is_start = data[2] if isinstance(data, (tuple, list)) and len(data) == 3 else None
+        return self.standardisation.inverse(mean_field(self(frames, is_start)))
+
+    def _squares(self, error, mask):
+        """Mean over bins and masked frames of the squared error, in the data's units."""
+        return masked_mean(tf.reduce_mean(tf.square(error * self.standardisation.scale), axis=-1), mask)
+
+    def _updated(self, values, mask):
+        num_frames = tf.reduce_sum(mask)
+        for metric, value in values:
+            metric.update_state(value, sample_weight=num_frames)
+        return {metric.name: metric.result() for metric, _ in values}
+
+    @property
+    def metrics(self):
+        return [self.cd_cost, self.reconstruction_error, self.one_step_error]
+
+    def encode(self, frames, lengths):
+        """The encoder's state after each row's last frame: what `generate` goes on from.
+
+        Args:
+            frames: [B, T, V], in the data's units.    lengths: int [B], frames of each row, at least 1.
+
+        Returns:
+            State, [B, R].
+        """
+        states = self.encoder(self.standardisation(frames))
+        return tf.gather(states, lengths - 1, axis=1, batch_dims=1)
+
+    def generate(self, seeds, num_frames, temperature, state=None, first_frame=None, **sampling):
+        """Sings; see `singing.sing`, which this calls with the model's parts and un-standardises.
+
+        Returns:
+            (frames [B, T, V] in the data's units, T = max(num_frames), silence after a row's end; state [B, R]; next frame int64 [B]).
+        """
+        frames, state, next_frame = sing(
+            self.encoder, self.conditional_rbm, seeds, num_frames, temperature, state=state, first_frame=first_frame, **sampling
+        )
+        return self.standardisation.inverse(frames), state, next_frame
+
+    def get_config(self):
+        return {**super().get_config(), **self._arguments}

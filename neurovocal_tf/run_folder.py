@@ -1,0 +1,130 @@
+"""The folder of one training run: what is in it, and what later tools need from it.
+
+config.json     every setting             data.json      rate, scale, who trained, who validates, baselines
+flags.txt       the same as a flag file    skipped.csv    files that could not be used, with the reason
+checkpoint.npz  everything to resume from, the best weights included
+model.keras     the best model             history.csv, curves.png, samples_epoch_N.png, tensorboard/
+"""
+
+import dataclasses
+import json
+import os
+
+from neurovocal_tf import files
+from neurovocal_tf.audio.spectrogram import FrameScale
+from neurovocal_tf.config import Config, changed_settings, may_change_on_resume
+from neurovocal_tf.pipeline import Source
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSummary:
+    """What a run's model knows of its recordings.
+
+    Attributes:
+        data_dir: where the recordings lay.    sample_rate: Hz.    scale: `FrameScale`.
+        training, validation: tuples of `Source`, their paths relative to the data folder.
+        training_frames, validation_frames: frames of each sequence.
+        baselines: one-step errors of simple predictors on the validation windows.
+    """
+
+    data_dir: str
+    sample_rate: int
+    scale: FrameScale
+    training: tuple
+    validation: tuple
+    training_frames: tuple
+    validation_frames: tuple
+    baselines: dict
+
+    @property
+    def unit(self):
+        """Unit of the model's frames and of its errors."""
+        return "dB" if self.scale.scaling == "decibel" else "relative power"
+
+    def sources_in(self, data_dir=None):
+        """Training and validation sources with whole paths, in `data_dir` or, if None, where they lay.
+
+        Raises ValueError for a recording that is not there any more.
+        """
+        folder = _folder_of(data_dir or self.data_dir)
+        parts = []
+        for sources in (self.training, self.validation):
+            parts.append([dataclasses.replace(source, path=os.path.join(folder, source.path)) for source in sources])
+        for source in parts[0] + parts[1]:
+            if not os.path.isfile(source.path):
+                raise ValueError(f"`data_dir` must hold the recordings this run began with, and {source.path} is not there.")
+        return parts
+
+
+class RunFolder:
+    """Paths in a run folder, and its two JSON files."""
+
+    def __init__(self, path):
+        self.path = os.path.abspath(path)
+
+    def file(self, *names):
+        """Path of a file in the folder."""
+        return os.path.join(self.path, *names)
+
+    @property
+    def checkpoint(self):
+        """Path of the checkpoint."""
+        return self.file("checkpoint.npz")
+
+    def has_run(self):
+        """Whether a training run has begun here."""
+        return os.path.isfile(self.file("config.json"))
+
+    def check(self, config):
+        """Raises ValueError if the folder holds a run with other settings, other than those that may change."""
+        if not self.has_run():
+            return
+        for name, before, after in changed_settings(self.config(), config):
+            if name not in may_change_on_resume():
+                raise ValueError(
+                    f"`{name}` cannot change when a run goes on: {self.path} has {name}={before}, received {name}={after}. "
+                    f"Use another --workdir; only {', '.join(may_change_on_resume())} may change."
+                )
+
+    def write_config(self, config):
+        """Writes config.json, the last thing a run writes before it trains: without it there is no run to go on with."""
+        files.write_text(self.file("config.json"), config.to_json() + "\n")
+
+    def config(self):
+        """The run's `Config`. Raises ValueError where there is none."""
+        if not self.has_run():
+            raise ValueError(
+                f"`workdir` must be a folder that tools/train.py has written, with a config.json. Received: workdir={self.path}"
+            )
+        with open(self.file("config.json"), encoding="utf-8") as file:
+            return Config.from_json(file.read())
+
+    def write_data(self, summary):
+        """Writes data.json, with paths relative to the data folder."""
+        folder = _folder_of(summary.data_dir)
+        values = dataclasses.asdict(summary)
+        for part in ("training", "validation"):
+            for source in values[part]:
+                source["path"] = os.path.relpath(source["path"], folder)
+        files.write_json(self.file("data.json"), values)
+
+    def data(self):
+        """The run's `DataSummary`, or None before there is a run."""
+        if not self.has_run():
+            return None
+        with open(self.file("data.json"), encoding="utf-8") as file:
+            values = json.load(file)
+        return DataSummary(
+            data_dir=values["data_dir"],
+            sample_rate=values["sample_rate"],
+            scale=FrameScale(**values["scale"]),
+            training=tuple(Source(**source) for source in values["training"]),
+            validation=tuple(Source(**source) for source in values["validation"]),
+            training_frames=tuple(values["training_frames"]),
+            validation_frames=tuple(values["validation_frames"]),
+            baselines=values["baselines"],
+        )
+
+
+def _folder_of(data_dir):
+    return data_dir if os.path.isdir(data_dir) else os.path.dirname(data_dir)

@@ -1,0 +1,74 @@
+"""Songs of a trained model as files: sound, picture, arrays."""
+
+import dataclasses
+
+import numpy as np
+import soundfile
+import tensorflow as tf
+
+from neurovocal_tf import files, plots
+from neurovocal_tf.audio import readers, spectrogram
+
+_SONGS_AT_ONCE = 8
+_LOUDEST = 0.99
+
+
+@dataclasses.dataclass(frozen=True)
+class Song:
+    """One generated song: `seed`, `decibels` [L, V], `waveform` [N] float32."""
+
+    seed: int
+    decibels: np.ndarray
+    waveform: np.ndarray
+
+
+def sing_songs(endpoints, seeds, num_frames, temperature=1.0, prime_path=None):
+    """Generates songs one after another; each depends on its own seed alone.
+
+    Args:
+        endpoints: `serving.Endpoints`.    seeds: ints.    num_frames: int, of each song.    temperature: float.
+        prime_path: path of a recording that every song goes on from, or None.
+
+    Yields:
+        `Song`.
+
+    Raises:
+        ValueError: the priming recording cannot be read, or is shorter than a window.
+    """
+    state = None if prime_path is None else _primed_state(endpoints, prime_path)
+    for first in range(0, len(seeds), _SONGS_AT_ONCE):
+        some = seeds[first : first + _SONGS_AT_ONCE]
+        rows = (
+            tf.constant(some, tf.int64),
+            tf.fill([len(some)], tf.constant(num_frames, tf.int32)),
+            tf.fill([len(some)], tf.constant(temperature, tf.float32)),
+        )
+        song = endpoints.generate(*rows) if state is None else endpoints.generate_after(*rows, tf.repeat(state, len(some), axis=0))
+        for seed, decibels in zip(some, song["spectrogram"], strict=True):
+            # One at a time: a transform's last bit may depend on its batch.
+            waveform = endpoints.synthesise_one(decibels[tf.newaxis])[0]
+            yield Song(seed, np.asarray(decibels), np.asarray(waveform))
+
+
+def _primed_state(endpoints, path):
+    try:
+        samples = readers.read(path, endpoints.config.audio.channel, endpoints.sample_rate)
+    except readers.UnreadableRecording as reason:
+        raise ValueError(f"`prime` must be a recording. Received: prime={path}, which {reason}") from None
+    power = spectrogram.power_spectrogram(samples, endpoints.sample_rate, endpoints.config.spectrogram)
+    if not power.shape[0]:
+        raise ValueError(f"`prime` must have at least n_fft={endpoints.config.spectrogram.n_fft} samples. Received: prime={path}")
+    return endpoints.prime(power)
+
+
+def write_song(stem, song, endpoints):
+    """Writes stem.wav (16 bit, turned down if it would clip), stem.npz (`decibels`, `waveform`, `sample_rate`) and stem.png."""
+    peak = float(np.max(np.abs(song.waveform), initial=0.0))
+    heard = song.waveform * (_LOUDEST / peak if peak > _LOUDEST else 1.0)
+    with files.replacing(f"{stem}.wav") as temporary:
+        soundfile.write(temporary, heard, endpoints.sample_rate, subtype="PCM_16")
+    with files.replacing(f"{stem}.npz") as temporary:
+        np.savez(temporary, decibels=song.decibels, waveform=song.waveform, sample_rate=endpoints.sample_rate)
+    frame_s = endpoints.config.spectrogram.hop_length / endpoints.sample_rate
+    figure = plots.song_figure(song.decibels, frame_s, endpoints.sample_rate / 2, f"seed {song.seed}", song.waveform, endpoints.sample_rate)
+    plots.save_figure(figure, f"{stem}.png")

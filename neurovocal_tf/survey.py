@@ -1,0 +1,164 @@
+"""One look at every recording before training: which are usable, what rate and scale they share, who trains and who validates."""
+
+import collections
+import concurrent.futures
+import dataclasses
+import os
+
+import numpy as np
+
+from neurovocal_tf.audio import readers, spectrogram
+from neurovocal_tf.pipeline import Source, span_power
+
+# The loudest 1 in 10,000 cells are clicks and clipping, not song.
+_REFERENCE_SHARE = 1e-4
+_POWER_DB = np.arange(-300.0, 200.0, 0.1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """What training needs to know of a folder of recordings.
+
+    Attributes:
+        sample_rate: Hz, to which all are brought.
+        scale: `FrameScale`, from the training part.
+        training, validation: tuples of `Source`.
+        skipped: tuple of (path, reason).
+        notes: tuple of sentences for the user, such as which files are resampled.
+    """
+
+    sample_rate: int
+    scale: spectrogram.FrameScale
+    training: tuple
+    validation: tuple
+    skipped: tuple
+    notes: tuple
+
+
+@dataclasses.dataclass(frozen=True)
+class _Levels:
+    """Histogram of a stretch's power in dB over full scale, and the maximum of each of its spectrograms."""
+
+    histogram: np.ndarray
+    maxima: np.ndarray
+
+
+def survey(data_dir, config, fold=None):
+    """Looks at every recording below a folder.
+
+    Args:
+        data_dir: path of the folder.    config: `Config`.
+        fold: None, or (i, n): forward chaining, the first (i + 1) / (n + 1) of each recording trains and the next part validates.
+
+    Returns:
+        `Survey`.
+
+    Raises:
+        ValueError: nothing usable is there, or too little to hold something out.
+    """
+    recordings, skipped = _probed(readers.list_recordings(data_dir))
+    sample_rate = config.audio.sample_rate or _commonest_rate(recordings)
+    usable, levels = [], {}
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        looks = pool.map(lambda recording: _look(recording, sample_rate, config), recordings)
+        for recording, look in zip(recordings, looks, strict=True):
+            if isinstance(look, str):
+                skipped.append((recording.path, look))
+            else:
+                usable.append(recording)
+                levels[recording.path] = look
+    if not usable:
+        raise ValueError(_nothing_usable(data_dir, skipped))
+    training, validation = _split(usable, sample_rate, config, fold)
+    return Survey(
+        sample_rate=sample_rate,
+        scale=_scale([levels[source.path] for source in training], config),
+        training=training,
+        validation=validation,
+        skipped=tuple(sorted(skipped)),
+        notes=tuple(_rate_notes(usable, sample_rate)),
+    )
+
+
+def _probed(paths):
+    recordings, skipped = [], []
+    for path in paths:
+        try:
+            recordings.append(readers.probe(path))
+        except readers.UnreadableRecording as reason:
+            skipped.append((path, str(reason)))
+    return recordings, skipped
+
+
+def _commonest_rate(recordings):
+    counts = collections.Counter(recording.sample_rate for recording in recordings)
+    # Of two rates as common, the higher loses nothing.
+    return max(counts, key=lambda rate: (counts[rate], rate)) if counts else 0
+
+
+def _look(recording, sample_rate, config):
+    """A recording's `_Levels`, or the reason why it cannot be used."""
+    try:
+        samples = readers.read(recording, config.audio.channel, sample_rate)
+    except readers.UnreadableRecording as reason:
+        return str(reason)
+    power, lengths = (np.asarray(array) for array in span_power(samples, sample_rate, config))
+    if len(samples) < config.spectrogram.n_fft:
+        return f"shorter than one window: {len(samples)} samples, and n_fft={config.spectrogram.n_fft}"
+    if not lengths.sum():
+        return "no vocalization found by the detector: try another --threshold, or --sequence=recording"
+    if not power.max() > 0:
+        return "is silent"
+    decibels = 10 * np.log10(np.maximum(power, 1e-30))
+    ends = np.cumsum(lengths)
+    maxima = np.array([power[end - length : end].max() for length, end in zip(lengths, ends, strict=True) if length])
+    return _Levels(np.histogram(np.clip(decibels, _POWER_DB[0], _POWER_DB[-1]), bins=_POWER_DB)[0], maxima)
+
+
+def _scale(levels, config):
+    """The scale whose 0 dB all but the loudest 1 in 10,000 cells stay below."""
+    counts = np.sum([level.histogram for level in levels], axis=0)
+    above = np.cumsum(counts[::-1])[::-1] / counts.sum()
+    reference_db = _POWER_DB[1:][np.flatnonzero(above > _REFERENCE_SHARE)[-1]]
+    return spectrogram.FrameScale(
+        scaling=config.spectrogram.scaling,
+        reference_power=float(10 ** (reference_db / 10)),
+        dynamic_range_db=config.spectrogram.dynamic_range_db,
+        mean_max_power=float(np.mean(np.concatenate([level.maxima for level in levels]))),
+    )
+
+
+def _split(recordings, sample_rate, config, fold):
+    sources = [Source(recording.path, recording.decoder_at(sample_rate)) for recording in recordings]
+    if fold is not None:
+        index, num_folds = fold
+        edges = np.arange(1, num_folds + 2) / (num_folds + 1)
+        return _cut(sources, edges[index], edges[index + 1])
+    if config.data.validation == "temporal":
+        return _cut(sources, 1 - config.data.validation_fraction, 1.0)
+    if len(sources) < 2:
+        raise ValueError("Holding out a recording needs at least two usable ones, and there is one: use --validation=temporal.")
+    num_held_out = min(max(round(config.data.validation_fraction * len(sources)), 1), len(sources) - 1)
+    held_out = set(np.random.default_rng(config.training.seed).permutation(len(sources))[:num_held_out].tolist())
+    return (
+        tuple(source for i, source in enumerate(sources) if i not in held_out),
+        tuple(source for i, source in enumerate(sources) if i in held_out),
+    )
+
+
+def _cut(sources, begin, end):
+    training = tuple(dataclasses.replace(source, end=float(begin)) for source in sources)
+    return training, tuple(dataclasses.replace(source, begin=float(begin), end=float(end)) for source in sources)
+
+
+def _nothing_usable(data_dir, skipped):
+    reasons = collections.Counter(reason for _, reason in skipped)
+    commonest, count = reasons.most_common(1)[0]
+    return f"No usable recording in {data_dir}: {count} of {len(skipped)} {commonest}."
+
+
+def _rate_notes(recordings, sample_rate):
+    counts = collections.Counter(recording.sample_rate for recording in recordings)
+    for rate, count in sorted(counts.items()):
+        if rate != sample_rate:
+            yield f"{count} of {len(recordings)} recordings are resampled from {rate} Hz to {sample_rate} Hz"

@@ -1,0 +1,250 @@
+"""A folder of recordings in, a trained model in a run folder out."""
+
+import dataclasses
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from neurovocal_tf import checkpoint, evaluation, files, pipeline
+from neurovocal_tf.audio import spectrogram
+from neurovocal_tf.audio.spectrogram import FrameScale
+from neurovocal_tf.baselines import BaselineStatistics
+from neurovocal_tf.callbacks import AveragedValidation, EpochPhases, Pictures, RunRecord
+from neurovocal_tf.config import Config
+from neurovocal_tf.optimizers import GuardedAdam, GuardedRMSprop, PhasedLearningRate, Phases
+from neurovocal_tf.rnn_rbm import RNNRBM
+from neurovocal_tf.run_folder import DataSummary, RunFolder
+from neurovocal_tf.survey import survey
+
+# A bin that hardly varies would be blown up to the weight of all others.
+_SMALLEST_SD_DB = 1.0
+_SMALLEST_SD_SHARE = 1e-3
+_NUM_PICTURES = 5  # in the course of a training
+_NUM_PICTURED = 3  # real sequences in each
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A trained model and what it takes to use it: `model`, `config`, `scale`, `sample_rate` in Hz, `epoch` of its weights."""
+
+    model: RNNRBM
+    config: Config
+    scale: FrameScale
+    sample_rate: int
+    epoch: int
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingData:
+    """One run's data: `summary`, datasets of batches, and what a fresh model starts from (None in a run that goes on)."""
+
+    summary: DataSummary
+    training: tf.data.Dataset
+    validation: tf.data.Dataset
+    real_sequences: list
+    mean: np.ndarray | None = None
+    sd: np.ndarray | None = None
+
+
+def build_model(config):
+    """An `RNNRBM` of the configured size, with fresh weights."""
+    num_visible, model = spectrogram.num_bins(config.spectrogram), config.model
+    return RNNRBM(
+        num_visible=num_visible,
+        num_hidden=max(int(model.hidden_scalar * num_visible), 1),
+        num_recurrent=max(int(model.recurrent_scalar * num_visible), 1),
+        num_layers=model.num_layers,
+        visible_units=model.visible_units,
+        gates=model.gates,
+        learned_initial_state=model.learned_initial_state,
+        dropout=model.dropout,
+        input_noise=model.input_noise,
+        weight_init=model.weight_init,
+        seed=config.training.seed,
+    )
+
+
+def compile_model(model, config):
+    """Gives a model its optimiser, built, so that a checkpoint can be put back into it."""
+    training = config.training
+    optimizer = {"adam": GuardedAdam, "rmsprop": GuardedRMSprop}[training.optimizer](
+        learning_rate=training.learning_rates[0],
+        clip_norm=training.clip_norm,
+        l1=training.l1,
+        l2=training.l2,
+        use_ema=training.weight_average > 0,
+        ema_momentum=training.weight_average,
+    )
+    optimizer.build(model.trainable_variables)
+    model.compile(optimizer=optimizer, jit_compile=training.compiled)
+
+
+def start_from_data(model, mean, sd, config):
+    """Sets a fresh model's standardisation, and bv to the data's mean or its logit.
+
+    Args:
+        mean, sd: of the training frames, [V], in the model's units.
+    """
+    in_decibels = config.spectrogram.scaling == "decibel"
+    if config.model.visible_units == "gaussian":
+        smallest = _SMALLEST_SD_DB if in_decibels else max(_SMALLEST_SD_SHARE * sd.max(), 1e-9)
+        model.standardisation.set(mean, np.maximum(sd, smallest))
+        return  # standardised frames have mean 0, where bv starts
+    if in_decibels:
+        model.standardisation.set(-config.spectrogram.dynamic_range_db, config.spectrogram.dynamic_range_db)
+        mean = 1.0 + mean / config.spectrogram.dynamic_range_db
+    if config.model.weight_init != "published":
+        share = np.clip(mean, 1e-3, 1 - 1e-3)
+        model.conditional_rbm.bv.assign(np.log(share / (1 - share)))
+
+
+def prepare_data(config, data_dir, folder, epoch_variable, report, fold=None):
+    """The data of a new run, surveyed and written down, or of one that goes on, as it was written down."""
+    summary, mean, sd = folder.data(), None, None
+    if summary is None:
+        found = survey(data_dir, config, fold)
+        _report_survey(found, folder, report)
+        summary, mean, sd = _summarise(found, data_dir, config)
+        training, validation = summary.training, summary.validation
+        folder.write_data(summary)
+    else:
+        training, validation = summary.sources_in(data_dir)
+    data = (summary.sample_rate, summary.scale, config)
+    report(
+        f"{len(training)} recordings train ({sum(summary.training_frames)} frames in {len(summary.training_frames)} sequences), "
+        f"{len(validation)} validate, at {summary.sample_rate} Hz"
+    )
+    return TrainingData(
+        summary=summary,
+        training=pipeline.training_dataset(training, *data, epoch_variable, summary.training_frames),
+        validation=pipeline.validation_dataset(validation, *data, summary.validation_frames),
+        real_sequences=[frames for frames, _ in pipeline.sequences(validation, *data).take(_NUM_PICTURED).as_numpy_iterator()],
+        mean=mean,
+        sd=sd,
+    )
+
+
+def _report_survey(found, folder, report):
+    files.write_csv(folder.file("skipped.csv"), ("file", "reason"), found.skipped)
+    for note in found.notes:
+        report(note)
+    if found.skipped:
+        path, reason = found.skipped[0]
+        report(f"{len(found.skipped)} files skipped, see {folder.file('skipped.csv')}; the first: {path}: {reason}")
+
+
+def _summarise(found, data_dir, config):
+    """The data's summary, and mean and sd [V] of its training frames, from one pass over them."""
+    statistics, moments = BaselineStatistics(), 0.0
+    data = (found.sample_rate, found.scale, config)
+    lengths = {"training": [], "validation": []}
+    for frames, _ in pipeline.sequences(found.training, *data).as_numpy_iterator():
+        statistics.update(frames)
+        lengths["training"].append(len(frames))
+        frames = frames.astype(np.float64)
+        moments = moments + np.stack([frames.sum(axis=0), np.square(frames).sum(axis=0)])
+    for frames, _ in pipeline.sequences(found.validation, *data).as_numpy_iterator():
+        lengths["validation"].append(len(frames))
+    for part, found_lengths in lengths.items():
+        if not found_lengths:
+            raise ValueError(f"No vocalization was found in the {part} part: try another --threshold, or --sequence=recording.")
+    mean, square = moments / sum(lengths["training"])
+    batches = pipeline.validation_dataset(found.validation, *data, lengths["validation"])
+    windows = ((frames, mask) for frames, mask, _ in batches.as_numpy_iterator())
+    predictors = {name: baseline.one_step_predictions for name, baseline in statistics.fit().items()}
+    summary = DataSummary(
+        data_dir=os.path.abspath(data_dir),
+        sample_rate=found.sample_rate,
+        scale=found.scale,
+        training=found.training,
+        validation=found.validation,
+        training_frames=tuple(lengths["training"]),
+        validation_frames=tuple(lengths["validation"]),
+        baselines=evaluation.one_step_errors(windows, predictors),
+    )
+    return summary, mean, np.sqrt(np.maximum(square - mean**2, 0.0))
+
+
+def train(config, data_dir, workdir, report=lambda line: None, callbacks=(), fold=None, pictures=True):
+    """Trains a model, or goes on with one.
+
+    Args:
+        config: `Config`.    data_dir: folder of recordings.    workdir: run folder; made if it is not there.
+        report: called with lines for the user.    callbacks: Keras callbacks, or a function (data summary, epochs) -> list.
+        fold: None, or (i, n) for forward chaining, see `survey.survey`.    pictures: draw during training.
+
+    Returns:
+        dict of floats: the best epoch's `val_one_step_error`, `epoch`, and each `baseline_*`.
+
+    Raises:
+        ValueError: nothing usable in the folder, or the run folder holds another run.
+    """
+    folder = RunFolder(workdir)
+    folder.check(config)
+    os.makedirs(folder.path, exist_ok=True)
+    epoch_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
+    data = prepare_data(config, data_dir, folder, epoch_variable, report, fold)
+    model, best, history = build_model(config), checkpoint.BestWeights(), []
+    first_epoch = 0
+    if data.mean is not None:
+        start_from_data(model, data.mean, data.sd, config)
+    compile_model(model, config)
+    if data.mean is None:
+        first_epoch, history = checkpoint.restore(folder.checkpoint, model, best)
+        report(f"going on after epoch {first_epoch}")
+    else:
+        checkpoint.save(folder.checkpoint, model, 0, best, history)
+    folder.write_config(config)
+
+    rates = Phases(config.training.learning_rates, config.training.epochs_per_rate)
+    cd_steps = Phases(config.training.cd_steps, rates.epochs)
+    num_epochs = config.training.epochs or rates.num_epochs
+    record = RunRecord(folder, best, history, data.summary.baselines)
+    drawn = np.unique(np.ceil(np.linspace(0, num_epochs, _NUM_PICTURES + 1)[1:]).astype(int)).tolist() if pictures else []
+    pictured = Pictures(folder, data.summary, data.real_sequences, config, history, drawn)
+    averaged = [AveragedValidation()] if model.optimizer.use_ema else []
+    further = callbacks(data.summary, num_epochs) if callable(callbacks) else list(callbacks)
+    try:
+        model.fit(
+            data.training,
+            validation_data=data.validation,
+            initial_epoch=first_epoch,
+            epochs=num_epochs,
+            verbose=0,
+            shuffle=False,
+            callbacks=[PhasedLearningRate(rates), EpochPhases(epoch_variable, cd_steps), *averaged, record, pictured, *further],
+        )
+    finally:
+        if best.epoch:
+            pictured.draw_curves()
+            _save_best(model, best, config, folder)
+    return {"epoch": best.epoch, "val_one_step_error": best.error} | {f"baseline_{k}": v for k, v in data.summary.baselines.items()}
+
+
+def _save_best(model, best, config, folder):
+    """Writes model.keras: the best weights in a model without an optimiser."""
+    keeper = build_model(config)
+    for variable, array in zip(keeper.variables, best.weights, strict=True):
+        variable.assign(array)
+    with files.replacing(folder.file("model.keras")) as temporary:
+        keeper.save(temporary)
+
+
+def load_trained(workdir, with_flags=lambda config: config):
+    """The best model of a run so far.
+
+    Args:
+        workdir: run folder.    with_flags: called with the run's `Config` for the one to use, such as `flags.config_from_flags`.
+
+    Returns:
+        `Trained`.
+
+    Raises:
+        ValueError: no run in the folder.
+    """
+    folder = RunFolder(workdir)
+    config, data = folder.config(), folder.data()
+    model = build_model(config)
+    epoch = checkpoint.load_best(folder.checkpoint, model)
+    return Trained(model, with_flags(config), data.scale, data.sample_rate, epoch)

@@ -1,0 +1,43 @@
+"""Packaging of neurovocal_tf."""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+ROOT = pathlib.Path(__file__).resolve().parent
+VERSION = re.search(r'^__version__ = "(.+)"$', (ROOT / "neurovocal_tf" / "__init__.py").read_text(encoding="utf-8"), re.MULTILINE)[1]
+README = ROOT / "README.md"
+
+setup(
+    name="neurovocal_tf",
+    version=VERSION,
+    description="Learns how vocalizations unfold in time with an RNN-RBM, and sings new ones.",
+    long_description=README.read_text(encoding="utf-8") if README.exists() else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(str(ROOT), include=["neurovocal_tf", "neurovocal_tf.*"]),
+    # tensorflow-io has wheels up to CPython 3.12.
+    python_requires=">=3.10,<3.13",
+    install_requires=[
+        "absl-py>=2.1",
+        # The oldest that the optimisers were tested with, and the newest for Python 3.10.
+        "keras>=3.12",
+        "keras-tuner>=1.4.7",
+        "matplotlib>=3.8",
+        # TensorFlow 2.16 and 2.17 are built against NumPy 1.
+        "numpy>=1.26,<2",
+        "scikit-learn>=1.4",
+        "scipy>=1.11",
+        # TensorBoard 2.17 imports pkg_resources, which setuptools dropped in version 82.
+        "setuptools<82",
+        "soundfile>=0.12",
+        "soxr>=0.3.7",
+        # The last release of tensorflow-io, 0.37.1, loads with TensorFlow 2.16 and 2.17 only.
+        "tensorflow>=2.16.1,<2.18",
+        "tensorflow-io==0.37.1",
+        "threadpoolctl>=3.2",
+        "tqdm>=4.66",
+    ],
+    extras_require={"test": ["hypothesis>=6.100", "pytest>=8", "ruff>=0.6"]},
+)

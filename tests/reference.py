@@ -1,0 +1,164 @@
+"""Oracles for the tests: plain NumPy, SciPy and loops that are slow, short and obviously right."""
+
+import numpy as np
+import scipy.signal
+
+# --- audio
+
+
+def power_spectrogram(samples, sample_rate, config):
+    """`scipy.signal.spectrogram` with its defaults in float64, time first: [L, V]."""
+    noverlap = config.n_fft - config.hop_length
+    window = ("tukey", 0.25)
+    power = scipy.signal.spectrogram(samples.astype(np.float64), sample_rate, window=window, nperseg=config.n_fft, noverlap=noverlap)[2]
+    return power.T
+
+
+def envelope(samples, length):
+    """Mean of |x| over a centred window, one window at a time, ends reflected."""
+    half = length // 2
+    padded = np.pad(np.abs(samples.astype(np.float64)), half, mode="reflect")
+    return np.array([padded[i : i + length].sum() / length for i in range(len(samples))])
+
+
+def detect(samples, sample_rate, config, envelope=envelope):
+    """The seed's detector on samples without a band-pass, one sample and one segment at a time: a list of (onset, offset)."""
+    if not len(samples):
+        return []
+    per_ms = sample_rate / 1000
+    length = int(config.smoothing_ms * per_ms)
+    loudness = envelope(samples, length if length % 2 else length + 1)
+    if config.threshold_method == "percentile":
+        level = np.percentile(loudness, config.threshold)
+    else:
+        level = config.threshold * np.percentile(loudness, config.noise_floor_percentile)
+    level = max(level, 1e-6 * loudness.max())
+    if level <= loudness.min():
+        return []
+    runs, onset = [], None
+    for i, value in enumerate([*loudness, -1.0]):
+        if value >= level and onset is None:
+            onset = i
+        if value < level and onset is not None:
+            runs.append((onset, i))
+            onset = None
+    joined = []
+    for onset, offset in runs:
+        if joined and onset - joined[-1][1] < config.min_gap_ms * per_ms:
+            joined[-1] = (joined[-1][0], offset)
+        else:
+            joined.append((onset, offset))
+    kept = [(a, b) for a, b in joined if config.min_length_ms * per_ms < b - a < config.max_length_ms * per_ms]
+    buffer = int(config.buffer_ms * per_ms)
+    return [(max(a - buffer, 0), min(b + buffer, len(samples))) for a, b in kept]
+
+
+def segmentation_f1(found, truth, tolerance_s=0.010):
+    """F1 of (onset, offset) pairs in seconds; a pair is found if both boundaries are within the tolerance, one to one."""
+    left, hits = list(truth), 0
+    for onset, offset in found:
+        errors = [max(abs(onset - a), abs(offset - b)) for a, b in left]
+        if errors and min(errors) <= tolerance_s:
+            del left[int(np.argmin(errors))]
+            hits += 1
+    return 2 * hits / max(len(found) + len(truth), 1)
+
+
+def spectral_convergence_db(target, power):
+    """How far the magnitudes of one power spectrogram are from another's, relative to it, in dB."""
+    wanted, got = np.sqrt(target), np.sqrt(power)
+    return 20 * np.log10(np.linalg.norm(got - wanted) / np.linalg.norm(wanted))
+
+
+# --- rbm and encoder
+
+
+# --- optimisers
+
+
+def clipped(gradients, clip_norm):
+    """All gradients scaled by one factor so that their global norm is at most `clip_norm`."""
+    norm = np.sqrt(sum(np.sum(np.square(g)) for g in gradients))
+    return [g * min(1.0, clip_norm / norm) for g in gradients] if clip_norm else list(gradients)
+
+
+def decay(p, l1, l2):
+    """What L1 and L2 add to a step, before the learning rate."""
+    return l1 * np.sign(p) + l2 * p
+
+
+def rmsprop(parameters, batches, learning_rate, rho=0.9, epsilon=1e-6, clip_norm=0.0, l1=(), l2=()):
+    """Guarded RMSProp: lists of float64 arrays in, the parameters after all batches of gradients out."""
+    parameters = [p.astype(np.float64) for p in parameters]
+    accumulators = [np.zeros_like(p) for p in parameters]
+    for gradients in batches:
+        gradients = [np.where(np.isfinite(g), g, 0.1 * p) for g, p in zip(gradients, parameters)]
+        for i, g in enumerate(clipped(gradients, clip_norm)):
+            accumulators[i] = rho * accumulators[i] + (1 - rho) * g**2
+            step = g / np.sqrt(accumulators[i] + epsilon) + decay(parameters[i], l1[i] if l1 else 0, l2[i] if l2 else 0)
+            parameters[i] = parameters[i] - learning_rate * step
+    return parameters
+
+
+def adam(parameters, batches, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, clip_norm=0.0, l1=(), l2=()):
+    """Guarded Adam: batches that are not all finite are left out."""
+    parameters = [p.astype(np.float64) for p in parameters]
+    means, squares = ([np.zeros_like(p) for p in parameters] for _ in range(2))
+    t = 0
+    for gradients in batches:
+        if not all(np.isfinite(g).all() for g in gradients):
+            continue
+        t += 1
+        for i, g in enumerate(clipped(gradients, clip_norm)):
+            means[i] = beta_1 * means[i] + (1 - beta_1) * g
+            squares[i] = beta_2 * squares[i] + (1 - beta_2) * g**2
+            step = means[i] * np.sqrt(1 - beta_2**t) / (1 - beta_1**t) / (np.sqrt(squares[i]) + epsilon)
+            step = step + decay(parameters[i], l1[i] if l1 else 0, l2[i] if l2 else 0)
+            parameters[i] = parameters[i] - learning_rate * step
+    return parameters
+
+
+# --- evaluation
+
+
+def var_predictions(sequences, order, ridge, sequence):
+    """Ridge autoregression by least squares on augmented rows, and its predictions of `sequence`, frame by frame.
+
+    The penalty is `ridge` times the mean variance of a bin of history; frames before the first are the training mean.
+    """
+    mean = np.concatenate(sequences).mean(axis=0)
+    inputs, targets = [], []
+    for frames in sequences:
+        for t in range(order, len(frames)):
+            inputs.append(np.concatenate([frames[t - lag] for lag in range(1, order + 1)]))
+            targets.append(frames[t])
+    inputs, targets = np.array(inputs), np.array(targets)
+    centred = inputs - inputs.mean(axis=0)
+    penalty = ridge * centred.var(axis=0).mean() * len(inputs)
+    rows = np.concatenate([centred, np.sqrt(penalty) * np.eye(inputs.shape[1])])
+    goals = np.concatenate([targets - targets.mean(axis=0), np.zeros((inputs.shape[1], mean.size))])
+    slopes = np.linalg.lstsq(rows, goals, rcond=None)[0]
+    predictions = []
+    for t in range(len(sequence)):
+        history = [sequence[t - lag] if t >= lag else mean for lag in range(1, order + 1)]
+        predictions.append(targets.mean(axis=0) + (np.concatenate(history) - inputs.mean(axis=0)) @ slopes)
+    return np.array(predictions)
+
+
+def root_mean_square_error(actual, predicted, mask):
+    """Over the bins of the masked frames of [B, T, V], one number at a time."""
+    squared = [
+        (float(actual[b, t, i]) - float(predicted[b, t, i])) ** 2
+        for b in range(actual.shape[0])
+        for t in range(actual.shape[1])
+        for i in range(actual.shape[2])
+        if mask[b, t]
+    ]
+    return (sum(squared) / len(squared)) ** 0.5
+
+
+def jensen_shannon_nats(p, q):
+    """Jensen-Shannon divergence of two distributions of the same length, by its definition."""
+    middle = (p + q) / 2
+    terms = [sum(a * np.log(a / m) for a, m in zip(x, middle, strict=True) if a > 0) for x in (p, q)]
+    return sum(terms) / 2

@@ -1,0 +1,226 @@
+"""Who may import whom, and what the package never does."""
+
+import ast
+import functools
+import pathlib
+import re
+import runpy
+import subprocess
+import sys
+from unittest import mock
+
+import pytest
+import setuptools
+
+import neurovocal_tf
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "neurovocal_tf"
+FILES = sorted(PACKAGE.rglob("*.py"))
+ALL_FILES = sorted([*FILES, *(ROOT / "tools").rglob("*.py"), *(ROOT / "export").rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
+
+# The rooms of the package, and the rooms that each may import. A new room adds its arrows here.
+ARROWS = {
+    "config": set(),
+    "files": set(),
+    "flags": {"config", "files"},
+    "audio": {"config"},
+    "pipeline": {"config", "audio"},
+    "survey": {"config", "audio", "pipeline"},
+    "run_folder": {"config", "audio", "files", "pipeline"},
+    "rbm": set(),
+    "layers": {"rbm"},
+    "singing": {"rbm", "layers"},
+    "rnn_rbm": {"rbm", "layers", "singing"},
+    "optimizers": set(),
+    "baselines": set(),
+    "evaluation": {"config", "audio", "baselines"},
+    "plots": set(),
+    "progress": set(),
+    "checkpoint": {"files"},
+    "callbacks": {"audio", "checkpoint", "files", "optimizers", "plots", "rbm"},
+    "serving": {"config", "audio", "files", "rnn_rbm", "run_folder"},
+}
+# Training is where all meet, but for flags and serving.
+ARROWS["trainer"] = ARROWS.keys() - {"flags", "serving"}
+ARROWS["hypermodel"] = {"config", "files", "trainer"}
+
+# Rooms that hold to few libraries beside the standard library.
+LIBRARIES = {
+    "config": set(),
+    "files": set(),
+    "flags": {"absl"},
+    "rbm": {"tensorflow", "numpy"},
+    "plots": {"numpy", "matplotlib"},
+    "baselines": {"numpy", "scipy"},
+}
+WITHOUT_KERAS = {"audio", "rbm", "config", "flags", "plots", "pipeline", "baselines", "files", "survey", "run_folder"}
+
+
+@functools.cache
+def tree(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def imports(path):
+    """Dotted names of all modules imported anywhere in a file; `from a import b` gives a.b."""
+    names = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def room(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def rooms_imported(path):
+    return {name.split(".")[1] for name in imports(path) if name.startswith("neurovocal_tf.")}
+
+
+def libraries_imported(path):
+    return {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - {"neurovocal_tf"}
+
+
+def names_of(paths):
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
+def in_package(*excluded):
+    return [path for path in FILES if room(path) not in ("__init__", *excluded)]
+
+
+def calls(path):
+    """What a file calls: names such as print, and attributes with their object's name, such as sys.exit."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+@pytest.mark.parametrize("path", in_package(), ids=names_of(in_package()))
+def test_a_room_imports_only_the_rooms_it_may(path):
+    assert room(path) in ARROWS, "a new room: add its arrows to this test"
+    assert rooms_imported(path) - {room(path)} <= ARROWS[room(path)]
+
+
+@pytest.mark.parametrize("path", in_package(), ids=names_of(in_package()))
+def test_a_room_imports_only_the_libraries_it_may(path):
+    if room(path) in LIBRARIES:
+        assert libraries_imported(path) <= LIBRARIES[room(path)]
+    if room(path) in WITHOUT_KERAS:
+        assert not {name for name in imports(path) if re.match(r"keras\b|tensorflow\.keras\b", name)}
+
+
+def test_the_arrows_form_no_circle():
+    left = dict(ARROWS)
+    while left:
+        free = {name for name, arrows in left.items() if not arrows & left.keys()}
+        assert free, f"a circle among {sorted(left)}"
+        left = {name: arrows for name, arrows in left.items() if name not in free}
+
+
+def test_what_knows_of_sound_and_what_knows_of_probability_stay_apart():
+    def reach(name):
+        return {name}.union(*(reach(other) for other in ARROWS[name]))
+
+    assert not any(reach(name) & {"rbm", "layers"} for name in ("audio", "pipeline", "survey", "run_folder", "evaluation"))
+    assert not any(reach(name) & {"audio", "pipeline"} for name in ("rbm", "layers", "singing", "rnn_rbm", "optimizers"))
+
+
+def test_only_flags_imports_absl_flags():
+    assert names_of(path for path in FILES if any(name.startswith("absl") for name in imports(path))) == ["neurovocal_tf/flags.py"]
+
+
+def test_only_tools_and_export_use_flags():
+    assert names_of(path for path in in_package("flags") if "flags" in rooms_imported(path)) == []
+
+
+def test_only_the_entry_point_and_the_training_progress_write_to_the_terminal_or_exit():
+    spoken = re.compile(r"print|input|exit|quit|sys\.exit|os\._exit|sys\.stdout\.\w+|sys\.stderr\.\w+")
+    assert {room(path) for path in in_package() for name, _ in calls(path) if spoken.fullmatch(name)} <= {"flags", "progress"}
+
+
+def test_no_pickle_and_no_code_from_strings():
+    dangerous = re.compile(r"eval|exec|compile|__import__")
+    picklers = {"pickle", "cPickle", "dill", "joblib", "cloudpickle", "marshal", "shelve"}
+    for path in FILES:
+        assert not picklers & {name.split(".")[0] for name in imports(path)}, path
+        for name, call in calls(path):
+            assert not dangerous.fullmatch(name), f"{path}: {name}"
+            given = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+            assert given.get("allow_pickle", "False") == "False" and given.get("safe_mode", "True") == "True", path
+
+
+def test_no_global_random_generator():
+    keyed = r"np\.random\.(default_rng|Generator|SeedSequence|Philox|PCG64)|tf\.random\.(experimental\.)?stateless_\w+"
+    for path in FILES:
+        drawn = [name for name, _ in calls(path) if re.fullmatch(r"((np|numpy|tf|tensorflow|keras)\.)?random\.[\w.]+", name)]
+        assert [name for name in drawn if not re.fullmatch(keyed, name)] == [], path
+
+
+def test_no_file_is_a_drawer_for_everything():
+    assert [path for path in names_of(ALL_FILES) if re.search(r"(utils?|helpers?|misc|common)\.py$", path)] == []
+
+
+def test_no_file_of_the_project_is_longer_than_400_lines():
+    measured = [path for path in ALL_FILES if path.name != "reference.py" and not path.name.startswith("test_")]
+    assert [path for path in measured if len(path.read_text(encoding="utf-8").splitlines()) > 400] == []
+
+
+@pytest.mark.parametrize("path", in_package(), ids=names_of(in_package()))
+def test_every_public_function_and_class_has_a_docstring(path):
+    assert ast.get_docstring(tree(path)) or not tree(path).body
+    public = [node for node in tree(path).body if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")]
+    assert [node.name for node in public if not ast.get_docstring(node)] == []
+
+
+def test_importing_the_package_its_settings_or_its_flags_needs_no_tensorflow():
+    modules = "sys, neurovocal_tf, neurovocal_tf.config, neurovocal_tf.flags"
+    code = f"import {modules}; sys.exit(bool({{'tensorflow', 'keras'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60).returncode == 0
+
+
+def test_the_index_of_public_names_is_true():
+    for name, module in neurovocal_tf._MODULE_OF.items():
+        path = PACKAGE / f"{module.replace('.', '/')}.py"
+        if path.exists():
+            assert name in {getattr(node, "name", None) for node in tree(path).body}, f"{name} is not in {path}"
+    assert set(neurovocal_tf.__all__) <= set(dir(neurovocal_tf))
+    assert neurovocal_tf.Config().training.seed == 0
+
+
+def test_an_unknown_public_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'neurovocal_tf' has no attribute 'Confog'"):
+        neurovocal_tf.Confog  # noqa: B018
+
+
+def declared():
+    """The arguments of setup.py's `setup`."""
+    with mock.patch.object(setuptools, "setup") as setup, mock.patch("os.getcwd", lambda: str(ROOT)):
+        runpy.run_path(str(ROOT / "setup.py"))
+    return setup.call_args.kwargs
+
+
+def test_every_library_that_is_imported_is_declared():
+    distributions = {"absl": "absl-py", "sklearn": "scikit-learn", "tensorflow_io": "tensorflow-io", "keras_tuner": "keras-tuner"}
+    kwargs = declared()
+    required = {re.split(r"[<>=!~\[; ]", line)[0] for line in kwargs["install_requires"]}
+    optional = {re.split(r"[<>=!~\[; ]", line)[0] for lines in kwargs["extras_require"].values() for line in lines}
+    for path in ALL_FILES:
+        ours = {"tests", "tools", "export", *(other.stem for other in ALL_FILES)}
+        used = {distributions.get(name, name) for name in libraries_imported(path) - ours}
+        assert used <= required | (set() if path in FILES else optional), path
+
+
+def test_every_folder_of_the_package_is_installed():
+    folders = {".".join(path.parent.relative_to(ROOT).parts) for path in FILES}
+    assert set(declared()["packages"]) == folders
+
+
+def test_versions_agree():
+    assert declared()["version"] == neurovocal_tf.__version__

@@ -1,0 +1,111 @@
+"""The settings: their rules, their messages, and their way through JSON."""
+
+import dataclasses
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neurovocal_tf.config import Config, changed_settings, may_change_on_resume, settings
+
+
+def test_names_are_unique_over_all_sections():
+    names = [field.name for _, field in settings()]
+    assert len(names) == len(set(names))
+
+
+def test_every_setting_has_help_that_ends_as_a_sentence():
+    assert [field.name for _, field in settings() if not field.metadata["help"].endswith(".")] == []
+
+
+def test_a_configuration_cannot_be_changed_in_place():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Config().training.seed = 1
+
+
+def test_json_round_trip_of_defaults_and_changes():
+    changed = Config().replace(learning_rates=(1e-3, 1e-5), epochs_per_rate=(3,), cd_steps=(2,), gates="tanh", compiled=False)
+    for config in (Config(), changed):
+        assert Config.from_json(config.to_json()) == config
+
+
+@given(threshold=st.floats(0, 1e6), rates=st.lists(st.floats(0, 1), min_size=1, max_size=5), seed=st.integers(0, 2**31 - 1))
+def test_json_round_trip_keeps_every_bit(threshold, rates, seed):
+    config = Config().replace(threshold=threshold, learning_rates=tuple(rates), epochs_per_rate=(1,), cd_steps=(1,), seed=seed)
+    assert Config.from_json(config.to_json()) == config
+
+
+def test_replace_reaches_every_section_and_leaves_the_original():
+    config = Config()
+    values = dict(sample_rate=8000, threshold=3.0, n_fft=512, batch_size=2, num_layers=1, seed=5, num_iterations=3)
+    changed = config.replace(**values)
+    assert [name for name, _, _ in changed_settings(config, changed)] == list(values)
+    assert [after for _, _, after in changed_settings(config, changed)] == list(values.values())
+    assert config == Config()
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        (dict(n_fft=8), "`n_fft` must be between 16 and 16384. Received: n_fft=8"),
+        (dict(n_fft=257), "`n_fft` must be even. Received: n_fft=257"),
+        (dict(hop_length=129), "`hop_length` must be at most n_fft / 2. Received: hop_length=129, n_fft=256"),
+        (dict(threshold=-0.5), "`threshold` must be at least 0. Received: threshold=-0.5"),
+        (dict(threshold=float("nan")), "`threshold` must be at least 0. Received: threshold=nan"),
+        (dict(threshold="high"), "`threshold` must be float. Received: threshold='high'"),
+        (dict(batch_size=2.5), "`batch_size` must be int. Received: batch_size=2.5"),
+        (dict(batch_size=True), "`batch_size` must be int. Received: batch_size=True"),
+        (dict(compiled=1), "`compiled` must be bool. Received: compiled=1"),
+        (dict(gates="relu"), "`gates` must be one of sigmoid, tanh. Received: gates=relu"),
+        (dict(channel="left"), "`channel` must be mean, loudest or a number. Received: channel=left"),
+        (dict(learning_rates=()), "`learning_rates` must be one float. Received: learning_rates=()"),
+        (dict(learning_rates=0.1), "`learning_rates` must be a list of float. Received: learning_rates=0.1"),
+        (dict(cd_steps=(1, 0, 1)), "`cd_steps` must be between 1 and 1000. Received: cd_steps=(1, 0, 1)"),
+        (dict(cd_steps=(1, 2)), "`cd_steps` must have one number or 3, as `learning_rates`. Received: cd_steps=(1, 2)"),
+        (dict(threshold_method="percentile", threshold=101.0), "`threshold` must be between 0 and 100 for threshold_method=percentile"),
+        (dict(min_length_ms=500.0), "`min_length_ms` must be below `max_length_ms`. Received: min_length_ms=500, max_length_ms=500"),
+        (dict(low_hz=20_000.0), "`low_hz` must be below `high_hz`. Received: low_hz=20000, high_hz=10000"),
+        (dict(tempo=3), "`tempo` is not a setting."),
+    ],
+)
+def test_a_bad_value_is_named(values, message):
+    with pytest.raises(ValueError) as error:
+        Config().replace(**values)
+    assert str(error.value).startswith(message)
+
+
+def test_no_band_pass_upper_edge_is_no_contradiction():
+    assert Config().replace(low_hz=0.0, high_hz=0.0).segmentation.high_hz == 0.0
+    assert Config().replace(low_hz=500.0, high_hz=0.0).segmentation.low_hz == 500.0
+
+
+@pytest.mark.parametrize("channel", ["mean", "loudest", "0", "15"])
+def test_channels_are_words_or_numbers(channel):
+    assert Config().replace(channel=channel).audio.channel == channel
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ('{"music": {}}', "config.json must hold the sections"),
+        ("[]", "config.json must hold the sections"),
+        ('{"audio": {"tempo": 1}}', "config.json: `tempo` is not a setting of `audio`."),
+        ('{"audio": {"sample_rate": "fast"}}', "`sample_rate` must be int. Received: sample_rate='fast'"),
+        ("{", "Expecting property name"),
+    ],
+)
+def test_a_damaged_config_file_is_a_value_error(text, message):
+    with pytest.raises(ValueError, match="^" + message.replace("[", r"\[")):
+        Config.from_json(text)
+
+
+def test_json_without_a_section_or_setting_has_its_defaults():
+    """Files written before a setting existed stay readable."""
+    data = json.loads(Config().replace(threshold=7.0).to_json())
+    del data["generation"], data["audio"]["channel"]
+    assert Config.from_json(json.dumps(data)) == Config().replace(threshold=7.0)
+
+
+def test_a_resumed_run_may_change_only_what_leaves_the_weights_alone():
+    assert set(may_change_on_resume()) == {"cache_mb", "epochs"}

@@ -1,0 +1,302 @@
+"""Flags made from the settings, flag files, help, and how a tool ends."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from absl import flags as absl_flags
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neurovocal_tf import flags
+from neurovocal_tf.config import Config, number_type
+from neurovocal_tf.config import settings as all_settings
+
+TOOL = '''r"""Sings like a finch.
+
+    python tool.py --data_dir=/data
+"""
+import sys
+
+from absl import flags as absl_flags
+
+from neurovocal_tf import flags
+
+_DATA_DIR = absl_flags.DEFINE_string("data_dir", None, "Folder of recordings.", required=True)
+_RAISES = absl_flags.DEFINE_string("raises", "", "What main raises.")
+flags.define({sections})
+
+
+def main(argv):
+    assert len(argv) == 1
+    if _RAISES.value:
+        raise eval(_RAISES.value)
+    assert "tensorflow" not in sys.modules
+    print(flags.config_from_flags().to_json())
+    return 0
+
+
+if __name__ == "__main__":
+    flags.run(main)
+'''
+
+
+@pytest.fixture
+def tool(tmp_path, repository):
+    """Runs a small tool in a process of its own: (exit code, stdout, stderr)."""
+
+    def run(*arguments, sections="", cwd=tmp_path):
+        script = tmp_path / "tool.py"
+        script.write_text(TOOL.format(sections=sections))
+        result = subprocess.run(
+            [sys.executable, str(script), *map(str, arguments)],
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(repository)},
+            timeout=60,
+        )
+        return result.returncode, result.stdout, result.stderr
+
+    return run
+
+
+def parsed(*arguments, sections=None):
+    """Flag values of their own, parsed from a command line."""
+    values = absl_flags.FlagValues()
+    flags.define(sections, values)
+    values(["tool", *flags.expand_flagfiles(arguments, values)])
+    return values
+
+
+def test_every_setting_has_a_flag_with_its_default():
+    values = parsed()
+    assert flags.config_from_flags(flag_values=values) == Config()
+    assert flags.given_flags(values) == ()
+
+
+def test_flags_reach_the_settings_of_their_name():
+    values = parsed("--threshold=3", "--nocompiled", "--learning_rates=1e-3, 3e-4", "--epochs_per_rate=4", "--cd_steps=1,5", "--gates=tanh")
+    expected = Config().replace(
+        threshold=3.0, compiled=False, learning_rates=(1e-3, 3e-4), epochs_per_rate=(4,), cd_steps=(1, 5), gates="tanh"
+    )
+    assert flags.config_from_flags(flag_values=values) == expected
+    assert flags.given_flags(values) == ("threshold", "gates", "learning_rates", "epochs_per_rate", "cd_steps", "compiled")
+
+
+def test_only_given_flags_change_a_base():
+    base = Config().replace(threshold=7.0, gates="tanh")
+    assert flags.config_from_flags(base, parsed("--threshold=2.5")) == Config().replace(gates="tanh")
+
+
+def test_a_tool_may_use_some_sections_only():
+    values = parsed("--threshold=3", sections=("audio", "segmentation"))
+    assert "n_fft" not in values and "sample_rate" in values
+    assert flags.config_from_flags(flag_values=values) == Config().replace(threshold=3.0)
+
+
+def test_an_unknown_section_is_refused():
+    with pytest.raises(ValueError, match="`sections` must be among audio, "):
+        flags.define(("music",), absl_flags.FlagValues())
+
+
+@pytest.mark.parametrize(
+    "argument, message",
+    [
+        ("--learning_rates=1e-3,abc", "flag --learning_rates=1e-3,abc: 'abc' is not a non-negative number"),
+        ("--learning_rates=", "flag --learning_rates=: '' is not a non-negative number"),
+        ("--cd_steps=1,0,5", "flag --cd_steps=1,0,5: '0' is not an integer in the range [1, 1000]"),
+        ("--epochs_per_rate=1.5", "flag --epochs_per_rate=1.5: '1.5' is not a positive integer"),
+        ("--n_fft=8", "flag --n_fft=8: 8 is not an integer in the range [16, 16384]"),
+        ("--threshold=-1", "flag --threshold=-1: -1.0 is not a non-negative number"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_flag(argument, message):
+    with pytest.raises(absl_flags.Error) as error:
+        parsed(argument)
+    assert str(error.value) == message
+
+
+def _values_of(field):
+    meta, kind = field.metadata, number_type(field)
+    if meta["choices"]:
+        return st.sampled_from(meta["choices"])
+    if kind is bool:
+        return st.booleans()
+    if kind is str:
+        return st.sampled_from(["mean", "loudest", "3"])
+    low, high = max(meta["low"], -1e9), min(meta["high"], 1e9)
+    numbers = st.integers(int(low), int(high)) if kind is int else st.floats(low, high)
+    return st.tuples(numbers) if field.type is not kind else numbers
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_a_written_flag_file_reads_back_as_the_same_configuration(data):
+    values = {}
+    for _, field in all_settings():
+        # Those tied to others by Config's own rules stay as they are.
+        if field.name not in ("threshold", "min_length_ms", "max_length_ms", "low_hz", "high_hz", "n_fft", "hop_length"):
+            values[field.name] = data.draw(_values_of(field), label=field.name)
+    config = Config().replace(**values)
+    lines = [line for line in flags.flag_lines(config) if not line.startswith("#")]
+    assert flags.config_from_flags(flag_values=parsed(*lines)) == config
+
+
+def test_write_flags_writes_settings_only_and_leaves_no_temporary_file(tmp_path):
+    values = parsed("--threshold=3", "--nocompiled", "--cd_steps=1,5,7")
+    flags.write_flags(tmp_path / "flags.txt", flag_values=values)
+    assert os.listdir(tmp_path) == ["flags.txt"]
+    copy = parsed(f"--flagfile={tmp_path / 'flags.txt'}")
+    assert flags.config_from_flags(flag_values=copy) == flags.config_from_flags(flag_values=values)
+    assert len(flags.given_flags(copy)) == len(list(all_settings()))
+
+
+def write(path, *lines):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_flag_files_include_others_relative_to_their_own_place_and_later_values_win(tmp_path):
+    write(tmp_path / "a" / "base.flags", "# a comment", "--threshold=1", "  --hop_length=64", "", "--gates=tanh")
+    top = write(tmp_path / "a" / "b" / "top.flags", "--flagfile=../base.flags", "--threshold=2", "--flagfile ../base2.flags")
+    write(tmp_path / "a" / "base2.flags", "--dropout=0.5")
+    config = flags.config_from_flags(flag_values=parsed("--dropout=0.1", f"--flagfile={top}", "--hop_length=32"))
+    assert config == Config().replace(threshold=2.0, hop_length=32, gates="tanh", dropout=0.5)
+    assert flags.config_from_flags(flag_values=parsed("--flagfile", str(top))).segmentation.threshold == 2.0
+
+
+def test_nothing_after_two_dashes_is_a_flag_file():
+    assert flags.expand_flagfiles(["--", "--flagfile=x"], absl_flags.FlagValues()) == ["--", "--flagfile=x"]
+
+
+def test_a_flag_file_may_hold_settings_that_the_tool_does_not_use(tmp_path):
+    top = write(tmp_path / "top.flags", "--threshold=2", "--nocompiled", "--learning_rates=1e-3")
+    assert flags.given_flags(parsed(f"--flagfile={top}", sections=("segmentation",))) == ("threshold",)
+
+
+def test_an_unknown_flag_in_a_flag_file_is_refused(tmp_path):
+    with pytest.raises(absl_flags.UnrecognizedFlagError, match="tresh"):
+        parsed(f"--flagfile={write(tmp_path / 'top.flags', '--tresh=2')}", sections=("segmentation",))
+
+
+@pytest.mark.parametrize(
+    "lines, message",
+    [
+        (["--flagfile=gone.flags"], "gone.flags: No such file or directory"),
+        (["--flagfile=."], "Is a directory"),
+        (["--flagfile="], "--flagfile must name a file"),
+        (["--flagfile=other.flags"], "top.flags includes itself"),
+        (["", "threshold=3"], "top.flags, line 2: must be --name=value. Received: threshold=3"),
+    ],
+)
+def test_a_bad_flag_file_is_named_with_its_reason(lines, message, tmp_path):
+    write(tmp_path / "other.flags", "--flagfile=top.flags")
+    with pytest.raises(ValueError) as error:
+        parsed(f"--flagfile={write(tmp_path / 'top.flags', *lines)}")
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_binary_flag_file_is_named(tmp_path):
+    (tmp_path / "sound.wav").write_bytes(b"RIFF\xff\xfe\x00")
+    with pytest.raises(ValueError, match="sound.wav: not a text file"):
+        parsed(f"--flagfile={tmp_path / 'sound.wav'}")
+
+
+def test_one_file_may_be_included_twice_side_by_side(tmp_path):
+    write(tmp_path / "base.flags", "--threshold=1")
+    top = write(tmp_path / "top.flags", "--flagfile=base.flags", "--threshold=2", "--flagfile=base.flags")
+    assert parsed(f"--flagfile={top}").threshold == 1.0
+
+
+def test_flag_files_of_the_repository_are_valid(repository):
+    files = sorted((repository / "tools" / "flagfiles").glob("*.flags"))
+    assert {"seed", "songbird", "mouse_usv", "speech", "demo"} <= {file.stem for file in files}
+    for file in files:
+        flags.config_from_flags(flag_values=parsed(f"--flagfile={file}"))
+
+
+def test_the_seed_flag_file_is_the_published_configuration(repository):
+    config = flags.config_from_flags(flag_values=parsed(f"--flagfile={repository / 'tools' / 'flagfiles' / 'seed.flags'}"))
+    s, d, m, t, g = config.segmentation, config.data, config.model, config.training, config.generation
+    assert (s.threshold_method, s.threshold, s.low_hz, s.high_hz) == ("percentile", 90.0, 0.0, 0.0)
+    assert (s.smoothing_ms, s.min_gap_ms, s.min_length_ms, s.max_length_ms, s.buffer_ms) == (4.0, 2.0, 15.0, 500.0, 5.0)
+    assert (config.spectrogram.n_fft, config.spectrogram.hop_length, config.spectrogram.scaling) == (256, 128, "max_power")
+    assert (d.sequence, d.batch_size) == ("packed", 20)
+    num_visible = config.spectrogram.n_fft // 2 + 1
+    assert (num_visible, int(m.hidden_scalar * num_visible), int(m.recurrent_scalar * num_visible)) == (129, 219, 167)
+    assert (m.visible_units, m.num_layers, m.gates, m.weight_init) == ("mean_field", 3, "tanh", "published")
+    assert (m.learned_initial_state, m.dropout, m.input_noise) == (False, 0.0, 0.0)
+    assert (t.optimizer, t.learning_rates, t.epochs_per_rate) == ("rmsprop", (3e-4, 1e-4, 5e-5, 3e-5, 1e-5), (50,))
+    assert (t.epochs, t.cd_steps, t.clip_norm, t.l1, t.l2, t.weight_average) == (0, (15,), 0.0, 1e-4, 0.0, 0.0)
+    assert (g.num_gibbs_steps, g.chain_start, g.emission_noise) == (20, "zeros", 0.0)
+
+
+def test_a_tool_runs_and_exits_with_zero(tool, tmp_path):
+    top = write(tmp_path / "flagfiles" / "top.flags", "--flagfile=base.flags")
+    write(tmp_path / "flagfiles" / "base.flags", "--threshold=4")
+    code, out, err = tool("--data_dir=x", f"--flagfile={top.relative_to(tmp_path)}")
+    assert (code, err) == (0, "") and json.loads(out)["segmentation"]["threshold"] == 4.0
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_is_quick_quiet_about_absl_and_exits_with_zero(flag, tool):
+    start = time.monotonic()
+    code, out, err = tool(flag)
+    assert time.monotonic() - start < 1.5
+    assert (code, err) == (0, "")
+    assert out.startswith("Sings like a finch.\n")
+    assert max(map(len, out.split("\n\nAudio")[1].splitlines())) <= 115
+    for shown in ("  --data_dir=...", "  --threshold=2.5", "  --[no]compiled", "Segmentation: ", "[16 to 16384]", "[sigmoid | tanh]"):
+        assert shown in out
+    for hidden in ("verbosity", "pdb", "logtostderr"):
+        assert hidden not in out
+    assert out.index("data_dir") < out.index("sample_rate") < out.index("threshold") < out.index("num_gibbs_steps")
+
+
+def test_help_shows_only_the_sections_a_tool_uses(tool):
+    _, out, _ = tool("--help", sections="('audio',)")
+    assert "--sample_rate" in out and "--threshold" not in out and "Segmentation" not in out
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--data_dir=x", "--threshold=abc"], "flag --threshold=abc: 'abc' is not a number"),
+        (["--data_dir=x", "--n_fft=1.5"], "flag --n_fft=1.5: '1.5' is not a whole number"),
+        (["--data_dir=x", "--compiled=maybe"], "flag --compiled=maybe: 'maybe' is not true or false"),
+        (["--data_dir=x", "--gates=relu"], "flag --gates=relu: value should be one of <sigmoid|tanh>"),
+        (["--data_dir=x", "--tresh=1"], "Unknown command line flag 'tresh'. Did you mean: threshold, threshold_method ?"),
+        (["--data_dir=x", "stray", "er"], "unexpected arguments: stray er (flags are written --name=value)"),
+        (["--data_dir=x", "--flagfile=gone"], "flag file gone: No such file or directory"),
+        (["--data_dir=x", "--flagfile"], "--flagfile must name a file"),
+        (["--data_dir=x", "--hop_length=200"], "`hop_length` must be at most n_fft / 2. Received: hop_length=200, n_fft=256"),
+        (["--data_dir=x", "--threshold=nan"], "`threshold` must be at least 0. Received: threshold=nan"),
+        (["--data_dir"], "Missing value for flag --data_dir"),
+        ([], "--data_dir must be given"),
+        (["--data_dir=x", "--raises=ValueError('a\\nb')"], "a b"),
+        (["--data_dir=x", "--raises=FileNotFoundError(2, 'No such file or directory', 'song.wav')"], "song.wav: No such file or directory"),
+        (["--data_dir=x", "--raises=PermissionError(13, 'Permission denied', '/run')"], "/run: Permission denied"),
+        (["--data_dir=x", "--raises=OSError('disk is full')"], "disk is full"),
+    ],
+)
+def test_a_mistake_of_the_user_is_one_line_and_exit_code_1(arguments, message, tool):
+    assert tool(*arguments) == (1, "", f"error: {message}\n")
+
+
+def test_ctrl_c_is_one_line_and_exit_code_130(tool):
+    assert tool("--data_dir=x", "--raises=KeyboardInterrupt()") == (130, "", "interrupted\n")
+
+
+def test_a_bug_keeps_its_traceback(tool):
+    code, _, err = tool("--data_dir=x", "--raises=KeyError('bug')")
+    assert code == 1 and "Traceback" in err and "KeyError: 'bug'" in err
+
+
+def test_verbosity_shows_the_traceback_of_a_mistake(tool):
+    code, _, err = tool("--data_dir=x", "--raises=ValueError('mistake')", "--verbosity=1")
+    assert code == 1 and "Traceback" in err and err.endswith("error: mistake\n")

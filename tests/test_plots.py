@@ -1,0 +1,277 @@
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+from matplotlib.image import AxesImage
+from matplotlib.image import imread as read_image
+
+from neurovocal_tf import plots
+
+FRAME_S, MAX_HZ = 0.004, 16_000
+
+
+@pytest.fixture
+def song(rng):
+    """1,500 frames of 129 bins: six seconds in dB."""
+    return rng.normal(-60, 8, size=(1500, 129)).astype(np.float32)
+
+
+def _history(num_epochs):
+    ramp = list(np.linspace(2.0, 1.0, num_epochs))
+    return {
+        "epoch": list(range(1, num_epochs + 1)),
+        **dict.fromkeys(("cd_cost", "reconstruction_error", "val_cd_cost", "val_reconstruction_error", "val_one_step_error"), ramp),
+        "baseline_mean": [7.0] * num_epochs,
+        "baseline_previous_frame": [4.5] * num_epochs,
+        "baseline_ridge_var2": [3.5] * num_epochs,
+        "learning_rate": [1e-3] * (num_epochs // 2) + [1e-4] * (num_epochs - num_epochs // 2),
+        "cd_steps": [1] * (num_epochs // 2) + [15] * (num_epochs - num_epochs // 2),
+        "epoch_s": [1.0] * num_epochs,
+    }
+
+
+def _statistics(rng, count):
+    return types.SimpleNamespace(
+        durations_s=rng.uniform(0.03, 0.1, count),
+        gaps_s=rng.uniform(0.01, 0.2, max(count - 1, 0)),
+        peak_frequencies_hz=125.0 * rng.integers(8, 40, count),
+    )
+
+
+def _images(figure):
+    return [image for axis in figure.axes for image in axis.images]
+
+
+def _pixels(figure):
+    """Drawing is where a bad array shows."""
+    pixels = plots.figure_to_rgb(figure)
+    assert pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3
+    assert pixels.min() < 255
+    return pixels
+
+
+def test_figures_need_neither_pyplot_nor_a_display():
+    code = (
+        "import sys, numpy as np; from neurovocal_tf import plots; "
+        "plots.figure_to_rgb(plots.song_figure(np.zeros((9, 5)), 0.01, 4000, 'x')); "
+        "sys.exit('matplotlib.pyplot' in sys.modules or 'tensorflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], env={"PATH": "", "MPLBACKEND": "TkAgg"}, check=False).returncode == 0
+
+
+def test_a_long_song_wraps_on_even_rows_that_cover_all_of_it(song):
+    figure = plots.song_figure(song, FRAME_S, MAX_HZ, "a song")
+    rows = [axis for axis in figure.axes if axis.images]
+    assert len(rows) == 3
+    limits = np.array([axis.get_xlim() for axis in rows])
+    np.testing.assert_allclose(limits, [[0, 2], [2, 4], [4, 6]])
+    assert {axis.get_ylim() for axis in rows} == {(0.0, 16.0)}
+    assert [axis.get_ylabel() for axis in rows] == ["kHz"] * 3
+    assert rows[-1].get_xlabel() == "time (s)"
+    np.testing.assert_array_equal(np.concatenate([image.get_array().T for image in _images(figure)]), song)
+    _pixels(figure)
+
+
+def test_all_rows_share_the_colours_of_one_bar_in_decibels(song):
+    figure = plots.song_figure(song, FRAME_S, MAX_HZ, "a song")
+    assert {image.get_clim() for image in _images(figure)} == {plots.decibel_limits(song)}
+    assert [axis.get_ylabel() for axis in figure.axes].count("dB") == 1
+    chosen = plots.song_figure(song, FRAME_S, MAX_HZ, "a song", limits=(-80.0, -20.0))
+    assert {image.get_clim() for image in _images(chosen)} == {(-80.0, -20.0)}
+
+
+def test_a_waveform_stands_over_the_time_of_its_spectrogram(song, rng):
+    waveform = rng.normal(size=round(6 * 8000)).astype(np.float32)
+    figure = plots.song_figure(song, FRAME_S, MAX_HZ, "a song", waveform, 8000)
+    rows = [axis for axis in figure.axes if axis.images]
+    waves = [axis for axis in figure.axes if axis.collections and not axis.axison]
+    assert len(waves) == len(rows) == 3
+    for row, wave in zip(rows, waves, strict=True):
+        np.testing.assert_allclose(row.get_xlim(), wave.get_xlim())
+    assert len({wave.get_ylim() for wave in waves}) == 1
+    _pixels(figure)
+    for row, wave in zip(rows, waves, strict=True):
+        np.testing.assert_allclose(row.get_position().intervalx, wave.get_position().intervalx)
+
+
+def test_an_hour_of_song_still_fits_a_picture():
+    figure = plots.song_figure(np.zeros((100_000, 2)), 0.036, MAX_HZ, "an hour")
+    assert len(_images(figure)) == 24
+    assert figure.get_size_inches()[1] * figure.dpi < 2**16
+
+
+def test_colour_limits_ignore_clicks_and_what_is_not_finite(song):
+    low, high = plots.decibel_limits(song)
+    spoilt = song.copy()
+    spoilt[0, :3] = np.nan, np.inf, 300.0
+    assert plots.decibel_limits(spoilt) == pytest.approx((low, high), abs=0.1)
+    assert plots.decibel_limits(np.full((3, 2), -7.0)) == (-7.0, -6.0)
+    assert plots.decibel_limits(np.full((3, 2), np.nan)) == (0.0, 1.0)
+
+
+def test_real_songs_stand_above_generated_ones_on_the_same_scales(song):
+    figure = plots.comparison_figure([song[:500]], [song[500:1100], song[:300]], FRAME_S, MAX_HZ)
+    rows = [axis for axis in figure.axes if axis.images]
+    assert [axis.get_title(loc="left") for axis in rows] == ["real", "generated", "generated"]
+    assert len({image.get_clim() for image in _images(figure)}) == 1
+    for axis in rows:
+        np.testing.assert_allclose(axis.get_xlim(), (0, 600 * FRAME_S))
+        assert axis.get_ylim() == (0.0, 16.0)
+    assert rows[-1].get_xlabel() == "time (s)"
+    tops = [axis.get_position().y0 for axis in rows]
+    assert tops == sorted(tops, reverse=True)
+    _pixels(figure)
+
+
+def test_generated_songs_alone_can_be_compared_and_nothing_cannot(song):
+    _pixels(plots.comparison_figure([], [song[:50]], FRAME_S, MAX_HZ))
+    with pytest.raises(ValueError, match="`real` and `generated` must hold at least one song"):
+        plots.comparison_figure([], [], FRAME_S, MAX_HZ)
+
+
+def test_curves_show_the_model_beside_labelled_baselines():
+    figure = plots.curves_figure(_history(40))
+    error = figure.axes[0]
+    assert error.get_ylabel() == "one-step error (dB)"
+    assert [text.get_text() for text in error.texts] == ["mean 7.00", "previous frame 4.50", "ridge VAR(2) 3.50"]
+    assert sum(line.get_linestyle() == "--" for line in error.lines) == 3
+    labels = [axis.get_ylabel() for axis in figure.axes]
+    assert set(labels) >= {"CD cost", "reconstruction error", "learning rate", "Gibbs steps k"}
+    assert {axis.get_yscale() for axis in figure.axes if axis.get_ylabel() in ("learning rate", "Gibbs steps k")} == {"log"}
+    _pixels(figure)
+
+
+def test_every_second_phase_is_shaded():
+    figure = plots.curves_figure({**_history(9), "learning_rate": [3.0] * 3 + [2.0] * 3 + [1.0] * 3, "cd_steps": [1] * 9})
+    (patch,) = figure.axes[0].patches
+    np.testing.assert_allclose(patch.get_extents().transformed(figure.axes[0].transData.inverted()).intervalx, (3.5, 6.5))
+
+
+@pytest.mark.parametrize("num_epochs", [0, 1, 2])
+def test_curves_of_the_first_epochs_draw(num_epochs):
+    _pixels(plots.curves_figure(_history(num_epochs)))
+
+
+def test_curves_leave_out_what_is_missing_or_not_finite():
+    history = _history(6)
+    for name in ("epoch", "val_cd_cost", "cd_steps", "baseline_mean"):
+        del history[name]
+    history["val_one_step_error"] = [float("nan"), 2.0, float("inf"), 1.5, 1.2, 1.1]
+    history["reconstruction_error"] = [float("nan")] * 6
+    history["baseline_ridge_var2"] = [float("nan")] * 6
+    history["learning_rate"] = history["learning_rate"][:3]
+    figure = plots.curves_figure(history)
+    assert figure.axes[0].lines[0].get_xdata().tolist() == [2, 4, 5, 6]
+    _pixels(figure)
+    _pixels(plots.curves_figure({}))
+
+
+def test_a_wild_first_epoch_does_not_flatten_the_curve():
+    history = _history(5)
+    history["val_one_step_error"] = [500.0, 4.0, 3.5, 3.4, 3.3]
+    assert plots.curves_figure(history).axes[0].get_ylim()[1] < 10
+
+
+def test_filters_are_the_largest_columns_by_the_frequency_of_their_peaks(rng):
+    W = 1e-3 * rng.normal(size=(20, 30))
+    W[[15, 3, 9], [4, 8, 20]] = [5.0, -4.0, 3.0]
+    figure = plots.filters_figure(W, MAX_HZ, num=3)
+    (image,) = (image for image in figure.axes[0].images if isinstance(image, AxesImage))
+    np.testing.assert_allclose(image.get_array(), W[:, [8, 20, 4]])
+    assert figure.axes[0].get_ylim() == (0.0, 16.0)
+    low, high = image.get_clim()
+    assert low == -high
+    _pixels(figure)
+
+
+def test_hidden_units_stand_in_the_order_of_their_peaks():
+    hidden = np.zeros((50, 3))
+    hidden[[40, 5, 20], [0, 1, 2]] = 1.0
+    figure = plots.hidden_figure(hidden, FRAME_S)
+    (image,) = figure.axes[0].images
+    np.testing.assert_array_equal(image.get_array().T, hidden[:, [1, 2, 0]])
+    np.testing.assert_allclose(figure.axes[0].get_xlim(), (0, 50 * FRAME_S))
+    # The first to peak is number 1, at the top.
+    assert figure.axes[0].get_ylim() == (3.5, 0.5)
+    _pixels(figure)
+
+
+def test_histograms_count_every_syllable_as_a_share(rng):
+    figure = plots.statistics_figure(_statistics(rng, 300), _statistics(rng, 40))
+    assert [axis.get_xlabel() for axis in figure.axes] == ["syllable duration (ms)", "gap (ms)", "peak frequency (kHz)"]
+    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert legend == ["real (300)", "generated (40)"]
+    for axis in figure.axes:
+        assert axis.get_xlim()[0] == 0.0
+    _pixels(figure)
+
+
+@pytest.mark.parametrize("counts", [(0, 0), (1, 0), (1, 1), (0, 5)])
+def test_histograms_of_almost_nothing_draw(rng, counts):
+    _pixels(plots.statistics_figure(*(_statistics(rng, count) for count in counts)))
+
+
+def test_histogram_bins_hold_whole_fft_bins():
+    values = 125.0 * np.arange(8, 200)
+    widths = np.diff(plots._edges(values))
+    np.testing.assert_allclose(widths / 125.0, np.round(widths[0] / 125.0))
+    counts, _ = np.histogram(values, plots._edges(values))
+    assert set(counts[2:-3]) == {round(widths[0] / 125.0)}
+
+
+@pytest.mark.parametrize(
+    ("shape", "value"), [((0, 5), 0.0), ((1, 5), -70.0), ((1, 5), np.nan), ((5, 1), np.inf), ((300, 5), 0.0), ((300, 5), np.nan)]
+)
+def test_constant_empty_and_not_finite_arrays_draw(shape, value):
+    array = np.full(shape, value)
+    with np.errstate(all="raise"):
+        for figure in (
+            plots.song_figure(array, FRAME_S, MAX_HZ, "odd", np.full(100, value), 8000),
+            plots.comparison_figure([array], [array], FRAME_S, MAX_HZ),
+            plots.hidden_figure(array, FRAME_S),
+            plots.filters_figure(array.T, MAX_HZ),
+        ):
+            _pixels(figure)
+
+
+def test_no_figure_changes_what_it_is_given(song, rng):
+    song[3, 4] = np.nan
+    waveform, W, hidden, history = rng.normal(size=900), rng.normal(size=(9, 7)), rng.random((40, 6)), _history(5)
+    statistics = _statistics(rng, 30)
+    given = [song, waveform, W, hidden, statistics.durations_s, statistics.gaps_s]
+    before = [array.copy() for array in given]
+    plots.song_figure(song, FRAME_S, MAX_HZ, "", waveform, 8000)
+    plots.comparison_figure([song], [song], FRAME_S, MAX_HZ)
+    plots.filters_figure(W, MAX_HZ)
+    plots.hidden_figure(hidden, FRAME_S)
+    plots.statistics_figure(statistics, statistics)
+    plots.curves_figure(history)
+    for array, copy in zip(given, before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+    assert history == _history(5)
+
+
+def test_a_saved_picture_is_whole_and_alone_in_its_folder(song, tmp_path):
+    figure = plots.song_figure(song[:100], FRAME_S, MAX_HZ, "a song")
+    path = tmp_path / "song.png"
+    path.write_bytes(b"an older picture")
+    plots.save_figure(figure, path)
+    assert [p.name for p in tmp_path.iterdir()] == ["song.png"]
+    assert read_image(path).shape[:2] == plots.figure_to_rgb(figure).shape[:2]
+
+
+def test_a_picture_that_fails_leaves_the_old_one_and_no_litter(tmp_path):
+    path = tmp_path / "song.png"
+    path.write_bytes(b"an older picture")
+
+    class Broken:
+        def savefig(self, file, format):
+            file.write(b"half a pic")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        plots.save_figure(Broken(), path)
+    assert path.read_bytes() == b"an older picture"
+    assert [p.name for p in tmp_path.iterdir()] == ["song.png"]

@@ -1,0 +1,231 @@
+"""Onsets and offsets, against a detector of plain loops and against people's annotations."""
+
+import csv
+import dataclasses
+
+import hypothesis
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import reference
+import scipy.signal
+import soundfile
+import tensorflow as tf
+
+from neurovocal_tf.audio import segmentation, spectrogram
+from neurovocal_tf.config import SegmentationConfig, SpectrogramConfig
+
+UNFILTERED = SegmentationConfig(low_hz=0.0, high_hz=0.0)
+SEED = dataclasses.replace(UNFILTERED, threshold_method="percentile", threshold=90.0)
+ULTRASOUND = SegmentationConfig(
+    low_hz=45_000.0,
+    high_hz=110_000.0,
+    smoothing_ms=1.0,
+    min_gap_ms=12.0,
+    threshold=1.6,
+    min_length_ms=5.0,
+    max_length_ms=300.0,
+    buffer_ms=2.0,
+)
+
+
+def found(samples, sample_rate, config):
+    onsets, offsets = segmentation.detect(samples, sample_rate, config)
+    assert onsets.dtype == offsets.dtype == tf.int64
+    return list(zip(onsets.numpy().tolist(), offsets.numpy().tolist()))
+
+
+def tone(sample_rate, duration_s, frequency_hz=2000.0):
+    return 0.3 * np.sin(2 * np.pi * frequency_hz * np.arange(round(duration_s * sample_rate)) / sample_rate)
+
+
+def silence(sample_rate, duration_s):
+    return np.zeros(round(duration_s * sample_rate))
+
+
+def pcm_16(samples):
+    return (np.round(samples * 32768) / 32768).astype(np.float32)
+
+
+def windowed_means(samples, length):
+    padded = np.pad(np.abs(samples.astype(np.float64)), length // 2, mode="reflect")
+    return np.lib.stride_tricks.sliding_window_view(padded, length).mean(axis=-1)
+
+
+configs = st.builds(
+    lambda method, percent, factor, **values: SegmentationConfig(
+        threshold_method=method, threshold=percent if method == "percentile" else factor, low_hz=0.0, high_hz=0.0, **values
+    ),
+    method=st.sampled_from(["percentile", "noise_floor"]),
+    percent=st.floats(0, 100),
+    factor=st.floats(0, 4),
+    noise_floor_percentile=st.floats(0, 100),
+    smoothing_ms=st.floats(0, 10),
+    min_gap_ms=st.floats(0, 10),
+    min_length_ms=st.floats(0, 20),
+    max_length_ms=st.floats(21, 500),
+    buffer_ms=st.floats(0, 20),
+)
+
+
+@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.given(
+    config=configs,
+    num_samples=st.integers(1, 3000),
+    num_bursts=st.integers(0, 8),
+    rate=st.sampled_from([4000, 8000, 11_025]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_every_boundary_is_that_of_the_plain_loops(config, num_samples, num_bursts, rate, seed):
+    rng = np.random.default_rng(seed)
+    loudness = np.full(num_samples, 0.01)
+    for begin in rng.integers(0, num_samples, num_bursts):
+        loudness[begin : begin + rng.integers(1, 800)] *= rng.uniform(0, 8)
+    samples = pcm_16(loudness * rng.standard_normal(num_samples))
+    assert found(samples, rate, config) == reference.detect(samples, rate, config)
+
+
+def test_on_a_finch_the_seeds_setting_finds_what_the_plain_loops_find(shared_recordings):
+    num_segments = num_frames = 0
+    for path in sorted((shared_recordings / "bengalese_finch_gy6or6").glob("*.wav")):
+        samples, rate = soundfile.read(path, dtype="float32")
+        segments = found(samples, rate, SEED)
+        assert segments == reference.detect(samples, rate, SEED, envelope=windowed_means)
+        num_segments += len(segments)
+        num_frames += sum(spectrogram.num_frames(offset - onset, SpectrogramConfig()) for onset, offset in segments)
+    assert (num_segments, num_frames) == (238, 1907)
+
+
+@pytest.mark.parametrize(
+    ("folder", "config", "least"),
+    [("bengalese_finch_gy6or6", SegmentationConfig(), 0.98), ("mouse_usv", ULTRASOUND, 0.95)],
+    ids=["finch", "mouse"],
+)
+def test_on_real_recordings_most_segments_are_those_that_people_marked(shared_recordings, folder, config, least):
+    with open(shared_recordings / folder / "annotations.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    hits = total = 0
+    for name in sorted({row["file"] for row in rows}):
+        samples, rate = soundfile.read(shared_recordings / folder / name, dtype="float32")
+        truth = [(float(row["onset_s"]), float(row["offset_s"])) for row in rows if row["file"] == name]
+        segments = [(onset / rate, offset / rate) for onset, offset in found(samples, rate, config)]
+        hits += reference.segmentation_f1(segments, truth) * (len(segments) + len(truth))
+        total += len(segments) + len(truth)
+    assert hits / total > least
+
+
+@pytest.mark.parametrize("config", [SegmentationConfig(), UNFILTERED, SEED], ids=["default", "unfiltered", "seed"])
+@pytest.mark.parametrize("num_samples", [0, 1, 7, 100, 1600, 3200, 16_000])
+@pytest.mark.parametrize("value", [0.0, 0.3, -1.0])
+def test_silence_and_a_constant_have_no_segments(config, num_samples, value):
+    assert found(np.full(num_samples, value, np.float32), 16_000, config) == []
+
+
+@pytest.mark.parametrize("background", [0.0, 1e-3])
+def test_two_tones_have_two_segments(background, rng):
+    rate = 16_000
+    quiet = silence(rate, 0.2)
+    samples = np.concatenate([quiet, tone(rate, 0.1), quiet, tone(rate, 0.05), quiet])
+    samples += background * rng.standard_normal(len(samples))
+    config = dataclasses.replace(SegmentationConfig(), buffer_ms=0.0)
+    segments = np.array(found(samples, rate, config)) / rate
+    # Half of the running mean and, where nothing covers them, the filter's skirts lie outside the tones.
+    np.testing.assert_allclose(segments, [[0.2, 0.3], [0.5, 0.55]], atol=0.010)
+
+
+def test_digital_silence_is_no_noise_floor(rng):
+    """Zeros before and after a song must not turn the factor over the noise floor into 'everything'."""
+    rate = 16_000
+    samples = np.concatenate([silence(rate, 1.0), tone(rate, 0.1), silence(rate, 1.0)])
+    assert len(found(samples, rate, UNFILTERED)) == 1
+    np.testing.assert_allclose(np.array(found(samples, rate, UNFILTERED)[0]) / rate, [0.993, 1.107], atol=0.001)
+
+
+def test_a_low_hum_and_an_offset_change_nothing_behind_the_band_pass(rng):
+    rate = 32_000
+    quiet = silence(rate, 0.15)
+    samples = np.concatenate([quiet, tone(rate, 0.08), quiet, tone(rate, 0.06, 4000.0), quiet])
+    samples += 0.005 * rng.standard_normal(len(samples))
+    hum = 0.2 * np.sin(2 * np.pi * 50 * np.arange(len(samples)) / rate) + 0.3
+    np.testing.assert_allclose(found(samples + hum, rate, SegmentationConfig()), found(samples, rate, SegmentationConfig()), atol=16)
+    assert found(samples + hum, rate, UNFILTERED) == []
+
+
+@pytest.mark.parametrize(
+    ("rate", "low_hz", "high_hz"),
+    [(32_000, 500.0, 10_000.0), (250_000, 30_000.0, 110_000.0), (8000, 500.0, 10_000.0), (16_000, 0.0, 3000.0), (48_000, 100.0, 7000.0)],
+)
+def test_the_band_pass_passes_its_band_and_stops_what_is_outside(rate, low_hz, high_hz):
+    taps = segmentation.band_pass_taps(rate, low_hz, high_hz)
+    np.testing.assert_allclose(taps, taps[::-1], atol=1e-15)
+    frequencies, response = scipy.signal.freqz(taps, worN=2**15, fs=rate)
+    gain = np.abs(response)
+    skirt = (low_hz or high_hz) / 4
+    upper = high_hz if high_hz < rate / 2 else np.inf
+    inside = (frequencies > (low_hz + skirt if low_hz else -1)) & (frequencies < upper - skirt)
+    outside = (frequencies < low_hz - skirt) | (frequencies > upper + skirt)
+    # 60 dB, and a ripple of the same size, met to within what Kaiser's formula for the order promises.
+    assert np.all(np.abs(gain[inside] - 1) < 2e-3)
+    assert np.all(gain[outside] < 2e-3)
+
+
+@pytest.mark.parametrize("num_samples", [1, 2, 50, 5000, 20_000])
+def test_the_band_pass_is_a_convolution_without_delay(num_samples, rng):
+    samples = rng.standard_normal(num_samples)
+    taps = segmentation.band_pass_taps(16_000, 500.0, 6000.0)
+    extended = np.pad(samples - samples.mean(), len(taps) // 2, mode="reflect")
+    filtered = segmentation.band_pass(tf.constant(samples), 16_000, 500.0, 6000.0)
+    np.testing.assert_allclose(filtered, np.convolve(extended, taps, mode="valid"), atol=1e-12)
+
+
+def test_no_edges_are_no_filter(rng):
+    samples = tf.constant(rng.standard_normal(100))
+    for low_hz, high_hz in ((0.0, 0.0), (0.0, 9000.0)):
+        np.testing.assert_array_equal(segmentation.band_pass(samples, 16_000, low_hz, high_hz), samples)
+
+
+def test_a_band_without_a_frequency_is_refused():
+    samples = np.zeros(100, np.float32)
+    with pytest.raises(ValueError, match="`low_hz` must be below half the sample rate, 4000 Hz. Received: low_hz=30000"):
+        segmentation.detect(samples, 8000, SegmentationConfig(low_hz=30_000.0, high_hz=110_000.0))
+    with pytest.raises(ValueError, match="`low_hz` must be below `high_hz`, 500 Hz. Received: low_hz=600"):
+        segmentation.detect(samples, 8000, SegmentationConfig(low_hz=600.0, high_hz=500.0))
+
+
+@hypothesis.settings(max_examples=40, deadline=None)
+@hypothesis.given(values=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50), percent=st.floats(0, 100))
+def test_the_percentile_is_numpys(values, percent):
+    got = segmentation.percentile(tf.constant(values, tf.float64), percent)
+    np.testing.assert_allclose(got, np.percentile(values, percent), rtol=1e-12, atol=1e-9)
+
+
+def test_a_gap_of_exactly_the_minimum_is_kept_and_lengths_are_strict():
+    onsets, offsets = (tf.constant(x, tf.int64) for x in ([0, 15, 30, 60], [10, 25, 50, 75]))
+    joined = segmentation.join_gaps(onsets, offsets, 5.5)
+    assert [x.numpy().tolist() for x in joined] == [[0, 60], [50, 75]]
+    assert segmentation.join_gaps(onsets, offsets, 5)[0].numpy().tolist() == [0, 15, 30, 60]
+    kept = segmentation.keep_by_length(onsets, offsets, 10, 20)
+    assert [x.numpy().tolist() for x in kept] == [[60], [75]]
+
+
+def test_the_buffer_ends_where_the_recording_does():
+    onsets, offsets = segmentation.add_buffer(tf.constant([3, 50], tf.int64), tf.constant([20, 97], tf.int64), 5, 100)
+    assert (onsets.numpy().tolist(), offsets.numpy().tolist()) == ([0, 45], [25, 100])
+
+
+def test_bouts_are_runs_of_segments_with_short_gaps():
+    onsets, offsets = (tf.constant(x, tf.int64) for x in ([0, 8, 30, 80], [10, 20, 40, 90]))
+    begins, ends = segmentation.bouts(onsets, offsets, 10)
+    assert (begins.numpy().tolist(), ends.numpy().tolist()) == ([0, 80], [40, 90])
+    nothing = tf.zeros([0], tf.int64)
+    assert [len(x) for x in segmentation.bouts(nothing, nothing, 10)] == [0, 0]
+
+
+def test_inside_a_dataset_it_finds_the_same(rng):
+    rate = 16_000
+    quiet = 0.003 * rng.standard_normal(rate // 4)
+    samples = np.concatenate([quiet, tone(rate, 0.1), quiet, tone(rate, 0.05), quiet]).astype(np.float32)
+    dataset = tf.data.Dataset.from_generator(lambda: [samples], output_signature=tf.TensorSpec([None]))
+    onsets, offsets = next(iter(dataset.map(lambda x: segmentation.detect(x, rate, SegmentationConfig()))))
+    assert len(onsets) == 2
+    assert list(zip(onsets.numpy().tolist(), offsets.numpy().tolist())) == found(samples, rate, SegmentationConfig())

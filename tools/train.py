@@ -1,0 +1,65 @@
+r"""Trains an RNN-RBM on a folder of recordings.
+
+    python tools/train.py --flagfile=tools/flagfiles/songbird.flags --data_dir=/data/finches --workdir=/runs/finch
+
+The same command goes on with a run that was stopped. The run folder gets the model, config.json, history.csv, curves.png,
+samples_epoch_N.png, skipped.csv and TensorBoard's curves; every other tool needs only --workdir.
+"""
+
+import os
+import sys
+
+from absl import flags
+
+from neurovocal_tf import flags as setting_flags
+
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of recordings, searched with all folders below it.", required=True)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Run folder; made if it is not there.", required=True)
+_FOLDS = flags.DEFINE_integer("folds", 0, "Forward chaining: N models, each validated on the time after what it learned.", lower_bound=0)
+setting_flags.define()
+
+
+def main(argv):
+    from neurovocal_tf import trainer  # here, so that --help needs no TensorFlow
+
+    config = setting_flags.config_from_flags()
+    if _FOLDS.value:
+        return _train_folds(trainer, config)
+    os.makedirs(_WORKDIR.value, exist_ok=True)
+    result = trainer.train(config, _DATA_DIR.value, _WORKDIR.value, report=_say, callbacks=_callbacks)
+    setting_flags.write_flags(os.path.join(_WORKDIR.value, "flags.txt"), config)
+    _say(_summary(result))
+
+
+def _train_folds(trainer, config):
+    import numpy as np
+
+    results = []
+    for fold in range(_FOLDS.value):
+        workdir = os.path.join(_WORKDIR.value, f"fold_{fold + 1}")
+        results.append(trainer.train(config, _DATA_DIR.value, workdir, _say, _callbacks, (fold, _FOLDS.value)))
+        _say(f"fold {fold + 1}: {_summary(results[-1])}")
+    for name in results[0]:
+        values = [result[name] for result in results]
+        _say(f"{name}: mean {np.mean(values):.4g}, standard deviation {np.std(values):.2g} over {len(values)} folds")
+
+
+def _callbacks(data, num_epochs):
+    from neurovocal_tf.pipeline import num_batches
+    from neurovocal_tf.progress import Progress
+
+    config = setting_flags.config_from_flags()
+    return [Progress(num_epochs, num_batches(data.training_frames, config), data.unit)]
+
+
+def _summary(result):
+    baselines = ", ".join(f"{name[9:].replace('_', ' ')} {result[name]:.4g}" for name in result if name.startswith("baseline_"))
+    return f"best epoch {result['epoch']}: held-out one-step error {result['val_one_step_error']:.4g} (baselines: {baselines})"
+
+
+def _say(line):
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    setting_flags.run(main)
