@@ -94,6 +94,7 @@ class ModelConfig:
     hidden_scalar: float = _setting(1.7, "Hidden units of the RBM per visible unit.", low=0.01, high=100.0)
     recurrent_scalar: float = _setting(1.3, "Recurrent units of each layer per visible unit.", low=0.01, high=100.0)
     num_layers: int = _setting(3, "Layers of the gated recurrent encoder.", low=1, high=32)
+    num_direct_frames: int = _setting(2, "How many of the last frames the RBM's biases see directly, past the encoder.", low=0, high=16)
     gates: str = _setting("sigmoid", "Non-linearity of the encoder's gates.", choices=("sigmoid", "tanh"))
     learned_initial_state: bool = _setting(True, "Learn the encoder's state before the first frame; otherwise it is zero.")
     weight_init: str = _setting(

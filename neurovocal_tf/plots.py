@@ -1,13 +1,13 @@
 """Pictures of songs, training and weights: arrays in, matplotlib `Figure` out, no display needed."""
 
 import math
-import os
-import tempfile
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from neurovocal_tf import files
 
 _REAL, _GENERATED = "#1f6f8b", "#e07a1f"
 _COLOUR_MAP = "magma"
@@ -205,19 +205,8 @@ def statistics_figure(real, generated):
 
 def save_figure(figure, path):
     """Writes a PNG to `path` under a temporary name first, so that a reader never sees half of it."""
-    folder = os.path.dirname(os.path.abspath(path))
-    handle, temporary = tempfile.mkstemp(suffix=".png", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            figure.savefig(file, format="png")
-        # mkstemp's files are for their owner alone.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with files.replacing(path) as temporary:
+        figure.savefig(temporary, format="png")
 
 
 def figure_to_rgb(figure):

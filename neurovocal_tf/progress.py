@@ -45,3 +45,31 @@ class Progress(keras.callbacks.Callback):
         """Ends the bar, also where the run was interrupted."""
         if self._bar is not None:
             self._bar.close()
+
+
+class SearchProgress(keras.callbacks.Callback):
+    """One bar for all trials of a search with the time left; each of its epochs counts the same.
+
+    Args:
+        num_epochs: int, of all trials together.    num_done: int, of them done before.    unit: of the errors.
+    """
+
+    def __init__(self, num_epochs, num_done, unit):
+        super().__init__()
+        self.num_epochs, self.num_done, self.unit = num_epochs, num_done, unit
+        self._bar, self._smallest = None, float("inf")
+
+    def on_train_begin(self, logs=None):
+        if self._bar is None:
+            self._bar = tqdm.tqdm(total=self.num_epochs, initial=self.num_done, unit="epoch", dynamic_ncols=True, desc="search")
+
+    def on_epoch_end(self, epoch, logs=None):
+        error = float(logs["val_one_step_error"])
+        self._smallest = min(self._smallest, error)
+        self._bar.set_postfix_str(f"held-out one-step error {error:.4g} {self.unit}, smallest {self._smallest:.4g}", refresh=False)
+        self._bar.update()
+
+    def close(self):
+        """Ends the bar; the trials share it."""
+        if self._bar is not None:
+            self._bar.close()

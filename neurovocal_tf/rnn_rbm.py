@@ -30,6 +30,7 @@ class RNNRBM(keras.Model):
         num_visible: int, V, bins of a frame.    num_hidden: int, H.    num_recurrent: int, U, units of each recurrent layer.
         num_layers: int.    visible_units: "gaussian", "mean_field" or "bernoulli".    gates: "sigmoid" or "tanh".
         learned_initial_state: bool.    dropout: share of the encoder's inputs dropped in training.
+        num_direct_frames: int, how many of the last frames the RBM's biases see directly, see `GatedRecurrentEncoder`.
         input_noise: standard deviation, in standardised units, of noise on the encoder's input in training.
         weight_init: "scaled" or "published".    seed: int, of initial weights and of the noise in training.
 
@@ -49,6 +50,7 @@ class RNNRBM(keras.Model):
         gates="sigmoid",
         learned_initial_state=True,
         dropout=0.0,
+        num_direct_frames=0,
         input_noise=0.0,
         weight_init="scaled",
         seed=0,
@@ -64,6 +66,7 @@ class RNNRBM(keras.Model):
             gates=gates,
             learned_initial_state=learned_initial_state,
             dropout=dropout,
+            num_direct_frames=num_direct_frames,
             input_noise=input_noise,
             weight_init=weight_init,
             seed=seed,
@@ -78,6 +81,7 @@ class RNNRBM(keras.Model):
             gates,
             learned_initial_state,
             dropout,
+            num_direct_frames,
             weight_init,
             seed=seed,
             name="gated_recurrent_encoder",
@@ -94,7 +98,7 @@ class RNNRBM(keras.Model):
     def _build(self):
         self.standardisation.build((None, None, self.num_visible))
         self.encoder.build((None, None, self.num_visible))
-        self.conditional_rbm.build((None, None, self.encoder.num_units))
+        self.conditional_rbm.build((None, None, self.encoder.output_size))
         self.built = True
 
     def call(self, frames, is_start=None, training=False, stream=None):
@@ -103,8 +107,8 @@ class RNNRBM(keras.Model):
             is_start = tf.ones([tf.shape(frames)[0]], tf.bool)
         first = self.encoder.initial_state(is_start)
         states = self.encoder(self._noisy(standardised, stream) if training else standardised, first, training=training, stream=stream)
-        u = self.encoder.top(states)
-        before = tf.concat([self.encoder.top(first)[:, tf.newaxis], u[:, :-1]], axis=1)
+        u = self.encoder.output(states)
+        before = tf.concat([self.encoder.output(first)[:, tf.newaxis], u[:, :-1]], axis=1)
         return self.conditional_rbm(before)
 
     def _noisy(self, standardised, stream):

@@ -49,7 +49,7 @@ def sing(
 
     def next_frame(t, rows):
         seeds, num_frames, temperature, first_frame, state = rows
-        rbm = conditional_rbm(encoder.top(state))
+        rbm = conditional_rbm(encoder.output(state))
         start = rbm.units.mean(rbm.bv, tf.zeros_like(rbm.bv)) if chain_start == "bias" else tf.zeros_like(rbm.bv)
         stream = RowStream(seeds, first_frame + tf.cast(t, tf.int64))
         warmth = temperature[:, tf.newaxis]

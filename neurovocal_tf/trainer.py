@@ -9,7 +9,7 @@ import tensorflow as tf
 from neurovocal_tf import checkpoint, evaluation, files, pipeline
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.audio.spectrogram import FrameScale
-from neurovocal_tf.baselines import BaselineStatistics
+from neurovocal_tf.baselines import BaselineStatistics, RidgeVAR
 from neurovocal_tf.callbacks import AveragedValidation, EpochPhases, Pictures, RunRecord
 from neurovocal_tf.config import Config
 from neurovocal_tf.optimizers import GuardedAdam, GuardedRMSprop, PhasedLearningRate, Phases
@@ -20,6 +20,8 @@ from neurovocal_tf.survey import survey
 # A bin that hardly varies would be blown up to the weight of all others.
 _SMALLEST_SD_DB = 1.0
 _SMALLEST_SD_SHARE = 1e-3
+# An untrained encoder would only disturb a prediction that is right already.
+_SHARE_OF_ENCODER = 0.1
 _NUM_PICTURES = 5  # in the course of a training
 _NUM_PICTURED = 3  # real sequences in each
 
@@ -43,8 +45,16 @@ class TrainingData:
     training: tf.data.Dataset
     validation: tf.data.Dataset
     real_sequences: list
-    mean: np.ndarray | None = None
-    sd: np.ndarray | None = None
+    moments: "Moments | None" = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Moments:
+    """What a fresh model starts from: `mean` and `sd` [V] of the training frames, and the `RidgeVAR` fitted to them, or None."""
+
+    mean: np.ndarray
+    sd: np.ndarray
+    autoregression: RidgeVAR | None
 
 
 def build_model(config):
@@ -55,6 +65,7 @@ def build_model(config):
         num_hidden=max(int(model.hidden_scalar * num_visible), 1),
         num_recurrent=max(int(model.recurrent_scalar * num_visible), 1),
         num_layers=model.num_layers,
+        num_direct_frames=model.num_direct_frames,
         visible_units=model.visible_units,
         gates=model.gates,
         learned_initial_state=model.learned_initial_state,
@@ -80,16 +91,19 @@ def compile_model(model, config):
     model.compile(optimizer=optimizer, jit_compile=training.compiled)
 
 
-def start_from_data(model, mean, sd, config):
-    """Sets a fresh model's standardisation, and bv to the data's mean or its logit.
+def start_from_data(model, moments, config):
+    """Sets a fresh model's standardisation, and its biases to predict as well as the data's mean or autoregression.
 
     Args:
-        mean, sd: of the training frames, [V], in the model's units.
+        moments: `Moments` of the training frames, in the model's units.
     """
     in_decibels = config.spectrogram.scaling == "decibel"
+    mean, sd = moments.mean, moments.sd
     if config.model.visible_units == "gaussian":
         smallest = _SMALLEST_SD_DB if in_decibels else max(_SMALLEST_SD_SHARE * sd.max(), 1e-9)
         model.standardisation.set(mean, np.maximum(sd, smallest))
+        if moments.autoregression is not None:
+            _start_from_autoregression(model, moments.autoregression)
         return  # standardised frames have mean 0, where bv starts
     if in_decibels:
         model.standardisation.set(-config.spectrogram.dynamic_range_db, config.spectrogram.dynamic_range_db)
@@ -99,13 +113,26 @@ def start_from_data(model, mean, sd, config):
         model.conditional_rbm.bv.assign(np.log(share / (1 - share)))
 
 
+def _start_from_autoregression(model, autoregression):
+    """bv_t of a fresh model becomes the autoregression's prediction; what the encoder adds is to be learned."""
+    scale = np.asarray(model.standardisation.scale)
+    # Of standardised frames: prediction / scale = sum_i (v_{t-i} / scale) @ (diag(scale) A_i / scale).
+    direct = [scale[:, np.newaxis] * coefficients / scale for coefficients in autoregression.coefficients]
+    for name, rows in (("Wuv", np.concatenate(direct)), ("Wuh", None)):
+        weights = getattr(model.conditional_rbm, name)
+        values = np.array(weights)
+        values[: model.encoder.num_units] *= _SHARE_OF_ENCODER
+        values[model.encoder.num_units :] = 0.0 if rows is None else rows
+        weights.assign(values)
+
+
 def prepare_data(config, data_dir, folder, epoch_variable, report, fold=None):
     """The data of a new run, surveyed and written down, or of one that goes on, as it was written down."""
-    summary, mean, sd = folder.data(), None, None
+    summary, moments = folder.data(), None
     if summary is None:
         found = survey(data_dir, config, fold)
         _report_survey(found, folder, report)
-        summary, mean, sd = _summarise(found, data_dir, config)
+        summary, moments = _summarise(found, data_dir, config)
         training, validation = summary.training, summary.validation
         folder.write_data(summary)
     else:
@@ -120,8 +147,7 @@ def prepare_data(config, data_dir, folder, epoch_variable, report, fold=None):
         training=pipeline.training_dataset(training, *data, epoch_variable, summary.training_frames),
         validation=pipeline.validation_dataset(validation, *data, summary.validation_frames),
         real_sequences=[frames for frames, _ in pipeline.sequences(validation, *data).take(_NUM_PICTURED).as_numpy_iterator()],
-        mean=mean,
-        sd=sd,
+        moments=moments,
     )
 
 
@@ -135,21 +161,23 @@ def _report_survey(found, folder, report):
 
 
 def _summarise(found, data_dir, config):
-    """The data's summary, and mean and sd [V] of its training frames, from one pass over them."""
-    statistics, moments = BaselineStatistics(), 0.0
+    """The data's summary, and the `Moments` of its training frames, from one pass over them."""
+    num_direct = config.model.num_direct_frames
+    statistics, direct, sums = BaselineStatistics(), BaselineStatistics(max(num_direct, 1)), 0.0
     data = (found.sample_rate, found.scale, config)
     lengths = {"training": [], "validation": []}
     for frames, _ in pipeline.sequences(found.training, *data).as_numpy_iterator():
         statistics.update(frames)
+        direct.update(frames)
         lengths["training"].append(len(frames))
         frames = frames.astype(np.float64)
-        moments = moments + np.stack([frames.sum(axis=0), np.square(frames).sum(axis=0)])
+        sums = sums + np.stack([frames.sum(axis=0), np.square(frames).sum(axis=0)])
     for frames, _ in pipeline.sequences(found.validation, *data).as_numpy_iterator():
         lengths["validation"].append(len(frames))
     for part, found_lengths in lengths.items():
         if not found_lengths:
             raise ValueError(f"No vocalization was found in the {part} part: try another --threshold, or --sequence=recording.")
-    mean, square = moments / sum(lengths["training"])
+    mean, square = sums / sum(lengths["training"])
     batches = pipeline.validation_dataset(found.validation, *data, lengths["validation"])
     windows = ((frames, mask) for frames, mask, _ in batches.as_numpy_iterator())
     predictors = {name: baseline.one_step_predictions for name, baseline in statistics.fit().items()}
@@ -163,7 +191,20 @@ def _summarise(found, data_dir, config):
         validation_frames=tuple(lengths["validation"]),
         baselines=evaluation.one_step_errors(windows, predictors),
     )
-    return summary, mean, np.sqrt(np.maximum(square - mean**2, 0.0))
+    autoregression = direct.fit()[f"ridge_var{num_direct}"] if num_direct else None
+    return summary, Moments(mean, np.sqrt(np.maximum(square - mean**2, 0.0)), autoregression)
+
+
+def training_phases(config):
+    """Of a whole training: `Phases` of learning rates, `Phases` of k, and the number of epochs."""
+    rates = Phases(config.training.learning_rates, config.training.epochs_per_rate)
+    return rates, Phases(config.training.cd_steps, rates.epochs), config.training.epochs or rates.num_epochs
+
+
+def phase_callbacks(model, rates, cd_steps, epoch_variable):
+    """The callbacks without which a compiled model does not train as configured: rate, k, the data's epoch, averaged validation."""
+    averaged = [AveragedValidation()] if model.optimizer.use_ema else []
+    return [PhasedLearningRate(rates), EpochPhases(epoch_variable, cd_steps), *averaged]
 
 
 def train(config, data_dir, workdir, report=lambda line: None, callbacks=(), fold=None, pictures=True):
@@ -187,23 +228,20 @@ def train(config, data_dir, workdir, report=lambda line: None, callbacks=(), fol
     data = prepare_data(config, data_dir, folder, epoch_variable, report, fold)
     model, best, history = build_model(config), checkpoint.BestWeights(), []
     first_epoch = 0
-    if data.mean is not None:
-        start_from_data(model, data.mean, data.sd, config)
+    if data.moments is not None:
+        start_from_data(model, data.moments, config)
     compile_model(model, config)
-    if data.mean is None:
+    if data.moments is None:
         first_epoch, history = checkpoint.restore(folder.checkpoint, model, best)
         report(f"going on after epoch {first_epoch}")
     else:
         checkpoint.save(folder.checkpoint, model, 0, best, history)
     folder.write_config(config)
 
-    rates = Phases(config.training.learning_rates, config.training.epochs_per_rate)
-    cd_steps = Phases(config.training.cd_steps, rates.epochs)
-    num_epochs = config.training.epochs or rates.num_epochs
+    rates, cd_steps, num_epochs = training_phases(config)
     record = RunRecord(folder, best, history, data.summary.baselines)
     drawn = np.unique(np.ceil(np.linspace(0, num_epochs, _NUM_PICTURES + 1)[1:]).astype(int)).tolist() if pictures else []
     pictured = Pictures(folder, data.summary, data.real_sequences, config, history, drawn)
-    averaged = [AveragedValidation()] if model.optimizer.use_ema else []
     further = callbacks(data.summary, num_epochs) if callable(callbacks) else list(callbacks)
     try:
         model.fit(
@@ -213,7 +251,7 @@ def train(config, data_dir, workdir, report=lambda line: None, callbacks=(), fol
             epochs=num_epochs,
             verbose=0,
             shuffle=False,
-            callbacks=[PhasedLearningRate(rates), EpochPhases(epoch_variable, cd_steps), *averaged, record, pictured, *further],
+            callbacks=[*phase_callbacks(model, rates, cd_steps, epoch_variable), record, pictured, *further],
         )
     finally:
         if best.epoch:

@@ -73,6 +73,81 @@ def spectral_convergence_db(target, power):
 # --- rbm and encoder
 
 
+def lowbias32(x):
+    """Wellons' hash of one 32-bit word, in Python's unbounded integers."""
+    mask = 2**32 - 1
+    x = (x ^ x >> 16) * 0x7FEB352D & mask
+    x = (x ^ x >> 15) * 0x846CA68B & mask
+    return x ^ x >> 16
+
+
+def pcg4d(x, y, z, w):
+    """Jarzynski and Olano's hash of four 32-bit words, line by line as published, in Python's unbounded integers."""
+    mask = 2**32 - 1
+    x, y, z, w = ((v * 1664525 + 1013904223) & mask for v in (x, y, z, w))
+    for last in (False, True):
+        x = x + y * w & mask
+        y = y + z * x & mask
+        z = z + x * y & mask
+        w = w + y * z & mask
+        if not last:
+            x, y, z, w = (v ^ v >> 16 for v in (x, y, z, w))
+    return x, y, z, w
+
+
+def binary_states(num_units):
+    """All 2^num_units rows of zeros and ones, the first unit the most significant."""
+    return np.array([[i >> j & 1 for j in reversed(range(num_units))] for i in range(2**num_units)], np.float64)
+
+
+def energy(v, h, W, bv, bh, sigma=None):
+    """E(v, h) of one v and one h: binary visible units, or Gaussian ones of standard deviation `sigma`."""
+    if sigma is None:
+        return -v @ bv - bh @ h - v @ W @ h
+    return np.sum((v - bv) ** 2 / sigma**2) / 2 - bh @ h - (v / sigma) @ W @ h
+
+
+def free_energy(v, W, bv, bh, sigma=None):
+    """-log sum_h exp(-E(v, h)) of one v, over all h."""
+    return -np.log(sum(np.exp(-energy(v, h, W, bv, bh, sigma)) for h in binary_states(len(bh))))
+
+
+def joint(W, bv, bh, temperature=1.0):
+    """p(v, h) proportional to exp(-E / temperature) of binary visible units, as a table [2^V, 2^H]."""
+    states = binary_states(len(bv)), binary_states(len(bh))
+    table = np.array([[np.exp(-energy(v, h, W, bv, bh) / temperature) for h in states[1]] for v in states[0]])
+    return table / table.sum()
+
+
+def mixture(W, bv, bh, sigma, temperature=1.0):
+    """p(v) proportional to sum_h exp(-E / temperature) of Gaussian visible units, v integrated by completing the square.
+
+    Returns the weight p(h) [2^H], the mean [2^H, V] and the standard deviation [V] of each h's component, and log Z.
+    """
+    states = binary_states(len(bh))
+    fields = states @ W.T
+    # |v - bv|^2 / 2 sigma^2 - (v / sigma) f = |v - bv - sigma f|^2 / 2 sigma^2 - |f|^2 / 2 - (bv / sigma) f
+    logits = (np.sum(fields**2, axis=1) / 2 + fields @ (bv / sigma) + states @ bh) / temperature
+    normaliser = np.prod(np.sqrt(2 * np.pi * temperature) * sigma)
+    log_z = np.log(np.sum(np.exp(logits)) * normaliser)
+    weights = np.exp(logits - logits.max())
+    return weights / weights.sum(), bv + fields * sigma, sigma * np.sqrt(temperature), log_z
+
+
+def gated_recurrence(inputs, state, kernel, recurrent_kernel, bias, gates):
+    """States after each frame of one row: inputs [T, V], state [U]; weights in the order z, r, c."""
+    gate = np.tanh if gates == "tanh" else lambda x: 1 / (1 + np.exp(-x))
+    (W_z, W_r, W_c), (U_z, U_r, U_c), (b_z, b_r, b_c) = (np.split(w, 3, axis=-1) for w in (kernel, recurrent_kernel, bias))
+    states = []
+    for x in inputs:
+        z = gate(x @ W_z + b_z + state @ U_z)
+        r = gate(x @ W_r + b_r + state @ U_r)
+        c = np.tanh(x @ W_c + b_c + (r * state) @ U_c)
+        state = state + z * (c - state)
+        states.append(state)
+    return np.array(states)
+
+
 # --- optimisers
 
 

@@ -24,7 +24,7 @@ ARROWS = {
     "config": set(),
     "files": set(),
     "flags": {"config", "files"},
-    "audio": {"config"},
+    "audio": {"config", "files"},
     "pipeline": {"config", "audio"},
     "survey": {"config", "audio", "pipeline"},
     "run_folder": {"config", "audio", "files", "pipeline"},
@@ -35,15 +35,17 @@ ARROWS = {
     "optimizers": set(),
     "baselines": set(),
     "evaluation": {"config", "audio", "baselines"},
-    "plots": set(),
+    "plots": {"files"},
     "progress": set(),
     "checkpoint": {"files"},
     "callbacks": {"audio", "checkpoint", "files", "optimizers", "plots", "rbm"},
-    "serving": {"config", "audio", "files", "rnn_rbm", "run_folder"},
+    "serving": {"audio"},
+    "songs": {"audio", "files", "plots"},
+    "report": {"audio", "baselines", "evaluation", "pipeline", "plots", "run_folder", "serving", "songs"},
 }
-# Training is where all meet, but for flags and serving.
-ARROWS["trainer"] = ARROWS.keys() - {"flags", "serving"}
-ARROWS["hypermodel"] = {"config", "files", "trainer"}
+# Training is where all meet, but for flags and what uses a trained model.
+ARROWS["trainer"] = ARROWS.keys() - {"flags", "serving", "songs", "report"}
+ARROWS["hypermodel"] = {"config", "files", "optimizers", "run_folder", "trainer"}
 
 # Rooms that hold to few libraries beside the standard library.
 LIBRARIES = {

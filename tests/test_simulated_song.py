@@ -61,7 +61,7 @@ def test_the_default_detector_finds_the_calls(folder):
 
 def test_call_types_are_far_apart(long_song):
     """The mean spectrum and the way from the first to the second half tell every call from every other type's."""
-    samples, annotations = long_song
+    samples, annotations = long_song[0], long_song[1][:200]
     features = []
     for a in annotations:
         call = samples[round(a.onset_s * 16_000) : round(a.offset_s * 16_000)]

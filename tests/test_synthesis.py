@@ -10,6 +10,7 @@ from neurovocal_tf.audio import simulated_song, spectrogram, synthesis
 from neurovocal_tf.config import SpectrogramConfig
 
 CONFIG = SpectrogramConfig()
+compiled = tf.function(synthesis.griffin_lim, autograph=False)
 
 
 def power_of(samples, rate, config=CONFIG):
@@ -31,17 +32,19 @@ def test_a_real_song_comes_back(shared_recordings, hop_length, at_most_db):
     path = sorted((shared_recordings / "bengalese_finch_gy6or6").glob("*.wav"))[0]
     samples, rate = soundfile.read(path, stop=96_000, dtype="float32")
     power = power_of(samples, rate, config)
-    waveform = synthesis.griffin_lim(power[np.newaxis], rate, config)[0].numpy()
+    waveform = compiled(power[np.newaxis], rate, config)[0].numpy()
     assert reference.spectral_convergence_db(power, power_of(waveform, rate, config)) < at_most_db
     assert abs(loudness_change_db(waveform, samples)) < 1
 
 
-@pytest.mark.parametrize("config", [CONFIG, SpectrogramConfig(n_fft=512, hop_length=100)], ids=["256/128", "512/100"])
-def test_a_simulated_song_comes_back_as_loud(song, config):
+@pytest.mark.parametrize(
+    ("config", "at_most_db"), [(CONFIG, -28), (SpectrogramConfig(n_fft=512, hop_length=100), -20)], ids=["256/128", "512/100"]
+)
+def test_a_simulated_song_comes_back_as_loud(song, config, at_most_db):
     power = power_of(song, 16_000, config)
-    waveform = synthesis.griffin_lim(power[np.newaxis], 16_000, config)[0].numpy()
+    waveform = compiled(power[np.newaxis], 16_000, config)[0].numpy()
     assert len(waveform) == (len(power) - 1) * config.hop_length + config.n_fft
-    assert reference.spectral_convergence_db(power, power_of(waveform, 16_000, config)) < -25
+    assert reference.spectral_convergence_db(power, power_of(waveform, 16_000, config)) < at_most_db
     assert abs(loudness_change_db(waveform, song)) < 0.5
 
 
@@ -63,12 +66,12 @@ def test_a_steady_tone_needs_no_iteration():
     tone = 0.3 * np.sin(2 * np.pi * 2345.6 * np.arange(16_000) / 16_000)
     power = power_of(tone, 16_000)
     waveform = synthesis.griffin_lim(power[np.newaxis], 16_000, CONFIG, num_iterations=0)[0]
-    assert reference.spectral_convergence_db(power, power_of(waveform, 16_000)) < -12
+    assert reference.spectral_convergence_db(power, power_of(waveform, 16_000)) < -25
 
 
 def test_there_is_no_click_at_the_ends(song):
     begin = 4000
-    waveform = synthesis.griffin_lim(power_of(song, 16_000)[np.newaxis, 20:150], 16_000, CONFIG)[0].numpy()
+    waveform = compiled(power_of(song, 16_000)[np.newaxis, 20:150], 16_000, CONFIG)[0].numpy()
     inside = np.abs(song[begin : begin + len(waveform)]).max()
     assert np.abs(waveform[:32]).max() < 1.5 * inside and np.abs(waveform[-32:]).max() < 1.5 * inside
 

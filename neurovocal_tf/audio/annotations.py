@@ -3,7 +3,8 @@
 import csv
 import dataclasses
 import math
-import os
+
+from neurovocal_tf import files
 
 COLUMNS = ("file", "onset_s", "offset_s", "label")
 
@@ -31,13 +32,8 @@ def write_annotations(path, annotations):
         path: the file.
         annotations: iterable of `Annotation`, in the order to write.
     """
-    folder, name = os.path.split(os.fspath(path))
-    temporary = os.path.join(folder, f".{name}.part")
-    with open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows((a.file, f"{a.onset_s:.6f}", f"{a.offset_s:.6f}", a.label) for a in annotations)
-    os.replace(temporary, path)
+    rows = ((a.file, f"{a.onset_s:.6f}", f"{a.offset_s:.6f}", a.label) for a in annotations)
+    files.write_csv(path, COLUMNS, rows)
 
 
 def read_annotations(path):

@@ -5,6 +5,7 @@ import os
 import numpy as np
 import soundfile
 
+from neurovocal_tf import files
 from neurovocal_tf.audio.annotations import Annotation, write_annotations
 
 INTRODUCTORY_NOTE = "i"
@@ -94,9 +95,8 @@ def write_recordings(folder, num_recordings=12, duration_s=6.0, seed=0, sample_r
         samples, truth = simulate_song((seed, index), duration_s, sample_rate, file=name)
         annotations += truth
         paths.append(os.path.join(folder, name))
-        temporary = os.path.join(folder, f".{name}.part")
-        soundfile.write(temporary, samples, sample_rate, subtype="PCM_16", format="WAV")
-        os.replace(temporary, paths[-1])
+        with files.replacing(paths[-1]) as temporary:
+            soundfile.write(temporary, samples, sample_rate, subtype="PCM_16", format="WAV")
     write_annotations(os.path.join(folder, "annotations.csv"), annotations)
     return paths
 

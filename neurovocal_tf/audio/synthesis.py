@@ -13,6 +13,8 @@ _SMALLEST = 1e-20
 # Where the windows at both ends add up to less than this share of their sum inside, the estimate would be divided by
 # next to nothing: a click. There the sound fades instead.
 _EDGE_FLOOR = 0.1
+# Zeros of the transform of a Tukey(0.25) window lie 1 / (1 - 0.25 / 2) bins apart.
+_LOBES_PER_BIN = 0.875
 # A spectrogram has lost the mean of every window. The estimate's own means go on in its place, or the lowest bins cannot
 # settle; a little less of them each time, or the sound wanders off at frequencies below the first bin.
 _MEANS_KEPT = 0.95
@@ -79,21 +81,21 @@ def griffin_lim(power, sample_rate, config, num_iterations=100, momentum=0.99, l
 def phases_from_peaks(magnitude, config):
     """A first guess of the phases: every peak of a frame is a sinusoid that goes on from the frame before.
 
-    Single-pass spectrogram inversion (Beauregard, Harish, Wyse, 2015): a parabola through a peak gives its frequency, the
-    frequency the phase it has moved on by since the last frame, and all bins that lead uphill to that peak share it. Phases
-    are kept for the middle of the window, where neighbouring bins of one peak agree, and alternate from bin to bin at its start.
+    Single-pass spectrogram inversion (Beauregard, Harish, Wyse, 2015): the bins around a peak give its frequency, the frequency
+    how far its phase has moved on since the last frame, and all bins that lead uphill to a peak belong to its sinusoid.
+    Their phases differ from its phase in the middle of the window by what the window's own transform has at their distance.
 
     Args:
         magnitude: `[B, L, V]`.
         config: `SpectrogramConfig`.
 
-    Returns: float32 `[B, L, V]`, in cycles, 0 to 1.5.
+    Returns: float32 `[B, L, V]`, in cycles, any whole number of them too many.
     """
-    num_bins = spectrogram.num_bins(config)
+    bins = np.arange(spectrogram.num_bins(config))
     padded = tf.pad(magnitude, [[0, 0], [0, 0], [1, 1]], constant_values=-1.0)
     left, middle, right = padded[..., :-2], padded[..., 1:-1], padded[..., 2:]
-    peak = _summit(left, middle, right, num_bins)
-    frequency = tf.gather(_peak_frequency(left, middle, right, num_bins), peak, batch_dims=2)
+    peak = _summit(left, middle, right, bins)
+    frequency = tf.gather(bins.astype(np.float32) + _peak_shift(left, middle, right, config), peak, batch_dims=2)
     # The first frame goes on from itself, for what counts is only how later ones differ from it.
     before = tf.concat([frequency[:, :1], tf.gather(frequency[:, :-1], peak[:, 1:], batch_dims=2)], axis=1)
     moved_on = (0.5 * config.hop_length / config.n_fft) * (before + frequency)
@@ -104,25 +106,34 @@ def phases_from_peaks(magnitude, config):
         return phase - tf.floor(phase)
 
     frames_first = [1, 0, 2]
-    phases = tf.scan(next_frame, (tf.transpose(peak, frames_first), tf.transpose(moved_on, frames_first)), tf.zeros_like(magnitude[:, 0]))
-    return tf.transpose(phases, frames_first) + 0.5 * (np.arange(num_bins) % 2).astype(np.float32)
+    centre = tf.scan(next_frame, (tf.transpose(peak, frames_first), tf.transpose(moved_on, frames_first)), tf.zeros_like(magnitude[:, 0]))
+    # Half a cycle from bin to bin is half a window of delay, and half a cycle the change of sign from lobe to lobe.
+    lobe = tf.floor(tf.abs(bins.astype(np.float32) - frequency) * _LOBES_PER_BIN)
+    return tf.transpose(centre, frames_first) + 0.5 * ((bins % 2).astype(np.float32) + lobe)
 
 
-def _summit(left, middle, right, num_bins):
-    """For every bin the peak reached by going uphill from it, int32 [B, L, V]."""
+def _summit(left, middle, right, bins):
+    """For every bin the peak reached by going uphill from it, [B, L, V]."""
     uphill = tf.where((left > middle) & (left >= right), -1, tf.where(right > middle, 1, 0))
-    goal = uphill + tf.range(num_bins)
+    goal = uphill + bins.astype(np.int32)
     # Each pass doubles the length of every path.
-    for _ in range((num_bins - 1).bit_length()):
+    for _ in range(len(bins).bit_length()):
         goal = tf.gather(goal, goal, batch_dims=2)
     return goal
 
 
-def _peak_frequency(left, middle, right, num_bins):
-    """Vertex of the parabola through three bins, in bins, [B, L, V]; right at peaks, and only they are looked up."""
-    curvature = tf.minimum(left - 2 * middle + right, -_SMALLEST)
-    shift = tf.clip_by_value(0.5 * (left - right) / curvature, -0.5, 0.5)
-    return np.arange(num_bins, dtype=np.float32) + shift
+def _peak_shift(left, middle, right, config):
+    """How far a sinusoid's frequency is above the bin of its peak, -0.5 to 0.5, [B, L, V]; it holds at peaks only.
+
+    The larger neighbour's share of the peak tells: a polynomial fitted to the window's own transform.
+    """
+    time = np.arange(config.n_fft) - config.n_fft / 2
+    shifts = np.linspace(0, 0.5, 101)
+    at_peak, beside = (np.cos(2 * np.pi * np.outer(d, time) / config.n_fft) @ spectrogram.window(config) for d in (shifts, 1 - shifts))
+    coefficients = np.polyfit(beside / at_peak, shifts, 4).astype(np.float32)
+    share = tf.clip_by_value(tf.maximum(left, right) / tf.maximum(middle, _SMALLEST), 0.0, 1.0)
+    shift = tf.clip_by_value(tf.math.polyval(list(coefficients), share), 0.0, 0.5)
+    return tf.where(right > left, shift, -shift)
 
 
 def _sine(cycles):

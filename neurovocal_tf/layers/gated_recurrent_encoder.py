@@ -17,10 +17,13 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         num_units: int, U, of each layer.    num_layers: int.    gates: "sigmoid", or "tanh" as in the published birdsong model.
         learned_initial_state: bool; otherwise the state before the first frame is zero.
         dropout: share of each layer's inputs dropped in training.
+        num_direct_frames: int, P; the last P frames themselves are part of the state and of u, so that what is predictable bin by
+            bin need not pass through the layers (Taylor, Hinton & Roweis, 2007).
         weight_init: "scaled" (Glorot, orthogonal) or "published" (everything from N(0, 0.0001)).    seed: int, of the initial weights.
 
     Input shape: `[B, T, V]`.
-    Output: the states of all layers after each frame, `[B, T, num_layers * U]`; the last U of them are the top layer's, `u`.
+    Output: the state after each frame, `[B, T, R]`, R = num_layers * U + P * V: of all layers from the bottom up, then the last P
+        frames, newest first. From the top layer on it is u, of size U + P * V.
     Reference: Cho et al., 2014, https://arxiv.org/abs/1406.1078
     """
 
@@ -31,6 +34,7 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         gates="sigmoid",
         learned_initial_state=True,
         dropout=0.0,
+        num_direct_frames=0,
         weight_init="scaled",
         seed=0,
         **kwargs,
@@ -45,16 +49,23 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         self.gates = gates
         self.learned_initial_state = learned_initial_state
         self.dropout = dropout
+        self.num_direct_frames = num_direct_frames
         self.weight_init = weight_init
         self.seed = seed
 
     @property
     def state_size(self):
-        """R = num_layers * U, the size of one row's state."""
-        return self.num_layers * self.num_units
+        """R, the size of one row's state; known once the layer is built."""
+        return self.num_layers * self.num_units + self.num_direct_frames * self.num_inputs
+
+    @property
+    def output_size(self):
+        """Size of u, the part of the state from the top layer on."""
+        return self.state_size - (self.num_layers - 1) * self.num_units
 
     def build(self, input_shape):
-        widths = [input_shape[-1]] + [self.num_units] * (self.num_layers - 1)
+        self.num_inputs = input_shape[-1]
+        widths = [self.num_inputs] + [self.num_units] * (self.num_layers - 1)
         kernel_init, recurrent_init, bias_init = self._initializers()
         self.kernels = [
             self.add_weight(name=f"kernel_{i}", shape=(width, 3 * self.num_units), initializer=kernel_init(3 * i))
@@ -91,27 +102,40 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         if initial_state is None:
             initial_state = self.initial_state(tf.ones([tf.shape(inputs)[0]], tf.bool))
         layer_input, states = tf.transpose(inputs, [1, 0, 2]), []
-        for i, first in enumerate(tf.split(initial_state, self.num_layers, axis=1)):
+        layer_states, direct = self._parts(initial_state)
+        for i, first in enumerate(layer_states):
             if training and self.dropout > 0:
                 layer_input = self._dropped(layer_input, stream, i)
             weights = (self.kernels[i], self.recurrent_kernels[i], self.biases[i])
             kernel, recurrent_kernel, bias = (tf.convert_to_tensor(w) for w in weights)  # mixed precision needs it
             layer_input = recurrence(layer_input @ kernel + bias, first, recurrent_kernel, self.gates)
             states.append(layer_input)
-        return tf.transpose(tf.concat(states, axis=2), [1, 0, 2])
+        states = [tf.transpose(tf.concat(states, axis=2), [1, 0, 2])]
+        if self.num_direct_frames:
+            history = tf.concat([tf.stack(direct[::-1], axis=1), inputs], axis=1)
+            num_frames = tf.shape(inputs)[1]
+            states += [history[:, first : first + num_frames] for first in range(self.num_direct_frames, 0, -1)]
+        return tf.concat(states, axis=2)
 
     def step(self, frame, state):
         """The state one frame later, by the same equations as `call`.  [B, V], [B, R] -> [B, R]"""
         layer_input, states = frame, []
-        for i, layer_state in enumerate(tf.split(state, self.num_layers, axis=1)):
+        layer_states, direct = self._parts(state)
+        for i, layer_state in enumerate(layer_states):
             projected = layer_input @ tf.convert_to_tensor(self.kernels[i]) + tf.convert_to_tensor(self.biases[i])
             layer_input, _, _ = cell(projected, layer_state, tf.convert_to_tensor(self.recurrent_kernels[i]), self.gates)
             states.append(layer_input)
-        return tf.concat(states, axis=1)
+        return tf.concat([*states, *[frame, *direct][: self.num_direct_frames]], axis=1)
 
-    def top(self, state):
-        """The top layer's part u of a state.  [..., R] -> [..., U]"""
-        return state[..., -self.num_units :]
+    def output(self, state):
+        """The part u of a state that the RBM's biases see.  [..., R] -> [..., U + P * V]"""
+        return state[..., (self.num_layers - 1) * self.num_units :]
+
+    def _parts(self, state):
+        """A state [B, R] as a list of layers' states [B, U] and a list of the last frames [B, V], newest first."""
+        sizes = [self.num_units] * self.num_layers + [self.num_inputs] * self.num_direct_frames
+        parts = tf.split(state, sizes, axis=1)
+        return parts[: self.num_layers], parts[self.num_layers :]
 
     def _dropped(self, inputs, stream, index):
         keep = stream.uniforms(noise.DROPOUT, index, inputs.shape) >= self.dropout
@@ -121,5 +145,5 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         return (*input_shape[:-1], self.state_size)
 
     def get_config(self):
-        names = ("num_units", "num_layers", "gates", "learned_initial_state", "dropout", "weight_init", "seed")
+        names = ("num_units", "num_layers", "gates", "learned_initial_state", "dropout", "num_direct_frames", "weight_init", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

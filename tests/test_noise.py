@@ -1,0 +1,177 @@
+"""The counter-based noise against Python integers, and its statistics.
+
+The numbers are functions of their keys, so a statistical test gives the same answer on every run: a bound of four standard
+errors (p near 1e-4) is passed or failed for good.
+"""
+
+import numpy as np
+import pytest
+import reference
+import scipy.stats
+import tensorflow as tf
+
+from neurovocal_tf.rbm import noise
+
+# One polar pair: a logarithm, a square root and a cosine, each right to a few units of the last place of a number up to 5.8.
+LAST_PLACES = dict(rtol=0, atol=5e-6)
+# Written down: a change of the hashes would change the songs of every model there is.
+LOWBIAS32_OF_0_1_MAX = [0, 0x688990C0, 1734902346]
+PCG4D_OF_0_1_2_3 = [933639991, 2252496459, 1324331964, 1990701187]
+
+
+def row_stream(seeds, frames):
+    return noise.RowStream(tf.constant(seeds, tf.int64), tf.constant(frames, tf.int64))
+
+
+def batch_stream(seed=0, step=0):
+    return noise.BatchStream(tf.constant(seed), tf.constant(step))
+
+
+def row_word(seed, frame, purpose, index, unit):
+    """The first word of a row's key hashed, by the table of keys in `noise`."""
+    low, high = seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF
+    return reference.pcg4d(reference.lowbias32(low), reference.lowbias32(high), frame & 0xFFFFFFFF, ((index * 8 + purpose) << 16) + unit)[0]
+
+
+def batch_word(seed, step, purpose, index, position):
+    """A batch's key hashed, by the table of keys in `noise`."""
+    key = reference.lowbias32((seed + 0x9E3779B9) & 0xFFFFFFFF)
+    key = reference.lowbias32(key ^ step)
+    key = reference.lowbias32(key ^ (index * 8 + purpose))
+    return reference.lowbias32(position ^ key)
+
+
+def test_lowbias32_equals_the_reference_and_its_golden_values(rng):
+    x = rng.integers(0, 2**32, 200, dtype=np.uint32)
+    np.testing.assert_array_equal(noise.lowbias32(tf.constant(x)), [reference.lowbias32(int(i)) for i in x])
+    np.testing.assert_array_equal(noise.lowbias32(tf.constant([0, 1, 2**32 - 1], tf.uint32)), LOWBIAS32_OF_0_1_MAX)
+
+
+def test_pcg4d_equals_the_reference_and_its_golden_values(rng):
+    words = rng.integers(0, 2**32, (4, 200), dtype=np.uint32)
+    expected = np.array([reference.pcg4d(*(int(i) for i in column)) for column in words.T]).T
+    np.testing.assert_array_equal(noise.pcg4d(*tf.unstack(tf.constant(words))), expected)
+    np.testing.assert_array_equal([w.numpy() for w in noise.pcg4d(*tf.unstack(tf.constant([0, 1, 2, 3], tf.uint32)))], PCG4D_OF_0_1_2_3)
+
+
+def test_a_rows_uniforms_follow_the_table_of_keys():
+    seeds, frames, units = [0, 7, -3, 2**40 + 5], [0, 9, 2**31 + 1, 123_456], 6
+    found = row_stream(seeds, frames).uniforms(noise.VISIBLE, 5, (4, units)).numpy()
+    words = [[row_word(s, f, noise.VISIBLE, 5, unit) for unit in range(units)] for s, f in zip(seeds, frames)]
+    np.testing.assert_array_equal(found, (np.array(words) >> 8) * 2.0**-24)
+
+
+def test_a_batchs_uniforms_follow_the_table_of_keys():
+    found = batch_stream(11, 3).uniforms(noise.HIDDEN, 4, (2, 3, 5)).numpy()
+    words = [batch_word(11, 3, noise.HIDDEN, 4, position) for position in range(30)]
+    np.testing.assert_array_equal(found.ravel(), (np.array(words) >> 8) * 2.0**-24)
+
+
+def many_uniforms(kind):
+    if kind == "batch":
+        return batch_stream().uniforms(noise.HIDDEN, 0, (100_000,)).numpy()
+    return row_stream(range(400), [0] * 400).uniforms(noise.HIDDEN, 0, (400, 250)).numpy().ravel()
+
+
+def many_normals(kind):
+    if kind == "batch":
+        return batch_stream().normals(noise.VISIBLE, 0, (100_001,)).numpy()
+    return row_stream(range(400), [0] * 400).normals(noise.VISIBLE, 0, (400, 250)).numpy().ravel()
+
+
+BOTH_STREAMS = pytest.mark.parametrize("kind", ["row", "batch"])
+
+
+@BOTH_STREAMS
+def test_uniforms_are_uniform_and_below_one(kind):
+    uniforms = many_uniforms(kind)
+    assert uniforms.min() >= 0.0 and uniforms.max() < 1.0
+    assert scipy.stats.kstest(uniforms, "uniform").pvalue > 1e-3
+    counts = np.bincount((uniforms * 256).astype(int), minlength=256)
+    assert 1e-3 < scipy.stats.chisquare(counts).pvalue < 1 - 1e-3
+    # The low bits decide as the high ones do.
+    low_bits = np.bincount((uniforms * 2**24).astype(int) % 64, minlength=64)
+    assert 1e-3 < scipy.stats.chisquare(low_bits).pvalue < 1 - 1e-3
+
+
+@BOTH_STREAMS
+def test_normals_are_normal(kind):
+    normals = many_normals(kind)
+    assert np.isfinite(normals).all()
+    assert scipy.stats.kstest(normals, "norm").pvalue > 1e-3
+    # Standard errors of the mean, variance and kurtosis of n normals: 1, sqrt 2 and sqrt 24 over sqrt n.
+    root = np.sqrt(normals.size)
+    assert abs(normals.mean()) < 4 / root
+    assert abs(normals.var() - 1) < 4 * np.sqrt(2) / root
+    assert abs(scipy.stats.kurtosis(normals)) < 4 * np.sqrt(24) / root
+
+
+def test_a_uniform_of_zero_gives_a_finite_normal():
+    radius, _ = noise._polar(tf.constant([0], tf.uint32), tf.constant([0], tf.uint32))
+    np.testing.assert_allclose(radius, [np.sqrt(-2 * np.log(2.0**-24))], rtol=1e-6)
+
+
+def neighbours_of_rows(draw):
+    """Pairs of arrays whose keys differ by one in one part."""
+    seeds, frames = np.arange(300), np.full(300, 40)
+    base = draw(row_stream(seeds, frames), noise.HIDDEN, 3)
+    yield "seed", base, draw(row_stream(seeds + 1, frames), noise.HIDDEN, 3)
+    yield "seed's upper word", base, draw(row_stream(seeds + 2**32, frames), noise.HIDDEN, 3)
+    yield "negative seed", base, draw(row_stream(-seeds - 1, frames), noise.HIDDEN, 3)
+    yield "frame", base, draw(row_stream(seeds, frames + 1), noise.HIDDEN, 3)
+    yield "Gibbs step", base, draw(row_stream(seeds, frames), noise.HIDDEN, 4)
+    yield "purpose", base, draw(row_stream(seeds, frames), noise.VISIBLE, 3)
+    yield "unit", base[:, :-1], base[:, 1:]
+    yield "row", base[:-1], base[1:]
+
+
+def neighbours_of_batches(draw):
+    base = draw(batch_stream(5, 7), noise.HIDDEN, 3)
+    yield "seed", base, draw(batch_stream(6, 7), noise.HIDDEN, 3)
+    yield "step", base, draw(batch_stream(5, 8), noise.HIDDEN, 3)
+    yield "Gibbs step", base, draw(batch_stream(5, 7), noise.HIDDEN, 4)
+    yield "purpose", base, draw(batch_stream(5, 7), noise.VISIBLE, 3)
+    yield "unit", base[:, :-1], base[:, 1:]
+    yield "row", base[:-1], base[1:]
+
+
+@pytest.mark.parametrize("neighbours", [neighbours_of_rows, neighbours_of_batches])
+@pytest.mark.parametrize("method", ["uniforms", "normals"])
+def test_numbers_of_neighbouring_keys_are_uncorrelated(neighbours, method):
+    for name, a, b in neighbours(lambda stream, *key: getattr(stream, method)(*key, (300, 200)).numpy()):
+        assert not np.array_equal(a, b), name
+        correlation = np.corrcoef(a.ravel(), b.ravel())[0, 1]
+        assert abs(correlation) < 4 / np.sqrt(a.size), name
+
+
+def test_a_rows_number_depends_on_nothing_but_its_row_and_its_unit():
+    seeds, frames = np.array([5, 9, 9, -1]), np.array([0, 3, 4, 3])
+    together = row_stream(seeds, frames)
+    for method in ("uniforms", "normals"):
+        rows = getattr(together, method)(noise.HIDDEN, 2, (4, 10)).numpy()
+        for i in range(4):
+            alone = getattr(row_stream(seeds[i : i + 1], frames[i : i + 1]), method)(noise.HIDDEN, 2, (1, 8)).numpy()
+            # Integers decide a uniform; a normal's logarithm and cosine may move in the last place with the shape.
+            np.testing.assert_allclose(rows[i, :8], alone[0], **(dict(rtol=0, atol=0) if method == "uniforms" else LAST_PLACES))
+
+
+@BOTH_STREAMS
+def test_compiled_and_uncompiled_graphs_draw_the_same_numbers(kind):
+    def draw(seed, step, index):
+        if kind == "batch":
+            stream = noise.BatchStream(seed, step)
+        else:
+            stream = noise.RowStream(tf.cast(seed, tf.int64) * tf.constant([1, -(2**40)], tf.int64), tf.fill([2], tf.cast(step, tf.int64)))
+        return stream.uniforms(noise.HIDDEN, index, (2, 500)), stream.normals(noise.VISIBLE, index, (2, 500))
+
+    key = tf.constant(3), tf.constant(70_000), tf.constant(12)
+    uniforms, normals = draw(*key)
+    for jit_compile in (False, True):
+        compiled_uniforms, compiled_normals = tf.function(draw, jit_compile=jit_compile)(*key)
+        np.testing.assert_array_equal(compiled_uniforms, uniforms)
+        np.testing.assert_allclose(compiled_normals, normals, **LAST_PLACES)
+
+
+def test_more_units_than_the_key_has_room_for_are_refused():
+    with pytest.raises(ValueError, match="`shape` must have at most 65536 units. Received"):
+        row_stream([1], [0]).uniforms(noise.HIDDEN, 0, (1, 2**16 + 1))

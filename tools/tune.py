@@ -1,0 +1,77 @@
+r"""Searches for the settings with the smallest held-out one-step error, and writes them as a flag file.
+
+    python tools/tune.py --flagfile=tools/flagfiles/songbird.flags --data_dir=/data/finches --workdir=/runs/search
+    python tools/train.py --flagfile=/runs/search/best.flags --data_dir=/data/finches --workdir=/runs/finch
+
+Prints the best trials, also after Ctrl-C; the same command goes on. The work folder gets best.flags (every setting) and trials.csv,
+and what the search itself keeps. Settings that are not searched hold as they are given.
+"""
+
+import os
+import sys
+
+from absl import flags
+
+from neurovocal_tf import flags as setting_flags
+
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of recordings, searched with all folders below it.", required=True)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the search; made if it is not there.", required=True)
+_TUNER = flags.DEFINE_enum("tuner", "hyperband", ("hyperband", "bayesian", "random"), "How the next trial is chosen.")
+_SEARCH = flags.DEFINE_list(
+    "search",
+    None,
+    "What is searched: names of settings, or name=low:high, or name=value:value:... for a choice; learning_rates is a factor on all "
+    "rates. Default: the shape of the model, dropout, noise, rates, clipping and L2.",
+)
+_NUM_TRIALS = flags.DEFINE_integer("num_trials", 20, "Trials of bayesian and random; hyperband plans its own.", lower_bound=1)
+_TRIAL_EPOCHS = flags.DEFINE_integer(
+    "trial_epochs", 0, "Most epochs of a trial, over which the phases of a training are drawn together; 0: all of them.", lower_bound=0
+)
+_JSON = flags.DEFINE_string("json", None, "Where to write the best trial's figures.")
+setting_flags.define()
+
+
+def main(argv):
+    from neurovocal_tf import hypermodel  # here, so that --help needs no TensorFlow
+    from neurovocal_tf.progress import SearchProgress
+
+    config = setting_flags.config_from_flags()
+    space = hypermodel.search_space(_SEARCH.value or hypermodel.DEFAULT_SEARCH, config)
+    bars = []
+
+    def progress(num_epochs, num_done, unit):
+        bars.append(SearchProgress(num_epochs, num_done, unit))
+        return bars
+
+    limits = (_TUNER.value, _NUM_TRIALS.value, _TRIAL_EPOCHS.value)
+    search = hypermodel.Search(config, space, _DATA_DIR.value, _WORKDIR.value, *limits, _say, progress)
+    try:
+        search.run()
+    finally:
+        bars[0].close()
+        _write(search.trials(), search.data.summary.unit, hypermodel)
+
+
+def _write(trials, unit, hypermodel):
+    if not trials:
+        return
+    hypermodel.write_trials(os.path.join(_WORKDIR.value, "trials.csv"), trials)
+    print(hypermodel.best_trials_table(trials, unit))
+    best = trials[0]
+    if best.error is not None:
+        path = os.path.join(_WORKDIR.value, "best.flags")
+        setting_flags.write_flags(path, best.config)
+        print(f"settings of trial {best.name}: {path}")
+        if _JSON.value:
+            hypermodel.write_figures(_JSON.value, trials, unit)
+
+
+def _say(line):
+    import tqdm
+
+    # Above the bar, where there is one.
+    tqdm.tqdm.write(line, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    setting_flags.run(main)
