@@ -98,6 +98,8 @@ class Pictures(keras.callbacks.Callback):
         self.folder, self.data, self.config, self.history, self.epochs = folder, data, config, history, set(epochs)
         self.real = [np.asarray(frames)[:_PICTURE_FRAMES] for frames in real[:_NUM_PICTURED]]
         self._writer, self._generate = None, None
+        # Frame after frame of a recurrence takes seconds outside a graph.
+        self._hidden = tf.function(self._hidden_probabilities)
 
     def on_train_begin(self, logs=None):
         self._writer = tf.summary.create_file_writer(self.folder.file("tensorboard"))
@@ -134,9 +136,10 @@ class Pictures(keras.callbacks.Callback):
         return plots.filters_figure(np.asarray(self.model.conditional_rbm.W), self._scales()[1])
 
     def _hidden_figure(self):
-        frames = tf.constant(self.real[0])[tf.newaxis]
-        logits = hidden_logits(self.model(frames), self.model.standardisation(frames))
-        return plots.hidden_figure(np.asarray(tf.sigmoid(logits[0])), self._scales()[0])
+        return plots.hidden_figure(np.asarray(self._hidden(self.real[0][np.newaxis])[0]), self._scales()[0])
+
+    def _hidden_probabilities(self, frames):
+        return tf.sigmoid(hidden_logits(self.model(frames), self.model.standardisation(frames)))
 
     def _decibels(self, frames):
         return np.asarray(spectrogram.model_frames_to_decibels(frames, self.data.scale))

@@ -1,6 +1,8 @@
 """Everything a killed run needs to go on as if nothing had happened, in one .npz file."""
 
 import json
+import math
+import zipfile
 
 import numpy as np
 
@@ -40,16 +42,19 @@ def restore(path, model, best):
 def load_best(path, model):
     """Puts a checkpoint's best weights into a model, and returns the number of their epoch."""
     with _opened(path) as arrays:
+        epoch = json.loads(bytes(arrays["meta"]))["best_epoch"]
+        if not epoch:
+            raise ValueError(f"There are no trained weights yet: {path}. Train for an epoch at least.")
         _assign(arrays, "best", model.variables, path)
-        return json.loads(bytes(arrays["meta"]))["best_epoch"]
+        return epoch
 
 
 def _opened(path):
     try:
         return np.load(path, allow_pickle=False)
     except FileNotFoundError:
-        raise ValueError(f"There is no checkpoint yet: {path}. Train for an epoch at least.") from None
-    except (OSError, ValueError) as error:
+        raise ValueError(f"There is no checkpoint: {path}. Train into another --workdir.") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is not a checkpoint: {error}") from None
 
 
@@ -79,7 +84,8 @@ class BestWeights:
     def offer(self, weights, error, epoch):
         """Takes them if they are better, or the first. Returns whether it did."""
         # A validation error that is not finite is never better, yet a run must have some weights to keep.
+        error = float(error) if math.isfinite(error) else math.inf
         better = error < self.error or not self.weights
         if better:
-            self.weights, self.error, self.epoch = [np.array(w) for w in weights], float(error), epoch
+            self.weights, self.error, self.epoch = [np.array(w) for w in weights], error, epoch
         return better

@@ -95,6 +95,7 @@ class ModelConfig:
     recurrent_scalar: float = _setting(1.3, "Recurrent units of each layer per visible unit.", low=0.01, high=100.0)
     num_layers: int = _setting(3, "Layers of the gated recurrent encoder.", low=1, high=32)
     num_direct_frames: int = _setting(2, "How many of the last frames the RBM's biases see directly, past the encoder.", low=0, high=16)
+    conditional_sigma: bool = _setting(True, "Let the Gaussian units' standard deviation follow the encoder too.")
     gates: str = _setting("sigmoid", "Non-linearity of the encoder's gates.", choices=("sigmoid", "tanh"))
     learned_initial_state: bool = _setting(True, "Learn the encoder's state before the first frame; otherwise it is zero.")
     weight_init: str = _setting(
@@ -116,6 +117,12 @@ class TrainingConfig:
     epochs_per_rate: tuple[int, ...] = _setting((50, 30, 20), "Epochs of each phase; one number serves all.", low=1)
     cd_steps: tuple[int, ...] = _setting(
         (1, 5, 15), "Gibbs steps k of contrastive divergence, one a phase; one number serves all.", low=1, high=1000
+    )
+    negative_start: str = _setting(
+        "bias",
+        "Where the negative phase's Gibbs chain starts: at the data, as contrastive divergence has it; or where generation starts, "
+        "at the mean under the biases.",
+        choices=("bias", "data"),
     )
     clip_norm: float = _setting(0.0, "Largest global norm of the gradient; 0: no clipping.", low=0.0)
     l1: float = _setting(0.0, "L1 on the encoder's weights, times the learning rate.", low=0.0)

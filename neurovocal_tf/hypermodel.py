@@ -139,10 +139,9 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
         """Trains with phases as long, in proportion, as those of a whole training.
 
         Returns:
-            dict of the smallest error.
+            dict of the smallest error; NaN, which fails the trial and not the search, if no epoch had a finite one.
 
         Raises:
-            keras_tuner.errors.FailedTrialError: no epoch had a finite error. The search goes on after it.
             keras_tuner.errors.FatalError: a defect. It ends the search.
         """
         config = with_values(self.config, self.values_of(hp))
@@ -162,18 +161,18 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
                 callbacks=[*trainer.phase_callbacks(model, *phases, self.epoch_variable), *callbacks, *self.callbacks],
             ).history
         except tf.errors.OpError as error:
-            raise self._failed(hp, f"{type(error).__name__}: {str(error).splitlines()[0]}") from error
+            return self._failed(hp, f"{type(error).__name__}: {str(error).splitlines()[0]}")
         except Exception as error:
             raise keras_tuner.errors.FatalError(f"{type(error).__name__}: {error}") from error
         finite = [error for error in history[OBJECTIVE] if math.isfinite(error)]
         if not finite:
-            raise self._failed(hp, "its error is not finite")
+            return self._failed(hp, "its error is not finite")
         self.report(f"{min(finite):.4g} {self.data.summary.unit} after {epochs} epochs with {self._text(hp)}")
         return {OBJECTIVE: min(finite)}
 
     def _failed(self, hp, reason):
         self.report(f"failed, {reason}, with {self._text(hp)}")
-        return keras_tuner.errors.FailedTrialError(reason)
+        return {OBJECTIVE: math.nan}
 
     def _text(self, hp):
         return ", ".join(f"{name}={_short(value)}" for name, value in self.values_of(hp).items())
@@ -186,9 +185,9 @@ def _in_proportion(phases, num_epochs, epochs):
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """A finished trial: `name`, `error` (None where it failed), `epochs`, searched `values`, and the `config` to train with."""
+    """A finished trial: `number`, from 1, `error` (None where it failed), `epochs`, searched `values`, the `config` to train with."""
 
-    name: str
+    number: int
     error: float | None
     epochs: int
     values: dict
@@ -252,13 +251,13 @@ class Search:
     def trials(self):
         """The finished trials, the best first and the failed last.  list of `Trial`"""
         found = [self._trial(trial) for trial in self._tuner.oracle.trials.values() if trial.status in ("COMPLETED", "FAILED")]
-        return sorted(found, key=lambda trial: (math.inf if trial.error is None else trial.error, trial.name))
+        return sorted(found, key=lambda trial: (math.inf if trial.error is None else trial.error, trial.number))
 
     def _trial(self, trial):
         values = self._hypermodel.values_of(trial.hyperparameters)
         error = float(trial.score) if trial.status == "COMPLETED" else None
         epochs = trial.hyperparameters.values.get("tuner/epochs", self.epochs)
-        return Trial(trial.trial_id, error, epochs, values, with_values(self.config, values))
+        return Trial(int(trial.trial_id) + 1, error, epochs, values, with_values(self.config, values))
 
     def _report_trial(self, line):
         number, total = len(self._tuner.oracle.trials), "" if self._is_hyperband else f" of {self._num_trials}"
@@ -332,14 +331,14 @@ def best_trials_table(trials, unit, num_trials=10):
     rows = [["trial", f"error ({unit})", "epochs", *names]]
     for trial in trials[:num_trials]:
         error = "failed" if trial.error is None else f"{trial.error:.4g}"
-        rows.append([trial.name, error, str(trial.epochs), *(_short(trial.values[name]) for name in names)])
+        rows.append([str(trial.number), error, str(trial.epochs), *(_short(trial.values[name]) for name in names)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
 
 
 def write_trials(path, trials):
     """Writes all trials as CSV: trial, error (empty where it failed), epochs, the searched values."""
-    rows = [[trial.name, "" if trial.error is None else trial.error, trial.epochs, *trial.values.values()] for trial in trials]
+    rows = [[trial.number, "" if trial.error is None else trial.error, trial.epochs, *trial.values.values()] for trial in trials]
     files.write_csv(path, ["trial", OBJECTIVE, "epochs", *trials[0].values], rows)
 
 

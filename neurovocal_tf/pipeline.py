@@ -127,7 +127,9 @@ def random_onsets(num_frames, window_frames, key):
     shares = tf.sort(tf.cast(tf.random.stateless_uniform([count], key), tf.float64))
     # The first window has nothing before it to overlap, and the last ends where the sequence does.
     shares = tf.concat([[0.0], shares[1:-1], [1.0]], axis=0)[:count]
-    return tf.range(count) * window_frames - tf.cast(tf.round(shares * spare), tf.int64)
+    onsets = tf.range(count) * window_frames - tf.cast(tf.round(shares * spare), tf.int64)
+    # Up to one and a half windows are to spare, and a neighbour that takes more than one would leave the sequence.
+    return tf.clip_by_value(onsets, 0, tf.maximum(num_frames - window_frames, 0))
 
 
 def windows_of(frames, is_start, onsets, window_frames):

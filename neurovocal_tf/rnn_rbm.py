@@ -31,7 +31,9 @@ class RNNRBM(keras.Model):
         num_layers: int.    visible_units: "gaussian", "mean_field" or "bernoulli".    gates: "sigmoid" or "tanh".
         learned_initial_state: bool.    dropout: share of the encoder's inputs dropped in training.
         num_direct_frames: int, how many of the last frames the RBM's biases see directly, see `GatedRecurrentEncoder`.
+        conditional_sigma: bool, whether the Gaussian units' sigma follows the encoder, see `ConditionalRBM`.
         input_noise: standard deviation, in standardised units, of noise on the encoder's input in training.
+        negative_start: "data" or "bias", where the negative phase's chains start, see `negative_phase`.
         weight_init: "scaled" or "published".    seed: int, of initial weights and of the noise in training.
 
     Input: frames `[B, T, V]` in the data's units (dB for spectrograms), and is_start bool `[B]`: which rows begin a sequence.
@@ -51,12 +53,14 @@ class RNNRBM(keras.Model):
         learned_initial_state=True,
         dropout=0.0,
         num_direct_frames=0,
+        conditional_sigma=False,
         input_noise=0.0,
+        negative_start="data",
         weight_init="scaled",
         seed=0,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": "float32", **kwargs})  # the encoder alone follows a global policy of mixed precision
         self._arguments = dict(
             num_visible=num_visible,
             num_hidden=num_hidden,
@@ -67,12 +71,15 @@ class RNNRBM(keras.Model):
             learned_initial_state=learned_initial_state,
             dropout=dropout,
             num_direct_frames=num_direct_frames,
+            conditional_sigma=conditional_sigma,
             input_noise=input_noise,
+            negative_start=negative_start,
             weight_init=weight_init,
             seed=seed,
         )
         self.num_visible = num_visible
         self.input_noise = input_noise
+        self.negative_start = negative_start
         self.seed = seed
         self.standardisation = Standardisation(bounded=visible_units == "mean_field", name="standardisation")
         self.encoder = GatedRecurrentEncoder(
@@ -86,7 +93,9 @@ class RNNRBM(keras.Model):
             seed=seed,
             name="gated_recurrent_encoder",
         )
-        self.conditional_rbm = ConditionalRBM(num_visible, num_hidden, visible_units, weight_init, seed=seed + 1000, name="conditional_rbm")
+        self.conditional_rbm = ConditionalRBM(
+            num_visible, num_hidden, visible_units, conditional_sigma, weight_init, seed=seed + 1000, name="conditional_rbm"
+        )
         # Weights, so that a change of k traces nothing anew and a checkpoint carries both.
         self.cd_steps = self.add_weight(name="cd_steps", shape=(), dtype="int32", initializer="ones", trainable=False)
         self.num_train_steps = self.add_weight(name="num_train_steps", shape=(), dtype="int32", initializer="zeros", trainable=False)
@@ -107,7 +116,7 @@ class RNNRBM(keras.Model):
             is_start = tf.ones([tf.shape(frames)[0]], tf.bool)
         first = self.encoder.initial_state(is_start)
         states = self.encoder(self._noisy(standardised, stream) if training else standardised, first, training=training, stream=stream)
-        u = self.encoder.output(states)
+        u = tf.cast(self.encoder.output(states), first.dtype)
         before = tf.concat([self.encoder.output(first)[:, tf.newaxis], u[:, :-1]], axis=1)
         return self.conditional_rbm(before)
 
@@ -123,11 +132,20 @@ class RNNRBM(keras.Model):
             rbm = self(frames, is_start, training=True, stream=stream)
             positive = self.standardisation(frames)
             with tape.stop_recording():
-                negative, reconstruction = gibbs_chain(rbm, positive, self.cd_steps, stream)
+                negative, reconstruction = self.negative_phase(rbm, positive, stream)
             cost = contrastive_divergence(rbm, positive, negative, mask)
         self.optimizer.apply(tape.gradient(cost, self.trainable_variables), self.trainable_variables)
         self.num_train_steps.assign_add(1)
         return self._updated([(self.cd_cost, cost), (self.reconstruction_error, self._squares(positive - reconstruction, mask))], mask)
+
+    def negative_phase(self, rbm, positive, stream):
+        """The end of a chain of k steps and its mean, [B, T, V] each; from the data, or from where generation starts.
+
+        A short chain from the data never leaves the data's mode, so that CD does not learn how probable a call's onset is. Chains from
+        where generation starts teach the very sampler that sings (short-run MCMC: Nijkamp et al., 2019, https://arxiv.org/abs/1904.09770).
+        """
+        start = positive if self.negative_start == "data" else rbm.units.mean(rbm.bv, tf.zeros_like(rbm.bv))
+        return gibbs_chain(rbm, start, self.cd_steps, stream)
 
     def test_step(self, data):
         frames, mask, is_start = data
@@ -135,7 +153,7 @@ class RNNRBM(keras.Model):
         stream = noise.BatchStream(tf.constant(self.seed + 1), tf.constant(0))
         rbm = self(frames, is_start)
         positive = self.standardisation(frames)
-        negative, reconstruction = gibbs_chain(rbm, positive, self.cd_steps, stream)
+        negative, reconstruction = self.negative_phase(rbm, positive, stream)
         return self._updated(
             [
                 (self.cd_cost, contrastive_divergence(rbm, positive, negative, mask)),

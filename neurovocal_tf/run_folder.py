@@ -44,15 +44,18 @@ class DataSummary:
     def sources_in(self, data_dir=None):
         """Training and validation sources with whole paths, in `data_dir` or, if None, where they lay.
 
-        Raises ValueError for a recording that is not there any more.
+        Raises ValueError for a folder or a recording that is not there any more.
         """
-        folder = _folder_of(data_dir or self.data_dir)
+        data_dir = data_dir or self.data_dir
+        if not os.path.exists(data_dir):
+            raise ValueError(f"`data_dir` must hold the recordings this run began with, and there is no such folder. Received: data_dir={data_dir}")
+        folder = _folder_of(data_dir)
         parts = []
         for sources in (self.training, self.validation):
             parts.append([dataclasses.replace(source, path=os.path.join(folder, source.path)) for source in sources])
         for source in parts[0] + parts[1]:
             if not os.path.isfile(source.path):
-                raise ValueError(f"`data_dir` must hold the recordings this run began with, and {source.path} is not there.")
+                raise ValueError(f"`data_dir` must hold the recordings this run began with, and there is no {source.path}.")
         return parts
 
 

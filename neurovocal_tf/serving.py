@@ -48,14 +48,14 @@ class Endpoints:
         """New songs.
 
         Args:
-            seed: int64 [B].    num_frames: int32 [B], 0 to `max_frames`.    temperature: float32 [B]; not above 0: the default, 1.
+            seed: int64 [B].    num_frames: int32 [B], 0 to `max_frames`.    temperature: float32 [B]; not above 0 or not finite: the default, 1.
             state: float32 [B, R], of a song to go on from; default: the state before a first frame.
 
         Returns:
             dict of spectrogram float32 [B, T, V] in dB (silence after a row's end), lengths int32 [B], state float32 [B, R],
             next_frame int64 [B].
         """
-        temperature = tf.where(temperature > 0, temperature, DEFAULT_TEMPERATURE)
+        temperature = tf.where((temperature > 0) & tf.math.is_finite(temperature), temperature, DEFAULT_TEMPERATURE)
         num_frames = tf.clip_by_value(num_frames, 0, self.max_frames)
         generation = self.config.generation
         frames, state, next_frame = self.model.generate(

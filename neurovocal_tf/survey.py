@@ -21,7 +21,7 @@ class Survey:
 
     Attributes:
         sample_rate: Hz, to which all are brought.
-        scale: `FrameScale`, from the training part.
+        scale: `FrameScale`, from the whole of the recordings that train.
         training, validation: tuples of `Source`.
         skipped: tuple of (path, reason).
         notes: tuple of sentences for the user, such as which files are resampled.

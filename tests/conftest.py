@@ -30,3 +30,48 @@ def shared_recordings():
 def rng():
     """A fresh generator with a fixed seed for each test."""
     return np.random.default_rng(20)
+
+
+@pytest.fixture(scope="session")
+def simulated_recordings(tmp_path_factory):
+    """Folder of five recordings of the simulated bird, 1.5 s each at 16 kHz."""
+    from neurovocal_tf.audio.simulated_song import write_recordings
+
+    folder = tmp_path_factory.mktemp("simulated")
+    write_recordings(folder, num_recordings=5, duration_s=1.5)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_config():
+    """A configuration that trains in seconds: 65 bins, six recurrent and six hidden units, three epochs over two phases."""
+    from neurovocal_tf.config import Config
+
+    return Config().replace(
+        n_fft=128,
+        hop_length=64,
+        window_frames=32,
+        batch_size=8,
+        recurrent_scalar=0.1,
+        hidden_scalar=0.1,
+        num_layers=1,
+        learning_rates=(1e-3, 3e-4),
+        epochs_per_rate=(2, 1),
+        cd_steps=(1, 2),
+        num_gibbs_steps=3,
+        num_iterations=4,
+        # Tracing is what takes the time of so small a model, and compiling it would take more.
+        compiled=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory, simulated_recordings, tiny_config):
+    """Run folder of an undisturbed training with `tiny_config` on `simulated_recordings`; tests only read it."""
+    from neurovocal_tf import callbacks, trainer
+
+    workdir = tmp_path_factory.mktemp("runs") / "undisturbed"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(callbacks, "_PICTURE_FRAMES", 40)
+        trainer.train(tiny_config, simulated_recordings, workdir)
+    return workdir

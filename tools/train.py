@@ -36,7 +36,8 @@ def _train_folds(trainer, config):
 
     results = []
     for fold in range(_FOLDS.value):
-        workdir = os.path.join(_WORKDIR.value, f"fold_{fold + 1}")
+        # Another number of folds is another split, which a run cannot go on with.
+        workdir = os.path.join(_WORKDIR.value, f"fold_{fold + 1}_of_{_FOLDS.value}")
         results.append(trainer.train(config, _DATA_DIR.value, workdir, _say, _callbacks, (fold, _FOLDS.value)))
         _say(f"fold {fold + 1}: {_summary(results[-1])}")
     for name in results[0]:

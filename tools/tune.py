@@ -32,9 +32,13 @@ setting_flags.define()
 
 
 def main(argv):
-    from neurovocal_tf import hypermodel  # here, so that --help needs no TensorFlow
+    import tensorflow as tf  # here, so that --help needs none of these
+
+    from neurovocal_tf import hypermodel
     from neurovocal_tf.progress import SearchProgress
 
+    # Each trial's model is traced anew, which TensorFlow takes for a mistake.
+    tf.get_logger().setLevel("ERROR")
     config = setting_flags.config_from_flags()
     space = hypermodel.search_space(_SEARCH.value or hypermodel.DEFAULT_SEARCH, config)
     bars = []
@@ -61,7 +65,7 @@ def _write(trials, unit, hypermodel):
     if best.error is not None:
         path = os.path.join(_WORKDIR.value, "best.flags")
         setting_flags.write_flags(path, best.config)
-        print(f"settings of trial {best.name}: {path}")
+        print(f"settings of trial {best.number}: {path}")
         if _JSON.value:
             hypermodel.write_figures(_JSON.value, trials, unit)
 

@@ -21,6 +21,9 @@ class GatedRecurrentEncoder(keras.layers.Layer):
             bin need not pass through the layers (Taylor, Hinton & Roweis, 2007).
         weight_init: "scaled" (Glorot, orthogonal) or "published" (everything from N(0, 0.0001)).    seed: int, of the initial weights.
 
+    `call` takes the state to start from, [B, R] (default: the one before a first frame), and in training with dropout the
+    `noise.BatchStream` that decides what is dropped.
+
     Input shape: `[B, T, V]`.
     Output: the state after each frame, `[B, T, R]`, R = num_layers * U + P * V: of all layers from the bottom up, then the last P
         frames, newest first. From the top layer on it is u, of size U + P * V.
@@ -44,6 +47,12 @@ class GatedRecurrentEncoder(keras.layers.Layer):
             raise ValueError(f"`gates` must be sigmoid or tanh. Received: gates={gates}")
         if num_units < 1 or num_layers < 1:
             raise ValueError(f"`num_units` and `num_layers` must be at least 1. Received: num_units={num_units}, num_layers={num_layers}")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"`dropout` must be at least 0 and below 1. Received: dropout={dropout}")
+        if num_direct_frames < 0:
+            raise ValueError(f"`num_direct_frames` must be at least 0. Received: num_direct_frames={num_direct_frames}")
+        if weight_init not in ("scaled", "published"):
+            raise ValueError(f"`weight_init` must be scaled or published. Received: weight_init={weight_init}")
         self.num_units = num_units
         self.num_layers = num_layers
         self.gates = gates
@@ -101,6 +110,8 @@ class GatedRecurrentEncoder(keras.layers.Layer):
     def call(self, inputs, initial_state=None, training=False, stream=None):
         if initial_state is None:
             initial_state = self.initial_state(tf.ones([tf.shape(inputs)[0]], tf.bool))
+        if training and self.dropout > 0 and stream is None:
+            raise ValueError("`stream` must be given to train with dropout. Received: stream=None")
         layer_input, states = tf.transpose(inputs, [1, 0, 2]), []
         layer_states, direct = self._parts(initial_state)
         for i, first in enumerate(layer_states):

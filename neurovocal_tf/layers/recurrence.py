@@ -54,7 +54,8 @@ def recurrence(projected, initial_state, recurrent_kernel, gates):
 
         return states, gradient
 
-    return run(projected, initial_state, recurrent_kernel)
+    # A loop's output has forgotten its number of frames, and what draws noise by shape needs it.
+    return tf.ensure_shape(run(projected, initial_state, recurrent_kernel), [*projected.shape[:2], initial_state.shape[-1]])
 
 
 def _forward(projected, initial_state, recurrent_kernel, gates):
@@ -80,11 +81,13 @@ def _backward(d_states, previous, zr, c, recurrent_kernel, gates):
     kernel_zr, kernel_c = recurrent_kernel[:, : 2 * num_units], recurrent_kernel[:, 2 * num_units :]
 
     def step(t, d_state, d_projected):
-        z, r, h = zr[t, :, :num_units], zr[t, :, num_units:], previous[t]
+        # First the frame, then its parts: inside a loop XLA takes zr[t, :, num_units:] for zr[t, :, :num_units].
+        gates_t, h = zr[t], previous[t]
+        z, r = gates_t[:, :num_units], gates_t[:, num_units:]
         d_state = d_state + d_states[t]
         d_c = d_state * z * (1.0 - tf.square(c[t]))
         d_rh = tf.matmul(d_c, kernel_c, transpose_b=True)
-        d_zr = tf.concat([d_state * (c[t] - h), d_rh * h], axis=1) * slope(zr[t])
+        d_zr = tf.concat([d_state * (c[t] - h), d_rh * h], axis=1) * slope(gates_t)
         d_h = d_state * (1.0 - z) + d_rh * r + tf.matmul(d_zr, kernel_zr, transpose_b=True)
         return t - 1, d_h, d_projected.write(t, tf.concat([d_zr, d_c], axis=1))
 

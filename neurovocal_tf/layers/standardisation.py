@@ -15,7 +15,8 @@ class Standardisation(keras.layers.Layer):
     """
 
     def __init__(self, bounded=False, **kwargs):
-        super().__init__(**kwargs)
+        # Whatever the global policy: -70.1 and -70.2 dB are one number in bfloat16.
+        super().__init__(**{"dtype": "float32", **kwargs})
         self.bounded = bounded
 
     def build(self, input_shape):

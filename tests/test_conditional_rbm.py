@@ -1,0 +1,113 @@
+"""The layer that turns a recurrent state into the biases of an RBM."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from neurovocal_tf.layers.conditional_rbm import LOG_SIGMA_RANGE, ConditionalRBM, LogSigmaRange
+from neurovocal_tf.rbm import units
+
+NUM_VISIBLE, NUM_HIDDEN, NUM_RECURRENT = 5, 4, 3
+
+EVERY_KIND = pytest.mark.parametrize(
+    "visible_units, kind", [("gaussian", units.Gaussian), ("mean_field", units.MeanField), ("bernoulli", units.Bernoulli)]
+)
+
+
+def make_layer(rng, **arguments):
+    layer = ConditionalRBM(NUM_VISIBLE, NUM_HIDDEN, **arguments)
+    layer.build((None, None, NUM_RECURRENT))
+    for weight in layer.weights:
+        weight.assign(0.5 * rng.normal(size=weight.shape))
+    return layer
+
+
+@EVERY_KIND
+def test_biases_follow_the_state(visible_units, kind, rng):
+    layer = make_layer(rng, visible_units=visible_units)
+    u = rng.normal(size=(2, 6, NUM_RECURRENT)).astype(np.float32)
+    rbm = layer(tf.constant(u))
+    # Sums of four float32 products.
+    np.testing.assert_allclose(rbm.bv, layer.bv.numpy() + u @ layer.Wuv.numpy(), atol=1e-6)
+    np.testing.assert_allclose(rbm.bh, layer.bh.numpy() + u @ layer.Wuh.numpy(), atol=1e-6)
+    np.testing.assert_array_equal(rbm.W, layer.W)
+    assert type(rbm.units) is kind
+    if visible_units == "gaussian":
+        np.testing.assert_array_equal(rbm.units.log_sigma, layer.log_sigma)
+
+
+def test_a_single_frame_needs_no_time_axis(rng):
+    layer = make_layer(rng)
+    u = tf.constant(rng.normal(size=(2, 1, NUM_RECURRENT)), tf.float32)
+    np.testing.assert_allclose(layer(u[:, 0]).bv, layer(u).bv[:, 0], atol=1e-6)
+
+
+@EVERY_KIND
+def test_every_weight_is_trained(visible_units, kind, rng):
+    layer = make_layer(rng, visible_units=visible_units)
+    assert [w.name for w in layer.trainable_variables] == ["W", "bv", "bh", "Wuv", "Wuh"] + ["log_sigma"] * (visible_units == "gaussian")
+
+
+def test_sigma_stays_inside_its_range():
+    np.testing.assert_allclose(LogSigmaRange()(tf.constant([-100.0, 0.3, 100.0])), [LOG_SIGMA_RANGE[0], 0.3, LOG_SIGMA_RANGE[1]], rtol=1e-6)
+
+
+def test_an_optimiser_keeps_sigma_inside_its_range(rng):
+    layer = make_layer(rng)
+    keras.optimizers.SGD(1.0).apply([tf.fill([NUM_VISIBLE], 50.0)], [layer.log_sigma])
+    np.testing.assert_allclose(layer.log_sigma, np.full(NUM_VISIBLE, LOG_SIGMA_RANGE[0]), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (dict(visible_units="beta"), "`visible_units` must be gaussian, mean_field or bernoulli. Received: visible_units=beta"),
+        (dict(weight_init="he"), "`weight_init` must be scaled or published. Received: weight_init=he"),
+        (dict(num_hidden=0), "`num_visible` and `num_hidden` must be at least 1. Received: num_visible=5, num_hidden=0"),
+    ],
+)
+def test_arguments_out_of_range_are_refused_by_name(arguments, message):
+    with pytest.raises(ValueError) as error:
+        ConditionalRBM(**{"num_visible": NUM_VISIBLE, "num_hidden": NUM_HIDDEN, **arguments})
+    assert str(error.value) == message
+
+
+def test_published_weights_have_the_published_spread():
+    layer = ConditionalRBM(129, 219, visible_units="mean_field", weight_init="published")
+    layer.build((None, None, 167))
+    for weight in layer.weights:
+        # Four standard errors of a standard deviation.
+        np.testing.assert_allclose(np.std(weight), 1e-2 if weight is layer.W else 1e-4, rtol=4 / np.sqrt(2 * np.prod(weight.shape)))
+
+
+def test_scaled_biases_start_at_zero_and_sigma_at_one():
+    layer = ConditionalRBM(NUM_VISIBLE, NUM_HIDDEN)
+    layer.build((None, None, NUM_RECURRENT))
+    for weight in (layer.bv, layer.bh, layer.log_sigma):
+        assert not np.any(weight)
+    for weight in (layer.W, layer.Wuv, layer.Wuh):
+        assert np.std(weight) > 0
+
+
+@EVERY_KIND
+def test_a_saved_layer_is_the_same_layer(visible_units, kind, rng, tmp_path):
+    layer = make_layer(rng, visible_units=visible_units, weight_init="published", seed=4)
+    keras.Sequential([keras.Input((None, NUM_RECURRENT)), layer]).save(tmp_path / "layer.keras")
+    loaded = keras.saving.load_model(tmp_path / "layer.keras").layers[0]
+    assert loaded.get_config() == layer.get_config()
+    u = tf.constant(rng.normal(size=(2, 6, NUM_RECURRENT)), tf.float32)
+    for a, b in zip(tf.nest.flatten(loaded(u)), tf.nest.flatten(layer(u)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_it_keeps_float32_under_a_global_policy_of_mixed_precision_and_follows_one_of_its_own(rng):
+    u = tf.constant(rng.normal(size=(2, 6, NUM_RECURRENT)), tf.float32)
+    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    try:
+        rbm = make_layer(rng)(tf.cast(u, tf.bfloat16))
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    assert {t.dtype for t in tf.nest.flatten(rbm)} == {tf.float32}
+    rbm = make_layer(rng, dtype="mixed_bfloat16")(u)
+    assert {t.dtype for t in tf.nest.flatten(rbm)} == {tf.bfloat16}

@@ -1,0 +1,328 @@
+"""One frame's probability (units, energy, gibbs) against enumeration over every state of tiny machines."""
+
+import numpy as np
+import pytest
+import reference
+import scipy.stats
+import tensorflow as tf
+
+from neurovocal_tf.rbm import energy, gibbs, noise, units
+
+# Sums of about ten float32 numbers of size 1 to 10.
+FLOAT32 = dict(rtol=2e-6, atol=5e-6)
+
+NUM_VISIBLE, NUM_HIDDEN = 4, 3
+SIGMA = np.array([0.5, 1.0, 1.6, 0.8])
+
+
+def parameters(rng, num_visible=NUM_VISIBLE, num_hidden=NUM_HIDDEN):
+    """W, bv, bh in float64 that float32 can hold, large enough for strong couplings."""
+    shapes = (num_visible, num_hidden), (num_visible,), (num_hidden,)
+    return [rng.normal(size=s).astype(np.float32).astype(np.float64) for s in shapes]
+
+
+def machine(W, bv, bh, sigma=None, batch=()):
+    """The RBM of those parameters, its biases repeated over `batch`."""
+    kind = units.Bernoulli() if sigma is None else units.Gaussian(tf.constant(np.log(sigma), tf.float32))
+    W, bv, bh = (tf.constant(p, tf.float32) for p in (W, bv, bh))
+    return energy.RBM(W, tf.broadcast_to(bv, [*batch, *bv.shape]), tf.broadcast_to(bh, [*batch, *bh.shape]), kind)
+
+
+BOTH_SIGMAS = pytest.mark.parametrize("sigma", [None, SIGMA], ids=["bernoulli", "gaussian"])
+
+
+# --- energy
+
+
+@BOTH_SIGMAS
+def test_free_energy_equals_enumeration_over_hidden_states(sigma, rng):
+    W, bv, bh = parameters(rng)
+    v = reference.binary_states(NUM_VISIBLE) if sigma is None else rng.normal(size=(16, NUM_VISIBLE)) * 2
+    expected = [reference.free_energy(x, W, bv, bh, sigma) for x in v]
+    np.testing.assert_allclose(energy.free_energy(machine(W, bv, bh, sigma), tf.constant(v, tf.float32)), expected, **FLOAT32)
+
+
+def test_free_energy_gives_the_probability_of_every_binary_frame(rng):
+    W, bv, bh = parameters(rng)
+    states = tf.constant(reference.binary_states(NUM_VISIBLE), tf.float32)
+    found = np.exp(-energy.free_energy(machine(W, bv, bh), states).numpy().astype(np.float64))
+    np.testing.assert_allclose(found / found.sum(), reference.joint(W, bv, bh).sum(axis=1), rtol=2e-5)
+
+
+def test_free_energy_gives_the_density_of_a_gaussian_frame(rng):
+    W, bv, bh = parameters(rng)
+    weights, means, spread, log_z = reference.mixture(W, bv, bh, SIGMA)
+    v = rng.normal(size=(20, NUM_VISIBLE)) * 2
+    density = sum(p * np.prod(scipy.stats.norm.pdf(v, m, spread), axis=1) for p, m in zip(weights, means))
+    found = -energy.free_energy(machine(W, bv, bh, SIGMA), tf.constant(v, tf.float32)).numpy() - log_z
+    np.testing.assert_allclose(found, np.log(density), rtol=1e-5, atol=1e-5)
+
+
+def test_free_energy_does_not_overflow_at_large_logits():
+    rbm = machine(np.full((2, 1), 100.0), np.zeros(2), np.array([-50.0]))
+    np.testing.assert_allclose(energy.free_energy(rbm, tf.constant([[1.0, 1.0], [0.0, 0.0]])), [-150.0, -np.log1p(np.exp(-50.0))], atol=1e-12)
+
+
+def test_biases_of_their_own_for_every_frame_are_used(rng):
+    W = parameters(rng)[0]
+    bv, bh, v = (rng.normal(size=(2, 5, n)) for n in (NUM_VISIBLE, NUM_HIDDEN, NUM_VISIBLE))
+    rbm = energy.RBM(*(tf.constant(p, tf.float32) for p in (W, bv, bh)), units.Bernoulli())
+    expected = [[reference.free_energy(v[b, t], W, bv[b, t], bh[b, t]) for t in range(5)] for b in range(2)]
+    np.testing.assert_allclose(energy.free_energy(rbm, tf.constant(v, tf.float32)), expected, **FLOAT32)
+
+
+@BOTH_SIGMAS
+@pytest.mark.parametrize("temperature", [0.6, 1.0, 1.9])
+def test_conditional_probabilities_equal_enumeration(sigma, temperature, rng):
+    W, bv, bh = parameters(rng)
+    rbm = machine(W, bv, bh, sigma)
+    hidden_states = reference.binary_states(NUM_HIDDEN)
+    v = rng.normal(size=NUM_VISIBLE) if sigma is not None else np.array([1.0, 0.0, 1.0, 1.0])
+    boltzmann = np.array([np.exp(-reference.energy(v, h, W, bv, bh, sigma) / temperature) for h in hidden_states])
+    expected = boltzmann @ hidden_states / boltzmann.sum()
+    found = tf.sigmoid(energy.hidden_logits(rbm, tf.constant(v, tf.float32)[tf.newaxis]) / temperature)[0]
+    np.testing.assert_allclose(found, expected, **FLOAT32)
+
+    h = np.array([1.0, 0.0, 1.0])
+    if sigma is None:
+        visible_states = reference.binary_states(NUM_VISIBLE)
+        boltzmann = np.array([np.exp(-reference.energy(v, h, W, bv, bh) / temperature) for v in visible_states])
+        expected = boltzmann @ visible_states / boltzmann.sum()
+    else:
+        # Every bin is a parabola of E in v: its minimum is the mean at any temperature.
+        expected = bv + sigma * (W @ h)
+        for step in np.eye(NUM_VISIBLE) * 0.1:
+            assert reference.energy(expected, h, W, bv, bh, sigma) < reference.energy(expected + step, h, W, bv, bh, sigma)
+    np.testing.assert_allclose(energy.visible_mean(rbm, tf.constant(h, tf.float32)[tf.newaxis], temperature)[0], expected, **FLOAT32)
+
+
+# --- contrastive divergence
+
+
+def test_contrastive_divergence_is_the_masked_mean_of_the_difference_of_free_energies(rng):
+    W, bv, bh = parameters(rng)
+    positive, negative = (rng.integers(0, 2, (2, 3, NUM_VISIBLE)).astype(np.float64) for _ in range(2))
+    mask = np.array([[1, 1, 0], [1, 0, 0]], np.float32)
+    difference = [reference.free_energy(positive[i], W, bv, bh) - reference.free_energy(negative[i], W, bv, bh) for i in zip(*mask.nonzero())]
+    found = energy.contrastive_divergence(
+        machine(W, bv, bh, batch=(2, 3)), tf.constant(positive, tf.float32), tf.constant(negative, tf.float32), tf.constant(mask)
+    )
+    np.testing.assert_allclose(found, np.mean(difference), **FLOAT32)
+
+
+def test_contrastive_divergence_of_an_empty_mask_is_zero_with_zero_gradients(rng):
+    rbm = machine(*parameters(rng), batch=(1, 2))
+    with tf.GradientTape() as tape:
+        tape.watch(rbm.W)
+        cost = energy.contrastive_divergence(rbm, tf.ones([1, 2, NUM_VISIBLE]), tf.zeros([1, 2, NUM_VISIBLE]), tf.zeros([1, 2]))
+    assert cost == 0.0
+    np.testing.assert_array_equal(tape.gradient(cost, rbm.W), np.zeros((NUM_VISIBLE, NUM_HIDDEN)))
+
+
+def test_contrastive_divergence_has_no_gradient_through_the_negative_sample(rng):
+    rbm = machine(*parameters(rng), batch=(1, 1))
+    negative = tf.ones([1, 1, NUM_VISIBLE])
+    with tf.GradientTape() as tape:
+        tape.watch(negative)
+        cost = energy.contrastive_divergence(rbm, tf.zeros([1, 1, NUM_VISIBLE]), negative, tf.ones([1, 1]))
+    assert tape.gradient(cost, negative) is None
+
+
+def gradient_with_exact_negatives(values, positive, negatives, probabilities):
+    """Gradients of contrastive divergence, averaged over negatives of known probability, by (W, bv, bh[, log_sigma])."""
+    variables = [tf.Variable(v, dtype=tf.float32) for v in values]
+    with tf.GradientTape() as tape:
+        kind = units.Gaussian(tf.convert_to_tensor(variables[3])) if len(values) == 4 else units.Bernoulli()
+        rbm = energy.RBM(*(tf.convert_to_tensor(v) for v in variables[:3]), kind)
+        costs = [
+            energy.contrastive_divergence(rbm, tf.constant(positive[None, None], tf.float32), tf.constant(v[None, None], tf.float32), tf.ones([1, 1]))
+            for v in negatives
+        ]
+        cost = tf.reduce_sum(tf.stack(costs) * tf.constant(probabilities, tf.float32))
+    return [g.numpy() for g in tape.gradient(cost, variables)]
+
+
+def numerical_gradient(function, values, width=1e-5):
+    """Central differences of a float64 function of several arrays."""
+    gradients = []
+    for i, value in enumerate(values):
+        gradient = np.zeros_like(value)
+        for entry in np.ndindex(value.shape):
+            ends = []
+            for sign in (1, -1):
+                moved = [v.copy() for v in values]
+                moved[i][entry] += sign * width
+                ends.append(function(*moved))
+            gradient[entry] = (ends[0] - ends[1]) / (2 * width)
+        gradients.append(gradient)
+    return gradients
+
+
+def test_with_exact_negatives_the_gradient_is_the_likelihoods_for_binary_units(rng):
+    values = parameters(rng, 3, 2)
+    positive = np.array([1.0, 0.0, 1.0])
+    states = reference.binary_states(3)
+
+    def negative_log_likelihood(W, bv, bh):
+        return -np.log(reference.joint(W, bv, bh).sum(axis=1)[0b101])
+
+    found = gradient_with_exact_negatives(values, positive, states, reference.joint(*values).sum(axis=1))
+    for a, b in zip(found, numerical_gradient(negative_log_likelihood, values), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_with_exact_negatives_the_gradient_is_the_likelihoods_for_gaussian_units_and_their_sigma(rng):
+    values = [*parameters(rng, 1, 2), np.array([-0.3])]
+    positive = np.array([0.7])
+
+    def negative_log_likelihood(W, bv, bh, log_sigma):
+        sigma = np.exp(log_sigma)
+        return reference.free_energy(positive, W, bv, bh, sigma) + reference.mixture(W, bv, bh, sigma)[3]
+
+    # Gauss-Hermite nodes stand for each component of the mixture: exact to the rule's 1e-6 for a softplus.
+    nodes, node_weights = np.polynomial.hermite_e.hermegauss(16)
+    weights, means, spread, _ = reference.mixture(*values[:3], np.exp(values[3]))
+    negatives = (means[:, None, :] + spread * nodes[:, None]).reshape(-1, 1)
+    probabilities = np.outer(weights, node_weights / node_weights.sum()).ravel()
+    found = gradient_with_exact_negatives(values, positive, negatives, probabilities)
+    for a, b in zip(found, numerical_gradient(negative_log_likelihood, values), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5)
+
+
+# --- mean field
+
+
+@BOTH_SIGMAS
+def test_mean_field_equals_its_updates_written_out(sigma, rng):
+    W, bv, bh = parameters(rng)
+    W = 0.3 * W
+    v = expected = bv if sigma is not None else 1 / (1 + np.exp(-bv))
+    for num_steps in range(4):
+        found = energy.mean_field(machine(W, bv, bh, sigma, batch=(2, 3)), num_steps)
+        assert found.shape == (2, 3, NUM_VISIBLE)
+        np.testing.assert_allclose(found[1, 2], expected, **FLOAT32)
+        v = expected if sigma is None else expected / sigma
+        field = (1 / (1 + np.exp(-(bh + v @ W)))) @ W.T
+        expected = 1 / (1 + np.exp(-(bv + field))) if sigma is None else bv + sigma * field
+
+
+@BOTH_SIGMAS
+def test_mean_field_ends_at_a_fixed_point(sigma, rng):
+    W, bv, bh = parameters(rng)
+    rbm = machine(0.3 * W, bv, bh, sigma, batch=(1,))
+    v = energy.mean_field(rbm, 200)
+    np.testing.assert_allclose(energy.visible_mean(rbm, tf.sigmoid(energy.hidden_logits(rbm, v))), v, **FLOAT32)
+
+
+@BOTH_SIGMAS
+def test_mean_field_of_a_machine_without_couplings_is_its_mean(sigma, rng):
+    W, bv, bh = parameters(rng)
+    expected = bv if sigma is not None else reference.joint(0 * W, bv, bh).sum(axis=1) @ reference.binary_states(NUM_VISIBLE)
+    np.testing.assert_allclose(energy.mean_field(machine(0 * W, bv, bh, sigma, batch=(1,)))[0], expected, **FLOAT32)
+
+
+# --- Gibbs sampling
+
+NUM_CHAINS = 30_000
+
+
+def samples_of_the_model(rng, values, sigma, temperature):
+    """Exact samples, [NUM_CHAINS, V], by enumeration."""
+    if sigma is None:
+        p = reference.joint(*values, temperature).sum(axis=1)
+        return reference.binary_states(NUM_VISIBLE)[rng.choice(len(p), NUM_CHAINS, p=p)]
+    weights, means, spread, _ = reference.mixture(*values, sigma, temperature)
+    component = rng.choice(len(weights), NUM_CHAINS, p=weights)
+    return means[component] + spread * rng.normal(size=(NUM_CHAINS, NUM_VISIBLE))
+
+
+def assert_distributed_as_the_model(samples, values, sigma, temperature):
+    if sigma is None:
+        p = reference.joint(*values, temperature).sum(axis=1)
+        counts = np.bincount((samples @ 2 ** np.arange(NUM_VISIBLE)[::-1]).astype(int), minlength=len(p))
+        assert scipy.stats.chisquare(counts, p * len(samples)).pvalue > 1e-3
+        return
+    weights, means, spread, _ = reference.mixture(*values, sigma, temperature)
+    # The marginal along any direction is a mixture of normals: bins alone would miss their correlations.
+    for direction in (*np.eye(NUM_VISIBLE), np.ones(NUM_VISIBLE), np.array([1.0, -1.0, 0.5, 0.0])):
+        centres, width = means @ direction, np.linalg.norm(spread * direction)
+        cdf = lambda x, centres=centres, width=width: sum(p * scipy.stats.norm.cdf(x, c, width) for p, c in zip(weights, centres))  # noqa: E731
+        assert scipy.stats.kstest(samples @ direction, cdf).pvalue > 1e-3
+
+
+@BOTH_SIGMAS
+@pytest.mark.parametrize("temperature", [0.7, 1.0, 1.8])
+@pytest.mark.parametrize("start, num_steps", [("model", 2), ("zeros", 60)])
+def test_a_gibbs_chain_stays_at_the_models_distribution_and_goes_there(sigma, temperature, start, num_steps, rng):
+    values = parameters(rng)
+    first = samples_of_the_model(rng, values, sigma, temperature) if start == "model" else np.zeros((NUM_CHAINS, NUM_VISIBLE))
+    chain = tf.function(gibbs.gibbs_chain, autograph=False)
+    stream = noise.BatchStream(tf.constant(1), tf.constant(2))
+    rbm = machine(*values, sigma)
+    sample, mean = chain(rbm, tf.constant(first, tf.float32), tf.constant(num_steps), stream, tf.constant(temperature))
+    assert_distributed_as_the_model(sample.numpy().astype(np.float64), values, sigma, temperature)
+    # The mean has the samples' expectation and less variance: it is the last half-step's E[v|h].
+    assert np.all(mean.numpy().var(axis=0) < sample.numpy().var(axis=0))
+    np.testing.assert_allclose(mean.numpy().mean(axis=0), sample.numpy().mean(axis=0), atol=4 * sample.numpy().std() / np.sqrt(NUM_CHAINS))
+
+
+def test_a_chain_of_no_steps_returns_its_start():
+    v = tf.constant([[1.0, 0.0, 1.0, 0.0]])
+    rbm = machine(*parameters(np.random.default_rng(0)))
+    sample, mean = gibbs.gibbs_chain(rbm, v, 0, noise.BatchStream(tf.constant(0), tf.constant(0)))
+    np.testing.assert_array_equal(sample, v)
+    np.testing.assert_array_equal(mean, v)
+
+
+def test_temperature_may_differ_from_row_to_row(rng):
+    values = parameters(rng)
+    temperatures = np.repeat([0.7, 1.8], NUM_CHAINS // 2).astype(np.float32)[:, None]
+    stream = noise.BatchStream(tf.constant(1), tf.constant(2))
+    chain = tf.function(gibbs.gibbs_chain, autograph=False)
+    sample, _ = chain(machine(*values), tf.zeros([NUM_CHAINS, NUM_VISIBLE]), tf.constant(60), stream, tf.constant(temperatures))
+    for rows, temperature in zip(np.split(sample.numpy().astype(np.float64), 2), (0.7, 1.8)):
+        assert_distributed_as_the_model(rows, values, None, temperature)
+
+
+@BOTH_SIGMAS
+def test_scaling_all_energies_equals_scaling_the_temperature(sigma, rng):
+    W, bv, bh = parameters(rng)
+    if sigma is not None:
+        bv = 0 * bv
+    h = tf.constant([[1.0, 0.0, 1.0]])
+    warm, cold = machine(W, bv, bh, sigma), machine(W / 2, bv / 2, bh / 2, sigma)
+    v = tf.constant(rng.normal(size=(1, NUM_VISIBLE)), tf.float32)
+    np.testing.assert_allclose(energy.hidden_logits(warm, v) / 2.0, energy.hidden_logits(cold, v), **FLOAT32)
+    if sigma is None:
+        np.testing.assert_allclose(energy.visible_mean(warm, h, 2.0), energy.visible_mean(cold, h), **FLOAT32)
+
+
+# --- visible units
+
+
+def test_mean_field_units_hold_their_probability_and_are_never_sampled():
+    mean = tf.constant([[0.2, 0.9]])
+    assert units.MeanField().sample(mean, None, 0) is mean
+    assert units.MeanField().emit(mean, None, 1.0) is mean
+    np.testing.assert_allclose(units.MeanField().mean(tf.constant([0.3]), tf.constant([0.7]), 2.0), [1 / (1 + np.exp(-0.5))], rtol=1e-6)
+
+
+def test_emission_of_no_noise_is_the_mean():
+    mean = tf.constant([[0.2, 0.9]])
+    assert units.Bernoulli().emit(mean, None, 0.0) is mean
+    assert units.Gaussian(tf.zeros([2])).emit(mean, None, 0.0) is mean
+
+
+def test_emission_of_gaussian_units_has_its_share_of_their_noise():
+    stream = noise.RowStream(tf.range(20_000, dtype=tf.int64), tf.zeros([20_000], tf.int64))
+    mean = tf.fill([20_000, 2], 3.0)
+    emitted = units.Gaussian(tf.math.log([0.5, 2.0])).emit(mean, stream, 0.4, tf.fill([20_000, 1], 2.25)).numpy()
+    np.testing.assert_allclose(emitted.std(axis=0), 0.4 * np.array([0.5, 2.0]) * 1.5, rtol=4 / np.sqrt(2 * 20_000))
+    np.testing.assert_allclose(emitted.mean(axis=0), 3.0, atol=4 * 1.2 / np.sqrt(20_000))
+
+
+def test_emission_of_binary_units_is_a_sample():
+    stream = noise.RowStream(tf.range(20_000, dtype=tf.int64), tf.zeros([20_000], tf.int64))
+    emitted = units.Bernoulli().emit(tf.fill([20_000, 2], 0.3), stream, 0.5).numpy()
+    assert set(np.unique(emitted)) == {0.0, 1.0}
+    np.testing.assert_allclose(emitted.mean(axis=0), 0.3, atol=4 * np.sqrt(0.21 / 20_000))

@@ -1,0 +1,304 @@
+"""The whole model in training: what a step sees, learns, and survives; prediction; saving."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from neurovocal_tf import rnn_rbm
+from neurovocal_tf.optimizers import GuardedAdam, GuardedRMSprop
+from neurovocal_tf.rbm import noise
+from neurovocal_tf.rbm.energy import mean_field
+from neurovocal_tf.rnn_rbm import RNNRBM
+
+NUM_VISIBLE, BATCH_SIZE, NUM_FRAMES = 6, 4, 10
+VISIBLE_UNITS = ("gaussian", "mean_field", "bernoulli")
+EVERY_KIND = pytest.mark.parametrize("visible_units", VISIBLE_UNITS)
+
+# Sums of some ten float32 products, ten frames long, through two layers.
+FLOAT32 = dict(rtol=0, atol=1e-5)
+
+
+def make_model(visible_units="gaussian", optimizer=None, jit_compile=False, **arguments):
+    model = RNNRBM(NUM_VISIBLE, 8, 12, visible_units=visible_units, seed=3, **arguments)
+    model.compile(optimizer=optimizer or GuardedAdam(1e-2), jit_compile=jit_compile)
+    return model
+
+
+def scaled(model, rng):
+    """The same model with weights large enough to matter, and frames in units of their own."""
+    for weight in model.trainable_variables:
+        weight.assign(weight + 0.3 * rng.normal(size=weight.shape))
+    model.standardisation.set(0.25, 0.5)
+    return model
+
+
+def cyclic_batch(visible_units="gaussian"):
+    """A bump that walks through the bins, every row from another phase: frame t follows from frame t - 1 with certainty."""
+    phase = np.arange(BATCH_SIZE)[:, None] + np.arange(NUM_FRAMES)
+    frames = np.eye(NUM_VISIBLE, dtype=np.float32)[phase % NUM_VISIBLE]
+    if visible_units == "gaussian":
+        frames = (frames - frames.mean()) / frames.std()
+    return frames, np.ones((BATCH_SIZE, NUM_FRAMES), np.float32), np.ones(BATCH_SIZE, bool)
+
+
+def dataset(*batches):
+    return tf.data.Dataset.from_tensor_slices(tuple(np.stack(parts) for parts in zip(*batches)))
+
+
+def weights_of(model):
+    return [w.numpy() for w in model.trainable_variables]
+
+
+def gradients_of(model, batch):
+    """Gradients of the training cost, as `train_step` takes them: by SGD at rate 1."""
+    before = weights_of(model)
+    model.compile(optimizer=keras.optimizers.SGD(1.0), jit_compile=False)
+    cost = model.train_step(tuple(tf.constant(x) for x in batch))["cd_cost"].numpy()
+    gradients = [a - b for a, b in zip(before, weights_of(model))]
+    for weight, value in zip(model.trainable_variables, before):
+        weight.assign(value)
+    model.num_train_steps.assign(0)
+    model.reset_metrics()
+    return cost, gradients
+
+
+# --- what a frame's biases see
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("num_direct_frames", [0, 2])
+def test_the_biases_of_a_frame_do_not_see_it_nor_what_follows(visible_units, num_direct_frames, rng):
+    model = scaled(make_model(visible_units, num_layers=2, num_direct_frames=num_direct_frames), rng)
+    frames = rng.uniform(size=(2, NUM_FRAMES, NUM_VISIBLE)).astype(np.float32)
+    for t in (0, 4, NUM_FRAMES - 1):
+        changed = frames.copy()
+        changed[:, t:] = 1.0 - changed[:, t:]
+        for a, b in zip(model(changed)[1:3], model(frames)[1:3]):
+            np.testing.assert_array_equal(a[:, : t + 1], b[:, : t + 1])
+            assert t + 1 == NUM_FRAMES or not np.allclose(a[:, t + 1], b[:, t + 1])
+
+
+def test_the_first_biases_follow_the_learned_state_at_true_starts_alone(rng):
+    model = scaled(make_model(), rng)
+    frames = rng.normal(size=(2, NUM_FRAMES, NUM_VISIBLE)).astype(np.float32)
+    rbm = model(frames, tf.constant([True, False]))
+    layer = model.conditional_rbm
+    first = model.encoder.output(model.encoder.first_state.numpy())
+    np.testing.assert_allclose(rbm.bv[0, 0], layer.bv.numpy() + first @ layer.Wuv.numpy(), **FLOAT32)
+    np.testing.assert_allclose(rbm.bv[1, 0], layer.bv, **FLOAT32)
+
+
+def test_input_noise_and_dropout_act_in_training_alone(rng):
+    model = scaled(make_model(input_noise=0.5, dropout=0.3, num_layers=2), rng)
+    frames = tf.constant(rng.normal(size=(2, NUM_FRAMES, NUM_VISIBLE)), tf.float32)
+    stream = noise.BatchStream(tf.constant(0), tf.constant(0))
+    np.testing.assert_array_equal(model(frames).bv, model(frames).bv)
+    assert not np.allclose(model(frames, training=True, stream=stream).bv, model(frames).bv)
+
+
+# --- the training step
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("negative_start", ["data", "bias"])
+def test_training_learns_a_sequence(visible_units, negative_start):
+    model = make_model(visible_units, negative_start=negative_start)
+    model.cd_steps.assign(3)
+    batches = dataset(*[cyclic_batch(visible_units)] * 60)
+    before = model.evaluate(batches.take(1), return_dict=True, verbose=0)["one_step_error"]
+    model.fit(batches, epochs=2, verbose=0)
+    after = model.evaluate(batches.take(1), return_dict=True, verbose=0)["one_step_error"]
+    assert after < 0.6 * before
+
+
+def test_reconstruction_error_falls_in_training():
+    history = make_model("mean_field").fit(dataset(*[cyclic_batch()] * 30), epochs=3, verbose=0).history
+    assert history["reconstruction_error"][-1] < 0.9 * history["reconstruction_error"][0]
+
+
+def test_what_a_padded_frame_holds_changes_nothing(rng):
+    model = scaled(make_model(num_layers=2, num_direct_frames=2, dropout=0.2, input_noise=0.1), rng)
+    frames, mask, is_start = cyclic_batch()
+    for row, length in enumerate((10, 7, 1, 0)):
+        mask[row, length:] = 0
+    padded = np.where(mask[:, :, None] > 0, frames, 0.0).astype(np.float32)
+    other = np.where(mask[:, :, None] > 0, frames, 5.0).astype(np.float32)
+    cost, gradients = gradients_of(model, (padded, mask, is_start))
+    other_cost, other_gradients = gradients_of(model, (other, mask, is_start))
+    np.testing.assert_allclose(other_cost, cost, rtol=1e-6)
+    assert any(np.abs(g).max() > 0.01 for g in gradients)
+    for a, b in zip(other_gradients, gradients):
+        # A gradient here is the difference of two weights near 1.
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
+
+
+def test_rows_of_padding_alone_change_nothing(rng):
+    model = scaled(make_model(), rng)
+    frames, mask, is_start = cyclic_batch()
+    mask[2:] = 0
+    cost, gradients = gradients_of(model, (frames, mask, is_start))
+    few_cost, few_gradients = gradients_of(model, (frames[:2], mask[:2], is_start[:2]))
+    np.testing.assert_allclose(few_cost, cost, rtol=1e-5)
+    for a, b in zip(few_gradients, gradients):
+        np.testing.assert_allclose(a, b, rtol=0, atol=2e-6)
+
+
+def test_an_empty_batch_has_no_cost_and_no_gradient():
+    frames, mask, is_start = cyclic_batch()
+    cost, gradients = gradients_of(make_model(), (frames, 0 * mask, is_start))
+    assert cost == 0.0
+    assert not any(np.any(g) for g in gradients)
+
+
+@pytest.mark.parametrize("optimizer", [GuardedAdam, GuardedRMSprop])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_bad_batch_leaves_every_weight_finite_and_training_goes_on(optimizer, bad):
+    model = make_model(optimizer=optimizer(1e-2))
+    good, ruined = cyclic_batch(), cyclic_batch()
+    ruined[0][1, 4, 2] = bad
+    model.fit(dataset(good, ruined), verbose=0)
+    assert all(np.isfinite(w).all() for w in weights_of(model))
+    assert int(model.optimizer.num_bad_steps) == 1
+    before = weights_of(model)
+    model.fit(dataset(good), verbose=0)
+    assert not np.array_equal(before[0], weights_of(model)[0])
+
+
+def test_one_trace_serves_every_epoch_and_every_number_of_gibbs_steps(monkeypatch):
+    traces = []
+
+    def counted(*arguments):
+        traces.append(1)
+        return original(*arguments)
+
+    original = rnn_rbm.gibbs_chain
+    monkeypatch.setattr(rnn_rbm, "gibbs_chain", counted)
+    model = make_model()
+    for cd_steps in (1, 3, 2):
+        model.cd_steps.assign(cd_steps)
+        model.fit(dataset(*[cyclic_batch()] * 3), epochs=2, verbose=0)
+    assert len(traces) == 1
+
+
+def test_the_number_of_gibbs_steps_is_that_of_the_weight(rng):
+    model = scaled(make_model(), rng)
+    costs = []
+    for cd_steps in (0, 1, 2):
+        model.cd_steps.assign(cd_steps)
+        costs.append(gradients_of(model, cyclic_batch())[0])
+    assert costs[0] == 0.0 and len(set(costs)) == 3
+
+
+@EVERY_KIND
+def test_compiled_and_uncompiled_training_agree(visible_units, rng):
+    start, results = None, []
+    for jit_compile in (False, True):
+        model = make_model(visible_units, jit_compile=jit_compile, num_layers=2, num_direct_frames=1, dropout=0.2, input_noise=0.1)
+        model.cd_steps.assign(3)
+        start = start or [w + 0.3 * rng.normal(size=w.shape) for w in weights_of(model)]
+        for weight, value in zip(model.trainable_variables, start):
+            weight.assign(value)
+        # A plain step: Adam's first is the sign of the gradient, whatever its size.
+        model.compile(optimizer=keras.optimizers.SGD(0.1), jit_compile=jit_compile)
+        model.fit(dataset(*[cyclic_batch(visible_units)] * 3), verbose=0)
+        results.append(weights_of(model))
+    moved = max(np.abs(a - b).max() for a, b in zip(results[0], start))
+    assert moved > 0.01
+    for a, b in zip(*results):
+        # The same noise, so no sample differs unless a probability lies within 1e-7 of its uniform number.
+        np.testing.assert_allclose(a, b, rtol=0, atol=2e-5)
+
+
+def test_training_repeats_itself_bit_for_bit():
+    results = []
+    for _ in range(2):
+        model = make_model(input_noise=0.1, dropout=0.2)
+        model.fit(dataset(*[cyclic_batch()] * 4), verbose=0)
+        results.append(weights_of(model))
+    for a, b in zip(*results):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_validation_figures_repeat_themselves_and_leave_the_weights(rng):
+    model = scaled(make_model(), rng)
+    before = weights_of(model)
+    figures = [model.evaluate(dataset(cyclic_batch()), return_dict=True, verbose=0) for _ in range(2)]
+    assert figures[0] == figures[1]
+    assert set(figures[0]) >= {"cd_cost", "reconstruction_error", "one_step_error"}
+    for a, b in zip(before, weights_of(model)):
+        np.testing.assert_array_equal(a, b)
+
+
+# --- prediction and its error
+
+
+@EVERY_KIND
+def test_predict_gives_the_mean_of_each_frame_in_the_datas_units(visible_units, rng):
+    model = scaled(make_model(visible_units), rng)
+    frames, mask, is_start = cyclic_batch()
+    predicted = model.predict(frames, verbose=0)
+    assert predicted.shape == frames.shape
+    np.testing.assert_allclose(predicted, 0.25 + 0.5 * mean_field(model(frames)).numpy(), **FLOAT32)
+    np.testing.assert_allclose(model.predict(dataset((frames, mask, is_start)), verbose=0), predicted, **FLOAT32)
+
+
+def test_the_one_step_error_is_predicts_over_the_masked_frames(rng):
+    model = scaled(make_model(), rng)
+    frames, mask, is_start = cyclic_batch()
+    other_mask = mask.copy()
+    mask[1, 6:] = other_mask[3, 2:] = 0
+    is_start[0] = False
+    squares = []
+    for m in (mask, other_mask):
+        predicted = model.predict(dataset((frames, m, is_start)), verbose=0)
+        squares.append(np.square(predicted - frames)[m > 0])
+    found = model.evaluate(dataset((frames, mask, is_start), (frames, other_mask, is_start)), return_dict=True, verbose=0)
+    np.testing.assert_allclose(found["one_step_error"], np.sqrt(np.concatenate(squares).mean()), rtol=1e-5)
+
+
+def test_encode_gives_the_state_after_each_rows_last_frame(rng):
+    model = scaled(make_model(num_layers=2, num_direct_frames=1), rng)
+    frames = tf.constant(cyclic_batch()[0])
+    lengths = tf.constant([10, 1, 4, 7])
+    states = model.encoder(model.standardisation(frames))
+    found = model.encode(frames, lengths)
+    for row, length in enumerate(lengths.numpy()):
+        np.testing.assert_allclose(found[row], states[row, length - 1], **FLOAT32)
+
+
+# --- saving, precision
+
+
+@EVERY_KIND
+def test_a_saved_model_predicts_trains_and_sings_the_same(visible_units, rng, tmp_path):
+    model = make_model(visible_units, num_layers=2, num_direct_frames=1, dropout=0.1, gates="tanh")
+    model.standardisation.set(rng.normal(size=NUM_VISIBLE), 0.7)
+    model.cd_steps.assign(4)
+    batches = dataset(*[cyclic_batch(visible_units)] * 2)
+    model.fit(batches, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.get_config() == model.get_config()
+    assert int(loaded.cd_steps) == 4 and int(loaded.num_train_steps) == 2
+    np.testing.assert_array_equal(loaded.predict(batches, verbose=0), model.predict(batches, verbose=0))
+    song = tf.constant([5, -6], tf.int64), tf.constant([6, 3]), tf.constant([1.0, 1.3])
+    for a, b in zip(loaded.generate(*song, num_gibbs_steps=3), model.generate(*song, num_gibbs_steps=3)):
+        np.testing.assert_array_equal(a, b)
+    for m in (model, loaded):
+        m.fit(batches, verbose=0)
+    for a, b in zip(weights_of(model), weights_of(loaded)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_training_and_singing_run_under_a_global_policy_of_mixed_precision():
+    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = make_model(num_layers=2, num_direct_frames=1, dropout=0.1, input_noise=0.1)
+        history = model.fit(dataset(*[cyclic_batch()] * 2), verbose=0).history
+        song = tf.constant([1], tf.int64), tf.constant([2]), tf.constant([1.0])
+        frames, state, _ = model.generate(*song, num_gibbs_steps=2)
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    assert np.isfinite(history["cd_cost"]).all()
+    assert frames.dtype == state.dtype == tf.float32
