@@ -74,7 +74,7 @@ class RunRecord(keras.callbacks.Callback):
         }
         self.history.append(row)
         with weights_to_keep(self.model):
-            self.best.offer(self.model.variables, row["val_one_step_error"], epoch + 1)
+            self.best.offer(self.model.variables, row["val_one_step_error"], epoch + 1, row["cd_steps"])
         checkpoint.save(self.folder.checkpoint, self.model, epoch + 1, self.best, self.history)
         files.write_csv(self.folder.file("history.csv"), row, [past.values() for past in self.history])
         with self._writer.as_default(step=epoch + 1):
@@ -99,7 +99,7 @@ class Pictures(keras.callbacks.Callback):
         self.real = [np.asarray(frames)[:_PICTURE_FRAMES] for frames in real[:_NUM_PICTURED]]
         self._writer, self._generate = None, None
         # Frame after frame of a recurrence takes seconds outside a graph.
-        self._hidden = tf.function(self._hidden_probabilities)
+        self._hidden = tf.function(self._hidden_probabilities, autograph=False)
 
     def on_train_begin(self, logs=None):
         self._writer = tf.summary.create_file_writer(self.folder.file("tensorboard"))
@@ -126,7 +126,7 @@ class Pictures(keras.callbacks.Callback):
     def _songs_figure(self):
         if self._generate is None:
             sampling = sampling_options(self.config)
-            self._generate = tf.function(lambda *song: self.model.generate(*song, **sampling)[0])
+            self._generate = tf.function(lambda *song: self.model.generate(*song, **sampling)[0], autograph=False)
         seeds = tf.range(_NUM_PICTURED, dtype=tf.int64) + self.config.training.seed
         generated = self._generate(seeds, tf.fill([_NUM_PICTURED], _PICTURE_FRAMES), tf.ones([_NUM_PICTURED]))
         real, generated = ([self._decibels(frames) for frames in songs] for songs in (self.real, generated))

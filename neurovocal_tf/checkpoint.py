@@ -19,7 +19,7 @@ def save(path, model, epoch, best, history):
     arrays = {f"model/{i}": np.asarray(variable) for i, variable in enumerate(model.variables)}
     arrays |= {f"optimizer/{i}": np.asarray(variable) for i, variable in enumerate(model.optimizer.variables)}
     arrays |= {f"best/{i}": array for i, array in enumerate(best.weights)}
-    meta = json.dumps({"epoch": epoch, "best_error": best.error, "best_epoch": best.epoch, "history": history})
+    meta = json.dumps({"epoch": epoch, "best_error": best.error, "best_epoch": best.epoch, "best_cd_steps": best.cd_steps, "history": history})
     with files.replacing(path) as temporary:
         np.savez(temporary, meta=np.frombuffer(meta.encode(), np.uint8), **arrays)
 
@@ -35,7 +35,7 @@ def restore(path, model, best):
         for name, variables in (("model", model.variables), ("optimizer", model.optimizer.variables)):
             _assign(arrays, name, variables, path)
         best.weights = _prefixed(arrays, "best")
-    best.error, best.epoch = meta["best_error"], meta["best_epoch"]
+    best.error, best.epoch, best.cd_steps = meta["best_error"], meta["best_epoch"], meta["best_cd_steps"]
     return meta["epoch"], meta["history"]
 
 
@@ -72,20 +72,22 @@ def _assign(arrays, name, variables, path):
 
 
 class BestWeights:
-    """The weights of the epoch with the smallest validation error so far.
+    """The weights of the epoch with the smallest validation error so far, among those of the most Gibbs steps.
+
+    A model trained with few steps predicts as well as any, but has not learned the chain that generation runs.
 
     Attributes:
-        weights: list of arrays, as `model.variables`.    error: float.    epoch: int, 0 before the first.
+        weights: list of arrays, as `model.variables`.    error: float.    epoch: int, 0 before the first.    cd_steps: int, its k.
     """
 
     def __init__(self):
-        self.weights, self.error, self.epoch = [], float("inf"), 0
+        self.weights, self.error, self.epoch, self.cd_steps = [], math.inf, 0, 0
 
-    def offer(self, weights, error, epoch):
+    def offer(self, weights, error, epoch, cd_steps):
         """Takes them if they are better, or the first. Returns whether it did."""
         # A validation error that is not finite is never better, yet a run must have some weights to keep.
         error = float(error) if math.isfinite(error) else math.inf
-        better = error < self.error or not self.weights
+        better = (-cd_steps, error) < (-self.cd_steps, self.error) or not self.weights
         if better:
-            self.weights, self.error, self.epoch = [np.array(w) for w in weights], error, epoch
+            self.weights, self.error, self.epoch, self.cd_steps = [np.array(w) for w in weights], error, epoch, cd_steps
         return better

@@ -58,7 +58,7 @@ class SpectrogramConfig:
         "decibel: dB under the data's reference with a soft floor. max_power: linear power of each spectrogram divided by its maximum.",
         choices=("decibel", "max_power"),
     )
-    dynamic_range_db: float = _setting(70.0, "How far below the reference, in dB, the soft floor lies.", low=10.0, high=200.0)
+    dynamic_range_db: float = _setting(60.0, "How far below the reference, in dB, the soft floor lies.", low=10.0, high=200.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,13 +67,13 @@ class DataConfig:
 
     sequence: str = _setting(
         "recording",
-        "What one training sequence is: the whole recording; a bout (segments with short gaps, gaps included); "
+        "What one training sequence is: the whole recording; a bout (segments with short gaps, and half a gap of silence around them); "
         "a segment; or the segments of a recording packed end to end.",
         choices=SEQUENCES,
     )
     bout_gap_s: float = _setting(0.5, "Segments no further apart than this many seconds are one bout.", low=0.0)
     window_frames: int = _setting(128, "Frames in a training window.", low=2, high=100_000)
-    batch_size: int = _setting(20, "Windows in a batch.", low=1, high=100_000)
+    batch_size: int = _setting(8, "Windows in a batch.", low=1, high=100_000)
     validation: str = _setting(
         "recordings",
         "recordings: some recordings are held out. temporal: the first part of every recording trains, the rest validates.",
@@ -95,7 +95,6 @@ class ModelConfig:
     recurrent_scalar: float = _setting(1.3, "Recurrent units of each layer per visible unit.", low=0.01, high=100.0)
     num_layers: int = _setting(3, "Layers of the gated recurrent encoder.", low=1, high=32)
     num_direct_frames: int = _setting(2, "How many of the last frames the RBM's biases see directly, past the encoder.", low=0, high=16)
-    conditional_sigma: bool = _setting(True, "Let the Gaussian units' standard deviation follow the encoder too.")
     gates: str = _setting("sigmoid", "Non-linearity of the encoder's gates.", choices=("sigmoid", "tanh"))
     learned_initial_state: bool = _setting(True, "Learn the encoder's state before the first frame; otherwise it is zero.")
     weight_init: str = _setting(
@@ -113,10 +112,10 @@ class TrainingConfig:
 
     epochs: int = _setting(0, "Epochs in all; 0: the sum of --epochs_per_rate.", low=0, may_change=True)
     optimizer: str = _setting("adam", "adam: guarded Adam. rmsprop: the seed's RMSProp.", choices=("adam", "rmsprop"))
-    learning_rates: tuple[float, ...] = _setting((1e-3, 3e-4, 1e-4), "Learning rates, one a phase.", low=0.0)
-    epochs_per_rate: tuple[int, ...] = _setting((50, 30, 20), "Epochs of each phase; one number serves all.", low=1)
+    learning_rates: tuple[float, ...] = _setting((1.5e-3, 5e-4, 1e-4), "Learning rates, one a phase.", low=0.0)
+    epochs_per_rate: tuple[int, ...] = _setting((45, 15, 10), "Epochs of each phase; one number serves all.", low=1)
     cd_steps: tuple[int, ...] = _setting(
-        (1, 5, 15), "Gibbs steps k of contrastive divergence, one a phase; one number serves all.", low=1, high=1000
+        (5, 10, 20), "Gibbs steps k of contrastive divergence, one a phase; one number serves all.", low=1, high=1000
     )
     negative_start: str = _setting(
         "bias",
@@ -128,7 +127,7 @@ class TrainingConfig:
     l1: float = _setting(0.0, "L1 on the encoder's weights, times the learning rate.", low=0.0)
     l2: float = _setting(0.0, "L2 on the recurrent weights.", low=0.0)
     weight_average: float = _setting(
-        0.0, "Momentum of the weights' moving average, used to validate and to sing; 0: none.", low=0.0, high=0.999999
+        0.98, "Momentum of the weights' moving average, used to validate and to sing; 0: none.", low=0.0, high=0.999999
     )
     compiled: bool = _setting(True, "Compile the training step with XLA.")
     seed: int = _setting(0, "Seed of everything random.", low=0, high=2**31 - 1)
@@ -143,7 +142,7 @@ class GenerationConfig:
         "bias", "Where the Gibbs chain of a frame starts: at the mean under the biases, or at zeros.", choices=("bias", "zeros")
     )
     emission_noise: float = _setting(
-        0.0, "Share of the visible units' own noise that is sung and fed back, 0 (the mean) to 1 (a sample).", low=0.0, high=1.0
+        1.0, "Share of the visible units' own noise that is sung and fed back, 0 (the mean) to 1 (a sample).", low=0.0, high=1.0
     )
     num_iterations: int = _setting(100, "Iterations of fast Griffin-Lim.", low=1, high=10_000)
 

@@ -38,7 +38,9 @@ def sequence_spans(samples, sample_rate, config):
         return tf.zeros([1], tf.int64), tf.size(samples, out_type=tf.int64)[tf.newaxis]
     onsets, offsets = segmentation.detect(samples, sample_rate, config.segmentation)
     if config.data.sequence == "bout":
-        return segmentation.bouts(onsets, offsets, config.data.bout_gap_s * sample_rate)
+        gap = config.data.bout_gap_s * sample_rate
+        # Half a gap of the silence around it: without any, a model would not learn that singing begins after silence.
+        return segmentation.add_buffer(*segmentation.bouts(onsets, offsets, gap), int(gap / 2), tf.size(samples, out_type=tf.int64))
     return onsets, offsets
 
 
@@ -113,23 +115,19 @@ def num_windows(num_frames, window_frames):
 def random_onsets(num_frames, window_frames, key):
     """First frames of windows that together hold every frame of a sequence, none reaching over its end.
 
-    What the windows hold twice is shared out at random between neighbours, so that each begins elsewhere in every epoch,
-    yet their number is fixed.
+    They follow one another without a gap from a random frame on, so that all of them begin elsewhere in every epoch, yet their
+    number is fixed; at both ends they overlap as much as it takes to stay inside.
 
     Args:
         num_frames: int64 [], L.    window_frames: int, T.    key: int64 [2].
 
     Returns:
-        int64 [num_windows(L, T)], the first of them 0.
+        int64 [num_windows(L, T)], the first of them 0 and the last L - T.
     """
     count = num_windows(num_frames, window_frames)
-    spare = tf.cast(count * window_frames - num_frames, tf.float64)
-    shares = tf.sort(tf.cast(tf.random.stateless_uniform([count], key), tf.float64))
-    # The first window has nothing before it to overlap, and the last ends where the sequence does.
-    shares = tf.concat([[0.0], shares[1:-1], [1.0]], axis=0)[:count]
-    onsets = tf.range(count) * window_frames - tf.cast(tf.round(shares * spare), tf.int64)
-    # Up to one and a half windows are to spare, and a neighbour that takes more than one would leave the sequence.
-    return tf.clip_by_value(onsets, 0, tf.maximum(num_frames - window_frames, 0))
+    spare = count * window_frames - num_frames
+    shift = tf.random.stateless_uniform([], key, minval=0, maxval=spare + 1, dtype=tf.int64)
+    return tf.clip_by_value(tf.range(count) * window_frames - shift, 0, tf.maximum(num_frames - window_frames, 0))
 
 
 def windows_of(frames, is_start, onsets, window_frames):

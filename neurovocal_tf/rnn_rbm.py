@@ -31,7 +31,6 @@ class RNNRBM(keras.Model):
         num_layers: int.    visible_units: "gaussian", "mean_field" or "bernoulli".    gates: "sigmoid" or "tanh".
         learned_initial_state: bool.    dropout: share of the encoder's inputs dropped in training.
         num_direct_frames: int, how many of the last frames the RBM's biases see directly, see `GatedRecurrentEncoder`.
-        conditional_sigma: bool, whether the Gaussian units' sigma follows the encoder, see `ConditionalRBM`.
         input_noise: standard deviation, in standardised units, of noise on the encoder's input in training.
         negative_start: "data" or "bias", where the negative phase's chains start, see `negative_phase`.
         weight_init: "scaled" or "published".    seed: int, of initial weights and of the noise in training.
@@ -53,7 +52,6 @@ class RNNRBM(keras.Model):
         learned_initial_state=True,
         dropout=0.0,
         num_direct_frames=0,
-        conditional_sigma=False,
         input_noise=0.0,
         negative_start="data",
         weight_init="scaled",
@@ -71,7 +69,6 @@ class RNNRBM(keras.Model):
             learned_initial_state=learned_initial_state,
             dropout=dropout,
             num_direct_frames=num_direct_frames,
-            conditional_sigma=conditional_sigma,
             input_noise=input_noise,
             negative_start=negative_start,
             weight_init=weight_init,
@@ -93,9 +90,7 @@ class RNNRBM(keras.Model):
             seed=seed,
             name="gated_recurrent_encoder",
         )
-        self.conditional_rbm = ConditionalRBM(
-            num_visible, num_hidden, visible_units, conditional_sigma, weight_init, seed=seed + 1000, name="conditional_rbm"
-        )
+        self.conditional_rbm = ConditionalRBM(num_visible, num_hidden, visible_units, weight_init, seed=seed + 1000, name="conditional_rbm")
         # Weights, so that a change of k traces nothing anew and a checkpoint carries both.
         self.cd_steps = self.add_weight(name="cd_steps", shape=(), dtype="int32", initializer="ones", trainable=False)
         self.num_train_steps = self.add_weight(name="num_train_steps", shape=(), dtype="int32", initializer="zeros", trainable=False)

@@ -48,7 +48,9 @@ class DataSummary:
         """
         data_dir = data_dir or self.data_dir
         if not os.path.exists(data_dir):
-            raise ValueError(f"`data_dir` must hold the recordings this run began with, and there is no such folder. Received: data_dir={data_dir}")
+            raise ValueError(
+                f"`data_dir` must hold the recordings this run began with, and there is no such folder. Received: data_dir={data_dir}"
+            )
         folder = _folder_of(data_dir)
         parts = []
         for sources in (self.training, self.validation):

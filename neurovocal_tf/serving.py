@@ -1,6 +1,5 @@
 """The model's endpoints, shared by the tools and the exported SavedModel, and the export itself."""
 
-import contextlib
 import functools
 import json
 import os
@@ -48,7 +47,8 @@ class Endpoints:
         """New songs.
 
         Args:
-            seed: int64 [B].    num_frames: int32 [B], 0 to `max_frames`.    temperature: float32 [B]; not above 0 or not finite: the default, 1.
+            seed: int64 [B].    num_frames: int32 [B], 0 to `max_frames`.
+            temperature: float32 [B]; not above 0 or not finite: the default, 1.
             state: float32 [B, R], of a song to go on from; default: the state before a first frame.
 
         Returns:
@@ -162,7 +162,10 @@ def _publish(temporary, export_dir):
     while True:
         numbers = [int(name) for name in os.listdir(export_dir) if re.fullmatch(r"\d+", name)]
         version = os.path.join(export_dir, str(max(numbers, default=0) + 1))
-        # Another export may have taken the number meanwhile: a rename onto a folder with files in it fails.
-        with contextlib.suppress(OSError):
+        try:
             os.rename(temporary, version)
             return version
+        except OSError:
+            # Another export may have taken the number meanwhile: a rename onto a folder with files in it fails.
+            if not os.path.exists(version):
+                raise

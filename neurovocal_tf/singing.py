@@ -59,6 +59,8 @@ def sing(
         state = tf.where(is_sung, encoder.step(frame, state), state)
         return tf.where(is_sung, frame, 0.0), (seeds, num_frames, temperature, first_frame, state)
 
+    # AutoGraph would rewrite the whole model in an eager call; there is nothing in it to rewrite.
+    @tf.autograph.experimental.do_not_convert
     def sing_tile(rows):
         def step(t, rows, frames):
             frame, rows = next_frame(t, rows)

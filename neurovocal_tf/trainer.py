@@ -66,7 +66,6 @@ def build_model(config):
         num_recurrent=max(int(model.recurrent_scalar * num_visible), 1),
         num_layers=model.num_layers,
         num_direct_frames=model.num_direct_frames,
-        conditional_sigma=model.conditional_sigma,
         visible_units=model.visible_units,
         gates=model.gates,
         learned_initial_state=model.learned_initial_state,

@@ -212,7 +212,10 @@ def test_initial_weights_are_a_function_of_the_seed():
 
 
 def test_a_saved_encoder_is_the_same_encoder(rng, tmp_path):
-    encoder, frames = make_encoder(rng, num_layers=2, gates="tanh", dropout=0.2, num_direct_frames=1, learned_initial_state=False), frames_of(rng)
+    encoder, frames = (
+        make_encoder(rng, num_layers=2, gates="tanh", dropout=0.2, num_direct_frames=1, learned_initial_state=False),
+        frames_of(rng),
+    )
     keras.Sequential([keras.Input((None, NUM_VISIBLE)), encoder]).save(tmp_path / "encoder.keras")
     loaded = keras.saving.load_model(tmp_path / "encoder.keras").layers[0]
     assert loaded.get_config() == encoder.get_config()

@@ -60,7 +60,9 @@ def test_free_energy_gives_the_density_of_a_gaussian_frame(rng):
 
 def test_free_energy_does_not_overflow_at_large_logits():
     rbm = machine(np.full((2, 1), 100.0), np.zeros(2), np.array([-50.0]))
-    np.testing.assert_allclose(energy.free_energy(rbm, tf.constant([[1.0, 1.0], [0.0, 0.0]])), [-150.0, -np.log1p(np.exp(-50.0))], atol=1e-12)
+    np.testing.assert_allclose(
+        energy.free_energy(rbm, tf.constant([[1.0, 1.0], [0.0, 0.0]])), [-150.0, -np.log1p(np.exp(-50.0))], atol=1e-12
+    )
 
 
 def test_biases_of_their_own_for_every_frame_are_used(rng):
@@ -103,7 +105,9 @@ def test_contrastive_divergence_is_the_masked_mean_of_the_difference_of_free_ene
     W, bv, bh = parameters(rng)
     positive, negative = (rng.integers(0, 2, (2, 3, NUM_VISIBLE)).astype(np.float64) for _ in range(2))
     mask = np.array([[1, 1, 0], [1, 0, 0]], np.float32)
-    difference = [reference.free_energy(positive[i], W, bv, bh) - reference.free_energy(negative[i], W, bv, bh) for i in zip(*mask.nonzero())]
+    difference = [
+        reference.free_energy(positive[i], W, bv, bh) - reference.free_energy(negative[i], W, bv, bh) for i in zip(*mask.nonzero())
+    ]
     found = energy.contrastive_divergence(
         machine(W, bv, bh, batch=(2, 3)), tf.constant(positive, tf.float32), tf.constant(negative, tf.float32), tf.constant(mask)
     )
@@ -135,7 +139,9 @@ def gradient_with_exact_negatives(values, positive, negatives, probabilities):
         kind = units.Gaussian(tf.convert_to_tensor(variables[3])) if len(values) == 4 else units.Bernoulli()
         rbm = energy.RBM(*(tf.convert_to_tensor(v) for v in variables[:3]), kind)
         costs = [
-            energy.contrastive_divergence(rbm, tf.constant(positive[None, None], tf.float32), tf.constant(v[None, None], tf.float32), tf.ones([1, 1]))
+            energy.contrastive_divergence(
+                rbm, tf.constant(positive[None, None], tf.float32), tf.constant(v[None, None], tf.float32), tf.ones([1, 1])
+            )
             for v in negatives
         ]
         cost = tf.reduce_sum(tf.stack(costs) * tf.constant(probabilities, tf.float32))

@@ -84,7 +84,9 @@ def test_the_gradient_of_one_state_alone_equals_automatic_differentiation(gates,
 
 def test_one_frame_is_one_step_of_the_cell(rng):
     projected, state, kernel = arrays(rng, num_frames=1)
-    np.testing.assert_allclose(recurrence(projected, state, kernel, "sigmoid")[0], cell(projected[0], state, kernel, "sigmoid")[0], **FORWARD)
+    np.testing.assert_allclose(
+        recurrence(projected, state, kernel, "sigmoid")[0], cell(projected[0], state, kernel, "sigmoid")[0], **FORWARD
+    )
 
 
 def test_a_graph_serves_any_number_of_frames_and_rows(rng):

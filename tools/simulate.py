@@ -42,7 +42,7 @@ def _own_files(folder):
     own = {name for name in names if _OWN_FILE.fullmatch(name)}
     strange = sorted(name for name in names - own if not name.startswith(".") and not (own and name == _TRUTH))
     if strange:
-        raise ValueError(f"`out` must be a new folder, or hold nothing but simulated recordings. Received: {folder}, with {strange[0]} in it")
+        raise ValueError(f"`out` must be a new folder, or hold nothing but simulated recordings. {folder} holds {strange[0]}")
     return own
 
 

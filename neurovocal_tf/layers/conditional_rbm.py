@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from neurovocal_tf.rbm import units
-from neurovocal_tf.rbm.energy import RBM
+from neurovocal_tf.rbm.energy import RBM, linear
 
 # A bin that hardly varies would otherwise take sigma to 0 and its likelihood to infinity; above 2 (standardised) it explains nothing.
 LOG_SIGMA_RANGE = (math.log(0.05), math.log(2.0))
@@ -24,11 +24,10 @@ class LogSigmaRange(keras.constraints.Constraint):
 class ConditionalRBM(keras.layers.Layer):
     """RBM whose biases follow a recurrent state u.
 
-        bv_t = bv + u_{t-1} @ Wuv        bh_t = bh + u_{t-1} @ Wuh        log sigma_t = log_sigma + u_{t-1} @ Wus
+        bv_t = bv + u_{t-1} @ Wuv        bh_t = bh + u_{t-1} @ Wuh
 
     Args:
         num_visible: int, V.    num_hidden: int, H.    visible_units: "gaussian", "mean_field" or "bernoulli".
-        conditional_sigma: bool; Gaussian units' sigma follows u too: background noise varies by 6 dB, a call by far less.
         weight_init: "scaled" (Glorot) or "published" (W from N(0, 0.01), all else from N(0, 0.0001)).    seed: int, of the initial weights.
 
     Input shape: `[B, T, U]`, already delayed by one frame.
@@ -36,7 +35,7 @@ class ConditionalRBM(keras.layers.Layer):
     Reference: Boulanger-Lewandowski et al., 2012, https://arxiv.org/abs/1206.6392
     """
 
-    def __init__(self, num_visible, num_hidden, visible_units="gaussian", conditional_sigma=False, weight_init="scaled", seed=0, **kwargs):
+    def __init__(self, num_visible, num_hidden, visible_units="gaussian", weight_init="scaled", seed=0, **kwargs):
         # Whatever the global policy: the cost is a small difference of large free energies.
         super().__init__(**{"dtype": "float32", **kwargs})
         if visible_units not in ("gaussian", "mean_field", "bernoulli"):
@@ -50,7 +49,6 @@ class ConditionalRBM(keras.layers.Layer):
         self.num_visible = num_visible
         self.num_hidden = num_hidden
         self.visible_units = visible_units
-        self.conditional_sigma = conditional_sigma
         self.weight_init = weight_init
         self.seed = seed
 
@@ -67,8 +65,6 @@ class ConditionalRBM(keras.layers.Layer):
             setattr(self, name, self.add_weight(name=name, shape=shape, initializer=self._initializer(name, index)))
         if self.visible_units == "gaussian":
             self.log_sigma = self.add_weight(name="log_sigma", shape=(self.num_visible,), initializer="zeros", constraint=LogSigmaRange())
-            if self.conditional_sigma:
-                self.Wus = self.add_weight(name="Wus", shape=(num_recurrent, self.num_visible), initializer="zeros")
 
     def _initializer(self, name, index):
         seed = self.seed + index
@@ -81,16 +77,14 @@ class ConditionalRBM(keras.layers.Layer):
 
     def call(self, u):
         W, bv, bh, Wuv, Wuh = (tf.convert_to_tensor(w) for w in (self.W, self.bv, self.bh, self.Wuv, self.Wuh))
-        return RBM(W=W, bv=bv + u @ Wuv, bh=bh + u @ Wuh, units=self._units(u))
+        return RBM(W=W, bv=bv + linear(u, Wuv), bh=bh + linear(u, Wuh), units=self.units())
 
-    def _units(self, u):
-        if self.visible_units != "gaussian":
-            return units.MeanField() if self.visible_units == "mean_field" else units.Bernoulli()
-        log_sigma = tf.convert_to_tensor(self.log_sigma)
-        if self.conditional_sigma:
-            log_sigma = tf.clip_by_value(log_sigma + u @ tf.convert_to_tensor(self.Wus), *LOG_SIGMA_RANGE)
-        return units.Gaussian(log_sigma)
+    def units(self):
+        """The visible units, with their present parameters."""
+        if self.visible_units == "gaussian":
+            return units.Gaussian(tf.convert_to_tensor(self.log_sigma))
+        return units.MeanField() if self.visible_units == "mean_field" else units.Bernoulli()
 
     def get_config(self):
-        names = ("num_visible", "num_hidden", "visible_units", "conditional_sigma", "weight_init", "seed")
+        names = ("num_visible", "num_hidden", "visible_units", "weight_init", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

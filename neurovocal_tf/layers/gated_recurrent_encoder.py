@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from neurovocal_tf.layers.recurrence import cell, recurrence
 from neurovocal_tf.rbm import noise
+from neurovocal_tf.rbm.energy import linear
 
 
 @keras.saving.register_keras_serializable(package="neurovocal_tf")
@@ -119,7 +120,7 @@ class GatedRecurrentEncoder(keras.layers.Layer):
                 layer_input = self._dropped(layer_input, stream, i)
             weights = (self.kernels[i], self.recurrent_kernels[i], self.biases[i])
             kernel, recurrent_kernel, bias = (tf.convert_to_tensor(w) for w in weights)  # mixed precision needs it
-            layer_input = recurrence(layer_input @ kernel + bias, first, recurrent_kernel, self.gates)
+            layer_input = recurrence(linear(layer_input, kernel) + bias, first, recurrent_kernel, self.gates)
             states.append(layer_input)
         states = [tf.transpose(tf.concat(states, axis=2), [1, 0, 2])]
         if self.num_direct_frames:
@@ -133,7 +134,7 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         layer_input, states = frame, []
         layer_states, direct = self._parts(state)
         for i, layer_state in enumerate(layer_states):
-            projected = layer_input @ tf.convert_to_tensor(self.kernels[i]) + tf.convert_to_tensor(self.biases[i])
+            projected = linear(layer_input, tf.convert_to_tensor(self.kernels[i])) + tf.convert_to_tensor(self.biases[i])
             layer_input, _, _ = cell(projected, layer_state, tf.convert_to_tensor(self.recurrent_kernels[i]), self.gates)
             states.append(layer_input)
         return tf.concat([*states, *[frame, *direct][: self.num_direct_frames]], axis=1)

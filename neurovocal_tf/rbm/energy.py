@@ -21,14 +21,19 @@ class RBM(typing.NamedTuple):
     units: typing.Any
 
 
+def linear(x, weights):
+    """x @ weights as one product of two matrices: `@` would repeat the weights for every row of a batch.  [..., I], [I, O] -> [..., O]"""
+    return tf.tensordot(x, weights, axes=1)
+
+
 def hidden_logits(rbm, v):
     """Logit of p(h_j=1|v).  [..., V] -> [..., H]"""
-    return rbm.bh + rbm.units.to_hidden(v) @ rbm.W
+    return rbm.bh + linear(rbm.units.to_hidden(v), rbm.W)
 
 
 def visible_mean(rbm, h, temperature=1.0):
     """E[v|h].  [..., H] -> [..., V]"""
-    return rbm.units.mean(rbm.bv, tf.matmul(h, rbm.W, transpose_b=True), temperature)
+    return rbm.units.mean(rbm.bv, linear(h, tf.transpose(rbm.W)), temperature)
 
 
 def free_energy(rbm, v):

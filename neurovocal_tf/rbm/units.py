@@ -49,7 +49,7 @@ class MeanField(Bernoulli):
 class Gaussian(typing.NamedTuple):
     """Real units with their own standard deviation: v ~ N(bv + sigma h W^T, sigma^2)  (Salakhutdinov & Hinton, 2009).
 
-    E(v, h) = |(v - bv) / sigma|^2 / 2 - bh.h - (v / sigma) W h, `log_sigma` is [V], or [..., V] where it differs from frame to frame.
+    E(v, h) = |(v - bv) / sigma|^2 / 2 - bh.h - (v / sigma) W h, `log_sigma` is [V].
     """
 
     log_sigma: tf.Tensor

@@ -1,0 +1,49 @@
+"""The demo: its commands, one after another."""
+
+import pathlib
+import runpy
+import subprocess
+import sys
+
+import pytest
+from absl import flags
+
+
+@pytest.fixture
+def demo(repository):
+    """The demo's functions; its flag is taken away again, for another test may define one of that name."""
+    before = set(flags.FLAGS)
+    functions = runpy.run_path(str(repository / "tools" / "demo.py"))
+    for name in set(flags.FLAGS) - before:
+        delattr(flags.FLAGS, name)
+    return functions
+
+
+def test_every_command_names_a_tool_and_flags_that_it_has(demo, repository, tmp_path):
+    commands = demo["_commands"](tmp_path)
+    assert [script for script, *_ in commands] == [
+        "tools/simulate.py",
+        "tools/train.py",
+        "tools/generate.py",
+        "tools/evaluate.py",
+        "export/export_saved_model.py",
+    ]
+    for script, *arguments in commands:
+        text = (repository / script).read_text(encoding="utf-8")
+        for argument in arguments:
+            name, _, value = argument.removeprefix("--").partition("=")
+            assert name == "flagfile" or f'("{name}", ' in text.replace("(\n    ", "(")
+            assert name != "flagfile" or pathlib.Path(value).exists()
+
+
+def test_the_demo_ends_with_the_exit_code_of_the_first_command_that_fails(repository, tmp_path):
+    """Its first command is refused: the folder for its recordings holds another file."""
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings" / "mine.txt").write_text("mine")
+    command = [sys.executable, str(repository / "tools" / "demo.py"), f"--workdir={tmp_path}"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=repository, env={"PYTHONPATH": str(repository)}, timeout=120)
+    assert result.returncode == 1 and result.stdout == ""
+    shown, reason, end = result.stderr.strip().splitlines()
+    assert shown == f"$ python tools/simulate.py --out={tmp_path}/recordings --num_recordings=12 --duration_s=15"
+    assert reason.startswith("error: `out` must be a new folder")
+    assert end == "error: tools/simulate.py failed with exit code 1"

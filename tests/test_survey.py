@@ -1,0 +1,197 @@
+"""One look at a folder: what is usable, at what rate and scale, who trains and who validates."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+import reference
+import soundfile
+
+from neurovocal_tf.audio import simulated_song
+from neurovocal_tf.config import Config
+from neurovocal_tf.survey import survey
+
+SAMPLE_RATE = 16_000
+CONFIG = Config().replace(n_fft=128, hop_length=64)
+UNUSABLE = {
+    "bad_44bytes_no_samples.wav": "holds no samples",
+    "bad_datasize_zero.wav": "holds no samples",
+    "bad_empty.wav": "is an empty file",
+    "bad_header_12bytes.wav": "cannot be decoded: Error in WAV file. No 'data' chunk marker",
+    "bad_samplerate_zero.wav": "its header names no sample rate or no channels",
+    "bad_text.wav": "is not audio that libsndfile reads",
+    "odd_100samples.wav": "shorter than one window: 100 samples, and n_fft=256",
+    "odd_1sample.wav": "shorter than one window: 1 samples, and n_fft=256",
+    "odd_all_zero.wav": "is silent",
+    "odd_nan_inf_float.wav": "holds NaN or infinite samples",
+}
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory):
+    """Folder of five recordings of the simulated bird, 1 s each."""
+    folder = tmp_path_factory.mktemp("songs")
+    simulated_song.write_recordings(folder, 5, 1.0)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Writes {name: samples} into a folder."""
+
+    def write(files, sample_rate=SAMPLE_RATE, subtype="PCM_16"):
+        for name, samples in files.items():
+            soundfile.write(tmp_path / name, samples, sample_rate, subtype=subtype)
+        return tmp_path
+
+    return write
+
+
+def noise(seed, duration_s=0.25, level=0.1):
+    return level * np.random.default_rng(seed).standard_normal(round(duration_s * SAMPLE_RATE))
+
+
+def names(sources):
+    return [os.path.basename(source.path) for source in sources]
+
+
+def power_of(paths, config):
+    """Oracle: power spectrograms of whole files."""
+    return [reference.power_spectrogram(soundfile.read(path)[0], SAMPLE_RATE, config.spectrogram) for path in paths]
+
+
+# --- what is usable
+
+
+def test_of_a_folder_of_odd_formats_the_unusable_are_named_and_the_rest_goes_on(shared_recordings):
+    found = survey(shared_recordings / "odd_formats", Config())
+    assert {os.path.basename(path): reason for path, reason in found.skipped} == UNUSABLE
+    used = names(found.training + found.validation)
+    assert sorted(used + list(UNUSABLE)) == sorted(set(os.listdir(shared_recordings / "odd_formats")) - {"LICENSE"})
+    assert all("\n" not in reason for _, reason in found.skipped)
+    # 31 of 35 are the same song; the others are told with the rate they come from.
+    assert found.sample_rate == 32_000
+    assert found.notes == tuple(
+        f"1 of 35 recordings are resampled from {rate} Hz to 32000 Hz" for rate in (8_000, 25_000, 250_000, 500_000)
+    )
+
+
+def test_only_what_needs_no_resampling_is_decoded_in_the_graph(shared_recordings):
+    found = survey(shared_recordings / "odd_formats", Config())
+    decoders = dict(zip(names(found.training + found.validation), (s.decoder for s in found.training + found.validation), strict=True))
+    assert decoders["song_pcm_16.wav"] == "tensorflow_io"
+    assert decoders["odd_8k.wav"] == decoders["song.flac"] == decoders["song_pcm_32.wav"] == "libsndfile"
+
+
+def test_the_commonest_rate_wins_and_of_two_as_common_the_higher(folder):
+    data_dir = folder({"a.wav": noise(0), "b.wav": noise(1)})
+    folder({"c.wav": noise(2), "d.wav": noise(3)}, sample_rate=8_000)
+    assert survey(data_dir, CONFIG).sample_rate == 16_000
+    folder({"e.wav": noise(4)}, sample_rate=8_000)
+    assert survey(data_dir, CONFIG).sample_rate == 8_000
+    asked = survey(data_dir, CONFIG.replace(sample_rate=16_000))
+    assert asked.sample_rate == 16_000 and asked.notes == ("3 of 5 recordings are resampled from 8000 Hz to 16000 Hz",)
+
+
+def test_a_recording_that_lacks_the_channel_is_skipped(folder):
+    stereo = {name: np.stack([noise(2), noise(3)], axis=1) for name in ("c.wav", "d.wav")}
+    data_dir = folder({"a.wav": noise(0), **stereo})
+    assert survey(data_dir, CONFIG.replace(channel="1")).skipped == (
+        (str(data_dir / "a.wav"), "has 1 channels, counted from 0, and no channel 1"),
+    )
+
+
+# --- who validates
+
+
+@pytest.mark.parametrize("fraction, num_held_out", [(0.01, 1), (0.2, 1), (0.5, 2), (0.9, 4)])
+def test_whole_recordings_are_held_out_at_least_one_and_never_all(songs, fraction, num_held_out):
+    found = survey(songs, CONFIG.replace(validation_fraction=fraction))
+    held_out, training = names(found.validation), names(found.training)
+    assert len(held_out) == num_held_out
+    assert sorted(held_out + training) == [f"simulated_{i:03d}.wav" for i in range(5)]
+    assert {(s.begin, s.end) for s in found.training + found.validation} == {(0.0, 1.0)}
+
+
+def test_the_seed_decides_who_is_held_out(songs):
+    splits = [names(survey(songs, CONFIG.replace(seed=seed)).validation) for seed in (0, 0, 1, 2, 3, 4)]
+    assert splits[0] == splits[1]
+    assert len({tuple(split) for split in splits}) > 1
+
+
+def test_temporal_validation_takes_the_last_part_of_every_recording(songs):
+    found = survey(songs, CONFIG.replace(validation="temporal", validation_fraction=0.25))
+    assert names(found.training) == names(found.validation) == [f"simulated_{i:03d}.wav" for i in range(5)]
+    assert {(s.begin, s.end) for s in found.training} == {(0.0, 0.75)}
+    assert {(s.begin, s.end) for s in found.validation} == {(0.75, 1.0)}
+
+
+def test_folds_chain_forward(songs):
+    stretches = []
+    for fold in range(3):
+        found = survey(songs, CONFIG, fold=(fold, 3))
+        assert len(found.training) == len(found.validation) == 5
+        (training,), (validation,) = ({(s.begin, s.end) for s in part} for part in (found.training, found.validation))
+        stretches.append((training, validation))
+    assert stretches == [((0, 0.25), (0.25, 0.5)), ((0, 0.5), (0.5, 0.75)), ((0, 0.75), (0.75, 1.0))]
+
+
+# --- the scale
+
+
+def test_all_but_one_in_ten_thousand_cells_lie_below_the_reference(songs):
+    found = survey(songs, CONFIG)
+    power = power_of([source.path for source in found.training], CONFIG)
+    cells = np.concatenate([p.ravel() for p in power])
+    # The reference is right to a tenth of a dB.
+    assert np.mean(cells >= found.scale.reference_power) <= 1e-4 < np.mean(cells >= found.scale.reference_power * 10**-0.0101)
+    assert found.scale.mean_max_power == pytest.approx(np.mean([p.max() for p in power]), rel=1e-5)
+    assert (found.scale.scaling, found.scale.dynamic_range_db) == ("decibel", 70.0)
+
+
+def test_a_recording_that_is_held_out_does_not_set_the_scale(songs, tmp_path):
+    shutil.copytree(songs, tmp_path / "songs")
+    found = survey(songs, CONFIG)
+    held_out = tmp_path / "songs" / names(found.validation)[0]
+    samples, _ = soundfile.read(held_out)
+    soundfile.write(held_out, 3 * samples, SAMPLE_RATE, subtype="FLOAT")
+    assert survey(tmp_path / "songs", CONFIG).scale == found.scale
+
+
+# --- what cannot be used
+
+
+def test_a_folder_with_nothing_usable_says_why(folder):
+    silent = {"a.wav": np.zeros(4000), "b.wav": np.zeros(4000)}
+    with pytest.raises(ValueError, match=r"^No usable recording in .*: 2 of 2 is silent\.$"):
+        survey(folder(silent), CONFIG)
+    # Even a sound that never moves.
+    with pytest.raises(ValueError, match="is silent"):
+        survey(folder(dict.fromkeys(silent, np.full(4000, 0.25))), CONFIG)
+    with pytest.raises(ValueError, match="2 of 2 shorter than one window: 127 samples, and n_fft=128"):
+        survey(folder(dict.fromkeys(silent, noise(0)[:127])), CONFIG)
+    with pytest.raises(ValueError, match="2 of 2 holds NaN or infinite samples"):
+        survey(folder(dict.fromkeys(silent, np.full(4000, np.nan)), subtype="FLOAT"), CONFIG)
+    with pytest.raises(ValueError, match="no vocalization found by the detector: try another --threshold, or --sequence=recording"):
+        survey(folder({"a.wav": noise(0), "b.wav": noise(1)}), CONFIG.replace(sequence="segment", threshold=1000.0))
+    data_dir = folder({})
+    for name in silent:
+        data_dir.joinpath(name).write_bytes(b"RIFF")
+    with pytest.raises(ValueError, match="2 of 2 is not audio that libsndfile reads"):
+        survey(data_dir, CONFIG)
+
+
+def test_one_recording_cannot_be_held_out_of_one_but_parted_in_time(folder):
+    data_dir = folder({"a.wav": noise(0), "silent.wav": np.zeros(4000)})
+    with pytest.raises(ValueError, match="needs at least two usable ones, and there is one: use --validation=temporal"):
+        survey(data_dir, CONFIG)
+    found = survey(data_dir, CONFIG.replace(validation="temporal"))
+    assert (found.training[0].end, found.validation[0].begin) == (0.8, 0.8)
+
+
+def test_an_empty_or_missing_folder_is_named(tmp_path):
+    with pytest.raises(ValueError, match="it is empty"):
+        survey(tmp_path, CONFIG)
+    with pytest.raises(ValueError, match="there is no such folder"):
+        survey(tmp_path / "gone", CONFIG)

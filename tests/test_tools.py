@@ -1,0 +1,314 @@
+"""The commands as a user calls them: what they write, what they say of a mistake, and that kill -9 costs nothing."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+
+from neurovocal_tf import flags, serving, trainer
+from neurovocal_tf.run_folder import RunFolder
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TOOLS = sorted(str(path.relative_to(ROOT)) for folder in ("tools", "export") for path in (ROOT / folder).glob("*.py"))
+
+# Imports what takes seconds to import, once, and then becomes each command in a process of its own. TensorFlow has run
+# nothing before the fork, so that the child starts as a fresh process does.
+FORKING_SERVER = """
+import json, os, runpy, sys
+import keras, matplotlib.figure, scipy.signal, sklearn.cluster, soundfile, soxr, tensorflow, tensorflow_io, tqdm
+import neurovocal_tf.report, neurovocal_tf.serving, neurovocal_tf.songs, neurovocal_tf.trainer
+
+for line in sys.stdin:
+    call = json.loads(line)
+    pid = os.fork()
+    if not pid:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        for number, name in ((1, "out"), (2, "err")):
+            os.dup2(os.open(call[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        sys.argv, sys.path[0] = call["argv"], os.path.dirname(call["argv"][0])
+        runpy.run_path(sys.argv[0], run_name="__main__")
+        sys.exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+"""
+
+
+def environment():
+    return {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+@pytest.fixture(scope="module")
+def tool(tmp_path_factory):
+    """Calls a command in a process of its own: (script, *arguments) -> (exit code, stdout, stderr)."""
+    folder = tmp_path_factory.mktemp("calls")
+    server = subprocess.Popen(
+        [sys.executable, "-c", FORKING_SERVER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        bufsize=1,
+        cwd=folder,
+        env=environment(),
+    )
+
+    def call(script, *arguments):
+        out, err = folder / "out", folder / "err"
+        request = {"argv": [str(ROOT / script), *map(str, arguments)], "out": str(out), "err": str(err)}
+        server.stdin.write(json.dumps(request) + "\n")
+        code = int(server.stdout.readline())
+        return code, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8")
+
+    yield call
+    server.stdin.close()
+    server.wait()
+
+
+@pytest.fixture(scope="module")
+def tiny_flags(tiny_config, tmp_path_factory):
+    """`tiny_config` as a flag file."""
+    path = tmp_path_factory.mktemp("flags") / "tiny.flags"
+    flags.write_flags(path, tiny_config)
+    return f"--flagfile={path}"
+
+
+def arrays_of(workdir):
+    """A checkpoint's arrays and its history without times."""
+    with np.load(RunFolder(workdir).checkpoint, allow_pickle=False) as arrays:
+        values = dict(arrays)
+    meta = json.loads(bytes(values.pop("meta")))
+    return values, [{k: v for k, v in row.items() if k != "epoch_s"} for row in meta["history"]], meta["best_epoch"]
+
+
+# --- help
+
+
+@pytest.mark.parametrize("script", TOOLS)
+def test_help_explains_itself_without_tensorflow(script, tmp_path):
+    for library in ("tensorflow", "keras"):
+        (tmp_path / f"{library}.py").write_text("raise SystemExit('a library that takes seconds to import')")
+    env = {**environment(), "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    shown = subprocess.run([sys.executable, ROOT / script, "--help"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert f"python {script} --" in shown.stdout and "This tool:" in shown.stdout
+
+
+# --- the way from recordings to songs
+
+
+def test_training_killed_in_the_middle_goes_on_to_the_same_weights(tool, trained_run, simulated_recordings, tiny_flags, tmp_path):
+    workdir = tmp_path / "run"
+    command = [tiny_flags, f"--data_dir={simulated_recordings}", f"--workdir={workdir}"]
+    history = pathlib.Path(RunFolder(workdir).file("history.csv"))
+    with open(tmp_path / "log", "w") as log:
+        killed = subprocess.Popen([sys.executable, ROOT / "tools" / "train.py", *command], cwd=tmp_path, env=environment(), stderr=log)
+        while not history.exists() and killed.poll() is None:
+            time.sleep(0.01)
+        killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL, (tmp_path / "log").read_text()
+    num_epochs = len(arrays_of(workdir)[1])
+    assert 1 <= num_epochs < 3
+
+    code, _, err = tool("tools/train.py", *command)
+    assert code == 0 and f"going on after epoch {num_epochs}\n" in err
+    (arrays, rows, best), (expected, expected_rows, expected_best) = arrays_of(workdir), arrays_of(trained_run)
+    assert (rows, best) == (expected_rows, expected_best) and arrays.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(arrays[name], array, err_msg=name)
+    # Half-written files of the moment it was killed may lie there, but none of the second call.
+    assert re.search(r"best epoch \d: held-out one-step error [\d.]+ \(baselines: mean [\d.]+, previous frame [\d.]+", err)
+    assert {"flags.txt", "config.json", "model.keras", "curves.png", "samples_epoch_3.png"} <= set(os.listdir(workdir))
+
+
+def test_generated_songs_are_those_of_the_endpoints_and_of_the_export(tool, trained_run, tmp_path):
+    code, out, err = tool(
+        "tools/generate.py", f"--workdir={trained_run}", f"--out={tmp_path / 'songs'}", "--num_songs=3", "--num_frames=25", "--seed=5"
+    )
+    assert (code, out) == (0, "") and len(err.splitlines()) == 3
+    assert sorted(os.listdir(tmp_path / "songs")) == sorted(f"song_{i}.{kind}" for i in (5, 6, 7) for kind in ("npz", "png", "wav"))
+    assert tool("export/export_saved_model.py", f"--workdir={trained_run}", f"--export_dir={tmp_path / 'models'}")[0] == 0
+    assert os.listdir(tmp_path / "models") == ["1"]
+
+    rows = tf.constant([6, 5], tf.int64), tf.constant([25, 25]), tf.ones([2])
+    expected = serving.Endpoints(trainer.load_trained(trained_run)).generate(*rows)
+    exported = tf.saved_model.load(str(tmp_path / "models" / "1")).signatures["serving_default"]
+    served = exported(seed=rows[0], num_frames=rows[1], temperature=rows[2])
+    for i, seed in enumerate((6, 5)):
+        with np.load(tmp_path / "songs" / f"song_{seed}.npz", allow_pickle=False) as song:
+            np.testing.assert_array_equal(song["decibels"], expected["spectrogram"][i])
+            np.testing.assert_array_equal(song["decibels"], served["spectrogram"][i])
+            heard, rate = soundfile.read(tmp_path / "songs" / f"song_{seed}.wav")
+            assert (rate, len(heard)) == (16_000, 24 * 64 + 128) == (song["sample_rate"], len(song["waveform"]))
+
+    # TensorFlow's own client sings it, too.
+    client = [
+        "run",
+        "--dir",
+        tmp_path / "models" / "1",
+        "--tag_set",
+        "serve",
+        "--signature_def",
+        "generate",
+        "--outdir",
+        tmp_path / "client",
+    ]
+    inputs = "seed=[6]; num_frames=[25]; temperature=[1.0]"
+    code, _, err = tool(shutil.which("saved_model_cli", path=os.path.dirname(sys.executable)), *client, "--input_exprs", inputs)
+    assert code == 0, err
+    np.testing.assert_array_equal(np.load(tmp_path / "client" / "spectrogram.npy")[0], expected["spectrogram"][0])
+
+
+def test_flags_of_generation_hold_for_that_call_and_a_recording_primes(tool, trained_run, simulated_recordings, tmp_path):
+    songs = {}
+    prime = f"--prime={simulated_recordings / 'simulated_000.wav'}"
+    for name, options in {"plain": (), "noisy": ("--emission_noise=1",), "primed": (prime,)}.items():
+        out = tmp_path / name
+        common = (f"--workdir={trained_run}", f"--out={out}", "--num_songs=1", "--num_frames=9")
+        assert tool("tools/generate.py", *common, *options)[0] == 0
+        songs[name] = np.load(out / "song_0.npz")["decibels"].tobytes()
+    assert len(set(songs.values())) == 3
+
+
+def test_evaluation_prints_and_writes_flat_figures_with_units(tool, trained_run, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(trained_run, workdir)
+    code, out, _ = tool("tools/evaluate.py", f"--workdir={workdir}", "--seconds=1", "--num_songs=2", f"--json={tmp_path / 'figures.json'}")
+    assert code == 0
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert all(value is None or isinstance(value, (int, float)) for value in figures.values())
+    assert figures["one_step_error_db"] < figures["baseline_previous_frame_db"] < figures["baseline_mean_db"]
+    assert {"real_syllables_per_s", "generated_syllables_per_s", "ks_duration"} <= set(figures)
+    assert [line.split()[0] for line in out.splitlines()] == list(figures)
+    assert {"songs.png", "statistics.png"} <= set(os.listdir(workdir)) and "evaluation.json" not in os.listdir(workdir)
+
+
+def test_odd_formats_are_a_drill_that_training_passes(tool, shared_recordings, tiny_flags, tmp_path):
+    workdir = tmp_path / "run"
+    command = [tiny_flags, "--epochs=1", "--n_fft=256", "--hop_length=128", f"--workdir={workdir}"]
+    code, _, err = tool("tools/train.py", *command, f"--data_dir={shared_recordings / 'odd_formats'}")
+    assert code == 0, err
+    assert "Traceback" not in err and "10 files skipped" in err
+    skipped = (workdir / "skipped.csv").read_text().splitlines()
+    assert skipped[0] == "file,reason" and len(skipped) == 11
+    assert any("bad_text.wav,is not audio" in line for line in skipped)
+
+
+def test_folds_are_runs_of_their_own_and_their_mean_and_spread_are_told(tool, simulated_recordings, tiny_flags, tmp_path):
+    command = [tiny_flags, "--epochs=1", "--folds=2", f"--data_dir={simulated_recordings}", f"--workdir={tmp_path}"]
+    code, _, err = tool("tools/train.py", *command)
+    assert code == 0, err
+    assert sorted(os.listdir(tmp_path)) == ["fold_1_of_2", "fold_2_of_2"]
+    assert re.search(r"^val_one_step_error: mean [\d.]+, standard deviation [\d.e-]+ over 2 folds$", err, re.MULTILINE)
+    (first, second) = (RunFolder(tmp_path / name).data() for name in ("fold_1_of_2", "fold_2_of_2"))
+    assert first.training[0].end == first.validation[0].begin == pytest.approx(1 / 3)
+    assert second.training[0].end == second.validation[0].begin == first.validation[0].end == pytest.approx(2 / 3)
+
+
+# --- mistakes
+
+
+@pytest.fixture(scope="module")
+def mistakes(tmp_path_factory, trained_run, simulated_recordings):
+    """Folders to make mistakes with."""
+    root = tmp_path_factory.mktemp("mistakes")
+    for name in ("empty", "no_audio", "short", "silent", "nan", "broken", "one", "untrained", "truncated"):
+        (root / name).mkdir()
+    (root / "no_audio" / "notes.txt").write_text("sing!")
+    for i in range(3):
+        soundfile.write(root / "short" / f"{i}.wav", np.full(100, 0.1 * i), 16_000)
+        soundfile.write(root / "silent" / f"{i}.wav", np.zeros(9_000), 16_000)
+        soundfile.write(root / "nan" / f"{i}.wav", np.full(9_000, np.nan), 16_000, subtype="FLOAT")
+        (root / "broken" / f"{i}.wav").write_bytes(b"RIFF\x24\x00\x00\x00WAVE")
+    shutil.copy(simulated_recordings / "simulated_000.wav", root / "one")
+    shutil.copytree(trained_run, root / "run")
+    shutil.copytree(trained_run, root / "cut")
+    (root / "cut" / "checkpoint.npz").write_bytes((root / "run" / "checkpoint.npz").read_bytes()[:1000])
+    return root
+
+
+TRAIN = ("tools/train.py", "--data_dir={birds}", "--workdir={root}/new")
+MISTAKES = {
+    "an empty folder": ((*TRAIN, "--data_dir={root}/empty"), "and it is empty. Received: data_dir={root}/empty"),
+    "a folder with no audio": (
+        (*TRAIN, "--data_dir={root}/no_audio"),
+        "it holds no audio among 1 file. Received: data_dir={root}/no_audio",
+    ),
+    "no folder": ((*TRAIN, "--data_dir={root}/gone"), "there is no such folder. Received: data_dir={root}/gone"),
+    "nothing found": (
+        (*TRAIN, "--sequence=segment", "--threshold=1000"),
+        "5 of 5 no vocalization found by the detector: try another --threshold, or --sequence=recording",
+    ),
+    "files shorter than a window": ((*TRAIN, "--data_dir={root}/short"), "3 of 3 shorter than one window: 100 samples, and n_fft=256"),
+    "silence": ((*TRAIN, "--data_dir={root}/silent"), "No usable recording in {root}/silent: 3 of 3 is silent"),
+    "NaN samples": ((*TRAIN, "--data_dir={root}/nan"), "No usable recording in {root}/nan: 3 of 3 holds NaN or infinite samples"),
+    "broken headers": ((*TRAIN, "--data_dir={root}/broken"), "No usable recording in {root}/broken: 3 of 3 "),
+    "one recording": ((*TRAIN, "--data_dir={root}/one"), "needs at least two usable ones, and there is one: use --validation=temporal"),
+    "a band above Nyquist": ((*TRAIN, "--sequence=segment", "--low_hz=9000"), "`low_hz` must be below half the sample rate, 8000 Hz"),
+    "a flag out of range": ((*TRAIN, "--n_fft=8"), "--n_fft=8: 8 is not an integer in the range [16, 16384]"),
+    "flags that contradict each other": (
+        (*TRAIN, "--n_fft=64"),
+        "`hop_length` must be at most n_fft / 2. Received: hop_length=128, n_fft=64",
+    ),
+    "an unknown flag": ((*TRAIN, "--tresh=3"), "Unknown command line flag 'tresh'. Did you mean: threshold"),
+    "a stray argument": ((*TRAIN, "now"), "unexpected arguments: now"),
+    "no flags": (("tools/train.py",), "--data_dir must be given"),
+    "a missing flag file": ((*TRAIN, "--flagfile={root}/gone.flags"), "flag file {root}/gone.flags: No such file or directory"),
+    "a workdir of another configuration": (
+        (*TRAIN, "--workdir={root}/run", "{tiny}", "--num_layers=2"),
+        "`num_layers` cannot change when a run goes on: {root}/run has num_layers=1, received num_layers=2. Use another --workdir",
+    ),
+    "a workdir that is a file": ((*TRAIN, "--workdir={root}/no_audio/notes.txt"), "{root}/no_audio/notes.txt: File exists"),
+    "recordings that have gone": (
+        (*TRAIN, "--workdir={root}/run", "{tiny}", "--data_dir={root}/empty"),
+        "`data_dir` must hold the recordings this run began with, and there is no {root}/empty/simulated_",
+    ),
+    "generate without a run": (
+        ("tools/generate.py", "--workdir={root}/empty"),
+        "`workdir` must be a folder that tools/train.py has written",
+    ),
+    "evaluate without a run": (
+        ("tools/evaluate.py", "--workdir={root}/gone"),
+        "`workdir` must be a folder that tools/train.py has written",
+    ),
+    "export without a run": (
+        ("export/export_saved_model.py", "--workdir={root}/empty", "--export_dir={root}/models"),
+        "`workdir` must be a folder that tools/train.py has written",
+    ),
+    "evaluate without its recordings": (
+        ("tools/evaluate.py", "--workdir={root}/run", "--data_dir={root}/gone"),
+        "`data_dir` must hold the recordings this run began with, and there is no such folder. Received: data_dir={root}/gone",
+    ),
+    "an export over a file": (
+        ("export/export_saved_model.py", "--workdir={root}/run", "--export_dir={root}/no_audio/notes.txt"),
+        "{root}/no_audio/notes.txt: File exists",
+    ),
+    "a cut checkpoint": (("tools/generate.py", "--workdir={root}/cut"), "{root}/cut/checkpoint.npz is not a checkpoint"),
+    "a broken recording to prime with": (
+        ("tools/generate.py", "--workdir={root}/run", "--out={root}/songs", "--prime={root}/broken/0.wav"),
+        "`prime` must be a recording. Received: prime={root}/broken/0.wav, which ",
+    ),
+    "no songs": (("tools/generate.py", "--workdir={root}/run", "--num_songs=0"), "flag --num_songs=0"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_told_in_one_line_that_names_it(mistake, tool, mistakes, simulated_recordings, tiny_flags):
+    arguments, message = MISTAKES[mistake]
+    places = dict(root=mistakes, birds=simulated_recordings, tiny=tiny_flags)
+    trained = {path: path.read_bytes() for path in (mistakes / "run").rglob("*") if path.is_file()}
+    code, out, err = tool(*(argument.format(**places) for argument in arguments))
+    assert (code, out) == (1, "")
+    assert err.startswith("error: ") and err.count("\n") == 1 and err.endswith("\n")
+    assert message.format(**places) in err
+    # Nothing already trained is lost, and no run begins.
+    assert {path: path.read_bytes() for path in (mistakes / "run").rglob("*") if path.is_file()} == trained
+    assert not RunFolder(mistakes / "new").has_run()
