@@ -109,9 +109,8 @@ def start_from_data(model, moments, config):
     if in_decibels:
         model.standardisation.set(-config.spectrogram.dynamic_range_db, config.spectrogram.dynamic_range_db)
         mean = 1.0 + mean / config.spectrogram.dynamic_range_db
-    if config.model.weight_init != "published":
-        share = np.clip(mean, 1e-3, 1 - 1e-3)
-        model.conditional_rbm.bv.assign(np.log(share / (1 - share)))
+    share = np.clip(mean, 1e-3, 1 - 1e-3)
+    model.conditional_rbm.bv.assign(np.log(share / (1 - share)))
 
 
 def _start_from_autoregression(model, autoregression):
