@@ -190,6 +190,8 @@ class Config:
             raise ValueError(f"config.json must hold the sections {sorted(types)}.")
         built = {}
         for section, values in data.items():
+            if not isinstance(values, dict):
+                raise ValueError(f"config.json: `{section}` must be an object of settings. Received: {section}={values!r}")
             known = {f.name: f for f in dataclasses.fields(types[section])}
             unknown = sorted(set(values) - set(known))
             if unknown:
@@ -236,7 +238,7 @@ def _check(field, value):
         right_type = isinstance(number, (int, float) if kind is float else kind) and (kind is bool or not isinstance(number, bool))
         if not right_type:
             raise ValueError(f"`{field.name}` must be {kind.__name__}. Received: {field.name}={value!r}")
-        if kind in (int, float) and not meta["low"] <= number <= meta["high"]:
+        if kind in (int, float) and not (meta["low"] <= number <= meta["high"] and math.isfinite(number)):
             raise ValueError(f"`{field.name}` must be {_range(meta)}. Received: {field.name}={value}")
 
 
@@ -267,5 +269,3 @@ def _inconsistencies(config):
     for name in ("epochs_per_rate", "cd_steps"):
         if len(getattr(training, name)) not in (1, phases):
             yield f"`{name}` must have one number or {phases}, as `learning_rates`. Received: {name}={getattr(training, name)}"
-    if config.model.visible_units == "mean_field" and spectrogram.scaling == "decibel":
-        return  # dB are mapped to [0, 1] by the standardisation

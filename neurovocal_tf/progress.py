@@ -8,31 +8,26 @@ class Progress(keras.callbacks.Callback):
     """One bar for the whole run with the time left, and a line after each epoch that improved.
 
     Args:
-        num_epochs: int, of the whole run.    num_batches: int, of an epoch, about.    unit: of the errors.
+        num_epochs: int, of the whole run.    num_batches: int, of an epoch.    unit: of the errors.
     """
 
     def __init__(self, num_epochs, num_batches, unit):
         super().__init__()
         self.num_epochs, self.num_batches, self.unit = num_epochs, num_batches, unit
-        self._bar, self._epoch, self._smallest = None, 0, float("inf")
+        self._bar, self._smallest = None, float("inf")
 
     def on_epoch_begin(self, epoch, logs=None):
         if self._bar is None:
             total = (self.num_epochs - epoch) * self.num_batches
             self._bar = tqdm.tqdm(total=total, unit="batch", dynamic_ncols=True, mininterval=1.0, smoothing=0.02)
         self._bar.set_description(f"epoch {epoch + 1}/{self.num_epochs}")
-        self._num_seen = 0
 
     def on_train_batch_end(self, batch, logs=None):
-        if self._num_seen < self.num_batches:
-            self._bar.update()
-        self._num_seen += 1
+        self._bar.update()
         if batch % 10 == 0:
             self._bar.set_postfix({name: f"{float(value):.4g}" for name, value in logs.items()}, refresh=False)
 
     def on_epoch_end(self, epoch, logs=None):
-        # An epoch's batches vary with its random offsets; the bar does not.
-        self._bar.update(self.num_batches - min(self._num_seen, self.num_batches))
         error = float(logs["val_one_step_error"])
         if error < self._smallest:
             self._smallest = error

@@ -78,7 +78,7 @@ class RNNRBM(keras.Model):
         self.input_noise = input_noise
         self.negative_start = negative_start
         self.seed = seed
-        self.standardisation = Standardisation(bounded=visible_units == "mean_field", name="standardisation")
+        self.standardisation = Standardisation(bounded=visible_units != "gaussian", name="standardisation")
         self.encoder = GatedRecurrentEncoder(
             num_recurrent,
             num_layers,
