@@ -19,7 +19,8 @@ def save(path, model, epoch, best, history):
     arrays = {f"model/{i}": np.asarray(variable) for i, variable in enumerate(model.variables)}
     arrays |= {f"optimizer/{i}": np.asarray(variable) for i, variable in enumerate(model.optimizer.variables)}
     arrays |= {f"best/{i}": array for i, array in enumerate(best.weights)}
-    meta = json.dumps({"epoch": epoch, "best_error": best.error, "best_epoch": best.epoch, "best_cd_steps": best.cd_steps, "history": history})
+    of_best = {"best_error": best.error, "best_epoch": best.epoch, "best_cd_steps": best.cd_steps}
+    meta = json.dumps({"epoch": epoch, "history": history, **of_best})
     with files.replacing(path) as temporary:
         np.savez(temporary, meta=np.frombuffer(meta.encode(), np.uint8), **arrays)
 
@@ -86,8 +87,9 @@ class BestWeights:
     def offer(self, weights, error, epoch, cd_steps):
         """Takes them if they are better, or the first. Returns whether it did."""
         # A validation error that is not finite is never better, yet a run must have some weights to keep.
-        error = float(error) if math.isfinite(error) else math.inf
-        better = (-cd_steps, error) < (-self.cd_steps, self.error) or not self.weights
-        if better:
-            self.weights, self.error, self.epoch, self.cd_steps = [np.array(w) for w in weights], error, epoch, cd_steps
-        return better
+        is_finite = math.isfinite(error)
+        is_taken = (is_finite and (-cd_steps, error) < (-self.cd_steps, self.error)) or not self.weights
+        if is_taken:
+            self.weights, self.epoch = [np.array(w) for w in weights], epoch
+            self.error, self.cd_steps = (float(error), cd_steps) if is_finite else (math.inf, 0)
+        return is_taken

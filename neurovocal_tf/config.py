@@ -115,7 +115,7 @@ class TrainingConfig:
     learning_rates: tuple[float, ...] = _setting((1.5e-3, 5e-4, 1e-4), "Learning rates, one a phase.", low=0.0)
     epochs_per_rate: tuple[int, ...] = _setting((45, 15, 10), "Epochs of each phase; one number serves all.", low=1)
     cd_steps: tuple[int, ...] = _setting(
-        (5, 10, 20), "Gibbs steps k of contrastive divergence, one a phase; one number serves all.", low=1, high=1000
+        (5, 10, 20), "Gibbs steps k of contrastive divergence, one a phase; one number serves all.", low=1, high=8192
     )
     negative_start: str = _setting(
         "bias",
@@ -137,7 +137,7 @@ class TrainingConfig:
 class GenerationConfig:
     """How the model sings."""
 
-    num_gibbs_steps: int = _setting(20, "Gibbs steps for each generated frame.", low=1, high=10_000)
+    num_gibbs_steps: int = _setting(20, "Gibbs steps for each generated frame.", low=1, high=8192)
     chain_start: str = _setting(
         "bias", "Where the Gibbs chain of a frame starts: at the mean under the biases, or at zeros.", choices=("bias", "zeros")
     )

@@ -59,6 +59,8 @@ class RNNRBM(keras.Model):
         **kwargs,
     ):
         super().__init__(**{"dtype": "float32", **kwargs})  # the encoder alone follows a global policy of mixed precision
+        if negative_start not in ("data", "bias"):
+            raise ValueError(f"`negative_start` must be data or bias. Received: negative_start={negative_start}")
         self._arguments = dict(
             num_visible=num_visible,
             num_hidden=num_hidden,

@@ -102,13 +102,25 @@ def test_a_save_that_fails_leaves_the_checkpoint_before_it(model, tmp_path, monk
     assert checkpoint.restore(path, compiled_model(), BestWeights())[0] == 3
 
 
-def test_the_best_weights_are_those_of_the_smallest_finite_error():
+def test_the_best_weights_are_those_of_the_smallest_finite_error_among_the_most_gibbs_steps():
     best = BestWeights()
-    errors = [math.nan, math.inf, 3.0, 4.0, math.nan, 3.0, -math.inf, 2.0]
-    taken = [best.offer([np.array([i])], error, i, 15) for i, error in enumerate(errors, start=1)]
-    # The first, for want of others; the first finite one; the smaller one. An equal one is no better.
-    assert taken == [True, False, True, False, False, False, False, True]
-    assert (best.error, best.epoch, best.weights[0].tolist()) == (2.0, 8, [8])
+    offers = [
+        (math.nan, 5),
+        (math.inf, 5),
+        (3.0, 1),
+        (4.0, 1),
+        (2.0, 1),
+        (2.0, 1),
+        (math.nan, 9),
+        (8.0, 5),
+        (1.0, 1),
+        (-math.inf, 5),
+        (7.0, 5),
+    ]
+    taken = [best.offer([np.array([i])], error, i, cd_steps) for i, (error, cd_steps) in enumerate(offers, start=1)]
+    # The first, for want of others; the first finite one; a smaller one; one of more steps; a smaller one of those.
+    assert [i for i, is_taken in enumerate(taken, start=1) if is_taken] == [1, 3, 5, 8, 11]
+    assert (best.error, best.epoch, best.cd_steps, best.weights[0].tolist()) == (7.0, 11, 5, [11])
 
 
 def test_the_best_weights_are_a_copy():

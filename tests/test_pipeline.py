@@ -88,7 +88,8 @@ def oracle_spans(samples, config):
             bouts[-1] = (bouts[-1][0], offset)
         else:
             bouts.append((onset, offset))
-    return bouts
+    margin = int(config.data.bout_gap_s * SAMPLE_RATE / 2)
+    return [(max(onset - margin, 0), min(offset + margin, len(samples))) for onset, offset in bouts]
 
 
 def fast_envelope(samples, length):

@@ -11,6 +11,8 @@ from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.energy import mean_field
 from neurovocal_tf.rnn_rbm import RNNRBM
 
+pytestmark = pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
+
 NUM_VISIBLE, BATCH_SIZE, NUM_FRAMES = 6, 4, 10
 VISIBLE_UNITS = ("gaussian", "mean_field", "bernoulli")
 EVERY_KIND = pytest.mark.parametrize("visible_units", VISIBLE_UNITS)

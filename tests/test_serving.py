@@ -77,8 +77,8 @@ def test_rows_have_their_lengths_and_are_silent_after_their_end(endpoints):
     }
     assert song["lengths"].tolist() == song["next_frame"].tolist() == [25, 40, 0, 1, 40]  # the last one asked for more than may be
     for row, length in zip(song["spectrogram"], song["lengths"], strict=True):
-        assert (row[length:] == -70.0).all() and np.isfinite(row).all()
-        assert not (row[:length] == -70.0).all() or not length
+        assert (row[length:] == -endpoints.scale.dynamic_range_db).all() and np.isfinite(row).all()
+        assert not (row[:length] == -endpoints.scale.dynamic_range_db).any()
 
 
 def test_a_temperature_that_is_none_is_the_default_one(endpoints):

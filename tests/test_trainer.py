@@ -22,7 +22,7 @@ from neurovocal_tf.optimizers import GuardedAdam
 from neurovocal_tf.rnn_rbm import RNNRBM
 from neurovocal_tf.run_folder import RunFolder
 
-NINE_BINS = Config().replace(n_fft=16, hop_length=8)
+NINE_BINS = Config().replace(n_fft=16, hop_length=8, dynamic_range_db=70.0)
 
 
 def contents(folder):
@@ -121,8 +121,8 @@ def test_the_history_follows_the_phases_and_the_model_learns(trained_run):
     assert [row["num_bad_steps"] for row in history] == [0, 0, 0]
     for name in ("cd_cost", "reconstruction_error", "val_cd_cost", "val_reconstruction_error", "val_one_step_error", "epoch_s"):
         assert all(np.isfinite(row[name]) for row in history)
-    assert history[-1]["val_one_step_error"] < history[-1]["baseline_previous_frame"] < history[-1]["baseline_mean"]
-    assert "baseline_ridge_var2" in history[0]
+    assert history[-1]["val_one_step_error"] < history[0]["val_one_step_error"] < history[-1]["baseline_mean"]
+    assert {"baseline_previous_frame", "baseline_ridge_var2"} <= set(history[0])
 
 
 def test_tensorboard_has_curves_and_pictures(trained_run):
@@ -137,7 +137,7 @@ def test_tensorboard_has_curves_and_pictures(trained_run):
 def test_what_is_loaded_is_the_best_model_and_model_keras_is_the_same(trained_run, tiny_config):
     history = history_of(trained_run)
     trained = trainer.load_trained(trained_run)
-    assert trained.epoch == 1 + int(np.argmin([row["val_one_step_error"] for row in history]))
+    assert trained.epoch == min(history, key=lambda row: (-row["cd_steps"], row["val_one_step_error"]))["epoch"]
     assert (trained.config, trained.sample_rate) == (tiny_config, 16_000)
     assert trained.scale == RunFolder(trained_run).data().scale
     saved = keras.saving.load_model(trained_run / "model.keras")
@@ -153,7 +153,7 @@ def test_what_is_loaded_is_the_best_model_and_model_keras_is_the_same(trained_ru
 @pytest.fixture(scope="module")
 def averaging_config(tiny_config):
     """RMSProp with averaged weights, and a last rate so large that the last epoch is not the best."""
-    return tiny_config.replace(optimizer="rmsprop", weight_average=0.5, learning_rates=(1e-3, 0.3), cd_steps=(1, 2), dropout=0.1)
+    return tiny_config.replace(optimizer="rmsprop", weight_average=0.5, learning_rates=(1e-3, 0.3), cd_steps=(2,), dropout=0.1)
 
 
 class Stop(keras.callbacks.Callback):

@@ -8,7 +8,8 @@ The table of keys:
 | RowStream   | pcg4d     | seed of the row (64 bits), absolute frame, (purpose, Gibbs step, unit) |
 
 A `RowStream` number depends on nothing but its own row, so a song is the same whatever is sung beside it; a `BatchStream` is
-cheaper and serves training. Only integer operations decide the bits: compiled and uncompiled graphs agree.
+cheaper and serves training. Only integer operations decide a uniform's bits: compiled and uncompiled graphs agree. A normal may
+differ in its last place.
 
 Sources: lowbias32, C. Wellons, "Prospecting for Hash Functions" (2018); pcg4d, Jarzynski & Olano, "Hash Functions for GPU
 Rendering" (JCGT 2020); normals, Box & Muller (1958).
