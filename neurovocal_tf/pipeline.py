@@ -8,6 +8,8 @@ import tensorflow as tf
 from neurovocal_tf.audio import readers, segmentation, spectrogram
 
 _PARALLEL_FILES = 4
+# Nothing below is for AutoGraph to rewrite, and its search for what it could takes as long as building the graphs.
+_as_it_is = tf.autograph.experimental.do_not_convert
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,13 +92,15 @@ def sequences(sources, sample_rate, scale, config, order=None):
     columns = tuple(tf.constant(column) for column in columns)
     rows = tf.data.Dataset.from_tensor_slices(tuple(column if order is None else tf.gather(column, order) for column in columns))
 
+    @_as_it_is
     def frames_of(path, decoder, begin, end):
         samples = readers.read_in_graph(path, decoder, config.audio.channel, sample_rate)
         frames, lengths = sequence_frames(stretch_of(samples, begin, end), sample_rate, scale, config)
         # A recording whose stretch begins inside it goes on; a call cut out of it begins where it begins.
         is_start = (begin == 0) | (config.data.sequence != "recording")
         ends = tf.cumsum(lengths)
-        return tf.data.Dataset.from_tensor_slices((ends - lengths, ends)).map(lambda first, last: (frames[first:last], is_start))
+        sequence = _as_it_is(lambda first, last: (frames[first:last], is_start))
+        return tf.data.Dataset.from_tensor_slices((ends - lengths, ends)).map(sequence)
 
     return rows.interleave(frames_of, cycle_length=_PARALLEL_FILES, num_parallel_calls=_PARALLEL_FILES, deterministic=True)
 
@@ -150,6 +154,7 @@ def batches_of(windows, num_visible, config):
     """Windows in batches of one static shape; the last is filled up with windows whose mask is empty, so that none is lost."""
     batch_size, window_frames = config.data.batch_size, config.data.window_frames
 
+    @_as_it_is
     def filled(frames, mask, is_start):
         missing = batch_size - tf.shape(frames)[0]
         frames = tf.pad(frames, [[0, missing], [0, 0], [0, 0]])
@@ -179,12 +184,14 @@ def training_dataset(sources, sample_rate, scale, config, epoch, sequence_frames
     window_frames, seed = config.data.window_frames, config.training.seed
     kept = sequences(sources, sample_rate, scale, config).cache() if _fits_cache(sequence_frames, config) else None
 
+    @_as_it_is
     def one_epoch(_):
         key = tf.stack([tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
         order = tf.random.experimental.stateless_shuffle(tf.range(len(sources)), key)
         # What is in memory keeps its order, and only the windows are shuffled; what is read anew is read in a new order.
         source = kept if kept is not None else sequences(sources, sample_rate, scale, config, order)
 
+        @_as_it_is
         def cut(index, sequence):
             frames, is_start = sequence
             onsets = random_onsets(tf.shape(frames, out_type=tf.int64)[0], window_frames, key + [index, 0])
@@ -210,6 +217,7 @@ def validation_dataset(sources, sample_rate, scale, config, sequence_frames):
     """
     window_frames = config.data.window_frames
 
+    @_as_it_is
     def cut(frames, is_start):
         onsets = tf.range(0, tf.shape(frames, out_type=tf.int64)[0], window_frames)
         return windows_of(frames, is_start, onsets, window_frames)

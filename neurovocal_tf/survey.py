@@ -102,13 +102,13 @@ def _look(recording, sample_rate, config):
         samples = readers.read(recording, config.audio.channel, sample_rate)
     except readers.UnreadableRecording as reason:
         return str(reason)
-    power, lengths = (np.asarray(array) for array in span_power(samples, sample_rate, config))
     if len(samples) < config.spectrogram.n_fft:
         return f"shorter than one window: {len(samples)} samples, and n_fft={config.spectrogram.n_fft}"
+    if not np.ptp(samples):
+        return "is silent"
+    power, lengths = (np.asarray(array) for array in span_power(samples, sample_rate, config))
     if not lengths.sum():
         return "no vocalization found by the detector: try another --threshold, or --sequence=recording"
-    if not power.max() > 0:
-        return "is silent"
     decibels = 10 * np.log10(np.maximum(power, 1e-30))
     ends = np.cumsum(lengths)
     maxima = np.array([power[end - length : end].max() for length, end in zip(lengths, ends, strict=True) if length])

@@ -20,6 +20,8 @@ from neurovocal_tf.survey import survey
 # A bin that hardly varies would be blown up to the weight of all others.
 _SMALLEST_SD_DB = 1.0
 _SMALLEST_SD_SHARE = 1e-3
+# A probability of 0 or 1 has no logit.
+_SMALLEST_SHARES = 1e-4, 1 - 1e-4
 # An untrained encoder would only disturb a prediction that is right already.
 _SHARE_OF_ENCODER = 0.1
 _NUM_PICTURES = 5  # in the course of a training
@@ -103,14 +105,23 @@ def start_from_data(model, moments, config):
     if config.model.visible_units == "gaussian":
         smallest = _SMALLEST_SD_DB if in_decibels else max(_SMALLEST_SD_SHARE * sd.max(), 1e-9)
         model.standardisation.set(mean, np.maximum(sd, smallest))
+        _start_at_mean(model, np.zeros_like(mean), np.zeros_like(mean))
         if moments.autoregression is not None:
             _start_from_autoregression(model, moments.autoregression)
-        return  # standardised frames have mean 0, where bv starts
+        return
     if in_decibels:
         model.standardisation.set(-config.spectrogram.dynamic_range_db, config.spectrogram.dynamic_range_db)
         mean = 1.0 + mean / config.spectrogram.dynamic_range_db
-    share = np.clip(mean, 1e-3, 1 - 1e-3)
-    model.conditional_rbm.bv.assign(np.log(share / (1 - share)))
+    share = np.clip(mean, *_SMALLEST_SHARES)
+    _start_at_mean(model, share, np.log(share / (1 - share)))
+
+
+def _start_at_mean(model, mean, field):
+    """bv such that a fresh machine's own mean is `mean` [V], standardised, which the field bv + W h gives at `field` [V]."""
+    rbm = model.conditional_rbm
+    W, bh = np.asarray(rbm.W), np.asarray(rbm.bh)
+    hidden = 1 / (1 + np.exp(-(bh + mean @ W)))
+    rbm.bv.assign(field - W @ hidden)
 
 
 def _start_from_autoregression(model, autoregression):

@@ -76,6 +76,8 @@ def trained_run(tmp_path_factory, simulated_recordings, tiny_config):
 
     workdir = tmp_path_factory.mktemp("runs") / "undisturbed"
     with pytest.MonkeyPatch.context() as patch:
+        # Drawing takes longer than training so small a model.
         patch.setattr(callbacks, "_PICTURE_FRAMES", 40)
+        patch.setattr(trainer, "_NUM_PICTURES", 2)
         trainer.train(tiny_config, simulated_recordings, workdir)
     return workdir

@@ -28,7 +28,9 @@ import gc, json, os, runpy, sys, traceback
 import keras, matplotlib.figure, scipy.signal, sklearn.cluster, soundfile, soxr, tensorflow, tensorflow_io, tqdm
 import neurovocal_tf.callbacks, neurovocal_tf.report, neurovocal_tf.serving, neurovocal_tf.songs, neurovocal_tf.trainer
 
+# Drawing takes longer than training so small a model.
 neurovocal_tf.callbacks._PICTURE_FRAMES = 40
+neurovocal_tf.trainer._NUM_PICTURES = 1
 gc.freeze()
 for line in sys.stdin:
     call = json.loads(line)
@@ -138,12 +140,19 @@ def test_training_killed_in_the_middle_goes_on_to_the_same_weights(tool, trained
     assert {"flags.txt", "config.json", "model.keras", "curves.png", "samples_epoch_3.png"} <= set(os.listdir(workdir))
 
 
-def test_generated_songs_are_those_of_the_endpoints_and_of_the_export(tool, trained_run, tmp_path):
-    code, out, err = tool(
-        "tools/generate.py", f"--workdir={trained_run}", f"--out={tmp_path / 'songs'}", "--num_songs=3", "--num_frames=25", "--seed=5"
+@pytest.fixture(scope="module")
+def plain_songs(tool, trained_run, tmp_path_factory):
+    """Folder of the songs of the seeds 5 to 7, 25 frames each."""
+    out = tmp_path_factory.mktemp("songs")
+    code, printed, err = tool(
+        "tools/generate.py", f"--workdir={trained_run}", f"--out={out}", "--num_songs=3", "--num_frames=25", "--seed=5"
     )
-    assert (code, out) == (0, "") and len(err.splitlines()) == 3
-    assert sorted(os.listdir(tmp_path / "songs")) == sorted(f"song_{i}.{kind}" for i in (5, 6, 7) for kind in ("npz", "png", "wav"))
+    assert (code, printed) == (0, "") and len(err.splitlines()) == 3
+    assert sorted(os.listdir(out)) == sorted(f"song_{i}.{kind}" for i in (5, 6, 7) for kind in ("npz", "png", "wav"))
+    return out
+
+
+def test_generated_songs_are_those_of_the_endpoints_and_of_the_export(tool, trained_run, plain_songs, tmp_path):
     assert tool("export/export_saved_model.py", f"--workdir={trained_run}", f"--export_dir={tmp_path / 'models'}")[0] == 0
     assert os.listdir(tmp_path / "models") == ["1"]
 
@@ -152,46 +161,37 @@ def test_generated_songs_are_those_of_the_endpoints_and_of_the_export(tool, trai
     exported = tf.saved_model.load(str(tmp_path / "models" / "1")).signatures["serving_default"]
     served = exported(seed=rows[0], num_frames=rows[1], temperature=rows[2])
     for i, seed in enumerate((6, 5)):
-        with np.load(tmp_path / "songs" / f"song_{seed}.npz", allow_pickle=False) as song:
+        with np.load(plain_songs / f"song_{seed}.npz", allow_pickle=False) as song:
             np.testing.assert_array_equal(song["decibels"], expected["spectrogram"][i])
             np.testing.assert_array_equal(song["decibels"], served["spectrogram"][i])
-            heard, rate = soundfile.read(tmp_path / "songs" / f"song_{seed}.wav")
+            heard, rate = soundfile.read(plain_songs / f"song_{seed}.wav")
             assert (rate, len(heard)) == (16_000, 24 * 64 + 128) == (song["sample_rate"], len(song["waveform"]))
 
     # TensorFlow's own client sings it, too.
-    client = [
-        "run",
-        "--dir",
-        tmp_path / "models" / "1",
-        "--tag_set",
-        "serve",
-        "--signature_def",
-        "generate",
-        "--outdir",
-        tmp_path / "client",
-    ]
-    inputs = "seed=[6]; num_frames=[25]; temperature=[1.0]"
+    signature = ("--tag_set", "serve", "--signature_def", "generate")
+    client = ("run", "--dir", tmp_path / "models" / "1", *signature, "--outdir", tmp_path / "client")
+    inputs = "seed=[6];num_frames=[25];temperature=[1.0]"
     code, _, err = tool(shutil.which("saved_model_cli", path=os.path.dirname(sys.executable)), *client, "--input_exprs", inputs)
     assert code == 0, err
     np.testing.assert_array_equal(np.load(tmp_path / "client" / "spectrogram.npy")[0], expected["spectrogram"][0])
 
 
-def test_flags_of_generation_hold_for_that_call_and_a_recording_primes(tool, trained_run, simulated_recordings, tmp_path):
-    songs = {}
-    prime = f"--prime={simulated_recordings / 'simulated_000.wav'}"
-    for name, options in {"plain": (), "noisy": ("--emission_noise=1",), "primed": (prime,)}.items():
-        out = tmp_path / name
-        common = (f"--workdir={trained_run}", f"--out={out}", "--num_songs=1", "--num_frames=9")
-        assert tool("tools/generate.py", *common, *options)[0] == 0
-        songs[name] = np.load(out / "song_0.npz")["decibels"].tobytes()
-    assert len(set(songs.values())) == 3
+def test_flags_of_generation_hold_for_that_call_and_a_recording_primes(tool, trained_run, plain_songs, simulated_recordings, tmp_path):
+    kinds = {np.load(plain_songs / "song_5.npz")["decibels"].tobytes()}
+    for option in ("--emission_noise=1", f"--prime={simulated_recordings / 'simulated_000.wav'}"):
+        common = (f"--workdir={trained_run}", f"--out={tmp_path}", "--num_songs=1", "--num_frames=25", "--seed=5")
+        assert tool("tools/generate.py", *common, option)[0] == 0
+        kinds.add(np.load(tmp_path / "song_5.npz")["decibels"].tobytes())
+    assert len(kinds) == 3
 
 
 def test_evaluation_prints_and_writes_flat_figures_with_units(tool, trained_run, tmp_path):
     workdir = tmp_path / "run"
     shutil.copytree(trained_run, workdir)
-    code, out, _ = tool("tools/evaluate.py", f"--workdir={workdir}", "--seconds=1", "--num_songs=2", f"--json={tmp_path / 'figures.json'}")
-    assert code == 0
+    code, out, err = tool(
+        "tools/evaluate.py", f"--workdir={workdir}", "--seconds=1", "--num_songs=2", f"--json={tmp_path / 'figures.json'}"
+    )
+    assert code == 0, err
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert all(value is None or isinstance(value, (int, float)) for value in figures.values())
     assert figures["one_step_error_db"] < figures["baseline_mean_db"] and figures["baseline_previous_frame_db"] > 0
