@@ -97,6 +97,8 @@ class Pictures(keras.callbacks.Callback):
         super().__init__()
         self.folder, self.data, self.config, self.history, self.epochs = folder, data, config, history, set(epochs)
         self.real = [np.asarray(frames)[:_PICTURE_FRAMES] for frames in real[:_NUM_PICTURED]]
+        # Beside words of half a second, ten seconds of song would be all that one sees.
+        self.num_generated = min(2 * max(map(len, self.real)), _PICTURE_FRAMES)
         self._writer, self._generate = None, None
         # Frame after frame of a recurrence takes seconds outside a graph.
         self._hidden = tf.function(self._hidden_probabilities, autograph=False)
@@ -128,7 +130,7 @@ class Pictures(keras.callbacks.Callback):
             sampling = sampling_options(self.config)
             self._generate = tf.function(lambda *song: self.model.generate(*song, **sampling)[0], autograph=False)
         seeds = tf.range(_NUM_PICTURED, dtype=tf.int64) + self.config.training.seed
-        generated = self._generate(seeds, tf.fill([_NUM_PICTURED], _PICTURE_FRAMES), tf.ones([_NUM_PICTURED]))
+        generated = self._generate(seeds, tf.fill([_NUM_PICTURED], self.num_generated), tf.ones([_NUM_PICTURED]))
         real, generated = ([self._decibels(frames) for frames in songs] for songs in (self.real, generated))
         return plots.comparison_figure(real, generated, *self._scales())
 

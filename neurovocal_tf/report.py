@@ -91,7 +91,8 @@ def _recordings(sources, data, config):
 
 def _song_picture(real, generated, data, config):
     frame_s = config.spectrogram.hop_length / data.sample_rate
-    num_frames = round(_PICTURED_S / frame_s)
+    # No more than twice the longest real one: words of half a second would be lost in three.
+    num_frames = min(round(_PICTURED_S / frame_s), 2 * max(map(len, real)))
 
     def middles(spectrograms):
         starts = [max(len(decibels) - num_frames, 0) // 2 for decibels in spectrograms]

@@ -73,16 +73,15 @@ def moments_of(rng, order=2):
 
 
 def test_a_fresh_gaussian_model_predicts_as_the_autoregression_does_but_for_what_its_encoder_and_hidden_units_add(rng):
-    config, moments = NINE_BINS, moments_of(rng)
-    model = trainer.build_model(config)
-    trainer.start_from_data(model, moments, config)
+    moments = moments_of(rng)
+    model = trainer.build_model(NINE_BINS)
+    rbm, num_units = model.conditional_rbm, model.encoder.num_units
+    rbm.W.assign(tf.zeros_like(rbm.W))
+    trainer.start_from_data(model, moments, NINE_BINS)
     np.testing.assert_allclose(model.standardisation.offset, moments.mean, rtol=1e-6)
     # A bin that hardly varies counts as if it varied by a decibel.
     np.testing.assert_allclose(model.standardisation.scale, [1.0, *moments.sd[1:]], rtol=1e-6)
-    rbm = model.conditional_rbm
-    num_units = model.encoder.num_units
     assert not np.asarray(rbm.Wuh)[num_units:].any()
-    rbm.W.assign(tf.zeros_like(rbm.W))
     rbm.Wuv.assign(tf.concat([tf.zeros_like(rbm.Wuv[:num_units]), rbm.Wuv[num_units:]], axis=0))
     frames = (moments.mean + moments.sd * rng.normal(size=(12, 9))).astype(np.float32)
     expected = moments.autoregression.one_step_predictions(frames)
@@ -90,15 +89,22 @@ def test_a_fresh_gaussian_model_predicts_as_the_autoregression_does_but_for_what
     np.testing.assert_allclose(model.predict_step(frames[np.newaxis])[0], expected, atol=60 * 18 * 2.0**-23)
 
 
-@pytest.mark.parametrize("weight_init", ["scaled", "published"])
-def test_a_fresh_mean_field_model_has_the_mean_as_its_bias(weight_init):
-    moments = trainer.Moments(np.linspace(-69.9, -0.1, 9), np.ones(9), None)
-    config = NINE_BINS.replace(visible_units="mean_field", num_direct_frames=0, weight_init=weight_init)
+@pytest.mark.parametrize("visible_units, weight_init", [("mean_field", "scaled"), ("mean_field", "published"), ("gaussian", "scaled")])
+def test_a_fresh_machines_own_mean_is_that_of_the_data(visible_units, weight_init):
+    moments = trainer.Moments(np.linspace(-69.9, -0.1, 9), np.full(9, 5.0), None)
+    config = NINE_BINS.replace(visible_units=visible_units, num_direct_frames=0, weight_init=weight_init)
     model = trainer.build_model(config)
     trainer.start_from_data(model, moments, config)
-    # 70 dB below the reference is 0 and the reference is 1.
-    np.testing.assert_allclose(model.standardisation(np.array([[-70.0] * 9, [-35.0] * 9, [0.0] * 9])), [[0.0] * 9, [0.5] * 9, [1.0] * 9])
-    np.testing.assert_allclose(1 / (1 + np.exp(-np.asarray(model.conditional_rbm.bv))), 1 + moments.mean / 70, rtol=1e-5)
+    rbm, mean = model.conditional_rbm, moments.mean[np.newaxis].astype(np.float32)
+    if visible_units == "mean_field":
+        # 70 dB below the reference is 0 and the reference is 1.
+        ends = model.standardisation(np.array([[-70.0] * 9, [-35.0] * 9, [0.0] * 9]))
+        np.testing.assert_allclose(ends, [[0.0] * 9, [0.5] * 9, [1.0] * 9])
+    standardised = np.asarray(model.standardisation(mean))
+    hidden = 1 / (1 + np.exp(-(np.asarray(rbm.bh) + standardised @ np.asarray(rbm.W))))
+    field = np.asarray(rbm.bv) + hidden @ np.asarray(rbm.W).T
+    found = field if visible_units == "gaussian" else 1 / (1 + np.exp(-field))
+    np.testing.assert_allclose(model.standardisation.inverse(found), mean, atol=70 * 9 * 2.0**-23)
 
 
 # --- a training
