@@ -109,6 +109,9 @@ def _look(recording, sample_rate, config):
     power, lengths = (np.asarray(array) for array in span_power(samples, sample_rate, config))
     if not lengths.sum():
         return "no vocalization found by the detector: try another --threshold, or --sequence=recording"
+    # What sounds may all lie after the last whole window.
+    if not power.max() > 0:
+        return "is silent"
     decibels = 10 * np.log10(np.maximum(power, 1e-30))
     ends = np.cumsum(lengths)
     maxima = np.array([power[end - length : end].max() for length, end in zip(lengths, ends, strict=True) if length])

@@ -46,7 +46,7 @@ def test_a_checkpoint_gives_everything_back_bit_for_bit(model, tmp_path):
     for ours, theirs in ((restored.variables, model.variables), (restored.optimizer.variables, model.optimizer.variables)):
         for one, other in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
-    assert (best.error, best.epoch) == (0.1 + 0.2, 2, 15)
+    assert (best.error, best.epoch, best.cd_steps) == (0.1 + 0.2, 2, 15)
     singer = RNNRBM(num_visible=4, num_hidden=3, num_recurrent=2)
     assert checkpoint.load_best(path, singer) == 2
     for one, other, array in zip(singer.variables, model.variables, best.weights, strict=True):

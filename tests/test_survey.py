@@ -169,6 +169,9 @@ def test_a_folder_with_nothing_usable_says_why(folder):
     # Even a sound that never moves.
     with pytest.raises(ValueError, match="is silent"):
         survey(folder(dict.fromkeys(silent, np.full(4000, 0.25))), CONFIG)
+    click = np.append(np.zeros(4000), 0.5)  # behind the last whole window
+    with pytest.raises(ValueError, match="is silent"):
+        survey(folder(dict.fromkeys(silent, click)), CONFIG)
     with pytest.raises(ValueError, match="2 of 2 shorter than one window: 127 samples, and n_fft=128"):
         survey(folder(dict.fromkeys(silent, noise(0)[:127])), CONFIG)
     with pytest.raises(ValueError, match="2 of 2 holds NaN or infinite samples"):

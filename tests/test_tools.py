@@ -30,7 +30,7 @@ import neurovocal_tf.callbacks, neurovocal_tf.report, neurovocal_tf.serving, neu
 
 # Drawing takes longer than training so small a model.
 neurovocal_tf.callbacks._PICTURE_FRAMES = 40
-neurovocal_tf.trainer._NUM_PICTURES = 1
+neurovocal_tf.trainer._NUM_PICTURES = 2
 gc.freeze()
 for line in sys.stdin:
     call = json.loads(line)
@@ -49,8 +49,31 @@ for line in sys.stdin:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+    print(pid, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 """
+
+
+class Tool:
+    """Runs commands one after another, each in a process of its own."""
+
+    def __init__(self, server, folder):
+        self._server, self._out, self._err = server, folder / "out", folder / "err"
+
+    def __call__(self, script, *arguments):
+        """Exit code, what was written to stdout, and to stderr."""
+        self.start(script, *arguments)
+        return self.finish()
+
+    def start(self, script, *arguments):
+        """Process id of a command that `finish` waits for."""
+        request = {"argv": [str(ROOT / script), *map(str, arguments)], "out": str(self._out), "err": str(self._err)}
+        self._server.stdin.write(json.dumps(request) + "\n")
+        return int(self._server.stdout.readline())
+
+    def finish(self):
+        code = int(self._server.stdout.readline())
+        return code, self._out.read_text(encoding="utf-8"), self._err.read_text(encoding="utf-8")
 
 
 def environment():
@@ -59,7 +82,7 @@ def environment():
 
 @pytest.fixture(scope="module")
 def tool(tmp_path_factory):
-    """Calls a command in a process of its own: (script, *arguments) -> (exit code, stdout, stderr)."""
+    """See `Tool`."""
     folder = tmp_path_factory.mktemp("calls")
     server = subprocess.Popen(
         [sys.executable, "-c", FORKING_SERVER],
@@ -72,14 +95,7 @@ def tool(tmp_path_factory):
         env=environment(),
     )
 
-    def call(script, *arguments):
-        out, err = folder / "out", folder / "err"
-        request = {"argv": [str(ROOT / script), *map(str, arguments)], "out": str(out), "err": str(err)}
-        server.stdin.write(json.dumps(request) + "\n")
-        code = int(server.stdout.readline())
-        return code, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8")
-
-    yield call
+    yield Tool(server, folder)
     server.stdin.close()
     server.wait()
 
@@ -120,12 +136,13 @@ def test_training_killed_in_the_middle_goes_on_to_the_same_weights(tool, trained
     workdir = tmp_path / "run"
     command = [tiny_flags, f"--data_dir={simulated_recordings}", f"--workdir={workdir}"]
     history = pathlib.Path(RunFolder(workdir).file("history.csv"))
-    with open(tmp_path / "log", "w") as log:
-        killed = subprocess.Popen([sys.executable, ROOT / "tools" / "train.py", *command], cwd=tmp_path, env=environment(), stderr=log)
-        while not history.exists() and killed.poll() is None:
-            time.sleep(0.01)
-        killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL, (tmp_path / "log").read_text()
+    process_id = tool.start("tools/train.py", *command)
+    deadline = time.monotonic() + 300
+    while not history.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process_id, signal.SIGKILL)
+    code, _, err = tool.finish()
+    assert code == -signal.SIGKILL, err
     num_epochs = len(arrays_of(workdir)[1])
     assert 1 <= num_epochs < 3
 
@@ -135,7 +152,6 @@ def test_training_killed_in_the_middle_goes_on_to_the_same_weights(tool, trained
     assert (rows, best) == (expected_rows, expected_best) and arrays.keys() == expected.keys()
     for name, array in expected.items():
         np.testing.assert_array_equal(arrays[name], array, err_msg=name)
-    # Half-written files of the moment it was killed may lie there, but none of the second call.
     assert re.search(r"best epoch \d: held-out one-step error [\d.]+ \(baselines: mean [\d.]+, previous frame [\d.]+", err)
     assert {"flags.txt", "config.json", "model.keras", "curves.png", "samples_epoch_3.png"} <= set(os.listdir(workdir))
 
