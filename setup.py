@@ -34,6 +34,7 @@ setup(
         "soundfile>=0.12",
         "soxr>=0.3.7",
         # The last release of tensorflow-io, 0.37.1, loads with TensorFlow 2.16 and 2.17 only.
+        "tensorboard",
         "tensorflow>=2.16.1,<2.18",
         "tensorflow-io==0.37.1",
         "threadpoolctl>=3.2",

@@ -227,11 +227,9 @@ def number_type(field):
 
 def _check(field, value):
     meta, kind = field.metadata, number_type(field)
-    several = isinstance(value, tuple)
-    if several != (typing.get_origin(field.type) is tuple) or (several and not value):
-        raise ValueError(
-            f"`{field.name}` must be {'a list of' if not several else 'one'} {kind.__name__}. Received: {field.name}={value!r}"
-        )
+    several = typing.get_origin(field.type) is tuple
+    if isinstance(value, tuple) != several or value == ():
+        raise ValueError(f"`{field.name}` must be {'a list of' if several else 'one'} {kind.__name__}. Received: {field.name}={value!r}")
     if meta["choices"] and value not in meta["choices"]:
         raise ValueError(f"`{field.name}` must be one of {', '.join(meta['choices'])}. Received: {field.name}={value}")
     for number in value if several else (value,):
