@@ -8,6 +8,7 @@ import tensorflow as tf
 from neurovocal_tf.audio import readers, segmentation, spectrogram
 
 _PARALLEL_FILES = 4
+_GRAPH_SEED = 1
 # Nothing below is for AutoGraph to rewrite, and its search for what it could takes as long as building the graphs.
 _as_it_is = tf.autograph.experimental.do_not_convert
 
@@ -186,6 +187,8 @@ def training_dataset(sources, sample_rate, scale, config, epoch, sequence_frames
 
     @_as_it_is
     def one_epoch(_):
+        # This graph's own: a global seed would change the order, and TensorFlow compares a global 0 with the tensor below.
+        tf.compat.v1.set_random_seed(_GRAPH_SEED)
         key = tf.stack([tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
         order = tf.random.experimental.stateless_shuffle(tf.range(len(sources)), key)
         # What is in memory keeps its order, and only the windows are shuffled; what is read anew is read in a new order.

@@ -108,7 +108,7 @@ def test_an_unknown_section_is_refused():
     [
         ("--learning_rates=1e-3,abc", "flag --learning_rates=1e-3,abc: 'abc' is not a non-negative number"),
         ("--learning_rates=", "flag --learning_rates=: '' is not a non-negative number"),
-        ("--cd_steps=1,0,5", "flag --cd_steps=1,0,5: '0' is not an integer in the range [1, 1000]"),
+        ("--cd_steps=1,0,5", "flag --cd_steps=1,0,5: '0' is not an integer in the range [1, 8192]"),
         ("--epochs_per_rate=1.5", "flag --epochs_per_rate=1.5: '1.5' is not a positive integer"),
         ("--n_fft=8", "flag --n_fft=8: 8 is not an integer in the range [16, 16384]"),
         ("--threshold=-1", "flag --threshold=-1: -1.0 is not a non-negative number"),
@@ -226,11 +226,12 @@ def test_the_seed_flag_file_is_the_published_configuration(repository):
     assert (s.threshold_method, s.threshold, s.low_hz, s.high_hz) == ("percentile", 90.0, 0.0, 0.0)
     assert (s.smoothing_ms, s.min_gap_ms, s.min_length_ms, s.max_length_ms, s.buffer_ms) == (4.0, 2.0, 15.0, 500.0, 5.0)
     assert (config.spectrogram.n_fft, config.spectrogram.hop_length, config.spectrogram.scaling) == (256, 128, "max_power")
-    assert (d.sequence, d.batch_size) == ("packed", 20)
+    assert (d.sequence, d.batch_size, d.window_frames) == ("packed", 1, 160)
     num_visible = config.spectrogram.n_fft // 2 + 1
     assert (num_visible, int(m.hidden_scalar * num_visible), int(m.recurrent_scalar * num_visible)) == (129, 219, 167)
     assert (m.visible_units, m.num_layers, m.gates, m.weight_init) == ("mean_field", 3, "tanh", "published")
-    assert (m.learned_initial_state, m.dropout, m.input_noise) == (False, 0.0, 0.0)
+    assert (m.learned_initial_state, m.num_direct_frames, m.dropout, m.input_noise) == (False, 0, 0.0, 0.0)
+    assert t.negative_start == "data"
     assert (t.optimizer, t.learning_rates, t.epochs_per_rate) == ("rmsprop", (3e-4, 1e-4, 5e-5, 3e-5, 1e-5), (50,))
     assert (t.epochs, t.cd_steps, t.clip_norm, t.l1, t.l2, t.weight_average) == (0, (15,), 0.0, 1e-4, 0.0, 0.0)
     assert (g.num_gibbs_steps, g.chain_start, g.emission_noise) == (20, "zeros", 0.0)

@@ -21,7 +21,7 @@ from neurovocal_tf import flags, hypermodel, trainer
 from neurovocal_tf.audio.simulated_song import write_recordings
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import Config
-from neurovocal_tf.optimizers import Phases
+from neurovocal_tf.optimizers import Phases, averaged_weights
 from neurovocal_tf.run_folder import DataSummary
 
 # keras-tuner's own.
@@ -170,7 +170,10 @@ class Spoiler(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.is_first:
-            self.model.conditional_rbm.bv.assign(np.full(self.model.num_visible, np.nan))
+            spoilt = np.full(self.model.num_visible, np.nan)
+            self.model.conditional_rbm.bv.assign(spoilt)
+            with averaged_weights(self.model.optimizer, self.model.trainable_variables):
+                self.model.conditional_rbm.bv.assign(spoilt)
 
     def on_train_end(self, logs=None):
         self.is_first = False

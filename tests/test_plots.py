@@ -1,3 +1,4 @@
+import pathlib
 import subprocess
 import sys
 import types
@@ -268,7 +269,7 @@ def test_a_picture_that_fails_leaves_the_old_one_and_no_litter(tmp_path):
 
     class Broken:
         def savefig(self, file, format):
-            file.write(b"half a pic")
+            pathlib.Path(file).write_bytes(b"half a pic")
             raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):

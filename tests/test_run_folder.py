@@ -43,6 +43,8 @@ def another_value(field, value):
         return "1"
     if isinstance(value, tuple):
         return tuple(number + 1 for number in value)
+    if value == high:
+        return kind(value / 2)
     return value + 2 if value + 2 <= high else kind((value + high) / 2)
 
 

@@ -147,7 +147,7 @@ def test_all_but_one_in_ten_thousand_cells_lie_below_the_reference(songs):
     # The reference is right to a tenth of a dB.
     assert np.mean(cells >= found.scale.reference_power) <= 1e-4 < np.mean(cells >= found.scale.reference_power * 10**-0.0101)
     assert found.scale.mean_max_power == pytest.approx(np.mean([p.max() for p in power]), rel=1e-5)
-    assert (found.scale.scaling, found.scale.dynamic_range_db) == ("decibel", 70.0)
+    assert (found.scale.scaling, found.scale.dynamic_range_db) == ("decibel", CONFIG.spectrogram.dynamic_range_db)
 
 
 def test_a_recording_that_is_held_out_does_not_set_the_scale(songs, tmp_path):
