@@ -1,6 +1,7 @@
 """What happens between a run's epochs: phases, averaged weights, checkpoints, records, pictures."""
 
 import contextlib
+import math
 import time
 
 import keras
@@ -74,12 +75,14 @@ class RunRecord(keras.callbacks.Callback):
         }
         self.history.append(row)
         with weights_to_keep(self.model):
-            self.best.offer(self.model.variables, row["val_one_step_error"], epoch + 1, row["cd_steps"])
+            known = (row["val_one_step_error"], epoch + 1, row["cd_steps"], row.get("song_distance", math.inf))
+            self.best.offer(self.model.variables, *known)
         checkpoint.save(self.folder.checkpoint, self.model, epoch + 1, self.best, self.history)
         files.write_csv(self.folder.file("history.csv"), row, [past.values() for past in self.history])
         with self._writer.as_default(step=epoch + 1):
             for name, value in row.items():
-                tf.summary.scalar(name, value)
+                if math.isfinite(value):
+                    tf.summary.scalar(name, value)
 
     def on_train_end(self, logs=None):
         self._writer.close()
@@ -89,17 +92,18 @@ class Pictures(keras.callbacks.Callback):
     """Draws what the model has learned, into the run folder and into TensorBoard.
 
     Args:
-        folder: `RunFolder`.    data: `DataSummary`.    real: list of model frames [L, V], held out.    config: `Config`.
-        history: list of dicts, one an epoch.    epochs: the epochs, counted from 1, after which to draw.    unit: of the errors.
+        folder: `RunFolder`.    data: `DataSummary`.    real: list of model frames [L, V], held out.
+        endpoints: `serving.Endpoints` of the model that trains.
+        history: list of dicts, one an epoch.    epochs: the epochs, counted from 1, after which to draw.
     """
 
-    def __init__(self, folder, data, real, config, history, epochs):
+    def __init__(self, folder, data, real, endpoints, history, epochs):
         super().__init__()
-        self.folder, self.data, self.config, self.history, self.epochs = folder, data, config, history, set(epochs)
+        self.folder, self.data, self.endpoints, self.history, self.epochs = folder, data, endpoints, history, set(epochs)
         self.real = [np.asarray(frames)[:_PICTURE_FRAMES] for frames in real[:_NUM_PICTURED]]
         # Beside words of half a second, ten seconds of song would be all that one sees.
         self.num_generated = min(2 * max(map(len, self.real)), _PICTURE_FRAMES)
-        self._writer, self._generate = None, None
+        self._writer = None
         # Frame after frame of a recurrence takes seconds outside a graph.
         self._hidden = tf.function(self._hidden_probabilities, autograph=False)
 
@@ -126,13 +130,10 @@ class Pictures(keras.callbacks.Callback):
         plots.save_figure(plots.curves_figure(columns, self.data.unit), self.folder.file("curves.png"))
 
     def _songs_figure(self):
-        if self._generate is None:
-            sampling = sampling_options(self.config)
-            self._generate = tf.function(lambda *song: self.model.generate(*song, **sampling)[0], autograph=False)
-        seeds = tf.range(_NUM_PICTURED, dtype=tf.int64) + self.config.training.seed
-        generated = self._generate(seeds, tf.fill([_NUM_PICTURED], self.num_generated), tf.ones([_NUM_PICTURED]))
-        real, generated = ([self._decibels(frames) for frames in songs] for songs in (self.real, generated))
-        return plots.comparison_figure(real, generated, *self._scales())
+        seeds = tf.range(_NUM_PICTURED, dtype=tf.int64) + self.endpoints.config.training.seed
+        songs = self.endpoints.generate(seeds, tf.fill([_NUM_PICTURED], self.num_generated), tf.ones([_NUM_PICTURED]))
+        real = [np.asarray(spectrogram.model_frames_to_decibels(frames, self.data.scale)) for frames in self.real]
+        return plots.comparison_figure(real, list(np.asarray(songs["spectrogram"])), *self._scales())
 
     def _filters_figure(self):
         return plots.filters_figure(np.asarray(self.model.conditional_rbm.W), self._scales()[1])
@@ -143,19 +144,10 @@ class Pictures(keras.callbacks.Callback):
     def _hidden_probabilities(self, frames):
         return tf.sigmoid(hidden_logits(self.model(frames), self.model.standardisation(frames)))
 
-    def _decibels(self, frames):
-        return np.asarray(spectrogram.model_frames_to_decibels(frames, self.data.scale))
-
     def _scales(self):
-        return self.config.spectrogram.hop_length / self.data.sample_rate, self.data.sample_rate / 2
+        return self.endpoints.config.spectrogram.hop_length / self.data.sample_rate, self.data.sample_rate / 2
 
 
 def weights_to_keep(model):
     """A context in which the model holds the weights worth keeping: their averages, where it averages."""
     return averaged_weights(model.optimizer, model.trainable_variables) if model.optimizer.use_ema else contextlib.nullcontext()
-
-
-def sampling_options(config):
-    """The generation settings that the model's `generate` takes."""
-    generation = config.generation
-    return dict(num_gibbs_steps=generation.num_gibbs_steps, chain_start=generation.chain_start, emission_noise=generation.emission_noise)

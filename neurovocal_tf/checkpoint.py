@@ -19,8 +19,7 @@ def save(path, model, epoch, best, history):
     arrays = {f"model/{i}": np.asarray(variable) for i, variable in enumerate(model.variables)}
     arrays |= {f"optimizer/{i}": np.asarray(variable) for i, variable in enumerate(model.optimizer.variables)}
     arrays |= {f"best/{i}": array for i, array in enumerate(best.weights)}
-    of_best = {"best_error": best.error, "best_epoch": best.epoch, "best_cd_steps": best.cd_steps}
-    meta = json.dumps({"epoch": epoch, "history": history, **of_best})
+    meta = json.dumps({"epoch": epoch, "history": history, "best": best.figures()})
     with files.replacing(path) as temporary:
         np.savez(temporary, meta=np.frombuffer(meta.encode(), np.uint8), **arrays)
 
@@ -36,14 +35,15 @@ def restore(path, model, best):
         for name, variables in (("model", model.variables), ("optimizer", model.optimizer.variables)):
             _assign(arrays, name, variables, path)
         best.weights = _prefixed(arrays, "best")
-    best.error, best.epoch, best.cd_steps = meta["best_error"], meta["best_epoch"], meta["best_cd_steps"]
+    for name, value in meta["best"].items():
+        setattr(best, name, value)
     return meta["epoch"], meta["history"]
 
 
 def load_best(path, model):
     """Puts a checkpoint's best weights into a model, and returns the number of their epoch."""
     with _opened(path) as arrays:
-        epoch = json.loads(bytes(arrays["meta"]))["best_epoch"]
+        epoch = json.loads(bytes(arrays["meta"]))["best"]["epoch"]
         if not epoch:
             raise ValueError(f"There are no trained weights yet: {path}. Train for an epoch at least.")
         _assign(arrays, "best", model.variables, path)
@@ -73,23 +73,32 @@ def _assign(arrays, name, variables, path):
 
 
 class BestWeights:
-    """The weights of the epoch with the smallest validation error so far, among those of the most Gibbs steps.
+    """The weights of the best epoch so far: of the most Gibbs steps, then of the nearest songs, then of the smallest validation error.
 
-    A model trained with few steps predicts as well as any, but has not learned the chain that generation runs.
+    A model trained with few steps predicts as well as any, but has not learned the chain that generation runs; and among those
+    that have, the one-step errors hardly differ where the songs still do. An epoch that was not asked to sing is behind any that was.
 
     Attributes:
-        weights: list of arrays, as `model.variables`.    error: float.    epoch: int, 0 before the first.    cd_steps: int, its k.
+        weights: list of arrays, as `model.variables`.    epoch: int, 0 before the first.    cd_steps: int, its k.
+        song_distance: float, see `evaluation.song_distance`; infinite where it did not sing.    error: float.
     """
 
     def __init__(self):
-        self.weights, self.error, self.epoch, self.cd_steps = [], math.inf, 0, 0
+        self.weights, self.epoch, self.cd_steps, self.song_distance, self.error = [], 0, 0, math.inf, math.inf
 
-    def offer(self, weights, error, epoch, cd_steps):
+    def figures(self):
+        """What is known of the weights beside themselves, by attribute."""
+        return {name: getattr(self, name) for name in ("epoch", "cd_steps", "song_distance", "error")}
+
+    def offer(self, weights, error, epoch, cd_steps, song_distance=math.inf):
         """Takes them if they are better, or the first. Returns whether it did."""
+        song_distance = song_distance if math.isfinite(song_distance) else math.inf
         # A validation error that is not finite is never better, yet a run must have some weights to keep.
         is_finite = math.isfinite(error)
-        is_taken = (is_finite and (-cd_steps, error) < (-self.cd_steps, self.error)) or not self.weights
-        if is_taken:
-            self.weights, self.epoch = [np.array(w) for w in weights], epoch
-            self.error, self.cd_steps = (float(error), cd_steps) if is_finite else (math.inf, 0)
-        return is_taken
+        is_better = is_finite and (-cd_steps, song_distance, error) < (-self.cd_steps, self.song_distance, self.error)
+        if not is_better and self.weights:
+            return False
+        self.weights, self.epoch = [np.array(w) for w in weights], epoch
+        found = (cd_steps, float(song_distance), float(error)) if is_finite else (0, math.inf, math.inf)
+        self.cd_steps, self.song_distance, self.error = found
+        return True

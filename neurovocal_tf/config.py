@@ -9,7 +9,8 @@ import json
 import math
 import typing
 
-SEQUENCES = ("recording", "bout", "segment", "packed")
+SEQUENCES_WITH_GAPS = ("recording", "bout")
+SEQUENCES = (*SEQUENCES_WITH_GAPS, "segment", "packed")
 VISIBLE_UNITS = ("gaussian", "mean_field", "bernoulli")
 
 
@@ -128,6 +129,12 @@ class TrainingConfig:
     l2: float = _setting(0.0, "L2 on the recurrent weights.", low=0.0)
     weight_average: float = _setting(
         0.98, "Momentum of the weights' moving average, used to validate and to sing; 0: none.", low=0.0, high=0.999999
+    )
+    num_song_checks: int = _setting(
+        3,
+        "How many of the epochs with the most Gibbs steps sing, to be compared with the recordings that train: the nearest is kept. "
+        "0, or segments without their gaps: the epoch of the smallest validation error is kept.",
+        low=0,
     )
     compiled: bool = _setting(True, "Compile the training step with XLA.")
     seed: int = _setting(0, "Seed of everything random.", low=0, high=2**31 - 1)

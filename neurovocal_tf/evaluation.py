@@ -21,6 +21,7 @@ _NUM_COMPONENTS = 10
 _MAX_KINDS = 16
 _MIN_SYLLABLES_PER_KIND = 5
 _MIN_SHARE = 0.03
+_FEWEST_SYLLABLES = 10
 # New syllables lie a little farther out than those to which a kind was fitted. At 1.5 times, 0.4 % of the same bird's
 # other songs are unfamiliar, 13 % of them played backwards, and all bursts of noise.
 _FAMILIAR_QUANTILE, _FAMILIAR_FACTOR = 0.99, 1.5
@@ -164,14 +165,37 @@ def _median(values):
     return float(np.median(values)) if len(values) else math.nan
 
 
+def song_distance(real, generated):
+    """How far generated songs are from real ones: 0 for the same songs, infinite for songs of too few syllables to tell.
+
+    The sum of the Kolmogorov-Smirnov distances of durations, gaps and peak frequencies, and of the logarithm of the ratio of
+    syllables per second, either way. Medians would jump between the two humps that gaps and frequencies often have.
+
+    Args:
+        real, generated: `SongStatistics` under the same configuration.
+    """
+    distances = ks_distances(real, generated)
+    if min(real.num_syllables, generated.num_syllables) < _FEWEST_SYLLABLES or not all(map(math.isfinite, distances.values())):
+        return math.inf
+    return sum(distances.values()) + abs(math.log(generated.syllables_per_s / real.syllables_per_s))
+
+
+def ks_distances(real, generated):
+    """Kolmogorov-Smirnov distances `ks_duration`, `ks_gap`, `ks_peak_frequency`, 0 to 1; NaN where one has no values."""
+    table = {}
+    for key, name in (("ks_duration", "durations_s"), ("ks_gap", "gaps_s"), ("ks_peak_frequency", "peak_frequencies_hz")):
+        samples = getattr(real, name), getattr(generated, name)
+        table[key] = float(scipy.stats.ks_2samp(*samples).statistic) if min(map(len, samples)) else math.nan
+    return table
+
+
 def compare_songs(real, generated):
     """Generated songs beside real ones: flat dict of numbers, NaN where there are too few syllables to tell.
 
     Args:
         real, generated: `SongStatistics` under the same configuration.
     Keys: `real_*` and `generated_*` for the four medians and rates, with units in the names, `ratio_*` generated over
-    real; `ks_duration`, `ks_gap`, `ks_peak_frequency`, Kolmogorov-Smirnov distances in 0 to 1; and those of
-    `syllable_kinds`.
+    real; and those of `ks_distances` and `syllable_kinds`.
     """
     table = {"real_num_syllables": real.num_syllables, "generated_num_syllables": generated.num_syllables}
     for name, key in (
@@ -182,10 +206,7 @@ def compare_songs(real, generated):
     ):
         ours, theirs = getattr(generated, name), getattr(real, name)
         table |= {f"real_{name}": theirs, f"generated_{name}": ours, key: ours / theirs if theirs else math.nan}
-    for key, name in (("ks_duration", "durations_s"), ("ks_gap", "gaps_s"), ("ks_peak_frequency", "peak_frequencies_hz")):
-        samples = getattr(real, name), getattr(generated, name)
-        table[key] = float(scipy.stats.ks_2samp(*samples).statistic) if min(map(len, samples)) else math.nan
-    return table | syllable_kinds(real, generated)
+    return table | ks_distances(real, generated) | syllable_kinds(real, generated)
 
 
 def syllable_kinds(real, generated):
@@ -204,7 +225,7 @@ def syllable_kinds(real, generated):
     All are NaN with fewer than 10 real syllables or no generated ones.
     """
     names = ("num_kinds_real", "num_kinds_generated", "share_unfamiliar", "transition_divergence_nats")
-    if real.num_syllables < 2 * _MIN_SYLLABLES_PER_KIND or not generated.num_syllables:
+    if real.num_syllables < _FEWEST_SYLLABLES or not generated.num_syllables:
         return dict.fromkeys(names, math.nan)
     kinds_of = _fit_kinds(real)
     num_kinds, real_kinds = kinds_of(real)

@@ -10,6 +10,7 @@ import functools
 import inspect
 import itertools
 import math
+import os
 import pathlib
 import re
 import sys
@@ -108,6 +109,8 @@ def run(main):
     user's mistake (ValueError, OSError, a flag's error), told in one line; 130 after Ctrl-C. Any other exception keeps
     its traceback, and `--verbosity=1` shows that of a user's mistake too.
     """
+    # TensorFlow, imported in main, greets with twenty lines about the machine, among which a user's own would be lost.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     app.run(functools.partial(_guarded, main), flags_parser=_parse)
 
 

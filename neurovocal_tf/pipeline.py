@@ -78,6 +78,20 @@ def stretch_of(samples, begin, end):
     return samples[first:last]
 
 
+def recordings(sources, sample_rate, config):
+    """The samples of some sources.
+
+    Args:
+        sources: list of `Source`.    sample_rate: Hz, of all.    config: `Config`.
+
+    Yields:
+        (samples float32 [N], sample_rate).
+    """
+    for source in sources:
+        samples = readers.read(source.path, config.audio.channel, sample_rate)
+        yield np.asarray(stretch_of(samples, source.begin, source.end)), sample_rate
+
+
 def sequences(sources, sample_rate, scale, config, order=None):
     """Every sequence of some sources.
 

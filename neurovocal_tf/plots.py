@@ -96,7 +96,7 @@ def curves_figure(history, unit="dB"):
 
     Args:
         history: dict of lists, one number an epoch; any of `epoch`, `cd_cost`, `reconstruction_error`, `val_cd_cost`,
-            `val_reconstruction_error`, `val_one_step_error`, `baseline_*`, `learning_rate`, `cd_steps`. NaN and
+            `val_reconstruction_error`, `val_one_step_error`, `song_distance`, `baseline_*`, `learning_rate`, `cd_steps`. NaN and
             missing ones are left out.
         unit: str, of the errors.
     Returns: `Figure`.
@@ -334,6 +334,13 @@ def _draw_errors(axis, epochs, series, unit):
         # The first epochs of a fresh model may be far off, and are not what the curve is for.
         axis.set_ylim(top=min(axis.get_ylim()[1], 1.25 * mean[-1]))
     _legend(axis)
+    distance = series.get("song_distance", np.zeros(0))
+    if np.isfinite(distance).any():
+        twin = axis.twinx()
+        twin.plot(epochs, distance, "o", color=_REAL, markersize=5)
+        twin.set_ylabel("distance of songs (dots)", color=_REAL)
+        twin.margins(y=0.2)
+        _finish_twin(twin)
 
 
 def _draw_costs(axis, epochs, series):

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf import evaluation, pipeline, plots, songs
-from neurovocal_tf.audio import readers, spectrogram
+from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.baselines import BaselineStatistics
 from neurovocal_tf.run_folder import RunFolder
 from neurovocal_tf.serving import Endpoints
@@ -51,7 +51,7 @@ def evaluate(trained, workdir, data_dir=None, options=SongOptions()):
     num_frames = max(math.ceil(options.seconds * data.sample_rate / trained.config.spectrogram.hop_length / options.num_songs), 1)
     seeds = range(options.seed, options.seed + options.num_songs)
     generated = list(songs.sing_songs(endpoints, seeds, num_frames, options.temperature))
-    real_statistics = evaluation.song_statistics(_recordings(validation, data, trained.config), trained.config)
+    real_statistics = evaluation.song_statistics(pipeline.recordings(validation, data.sample_rate, trained.config), trained.config)
     heard = [(song.waveform, data.sample_rate) for song in generated]
     generated_statistics = evaluation.song_statistics(heard, trained.config)
     figures |= evaluation.compare_songs(real_statistics, generated_statistics)
@@ -81,12 +81,6 @@ def _one_step(model, baselines, held_out):
     predictors = {"one_step_error": lambda frames: predict(tf.constant(frames[np.newaxis], tf.float32))[0]}
     predictors |= {f"baseline_{name}": baseline.one_step_predictions for name, baseline in baselines.items()}
     return evaluation.one_step_errors(((frames, np.ones(len(frames))) for frames, _ in held_out), predictors)
-
-
-def _recordings(sources, data, config):
-    for source in sources:
-        samples = readers.read(source.path, config.audio.channel, data.sample_rate)
-        yield np.asarray(pipeline.stretch_of(samples, source.begin, source.end)), data.sample_rate
 
 
 def _song_picture(real, generated, data, config):

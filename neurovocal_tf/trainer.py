@@ -1,6 +1,7 @@
 """A folder of recordings in, a trained model in a run folder out."""
 
 import dataclasses
+import math
 import os
 
 import numpy as np
@@ -11,10 +12,12 @@ from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.baselines import BaselineStatistics, RidgeVAR
 from neurovocal_tf.callbacks import AveragedValidation, EpochPhases, Pictures, RunRecord
-from neurovocal_tf.config import Config
+from neurovocal_tf.config import SEQUENCES_WITH_GAPS, Config
 from neurovocal_tf.optimizers import GuardedAdam, GuardedRMSprop, PhasedLearningRate, Phases
 from neurovocal_tf.rnn_rbm import RNNRBM
 from neurovocal_tf.run_folder import DataSummary, RunFolder
+from neurovocal_tf.serving import Endpoints
+from neurovocal_tf.song_check import SongCheck, epochs_to_check
 from neurovocal_tf.survey import survey
 
 # A bin that hardly varies would be blown up to the weight of all others.
@@ -24,7 +27,7 @@ _SMALLEST_SD_SHARE = 1e-3
 _SMALLEST_SHARES = 1e-4, 1 - 1e-4
 # An untrained encoder would only disturb a prediction that is right already.
 _SHARE_OF_ENCODER = 0.1
-_NUM_PICTURES = 5  # in the course of a training
+_NUM_PICTURES = 3  # in the course of a training
 _NUM_PICTURED = 3  # real sequences in each
 
 
@@ -227,7 +230,7 @@ def train(config, data_dir, workdir, report=lambda line: None, callbacks=(), fol
         fold: None, or (i, n) for forward chaining, see `survey.survey`.    pictures: draw during training.
 
     Returns:
-        dict of floats: the best epoch's `val_one_step_error`, `epoch`, and each `baseline_*`.
+        dict of floats: the best epoch's `val_one_step_error`, `epoch`, `song_distance` if it sang, and each `baseline_*`.
 
     Raises:
         ValueError: nothing usable in the folder, or the run folder holds another run.
@@ -252,7 +255,10 @@ def train(config, data_dir, workdir, report=lambda line: None, callbacks=(), fol
     rates, cd_steps, num_epochs = training_phases(config)
     record = RunRecord(folder, best, history, data.summary.baselines)
     drawn = np.unique(np.ceil(np.linspace(0, num_epochs, _NUM_PICTURES + 1)[1:]).astype(int)).tolist() if pictures else []
-    pictured = Pictures(folder, data.summary, data.real_sequences, config, history, drawn)
+    endpoints = Endpoints(Trained(model, config, data.summary.scale, data.summary.sample_rate, 0))
+    pictured = Pictures(folder, data.summary, data.real_sequences, endpoints, history, drawn)
+    checks = epochs_to_check(config.training.num_song_checks, cd_steps, num_epochs) if config.data.sequence in SEQUENCES_WITH_GAPS else ()
+    checked = [SongCheck(endpoints, data.summary.sources_in(data_dir)[0], checks)] if checks else []
     further = callbacks(data.summary, num_epochs) if callable(callbacks) else list(callbacks)
     try:
         model.fit(
@@ -262,13 +268,14 @@ def train(config, data_dir, workdir, report=lambda line: None, callbacks=(), fol
             epochs=num_epochs,
             verbose=0,
             shuffle=False,
-            callbacks=[*phase_callbacks(model, rates, cd_steps, epoch_variable), record, pictured, *further],
+            callbacks=[*phase_callbacks(model, rates, cd_steps, epoch_variable), *checked, record, pictured, *further],
         )
     finally:
         if best.epoch:
             pictured.draw_curves()
             _save_best(model, best, config, folder)
-    return {"epoch": best.epoch, "val_one_step_error": best.error} | {f"baseline_{k}": v for k, v in data.summary.baselines.items()}
+    songs = {"song_distance": best.song_distance} if math.isfinite(best.song_distance) else {}
+    return {"epoch": best.epoch, "val_one_step_error": best.error} | songs | {f"baseline_{k}": v for k, v in data.summary.baselines.items()}
 
 
 def _save_best(model, best, config, folder):

@@ -64,6 +64,7 @@ def tiny_config():
         num_gibbs_steps=3,
         emission_noise=0.0,
         num_iterations=4,
+        num_song_checks=0,
         # Tracing is what takes the time of so small a model, and compiling it would take more.
         compiled=False,
     )

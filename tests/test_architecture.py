@@ -41,10 +41,11 @@ ARROWS = {
     "callbacks": {"audio", "checkpoint", "files", "optimizers", "plots", "rbm"},
     "serving": {"audio"},
     "songs": {"audio", "files", "plots"},
+    "song_check": {"callbacks", "evaluation", "pipeline", "songs"},
     "report": {"audio", "baselines", "evaluation", "pipeline", "plots", "run_folder", "serving", "songs"},
 }
 # Training is where all meet, but for flags and what uses a trained model.
-ARROWS["trainer"] = ARROWS.keys() - {"flags", "serving", "songs", "report"}
+ARROWS["trainer"] = ARROWS.keys() - {"flags", "songs", "report"}
 ARROWS["hypermodel"] = {"config", "files", "optimizers", "run_folder", "trainer"}
 
 # Rooms that hold to few libraries beside the standard library.

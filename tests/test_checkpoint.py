@@ -33,7 +33,7 @@ def model():
 
 def best_of(model):
     best = BestWeights()
-    best.offer([np.asarray(variable) + 1 for variable in model.variables], 0.1 + 0.2, 2, 15)
+    best.offer([np.asarray(variable) + 1 for variable in model.variables], 0.1 + 0.2, 2, 15, 1 / 3)
     return best
 
 
@@ -46,7 +46,7 @@ def test_a_checkpoint_gives_everything_back_bit_for_bit(model, tmp_path):
     for ours, theirs in ((restored.variables, model.variables), (restored.optimizer.variables, model.optimizer.variables)):
         for one, other in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
-    assert (best.error, best.epoch, best.cd_steps) == (0.1 + 0.2, 2, 15)
+    assert best.figures() == {"epoch": 2, "cd_steps": 15, "song_distance": 1 / 3, "error": 0.1 + 0.2}
     singer = RNNRBM(num_visible=4, num_hidden=3, num_recurrent=2)
     assert checkpoint.load_best(path, singer) == 2
     for one, other, array in zip(singer.variables, model.variables, best.weights, strict=True):
@@ -135,3 +135,21 @@ def test_weights_of_more_gibbs_steps_are_better_whatever_their_error():
     taken = [best.offer([np.array([i])], error, i, steps) for i, (error, steps) in enumerate([(1.0, 1), (3.0, 5), (2.0, 1), (2.5, 5)], 1)]
     assert taken == [True, True, False, True]
     assert (best.epoch, best.error, best.cd_steps) == (4, 2.5, 5)
+
+
+def test_of_the_epochs_with_the_most_gibbs_steps_that_of_the_nearest_songs_is_best():
+    best = BestWeights()
+    offers = [
+        (1.0, 5, 0.1),
+        (2.0, 9, math.nan),  # of more steps, and not asked to sing
+        (3.0, 9, 0.8),
+        (1.5, 9, math.nan),
+        (2.5, 9, math.inf),  # sang nothing
+        (2.5, 9, 0.9),
+        (4.0, 9, 0.7),
+        (3.9, 9, 0.7),
+        (math.nan, 9, 0.1),
+    ]
+    taken = [best.offer([np.array([i])], error, i, steps, distance) for i, (error, steps, distance) in enumerate(offers, start=1)]
+    assert [i for i, is_taken in enumerate(taken, start=1) if is_taken] == [1, 2, 3, 7, 8]
+    assert best.figures() == {"epoch": 8, "cd_steps": 9, "song_distance": 0.7, "error": 3.9}

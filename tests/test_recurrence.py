@@ -5,7 +5,7 @@ import pytest
 import reference
 import tensorflow as tf
 
-from neurovocal_tf.layers.recurrence import cell, recurrence
+from neurovocal_tf.layers.recurrence import cell, recurrence, split_kernel
 
 NUM_FRAMES, BATCH_SIZE, NUM_UNITS = 9, 3, 5
 
@@ -35,7 +35,7 @@ def looped(projected, initial_state, recurrent_kernel, gates):
     """The recurrence as a Python loop over the cell, for automatic differentiation."""
     states = []
     for x in tf.unstack(projected):
-        initial_state, _, _ = cell(x, initial_state, recurrent_kernel, gates)
+        initial_state, _, _ = cell(x, initial_state, split_kernel(recurrent_kernel), gates)
         states.append(initial_state)
     return tf.stack(states)
 
@@ -85,7 +85,7 @@ def test_the_gradient_of_one_state_alone_equals_automatic_differentiation(gates,
 def test_one_frame_is_one_step_of_the_cell(rng):
     projected, state, kernel = arrays(rng, num_frames=1)
     np.testing.assert_allclose(
-        recurrence(projected, state, kernel, "sigmoid")[0], cell(projected[0], state, kernel, "sigmoid")[0], **FORWARD
+        recurrence(projected, state, kernel, "sigmoid")[0], cell(projected[0], state, split_kernel(kernel), "sigmoid")[0], **FORWARD
     )
 
 

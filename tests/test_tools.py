@@ -113,7 +113,7 @@ def arrays_of(workdir):
     with np.load(RunFolder(workdir).checkpoint, allow_pickle=False) as arrays:
         values = dict(arrays)
     meta = json.loads(bytes(values.pop("meta")))
-    return values, [{k: v for k, v in row.items() if k != "epoch_s"} for row in meta["history"]], meta["best_epoch"]
+    return values, [{k: v for k, v in row.items() if k != "epoch_s"} for row in meta["history"]], meta["best"]
 
 
 # --- help

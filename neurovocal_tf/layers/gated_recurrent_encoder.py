@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from neurovocal_tf.layers.recurrence import cell, recurrence
+from neurovocal_tf.layers.recurrence import cell, recurrence, split_kernel
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.energy import linear
 
@@ -135,7 +135,7 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         layer_states, direct = self._parts(state)
         for i, layer_state in enumerate(layer_states):
             projected = linear(layer_input, tf.convert_to_tensor(self.kernels[i])) + tf.convert_to_tensor(self.biases[i])
-            layer_input, _, _ = cell(projected, layer_state, tf.convert_to_tensor(self.recurrent_kernels[i]), self.gates)
+            layer_input, _, _ = cell(projected, layer_state, split_kernel(tf.convert_to_tensor(self.recurrent_kernels[i])), self.gates)
             states.append(layer_input)
         return tf.concat([*states, *[frame, *direct][: self.num_direct_frames]], axis=1)
 

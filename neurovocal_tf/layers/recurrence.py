@@ -16,20 +16,28 @@ _GATES = {
 }
 
 
-def cell(projected, state, recurrent_kernel, gates):
+def split_kernel(recurrent_kernel):
+    """The gates' part and the candidate's part of a recurrent kernel.  [U, 3 U] -> ([U, 2 U], [U, U])"""
+    num_units = recurrent_kernel.shape[0]
+    return recurrent_kernel[:, : 2 * num_units], recurrent_kernel[:, 2 * num_units :]
+
+
+def cell(projected, state, kernels, gates):
     """One step of the recurrence.
 
     Args:
-        projected: x_t W + b, [B, 3 U], in the order z, r, c.    state: h, [B, U].    recurrent_kernel: [U, 3 U].    gates: sigmoid or tanh.
+        projected: x_t W + b, [B, 3 U], in the order z, r, c.    state: h, [B, U].    kernels: see `split_kernel`; split before
+            a loop, or every step copies them.    gates: sigmoid or tanh.
 
     Returns:
         (new state [B, U], gates z and r [B, 2 U], candidate c [B, U]).
     """
     num_units = state.shape[-1]
     gate = _GATES[gates][0]
-    zr = gate(projected[:, : 2 * num_units] + state @ recurrent_kernel[:, : 2 * num_units])
+    kernel_zr, kernel_c = kernels
+    zr = gate(projected[:, : 2 * num_units] + state @ kernel_zr)
     z, r = zr[:, :num_units], zr[:, num_units:]
-    c = tf.tanh(projected[:, 2 * num_units :] + (r * state) @ recurrent_kernel[:, 2 * num_units :])
+    c = tf.tanh(projected[:, 2 * num_units :] + (r * state) @ kernel_c)
     return state + z * (c - state), zr, c
 
 
@@ -61,9 +69,10 @@ def recurrence(projected, initial_state, recurrent_kernel, gates):
 def _forward(projected, initial_state, recurrent_kernel, gates):
     num_frames, batch_size = tf.shape(projected)[0], projected.shape[1]
     num_units = initial_state.shape[-1]
+    kernels = split_kernel(recurrent_kernel)
 
     def step(t, state, states, zrs, cs):
-        state, zr, c = cell(projected[t], state, recurrent_kernel, gates)
+        state, zr, c = cell(projected[t], state, kernels, gates)
         return t + 1, state, states.write(t, state), zrs.write(t, zr), cs.write(t, c)
 
     def array(width):
@@ -78,7 +87,8 @@ def _backward(d_states, previous, zr, c, recurrent_kernel, gates):
     """Derivatives by the projected input [T, B, 3 U] and by the initial state [B, U]."""
     num_frames, batch_size, num_units = tf.shape(c)[0], c.shape[1], c.shape[2]
     slope = _GATES[gates][1]
-    kernel_zr, kernel_c = recurrent_kernel[:, : 2 * num_units], recurrent_kernel[:, 2 * num_units :]
+    # Transposed once: a product with a transposed kernel takes twice as long in every step.
+    transposed_zr, transposed_c = map(tf.transpose, split_kernel(recurrent_kernel))
 
     def step(t, d_state, d_projected):
         # First the frame, then its parts: inside a loop XLA takes zr[t, :, num_units:] for zr[t, :, :num_units].
@@ -86,9 +96,9 @@ def _backward(d_states, previous, zr, c, recurrent_kernel, gates):
         z, r = gates_t[:, :num_units], gates_t[:, num_units:]
         d_state = d_state + d_states[t]
         d_c = d_state * z * (1.0 - tf.square(c[t]))
-        d_rh = tf.matmul(d_c, kernel_c, transpose_b=True)
+        d_rh = d_c @ transposed_c
         d_zr = tf.concat([d_state * (c[t] - h), d_rh * h], axis=1) * slope(gates_t)
-        d_h = d_state * (1.0 - z) + d_rh * r + tf.matmul(d_zr, kernel_zr, transpose_b=True)
+        d_h = d_state * (1.0 - z) + d_rh * r + d_zr @ transposed_zr
         return t - 1, d_h, d_projected.write(t, tf.concat([d_zr, d_c], axis=1))
 
     d_projected = tf.TensorArray(c.dtype, size=num_frames, element_shape=[batch_size, 3 * num_units])

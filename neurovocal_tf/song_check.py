@@ -1,0 +1,61 @@
+"""Songs sung in the course of a training, and how far they are from those it learns from."""
+
+import math
+
+import keras
+import numpy as np
+
+from neurovocal_tf import evaluation, pipeline, songs
+from neurovocal_tf.callbacks import weights_to_keep
+
+_NUM_SONGS = 8  # a tile of rows: fewer would take as long
+_SONG_FRAMES = 1250
+# Not those of the songs that a user asks for: weights chosen by them would look better than they are.
+_FIRST_SEED = 1 << 40
+# Some minutes of an hour of recordings tell its syllables' lengths and gaps.
+_HEARD_S = 180.0
+
+
+class SongCheck(keras.callbacks.Callback):
+    """Adds `song_distance` to an epoch's logs: that of `evaluation.song_distance` at the named epochs, NaN at others.
+
+    Args:
+        endpoints: `serving.Endpoints` of the model that trains.    sources: list of `pipeline.Source`, of the recordings that train.
+        epochs: the epochs, counted from 1, after which to sing.
+    """
+
+    def __init__(self, endpoints, sources, epochs):
+        super().__init__()
+        self.endpoints, self.sources, self.epochs = endpoints, sources, set(epochs)
+        self._real = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["song_distance"] = self._distance() if epoch + 1 in self.epochs else math.nan
+
+    def _distance(self):
+        if self._real is None:
+            self._real = evaluation.song_statistics(self._recordings(), self.endpoints.config)
+        with weights_to_keep(self.model):
+            seeds = range(_FIRST_SEED, _FIRST_SEED + _NUM_SONGS)
+            sung = [(song.waveform, self.endpoints.sample_rate) for song in songs.sing_songs(self.endpoints, seeds, _SONG_FRAMES)]
+        return evaluation.song_distance(self._real, evaluation.song_statistics(sung, self.endpoints.config))
+
+    def _recordings(self):
+        heard_s = 0.0
+        for samples, sample_rate in pipeline.recordings(self.sources, self.endpoints.sample_rate, self.endpoints.config):
+            yield samples, sample_rate
+            heard_s += len(samples) / sample_rate
+            if heard_s >= _HEARD_S:
+                return
+
+
+def epochs_to_check(num_checks, cd_steps, num_epochs):
+    """At most `num_checks` epochs, counted from 1 and evenly apart, of those with the most Gibbs steps; the last is one of them.
+
+    Args:
+        num_checks: int.    cd_steps: `Phases` of k.    num_epochs: int.
+    """
+    steps = [cd_steps.at(epoch) for epoch in range(num_epochs)]
+    candidates = [epoch for epoch, k in enumerate(steps, start=1) if k == max(steps)]
+    chosen = np.linspace(0, len(candidates), min(num_checks, len(candidates)) + 1)[1:]
+    return [candidates[math.ceil(place) - 1] for place in chosen]

@@ -1,0 +1,102 @@
+"""Songs in the course of a training decide which weights are kept."""
+
+import math
+import types
+
+import numpy as np
+import pytest
+
+from neurovocal_tf import evaluation, song_check, trainer
+from neurovocal_tf.optimizers import Phases
+from neurovocal_tf.run_folder import RunFolder
+from neurovocal_tf.serving import Endpoints
+
+
+@pytest.mark.parametrize(
+    "num_checks, num_epochs, expected",
+    [(5, 85, [73, 76, 79, 82, 85]), (1, 85, [85]), (0, 85, []), (20, 85, list(range(71, 86))), (3, 60, [54, 57, 60]), (5, 2, [1, 2])],
+)
+def test_the_epochs_that_sing_are_spread_over_those_with_the_most_gibbs_steps(num_checks, num_epochs, expected):
+    assert song_check.epochs_to_check(num_checks, Phases((5, 10, 20), (50, 20, 15)), num_epochs) == expected
+
+
+@pytest.fixture(scope="module")
+def trained(trained_run):
+    return trainer.load_trained(trained_run)
+
+
+class Singer:
+    """Stands for the endpoints of a model whose songs are known."""
+
+    def __init__(self, trained, waveforms):
+        self.config, self.sample_rate = trained.config, trained.sample_rate
+        self.waveforms = waveforms
+        self.model = types.SimpleNamespace(optimizer=types.SimpleNamespace(use_ema=False))
+
+
+def checked(monkeypatch, singer, sources, epochs, epoch):
+    def sing_songs(endpoints, seeds, num_frames):
+        assert len(set(seeds)) == 8 and min(seeds) > 2**31  # no seed that a flag can name
+        return [types.SimpleNamespace(waveform=waveform) for waveform in endpoints.waveforms]
+
+    monkeypatch.setattr(song_check.songs, "sing_songs", sing_songs)
+    callback = song_check.SongCheck(singer, sources, epochs)
+    callback.set_model(singer.model)
+    logs = {}
+    callback.on_epoch_end(epoch, logs)
+    return logs["song_distance"]
+
+
+def test_a_model_that_sings_the_recordings_themselves_is_at_no_distance_and_a_silent_one_at_an_infinite_one(
+    monkeypatch, trained, trained_run
+):
+    sources, _ = RunFolder(trained_run).data().sources_in()
+    recordings = [samples for samples, _ in song_check.pipeline.recordings(sources, trained.sample_rate, trained.config)]
+    same = Singer(trained, recordings)
+    assert checked(monkeypatch, same, sources, [1, 3], epoch=2) == 0.0
+    assert math.isnan(checked(monkeypatch, same, sources, [1, 3], epoch=1))
+    assert checked(monkeypatch, Singer(trained, [np.zeros_like(recordings[0])]), sources, [1], epoch=0) == math.inf
+
+
+def test_only_the_first_minutes_of_many_recordings_are_heard(monkeypatch, trained, trained_run):
+    sources, _ = RunFolder(trained_run).data().sources_in()
+    heard = []
+
+    def statistics(songs, config):
+        heard.append(sum(len(samples) / rate for samples, rate in songs))
+
+    monkeypatch.setattr(evaluation, "song_statistics", statistics)
+    monkeypatch.setattr(evaluation, "song_distance", lambda real, generated: 1.0)
+    monkeypatch.setattr(song_check, "_HEARD_S", 3.0)
+    first, second = [samples for samples, _ in song_check.pipeline.recordings(sources[:2], trained.sample_rate, trained.config)]
+    checked(monkeypatch, Singer(trained, []), sources, [1], epoch=0)
+    length_s = len(first) / trained.sample_rate
+    assert heard[0] == pytest.approx(length_s if length_s >= 3 else length_s + len(second) / trained.sample_rate)
+
+
+def test_a_training_keeps_the_epoch_whose_songs_are_nearest(monkeypatch, tiny_config, simulated_recordings, tmp_path):
+    distances = iter([0.5, 0.25])
+    monkeypatch.setattr(evaluation, "song_distance", lambda real, generated: next(distances))
+    monkeypatch.setattr(song_check, "_SONG_FRAMES", 60)
+    config = tiny_config.replace(num_song_checks=2, cd_steps=(1, 2), epochs_per_rate=(1, 3), learning_rates=(1e-3, 3e-4))
+    result = trainer.train(config, simulated_recordings, tmp_path, pictures=False)
+    assert (result["epoch"], result["song_distance"]) == (4, 0.25)
+    column = np.genfromtxt(tmp_path / "history.csv", delimiter=",", names=True)["song_distance"]
+    np.testing.assert_array_equal(column, [math.nan, math.nan, 0.5, 0.25])
+
+
+def test_segments_without_their_gaps_are_not_compared_with_whole_recordings(tiny_config, simulated_recordings, tmp_path):
+    config = tiny_config.replace(num_song_checks=2, sequence="packed", epochs_per_rate=(1, 1))
+    assert "song_distance" not in trainer.train(config, simulated_recordings, tmp_path, pictures=False)
+
+
+def test_endpoints_of_a_model_in_training_sing_with_the_weights_it_has_now(trained):
+    endpoints = Endpoints(trained)
+    song = next(iter(song_check.songs.sing_songs(endpoints, [1 << 40], 20))).decibels
+    bv = np.array(trained.model.conditional_rbm.bv)
+    trained.model.conditional_rbm.bv.assign(bv + 5.0)
+    try:
+        other = next(iter(song_check.songs.sing_songs(endpoints, [1 << 40], 20))).decibels
+    finally:
+        trained.model.conditional_rbm.bv.assign(bv)
+    assert other.mean() > song.mean() + 1.0
