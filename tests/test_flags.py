@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurovocal_tf import flags
-from neurovocal_tf.config import Config, number_type
+from neurovocal_tf.config import Config, changed_settings, number_type
 from neurovocal_tf.config import settings as all_settings
 
 TOOL = '''r"""Sings like a finch.
@@ -220,8 +220,11 @@ def test_flag_files_of_the_repository_are_valid(repository):
         flags.config_from_flags(flag_values=parsed(f"--flagfile={file}"))
 
 
-def test_the_seed_flag_file_is_the_published_configuration(repository):
-    config = flags.config_from_flags(flag_values=parsed(f"--flagfile={repository / 'tools' / 'flagfiles' / 'seed.flags'}"))
+def test_the_seed_flag_file_is_the_published_configuration_but_for_where_its_weights_start(repository):
+    seed = f"--flagfile={repository / 'tools' / 'flagfiles' / 'seed.flags'}"
+    learning = flags.config_from_flags(flag_values=parsed(seed))
+    config = flags.config_from_flags(flag_values=parsed(seed, "--gates=tanh", "--weight_init=published"))
+    assert [name for name, _, _ in changed_settings(learning, config)] == ["gates", "weight_init"]
     s, d, m, t, g = config.segmentation, config.data, config.model, config.training, config.generation
     assert (s.threshold_method, s.threshold, s.low_hz, s.high_hz) == ("percentile", 90.0, 0.0, 0.0)
     assert (s.smoothing_ms, s.min_gap_ms, s.min_length_ms, s.max_length_ms, s.buffer_ms) == (4.0, 2.0, 15.0, 500.0, 5.0)
