@@ -334,13 +334,20 @@ def _draw_errors(axis, epochs, series, unit):
         # The first epochs of a fresh model may be far off, and are not what the curve is for.
         axis.set_ylim(top=min(axis.get_ylim()[1], 1.25 * mean[-1]))
     _legend(axis)
-    distance = series.get("song_distance", np.zeros(0))
-    if np.isfinite(distance).any():
-        twin = axis.twinx()
-        twin.plot(epochs, distance, "o", color=_REAL, markersize=5)
-        twin.set_ylabel("distance of songs (dots)", color=_REAL)
-        twin.margins(y=0.2)
-        _finish_twin(twin)
+    _mark_songs(axis, epochs, series.get("song_distance", np.zeros(0)))
+
+
+def _mark_songs(axis, epochs, distances):
+    """Where the model sang, and how far its songs were from the real ones, along the lower edge."""
+    for epoch, distance in zip(epochs, distances, strict=False):
+        if np.isfinite(distance):
+            axis.plot([epoch], [0.03], "^", color=_REAL, markersize=5, transform=axis.get_xaxis_transform())
+            axis.annotate(
+                f"{distance:.2f}", (epoch, 0.03), (0, 6), xycoords=axis.get_xaxis_transform(),
+                textcoords="offset points", ha="center", fontsize=8, color=_REAL,
+            )  # fmt: skip
+    if np.isfinite(distances).any():
+        axis.annotate("distance of songs", (0.01, 0.03), xycoords="axes fraction", va="center", fontsize=8, color=_REAL)
 
 
 def _draw_costs(axis, epochs, series):
