@@ -56,7 +56,7 @@ def write(path, annotations, durations_s):
 
     Intervals of a tier cannot overlap: what overlaps goes to a further tier. One without a label is labelled "segment".
     """
-    file = only_file(annotations, "textgrid")
+    file = only_file(annotations, "textgrid") if annotations or len(durations_s) != 1 else next(iter(durations_s))
     duration_s = max([durations_s.get(file, 0.0), *(a.offset_s for a in annotations)])
     if not duration_s > 0:
         raise ValueError("`durations_s` must tell how long a recording without annotations is, for format=textgrid.")
