@@ -116,13 +116,13 @@ def frequency_bounds_hz(samples, sample_rate, onsets, offsets, config, share=0.9
     band = (frequencies >= low_hz) & (frequencies <= (high_hz or math.inf))
     band = band if band.any() else np.ones_like(band)
     power = np.add.reduceat(np.where(band, power, 0.0).astype(np.float64), np.cumsum(lengths) - lengths)
-    power = np.where(power.any(axis=-1, keepdims=True), power, band)
     below = np.cumsum(power, axis=-1)
     targets = below[:, -1:] * ((1 - share) / 2, (1 + share) / 2)
     # A bin without power cannot be the lowest, even of all the power there is.
     low = np.argmax((below >= targets[:, :1]) & (below > 0), axis=-1)
     high = np.argmax(below >= targets[:, 1:], axis=-1)
-    edges = np.stack([low - 0.5, high + 0.5], axis=-1) * (sample_rate / config.n_fft)
+    bins = np.where(below[:, -1:] > 0, np.stack([low, high], axis=-1), np.flatnonzero(band)[[0, -1]])
+    edges = (bins + (-0.5, 0.5)) * (sample_rate / config.n_fft)
     return np.clip(edges, 0.0, sample_rate / 2)
 
 
