@@ -316,3 +316,8 @@ def test_what_a_format_cannot_hold_is_refused_and_nothing_is_written(rows, forma
     with pytest.raises(ValueError, match=message):
         annotations.write(tmp_path / "a", rows, format)
     assert not os.listdir(tmp_path)
+
+
+def test_a_recording_whose_duration_is_not_told_has_no_place_in_a_table_over_several(tmp_path):
+    with pytest.raises(ValueError, match="`durations_s` must hold every recording of a table over several. Received: none of a$"):
+        annotations.write(tmp_path / "a", [Annotation("a", 0, 1, "", 0, 0, 1)], "raven", {"b": 1.0})

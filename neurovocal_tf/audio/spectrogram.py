@@ -96,7 +96,8 @@ def frequency_bounds_hz(samples, sample_rate, onsets, offsets, config, share=0.9
     middle; a silent one has the whole band.
 
     Args:
-        samples: `[N]`, any float type.    sample_rate: Hz.    onsets, offsets: int `[S]`, samples, the offset exclusive.
+        samples: `[N]`, any float type.    sample_rate: Hz.
+        onsets, offsets: int `[S]`, samples, the offset exclusive, clipped to the N there are.
         config: `SpectrogramConfig`.    share: above 0, up to 1.
         low_hz, high_hz: only bins between them count, 0 being no limit; all count where there is none between.
 
@@ -107,6 +108,7 @@ def frequency_bounds_hz(samples, sample_rate, onsets, offsets, config, share=0.9
     samples, onsets, offsets = np.asarray(samples, np.float32), np.asarray(onsets, np.int64), np.asarray(offsets, np.int64)
     if not len(onsets):
         return np.empty((0, 2))
+    onsets, offsets = np.clip(onsets, 0, len(samples)), np.clip(offsets, 0, len(samples))
     samples = np.pad(samples, (0, max(config.n_fft - len(samples), 0)))
     firsts = np.clip((onsets + offsets - config.n_fft) // 2, 0, len(samples) - config.n_fft)
     short = offsets - onsets < config.n_fft

@@ -34,10 +34,10 @@ def number(text, name, place, what="a number"):
     """
     try:
         value = float(text)
-    except (TypeError, ValueError):
+    except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError(f"{place}: `{name}` must be {what}. Received: {name}={'' if text is None else text}")
+        raise ValueError(f"{place}: `{name}` must be {what}. Received: {name}={shown(text)}")
     return value
 
 
@@ -45,7 +45,7 @@ def time_s(text, name, place):
     """The seconds that `text` is, not negative. Raises ValueError as `number` does."""
     value = number(text, name, place, "a time in seconds")
     if value < 0:
-        raise ValueError(f"{place}: `{name}` must be a time in seconds, not negative. Received: {name}={text}")
+        raise ValueError(f"{place}: `{name}` must be a time in seconds, not negative. Received: {name}={shown(text)}")
     return value
 
 
@@ -62,6 +62,11 @@ def only_file(annotations, format):
     if len(files) > 1:
         raise ValueError(f"`annotations` must be of one recording for format={format}. Received: {files[0]}, {files[1]}, ...")
     return files[0] if files else ""
+
+
+def shown(text):
+    """What an error message shows of a text that was received: its begin, on one line."""
+    return " ".join(text.split())[:80]
 
 
 def on_one_line(text):

@@ -3,7 +3,7 @@ r"""Audacity's label tracks: onset, offset and label with tabs between, then, if
 import re
 
 from neurovocal_tf import files
-from neurovocal_tf.audio.annotations.annotation import Annotation, check_order, number, on_one_line, only_file, time_s
+from neurovocal_tf.audio.annotations.annotation import Annotation, check_order, number, on_one_line, only_file, shown, time_s
 
 _NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
 _FREQUENCIES = "\\"
@@ -23,14 +23,14 @@ def parse(text, path):
             continue
         place, cells = f"{path}, line {line_num}", line.split("\t", 2)
         if len(cells) < 2:
-            raise ValueError(f"{place}: must be onset, offset and label, with tabs between. Received: {line}")
+            raise ValueError(f"{place}: must be onset, offset and label, with tabs between. Received: {shown(line)}")
         if cells[0] != _FREQUENCIES:
             onset_s, offset_s = time_s(cells[0], "onset", place), time_s(cells[1], "offset", place)
             check_order(onset_s, offset_s, ("onset", "offset"), place)
             found.append((onset_s, offset_s, cells[2] if len(cells) == 3 else "", {}))
             continue
         if not found or found[-1][3] or len(cells) < 3:
-            raise ValueError(f"{place}: must be backslash, low and high frequency, and follow a label. Received: {line}")
+            raise ValueError(f"{place}: must be backslash, low and high frequency, and follow a label. Received: {shown(line)}")
         for name, cell in zip(("low_hz", "high_hz"), cells[1:], strict=True):
             frequency = number(cell, name, place)
             found[-1][3][name] = frequency if frequency >= 0 else None

@@ -53,7 +53,7 @@ def write(path, annotations, durations_s):
     """A table that Raven opens; with annotations of several recordings, or durations of several, one over all of them."""
     recordings = list(durations_s) or list(dict.fromkeys(a.file for a in annotations))
     for a in annotations:
-        if len(recordings) > 1 and a.file not in durations_s:
+        if a.file not in durations_s and (durations_s or len(recordings) > 1):
             raise ValueError(f"`durations_s` must hold every recording of a table over several. Received: none of {a.file}")
         if a.low_hz is None or a.high_hz is None:
             raise ValueError(f"`annotations` must have low_hz and high_hz for format=raven. Received: none at {a.onset_s:g} s of {a.file}")

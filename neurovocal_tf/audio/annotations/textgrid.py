@@ -7,7 +7,7 @@ and flags in angle brackets, so that one scanner serves both forms; an exclamati
 import re
 
 from neurovocal_tf import files
-from neurovocal_tf.audio.annotations.annotation import Annotation, check_order, only_file, time_s
+from neurovocal_tf.audio.annotations.annotation import Annotation, check_order, only_file, shown, time_s
 
 _TOKEN = re.compile(
     r"""(?<!\S)(?:(?P<comment>![^\n]*)|"(?P<string>(?:[^"]|"")*)"|<(?P<flag>[^>\s]*)>|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?))(?!\S)"""
@@ -41,13 +41,13 @@ def parse(text, path, tier=None):
                 tokens.number("number"), tokens.string("mark")
             continue
         if kind != _INTERVAL_TIER:
-            raise ValueError(f"{tokens.place}: `class` must be {_INTERVAL_TIER} or {_POINT_TIER}. Received: class={kind}")
+            raise ValueError(f"{tokens.place}: `class` must be {_INTERVAL_TIER} or {_POINT_TIER}. Received: class={shown(kind)}")
         names.append(name)
         intervals = [_interval(tokens) for _ in range(tokens.count("size"))]
         if tier in (None, name):
             found += [interval for interval in intervals if interval.label.strip()]
     if tier is not None and tier not in names:
-        raise ValueError(f"{path}: has no interval tier {tier}; it has {', '.join(names) or 'none'}.")
+        raise ValueError(f"{path}: has no interval tier {tier}; it has {', '.join(map(shown, names)) or 'none'}.")
     return found
 
 
@@ -145,7 +145,7 @@ class _Tokens:
         """The next token, which must be a whole number."""
         text = self.number(name)
         if not text.isdecimal():
-            raise ValueError(f"{self.place}: `{name}` must be a whole number. Received: {name}={text}")
+            raise ValueError(f"{self.place}: `{name}` must be a whole number. Received: {name}={shown(text)}")
         return int(text)
 
     def _next(self, kind, name, what):
@@ -157,5 +157,5 @@ class _Tokens:
         if match.lastgroup == "open":
             raise ValueError(f"{self.place}: a quotation mark opens a text that does not end.")
         if match.lastgroup != kind:
-            raise ValueError(f"{self.place}: `{name}` must be {what}. Received: {match[0][:80]}")
+            raise ValueError(f"{self.place}: `{name}` must be {what}. Received: {shown(match[0])}")
         return match[kind]
