@@ -72,6 +72,12 @@ class DataConfig:
         "a segment; or the segments of a recording packed end to end.",
         choices=SEQUENCES,
     )
+    annotations: str = _setting(
+        "",
+        "Annotation file, or folder of them, that replaces the detector: CSV, Audacity, Raven or Praat, matched to the recordings by name.",
+        may_change=True,
+    )
+    annotation_tier: str = _setting("", "The only interval tier to read from Praat's TextGrids; none: all tiers.")
     bout_gap_s: float = _setting(0.5, "Segments no further apart than this many seconds are one bout.", low=0.0)
     window_frames: int = _setting(128, "Frames in a training window.", low=2, high=100_000)
     batch_size: int = _setting(8, "Windows in a batch.", low=1, high=100_000)
@@ -266,6 +272,11 @@ def _inconsistencies(config):
         )
     if 0 < segmentation.high_hz <= segmentation.low_hz:
         yield f"`low_hz` must be below `high_hz`. Received: low_hz={segmentation.low_hz:g}, high_hz={segmentation.high_hz:g}"
+    if config.data.annotations and config.data.sequence == "recording":
+        yield (
+            f"`annotations` cut segments and bouts, not whole recordings: `sequence` must be bout, segment or packed. "
+            f"Received: sequence={config.data.sequence}"
+        )
     if spectrogram.n_fft % 2:
         yield f"`n_fft` must be even. Received: n_fft={spectrogram.n_fft}"
     if spectrogram.hop_length > spectrogram.n_fft // 2:

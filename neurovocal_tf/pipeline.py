@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf.audio import readers, segmentation, spectrogram
+from neurovocal_tf.audio.annotations import segments as annotated
 
 _PARALLEL_FILES = 4
 _GRAPH_SEED = 1
@@ -20,26 +21,30 @@ class Source:
     Attributes:
         path: of the file.    decoder: see `readers.Recording.decoder_at`.
         begin, end: the stretch, as shares of the recording's length: 0 to 1.
+        segments: tuple of (onset_s, offset_s, label) in the whole recording, in time order: people's annotations; None: the detector's
+            are used.
     """
 
     path: str
     decoder: str
     begin: float = 0.0
     end: float = 1.0
+    segments: tuple | None = None
 
 
-def sequence_spans(samples, sample_rate, config):
+def sequence_spans(samples, sample_rate, config, segments=None):
     """Where the training sequences of some samples lie.
 
     Args:
         samples: float32 [N].    sample_rate: Hz.    config: `Config`.
+        segments: onsets and offsets, int64 [S], that people have marked; default: what the detector finds.
 
     Returns:
         Onsets and offsets, int64 [S], in samples: of the whole, of bouts, or of segments, by `config.data.sequence`.
     """
     if config.data.sequence == "recording":
         return tf.zeros([1], tf.int64), tf.size(samples, out_type=tf.int64)[tf.newaxis]
-    onsets, offsets = segmentation.detect(samples, sample_rate, config.segmentation)
+    onsets, offsets = segmentation.detect(samples, sample_rate, config.segmentation) if segments is None else segments
     if config.data.sequence == "bout":
         gap = config.data.bout_gap_s * sample_rate
         # Half a gap of the silence around it: without any, a model would not learn that singing begins after silence.
@@ -47,23 +52,23 @@ def sequence_spans(samples, sample_rate, config):
     return onsets, offsets
 
 
-def span_power(samples, sample_rate, config):
+def span_power(samples, sample_rate, config, segments=None):
     """Power spectrograms of all sequence spans of some samples, one after another.
 
     Returns:
         power float32 [sum of L, V], and the frames of each span, int64 [S].
     """
-    onsets, offsets = sequence_spans(samples, sample_rate, config)
+    onsets, offsets = sequence_spans(samples, sample_rate, config, segments)
     return spectrogram.span_power_spectrograms(samples, onsets, offsets, sample_rate, config.spectrogram)
 
 
-def sequence_frames(samples, sample_rate, scale, config):
+def sequence_frames(samples, sample_rate, scale, config, segments=None):
     """Model frames of the sequences in some samples.
 
     Returns:
         frames float32 [sum of L, V], and the frames of each sequence, int64 [S].
     """
-    power, lengths = span_power(samples, sample_rate, config)
+    power, lengths = span_power(samples, sample_rate, config, segments)
     frames = spectrogram.spans_to_model_frames(power, lengths, scale)
     if config.data.sequence == "packed":
         lengths = tf.reduce_sum(lengths)[tf.newaxis]
@@ -73,9 +78,14 @@ def sequence_frames(samples, sample_rate, scale, config):
 
 def stretch_of(samples, begin, end):
     """The stretch of samples between two shares of their length.  [N] -> [N']"""
-    size = tf.cast(tf.size(samples), tf.float64)
-    first, last = (tf.cast(tf.round(size * tf.cast(share, tf.float64)), tf.int32) for share in (begin, end))
+    first, last = stretch_bounds(tf.size(samples), begin, end)
     return samples[first:last]
+
+
+def stretch_bounds(num_samples, begin, end):
+    """First and last sample, the last exclusive, of the stretch between two shares of so many samples.  int64 []"""
+    size = tf.cast(num_samples, tf.float64)
+    return tuple(tf.cast(tf.round(size * tf.cast(share, tf.float64)), tf.int64) for share in (begin, end))
 
 
 def recordings(sources, sample_rate, config):
@@ -103,21 +113,54 @@ def sequences(sources, sample_rate, scale, config, order=None):
         Dataset of (frames float32 [L, V], is_start bool []): a sequence that begins inside its recording's stretch is no true start
         only where the stretch itself begins inside a recording.
     """
-    columns = tuple(list(column) for column in zip(*map(dataclasses.astuple, sources), strict=True))
-    columns = tuple(tf.constant(column) for column in columns)
+    return labelled_sequences(sources, sample_rate, scale, config, order).map(
+        _as_it_is(lambda frames, is_start, labels: (frames, is_start))
+    )
+
+
+def labelled_sequences(sources, sample_rate, scale, config, order=None):
+    """Every sequence of some sources, as `sequences` has it, with the label of each frame.
+
+    Returns:
+        Dataset of (frames float32 [L, V], is_start bool [], labels string [L]): that of the annotated segment in which a frame's middle
+        lies, of overlapping ones the last begun; "" outside, and wherever the detector cuts.
+    """
+    columns = zip(*((source.path, source.decoder, source.begin, source.end) for source in sources), strict=True)
+    columns = tuple(tf.constant(column) for column in columns) + _annotations_of(sources, config)
     rows = tf.data.Dataset.from_tensor_slices(tuple(column if order is None else tf.gather(column, order) for column in columns))
+    by_people = sources[0].segments is not None
 
     @_as_it_is
-    def frames_of(path, decoder, begin, end):
+    def frames_of(path, decoder, begin, end, times_s, changes_s, labels):
         samples = readers.read_in_graph(path, decoder, config.audio.channel, sample_rate)
-        frames, lengths = sequence_frames(stretch_of(samples, begin, end), sample_rate, scale, config)
+        first, last = stretch_bounds(tf.size(samples), begin, end)
+        samples, segments = samples[first:last], None
+        if by_people:
+            segments = annotated.in_samples(times_s, sample_rate, first, last - first)
+        frames, lengths = sequence_frames(samples, sample_rate, scale, config, segments)
+        frame_labels = tf.fill(tf.shape(frames)[:1], "")
+        if by_people:
+            middles = spectrogram.span_frame_middles(*sequence_spans(samples, sample_rate, config, segments), config.spectrogram)
+            frame_labels = annotated.labels_at(tf.cast(first + middles, tf.float64) / sample_rate, changes_s, labels)
         # A recording whose stretch begins inside it goes on; a call cut out of it begins where it begins.
         is_start = (begin == 0) | (config.data.sequence != "recording")
         ends = tf.cumsum(lengths)
-        sequence = _as_it_is(lambda first, last: (frames[first:last], is_start))
+        sequence = _as_it_is(lambda first, last: (frames[first:last], is_start, frame_labels[first:last]))
         return tf.data.Dataset.from_tensor_slices((ends - lengths, ends)).map(sequence)
 
     return rows.interleave(frames_of, cycle_length=_PARALLEL_FILES, num_parallel_calls=_PARALLEL_FILES, deterministic=True)
+
+
+def _annotations_of(sources, config):
+    """Of each source: the segments that cut it, float64 [S, 2]; when its label changes, float64 [K]; and to which, string [K]."""
+    cuts = [annotated.cuts(source.segments or (), config.data.sequence) for source in sources]
+    times, labels = zip(*(annotated.label_changes(source.segments or ()) for source in sources), strict=True)
+    changes = [len(of_one) for of_one in times]
+    return (
+        tf.RaggedTensor.from_row_lengths(np.concatenate(cuts), [len(of_one) for of_one in cuts]),
+        tf.RaggedTensor.from_row_lengths(np.concatenate(times), changes),
+        tf.RaggedTensor.from_row_lengths(tf.constant([label for of_one in labels for label in of_one], tf.string), changes),
+    )
 
 
 def num_windows(num_frames, window_frames):

@@ -1,5 +1,6 @@
 """A trained model's figures: one-step errors on whole held-out sequences, and statistics of songs, real beside generated."""
 
+import collections
 import dataclasses
 import math
 import os
@@ -15,6 +16,8 @@ from neurovocal_tf.serving import Endpoints
 
 _PICTURED_S = 3.0
 _NUM_PICTURED = 3
+# Words of a language are thousands.
+_MAX_LABELS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +47,11 @@ def evaluate(trained, workdir, data_dir=None, options=SongOptions()):
     for frames, _ in pipeline.sequences(training, *settings).as_numpy_iterator():
         statistics.update(frames)
     suffix = "_db" if data.scale.scaling == "decibel" else "_power"
-    held_out = list(pipeline.sequences(validation, *settings).as_numpy_iterator())
-    figures = {name + suffix: error for name, error in _one_step(trained.model, statistics.fit(), held_out).items()}
+    held_out, labels = [], []
+    for frames, _, frame_labels in pipeline.labelled_sequences(validation, *settings).as_numpy_iterator():
+        held_out.append(frames)
+        labels.append(np.char.decode(frame_labels.astype(np.bytes_), "utf-8"))
+    figures = {name + suffix: error for name, error in _one_step(trained.model, statistics.fit(), held_out, labels).items()}
 
     endpoints = Endpoints(trained)
     num_frames = max(math.ceil(options.seconds * data.sample_rate / trained.config.spectrogram.hop_length / options.num_songs), 1)
@@ -55,7 +61,7 @@ def evaluate(trained, workdir, data_dir=None, options=SongOptions()):
     heard = [(song.waveform, data.sample_rate) for song in generated]
     generated_statistics = evaluation.song_statistics(heard, trained.config)
     figures |= evaluation.compare_songs(real_statistics, generated_statistics)
-    real_decibels = [np.asarray(spectrogram.model_frames_to_decibels(frames, data.scale)) for frames, _ in held_out[:_NUM_PICTURED]]
+    real_decibels = [np.asarray(spectrogram.model_frames_to_decibels(frames, data.scale)) for frames in held_out[:_NUM_PICTURED]]
     pictures = {
         "songs": _song_picture(real_decibels, [song.decibels for song in generated], data, trained.config),
         "statistics": plots.statistics_figure(real_statistics, generated_statistics),
@@ -75,12 +81,23 @@ def as_table(figures):
     return "\n".join(f"{name:{width}}  {'not defined' if value is None else format(value, '.5g')}" for name, value in figures.items())
 
 
-def _one_step(model, baselines, held_out):
-    """One-step errors over whole sequences, so that nobody lacks the frames before."""
+def _one_step(model, baselines, held_out, labels):
+    """One-step errors over whole sequences, so that nobody lacks the frames before; the model's also label by label, the commonest.
+
+    Args:
+        held_out: list of frames [L, V].    labels: list of the frames' labels, NumPy string [L], "" for none.
+    """
     predict = tf.function(lambda frames: model.predict_step(frames), input_signature=[tf.TensorSpec([1, None, model.num_visible])])
     predictors = {"one_step_error": lambda frames: predict(tf.constant(frames[np.newaxis], tf.float32))[0]}
     predictors |= {f"baseline_{name}": baseline.one_step_predictions for name, baseline in baselines.items()}
-    return evaluation.one_step_errors(((frames, np.ones(len(frames))) for frames, _ in held_out), predictors)
+    errors = evaluation.one_step_errors(((frames, np.ones(len(frames))) for frames in held_out), predictors)
+    counts = collections.Counter(label for of_one in labels for label in of_one.tolist() if label)
+    if counts:
+        actual, labels = np.concatenate(held_out), np.concatenate(labels)
+        predicted = np.concatenate([predictors["one_step_error"](frames) for frames in held_out])
+        for label, _ in counts.most_common(_MAX_LABELS):
+            errors[f"one_step_error_of_label_{label}"] = evaluation.one_step_error_db(actual, predicted, labels == label)
+    return errors
 
 
 def _song_picture(real, generated, data, config):

@@ -123,12 +123,18 @@ class RunFolder:
             data_dir=values["data_dir"],
             sample_rate=values["sample_rate"],
             scale=FrameScale(**values["scale"]),
-            training=tuple(Source(**source) for source in values["training"]),
-            validation=tuple(Source(**source) for source in values["validation"]),
+            training=tuple(map(_source, values["training"])),
+            validation=tuple(map(_source, values["validation"])),
             training_frames=tuple(values["training_frames"]),
             validation_frames=tuple(values["validation_frames"]),
             baselines=values["baselines"],
         )
+
+
+def _source(values):
+    """A `Source` from JSON, whose lists it has as tuples."""
+    segments = values.get("segments")
+    return Source(**values | {"segments": None if segments is None else tuple(map(tuple, segments))})
 
 
 def _folder_of(data_dir):

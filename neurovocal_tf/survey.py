@@ -8,6 +8,8 @@ import os
 import numpy as np
 
 from neurovocal_tf.audio import readers, spectrogram
+from neurovocal_tf.audio.annotations import matching
+from neurovocal_tf.audio.annotations import segments as annotated
 from neurovocal_tf.pipeline import Source, span_power
 
 # The loudest 1 in 10,000 cells are clicks and clipping, not song.
@@ -58,9 +60,10 @@ def survey(data_dir, config, fold=None):
     """
     recordings, skipped = _probed(readers.list_recordings(data_dir))
     sample_rate = config.audio.sample_rate or _commonest_rate(recordings)
+    segments, annotation_notes = _annotated_segments([recording.path for recording in recordings], config)
     usable, levels = [], {}
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        looks = pool.map(lambda recording: _look(recording, sample_rate, config), recordings)
+        looks = pool.map(lambda recording: _look(recording, sample_rate, config, segments[recording.path]), recordings)
         for recording, look in zip(recordings, looks, strict=True):
             if isinstance(look, str):
                 skipped.append((recording.path, look))
@@ -69,15 +72,40 @@ def survey(data_dir, config, fold=None):
                 levels[recording.path] = look
     if not usable:
         raise ValueError(_nothing_usable(data_dir, skipped))
-    training, validation = _split(usable, sample_rate, config, fold)
+    sources = [Source(r.path, r.decoder_at(sample_rate), segments=segments[r.path]) for r in usable]
+    training, validation = _split(sources, config, fold)
     return Survey(
         sample_rate=sample_rate,
         scale=_scale([levels[source.path] for source in training], config),
         training=training,
         validation=validation,
         skipped=tuple(sorted(skipped)),
-        notes=tuple(_rate_notes(usable, sample_rate)),
+        notes=(*_rate_notes(usable, sample_rate), *annotation_notes),
     )
+
+
+def check_annotations(sources, config):
+    """Raises ValueError unless `config.data.annotations` says of each source what the source itself says."""
+    segments, _ = _annotated_segments([source.path for source in sources], config)
+    for source in sources:
+        if segments[source.path] != source.segments:
+            raise ValueError(
+                f"`annotations` cannot change when a run goes on, and those of {source.path} are others than it began with. "
+                f"Use another --workdir. Received: annotations={config.data.annotations}"
+            )
+
+
+def _annotated_segments(paths, config):
+    """Dict of path -> segments as `Source` has them, and notes for the user."""
+    if not config.data.annotations:
+        return dict.fromkeys(paths), []
+    found = matching.match(config.data.annotations, paths, config.data.annotation_tier or None)
+    notes = [
+        f"{len(names)} {what} in {config.data.annotations} {'is' if len(names) == 1 else 'are'} passed over; the first: {names[0]}"
+        for names, what in ((found.strangers, "annotated recordings that are not there"), (found.passed_over, "files without annotations"))
+        if names
+    ]
+    return {path: annotated.of(found.of.get(path, ()), config.audio.channel) for path in paths}, notes
 
 
 def _probed(paths):
@@ -96,8 +124,10 @@ def _commonest_rate(recordings):
     return max(counts, key=lambda rate: (counts[rate], rate)) if counts else 0
 
 
-def _look(recording, sample_rate, config):
+def _look(recording, sample_rate, config, segments):
     """A recording's `_Levels`, or the reason why it cannot be used."""
+    if segments == ():
+        return "has no annotations"
     try:
         samples = readers.read(recording, config.audio.channel, sample_rate)
     except readers.UnreadableRecording as reason:
@@ -106,7 +136,11 @@ def _look(recording, sample_rate, config):
         return f"shorter than one window: {len(samples)} samples, and n_fft={config.spectrogram.n_fft}"
     if not np.ptp(samples):
         return "is silent"
-    power, lengths = (np.asarray(array) for array in span_power(samples, sample_rate, config))
+    if segments is not None:
+        segments = annotated.in_samples(annotated.cuts(segments, config.data.sequence), sample_rate, 0, len(samples))
+    power, lengths = (np.asarray(array) for array in span_power(samples, sample_rate, config, segments))
+    if not lengths.sum() and segments is not None:
+        return "its annotations lie after its end, or are all shorter than one window"
     if not lengths.sum():
         return "no vocalization found by the detector: try another --threshold, or --sequence=recording"
     # What sounds may all lie after the last whole window.
@@ -131,8 +165,7 @@ def _scale(levels, config):
     )
 
 
-def _split(recordings, sample_rate, config, fold):
-    sources = [Source(recording.path, recording.decoder_at(sample_rate)) for recording in recordings]
+def _split(sources, config, fold):
     if fold is not None:
         index, num_folds = fold
         edges = np.arange(1, num_folds + 2) / (num_folds + 1)

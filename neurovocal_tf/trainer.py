@@ -18,7 +18,7 @@ from neurovocal_tf.rnn_rbm import RNNRBM
 from neurovocal_tf.run_folder import DataSummary, RunFolder
 from neurovocal_tf.serving import Endpoints
 from neurovocal_tf.song_check import SongCheck, epochs_to_check
-from neurovocal_tf.survey import survey
+from neurovocal_tf.survey import check_annotations, survey
 
 # A bin that hardly varies would be blown up to the weight of all others.
 _SMALLEST_SD_DB = 1.0
@@ -151,6 +151,7 @@ def prepare_data(config, data_dir, folder, epoch_variable, report, fold=None):
         folder.write_data(summary)
     else:
         training, validation = summary.sources_in(data_dir)
+        check_annotations([*training, *validation], config)
     data = (summary.sample_rate, summary.scale, config)
     report(
         f"{len(training)} recordings train ({sum(summary.training_frames)} frames in {len(summary.training_frames)} sequences), "
@@ -190,7 +191,8 @@ def _summarise(found, data_dir, config):
         lengths["validation"].append(len(frames))
     for part, found_lengths in lengths.items():
         if not found_lengths:
-            raise ValueError(f"No vocalization was found in the {part} part: try another --threshold, or --sequence=recording.")
+            remedy = "--validation=recordings" if config.data.annotations else "another --threshold, or --sequence=recording"
+            raise ValueError(f"No vocalization was found in the {part} part: try {remedy}.")
     mean, square = sums / sum(lengths["training"])
     batches = pipeline.validation_dataset(found.validation, *data, lengths["validation"])
     windows = ((frames, mask) for frames, mask, _ in batches.as_numpy_iterator())

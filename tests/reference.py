@@ -237,3 +237,41 @@ def jensen_shannon_nats(p, q):
     middle = (p + q) / 2
     terms = [sum(a * np.log(a / m) for a, m in zip(x, middle, strict=True) if a > 0) for x in (p, q)]
     return sum(terms) / 2
+
+
+# --- annotations
+
+
+def text_grid(duration_s, tiers, short):
+    """A TextGrid as Praat writes it; tiers are (name, intervals (onset_s, offset_s, label)) or (name, points (time_s, mark))."""
+    out = ['File type = "ooTextFile"', 'Object class = "TextGrid"', ""]
+    quoted = '"{}"'.format
+
+    def say(name, value, depth=0):
+        out.append(str(value) if short else f"{'    ' * depth}{name} = {value} ")
+
+    say("xmin", 0)
+    say("xmax", duration_s)
+    out.append("<exists>" if short else "tiers? <exists> ")
+    say("size", len(tiers))
+    out.extend([] if short else ["item []: "])
+    for i, (name, entries) in enumerate(tiers, start=1):
+        points = bool(entries) and len(entries[0]) == 2
+        kind, entry_name = ("TextTier", "points") if points else ("IntervalTier", "intervals")
+        out.extend([] if short else [f"    item [{i}]:"])
+        say("class", quoted(kind), 2)
+        say("name", quoted(name.replace('"', '""')), 2)
+        say("xmin", 0, 2)
+        say("xmax", duration_s, 2)
+        out.append(str(len(entries)) if short else f"        {entry_name}: size = {len(entries)} ")
+        for j, (*times, label) in enumerate(entries, start=1):
+            out.extend([] if short else [f"        {entry_name} [{j}]:"])
+            for time_name, time_s in zip(("number",) if points else ("xmin", "xmax"), times, strict=True):
+                say(time_name, repr(time_s), 3)
+            say("mark" if points else "text", quoted(label.replace('"', '""')), 3)
+    return "\n".join(out) + "\n"
+
+
+def label_at(time_s, segments):
+    """Of (onset_s, offset_s, label) in time order that hold a time, the last one's label, or ""."""
+    return ([label for onset_s, offset_s, label in segments if onset_s <= time_s < offset_s] or [""])[-1]

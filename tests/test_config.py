@@ -65,6 +65,10 @@ def test_replace_reaches_every_section_and_leaves_the_original():
         (dict(cd_steps=(1, 2)), "`cd_steps` must have one number or 3, as `learning_rates`. Received: cd_steps=(1, 2)"),
         (dict(threshold_method="percentile", threshold=101.0), "`threshold` must be between 0 and 100 for threshold_method=percentile"),
         (dict(min_length_ms=500.0), "`min_length_ms` must be below `max_length_ms`. Received: min_length_ms=500, max_length_ms=500"),
+        (
+            dict(annotations="a.csv"),
+            "`annotations` cut segments and bouts, not whole recordings: `sequence` must be bout, segment or packed.",
+        ),
         (dict(low_hz=20_000.0), "`low_hz` must be below `high_hz`. Received: low_hz=20000, high_hz=10000"),
         (dict(tempo=3), "`tempo` is not a setting."),
     ],
@@ -108,4 +112,4 @@ def test_json_without_a_section_or_setting_has_its_defaults():
 
 
 def test_a_resumed_run_may_change_only_what_leaves_the_weights_alone():
-    assert set(may_change_on_resume()) == {"cache_mb", "epochs"}
+    assert set(may_change_on_resume()) == {"cache_mb", "epochs", "annotations"}

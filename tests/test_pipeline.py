@@ -157,6 +157,66 @@ def test_a_recording_without_a_vocalization_has_no_sequence(tmp_path, sources):
     assert_equal(found([silent, sources[0]], config), found([sources[0]], config))
 
 
+# --- annotations
+
+# Overlapping, nested, shorter than a window, touching the end, and of the same recording parted at 9600 samples.
+SEGMENTS = ((0.1, 0.2, "a"), (0.15, 0.3, "b"), (0.41, 0.412, "c"), (0.5, 0.7, "d"), (0.55, 0.6, "é"), (0.75, 1.0, "f"), (1.1, 1.3, "g"))
+
+
+def oracle_annotated(samples, begin, end, config):
+    """Spans in samples of the recording, one list a sequence."""
+    first, last = round(begin * len(samples)), round(end * len(samples))
+    spans = [(max(round(a * SAMPLE_RATE), first), min(round(b * SAMPLE_RATE), last)) for a, b, _ in SEGMENTS]
+    spans = [(a, b) for a, b in spans if a < b]
+    if config.data.sequence != "bout":
+        return [[span] for span in spans] if config.data.sequence == "segment" else [spans]
+    bouts = [list(spans[0])]
+    for a, b in spans[1:]:
+        if a - bouts[-1][1] <= config.data.bout_gap_s * SAMPLE_RATE:
+            bouts[-1][1] = max(bouts[-1][1], b)
+        else:
+            bouts.append([a, b])
+    margin = int(config.data.bout_gap_s * SAMPLE_RATE / 2)
+    return [[(max(a - margin, first), min(b + margin, last))] for a, b in bouts]
+
+
+@pytest.mark.parametrize(
+    "sequence, begin, end", [("segment", 0.0, 1.0), ("segment", 0.5, 1.0), ("packed", 0.0, 0.5), ("bout", 0.0, 1.0), ("bout", 0.5, 1.0)]
+)
+def test_annotations_cut_in_the_detectors_place_and_their_labels_stay_with_the_frames(sequence, begin, end, recordings):
+    config = CONFIG.replace(sequence=sequence, bout_gap_s=0.06)
+    samples = soundfile.read(recordings[0])[0]
+    source = pipeline.Source(recordings[0], "libsndfile", begin, end, SEGMENTS)
+    actual = list(pipeline.labelled_sequences([source], SAMPLE_RATE, SCALE, config).as_numpy_iterator())
+    expected = []
+    for spans in oracle_annotated(samples, begin, end, config):
+        power = [reference.power_spectrogram(samples[a:b], SAMPLE_RATE, config.spectrogram) for a, b in spans if b - a >= 128]
+        middles = [a + 64 * frame + 64 for a, b in spans for frame in range((b - a - 64) // 64)]
+        if power:
+            expected.append((oracle_decibels(np.concatenate(power)), [reference.label_at(m / SAMPLE_RATE, SEGMENTS) for m in middles]))
+    assert len(actual) == len(expected) >= 1
+    for (frames, is_start, labels), (frames_of_oracle, labels_of_oracle) in zip(actual, expected, strict=True):
+        assert is_start
+        np.testing.assert_allclose(frames, frames_of_oracle, rtol=0, atol=TOLERANCE_DB)
+        assert [label.decode() for label in labels] == labels_of_oracle
+
+
+def test_sources_may_have_any_number_of_annotations_and_come_in_any_order(recordings):
+    config = CONFIG.replace(sequence="segment")
+    sources = [pipeline.Source(path, "libsndfile", segments=SEGMENTS[:n]) for path, n in zip(recordings, (0, 5, 1), strict=True)]
+    alone = [found([source], config) for source in sources]
+    assert [len(some) for some in alone] == [0, 4, 1]
+    order = tf.constant([2, 0, 1])
+    together = list(pipeline.labelled_sequences(sources, SAMPLE_RATE, SCALE, config, order).as_numpy_iterator())
+    assert [labels[0].decode() for _, _, labels in together] == ["a", "a", "b", "d", "é"]
+    assert_equal([row[:2] for row in together], alone[2] + alone[1])
+
+
+def test_frames_that_the_detector_cut_have_no_labels(sources):
+    for frames, _, labels in pipeline.labelled_sequences(sources[:1], SAMPLE_RATE, SCALE, CONFIG).as_numpy_iterator():
+        assert labels.tolist() == [b""] * len(frames)
+
+
 # --- windows
 
 

@@ -18,7 +18,7 @@ def summary(data_dir):
         data_dir=str(data_dir),
         sample_rate=32_000,
         scale=FrameScale(reference_power=0.1 + 0.2, mean_max_power=1 / 3),
-        training=(Source(str(data_dir / "day_1" / "a.wav"), "tensorflow_io", 0.0, 0.75),),
+        training=(Source(str(data_dir / "day_1" / "a.wav"), "tensorflow_io", 0.0, 0.75, ((0.1 + 0.2, 1.0, "é"), (1.5, 2.0, ""))),),
         validation=(Source(str(data_dir / "b.flac"), "libsndfile", 0.75, 1.0),),
         training_frames=(10, 20),
         validation_frames=(5,),
@@ -51,7 +51,7 @@ def another_value(field, value):
 @pytest.mark.parametrize("field", [field for _, field in settings()], ids=lambda field: field.name)
 def test_a_run_goes_on_with_its_own_settings_only_and_any_other_is_refused_by_name(field, tmp_path):
     folder = RunFolder(tmp_path)
-    config = Config().replace(n_fft=512)  # so that each setting has room to change alone
+    config = Config().replace(n_fft=512, sequence="bout")  # so that each setting has room to change alone
     folder.check(config)  # nothing there yet
     folder.write_config(config)
     folder.check(config)
@@ -65,8 +65,8 @@ def test_a_run_goes_on_with_its_own_settings_only_and_any_other_is_refused_by_na
     assert folder.config() == config
 
 
-def test_epochs_and_the_cache_may_change():
-    assert set(may_change_on_resume()) == {"epochs", "cache_mb"}
+def test_epochs_the_cache_and_the_place_of_the_annotations_may_change():
+    assert set(may_change_on_resume()) == {"epochs", "cache_mb", "annotations"}
 
 
 def test_data_is_written_and_read_back_with_paths_relative_to_its_folder(tmp_path):

@@ -8,8 +8,8 @@ import pytest
 import reference
 import soundfile
 
+from neurovocal_tf.audio import annotations as annotation_files
 from neurovocal_tf.audio import readers, segmentation, simulated_song, spectrogram
-from neurovocal_tf.audio.annotations import read_annotations
 from neurovocal_tf.config import SegmentationConfig, SpectrogramConfig
 
 MAX_GAP_S = 0.1
@@ -51,7 +51,7 @@ def test_the_calls_follow_the_syntax(long_song):
 
 
 def test_the_default_detector_finds_the_calls(folder):
-    truth = read_annotations(folder / "annotations.csv")
+    truth = annotation_files.read(folder / "annotations.csv")
     for path in readers.list_recordings(folder):
         samples, rate = soundfile.read(path, dtype="float32")
         onsets, offsets = (x.numpy() / rate for x in segmentation.detect(samples, rate, SegmentationConfig()))

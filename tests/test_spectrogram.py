@@ -130,3 +130,46 @@ def test_a_scale_that_is_none_is_refused():
         FrameScale(reference_power=0)
     with pytest.raises(ValueError, match="must hold the fields"):
         FrameScale.from_json(json.dumps({"scaling": "decibel"}))
+
+
+# --- the band of a segment
+
+
+def oracle_bounds(samples, rate, config, share, low_hz=0.0, high_hz=1e9):
+    """Edges of the bins at which the summed power of one segment crosses its two shares, bin by bin."""
+    power = reference.power_spectrogram(samples, rate, config).sum(axis=0)
+    width = rate / config.n_fft
+    power = [p if low_hz <= k * width <= high_hz else 0.0 for k, p in enumerate(power)]
+    bounds = []
+    for target in ((1 - share) / 2, (1 + share) / 2):
+        total, k = power[0], 0
+        while total < target * sum(power):
+            k += 1
+            total += power[k]
+        bounds.append(k)
+    return max((bounds[0] - 0.5) * width, 0), min((bounds[1] + 0.5) * width, rate / 2)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.95])
+def test_the_band_of_a_segment_holds_the_middle_of_its_power(share, rng):
+    config, rate = SpectrogramConfig(n_fft=64, hop_length=16), 8000
+    samples = rng.standard_normal(4000) * np.linspace(0.1, 1, 4000) + np.sin(2 * np.pi * 60 / rate * np.arange(4000))
+    onsets, offsets = np.array([-5, 1000, 1001]), np.array([900, 1064, 4003])
+    for limits in ({}, dict(low_hz=500.0, high_hz=3000.0)):
+        found = spectrogram.frequency_bounds_hz(samples, rate, onsets, offsets, config, share, **limits)
+        expected = [oracle_bounds(samples[max(a, 0) : b], rate, config, share, **limits) for a, b in zip(onsets, offsets, strict=True)]
+        np.testing.assert_allclose(found, expected)
+
+
+def test_a_tone_has_a_narrow_band_silence_the_whole_one_and_a_short_segment_that_of_its_surroundings():
+    config, rate = SpectrogramConfig(n_fft=256, hop_length=128), 25_600
+    tone = np.sin(2 * np.pi * 3000 / rate * np.arange(2000))
+    samples = np.concatenate([tone, np.zeros(2000)])
+    found = spectrogram.frequency_bounds_hz(samples, rate, [0, 500, 2000, 3990], [1500, 520, 4000, 4000], config)
+    # The bin of the tone and, of the window's main lobe, at most one on each side.
+    assert np.all((found[:2, 0] < 3000) & (found[:2, 1] > 3000) & (found[:2, 1] - found[:2, 0] <= 300))
+    np.testing.assert_array_equal(found[2:], [[0, 12_800]] * 2)
+    assert spectrogram.frequency_bounds_hz(samples, rate, [], [], config).shape == (0, 2)
+    np.testing.assert_array_equal(spectrogram.frequency_bounds_hz(np.zeros(9), rate, [0], [9], config), [[0, 12_800]])
+    with pytest.raises(ValueError, match="`share` must be above 0, and at most 1. Received: share=0"):
+        spectrogram.frequency_bounds_hz(samples, rate, [0], [9], config, share=0)

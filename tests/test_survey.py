@@ -1,5 +1,6 @@
 """One look at a folder: what is usable, at what rate and scale, who trains and who validates."""
 
+import dataclasses
 import os
 import shutil
 
@@ -9,8 +10,9 @@ import reference
 import soundfile
 
 from neurovocal_tf.audio import simulated_song
+from neurovocal_tf.audio.annotations import read
 from neurovocal_tf.config import Config
-from neurovocal_tf.survey import survey
+from neurovocal_tf.survey import check_annotations, survey
 
 SAMPLE_RATE = 16_000
 CONFIG = Config().replace(n_fft=128, hop_length=64)
@@ -157,6 +159,61 @@ def test_a_recording_that_is_held_out_does_not_set_the_scale(songs, tmp_path):
     samples, _ = soundfile.read(held_out)
     soundfile.write(held_out, 3 * samples, SAMPLE_RATE, subtype="FLOAT")
     assert survey(tmp_path / "songs", CONFIG).scale == found.scale
+
+
+# --- annotations
+
+
+@pytest.fixture
+def annotated(songs):
+    """The songs and the truth about them as a configuration with segments cut by it."""
+    return CONFIG.replace(sequence="segment", annotations=str(songs / "annotations.csv"))
+
+
+def test_the_detector_gives_way_to_annotations(songs, annotated):
+    found = survey(songs, annotated)
+    truth = read(songs / "annotations.csv")
+    for source in found.training + found.validation:
+        of_one = [(a.onset_s, a.offset_s, a.label) for a in truth if a.file == os.path.basename(source.path)]
+        assert list(source.segments) == of_one and len(of_one) > 1
+    cut = [
+        reference.power_spectrogram(
+            soundfile.read(s.path)[0][round(a * SAMPLE_RATE) : round(b * SAMPLE_RATE)], SAMPLE_RATE, CONFIG.spectrogram
+        )
+        for s in found.training
+        for a, b, _ in s.segments
+    ]
+    assert found.scale.mean_max_power == pytest.approx(np.mean([p.max() for p in cut]), rel=1e-5)
+    assert survey(songs, CONFIG.replace(sequence="segment")).training[0].segments is None
+
+
+def test_a_recording_without_annotations_is_skipped_and_strangers_are_told(folder, tmp_path):
+    data_dir = folder({f"{name}.wav": noise(i) for i, name in enumerate("abcde")})
+    csv = tmp_path / "all.csv"
+    csv.write_text(
+        "file,onset_s,offset_s,label\na.wav,0.1,0.2,x\nb.wav,0.1,0.2,y\nd.wav,9,10,x\ne.wav,0.1,0.101,x\nf.wav,0,1,x\ng.wav,0,1,x\n"
+    )
+    found = survey(data_dir, CONFIG.replace(sequence="bout", annotations=str(csv)))
+    reasons = {os.path.basename(path): reason for path, reason in found.skipped}
+    outside = "its annotations lie after its end, or are all shorter than one window"
+    assert reasons == {"c.wav": "has no annotations", "d.wav": outside}
+    assert sorted(names(found.training + found.validation)) == ["a.wav", "b.wav", "e.wav"]
+    assert survey(data_dir, CONFIG.replace(sequence="segment", annotations=str(csv))).skipped[-1] == (str(data_dir / "e.wav"), outside)
+    assert found.notes == (f"2 annotated recordings that are not there in {csv} are passed over; the first: f.wav",)
+
+
+def test_whether_annotations_are_those_of_a_run_is_checked_by_what_they_say(songs, annotated, tmp_path):
+    sources = survey(songs, annotated).training
+    check_annotations(sources, annotated)
+    moved = tmp_path / "moved.csv"
+    text = (songs / "annotations.csv").read_text(encoding="utf-8")
+    moved.write_text(text, encoding="utf-8")
+    check_annotations(sources, annotated.replace(annotations=str(moved)))
+    check_annotations([dataclasses.replace(source, segments=None) for source in sources], CONFIG)
+    moved.write_text(text.replace(",i\n", ",j\n"), encoding="utf-8")
+    for config in (annotated.replace(annotations=str(moved)), CONFIG):
+        with pytest.raises(ValueError, match="`annotations` cannot change when a run goes on, and those of .*wav are others than it began"):
+            check_annotations(sources, config)
 
 
 # --- what cannot be used

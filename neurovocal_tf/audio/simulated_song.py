@@ -6,7 +6,8 @@ import numpy as np
 import soundfile
 
 from neurovocal_tf import files
-from neurovocal_tf.audio.annotations import Annotation, write_annotations
+from neurovocal_tf.audio import annotations as annotation_files
+from neurovocal_tf.audio.annotations import Annotation
 
 INTRODUCTORY_NOTE = "i"
 END = "end"
@@ -97,7 +98,7 @@ def write_recordings(folder, num_recordings=12, duration_s=6.0, seed=0, sample_r
         paths.append(os.path.join(folder, name))
         with files.replacing(paths[-1]) as temporary:
             soundfile.write(temporary, samples, sample_rate, subtype="PCM_16", format="WAV")
-    write_annotations(os.path.join(folder, "annotations.csv"), annotations)
+    annotation_files.write(os.path.join(folder, "annotations.csv"), annotations, "csv")
     return paths
 
 

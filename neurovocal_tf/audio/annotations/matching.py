@@ -1,0 +1,115 @@
+"""Which annotations are of which recording, by the names of both."""
+
+import collections
+import dataclasses
+import os
+import re
+
+from neurovocal_tf.audio import annotations as annotation_files
+
+_EXTENSIONS = (".csv", ".tsv", ".txt", ".textgrid")
+# What programs append to a recording's name: Raven's `song.Table.1.selections.txt`, DAS's `song_annotations.csv`, or an extension.
+_ENDINGS = re.compile(r"(\.Table\.\d+)?(\.selections)?\.txt$|_annotations\.csv$|\.(csv|tsv|textgrid)$", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Matched:
+    """The annotations of some recordings.
+
+    Attributes:
+        of: dict of recording's path -> tuple of `Annotation` in time order, empty where a file says that there is nothing.
+        strangers: names of annotated recordings that are not among those asked for.
+        passed_over: paths of files that hold no annotations.
+    """
+
+    of: dict
+    strangers: tuple
+    passed_over: tuple
+
+
+def match(path, recordings, tier=None):
+    """Matches an annotation file, or all in a folder and the folders below it, to recordings.
+
+    A recording goes by the name that the annotations give, else by that of their file: `song.wav` by `song.txt`, `song.wav.csv` or
+    `song.Table.1.selections.txt`. Of recordings of one name the one whose folders agree best, counted from the last, is meant;
+    so folders may have moved since. In a folder, files that are not annotations are passed over.
+
+    Args:
+        path: the file or folder.    recordings: paths.    tier: see `annotations.read`.
+
+    Returns: `Matched`.
+
+    Raises: ValueError for a broken file, a name that may mean two recordings, and a recording that is annotated twice.
+    """
+    path = os.fspath(path)
+    by_name = collections.defaultdict(list)
+    for recording in recordings:
+        name = os.path.basename(recording)
+        for key in {name, os.path.splitext(name)[0]}:
+            by_name[key].append(recording)
+    claims, strangers, passed_over = {}, [], []
+    for file in _annotation_files(path):
+        if os.path.isdir(path) and annotation_files.format_of(file, annotation_files.decode(file)) is None:
+            passed_over.append(file)
+            continue
+        for name, annotations in _by_recording(annotation_files.read(file, tier)).items():
+            recording, agreement = _meant(name, file, by_name)
+            if recording is None:
+                strangers.append(name or file)
+                continue
+            known = claims.get(recording)
+            if known and known[0] == agreement:
+                raise ValueError(f"{recording} is annotated twice: as {known[2]} in {known[1]}, and as {name or file} in {file}.")
+            if known and known[0] > agreement:
+                strangers.append(name or file)
+                continue
+            if known:
+                strangers.append(known[2])
+            claims[recording] = (agreement, file, name or file, annotations)
+    in_time_order = {
+        recording: tuple(sorted(annotations, key=lambda a: (a.onset_s, a.offset_s))) for recording, (*_, annotations) in claims.items()
+    }
+    return Matched(in_time_order, tuple(strangers), tuple(passed_over))
+
+
+def _annotation_files(path):
+    if not os.path.exists(path):
+        raise ValueError(f"`annotations` must be an annotation file, or a folder of them. Received: annotations={path}")
+    if not os.path.isdir(path):
+        return [path]
+    found = []
+    for folder, subfolders, names in os.walk(path):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        found += [os.path.join(folder, n) for n in names if n.lower().endswith(_EXTENSIONS) and not n.startswith(".")]
+    return sorted(found)
+
+
+def _by_recording(annotations):
+    """Annotations by the name of their recording; of none, those of the recording that the file is named after."""
+    groups = collections.defaultdict(list)
+    for annotation in annotations:
+        groups[annotation.file].append(annotation)
+    return groups or {"": []}
+
+
+def _meant(name, file, by_name):
+    """The recording that is meant by a name in a file, or None, and how many folders agree."""
+    # Raven on Windows writes paths that no other system can split.
+    place = os.path.join(os.path.dirname(file), name.replace("\\", "/")) if name else _ENDINGS.sub("", file)
+    *folders, base = os.path.abspath(place).split(os.sep)
+    candidates = by_name.get(base, []) if not name else [r for r in by_name.get(base, []) if os.path.basename(r) == base]
+    agreements = [_agreement(folders, os.path.abspath(recording).split(os.sep)[:-1]) for recording in candidates]
+    best = [r for r, agreement in zip(candidates, agreements, strict=True) if agreement == max(agreements)]
+    if len(best) > 1:
+        raise ValueError(f"{file}: {name or os.path.basename(file)} may mean {best[0]} or {best[1]}.")
+    return (best[0], max(agreements)) if best else (None, 0)
+
+
+def _agreement(folders, others):
+    """How many folders agree, counted from the last."""
+    count = 0
+    for one, other in zip(reversed(folders), reversed(others), strict=False):
+        if one != other:
+            break
+        count += 1
+    return count

@@ -1,0 +1,161 @@
+"""Praat's TextGrid in its two text forms, long and short.
+
+As Praat itself does (its manual, "TextGrid file formats"), the reader looks at nothing but free-standing numbers, quoted strings
+and flags in angle brackets, so that one scanner serves both forms; an exclamation mark begins a comment.
+"""
+
+import re
+
+from neurovocal_tf import files
+from neurovocal_tf.audio.annotations.annotation import Annotation, check_order, only_file, shown, time_s
+
+_TOKEN = re.compile(
+    r"""(?<!\S)(?:(?P<comment>![^\n]*)|"(?P<string>(?:[^"]|"")*)"|<(?P<flag>[^>\s]*)>|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?))(?!\S)"""
+    r"""|(?<!\S)(?P<open>")"""
+)
+_INTERVAL_TIER, _POINT_TIER = "IntervalTier", "TextTier"
+# A tier's empty intervals are what lies between: what has no label needs one to be seen.
+_UNLABELLED = "segment"
+_TIER = "segments"
+
+
+def recognises(text):
+    """Whether it begins as Praat's text files of any kind do."""
+    return re.match(r'\s*(File type\s*=\s*)?"ooTextFile', text) is not None
+
+
+def parse(text, path, tier=None):
+    """Annotations of all interval tiers, or of the one that is named: their intervals with a label. Point tiers are passed over."""
+    tokens = _Tokens(text, path)
+    tokens.string("the file's type")
+    if tokens.string("the object's class") != "TextGrid":
+        raise ValueError(f"{tokens.place}: must be a TextGrid; this file of Praat's holds something else.")
+    tokens.number("xmin"), tokens.number("xmax")
+    num_tiers = tokens.count("size") if tokens.flag("tiers?") == "exists" else 0
+    names, found = [], []
+    for _ in range(num_tiers):
+        kind, name = tokens.string("class"), tokens.string("name")
+        tokens.number("xmin"), tokens.number("xmax")
+        if kind == _POINT_TIER:
+            for _ in range(tokens.count("size")):
+                tokens.number("number"), tokens.string("mark")
+            continue
+        if kind != _INTERVAL_TIER:
+            raise ValueError(f"{tokens.place}: `class` must be {_INTERVAL_TIER} or {_POINT_TIER}. Received: class={shown(kind)}")
+        names.append(name)
+        intervals = [_interval(tokens) for _ in range(tokens.count("size"))]
+        if tier in (None, name):
+            found += [interval for interval in intervals if interval.label.strip()]
+    if tier is not None and tier not in names:
+        raise ValueError(f"{path}: has no interval tier {tier}; it has {', '.join(map(shown, names)) or 'none'}.")
+    return found
+
+
+def write(path, annotations, durations_s):
+    """A TextGrid in the long form, UTF-8, of intervals from 0 to the recording's end.
+
+    Intervals of a tier cannot overlap: what overlaps goes to a further tier. One without a label is labelled "segment".
+    """
+    file = only_file(annotations, "textgrid") if annotations or len(durations_s) != 1 else next(iter(durations_s))
+    duration_s = max([durations_s.get(file, 0.0), *(a.offset_s for a in annotations)])
+    if not duration_s > 0:
+        raise ValueError("`durations_s` must tell how long a recording without annotations is, for format=textgrid.")
+    tiers = _without_overlaps(annotations) or [[]]
+    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", f"xmin = {_text_of(0)}", f"xmax = {_text_of(duration_s)}"]
+    lines += ["tiers? <exists>", f"size = {len(tiers)}", "item []:"]
+    for number, tier in enumerate(tiers, start=1):
+        intervals = _tiled(tier, _text_of(duration_s))
+        lines += [f"    item [{number}]:", f'        class = "{_INTERVAL_TIER}"']
+        lines += [f'        name = "{_TIER}{"" if number == 1 else f" {number}"}"', f"        xmin = {_text_of(0)}"]
+        lines += [f"        xmax = {_text_of(duration_s)}", f"        intervals: size = {len(intervals)}"]
+        for index, (onset, offset, label) in enumerate(intervals, start=1):
+            quoted = label.replace('"', '""')
+            lines += [f"        intervals [{index}]:", f"            xmin = {onset}", f"            xmax = {offset}"]
+            lines += [f'            text = "{quoted}"']
+    files.write_text(path, "\n".join(lines) + "\n")
+
+
+def _interval(tokens):
+    onset_s = tokens.time_s("xmin")
+    offset_s = tokens.time_s("xmax")
+    check_order(onset_s, offset_s, ("xmin", "xmax"), tokens.place)
+    return Annotation("", onset_s, offset_s, tokens.string("text"))
+
+
+def _text_of(time_s):
+    """Seconds to the nanosecond: other programs stumble over exponents."""
+    return f"{time_s:.9f}".rstrip("0").rstrip(".")
+
+
+def _without_overlaps(annotations):
+    """Annotations in as few lists as there are at one moment, none overlapping another of its list."""
+    tiers = []
+    for annotation in sorted(annotations, key=lambda a: (a.onset_s, a.offset_s)):
+        # What is written decides: times that differ by less touch.
+        onset = float(_text_of(annotation.onset_s))
+        tier = next((tier for tier in tiers if float(_text_of(tier[-1].offset_s)) <= onset), None)
+        if tier is None:
+            tiers.append(tier := [])
+        tier.append(annotation)
+    return tiers
+
+
+def _tiled(tier, end):
+    """(onset, offset, label) as text, from 0 to `end`, with empty intervals between the annotations."""
+    intervals, last = [], _text_of(0)
+    for a in tier:
+        onset, offset = _text_of(a.onset_s), _text_of(a.offset_s)
+        if onset != last:
+            intervals.append((last, onset, ""))
+        intervals.append((onset, offset, a.label if a.label.strip() else _UNLABELLED))
+        last = offset
+    return intervals if last == end else [*intervals, (last, end, "")]
+
+
+class _Tokens:
+    """What Praat reads of a text file, one after another, each with its line."""
+
+    def __init__(self, text, path):
+        self._text, self._path = text, path
+        self._matches = _TOKEN.finditer(text)
+        self._position, self._line = 0, 1
+
+    @property
+    def place(self):
+        """Where the token last read begins."""
+        return f"{self._path}, line {self._line}"
+
+    def string(self, name):
+        """The next token, which must be a string; its doubled quotes become single ones."""
+        return self._next("string", name, "a text in quotes").replace('""', '"')
+
+    def flag(self, name):
+        """The next token, which must be a flag."""
+        return self._next("flag", name, "a flag in angle brackets")
+
+    def number(self, name):
+        """The next token, which must be a number, as text."""
+        return self._next("number", name, "a number")
+
+    def time_s(self, name):
+        """The next token, which must be a time."""
+        return time_s(self.number(name), name, self.place)
+
+    def count(self, name):
+        """The next token, which must be a whole number."""
+        text = self.number(name)
+        if not text.isdecimal():
+            raise ValueError(f"{self.place}: `{name}` must be a whole number. Received: {name}={shown(text)}")
+        return int(text)
+
+    def _next(self, kind, name, what):
+        match = next((match for match in self._matches if match.lastgroup != "comment"), None)
+        if match is None:
+            raise ValueError(f"{self._path}, line {self._text.rstrip().count(chr(10)) + 1}: ends before `{name}`.")
+        self._line += self._text.count("\n", self._position, match.start())
+        self._position = match.start()
+        if match.lastgroup == "open":
+            raise ValueError(f"{self.place}: a quotation mark opens a text that does not end.")
+        if match.lastgroup != kind:
+            raise ValueError(f"{self.place}: `{name}` must be {what}. Received: {shown(match[0])}")
+        return match[kind]
