@@ -32,19 +32,24 @@ def sequence_spans(samples, sample_rate, config):
     """Where the training sequences of some samples lie.
 
     Args:
-        samples: float32 [N].    sample_rate: Hz.    config: `Config`.
+        samples: float32 [N], an array or a tensor.    sample_rate: Hz.    config: `Config`.
 
     Returns:
         Onsets and offsets, int64 [S], in samples: of the whole, of bouts, or of segments, by `config.data.sequence`.
     """
     if config.data.sequence == "recording":
         return tf.zeros([1], tf.int64), tf.size(samples, out_type=tf.int64)[tf.newaxis]
-    onsets, offsets = segmentation.detect(samples, sample_rate, config.segmentation)
-    if config.data.sequence == "bout":
+
+    def spans(array):
+        found = segmentation.detect(array, sample_rate, config.segmentation)
+        if config.data.sequence != "bout":
+            return found
         gap = config.data.bout_gap_s * sample_rate
+        onsets, offsets, scores_db = segmentation.bouts(*found, gap)
         # Half a gap of the silence around it: without any, a model would not learn that singing begins after silence.
-        return segmentation.add_buffer(*segmentation.bouts(onsets, offsets, gap), int(gap / 2), tf.size(samples, out_type=tf.int64))
-    return onsets, offsets
+        return *segmentation.add_buffer(onsets, offsets, int(gap / 2), len(array)), scores_db
+
+    return segmentation.in_graph(spans, samples)[:2]
 
 
 def span_power(samples, sample_rate, config):
@@ -95,7 +100,7 @@ def sequences(sources, sample_rate, scale, config, order=None):
 
     @_as_it_is
     def frames_of(path, decoder, begin, end):
-        samples = readers.read_in_graph(path, decoder, config.audio.channel, sample_rate)
+        samples = readers.read_in_graph(path, decoder, config.audio.channel, sample_rate, config.audio.time_expansion)
         frames, lengths = sequence_frames(stretch_of(samples, begin, end), sample_rate, scale, config)
         # A recording whose stretch begins inside it goes on; a call cut out of it begins where it begins.
         is_start = (begin == 0) | (config.data.sequence != "recording")

@@ -85,7 +85,7 @@ def _one_step(model, baselines, held_out):
 
 def _recordings(sources, data, config):
     for source in sources:
-        samples = readers.read(source.path, config.audio.channel, data.sample_rate)
+        samples = readers.read(source.path, config.audio.channel, data.sample_rate, config.audio.time_expansion)
         yield np.asarray(pipeline.stretch_of(samples, source.begin, source.end)), data.sample_rate
 
 

@@ -56,7 +56,7 @@ def survey(data_dir, config, fold=None):
     Raises:
         ValueError: nothing usable is there, or too little to hold something out.
     """
-    recordings, skipped = _probed(readers.list_recordings(data_dir))
+    recordings, skipped = _probed(readers.list_recordings(data_dir), config.audio.time_expansion)
     sample_rate = config.audio.sample_rate or _commonest_rate(recordings)
     usable, levels = [], {}
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -80,11 +80,11 @@ def survey(data_dir, config, fold=None):
     )
 
 
-def _probed(paths):
+def _probed(paths, time_expansion):
     recordings, skipped = [], []
     for path in paths:
         try:
-            recordings.append(readers.probe(path))
+            recordings.append(readers.probe(path, time_expansion))
         except readers.UnreadableRecording as reason:
             skipped.append((path, str(reason)))
     return recordings, skipped
@@ -99,7 +99,7 @@ def _commonest_rate(recordings):
 def _look(recording, sample_rate, config):
     """A recording's `_Levels`, or the reason why it cannot be used."""
     try:
-        samples = readers.read(recording, config.audio.channel, sample_rate)
+        samples = readers.read(recording, config.audio.channel, sample_rate, config.audio.time_expansion)
     except readers.UnreadableRecording as reason:
         return str(reason)
     if len(samples) < config.spectrogram.n_fft:
