@@ -23,7 +23,12 @@ def _setting(default, help, *, choices=None, low=-math.inf, high=math.inf, may_c
 class AudioConfig:
     """How a file becomes one channel of samples."""
 
-    sample_rate: int = _setting(0, "Rate in Hz to which all recordings are brought; 0: the commonest among them.", low=0, high=10_000_000)
+    sample_rate: int = _setting(
+        0,
+        "Rate in Hz to which recordings are brought; 0: for training the commonest among them, else each its own.",
+        low=0,
+        high=10_000_000,
+    )
     time_expansion: int = _setting(
         1,
         "By how much the files were slowed down when written; rates, frequencies and times are those of the sound itself.",
@@ -35,7 +40,7 @@ class AudioConfig:
 
 @dataclasses.dataclass(frozen=True)
 class SegmentationConfig:
-    """How vocalizations are cut out of the samples: trace, threshold, hysteresis, join, keep by length, pad."""
+    """How vocalizations are cut out: trace, threshold, hysteresis, join, keep by length, pad."""
 
     detector: str = _setting(
         "envelope",
