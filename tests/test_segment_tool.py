@@ -198,8 +198,8 @@ def test_truth_under_another_folder_is_the_recording_of_that_name_if_there_is_on
 
 def test_tuning_finds_settings_that_agree_better_on_recordings_it_has_not_seen(tmp_path, repository, folder):
     for number in range(3):
-        soundfile.write(folder / f"{number}.wav", tones(at=[(0.2 + number / 10, 0.35), (1.0, 1.1)]), RATE)
-    lines = ["file,onset_s,offset_s"] + [f"{n}.wav,{0.2 + n / 10},0.35\n{n}.wav,1.0,1.1" for n in range(3)]
+        soundfile.write(folder / f"{number}.wav", tones(at=[(0.2 + number / 10, 0.45), (1.0, 1.1)]), RATE)
+    lines = ["file,onset_s,offset_s"] + [f"{n}.wav,{0.2 + n / 10},0.45\n{n}.wav,1.0,1.1" for n in range(3)]
     (tmp_path / "truth.csv").write_text("\n".join(lines))
     flagged = ["--data_dir", folder, "--out", tmp_path / "out", "--truth", tmp_path / "truth.csv", "--json", tmp_path / "f.json"]
     result = run(repository, *flagged, "--tune", "--threshold=400", "--tolerance_ms=5")
@@ -293,11 +293,9 @@ def test_every_lossless_encoding_has_the_same_segments_and_lossy_ones_nearly(sha
 
 
 def test_blocks_of_a_file_are_the_whole_file_whatever_their_length(tmp_path, rng):
-    soundfile.write(tmp_path / "a.flac", rng.uniform(-0.5, 0.5, (30_001, 3)), RATE)
+    soundfile.write(tmp_path / "a.flac", rng.uniform(-0.5, 0.5, (3001, 3)), RATE)
     for channel, sample_rate in (("mean", 0), ("loudest", 0), ("1", 22_050)):
         whole = readers.read(tmp_path / "a.flac", channel, sample_rate)
-        for block_values in (3, 1000, 2**20):
-            if sample_rate and block_values == 3:
-                continue
+        for block_values in (30, 1000, 2**20):
             some = list(readers.blocks(tmp_path / "a.flac", channel, sample_rate, block_values=block_values))
             np.testing.assert_array_equal(np.concatenate(some), whole)
