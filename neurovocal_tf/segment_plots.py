@@ -19,7 +19,7 @@ _BAR = 0.05
 
 def column_s(duration_s):
     """Seconds of one column of the picture of a recording so long."""
-    return _row_s(duration_s) / _COLUMNS_IN_ROW
+    return min(_row_s(duration_s), duration_s) / _COLUMNS_IN_ROW
 
 
 def segment_figures(overview, found, true, title):
@@ -58,6 +58,10 @@ def histograms_figure(durations_s, gaps_s, peak_frequencies_hz):
             axis.set_title(f"{len(values)}, median {np.median(values):.3g}", fontsize=9)
         if is_log:
             axis.set_xscale("log")
+            # Powers of ten are for other quantities.
+            axis.xaxis.set_major_formatter("{x:g}")
+            axis.xaxis.set_minor_formatter("{x:g}")
+            axis.tick_params(axis="x", which="minor", labelsize=6)
         axis.set_xlabel(name)
     return figure
 

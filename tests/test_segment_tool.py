@@ -220,7 +220,7 @@ def test_the_only_recording_is_parted_in_time():
 
 @pytest.mark.parametrize("seconds", [2.0, 700.0])
 def test_a_picture_shows_ten_seconds_or_a_minute_a_row_and_ten_rows_a_page(seconds):
-    assert segment_plots.column_s(seconds) == (10.0 if seconds <= 40 else 60.0) / 1250
+    assert segment_plots.column_s(seconds) == (seconds if seconds < 10 else 60.0) / 1250
     column_s = 0.5
     num_columns = round(seconds / column_s)
     seen = type(
