@@ -24,24 +24,55 @@ def _setting(default, help, *, choices=None, low=-math.inf, high=math.inf, may_c
 class AudioConfig:
     """How a file becomes one channel of samples."""
 
-    sample_rate: int = _setting(0, "Rate in Hz to which all recordings are brought; 0: the commonest among them.", low=0, high=10_000_000)
+    sample_rate: int = _setting(
+        0,
+        "Rate in Hz to which recordings are brought; 0: for training the commonest among them, else each its own.",
+        low=0,
+        high=10_000_000,
+    )
+    time_expansion: int = _setting(
+        1,
+        "By how much the files were slowed down when written; rates, frequencies and times are those of the sound itself.",
+        low=1,
+        high=1000,
+    )
     channel: str = _setting("mean", "Which channel of a multichannel file: mean, loudest, or a number counted from 0.")
 
 
 @dataclasses.dataclass(frozen=True)
 class SegmentationConfig:
-    """How vocalizations are cut out of the samples: rectify, smooth, threshold, join, keep by length, pad."""
+    """How vocalizations are cut out: trace, threshold, hysteresis, join, keep by length, pad."""
 
+    detector: str = _setting(
+        "envelope",
+        "What the threshold is set on. envelope: smoothed amplitude behind the band-pass. contrast: the largest power over the bins of "
+        "the band, each over its own noise floor, for calls that are narrow and faint.",
+        choices=("envelope", "contrast"),
+    )
     threshold_method: str = _setting(
         "noise_floor",
-        "percentile: the envelope's `threshold`-th percentile. noise_floor: `threshold` times the envelope's `noise_floor_percentile`.",
-        choices=("noise_floor", "percentile"),
+        "percentile: the `threshold`-th percentile of the envelope or contrast. noise_floor: `threshold` times the envelope's "
+        "`noise_floor_percentile`, or `threshold` dB over each bin's own. absolute: an amplitude of `threshold`, full scale being 1.",
+        choices=("noise_floor", "percentile", "absolute"),
     )
-    threshold: float = _setting(2.5, "Percentile (0 to 100) or factor over the noise floor, by --threshold_method.", low=0.0)
-    noise_floor_percentile: float = _setting(10.0, "Percentile of the envelope that counts as the noise floor.", low=0.0, high=100.0)
-    low_hz: float = _setting(500.0, "Lower edge in Hz of the detector's band-pass; 0: none.", low=0.0)
-    high_hz: float = _setting(10_000.0, "Upper edge in Hz of the detector's band-pass, clipped below Nyquist; 0: none.", low=0.0)
-    smoothing_ms: float = _setting(4.0, "Length in ms of the running mean that makes the envelope.", low=0.0, high=1000.0)
+    threshold: float = _setting(
+        2.5, "Percentile (0 to 100), factor or dB over the noise floor, or amplitude, by --threshold_method.", low=0.0
+    )
+    noise_floor_percentile: float = _setting(
+        10.0, "Percentile of the envelope, or of each bin's power, that counts as the noise floor.", low=0.0, high=100.0
+    )
+    hysteresis_db: float = _setting(
+        0.0,
+        "A segment begins and ends where the trace is this many dB below the threshold that it must reach; 0: at it.",
+        low=0.0,
+        high=120.0,
+    )
+    contrast_n_fft: int = _setting(256, "Samples in a window of --detector=contrast; they are a quarter of it apart.", low=16, high=16_384)
+    low_hz: float = _setting(500.0, "Lower edge in Hz of the detector's band; 0: none.", low=0.0)
+    high_hz: float = _setting(10_000.0, "Upper edge in Hz of the detector's band, clipped below Nyquist; 0: none.", low=0.0)
+    smoothing_ms: float = _setting(
+        4.0, "Length in ms of the running mean that makes the envelope, or that the bins' power goes through.", low=0.0, high=1000.0
+    )
     min_gap_ms: float = _setting(2.0, "Segments closer than this many ms are joined (the seed's `spacing`).", low=0.0)
     min_length_ms: float = _setting(15.0, "Segments must be longer than this many ms.", low=0.0)
     max_length_ms: float = _setting(500.0, "Segments must be shorter than this many ms.", low=0.0)

@@ -127,7 +127,7 @@ def _no_syllables(config):
 
 def _syllables(samples, sample_rate, detector, config):
     """One song's onsets_s [S], offsets_s [S], peak_frequencies_hz [S], spectra_db [S, 4, V], and which is the song's first [S]."""
-    onsets, offsets = map(np.asarray, segmentation.detect(samples, sample_rate, detector)) if len(samples) else ((), ())
+    onsets, offsets, _ = segmentation.detect(samples, sample_rate, detector)
     if not len(onsets):
         return _no_syllables(config)
     whole_window = np.pad(samples, (0, max(config.n_fft - len(samples), 0)))

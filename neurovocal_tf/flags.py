@@ -87,19 +87,21 @@ def given_flags(flag_values=flags.FLAGS):
     return tuple(name for name in _defined(flag_values) if flag_values[name].present)
 
 
-def flag_lines(config):
-    """Every setting of `config` as a line of a flag file, under one comment a section."""
+def flag_lines(config, sections=None):
+    """Every setting of `config`, or of the named sections, as a line of a flag file, under one comment a section."""
     lines = []
     for section, fields in _fields_by_section():
+        if sections is not None and section not in sections:
+            continue
         values = getattr(config, section)
         lines += [f"# {section}", *(f"--{field.name}={_text_of(getattr(values, field.name))}" for field in fields)]
     return lines
 
 
-def write_flags(path, config=None, flag_values=flags.FLAGS):
-    """Writes every setting to `path` as a flag file; `config` None: as the flags have them."""
+def write_flags(path, config=None, flag_values=flags.FLAGS, sections=None):
+    """Writes every setting, or those of the named sections, to `path` as a flag file; `config` None: as the flags have them."""
     config = config_from_flags(flag_values=flag_values) if config is None else config
-    files.write_text(path, "\n".join(flag_lines(config)) + "\n")
+    files.write_text(path, "\n".join(flag_lines(config, sections)) + "\n")
 
 
 def run(main):

@@ -36,7 +36,7 @@ def sequence_spans(samples, sample_rate, config, segments=None):
     """Where the training sequences of some samples lie.
 
     Args:
-        samples: float32 [N].    sample_rate: Hz.    config: `Config`.
+        samples: float32 [N], an array or a tensor.    sample_rate: Hz.    config: `Config`.
         segments: onsets and offsets, int64 [S], that people have marked; default: what the detector finds.
 
     Returns:
@@ -44,12 +44,17 @@ def sequence_spans(samples, sample_rate, config, segments=None):
     """
     if config.data.sequence == "recording":
         return tf.zeros([1], tf.int64), tf.size(samples, out_type=tf.int64)[tf.newaxis]
-    onsets, offsets = segmentation.detect(samples, sample_rate, config.segmentation) if segments is None else segments
-    if config.data.sequence == "bout":
+
+    def spans(array, *marked):
+        found = (*marked, np.zeros(len(marked[0]))) if marked else segmentation.detect(array, sample_rate, config.segmentation)
+        if config.data.sequence != "bout":
+            return found
         gap = config.data.bout_gap_s * sample_rate
+        onsets, offsets, scores_db = segmentation.bouts(*found, gap)
         # Half a gap of the silence around it: without any, a model would not learn that singing begins after silence.
-        return segmentation.add_buffer(*segmentation.bouts(onsets, offsets, gap), int(gap / 2), tf.size(samples, out_type=tf.int64))
-    return onsets, offsets
+        return *segmentation.add_buffer(onsets, offsets, int(gap / 2), len(array)), scores_db
+
+    return segmentation.in_graph(spans, samples, *(segments or ()))[:2]
 
 
 def span_power(samples, sample_rate, config, segments=None):
@@ -98,7 +103,7 @@ def recordings(sources, sample_rate, config):
         (samples float32 [N], sample_rate).
     """
     for source in sources:
-        samples = readers.read(source.path, config.audio.channel, sample_rate)
+        samples = readers.read(source.path, config.audio.channel, sample_rate, config.audio.time_expansion)
         yield np.asarray(stretch_of(samples, source.begin, source.end)), sample_rate
 
 
@@ -132,7 +137,7 @@ def labelled_sequences(sources, sample_rate, scale, config, order=None):
 
     @_as_it_is
     def frames_of(path, decoder, begin, end, times_s, changes_s, labels):
-        samples = readers.read_in_graph(path, decoder, config.audio.channel, sample_rate)
+        samples = readers.read_in_graph(path, decoder, config.audio.channel, sample_rate, config.audio.time_expansion)
         first, last = stretch_bounds(tf.size(samples), begin, end)
         samples, segments = samples[first:last], None
         if by_people:

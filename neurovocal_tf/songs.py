@@ -52,7 +52,8 @@ def sing_songs(endpoints, seeds, num_frames, temperature=1.0, prime_path=None):
 
 def _primed_state(endpoints, path):
     try:
-        samples = readers.read(path, endpoints.config.audio.channel, endpoints.sample_rate)
+        audio = endpoints.config.audio
+        samples = readers.read(path, audio.channel, endpoints.sample_rate, audio.time_expansion)
     except readers.UnreadableRecording as reason:
         raise ValueError(f"`prime` must be a recording. Received: prime={path}, which {reason}") from None
     power = spectrogram.power_spectrogram(samples, endpoints.sample_rate, endpoints.config.spectrogram)

@@ -58,7 +58,7 @@ def survey(data_dir, config, fold=None):
     Raises:
         ValueError: nothing usable is there, or too little to hold something out.
     """
-    recordings, skipped = _probed(readers.list_recordings(data_dir))
+    recordings, skipped = _probed(readers.list_recordings(data_dir), config.audio.time_expansion)
     sample_rate = config.audio.sample_rate or _commonest_rate(recordings)
     segments, annotation_notes = _annotated_segments([recording.path for recording in recordings], config)
     usable, levels = [], {}
@@ -108,11 +108,11 @@ def _annotated_segments(paths, config):
     return {path: annotated.of(found.of.get(path, ()), config.audio.channel) for path in paths}, notes
 
 
-def _probed(paths):
+def _probed(paths, time_expansion):
     recordings, skipped = [], []
     for path in paths:
         try:
-            recordings.append(readers.probe(path))
+            recordings.append(readers.probe(path, time_expansion))
         except readers.UnreadableRecording as reason:
             skipped.append((path, str(reason)))
     return recordings, skipped
@@ -129,7 +129,7 @@ def _look(recording, sample_rate, config, segments):
     if segments == ():
         return "has no annotations"
     try:
-        samples = readers.read(recording, config.audio.channel, sample_rate)
+        samples = readers.read(recording, config.audio.channel, sample_rate, config.audio.time_expansion)
     except readers.UnreadableRecording as reason:
         return str(reason)
     if len(samples) < config.spectrogram.n_fft:

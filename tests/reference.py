@@ -27,20 +27,24 @@ def detect(samples, sample_rate, config, envelope=envelope):
         return []
     per_ms = sample_rate / 1000
     length = int(config.smoothing_ms * per_ms)
-    loudness = envelope(samples, length if length % 2 else length + 1)
+    # Rounded to what a trace is kept in, and then as exact as can be.
+    loudness = envelope(samples, length if length % 2 else length + 1).astype(np.float32).astype(np.float64)
     if config.threshold_method == "percentile":
-        level = np.percentile(loudness, config.threshold)
+        level = max(np.percentile(loudness, config.threshold), 1e-6 * loudness.max())
+    elif config.threshold_method == "noise_floor":
+        level = max(config.threshold * np.percentile(loudness, config.noise_floor_percentile), 1e-6 * loudness.max())
     else:
-        level = config.threshold * np.percentile(loudness, config.noise_floor_percentile)
-    level = max(level, 1e-6 * loudness.max())
-    if level <= loudness.min():
+        level = config.threshold
+    release = level * 10 ** (-config.hysteresis_db / 20)
+    if release <= loudness.min():
         return []
     runs, onset = [], None
     for i, value in enumerate([*loudness, -1.0]):
-        if value >= level and onset is None:
+        if value >= release and onset is None:
             onset = i
-        if value < level and onset is not None:
-            runs.append((onset, i))
+        if value < release and onset is not None:
+            if max(loudness[onset:i]) >= level:
+                runs.append((onset, i))
             onset = None
     joined = []
     for onset, offset in runs:
@@ -51,6 +55,27 @@ def detect(samples, sample_rate, config, envelope=envelope):
     kept = [(a, b) for a, b in joined if config.min_length_ms * per_ms < b - a < config.max_length_ms * per_ms]
     buffer = int(config.buffer_ms * per_ms)
     return [(max(a - buffer, 0), min(b + buffer, len(samples))) for a, b in kept]
+
+
+def contrast(samples, sample_rate, config):
+    """Largest power over the bins of the band, each over its own floor, one window and one bin at a time."""
+    n_fft, hop = config.contrast_n_fft, config.contrast_n_fft // 4
+    half = int(config.smoothing_ms * sample_rate / hop / 1000) // 2
+    padded = np.pad(samples.astype(np.float64), n_fft // 2 + half * hop, mode="reflect")
+    window = scipy.signal.get_window("hann", n_fft)
+    frames = [padded[i * hop : i * hop + n_fft] for i in range(-(-len(samples) // hop) + 2 * half)]
+    power = np.array([np.abs(np.fft.rfft((frame - frame.mean()) * window)) ** 2 for frame in frames])
+    power = np.array([power[i : i + 2 * half + 1].mean(axis=0) for i in range(len(frames) - 2 * half)])
+    frequencies = np.fft.rfftfreq(n_fft, 1 / sample_rate)
+    power = power[:, (frequencies >= config.low_hz) & (frequencies <= (config.high_hz or sample_rate))]
+    return np.max(power / np.percentile(power, config.noise_floor_percentile, axis=0), axis=1)
+
+
+def without_quiet_ends(samples, length, range_db):
+    """From the first to the last moment whose power over `length` samples is within `range_db` of the loudest."""
+    power = np.convolve(samples**2, np.ones(length) / length, "same")
+    loud = np.flatnonzero(power > power.max() * 10 ** (-range_db / 10))
+    return samples[loud[0] : loud[-1] + 1].copy()
 
 
 def segmentation_f1(found, truth, tolerance_s=0.010):

@@ -25,6 +25,12 @@ ARROWS = {
     "files": set(),
     "flags": {"config", "files"},
     "audio": {"config", "files"},
+    "agreement": set(),
+    "detector_search": {"agreement", "audio"},
+    "truth": {"agreement", "audio", "detector_search", "files"},
+    "segment_folder": {"audio", "config", "files"},
+    "segment_plots": {"plots"},
+    "segment_pictures": {"audio", "plots", "segment_plots"},
     "pipeline": {"config", "audio"},
     "survey": {"config", "audio", "pipeline"},
     "run_folder": {"config", "audio", "files", "pipeline"},
@@ -45,7 +51,8 @@ ARROWS = {
     "report": {"audio", "baselines", "evaluation", "pipeline", "plots", "run_folder", "serving", "songs"},
 }
 # Training is where all meet, but for flags and what uses a trained model.
-ARROWS["trainer"] = ARROWS.keys() - {"flags", "songs", "report"}
+_SEGMENTING = {"agreement", "detector_search", "truth", "segment_folder", "segment_plots", "segment_pictures"}
+ARROWS["trainer"] = ARROWS.keys() - {"flags", "songs", "report"} - _SEGMENTING
 ARROWS["hypermodel"] = {"config", "files", "optimizers", "run_folder", "trainer"}
 
 # Rooms that hold to few libraries beside the standard library.
@@ -55,6 +62,7 @@ LIBRARIES = {
     "flags": {"absl"},
     "rbm": {"tensorflow", "numpy"},
     "plots": {"numpy", "matplotlib"},
+    "segment_plots": {"numpy", "matplotlib"},
     "baselines": {"numpy", "scipy"},
 }
 WITHOUT_KERAS = {"audio", "rbm", "config", "flags", "plots", "pipeline", "baselines", "files", "survey", "run_folder"}

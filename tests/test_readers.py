@@ -1,6 +1,10 @@
 """Files -> samples: every format in one folder of odd ones, and a reason in one line for what cannot be read."""
 
 import os
+import re
+import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -171,3 +175,41 @@ def test_a_rate_that_is_none_a_missing_file_and_a_folder_are_refused(tmp_path):
         readers.probe(tmp_path / "nothing.wav")
     with pytest.raises(UnreadableRecording, match="^is not there$"):
         readers.read(tmp_path)
+
+
+def test_no_damaged_file_crashes_hangs_or_fills_the_memory(repository):
+    script = repository / "tests" / "damaged_files.py"
+    environment = os.environ | {"PYTHONPATH": str(repository)}
+    result = subprocess.run([sys.executable, str(script), "300"], env=environment, capture_output=True, text=True, timeout=240)
+    assert result.returncode == 0, result.stderr[-500:]
+    *ends, memory = result.stdout.splitlines()
+    assert not [line for line in ends if "DEFECT" in line]
+    assert sum(int(line.split()[0]) for line in ends) == 300
+    assert int(re.search(r"(\d+) MB", memory)[1]) < 1000
+
+
+def test_the_length_of_a_file_over_4_gigabytes_is_right(tmp_path):
+    num_samples = 2_500_000_000
+    size = 2 * num_samples
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 250_000, 500_000, 2, 16)
+    ds64 = struct.pack("<4sIQQQI", b"ds64", 28, size + 72, size, num_samples, 0)
+    header = struct.pack("<4sI4s", b"RF64", 2**32 - 1, b"WAVE") + ds64 + form + struct.pack("<4sI", b"data", 2**32 - 1)
+    with open(tmp_path / "night.wav", "wb") as file:
+        file.write(header + struct.pack("<2h", 16384, -16384))
+        # Holes take no space on the disk.
+        file.truncate(len(header) + size)
+    recording = readers.probe(tmp_path / "night.wav")
+    assert (recording.num_samples, recording.sample_rate, recording.is_cut_off) == (num_samples, 250_000, False)
+    np.testing.assert_array_equal(next(readers.blocks(recording))[:3], [0.5, -0.5, 0.0])
+
+
+@pytest.mark.parametrize("chunk", [b"guan", b"bext", b"LIST"])
+def test_what_recorders_write_beside_the_samples_is_passed_over(tmp_path, chunk, rng):
+    samples = rng.integers(-1000, 1000, 500).astype("<i2")
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 250_000, 500_000, 2, 16)
+    extra = struct.pack("<4sI", chunk, 700) + b"GUANO|Version: 1.0\n".ljust(700, b" ")
+    body = b"WAVE" + form + extra + struct.pack("<4sI", b"data", 1000) + samples.tobytes() + extra
+    (tmp_path / "Bat Night 1.WAV").write_bytes(struct.pack("<4sI", b"RIFF", len(body)) + body)
+    recording = readers.probe(tmp_path / "Bat Night 1.WAV")
+    assert not recording.is_cut_off
+    np.testing.assert_array_equal(readers.read(recording), samples / np.float32(32768))

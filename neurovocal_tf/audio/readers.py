@@ -1,4 +1,4 @@
-"""Files -> samples: what is there, what a header says, and one channel of float32 at one rate.
+"""Files -> samples: what is there, what a header says, and one channel of float32 at one rate, in blocks or as a whole.
 
 Short 16-bit PCM WAV can be decoded inside a TensorFlow graph by tensorflow-io; libsndfile reads everything else, and gives
 the same samples bit for bit. tensorflow-io reads some other WAV files wrongly and without a word (32-bit integers as floats),
@@ -7,20 +7,21 @@ so the header decides, once per file.
 
 import dataclasses
 import functools
+import itertools
 import os
 import struct
 
 import numpy as np
 import soundfile
 import soxr
-import tensorflow as tf
+
+from neurovocal_tf.audio import headers
 
 TENSORFLOW_IO = "tensorflow_io"
 LIBSNDFILE = "libsndfile"
 
 _MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 10_000_000
-# A graph decodes a file in one piece, so it should be small against a machine's memory.
-_MAX_GRAPH_BYTES = 64 * 2**20
+_BLOCK_VALUES = 2**18
 # libsndfile names formats, not extensions. Left out: .raw has no header, and .mat and .htk are seldom sound.
 _EXTENSIONS = frozenset(
     [
@@ -59,10 +60,11 @@ class Recording:
 
     Attributes:
         path: the file.
-        sample_rate: Hz.
+        sample_rate: Hz, of the sound: of the file, times its time expansion.
         num_channels: channels.
         num_samples: samples in each channel, at `sample_rate`.
         decoder: "tensorflow_io" for short, well-formed 16-bit PCM WAV, else "libsndfile".
+        is_cut_off: whether the file ends before its header says.
     """
 
     path: str
@@ -70,6 +72,7 @@ class Recording:
     num_channels: int
     num_samples: int
     decoder: str
+    is_cut_off: bool = False
 
     @property
     def duration_s(self):
@@ -107,70 +110,116 @@ def list_recordings(data_dir):
     return sorted(files)
 
 
-def probe(path):
+def probe(path, time_expansion=1):
     """What the header of one file says, a `Recording`; no samples are read.
+
+    Args:
+        path: the file.
+        time_expansion: int, by how much the sound was slowed down when the file was written.
 
     Raises: UnreadableRecording if it is not audio, has no samples, or a rate that is none.
     """
     path = os.fspath(path)
     with _opened(path) as file:
-        if not _MIN_RATE_HZ <= file.samplerate <= _MAX_RATE_HZ:
-            raise UnreadableRecording(f"its sample rate is {file.samplerate} Hz; must be between 1 kHz and 10 MHz")
+        sample_rate = file.samplerate * time_expansion
+        if not _MIN_RATE_HZ <= sample_rate <= _MAX_RATE_HZ:
+            raise UnreadableRecording(f"its sample rate is {sample_rate} Hz; must be between 1 kHz and 10 MHz")
         if file.frames <= 0:
             raise UnreadableRecording("holds no samples")
-        plain = file.format == "WAV" and file.subtype == "PCM_16" and _is_canonical_wav(path)
-        return Recording(path, file.samplerate, file.channels, file.frames, TENSORFLOW_IO if plain else LIBSNDFILE)
+        plain = file.format == "WAV" and file.subtype == "PCM_16" and headers.is_canonical_wav(path)
+        decoder = TENSORFLOW_IO if plain else LIBSNDFILE
+        return Recording(path, sample_rate, file.channels, file.frames, decoder, headers.is_cut_off(path))
 
 
-def read(recording, channel="mean", sample_rate=0):
-    """Samples of one channel of a recording.
+def read(recording, channel="mean", sample_rate=0, time_expansion=1):
+    """Samples of one channel of a recording as a whole.
 
     Args:
         recording: `Recording`, or a path.
         channel: "mean" of all; "loudest", the one with the largest RMS; or a number counted from 0, as text.
-        sample_rate: Hz to resample to (soxr, high quality); 0: the file's own.
+        sample_rate: Hz to resample to (soxr, high quality); 0: the sound's own.
+        time_expansion: as for `probe`.
 
     Returns: NumPy float32 `[N]`; full scale is 1. Of a truncated file, what is there.
 
     Raises: UnreadableRecording if it cannot be decoded, has no such channel or no samples, or holds NaN or infinite ones.
     """
-    with _opened(getattr(recording, "path", recording)) as file:
+    return np.concatenate(list(blocks(recording, channel, sample_rate, time_expansion)))
+
+
+def blocks(recording, channel="mean", sample_rate=0, time_expansion=1, block_values=_BLOCK_VALUES):
+    """Samples of one channel of a recording, block after block, each a NumPy float32 `[n]`: in bounded memory what `read` gives.
+
+    Args:
+        recording, channel, sample_rate, time_expansion: as for `read`.
+        block_values: how many values are decoded at once, of all channels together.
+
+    Raises: as `read`, when the blocks are gone through.
+    """
+    path = getattr(recording, "path", recording)
+    if channel == "loudest":
+        channel = _loudest_channel(path, block_values)
+    with _opened(path) as file:
+        own_rate = file.samplerate * time_expansion
+        mono = (_one_channel(block, channel) for block in _decoded(file, block_values))
+        if sample_rate in (0, own_rate):
+            yield from mono
+        else:
+            yield from _resampled(mono, own_rate, sample_rate)
+
+
+def _decoded(file, block_values):
+    """Blocks of all channels, float32 [n, C], n > 0."""
+    num_frames, some = max(block_values // file.channels, 1), False
+    while True:
         try:
-            samples = file.read(dtype="float32", always_2d=True)
+            block = file.read(num_frames, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
+            if some:
+                # A file damaged in the middle is read as far as it goes.
+                return
             raise UnreadableRecording(_reason(error)) from None
-        rate = file.samplerate
-    if not samples.size:
+        if not len(block):
+            break
+        if not np.isfinite(block).all():
+            raise UnreadableRecording("holds NaN or infinite samples")
+        some = True
+        yield block
+    if not some:
         raise UnreadableRecording("holds no samples")
-    if not np.isfinite(samples).all():
-        raise UnreadableRecording("holds NaN or infinite samples")
-    samples = _one_channel(samples, channel)
-    if sample_rate in (0, rate):
-        return samples
-    resampled = soxr.resample(samples, rate, sample_rate)
-    if not resampled.size:
-        raise UnreadableRecording(f"too short to resample from {rate} Hz to {sample_rate} Hz")
-    return resampled
 
 
-def read_in_graph(path, decoder, channel="mean", sample_rate=0):
+def _resampled(mono, own_rate, sample_rate):
+    # The stream gives the same samples whatever the blocks are, and the same as all at once.
+    stream, some = soxr.ResampleStream(own_rate, sample_rate, 1, dtype="float32"), False
+    for block in itertools.chain(mono, [None]):
+        resampled = stream.resample_chunk(np.zeros(0, np.float32) if block is None else block, last=block is None)
+        if len(resampled):
+            some = True
+            yield resampled
+    if not some:
+        raise UnreadableRecording(f"too short to resample from {own_rate} Hz to {sample_rate} Hz")
+
+
+def read_in_graph(path, decoder, channel="mean", sample_rate=0, time_expansion=1):
     """Samples of one channel, as `read` gives them, for `tf.data.Dataset.map`.
 
     Args:
         path: scalar string tensor.
         decoder: scalar string tensor, `recording.decoder_at(sample_rate)`: "tensorflow_io" decodes inside the graph,
             "libsndfile" calls `read`. Where tensorflow-io does not load, `read` serves both.
-        channel, sample_rate: as for `read`; Python values.
+        channel, sample_rate, time_expansion: as for `read`; Python values.
 
     Returns: float32 tensor `[N]`, N unknown.
 
     Raises: what `read` raises, when the dataset is iterated, as `tf.errors.OpError`: probe and read beforehand.
     """
+    import tensorflow as tf  # here, for those who need none
 
     def with_libsndfile():
         def samples_of(path):
             # Bytes in a graph, a zero-dimensional array of them without one.
-            return read(os.fsdecode(np.asarray(path).item()), channel, sample_rate)
+            return read(os.fsdecode(np.asarray(path).item()), channel, sample_rate, time_expansion)
 
         return tf.ensure_shape(tf.numpy_function(samples_of, [path], tf.float32), [None])
 
@@ -190,15 +239,22 @@ def _one_channel(samples, channel):
     if channel == "mean":
         # A sum of 16-bit samples is exact, whatever its order; a library's mean may multiply by a rounded 1 / C.
         return np.sum(samples, axis=1) / np.float32(num_channels)
-    if channel == "loudest":
-        return samples[:, np.argmax(np.sum(np.square(samples, dtype=np.float64), axis=0))]
     if not channel.isdigit() or int(channel) >= num_channels:
         raise UnreadableRecording(f"has {num_channels} channels, counted from 0, and no channel {channel}")
     return np.ascontiguousarray(samples[:, int(channel)])
 
 
+def _loudest_channel(path, block_values):
+    """The channel with the largest sum of squares, as text."""
+    with _opened(path) as file:
+        energies = sum(np.sum(np.square(block, dtype=np.float64), axis=0) for block in _decoded(file, block_values))
+    return str(np.argmax(energies))
+
+
 def _one_channel_in_graph(samples, channel):
     """The same of a tensor [N, C] of 16-bit samples, equal bit for bit."""
+    import tensorflow as tf
+
     if channel == "mean":
         return tf.reduce_sum(samples, axis=1) / tf.cast(tf.shape(samples)[1], tf.float32)
     if channel == "loudest":
@@ -226,26 +282,12 @@ def _reason(error):
     return f"cannot be decoded: {' '.join(text.split()).rstrip('.')}"
 
 
-def _is_canonical_wav(path):
-    """Whether a short WAV file is the 44-byte header of integer PCM and then samples to the end, as that header says."""
-    size = os.path.getsize(path)
-    if size > _MAX_GRAPH_BYTES:
-        return False
-    with open(path, "rb") as file:
-        header = file.read(44)
-    if len(header) < 44:
-        return False
-    riff, riff_size, wave_fmt, fmt_size, coding, channels, _, _, block, bits, data, data_size = struct.unpack("<4sI8sIHHIIHH4sI", header)
-    tags = (riff, wave_fmt, data) == (b"RIFF", b"WAVEfmt ", b"data")
-    pcm_16 = (fmt_size, coding, bits, block) == (16, 1, 16, 2 * channels)
-    return tags and pcm_16 and (riff_size, data_size) == (size - 8, size - 44) and data_size % block == 0
-
-
 @functools.cache
 def _tensorflow_io_decoder():
     """tensorflow-io's WAV decoder, or None where it is not installed or does not load with this TensorFlow."""
     silence = struct.pack("<4sI8sIHHIIHH4sI2h", b"RIFF", 40, b"WAVEfmt ", 16, 1, 1, 8000, 16000, 2, 16, b"data", 4, 0, 0)
     try:
+        import tensorflow as tf
         import tensorflow_io
 
         with tf.init_scope():

@@ -1,179 +1,209 @@
-"""Samples -> onsets and offsets of vocalizations: rectify, smooth, threshold, join, keep by length, pad.
+"""Samples -> onsets, offsets and scores of vocalizations: trace, threshold, hysteresis, join, keep by length, pad.
 
-Everything is TensorFlow graph ops, so that it runs inside tf.data, and float64, so that boundaries do not depend on
-how a sum is taken: integer PCM stays exact in it, and everything else is right to about 1e-12.
+A recording need not be in memory: it is asked for as blocks of samples, as often as the threshold takes, and what it gives does
+not depend on how it was cut into blocks. All is NumPy, so that a long recording costs neither TensorFlow's memory nor its start;
+`in_graph` takes it into tf.data.
 """
 
-import numpy as np
-import scipy.signal
-import tensorflow as tf
+import dataclasses
 
-# What lies further than this below the loudest envelope is silence; below 16-bit rounding, above that of the filter.
-_SILENCE = 1e-6
-_STOPBAND_DB = 60.0
-_MAX_TAPS = 8191
+import numpy as np
+
+from neurovocal_tf.audio.traces import TRACES
+
+_BLOCK = 2**18
+
+
+@dataclasses.dataclass(frozen=True)
+class Segments:
+    """Vocalizations of one recording, in time order.
+
+    Attributes:
+        onsets, offsets: int64 `[S]`, samples, the offset exclusive. Neighbours overlap where the buffer is longer than half the
+            gap between them.
+        scores_db: float64 `[S]`, how far the loudest moment of each reaches over the threshold, in dB, never negative.
+        level: the threshold, in the unit of the detector's trace.
+        num_samples: N, of the recording.
+    """
+
+    onsets: np.ndarray
+    offsets: np.ndarray
+    scores_db: np.ndarray
+    level: float
+    num_samples: int
 
 
 def detect(samples, sample_rate, config):
-    """Onsets and offsets of the vocalizations in one recording.
+    """Onsets, offsets and scores of the vocalizations in some samples.
 
     Args:
         samples: `[N]`, float.
-        sample_rate: Hz, a Python number.
+        sample_rate: Hz.
         config: `SegmentationConfig`.
 
-    Returns: onsets `[S]` and offsets `[S]`, int64 sample indices in time order, the offset exclusive. Neighbours overlap
-        where the buffer is longer than half the gap between them. Silence and a constant signal have no segments.
+    Returns: onsets, offsets, scores_db, each `[S]`, as in `Segments`. Silence and a constant signal have no segments.
 
-    Raises: ValueError if the band-pass holds no frequency below Nyquist.
+    Raises: ValueError if the band holds no frequency below Nyquist.
     """
-    samples = tf.cast(tf.convert_to_tensor(samples), tf.float64)
-    num_samples = tf.size(samples, out_type=tf.int64)
-    # One sample of silence stands for none: nothing has no percentile.
-    samples = tf.pad(samples, [[0, tf.maximum(1 - num_samples, 0)]])
-    filtered = band_pass(samples, sample_rate, config.low_hz, config.high_hz)
-    loudness = envelope(filtered, smoothing_length(sample_rate, config.smoothing_ms))
-    onsets, offsets = runs_above(loudness, threshold_level(loudness, config))
-    per_ms = sample_rate / 1000
-    onsets, offsets = join_gaps(onsets, offsets, config.min_gap_ms * per_ms)
-    onsets, offsets = keep_by_length(onsets, offsets, config.min_length_ms * per_ms, config.max_length_ms * per_ms)
-    return add_buffer(onsets, offsets, int(config.buffer_ms * per_ms), num_samples)
+    samples = np.asarray(samples)
+    segments = detect_in_blocks(lambda: blocks_of(samples), sample_rate, config)
+    return segments.onsets, segments.offsets, segments.scores_db
 
 
-def smoothing_length(sample_rate, smoothing_ms):
-    """Samples in the running mean: int(smoothing_ms), made odd so that it has a centre."""
-    return int(smoothing_ms * sample_rate / 1000) | 1
+def in_graph(detect, *tensors):
+    """What a detector finds in tensors, for `tf.data.Dataset.map`.
 
+    Args:
+        detect: function of NumPy arrays, samples `[N]` first, that returns onsets, offsets and scores_db, as the one above.
+        tensors: what becomes of its arguments.
 
-# AutoGraph would otherwise rewrite SciPy's sources, which takes seconds.
-@tf.autograph.experimental.do_not_convert
-def band_pass_taps(sample_rate, low_hz, high_hz):
-    """Odd-length linear-phase FIR, Kaiser-windowed sinc, NumPy float64 [num_taps]; None where no filter is asked for.
-
-    An edge of 0 is no edge, and neither is an upper edge at or above Nyquist. The edges are the -6 dB points; the
-    transition is half as wide as the lower edge is high, so that 60 dB are reached at three quarters of it.
-
-    Raises: ValueError if `low_hz` is at or above Nyquist, or not below `high_hz`.
+    Returns: the same as tensors: int64 `[S]`, int64 `[S]`, float64 `[S]`, S unknown.
     """
-    nyquist = sample_rate / 2
-    if low_hz >= nyquist:
-        raise ValueError(f"`low_hz` must be below half the sample rate, {nyquist:g} Hz. Received: low_hz={low_hz:g}")
-    if 0 < high_hz <= low_hz:
-        raise ValueError(f"`low_hz` must be below `high_hz`, {high_hz:g} Hz. Received: low_hz={low_hz:g}")
-    edges = [edge for edge in (low_hz, high_hz) if 0 < edge < nyquist]
-    if not edges:
-        return None
-    transition_hz = edges[0] / 2
-    num_taps, beta = scipy.signal.kaiserord(_STOPBAND_DB, transition_hz / nyquist)
-    return scipy.signal.firwin(min(num_taps | 1, _MAX_TAPS), edges, window=("kaiser", beta), pass_zero=low_hz <= 0, fs=sample_rate)
+    import tensorflow as tf  # here, for those who need none
+
+    found = tf.numpy_function(detect, tensors, (tf.int64, tf.int64, tf.float64))
+    return tuple(tf.ensure_shape(column, [None]) for column in found)
 
 
-def band_pass(samples, sample_rate, low_hz, high_hz):
-    """Samples between two frequencies, not delayed, ends reflected, mean removed; the samples themselves if no edge cuts.
+def blocks_of(samples, block_length=_BLOCK):
+    """Some samples in blocks, as a recording is read.  [N] -> iterator of [n]"""
+    return (samples[start : start + block_length] for start in range(0, len(samples), block_length))
 
-    [N] -> [N], float64. See `band_pass_taps` for the edges and errors.
+
+def detect_in_blocks(blocks_of, sample_rate, config):
+    """Vocalizations of a recording of any length, in bounded memory.
+
+    Args:
+        blocks_of: () -> iterator of float32 `[n]`, the recording's samples in order, the same samples at every call.
+        sample_rate: Hz.    config: `SegmentationConfig`.
+
+    Returns: `Segments`, the same whatever the lengths of the blocks.
+
+    Raises: as `detect`, and what `blocks_of` raises.
     """
-    taps = band_pass_taps(sample_rate, low_hz, high_hz)
-    if taps is None:
-        return samples
-    # A constant must come out as zero, not as the filter's rounding.
-    samples -= tf.reduce_sum(samples) / tf.maximum(tf.cast(tf.size(samples), samples.dtype), 1.0)
-    num_samples = tf.size(samples)
-    extended = _reflect(samples, len(taps) // 2)
-    # Overlap-save: blocks keep the transform short, and what is silent in a block stays exactly silent.
-    block = max(4096, 1 << (4 * len(taps) - 1).bit_length())
-    step = block - len(taps) + 1
-    num_blocks = -(-num_samples // step)
-    extended = tf.pad(extended, [[0, num_blocks * step + len(taps) - 1 - tf.size(extended)]])
-    blocks = tf.signal.rfft(tf.signal.frame(extended, block, step))
-    filtered = tf.signal.irfft(blocks * np.fft.rfft(taps, block), [block])[:, len(taps) - 1 :]
-    return tf.reshape(filtered, [-1])[:num_samples]
+    counted = _Counted(blocks_of)
+    trace = TRACES[config.detector](counted, sample_rate, config)
+    level = trace.level()
+    joined = _Joining(level, config, sample_rate / 1000)
+    release = level * 10 ** (-config.hysteresis_db / trace.decibels_per_decade)
+    num_values = 0
+    for page in trace.pages:
+        onsets, offsets, peaks = runs_above(page[:, 0], release)
+        # A value stands for the hop around it.
+        joined.add((onsets + num_values) * trace.hop - trace.hop // 2, (offsets + num_values) * trace.hop - trace.hop // 2, peaks)
+        num_values += len(page)
+    onsets, offsets, peaks = joined.finish(num_values * trace.hop - trace.hop // 2, counted.num_samples)
+    onsets, offsets = add_buffer(onsets, offsets, int(config.buffer_ms * sample_rate / 1000), counted.num_samples)
+    scores_db = trace.decibels_per_decade * np.log10(peaks.astype(np.float64) / level) if len(peaks) else np.zeros(0)
+    return Segments(onsets, offsets, scores_db, level, counted.num_samples)
 
 
-def envelope(samples, length):
-    """Running mean of |x| over `length` samples (odd), centred, ends reflected.  [N] -> [N], float64"""
-    half = length // 2
-    rectified = _reflect(tf.abs(tf.cast(samples, tf.float64)), half)
-    # Without the leading zero the first window would have nothing to be subtracted from.
-    sums = tf.pad(tf.cumsum(rectified), [[1, 0]])
-    # A difference of prefix sums may fall a rounding below zero, where the mean of silence is zero.
-    return tf.maximum(sums[length:] - sums[:-length], 0.0) / length
+class _Counted:
+    """Blocks, and how many samples they held when they were last gone through."""
+
+    def __init__(self, blocks_of):
+        self._blocks_of, self.num_samples = blocks_of, 0
+
+    def __call__(self):
+        num_samples = 0
+        for block in self._blocks_of():
+            num_samples += len(block)
+            yield block
+        self.num_samples = num_samples
 
 
-def threshold_level(loudness, config):
-    """The level at which a vocalization begins, a scalar: a percentile of the envelope, or a factor over its noise floor.
+class _Joining:
+    """Runs above the release level, in time order, on their way to segments; keeps what is done and what may still grow.
 
-    Never lower than 120 dB below the loudest moment, so that digital silence is no noise floor.
+    Args:
+        level: a segment must reach it somewhere.    config: `SegmentationConfig`.    per_ms: samples in a millisecond.
     """
-    if config.threshold_method == "percentile":
-        level = percentile(loudness, config.threshold)
-    else:
-        level = config.threshold * percentile(loudness, config.noise_floor_percentile)
-    return tf.maximum(level, _SILENCE * tf.reduce_max(loudness))
+
+    def __init__(self, level, config, per_ms):
+        self._level = level
+        self._min_gap, self._lengths = config.min_gap_ms * per_ms, (config.min_length_ms * per_ms, config.max_length_ms * per_ms)
+        self._done, self._open, self._last_run = [], _NOTHING, _NOTHING
+
+    def add(self, onsets, offsets, peaks):
+        """Takes the runs of the next page."""
+        runs = join_gaps(*_concatenated(self._last_run, (onsets, offsets, peaks)), 1)
+        if not len(runs[0]):
+            return
+        # The last may go on in the next page.
+        self._last_run = tuple(column[-1:] for column in runs)
+        self._settle(tuple(column[:-1] for column in runs))
+
+    def finish(self, end, num_samples):
+        """All segments, given where the trace's last value ends and how long the recording is."""
+        onsets, offsets, peaks = self._last_run
+        onsets, offsets = np.maximum(onsets, 0), np.where(offsets == end, num_samples, offsets)
+        # A level that all of it reaches parts nothing.
+        if not (len(onsets) and (onsets[0], offsets[0]) == (0, num_samples)):
+            self._settle((onsets, offsets, peaks))
+        return _concatenated(*self._done, keep_by_length(*self._open, *self._lengths))
+
+    def _settle(self, runs):
+        runs = np.maximum(runs[0], 0), runs[1], runs[2]
+        reached = runs[2] >= self._level
+        joined = join_gaps(*_concatenated(self._open, tuple(column[reached] for column in runs)), self._min_gap)
+        self._open = tuple(column[-1:] for column in joined)
+        self._done.append(keep_by_length(*(column[:-1] for column in joined), *self._lengths))
 
 
-def percentile(values, percent):
-    """The `percent`-th percentile of values [N], N >= 1, linearly interpolated as `numpy.percentile` does; a scalar."""
-    last = tf.size(values) - 1
-    position = tf.cast(last, tf.float64) * (percent / 100)
-    below = tf.cast(tf.floor(position), tf.int32)
-    low, high = (tf.raw_ops.NthElement(input=values, n=n) for n in (below, tf.minimum(below + 1, last)))
-    weight = tf.cast(position - tf.floor(position), values.dtype)
-    # Interpolating from the nearer side is exact at both ends.
-    return tf.where(weight < 0.5, low + (high - low) * weight, high - (high - low) * (1 - weight))
+def runs_above(values, level):
+    """Onsets, offsets and largest values of the runs where values [N] >= level.  -> int64 [R], int64 [R], [R]"""
+    # NumPy would round the level to the values' precision, and perhaps below it.
+    edges = np.flatnonzero(np.diff(values >= _at_least(level, values.dtype), prepend=False, append=False))
+    onsets, offsets = edges[::2].astype(np.int64), edges[1::2].astype(np.int64)
+    # From each onset to its offset, and from there to the next onset, which nobody asks for; an offset may be the very end.
+    peaks = np.maximum.reduceat(np.append(values, values[-1:]), edges)[::2] if len(edges) else values[:0]
+    return onsets, offsets, peaks
 
 
-def runs_above(loudness, level):
-    """Onsets and offsets [S] of the runs where loudness >= level.  A level that all of it reaches parts nothing: no runs."""
-    active = (loudness >= level) & (tf.reduce_min(loudness) < level)
-    edges = tf.pad(active, [[1, 1]])
-    onsets = tf.where(edges[1:] & ~edges[:-1])[:, 0]
-    offsets = tf.where(~edges[1:] & edges[:-1])[:, 0]
-    return onsets, offsets
+def _at_least(level, dtype):
+    rounded = np.asarray(level, dtype)
+    return np.nextafter(rounded, np.asarray(np.inf, dtype)) if rounded < level else rounded
 
 
-def join_gaps(onsets, offsets, min_gap):
-    """Segments with less than `min_gap` samples between them become one.  [S], [S] -> [S'], [S']"""
-    apart = tf.cast(onsets[1:] - offsets[:-1], tf.float64) >= min_gap
-    return _part(onsets, offsets, apart)
+def join_gaps(onsets, offsets, peaks, min_gap):
+    """Segments with less than `min_gap` samples between them become one, with the larger peak.  [S] x 3 -> [S'] x 3"""
+    return _joined(onsets, offsets, peaks, onsets[1:] - offsets[:-1] >= min_gap)
 
 
-def keep_by_length(onsets, offsets, min_length, max_length):
+def keep_by_length(onsets, offsets, peaks, min_length, max_length):
     """Segments strictly longer than `min_length` and strictly shorter than `max_length` samples."""
-    lengths = tf.cast(offsets - onsets, tf.float64)
+    lengths = offsets - onsets
     kept = (lengths > min_length) & (lengths < max_length)
-    return onsets[kept], offsets[kept]
+    return onsets[kept], offsets[kept], peaks[kept]
 
 
 def add_buffer(onsets, offsets, buffer, num_samples):
     """Segments longer by `buffer` samples on both sides, clipped to [0, num_samples]."""
-    return tf.maximum(onsets - buffer, 0), tf.minimum(offsets + buffer, num_samples)
+    return np.maximum(onsets - buffer, 0), np.minimum(offsets + buffer, num_samples)
 
 
-def bouts(onsets, offsets, max_gap):
+def bouts(onsets, offsets, scores_db, max_gap):
     """Runs of segments with no gap longer than `max_gap` samples, gaps included.
 
     Args:
-        onsets, offsets: int64 `[S]`, in time order; segments may overlap.
+        onsets, offsets: int64 `[S]`, in time order; segments may overlap.    scores_db: `[S]`.
         max_gap: samples, a number.
 
-    Returns: onsets `[S']` and offsets `[S']` of the bouts.
+    Returns: onsets, offsets and largest scores `[S']` of the bouts.
     """
-    apart = tf.cast(onsets[1:] - offsets[:-1], tf.float64) > max_gap
-    return _part(onsets, offsets, apart)
+    return _joined(onsets, offsets, scores_db, onsets[1:] - offsets[:-1] > max_gap)
 
 
-def _part(onsets, offsets, apart):
-    return (
-        tf.concat([onsets[:1], tf.boolean_mask(onsets[1:], apart)], axis=0),
-        tf.concat([tf.boolean_mask(offsets[:-1], apart), offsets[-1:]], axis=0),
-    )
+def _joined(onsets, offsets, peaks, apart):
+    """Groups of segments as one each, with the largest peak, given which of the later segments lie apart from the one before."""
+    if not len(onsets):
+        return onsets, offsets, peaks
+    firsts = np.flatnonzero(np.append(True, apart))
+    return onsets[firsts], offsets[np.append(firsts[1:], len(onsets)) - 1], np.maximum.reduceat(peaks, firsts)
 
 
-def _reflect(samples, num):
-    """`num` mirrored samples added on both sides, as often mirrored as a short signal needs."""
-    num_samples = tf.size(samples)
-    # tf.pad reflects less than one length, and a recording may be shorter than a filter: index instead.
-    period = tf.maximum(2 * (num_samples - 1), 1)
-    index = tf.math.floormod(tf.range(-num, num_samples + num), period)
-    return tf.gather(samples, tf.minimum(index, period - index)) if num else samples
+def _concatenated(*parts):
+    return tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))
+
+
+_NOTHING = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))

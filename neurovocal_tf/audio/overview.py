@@ -1,0 +1,94 @@
+"""A recording of any length -> what a picture of it shows: a spectrogram and a trace in few columns, and peak frequencies."""
+
+import dataclasses
+
+import numpy as np
+import scipy.fft
+import scipy.signal
+
+from neurovocal_tf.audio.traces import TRACES, pages
+
+_PAGE_COLUMNS = 64
+_SMALLEST = 1e-20
+
+
+@dataclasses.dataclass(frozen=True)
+class Overview:
+    """What a picture shows of a recording, with C columns and V frequency bins.
+
+    Attributes:
+        column_s: seconds of a column.    max_hz: frequency of the last bin.
+        decibels: float32 `[C, V]`, the largest power in each column, dB.
+        trace_db: float32 `[C]`, the detector's trace, its largest value in each column, dB.
+        level_db: its threshold.
+        peak_frequencies_hz: float64 `[S]`, of each segment the bin of the largest mean power within the detector's band.
+    """
+
+    column_s: float
+    max_hz: float
+    decibels: np.ndarray
+    trace_db: np.ndarray
+    level_db: float
+    peak_frequencies_hz: np.ndarray
+
+
+def overview(blocks_of, sample_rate, config, segments, column_s):
+    """`Overview` of a recording.
+
+    Args:
+        blocks_of: () -> iterator of float32 `[n]`, the recording's samples.
+        sample_rate: Hz.    config: `SegmentationConfig`; windows have its `contrast_n_fft` samples.
+        segments: `[S, 2]`, onsets and offsets in seconds, in time order.
+        column_s: seconds of a column.
+    """
+    column = max(round(column_s * sample_rate), 1)
+    trace = TRACES[config.detector](blocks_of, sample_rate, config)
+    decibels, peaks_hz = _spectrogram(blocks_of, sample_rate, config, np.asarray(segments).reshape(-1, 2) * sample_rate, column)
+    return Overview(
+        column_s=column / sample_rate,
+        max_hz=sample_rate / 2,
+        decibels=decibels,
+        trace_db=(trace.decibels_per_decade * np.log10(np.maximum(_pooled_trace(trace, column, len(decibels)), _SMALLEST))).astype(
+            np.float32
+        ),
+        level_db=float(trace.decibels_per_decade * np.log10(max(trace.level(), _SMALLEST))),
+        peak_frequencies_hz=peaks_hz,
+    )
+
+
+def _pooled_trace(trace, column, num_columns):
+    pooled, first = np.zeros(num_columns, np.float32), 0
+    for page in trace.pages:
+        places = (first + np.arange(len(page))) * trace.hop // column
+        np.maximum.at(pooled, np.minimum(places, num_columns - 1), page[:, 0])
+        first += len(page)
+    return pooled
+
+
+def _spectrogram(blocks_of, sample_rate, config, segments, column):
+    """The spectrogram in columns, dB [C, V], and the peak frequency of each segment, Hz [S]; segments in samples."""
+    n_fft = config.contrast_n_fft
+    window = scipy.signal.get_window("hann", n_fft).astype(np.float32)
+    hop = min(max(n_fft // 2, 1), column)
+    sums, columns, start = np.zeros((len(segments), n_fft // 2 + 1)), [], 0
+    for page, first in pages(blocks_of(), _PAGE_COLUMNS * column, n_fft // 2):
+        num_own = len(page) - n_fft // 2 * 2
+        windows = np.lib.stride_tricks.sliding_window_view((page - first).astype(np.float32), n_fft)[:num_own:hop]
+        power = np.square(np.abs(scipy.fft.rfft(windows * window)))
+        places = np.arange(len(power)) * hop
+        edges = np.searchsorted(places, np.arange(0, num_own, column))
+        columns.append(10 * np.log10(np.maximum(np.maximum.reduceat(power, edges), _SMALLEST)))
+        _add_to_segments(sums, segments, start + places, power)
+        start += num_own
+    frequencies = np.arange(n_fft // 2 + 1) * (sample_rate / n_fft)
+    band = (frequencies >= config.low_hz) & (frequencies <= (config.high_hz or sample_rate))
+    peaks_hz = frequencies[np.argmax(np.where(band if band.any() else True, sums, -1.0), axis=1)]
+    return np.concatenate(columns), peaks_hz
+
+
+def _add_to_segments(sums, segments, centres, power):
+    """Adds to each segment the power of the windows centred in it, or of the one nearest to a segment shorter than a hop."""
+    firsts, lasts = np.searchsorted(centres, segments[:, 0]), np.searchsorted(centres, segments[:, 1])
+    for i in np.flatnonzero((segments[:, 1] > centres[0]) & (segments[:, 0] <= centres[-1])):
+        first = min(firsts[i], len(power) - 1)
+        sums[i] += power[first : max(lasts[i], first + 1)].sum(axis=0)

@@ -1,0 +1,101 @@
+"""Exact percentiles of more values than fit in memory, by radix selection: two passes over what can be computed again."""
+
+import numpy as np
+
+_LOW_BITS = 16
+_LOW_MASK = (1 << _LOW_BITS) - 1
+# The sign of what is not negative is no information.
+_NUM_HIGH = 1 << (32 - _LOW_BITS - 1)
+
+
+class Replayed:
+    """Pages of an array that can be iterated again and again: kept after the first time if they fit, else computed anew.
+
+    Args:
+        make: () -> iterator of arrays, the same every time.
+        max_bytes: up to how much is kept.
+    """
+
+    def __init__(self, make, max_bytes=112 * 2**20):
+        self._make, self._max_bytes, self._kept = make, max_bytes, None
+
+    def __iter__(self):
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept, num_bytes = [], 0
+        for page in self._make():
+            num_bytes += page.nbytes
+            if num_bytes <= self._max_bytes:
+                kept.append(page)
+            else:
+                kept.clear()
+            yield page
+        self._kept = kept if num_bytes <= self._max_bytes else None
+
+
+def percentile(pages, percent):
+    """The `percent`-th percentile of each column, linearly interpolated as `numpy.percentile` does, and each column's maximum.
+
+    Radix selection on the bits of float32, whose order is that of the numbers: the first pass counts the upper half of the
+    bits, the second the lower half of those values that share the upper half sought.
+
+    Args:
+        pages: iterable twice over, of float32 `[n, C]`, not negative, together `[N, C]` with N >= 1.
+        percent: 0 to 100.
+
+    Returns: float64 `[C]` and float32 `[C]`.
+    """
+    counts, maxima, num_values = _count_high(pages)
+    position = (num_values - 1) * (percent / 100)
+    below = int(position)
+    ranks = (below, min(below + 1, num_values - 1))
+    np.cumsum(counts, axis=1, out=counts)
+    sought = [_bin_of_rank(counts, rank) for rank in ranks]
+    low = _count_low(pages, sorted({(column, high) for bins, _ in sought for column, high in enumerate(bins.tolist())}))
+    values = []
+    for bins, left in sought:
+        lows = [int(np.searchsorted(np.cumsum(low[column, high]), left[column], "right")) for column, high in enumerate(bins.tolist())]
+        values.append(((bins.astype(np.uint32) << _LOW_BITS) | np.asarray(lows, np.uint32)).view(np.float32).astype(np.float64))
+    return _between(*values, position - below), maxima
+
+
+def _keys(page):
+    # Minus zero would be the largest of all; adding zero makes it zero.
+    return (page + np.float32(0)).view(np.uint32)
+
+
+def _count_high(pages):
+    counts, maxima, num_values = None, None, 0
+    for page in pages:
+        if counts is None:
+            counts, maxima = np.zeros((page.shape[1], _NUM_HIGH), np.int64), np.zeros(page.shape[1], np.float32)
+        high = (_keys(page) >> _LOW_BITS).astype(np.intp)
+        for column in range(page.shape[1]):
+            counts[column] += np.bincount(high[:, column], minlength=_NUM_HIGH)
+        np.maximum(maxima, page.max(axis=0, initial=0.0), out=maxima)
+        num_values += len(page)
+    return counts, maxima, num_values
+
+
+def _bin_of_rank(ends, rank):
+    """In which bin of each column [C] the value of this rank lies, and its rank among those of that bin [C]; `ends` sum counts up."""
+    bins = np.array([np.searchsorted(column, rank, "right") for column in ends])
+    before = [column[high - 1] if high else 0 for column, high in zip(ends, bins, strict=True)]
+    return bins, rank - np.array(before)
+
+
+def _count_low(pages, wanted):
+    counts = {key: np.zeros(_LOW_MASK + 1, np.int64) for key in wanted}
+    for page in pages:
+        keys = _keys(page)
+        for column, high in wanted:
+            of_column = keys[:, column]
+            chosen = of_column[(of_column >> _LOW_BITS) == high] & _LOW_MASK
+            counts[column, high] += np.bincount(chosen, minlength=_LOW_MASK + 1)
+    return counts
+
+
+def _between(low, high, weight):
+    # Interpolating from the nearer side is exact at both ends.
+    return low + (high - low) * weight if weight < 0.5 else high - (high - low) * (1 - weight)

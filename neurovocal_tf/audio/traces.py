@@ -1,0 +1,206 @@
+"""Samples -> how much is sounding, moment by moment: the trace on which segmentation sets its threshold.
+
+A recording is cut into pages on a fixed grid from its start, each with as much of its neighbours as the arithmetic looks at,
+and every number is computed within one page. So the trace depends on the samples alone: not on the blocks in which they came,
+nor on whether the recording was ever in memory as a whole.
+"""
+
+import numpy as np
+import scipy.fft
+import scipy.signal
+
+from neurovocal_tf.audio.band_pass import band_pass_taps, filtered
+from neurovocal_tf.audio.percentiles import Replayed, percentile
+
+_ENVELOPE_PAGE = 2**16
+_CONTRAST_PAGE = 2**18
+# What lies further than this below the loudest moment is silence; below 16-bit rounding, above that of the filter.
+_SILENCE_DB = 120.0
+
+
+class Trace:
+    """How much is sounding, moment by moment: what is common to all detectors.
+
+    Args:
+        blocks_of: () -> iterator of float32 `[n]`, the recording's samples, the same at every call.
+        sample_rate: Hz.    config: `SegmentationConfig`.
+
+    Attributes:
+        hop: samples from one value to the next.
+        decibels_per_decade: dB of a factor of 10 of the trace: 20 of an amplitude, 10 of a power.
+        pages: float32 `[n, 1]`, not negative, iterable again and again.
+    """
+
+    def level(self):
+        """The level at which a vocalization begins, a float, by `threshold_method` and `threshold`.
+
+        Never lower than 120 dB below the loudest moment, so that digital silence is no noise floor.
+        """
+        method, threshold = self._config.threshold_method, self._config.threshold
+        if method == "absolute":
+            return self._of_amplitude(threshold)
+        if method == "noise_floor":
+            level, maximum = self._over_floor(threshold)
+        else:
+            level, maximum = (column[0] for column in percentile(self.pages, threshold))
+        return max(float(level), float(maximum) * 10 ** (-_SILENCE_DB / self.decibels_per_decade))
+
+
+class EnvelopeTrace(Trace):
+    """Running mean of |x| over `smoothing_ms`, centred, ends mirrored, behind the band-pass; one value a sample, full scale 1."""
+
+    hop, decibels_per_decade = 1, 20.0
+
+    def __init__(self, blocks_of, sample_rate, config):
+        self._config = config
+        self._taps = band_pass_taps(sample_rate, config.low_hz, config.high_hz)
+        self._length = smoothing_length(sample_rate, config.smoothing_ms)
+        context = self._length // 2 + (0 if self._taps is None else len(self._taps) // 2)
+        page_length = _page_length(_ENVELOPE_PAGE, context, 1)
+        self.pages = Replayed(lambda: map(self._of_page, pages(blocks_of(), page_length, context)))
+
+    def _of_page(self, page_and_first):
+        page, first = page_and_first
+        if self._taps is not None:
+            # A constant must come out as exactly zero, not as the filter's rounding.
+            page = filtered(page - first, self._taps)
+            if self._config.low_hz <= 0:
+                page += first
+        return running_mean(np.abs(page), self._length).astype(np.float32)[:, np.newaxis]
+
+    def _over_floor(self, factor):
+        floor, maximum = percentile(self.pages, self._config.noise_floor_percentile)
+        return factor * floor[0], maximum[0]
+
+    def _of_amplitude(self, amplitude):
+        return amplitude
+
+
+class ContrastTrace(Trace):
+    """Spectral contrast: largest power over the bins in the band, each over that bin's own noise floor; one value a hop.
+
+    Power of Hann windows of `contrast_n_fft` samples, a quarter of that apart, centred, ends mirrored, averaged over
+    `smoothing_ms`. The floor of a bin is its `noise_floor_percentile`, so that hum, hiss and the microphone's response cancel;
+    with an absolute threshold it is the power of a sine of full scale.
+
+    Raises: ValueError if no bin lies in the band.
+    """
+
+    decibels_per_decade = 10.0
+
+    def __init__(self, blocks_of, sample_rate, config):
+        self._config, self._n_fft = config, config.contrast_n_fft
+        self.hop = self._n_fft // 4
+        self._num_averaged = smoothing_length(sample_rate / self.hop, config.smoothing_ms)
+        self._band = _band(sample_rate, config)
+        self._window = scipy.signal.get_window("hann", self._n_fft).astype(np.float32)
+        self._context = self._n_fft // 2 + self._num_averaged // 2 * self.hop
+        page_length = _page_length(_CONTRAST_PAGE, self._context, self.hop)
+        power = Replayed(lambda: map(self._power_of_page, pages(blocks_of(), page_length, self._context)))
+        floor = self._floor(power)
+        self.pages = Replayed(lambda: ((page / floor).max(axis=1, keepdims=True) for page in power))
+
+    def _power_of_page(self, page_and_first):
+        page, first = page_and_first
+        num_values = -(-(len(page) - 2 * self._context) // self.hop)
+        # As above: a constant has no power at all.
+        windows = np.lib.stride_tricks.sliding_window_view((page - first).astype(np.float32), self._n_fft)[:: self.hop]
+        windows = windows[: num_values + self._num_averaged - 1]
+        spectrum = scipy.fft.rfft((windows - windows.mean(axis=1, keepdims=True)) * self._window)[:, self._band]
+        power = np.square(spectrum.real) + np.square(spectrum.imag)
+        return running_mean(power, self._num_averaged).astype(np.float32) if self._num_averaged > 1 else power
+
+    def _floor(self, power):
+        """Power density of each bin's floor, float32 [C] or []."""
+        if self._config.threshold_method == "absolute":
+            return np.square(np.sum(self._window) / 2)
+        floor, maximum = percentile(power, self._config.noise_floor_percentile)
+        lowest = maximum.max() * np.float32(10 ** (-_SILENCE_DB / self.decibels_per_decade))
+        return np.maximum(floor, max(lowest, np.finfo(np.float32).tiny)).astype(np.float32)
+
+    def _over_floor(self, threshold_db):
+        return 10 ** (threshold_db / 10), 0.0
+
+    def _of_amplitude(self, amplitude):
+        return amplitude**2
+
+
+TRACES = {"envelope": EnvelopeTrace, "contrast": ContrastTrace}
+
+
+def smoothing_length(sample_rate, smoothing_ms):
+    """Samples in the running mean: int(smoothing_ms), made odd so that it has a centre."""
+    return int(smoothing_ms * sample_rate / 1000) | 1
+
+
+def running_mean(values, length):
+    """Mean of `length` neighbours that are all there.  [N + length - 1, ...] -> [N, ...], values not negative, float64"""
+    # Without the leading zero the first window would have nothing to be subtracted from.
+    sums = np.zeros((len(values) + 1, *values.shape[1:]))
+    np.cumsum(values, axis=0, out=sums[1:])
+    # A difference of prefix sums may fall a rounding below zero, where the mean of silence is zero.
+    return np.maximum(sums[length:] - sums[:-length], 0.0) / length
+
+
+def pages(blocks, page_length, context):
+    """Cuts a recording into pages that overlap.
+
+    Args:
+        blocks: iterator of float `[n]`, the samples in order.
+        page_length: samples of a page, but for the last, which holds what is left.
+        context: samples added on both sides, those of the neighbours; beyond the ends the recording is mirrored, as often as
+            a short one needs.
+
+    Yields: float64 `[page_length + 2 context]`, and the recording's first sample. Silence of one sample stands for none at all.
+    """
+    waiting, first = np.zeros(0), None
+    for is_last, block in _with_last(blocks):
+        waiting = np.concatenate([waiting, block]) if len(waiting) else np.asarray(block, np.float64)
+        if first is None and (is_last or len(waiting) > context):
+            # In memory as a whole, or longer than what is mirrored.
+            waiting = waiting if len(waiting) else np.zeros(1)
+            first = waiting[0]
+            waiting = np.concatenate([waiting[_mirror(np.arange(-context, 0), len(waiting))], waiting])
+        if is_last:
+            # What waits begins `context` samples before the first that is still to be given out: enough to mirror all of it.
+            waiting = np.concatenate([waiting, waiting[-context - 1 : -1][::-1]])
+        start = 0
+        while first is not None and len(waiting) - start >= page_length + 2 * context + (not is_last):
+            yield waiting[start : start + page_length + 2 * context], first
+            start += page_length
+        waiting = waiting[start:]
+    if len(waiting) > 2 * context:
+        yield waiting, first
+
+
+def _with_last(blocks):
+    """(whether it is the last, block) of each block, and an empty one where there is none."""
+    previous = None
+    for block in blocks:
+        if previous is not None:
+            yield False, previous
+        previous = block
+    yield True, np.zeros(0) if previous is None else previous
+
+
+def _mirror(index, num_samples):
+    period = max(2 * (num_samples - 1), 1)
+    index = np.mod(index, period)
+    return np.minimum(index, period - index)
+
+
+def _page_length(shortest, context, hop):
+    """Samples of a page: long against its context, and whole hops."""
+    length = max(shortest, 4 * context)
+    return -(-length // hop) * hop
+
+
+def _band(sample_rate, config):
+    frequencies = np.arange(config.contrast_n_fft // 2 + 1) * (sample_rate / config.contrast_n_fft)
+    band = np.flatnonzero((frequencies >= config.low_hz) & (frequencies <= (config.high_hz or sample_rate)))
+    if not len(band):
+        raise ValueError(
+            f"`low_hz` and `high_hz` must hold a bin of the spectrum, {sample_rate / config.contrast_n_fft:g} Hz apart up to "
+            f"{sample_rate / 2:g} Hz. Received: low_hz={config.low_hz:g}, high_hz={config.high_hz:g}"
+        )
+    return slice(band[0], band[-1] + 1)

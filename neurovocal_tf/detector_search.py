@@ -1,0 +1,130 @@
+"""Searches the detector's settings for the best agreement with annotated segments."""
+
+import concurrent.futures
+import dataclasses
+import os
+
+import numpy as np
+
+from neurovocal_tf.agreement import Agreement, agreement
+from neurovocal_tf.audio import segmentation
+
+_HELD_OUT = 1 / 3
+_MAX_ROUNDS = 3
+# Each of these is tried in turn while all others stay; the first ones move most.
+_TRIED = {
+    "threshold": (0.5, 0.7, 0.85, 1.2, 1.4, 2.0),
+    "min_gap_ms": (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0),
+    "buffer_ms": (0.0, 2.0, 5.0, 10.0, 20.0),
+    "smoothing_ms": (1.0, 2.0, 4.0, 8.0, 16.0),
+    "hysteresis_db": (0.0, 2.0, 4.0, 6.0),
+    "min_length_ms": (2.0, 5.0, 10.0, 15.0, 30.0, 50.0),
+    "max_length_ms": (200.0, 500.0, 1000.0, 2000.0, 5000.0),
+    "noise_floor_percentile": (5.0, 10.0, 20.0, 50.0),
+    "low_hz": (0.5, 0.7, 1.4, 2.0),
+    "high_hz": (0.7, 1.4),
+}
+_FACTORS = ("threshold", "low_hz", "high_hz")
+# Where the search for a detector begins if the settings given are for the other one.
+_STARTS = {
+    "envelope": dict(detector="envelope", threshold_method="noise_floor", threshold=2.5, noise_floor_percentile=10.0, smoothing_ms=4.0),
+    "contrast": dict(detector="contrast", threshold_method="noise_floor", threshold=12.0, noise_floor_percentile=50.0, smoothing_ms=2.0),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """A recording, or a part of one, that people have annotated.
+
+    Attributes:
+        samples: float32 `[N]`.    sample_rate: Hz.    segments: `[S, 2]`, onsets and offsets in seconds from its start.
+    """
+
+    samples: np.ndarray
+    sample_rate: int
+    segments: np.ndarray
+
+    def part(self, begin, end):
+        """The part between two shares of its length, with the segments that begin there."""
+        first, last = (int(share * len(self.samples)) for share in (begin, end))
+        onsets = self.segments[:, 0] * self.sample_rate
+        segments = self.segments[(onsets >= first) & (onsets < last)] - first / self.sample_rate
+        return Example(self.samples[first:last], self.sample_rate, segments)
+
+
+def split(examples, seed):
+    """Examples to search with and examples to report on: other recordings, or the last third of the only one there is."""
+    if len(examples) == 1:
+        return [examples[0].part(0.0, 1 - _HELD_OUT)], [examples[0].part(1 - _HELD_OUT, 1.0)]
+    num_held_out = max(round(_HELD_OUT * len(examples)), 1)
+    order = np.random.default_rng(seed).permutation(len(examples))
+    return [examples[i] for i in sorted(order[num_held_out:])], [examples[i] for i in sorted(order[:num_held_out])]
+
+
+def pooled_agreement(examples, config, tolerance_s):
+    """`Agreement` of what the detector finds in all examples with what people marked."""
+
+    def one(example):
+        onsets, offsets, _ = segmentation.detect(example.samples, example.sample_rate, config.segmentation)
+        return agreement(np.stack([onsets, offsets], axis=1) / example.sample_rate, example.segments, tolerance_s)
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return sum(pool.map(one, examples), Agreement())
+
+
+def search(examples, config, tolerance_s, on_trial=lambda score: None):
+    """The settings with the largest segment F1, and of those as good the largest frame F1, by coordinate ascent.
+
+    Starts from the settings given, and from those of the other detector in the same band.
+
+    Args:
+        examples: list of `Example`.    config: `Config`.    tolerance_s: seconds.
+        on_trial: called after each trial with its score: segment F1, frame F1.
+
+    Returns: `Config`, different from the one given in its `segmentation` only.
+    """
+
+    def tried(candidate):
+        score = _score(pooled_agreement(examples, candidate, tolerance_s))
+        on_trial(score)
+        return score
+
+    other = _STARTS["contrast" if config.segmentation.detector == "envelope" else "envelope"]
+    found = [_ascend(start, tried(start), tried) for start in (config, config.replace(**other))]
+    # Of two as good, the detector that was asked for.
+    return max(found, key=lambda pair: pair[1])[0]
+
+
+def _ascend(config, score, tried):
+    for _ in range(_MAX_ROUNDS):
+        before = score
+        for name in _TRIED:
+            for candidate in _neighbours(config, name):
+                if (better := tried(candidate)) > score:
+                    config, score = candidate, better
+        if score == before:
+            break
+    return config, score
+
+
+def _neighbours(config, name):
+    """Configurations that differ in one setting and contradict nothing."""
+    now = getattr(config.segmentation, name)
+    for step in _TRIED[name]:
+        value = step * now if name in _FACTORS else step
+        if name == "threshold" and config.segmentation.threshold_method == "percentile":
+            value = 100 - step * (100 - now)
+        try:
+            if value != now:
+                yield config.replace(**{name: round(value, 4)})
+        except ValueError:
+            continue
+
+
+def _score(pooled):
+    scores = pooled.scores()
+    return (_number(scores["segment_f1"]), _number(scores["frame_f1"]))
+
+
+def _number(value):
+    return 0.0 if np.isnan(value) else value

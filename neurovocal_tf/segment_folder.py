@@ -1,0 +1,259 @@
+"""A folder of recordings -> annotations.csv, files.csv and skipped.csv: in parallel, stoppable, and picked up again."""
+
+import concurrent.futures
+import csv
+import dataclasses
+import os
+import threading
+import time
+
+import numpy as np
+
+from neurovocal_tf import config as config_lib
+from neurovocal_tf import files
+from neurovocal_tf.audio import readers, segmentation
+from neurovocal_tf.audio.annotations import csv_table
+
+COLUMNS = (*csv_table.COLUMNS, "score")
+_FILE_COLUMNS = ("file", "num_bytes", "sample_rate", "duration_s", "num_segments", "note")
+# Settings that say what is found; how much of an epoch is kept in memory does not.
+_SECTIONS = ("audio", "segmentation")
+_SAVE_EVERY_S = 10.0
+
+
+@dataclasses.dataclass(frozen=True)
+class SegmentedFile:
+    """What was found in one recording.
+
+    Attributes:
+        sample_rate: Hz.    duration_s: seconds that were read.
+        onsets_s, offsets_s: `[S]`, seconds from the start of the recording.    scores_db: `[S]`, see `segmentation.Segments`.
+        note: a sentence for the user, or "".
+    """
+
+    sample_rate: int
+    duration_s: float
+    onsets_s: np.ndarray
+    offsets_s: np.ndarray
+    scores_db: np.ndarray
+    note: str = ""
+
+
+class Stopped(Exception):
+    """The user asked to stop in the middle of a file."""
+
+
+def segment_file(path, config, on_block=lambda share: None):
+    """Segments of one recording of any length.
+
+    Args:
+        path: the file.    config: `Config`; its `audio` and `segmentation` count.
+        on_block: called whenever a block was read, with what share of the recording it is.
+
+    Returns: `SegmentedFile`.
+
+    Raises: `readers.UnreadableRecording` if the file is no recording, silent, too short, or has nothing in the detector's band.
+    """
+    recording = readers.probe(path, config.audio.time_expansion)
+    sample_rate = config.audio.sample_rate or recording.sample_rate
+    expected = max(recording.num_samples * sample_rate // recording.sample_rate, 1)
+    extremes = [np.inf, -np.inf]
+
+    def blocks():
+        for block in readers.blocks(path, config.audio.channel, sample_rate, config.audio.time_expansion):
+            extremes[:] = min(extremes[0], block.min()), max(extremes[1], block.max())
+            on_block(len(block) / expected)
+            yield block
+
+    try:
+        found = segmentation.detect_in_blocks(blocks, sample_rate, config.segmentation)
+    except readers.UnreadableRecording:
+        raise
+    except ValueError as error:
+        # What is wrong for this file's rate may be right for another's.
+        raise readers.UnreadableRecording(str(error)) from None
+    if extremes[0] == extremes[1]:
+        raise readers.UnreadableRecording("is silent")
+    duration_s = found.num_samples / sample_rate
+    if duration_s * 1000 <= config.segmentation.min_length_ms:
+        raise readers.UnreadableRecording(f"is shorter than a segment: {found.num_samples} samples")
+    columns = found.onsets / sample_rate, found.offsets / sample_rate, found.scores_db
+    return SegmentedFile(sample_rate, duration_s, *columns, _note(recording, expected, found.num_samples, duration_s))
+
+
+def _note(recording, expected, num_samples, duration_s):
+    # Encoders of lossy formats pad by a frame or so.
+    if recording.is_cut_off or num_samples < 0.99 * expected:
+        return f"is cut off: read as far as it goes, {duration_s:.3f} s"
+    return ""
+
+
+def recordings_by_name(data_dir):
+    """Dict of name -> path of all recordings in a folder, or of one recording; the name is relative to the folder it is in."""
+    base = data_dir if os.path.isdir(data_dir) else os.path.dirname(os.path.abspath(data_dir))
+    return {os.path.relpath(path, base): path for path in readers.list_recordings(data_dir)}
+
+
+class SegmentedFolder:
+    """The state of one run over a folder of recordings, kept in an output folder.
+
+    Args:
+        data_dir: folder of recordings, or one recording.    out_dir: folder of the results; made if it is not there.
+        config: `Config`.
+
+    Attributes:
+        paths: dict of file name, relative to `data_dir` -> path, of all recordings.
+        results: dict of file name -> `SegmentedFile`, of those done in this process.
+        skipped: dict of file name -> reason.
+        num_resumed: files that an earlier start has finished.
+
+    Raises: ValueError if there is no recording, or the output folder holds results of other settings.
+    """
+
+    def __init__(self, data_dir, out_dir, config):
+        self.paths = recordings_by_name(data_dir)
+        self.out_dir, self.config = os.fspath(out_dir), config
+        self.results, self.skipped = {}, {}
+        os.makedirs(self.out_dir, exist_ok=True)
+        self._check_settings()
+        self._files = {row["file"]: row for row in self._rows("files.csv") if self._is_as_it_was(row)}
+        self._segments = {name: [] for name in self._files}
+        for row in self._rows("annotations.csv"):
+            # What was written just before a crash, and not told in files.csv, is done anew.
+            if row["file"] in self._segments:
+                self._segments[row["file"]].append(row)
+        self.num_resumed = len(self._files)
+
+    def run(self, num_workers, progress):
+        """Segments what is not done yet; saves every ten seconds, at the end, and when stopped.
+
+        Args:
+            num_workers: files at once.
+            progress: called with a number of bytes of the recordings, whenever so many more are done.
+        """
+        stop, saved = threading.Event(), time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor(num_workers) as pool:
+            futures = {pool.submit(self._segment_one, name, stop, progress): name for name in self._left}
+            try:
+                for future in concurrent.futures.as_completed(futures):
+                    self._keep(futures[future], future)
+                    if time.monotonic() - saved > _SAVE_EVERY_S:
+                        self.save()
+                        saved = time.monotonic()
+            finally:
+                stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+                self.save()
+
+    def segments(self, name):
+        """Onsets and offsets in seconds `[S, 2]` of a finished file, from this start or an earlier one."""
+        rows = self._segments[name]
+        return np.array([(float(row["onset_s"]), float(row["offset_s"])) for row in rows]).reshape(-1, 2)
+
+    def duration_s(self, name):
+        """Seconds that were read of a finished file."""
+        return float(self._files[name]["duration_s"])
+
+    def figures(self):
+        """Flat dict: `num_files` finished, `num_skipped`, `num_segments` and `duration_s` of all."""
+        return {
+            "num_files": len(self._files),
+            "num_skipped": len(self.skipped),
+            "num_segments": sum(map(len, self._segments.values())),
+            "duration_s": sum(map(self.duration_s, self._files)),
+        }
+
+    @property
+    def num_bytes_left(self):
+        """Bytes of the recordings that are not done yet."""
+        return sum(os.path.getsize(self.paths[name]) for name in self._left)
+
+    @property
+    def _left(self):
+        return [name for name in self.paths if name not in self._files and name not in self.skipped]
+
+    @property
+    def finished(self):
+        """Names of the finished files, in order."""
+        return sorted(self._files)
+
+    def save(self):
+        """Writes annotations.csv, files.csv, skipped.csv and config.json."""
+        names = self.finished
+        rows = ([row[column] for column in COLUMNS] for name in names for row in self._segments[name])
+        # In this order, so that whatever files.csv says is done has its segments.
+        files.write_csv(self._path("annotations.csv"), COLUMNS, rows)
+        files.write_csv(self._path("files.csv"), _FILE_COLUMNS, ([self._files[name][c] for c in _FILE_COLUMNS] for name in names))
+        files.write_csv(self._path("skipped.csv"), ("file", "reason"), sorted(self.skipped.items()))
+        files.write_text(self._path("config.json"), self.config.to_json() + "\n")
+
+    def _segment_one(self, name, stop, progress):
+        path = self.paths[name]
+        size, seen = os.path.getsize(path), 0.0
+
+        def on_block(share):
+            nonlocal seen
+            if stop.is_set():
+                raise Stopped
+            # A long recording is gone through more than once, and how often is not known before: never more than it is.
+            step = min(share / self._num_passes(path), 1 - seen)
+            seen += step
+            progress(step * size)
+
+        try:
+            return segment_file(path, self.config, on_block)
+        finally:
+            progress((1 - seen) * size)
+
+    def _num_passes(self, path):
+        long = os.path.getsize(path) > 64 * 2**20
+        return 3 if long and self.config.segmentation.threshold_method != "absolute" else 1
+
+    def _keep(self, name, future):
+        try:
+            found = future.result()
+        except readers.UnreadableRecording as reason:
+            self.skipped[name] = str(reason)
+            return
+        except (Stopped, concurrent.futures.CancelledError):
+            return
+        self.results[name] = found
+        self._files[name] = {
+            "file": name,
+            "num_bytes": os.path.getsize(self.paths[name]),
+            "sample_rate": found.sample_rate,
+            "duration_s": f"{found.duration_s:.6f}",
+            "num_segments": len(found.onsets_s),
+            "note": found.note,
+        }
+        columns = found.onsets_s, found.offsets_s, found.scores_db
+        self._segments[name] = [
+            {"file": name, "onset_s": f"{onset:.6f}", "offset_s": f"{offset:.6f}", "label": "", "score": f"{score:.2f}"}
+            for onset, offset, score in zip(*columns, strict=True)
+        ]
+
+    def _check_settings(self):
+        path = self._path("config.json")
+        if not os.path.exists(path):
+            return
+        with open(path, encoding="utf-8") as file:
+            before = config_lib.Config.from_json(file.read())
+        counted = {field.name for section, field in config_lib.settings() if section in _SECTIONS}
+        for name, old, new in config_lib.changed_settings(before, self.config):
+            if name in counted:
+                raise ValueError(
+                    f"`{name}` must be {old}, with which {self.out_dir} was begun, or the results go elsewhere. Received: {name}={new}"
+                )
+
+    def _rows(self, name):
+        if not os.path.exists(self._path(name)):
+            return []
+        with open(self._path(name), newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def _is_as_it_was(self, row):
+        path = self.paths.get(row["file"])
+        return path is not None and str(os.path.getsize(path)) == row["num_bytes"]
+
+    def _path(self, name):
+        return os.path.join(self.out_dir, name)

@@ -1,0 +1,138 @@
+"""Pictures of segments: over the spectrogram, on the detector's trace, beside the truth, and in histograms."""
+
+import math
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from neurovocal_tf import plots
+
+_FOUND, _TRUE, _LEVEL = "#1fb6d1", "#e07a1f", "#c0392b"
+_WIDTH_IN, _ROW_IN = 14.0, 2.3
+# A short recording is shown so that syllables have shapes, a long one so that ten minutes fit on a page.
+_SHORT_S, _SHORT_ROW_S, _LONG_ROW_S = 40.0, 10.0, 60.0
+_COLUMNS_IN_ROW = 1250
+_ROWS_ON_PAGE = 10
+_BAR = 0.05
+
+
+def column_s(duration_s):
+    """Seconds of one column of the picture of a recording so long."""
+    return min(_row_s(duration_s), duration_s) / _COLUMNS_IN_ROW
+
+
+def segment_figures(overview, found, true, title):
+    """Pages of rows, each row a spectrogram with the segments over it and the trace with its threshold below.
+
+    Args:
+        overview: object with `column_s`, `max_hz`, `decibels` `[C, V]`, `trace_db` `[C]` and `level_db`.
+        found: `[S, 2]`, seconds.    true: `[S', 2]`, seconds, or None.    title: str.
+
+    Yields: `Figure`, each of at most ten rows of ten seconds, or of a minute for recordings of more than forty seconds.
+    """
+    duration_s = len(overview.decibels) * overview.column_s
+    row_s = _row_s(duration_s)
+    limits = plots.decibel_limits(overview.decibels[:: max(len(overview.decibels) // 5000, 1)])
+    starts = np.arange(math.ceil(duration_s / row_s - 1e-6)) * row_s
+    for first in range(0, len(starts), _ROWS_ON_PAGE):
+        page = starts[first : first + _ROWS_ON_PAGE]
+        yield _page(overview, found, true, title, page, min(row_s, duration_s), limits)
+
+
+def histograms_figure(durations_s, gaps_s, peak_frequencies_hz):
+    """Histograms of segments: durations, gaps between neighbours, peak frequencies; logarithmic in time.  -> `Figure`"""
+    figure = _figure(_WIDTH_IN, 3.2)
+    series = (
+        ("duration (ms)", durations_s, 1e3, True),
+        ("gap (ms)", gaps_s, 1e3, True),
+        ("peak frequency (kHz)", peak_frequencies_hz, 1e-3, False),
+    )
+    for axis, (name, values, factor, is_log) in zip(figure.subplots(1, 3), series, strict=True):
+        values = np.asarray(values) * factor
+        values = values[values > 0] if is_log else values
+        if len(values):
+            low, high = values.min(), max(values.max(), values.min() * 1.01 + 1e-9)
+            axis.hist(values, np.geomspace(low, high, 41) if is_log else np.linspace(low, high, 41), color=_FOUND)
+            axis.axvline(np.median(values), color=_LEVEL, linewidth=1)
+            axis.set_title(f"{len(values)}, median {np.median(values):.3g}", fontsize=9)
+        if is_log:
+            axis.set_xscale("log")
+            # Powers of ten are for other quantities.
+            axis.xaxis.set_major_formatter("{x:g}")
+            axis.xaxis.set_minor_formatter("{x:g}")
+            axis.tick_params(axis="x", which="minor", labelsize=6)
+        axis.set_xlabel(name)
+    return figure
+
+
+def _page(overview, found, true, title, starts, row_s, limits):
+    figure = _figure(_WIDTH_IN, _ROW_IN * len(starts) + 0.6)
+    figure.suptitle(title, fontsize=11)
+    axes = figure.subplots(2 * len(starts), 1, squeeze=False, height_ratios=[3, 1.2] * len(starts))[:, 0]
+    trace = overview.trace_db[np.isfinite(overview.trace_db)]
+    trace_limits = np.percentile(trace, 0.5) - 2, max(trace.max(), overview.level_db) + 2
+    for sounds, loudness, start in zip(axes[::2], axes[1::2], starts, strict=True):
+        first = round(start / overview.column_s)
+        last = first + max(round(row_s / overview.column_s), 1)
+        _draw_spectrogram(sounds, overview, first, last, limits)
+        _draw_segments(sounds, found, 1 - _BAR, _FOUND, start, row_s)
+        if true is not None:
+            _draw_segments(sounds, true, 1 - 2 * _BAR, _TRUE, start, row_s)
+        _draw_trace(loudness, overview, first, last, trace_limits)
+        _shade(loudness, found, start, row_s)
+        for axis in (sounds, loudness):
+            axis.set_xlim(start, start + row_s)
+    axes[0].set_title(_legend(true), loc="left", fontsize=9)
+    axes[-1].set_xlabel("time (s)")
+    return figure
+
+
+def _draw_spectrogram(axis, overview, first, last, limits):
+    part = overview.decibels[first:last]
+    begin = first * overview.column_s
+    extent = (begin, begin + len(part) * overview.column_s, 0, overview.max_hz / 1000)
+    axis.imshow(part.T, aspect="auto", origin="lower", extent=extent, cmap="magma", vmin=limits[0], vmax=limits[1], interpolation="nearest")
+    axis.set_ylabel("kHz")
+    axis.tick_params(labelbottom=False)
+
+
+def _draw_segments(axis, segments, bottom, colour, start, row_s):
+    """Bars along the upper edge, and where there is room for them lines at the boundaries."""
+    shown = _shown(segments, start, row_s)
+    bars = [(onset, offset - onset) for onset, offset in shown]
+    axis.broken_barh(bars, (bottom, _BAR), facecolors=colour, edgecolors="none", transform=axis.get_xaxis_transform())
+    if row_s <= _SHORT_ROW_S and colour == _FOUND:
+        axis.vlines(shown.ravel(), 0, 1 - 2 * _BAR, colors=colour, linewidth=0.6, alpha=0.8, transform=axis.get_xaxis_transform())
+
+
+def _draw_trace(axis, overview, first, last, limits):
+    trace = overview.trace_db[first:last]
+    axis.plot((first + np.arange(len(trace)) + 0.5) * overview.column_s, trace, color="#202124", linewidth=0.6)
+    axis.axhline(overview.level_db, color=_LEVEL, linewidth=0.9)
+    axis.set_ylim(*limits)
+    axis.set_ylabel("dB")
+
+
+def _shade(axis, segments, start, row_s):
+    bars = [(onset, offset - onset) for onset, offset in _shown(segments, start, row_s)]
+    axis.broken_barh(bars, (0, 1), facecolors=_FOUND, alpha=0.3, edgecolors="none", transform=axis.get_xaxis_transform())
+
+
+def _shown(segments, start, row_s):
+    segments = np.asarray(segments, np.float64).reshape(-1, 2)
+    return segments[(segments[:, 1] > start) & (segments[:, 0] < start + row_s)]
+
+
+def _legend(true):
+    return "blue: found" + ("" if true is None else "   orange: truth") + "   red: threshold"
+
+
+def _row_s(duration_s):
+    return _SHORT_ROW_S if duration_s <= _SHORT_S else _LONG_ROW_S
+
+
+def _figure(width_in, height_in):
+    figure = Figure(figsize=(width_in, height_in), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure

@@ -1,0 +1,96 @@
+"""Segments found in a folder beside what people marked in it: which belongs to which file, and how well they agree."""
+
+import math
+
+import numpy as np
+
+from neurovocal_tf import files
+from neurovocal_tf.agreement import Agreement, agreement
+from neurovocal_tf.audio import readers
+from neurovocal_tf.audio.annotations import matching
+from neurovocal_tf.detector_search import Example
+
+_SCORES = tuple(f"{kind}_{score}" for kind in ("segment", "onset", "frame") for score in ("precision", "recall", "f1"))
+_COLUMNS = ("file", "num_found", "num_true", *_SCORES)
+POOLED = "pooled"
+# Tuning goes through its recordings some two hundred times.
+_MAX_EXAMPLES_S = 1200.0
+
+
+def segments_by_file(path, names):
+    """Annotated segments of each of some recordings.
+
+    Args:
+        path: file of annotations in any format that `annotations.read` knows, or folder of them.
+        names: names of the recordings, relative to their folder.
+
+    Returns: dict of name -> `[S, 2]`, onsets and offsets in seconds; without the recordings that have no annotation.
+
+    Raises: ValueError as `matching.match`, or if none of the recordings is annotated.
+    """
+    found = matching.match(path, names).of
+    if not found:
+        raise ValueError(f"`truth` must name recordings of the folder, and names none. Received: truth={path}")
+    return {name: np.array([(a.onset_s, a.offset_s) for a in of_one]).reshape(-1, 2) for name, of_one in found.items()}
+
+
+def score(found, true, tolerance_s):
+    """Scores of each file and of all together.
+
+    Args:
+        found, true: dicts of name -> `[S, 2]`, seconds; files that are in both count.    tolerance_s: of a boundary.
+
+    Returns: list of dicts with `file`, `num_found`, `num_true` and `Agreement.scores`; the last is `pooled`.
+    """
+    counts = {name: agreement(found[name], true[name], tolerance_s) for name in sorted(true) if name in found}
+    counts[POOLED] = sum(counts.values(), Agreement())
+    return [{"file": name, "num_found": a.num_found, "num_true": a.num_true, **a.scores()} for name, a in counts.items()]
+
+
+def write_scores(path, table):
+    """Writes what `score` returns as CSV; what is not defined is left empty."""
+    files.write_csv(path, _COLUMNS, [[_number(row[column], ".4f") for column in _COLUMNS] for row in table])
+
+
+def as_table(table):
+    """What `score` returns as lines of text, the pooled scores last."""
+    width = max(len(row["file"]) for row in table)
+    head = f"{'':{width}}  found   true  | segments: P    R     F1   | onsets: P    R     F1   | time: P    R     F1"
+    lines = [head]
+    for row in table:
+        groups = [" ".join(_number(row[name], ".3f").rjust(5) for name in _SCORES[i : i + 3]) for i in (0, 3, 6)]
+        lines.append(
+            f"{row['file']:{width}}  {row['num_found']:5}  {row['num_true']:5}  |      {groups[0]}  |    {groups[1]}  |  {groups[2]}"
+        )
+    return "\n".join(lines)
+
+
+def examples(paths, true, config):
+    """The annotated recordings as `Example`s to tune a detector with, twenty minutes at most.
+
+    Args:
+        paths: dict of name -> path.    true: dict of name -> `[S, 2]`.    config: `Config`; its `audio` counts.
+
+    Raises: ValueError if none of them can be read.
+    """
+    found, total_s = [], 0.0
+    for name in sorted(true):
+        if total_s > _MAX_EXAMPLES_S:
+            break
+        try:
+            recording = readers.probe(paths[name], config.audio.time_expansion)
+            rate = config.audio.sample_rate or recording.sample_rate
+            samples = readers.read(recording, config.audio.channel, rate, config.audio.time_expansion)
+        except readers.UnreadableRecording:
+            continue
+        found.append(Example(samples, rate, true[name]))
+        total_s += len(samples) / rate
+    if not found:
+        raise ValueError("`truth` must name a recording that can be read, and names none.")
+    return found
+
+
+def _number(value, form):
+    if not isinstance(value, float):
+        return str(value)
+    return "" if math.isnan(value) else format(value, form)

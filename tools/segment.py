@@ -1,0 +1,137 @@
+r"""Finds the vocalizations in a folder of recordings of any length and format, and says how well they agree with the truth.
+
+    python tools/segment.py --flagfile=tools/flagfiles/songbird.flags --data_dir=/data/finches --out=/runs/segments
+    python tools/segment.py --flagfile=tools/flagfiles/bat.flags --data_dir=/data/bats --out=/runs/bats --time_expansion=10 --plot
+    python tools/segment.py --flagfile=tools/flagfiles/songbird.flags --data_dir=/data/finches --out=/runs/segments --truth=annotations.csv
+    python tools/segment.py ... --truth=annotations.csv --tune
+
+The output folder gets annotations.csv (file, onset_s, offset_s, label, score), files.csv, skipped.csv (file, reason) and
+config.json; with --truth scores.csv, with --plot pictures, with --tune tuned.flags. Ctrl-C keeps what is done, and the same command
+goes on with the rest. Times are seconds of the sound itself, whatever its --time_expansion.
+"""
+
+import math
+import os
+import sys
+
+from absl import flags
+
+from neurovocal_tf import flags as setting_flags
+
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Folder of recordings, searched with all folders below it, or one recording.", required=True
+)
+_OUT = flags.DEFINE_string("out", None, "Folder of the results; made if it is not there.", required=True)
+_TRUTH = flags.DEFINE_string(
+    "truth", None, "Annotations to compare with: file, onset_s, offset_s; files without a line in it are not scored."
+)
+_TOLERANCE_MS = flags.DEFINE_float("tolerance_ms", 10.0, "How far a boundary may be off the truth, in ms.", lower_bound=0.0)
+_TUNE = flags.DEFINE_bool("tune", False, "Search for the detector's settings that agree best with --truth, instead of segmenting.")
+_TUNE_SEED = flags.DEFINE_integer("tune_seed", 0, "Which third of the recordings is held out from --tune.", lower_bound=0)
+_PLOT = flags.DEFINE_bool("plot", False, "Draw every recording with its segments, and histograms of all.")
+_WORKERS = flags.DEFINE_integer("workers", 0, "Recordings at once; 0: as many as there are processor cores.", lower_bound=0)
+_JSON = flags.DEFINE_string("json", None, "Where to write the figures.")
+_SECTIONS = ("audio", "segmentation")
+setting_flags.define(_SECTIONS)
+
+
+def main(argv):
+    import tqdm  # here, so that --help needs none of these
+
+    from neurovocal_tf import files, segment_folder, truth
+
+    config = setting_flags.config_from_flags()
+    paths = segment_folder.recordings_by_name(_DATA_DIR.value)
+    true = truth.segments_by_file(_TRUTH.value, paths) if _TRUTH.value else None
+    if _TUNE.value:
+        figures = _tune(paths, true, config)
+    else:
+        run = segment_folder.SegmentedFolder(_DATA_DIR.value, _OUT.value, config)
+        if run.num_resumed:
+            _say(f"{run.num_resumed} of {len(paths)} recordings were finished before")
+        with tqdm.tqdm(total=run.num_bytes_left, unit="B", unit_scale=True, dynamic_ncols=True, desc="segment") as bar:
+            run.run(_WORKERS.value or os.cpu_count(), bar.update)
+        figures = _report(run) | (_score(run, true) if true else {})
+        if _PLOT.value:
+            _draw(run, true, config)
+    if _JSON.value:
+        files.write_json(_JSON.value, {name: None if math.isnan(value) else value for name, value in figures.items()})
+
+
+def _report(run):
+    for name, result in sorted(run.results.items()):
+        if result.note:
+            _say(f"{name} {result.note}")
+    for name, reason in sorted(run.skipped.items()):
+        _say(f"skipped {name}: {reason}")
+    figures = run.figures()
+    print(
+        f"{figures['num_segments']} segments in {figures['num_files']} recordings, {figures['duration_s']:.1f} s; "
+        f"{figures['num_skipped']} skipped: {os.path.join(run.out_dir, 'annotations.csv')}"
+    )
+    return figures
+
+
+def _score(run, true):
+    from neurovocal_tf import truth
+
+    table = truth.score({name: run.segments(name) for name in run.finished}, true, _TOLERANCE_MS.value / 1000)
+    truth.write_scores(os.path.join(run.out_dir, "scores.csv"), table)
+    print(truth.as_table(table))
+    not_scored = len(set(run.finished) - set(true))
+    if not_scored:
+        _say(f"{not_scored} recordings have no line in {_TRUTH.value} and are not scored")
+    return {name: value for name, value in table[-1].items() if name != "file"}
+
+
+def _tune(paths, true, config):
+    import tqdm
+
+    from neurovocal_tf import detector_search, truth
+
+    if true is None:
+        raise ValueError("`truth` must be given, for --tune to compare with. Received: truth=None")
+    tolerance_s, best = _TOLERANCE_MS.value / 1000, 0.0
+    training, held_out = detector_search.split(truth.examples(paths, true, config), _TUNE_SEED.value)
+    with tqdm.tqdm(unit="trial", dynamic_ncols=True, desc="tune") as bar:
+
+        def on_trial(score):
+            nonlocal best
+            best = max(best, score[0])
+            bar.set_postfix_str(f"segment F1 {best:.3f}", refresh=False)
+            bar.update()
+
+        tuned = detector_search.search(training, config, tolerance_s, on_trial)
+    os.makedirs(_OUT.value, exist_ok=True)
+    path = os.path.join(_OUT.value, "tuned.flags")
+    setting_flags.write_flags(path, tuned, sections=_SECTIONS)
+    figures = {}
+    for part, some in (("training", training), ("held_out", held_out)):
+        for when, settings in (("before", config), ("after", tuned)):
+            scores = detector_search.pooled_agreement(some, settings, tolerance_s).scores()
+            figures |= {f"{part}_{when}_{name}": value for name, value in scores.items()}
+            f1 = "   ".join(f"{kind} F1 {scores[f'{kind}_f1']:.3f}" for kind in ("segment", "onset", "frame"))
+            print(f"{part.replace('_', ' '):9} {when:7} tuning:   {f1}")
+    print(f"settings: {path}")
+    return figures
+
+
+def _draw(run, true, config):
+    import tqdm
+
+    from neurovocal_tf import segment_pictures
+
+    with tqdm.tqdm(total=len(run.finished), unit="picture", dynamic_ncols=True, desc="plot") as bar:
+        segment_pictures.draw(run, true, config, bar.update)
+    print(f"pictures: {os.path.join(run.out_dir, 'pictures')}")
+
+
+def _say(line):
+    import tqdm
+
+    # Above the bar, where there is one.
+    tqdm.tqdm.write(line, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    setting_flags.run(main)
