@@ -237,3 +237,21 @@ def jensen_shannon_nats(p, q):
     middle = (p + q) / 2
     terms = [sum(a * np.log(a / m) for a, m in zip(x, middle, strict=True) if a > 0) for x in (p, q)]
     return sum(terms) / 2
+
+
+# --- likelihoods
+
+
+def log_partition(W, bv, bh):
+    """log Z of binary units in float64, for biases [N, V] and [N, H]: over the hidden states, the visible units summed out one by one."""
+    states = binary_states(bh.shape[1])
+    return np.logaddexp.reduce([bh @ h + np.logaddexp(0.0, bv + W @ h).sum(axis=1) for h in states])
+
+
+def pseudo_log_likelihood(v, W, bv, bh):
+    """Sum over units of log p(v_i | the rest), each from the free energies of its two values."""
+    total = 0.0
+    for i in range(len(v)):
+        energies = [free_energy(np.concatenate([v[:i], [value], v[i + 1 :]]), W, bv, bh) for value in (0.0, 1.0)]
+        total += -energies[int(v[i])] - np.logaddexp(-energies[0], -energies[1])
+    return total
