@@ -144,9 +144,11 @@ class Pictures(keras.callbacks.Callback):
         return tf.sigmoid(hidden_logits(self.model(frames), self.model.standardisation(frames)))
 
     def _decibels(self, frames):
-        return np.asarray(spectrogram.model_frames_to_decibels(frames, self.data.scale))
+        return np.asarray(spectrogram.model_frames_to_decibels(frames, self.data.scale) if self.data.scale else frames)
 
     def _scales(self):
+        if self.data.scale is None:
+            return None, None
         return self.config.spectrogram.hop_length / self.data.sample_rate, self.data.sample_rate / 2
 
 

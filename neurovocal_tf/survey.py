@@ -7,6 +7,7 @@ import os
 
 import numpy as np
 
+from neurovocal_tf import frame_sequences
 from neurovocal_tf.audio import readers, spectrogram
 from neurovocal_tf.pipeline import Source, span_power
 
@@ -20,9 +21,8 @@ class Survey:
     """What training needs to know of a folder of recordings.
 
     Attributes:
-        sample_rate: Hz, to which all are brought.
-        scale: `FrameScale`, from the whole of the recordings that train.
-        training, validation: tuples of `Source`.
+        sample_rate: Hz, to which all are brought.    scale: `FrameScale`, from the whole of the recordings that train.
+        training, validation: tuples of `Source`; of frame sequences `FrameSplit`, which have neither rate (0) nor scale (None).
         skipped: tuple of (path, reason).
         notes: tuple of sentences for the user, such as which files are resampled.
     """
@@ -44,10 +44,10 @@ class _Levels:
 
 
 def survey(data_dir, config, fold=None):
-    """Looks at every recording below a folder.
+    """Looks at every recording below a folder, or at an .npz file of frame sequences.
 
     Args:
-        data_dir: path of the folder.    config: `Config`.
+        data_dir: path of the folder or file.    config: `Config`.
         fold: None, or (i, n): forward chaining, the first (i + 1) / (n + 1) of each recording trains and the next part validates.
 
     Returns:
@@ -56,6 +56,8 @@ def survey(data_dir, config, fold=None):
     Raises:
         ValueError: nothing usable is there, or too little to hold something out.
     """
+    if frame_sequences.is_frame_file(data_dir):
+        return _survey_of_frames(data_dir, config, fold)
     recordings, skipped = _probed(readers.list_recordings(data_dir))
     sample_rate = config.audio.sample_rate or _commonest_rate(recordings)
     usable, levels = [], {}
@@ -78,6 +80,15 @@ def survey(data_dir, config, fold=None):
         skipped=tuple(sorted(skipped)),
         notes=tuple(_rate_notes(usable, sample_rate)),
     )
+
+
+def _survey_of_frames(path, config, fold):
+    if fold is not None:
+        raise ValueError(f"`folds` must be 0 for frame sequences, whose file says what validates. Received: folds={fold[1]}")
+    splits = frame_sequences.read_frames(path)
+    for split in splits.values():
+        frame_sequences.check_values(split, config.model.visible_units, path)
+    return Survey(0, None, splits["train"], splits["valid"], skipped=(), notes=())
 
 
 def _probed(paths):

@@ -25,9 +25,10 @@ ARROWS = {
     "files": set(),
     "flags": {"config", "files"},
     "audio": {"config", "files"},
-    "pipeline": {"config", "audio"},
-    "survey": {"config", "audio", "pipeline"},
-    "run_folder": {"config", "audio", "files", "pipeline"},
+    "frame_sequences": set(),
+    "pipeline": {"config", "audio", "frame_sequences"},
+    "survey": {"config", "audio", "frame_sequences", "pipeline"},
+    "run_folder": {"config", "audio", "files", "frame_sequences", "pipeline"},
     "rbm": set(),
     "layers": {"rbm"},
     "singing": {"rbm", "layers"},
@@ -56,7 +57,7 @@ LIBRARIES = {
     "plots": {"numpy", "matplotlib"},
     "baselines": {"numpy", "scipy"},
 }
-WITHOUT_KERAS = {"audio", "rbm", "config", "flags", "plots", "pipeline", "baselines", "files", "survey", "run_folder"}
+WITHOUT_KERAS = {"audio", "rbm", "config", "flags", "plots", "pipeline", "baselines", "files", "survey", "run_folder", "frame_sequences"}
 
 
 @functools.cache

@@ -285,7 +285,7 @@ MISTAKES = {
     ),
     "an unknown flag": ((*TRAIN, "--tresh=3"), "Unknown command line flag 'tresh'. Did you mean: threshold"),
     "a stray argument": ((*TRAIN, "now"), "unexpected arguments: now"),
-    "no flags": (("tools/train.py",), "--data_dir must be given"),
+    "no flags": (("tools/train.py",), "--workdir must be given"),
     "a missing flag file": ((*TRAIN, "--flagfile={root}/gone.flags"), "flag file {root}/gone.flags: No such file or directory"),
     "a workdir of another configuration": (
         (*TRAIN, "--workdir={root}/run", "{tiny}", "--num_layers=2"),
