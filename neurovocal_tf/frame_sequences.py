@@ -92,6 +92,13 @@ def check_values(split, visible_units, path):
         raise _bad(path, "values between 0 and 1 for visible_units=mean_field", f"{frames.min():g} to {frames.max():g}")
 
 
+def check_width(splits, num_visible, path):
+    """Raises ValueError where the splits of a file are not as wide as a model."""
+    width = splits["train"].num_visible
+    if width != num_visible:
+        raise _bad(path, f"frames of {num_visible} units, as the model has", f"frames of {width}")
+
+
 def is_binary(frames):
     """Whether all values of an array are 0 or 1."""
     return bool(np.all((frames == 0) | (frames == 1)))

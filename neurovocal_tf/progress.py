@@ -1,5 +1,7 @@
 """What a training run shows on the screen."""
 
+import contextlib
+
 import keras
 import tqdm
 
@@ -68,3 +70,12 @@ class SearchProgress(keras.callbacks.Callback):
         """Ends the bar; the trials share it."""
         if self._bar is not None:
             self._bar.close()
+
+
+@contextlib.contextmanager
+def share_bar(description):
+    """A bar for a job that tells the share of it that is done: yields the function to call with it, from 0 to 1."""
+    with tqdm.tqdm(
+        total=100, unit="%", desc=description, dynamic_ncols=True, bar_format="{desc}: {percentage:3.0f} %|{bar}| {remaining}"
+    ) as bar:
+        yield lambda share: bar.update(100 * share - bar.n)

@@ -86,7 +86,7 @@ def test_enumeration_of_hidden_states_equals_that_of_the_oracle(kind, rng):
 def test_enumeration_goes_beyond_one_block_of_states(rng):
     W, bv, bh = (rng.normal(size=shape) for shape in ((3, 10), (2, 3), (2, 10)))
     rbm = energy.RBM(*(tf.constant(p, tf.float32) for p in (W, bv, bh)), units.Bernoulli())
-    assert 2**10 > ais._STATES_AT_ONCE
+    assert ais._STATES_AT_ONCE < 2**10
     # Summed the other way round: over the eight visible states, each with its hidden units summed out.
     expected = [
         np.logaddexp.reduce([v @ a + np.sum(np.logaddexp(0, c + v @ W)) for v in reference.binary_states(3)]) for a, c in zip(bv, bh)

@@ -42,10 +42,22 @@ ARROWS = {
     "callbacks": {"audio", "checkpoint", "files", "optimizers", "plots", "rbm"},
     "serving": {"audio"},
     "songs": {"audio", "files", "plots"},
-    "report": {"audio", "baselines", "evaluation", "pipeline", "plots", "run_folder", "serving", "songs"},
+    "likelihood": {"rbm"},
+    "likelihood_baselines": {"baselines"},
+    "likelihood_plots": set(),
+}
+ARROWS["report"] = {
+    *("audio", "baselines", "evaluation", "frame_sequences", "pipeline", "plots", "run_folder", "serving", "songs"),
+    *("likelihood", "likelihood_baselines", "likelihood_plots"),
 }
 # Training is where all meet, but for flags and what uses a trained model.
-ARROWS["trainer"] = ARROWS.keys() - {"flags", "serving", "songs", "report"}
+ARROWS["trainer"] = ARROWS.keys() - {
+    "flags",
+    "serving",
+    "songs",
+    "report",
+    *ARROWS["report"] & {"likelihood", "likelihood_baselines", "likelihood_plots"},
+}
 ARROWS["hypermodel"] = {"config", "files", "optimizers", "run_folder", "trainer"}
 
 # Rooms that hold to few libraries beside the standard library.
@@ -55,7 +67,10 @@ LIBRARIES = {
     "flags": {"absl"},
     "rbm": {"tensorflow", "numpy"},
     "plots": {"numpy", "matplotlib"},
+    "likelihood_plots": {"matplotlib"},
     "baselines": {"numpy", "scipy"},
+    "likelihood_baselines": {"numpy", "scipy"},
+    "frame_sequences": {"numpy", "tensorflow"},
 }
 WITHOUT_KERAS = {"audio", "rbm", "config", "flags", "plots", "pipeline", "baselines", "files", "survey", "run_folder", "frame_sequences"}
 

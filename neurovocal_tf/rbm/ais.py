@@ -102,12 +102,16 @@ class Path(typing.NamedTuple):
         return visible + tf.reduce_sum(hidden, axis=-1)
 
 
+def sampled_units(units):
+    """The units that are sampled: of mean-field units the binary ones whose probability they hold. Only 0 and 1 have a likelihood there."""
+    return Bernoulli() if isinstance(units, MeanField) else units
+
+
 def path_to(rbm, base="mean_field"):
-    """The path that ends at `rbm`, with biases [N, V] and [N, H]. Mean-field units become the binary ones whose mean they hold."""
+    """The path that ends at `rbm`, with biases [N, V] and [N, H]."""
     if base not in BASES:
         raise ValueError(f"`base` must be one of {', '.join(BASES)}. Received: base={base}")
-    if isinstance(rbm.units, MeanField):
-        rbm = rbm._replace(units=Bernoulli())
+    rbm = rbm._replace(units=sampled_units(rbm.units))
     if base == "biases":
         return Path(rbm, rbm.bv, rbm.bh)
     logits = hidden_logits(rbm, mean_field(rbm))
