@@ -74,7 +74,7 @@ class RunRecord(keras.callbacks.Callback):
         }
         self.history.append(row)
         with weights_to_keep(self.model):
-            self.best.offer(self.model.variables, row["val_one_step_error"], epoch + 1, row["cd_steps"])
+            self.best.offer(self.model.variables, monitored_error(row), epoch + 1, row["cd_steps"])
         checkpoint.save(self.folder.checkpoint, self.model, epoch + 1, self.best, self.history)
         files.write_csv(self.folder.file("history.csv"), row, [past.values() for past in self.history])
         with self._writer.as_default(step=epoch + 1):
@@ -150,6 +150,11 @@ class Pictures(keras.callbacks.Callback):
         if self.data.scale is None:
             return None, None
         return self.config.spectrogram.hop_length / self.data.sample_rate, self.data.sample_rate / 2
+
+
+def monitored_error(row):
+    """What tells the best epoch, from its row of the history: of binary units the pseudo-likelihood, negated, else the one-step error."""
+    return -row["val_pseudo_log_likelihood"] if "val_pseudo_log_likelihood" in row else row["val_one_step_error"]
 
 
 def weights_to_keep(model):

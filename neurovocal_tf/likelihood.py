@@ -87,14 +87,15 @@ def log_likelihood_bracket(model, sequences, options=LikelihoodOptions(), report
     chosen = _sampled(len(frames), options.num_frames, options.seed)
     doubled = _sampled(len(chosen), max(int(_DOUBLED_SHARE * len(chosen)), _SMALLEST_DOUBLED), options.seed + 1)
     jacobian = float(np.sum(np.log(np.asarray(model.standardisation.scale, np.float64))))
+    graph = _estimation_graph(options)
     work = len(chosen) + 2 * len(doubled)
 
-    def estimate(which, num_temperatures, offset):
-        estimator = _estimator(options, num_temperatures, lambda done: report((offset + done) / work))
-        return estimator(frames[which], rbm._replace(bv=rbm.bv[which], bh=rbm.bh[which]))
+    def estimate(which, factor, before):
+        machines = rbm._replace(bv=rbm.bv[which], bh=rbm.bh[which])
+        return _estimate(graph, options, factor, frames[which], machines, lambda done: report((before + factor * done) / work))
 
-    sides, samples = estimate(chosen, options.num_temperatures, 0)
-    finer, _ = estimate(chosen[doubled], 2 * options.num_temperatures, len(chosen))
+    sides, samples = estimate(chosen, 1, 0)
+    finer, _ = estimate(chosen[doubled], 2, len(chosen))
     optimistic, pessimistic = (
         _side(side, jacobian, len(frames), float(np.mean(fine[0] - side[0][doubled]))) for side, fine in zip(sides, finer, strict=True)
     )
@@ -146,12 +147,10 @@ def conditional_machines(model, sequences):
     return frames, RBM(tf.convert_to_tensor(model.conditional_rbm.W), bv, bh, units)
 
 
-def _estimator(options, num_temperatures, report):
-    """Function (frames [N, V], `RBM`) -> (for each side (log-likelihoods [N], standard errors [N], effective sizes [N]), samples)."""
-    at_once = max(_ROWS_AT_ONCE // options.num_chains, 1)
-    num_temperatures = tf.constant(num_temperatures)
+def _estimation_graph(options):
+    """Both sides for a block of frames, as a graph: (`RBM`, v [N, V], block's number, K) -> (log-likelihood, SE, size) twice, samples."""
 
-    def block(rbm, v, index):
+    def block(rbm, v, index, num_temperatures):
         path = ais.path_to(rbm, options.base)
         streams = [BatchStream(tf.constant(2 * options.seed + side), index) for side in (0, 1)]
         above, samples = ais.annealed_importance_sampling(path, num_temperatures, options.num_chains, streams[0])
@@ -159,22 +158,24 @@ def _estimator(options, num_temperatures, report):
         sides = [(ais.log_likelihood(rbm, v, side.value), side.standard_error, side.effective_sample_size) for side in (above, below)]
         return sides, samples
 
-    graph = tf.function(block, autograph=False, jit_compile=options.compiled)
+    return tf.function(block, autograph=False, jit_compile=options.compiled)
 
-    def estimate(frames, rbm):
-        found = []
-        for first in range(0, len(frames), at_once):
-            # One static shape: the last block is filled up with its last frame, and cut.
-            rows = np.minimum(np.arange(first, first + at_once), len(frames) - 1)
-            kept = min(at_once, len(frames) - first)
-            machine = rbm._replace(bv=tf.constant(rbm.bv[rows]), bh=tf.constant(rbm.bh[rows]))
-            sides, samples = graph(machine, tf.constant(frames[rows]), tf.constant(first // at_once))
-            found.append(([[np.asarray(x)[:kept] for x in side] for side in sides], np.asarray(samples)[:, :kept]))
-            report(first + kept)
-        sides = [[np.concatenate([block[0][i][j] for block in found]).astype(np.float64) for j in range(3)] for i in range(2)]
-        return sides, np.concatenate([block[1] for block in found], axis=1)
 
-    return estimate
+def _estimate(graph, options, factor, frames, rbm, report):
+    """Both sides of frames [N, V] with `factor` times the temperatures: three arrays [N] a side; and samples [M, N, V]."""
+    at_once = max(_ROWS_AT_ONCE // options.num_chains, 1)
+    found = []
+    for first in range(0, len(frames), at_once):
+        # One static shape: the last block is filled up with its last frame, and cut.
+        rows = np.minimum(np.arange(first, first + at_once), len(frames) - 1)
+        kept = min(at_once, len(frames) - first)
+        machines = rbm._replace(bv=tf.constant(rbm.bv[rows]), bh=tf.constant(rbm.bh[rows]))
+        number, num_temperatures = tf.constant(first // at_once), tf.constant(factor * options.num_temperatures)
+        sides, samples = graph(machines, tf.constant(frames[rows]), number, num_temperatures)
+        found.append(([[np.asarray(x)[:kept] for x in side] for side in sides], np.asarray(samples)[:, :kept]))
+        report(first + kept)
+    sides = [[np.concatenate([block[0][i][j] for block in found]).astype(np.float64) for j in range(3)] for i in range(2)]
+    return sides, np.concatenate([block[1] for block in found], axis=1)
 
 
 def _side(side, jacobian, num_all_frames, change):

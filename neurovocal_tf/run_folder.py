@@ -68,11 +68,8 @@ class DataSummary:
 
     def _splits_in(self, path):
         splits = frame_sequences.read_frames(path)
+        frame_sequences.check_width(splits, self.num_visible, path)
         parts = [splits["train"], splits["valid"]]
-        if parts[0].num_visible != self.num_visible:
-            raise ValueError(
-                f"`frames` must be {self.num_visible} units wide, as the model is. Received: {parts[0].num_visible} units, in frames={path}"
-            )
         if [tuple(split.lengths.tolist()) for split in parts] != [self.training_frames, self.validation_frames]:
             raise ValueError(f"`frames` must hold the sequences this run began with. Received: others, in frames={path}")
         return parts

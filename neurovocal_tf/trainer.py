@@ -280,7 +280,8 @@ def train(config, data_dir, workdir, report=lambda line: None, callbacks=(), fol
         if best.epoch:
             pictured.draw_curves()
             _save_best(best, config, data.summary.num_visible, folder)
-    return {"epoch": best.epoch, "val_one_step_error": best.error} | {f"baseline_{k}": v for k, v in data.summary.baselines.items()}
+    error = history[best.epoch - 1]["val_one_step_error"]
+    return {"epoch": best.epoch, "val_one_step_error": error} | {f"baseline_{k}": v for k, v in data.summary.baselines.items()}
 
 
 def _save_best(best, config, num_visible, folder):

@@ -46,18 +46,13 @@ ARROWS = {
     "likelihood_baselines": {"baselines"},
     "likelihood_plots": set(),
 }
+_OF_LIKELIHOOD = {"likelihood", "likelihood_baselines", "likelihood_plots"}
 ARROWS["report"] = {
     *("audio", "baselines", "evaluation", "frame_sequences", "pipeline", "plots", "run_folder", "serving", "songs"),
-    *("likelihood", "likelihood_baselines", "likelihood_plots"),
+    *_OF_LIKELIHOOD,
 }
 # Training is where all meet, but for flags and what uses a trained model.
-ARROWS["trainer"] = ARROWS.keys() - {
-    "flags",
-    "serving",
-    "songs",
-    "report",
-    *ARROWS["report"] & {"likelihood", "likelihood_baselines", "likelihood_plots"},
-}
+ARROWS["trainer"] = ARROWS.keys() - {"flags", "serving", "songs", "report", *_OF_LIKELIHOOD}
 ARROWS["hypermodel"] = {"config", "files", "optimizers", "run_folder", "trainer"}
 
 # Rooms that hold to few libraries beside the standard library.
