@@ -74,8 +74,17 @@ class SearchProgress(keras.callbacks.Callback):
 
 @contextlib.contextmanager
 def share_bar(description):
-    """A bar for a job that tells the share of it that is done: yields the function to call with it, from 0 to 1."""
-    with tqdm.tqdm(
-        total=100, unit="%", desc=description, dynamic_ncols=True, bar_format="{desc}: {percentage:3.0f} %|{bar}| {remaining}"
-    ) as bar:
-        yield lambda share: bar.update(100 * share - bar.n)
+    """A bar for a job that tells the share of it that is done: yields the function to call with it, from 0 to 1; shown once called."""
+    bars = []
+
+    def show(share):
+        if not bars:
+            shape = "{desc}: {percentage:3.0f} %|{bar}| {remaining}"
+            bars.append(tqdm.tqdm(total=100, desc=description, dynamic_ncols=True, bar_format=shape))
+        bars[0].update(100 * share - bars[0].n)
+
+    try:
+        yield show
+    finally:
+        for bar in bars:
+            bar.close()

@@ -1,4 +1,4 @@
-"""Songs of a trained model as files: sound, picture, arrays."""
+"""Songs of a trained model as files: sound, picture, arrays; of a model of frame sequences, picture and arrays."""
 
 import dataclasses
 
@@ -72,3 +72,30 @@ def write_song(stem, song, endpoints):
     frame_s = endpoints.config.spectrogram.hop_length / endpoints.sample_rate
     figure = plots.song_figure(song.decibels, frame_s, endpoints.sample_rate / 2, f"seed {song.seed}", song.waveform, endpoints.sample_rate)
     plots.save_figure(figure, f"{stem}.png")
+
+
+def generate_frames(trained, seeds, num_frames, temperature=1.0):
+    """Generates frame sequences with a model that has learned such; each depends on its own seed alone.
+
+    Args:
+        trained: `trainer.Trained`.    seeds: ints.    num_frames: int, of each sequence.    temperature: float.
+
+    Yields:
+        (seed, frames [L, V] in the data's unit).
+    """
+    generation = trained.config.generation
+    sampling = dict(
+        num_gibbs_steps=generation.num_gibbs_steps, chain_start=generation.chain_start, emission_noise=generation.emission_noise
+    )
+    generate = tf.function(lambda *rows: trained.model.generate(*rows, **sampling)[0], autograph=False, reduce_retracing=True)
+    for first in range(0, len(seeds), _SONGS_AT_ONCE):
+        some = seeds[first : first + _SONGS_AT_ONCE]
+        frames = generate(tf.constant(some, tf.int64), tf.fill([len(some)], num_frames), tf.fill([len(some)], float(temperature)))
+        yield from zip(some, np.asarray(frames), strict=True)
+
+
+def write_frames(stem, frames):
+    """Writes stem.npz (`frames`) and stem.png."""
+    with files.replacing(f"{stem}.npz") as temporary:
+        np.savez(temporary, frames=frames)
+    plots.save_figure(plots.comparison_figure([], [frames], None, None), f"{stem}.png")

@@ -238,6 +238,14 @@ def test_frame_sequences_train_and_are_evaluated_on_their_test_split(tool, tiny_
         assert figures[name] == pytest.approx(figures["baseline_independent_log_likelihood_nats"], abs=0.3)
     assert 0 < figures["accuracy"] <= figures["accuracy_2012"] < 1 and "baseline_markov_chain_accuracy" in figures
     assert "likelihood.png" in os.listdir(tmp_path / "run")
+    code, _, err = tool("tools/generate.py", workdir, "--num_songs=2", "--num_frames=11", "--seed=3")
+    assert code == 0, err
+    assert sorted(os.listdir(tmp_path / "run" / "songs")) == ["song_3.npz", "song_3.png", "song_4.npz", "song_4.png"]
+    frames = np.load(tmp_path / "run" / "songs" / "song_3.npz")["frames"]
+    # Without emission noise it is the mean that is given out.
+    assert frames.shape == (11, 6) and 0 <= frames.min() < frames.max() <= 1
+    code, _, err = tool("export/export_saved_model.py", workdir, f"--export_dir={tmp_path / 'models'}")
+    assert code == 1 and "`workdir` must hold a model of recordings" in err
 
 
 def test_odd_formats_are_a_drill_that_training_passes(tool, shared_recordings, tiny_flags, tmp_path):
