@@ -18,17 +18,16 @@ from neurovocal_tf.rbm.units import Bernoulli
 # Rows of chains that one call of a graph works on: enough for fast products, little enough for the cache.
 _ROWS_AT_ONCE = 2048
 _DOUBLED_SHARE = 0.1
-_SMALLEST_DOUBLED = 64
 
 
 @dataclasses.dataclass(frozen=True)
 class LikelihoodOptions:
-    """How to estimate: K `num_temperatures`, M `num_chains` of each frame, on `num_frames` seeded frames (0: all), from `base`."""
+    """How to estimate: K `num_temperatures`, M `num_chains` of each frame, on `num_frames` seeded frames (0: all), see `ais.path_to`."""
 
-    num_temperatures: int = 400
-    num_chains: int = 16
+    num_temperatures: int = 200
+    num_chains: int = 8
     num_frames: int = 0
-    base: str = "mean_field"
+    base: str | None = None
     seed: int = 0
     compiled: bool = True
 
@@ -41,7 +40,7 @@ class Side:
         value: mean over frames.    standard_error: of the mean over *all* frames: the chains' share, and where only a sample of the
             frames was taken, that of the sampling.
         effective_sample_size: mean over frames, of M chains.    smallest_effective_sample_size: of any frame.
-        change_when_doubled: what K -> 2 K adds to the value, on a seeded tenth of the frames.
+        change_when_doubled: what K -> 2 K adds to the value, on a seeded tenth of the frames, or as many as are worked on at once.
     """
 
     value: float
@@ -85,14 +84,17 @@ def log_likelihood_bracket(model, sequences, options=LikelihoodOptions(), report
         raise ValueError(f"`num_chains` must be at least 2. Received: num_chains={options.num_chains}")
     frames, rbm = conditional_machines(model, sequences)
     chosen = _sampled(len(frames), options.num_frames, options.seed)
-    doubled = _sampled(len(chosen), max(int(_DOUBLED_SHARE * len(chosen)), _SMALLEST_DOUBLED), options.seed + 1)
+    at_once = min(max(_ROWS_AT_ONCE // options.num_chains, 1), len(chosen))
+    doubled = _sampled(len(chosen), max(int(_DOUBLED_SHARE * len(chosen)), at_once), options.seed + 1)
     jacobian = float(np.sum(np.log(np.asarray(model.standardisation.scale, np.float64))))
     graph = _estimation_graph(options)
     work = len(chosen) + 2 * len(doubled)
 
     def estimate(which, factor, before):
         machines = rbm._replace(bv=rbm.bv[which], bh=rbm.bh[which])
-        return _estimate(graph, options, factor, frames[which], machines, lambda done: report((before + factor * done) / work))
+        return _estimate(
+            graph, at_once, factor * options.num_temperatures, frames[which], machines, lambda done: report((before + factor * done) / work)
+        )
 
     sides, samples = estimate(chosen, 1, 0)
     finer, _ = estimate(chosen[doubled], 2, len(chosen))
@@ -161,17 +163,15 @@ def _estimation_graph(options):
     return tf.function(block, autograph=False, jit_compile=options.compiled)
 
 
-def _estimate(graph, options, factor, frames, rbm, report):
-    """Both sides of frames [N, V] with `factor` times the temperatures: three arrays [N] a side; and samples [M, N, V]."""
-    at_once = max(_ROWS_AT_ONCE // options.num_chains, 1)
+def _estimate(graph, at_once, num_temperatures, frames, rbm, report):
+    """Both sides of frames [N, V], `at_once` after another: three arrays [N] a side; and samples [M, N, V]."""
     found = []
     for first in range(0, len(frames), at_once):
         # One static shape: the last block is filled up with its last frame, and cut.
         rows = np.minimum(np.arange(first, first + at_once), len(frames) - 1)
         kept = min(at_once, len(frames) - first)
         machines = rbm._replace(bv=tf.constant(rbm.bv[rows]), bh=tf.constant(rbm.bh[rows]))
-        number, num_temperatures = tf.constant(first // at_once), tf.constant(factor * options.num_temperatures)
-        sides, samples = graph(machines, tf.constant(frames[rows]), number, num_temperatures)
+        sides, samples = graph(machines, tf.constant(frames[rows]), tf.constant(first // at_once), tf.constant(num_temperatures))
         found.append(([[np.asarray(x)[:kept] for x in side] for side in sides], np.asarray(samples)[:, :kept]))
         report(first + kept)
     sides = [[np.concatenate([block[0][i][j] for block in found]).astype(np.float64) for j in range(3)] for i in range(2)]

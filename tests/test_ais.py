@@ -185,6 +185,13 @@ def test_mean_field_units_are_annealed_as_the_binary_units_whose_mean_they_hold(
         np.testing.assert_array_equal(a, b)
 
 
+def test_binary_units_begin_at_their_biases_by_default_and_real_ones_at_the_mean_field(rng):
+    for kind, base in (("bernoulli", "biases"), ("gaussian", "mean_field")):
+        rbm = random_machine(rng, kind)[1]
+        for default, named in zip(ais.path_to(rbm)[1:], ais.path_to(rbm, base)[1:]):
+            np.testing.assert_array_equal(default, named)
+
+
 def test_an_unknown_base_is_refused(rng):
     with pytest.raises(ValueError, match="`base` must be one of mean_field, biases. Received: base=data"):
         ais.path_to(random_machine(rng, "bernoulli")[1], "data")

@@ -214,7 +214,8 @@ def test_evaluation_prints_and_writes_flat_figures_with_units(tool, trained_run,
     assert figures["one_step_error_db"] < figures["baseline_mean_db"] and figures["baseline_previous_frame_db"] > 0
     assert figures["num_likelihood_frames"] == 64 < figures["num_test_frames"]
     assert np.isfinite([figures["log_likelihood_ais_nats"], figures["log_likelihood_raise_nats"], figures["likelihood_gap_nats"]]).all()
-    assert figures["baseline_ridge_var2_log_likelihood_nats"] > figures["baseline_independent_log_likelihood_nats"]
+    for name in ("independent", "previous_frame", "ar1", "ridge_var2"):
+        assert np.isfinite(figures[f"baseline_{name}_log_likelihood_nats"])
     assert {"real_syllables_per_s", "generated_syllables_per_s", "ks_duration"} <= set(figures)
     assert [line.split()[0] for line in out.splitlines()] == list(figures)
     assert {"likelihood.png", "songs.png", "statistics.png"} <= set(os.listdir(workdir)) and "evaluation.json" not in os.listdir(workdir)

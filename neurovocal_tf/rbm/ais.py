@@ -25,7 +25,9 @@ more temperatures p_ann goes to p, and where both sides meet and stay when tempe
 
 **The base.** a and c say which independent units the path begins with: "biases" has the RBM's own bv and bh; "mean_field" the field
 that the other side exerts at the mean-field solution m, x*: a = W m, c = x* W. The path then scales the deviation (x - x*) W (h - m)
-alone (Plefka, 1982). Without couplings both are the RBM itself and every estimate is exact.
+alone (Plefka, 1982). Without couplings both are the RBM itself and every estimate is exact. By default real units begin at the mean
+field, which on a Bengalese finch's spectrograms closed the gap with a quarter of the temperatures and fewer; binary ones at the biases:
+on four-part chorales a mean field missed some chords, and left ten times the gap.
 """
 
 import math
@@ -107,11 +109,13 @@ def sampled_units(units):
     return Bernoulli() if isinstance(units, MeanField) else units
 
 
-def path_to(rbm, base="mean_field"):
-    """The path that ends at `rbm`, with biases [N, V] and [N, H]."""
+def path_to(rbm, base=None):
+    """The path that ends at `rbm`, with biases [N, V] and [N, H], from one of `BASES`; None: the one that suits the units."""
+    rbm = rbm._replace(units=sampled_units(rbm.units))
+    if base is None:
+        base = "biases" if isinstance(rbm.units, Bernoulli) else "mean_field"
     if base not in BASES:
         raise ValueError(f"`base` must be one of {', '.join(BASES)}. Received: base={base}")
-    rbm = rbm._replace(units=sampled_units(rbm.units))
     if base == "biases":
         return Path(rbm, rbm.bv, rbm.bh)
     logits = hidden_logits(rbm, mean_field(rbm))
