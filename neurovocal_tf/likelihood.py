@@ -183,7 +183,7 @@ def _side(side, jacobian, num_all_frames, change):
     num_frames = len(values)
     variance = np.sum(np.square(standard_errors)) / num_frames**2
     if num_frames < num_all_frames:
-        # Drawn without replacement; what the chains add to the spread is in it already, for the share that was drawn.
+        # Drawn without replacement. The spread holds that of the chains once more, which errs on the safe side.
         variance += np.var(values, ddof=1) / num_frames * (1 - num_frames / num_all_frames)
     return Side(float(values.mean() - jacobian), float(np.sqrt(variance)), float(sizes.mean()), float(sizes.min()), change)
 
