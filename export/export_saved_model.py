@@ -21,6 +21,8 @@ def main(argv):
     from neurovocal_tf import serving, trainer  # here, so that --help needs no TensorFlow
 
     trained = trainer.load_trained(_WORKDIR.value, setting_flags.config_from_flags)
+    if trained.scale is None:
+        raise ValueError(f"`workdir` must hold a model of recordings, not of frame sequences. Received: workdir={_WORKDIR.value}")
     version = serving.export_saved_model(trained, _EXPORT_DIR.value, _MAX_FRAMES.value)
     print(f"exported epoch {trained.epoch} to {version}", file=sys.stderr)
 

@@ -75,7 +75,7 @@ class RunRecord(keras.callbacks.Callback):
         }
         self.history.append(row)
         with weights_to_keep(self.model):
-            known = (row["val_one_step_error"], epoch + 1, row["cd_steps"], row.get("song_distance", math.inf))
+            known = (monitored_error(row), epoch + 1, row["cd_steps"], row.get("song_distance", math.inf))
             self.best.offer(self.model.variables, *known)
         checkpoint.save(self.folder.checkpoint, self.model, epoch + 1, self.best, self.history)
         files.write_csv(self.folder.file("history.csv"), row, [past.values() for past in self.history])
@@ -132,7 +132,7 @@ class Pictures(keras.callbacks.Callback):
     def _songs_figure(self):
         seeds = tf.range(_NUM_PICTURED, dtype=tf.int64) + self.endpoints.config.training.seed
         songs = self.endpoints.generate(seeds, tf.fill([_NUM_PICTURED], self.num_generated), tf.ones([_NUM_PICTURED]))
-        real = [np.asarray(spectrogram.model_frames_to_decibels(frames, self.data.scale)) for frames in self.real]
+        real = [self._decibels(frames) for frames in self.real]
         return plots.comparison_figure(real, list(np.asarray(songs["spectrogram"])), *self._scales())
 
     def _filters_figure(self):
@@ -144,8 +144,18 @@ class Pictures(keras.callbacks.Callback):
     def _hidden_probabilities(self, frames):
         return tf.sigmoid(hidden_logits(self.model(frames), self.model.standardisation(frames)))
 
+    def _decibels(self, frames):
+        return np.asarray(spectrogram.model_frames_to_decibels(frames, self.data.scale) if self.data.scale else frames)
+
     def _scales(self):
+        if self.data.scale is None:
+            return None, None
         return self.endpoints.config.spectrogram.hop_length / self.data.sample_rate, self.data.sample_rate / 2
+
+
+def monitored_error(row):
+    """What tells the best epoch, from its row of the history: of binary units the pseudo-likelihood, negated, else the one-step error."""
+    return -row["val_pseudo_log_likelihood"] if "val_pseudo_log_likelihood" in row else row["val_one_step_error"]
 
 
 def weights_to_keep(model):

@@ -104,6 +104,18 @@ def write_flags(path, config=None, flag_values=flags.FLAGS, sections=None):
     files.write_text(path, "\n".join(flag_lines(config, sections)) + "\n")
 
 
+def one_of(*holders, required=True):
+    """The value of the one flag that is given of several; None if none is and none is required.
+
+    Raises ValueError for more than one, or for none.
+    """
+    given = [holder for holder in holders if holder.value is not None]
+    if len(given) > 1 or (required and not given):
+        names = " or ".join(f"--{holder.name}" for holder in holders)
+        raise ValueError(f"{names} must be given, one of them. Received: {' and '.join(f'--{h.name}' for h in given) or 'none'}")
+    return given[0].value if given else None
+
+
 def run(main):
     """Parses the command line, calls `main(argv)` and exits: the one entry point of every tool.
 

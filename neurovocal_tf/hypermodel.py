@@ -130,7 +130,7 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
     def build(self, hp):
         """A model of the drawn size, started from the data and compiled."""
         config = with_values(self.config, self.values_of(hp))
-        model = trainer.build_model(config)
+        model = trainer.build_model(config, self.data.summary.num_visible)
         trainer.start_from_data(model, self.data.moments, config)
         trainer.compile_model(model, config)
         return model

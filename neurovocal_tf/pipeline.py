@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from neurovocal_tf.audio import readers, segmentation, spectrogram
 from neurovocal_tf.audio.annotations import segments as annotated
+from neurovocal_tf.frame_sequences import FrameSplit
 
 _PARALLEL_FILES = 4
 _GRAPH_SEED = 1
@@ -107,17 +108,25 @@ def recordings(sources, sample_rate, config):
         yield np.asarray(stretch_of(samples, source.begin, source.end)), sample_rate
 
 
+def num_visible(sources, config):
+    """V, the bins of a frame of some sources."""
+    return sources.num_visible if isinstance(sources, FrameSplit) else spectrogram.num_bins(config.spectrogram)
+
+
 def sequences(sources, sample_rate, scale, config, order=None):
     """Every sequence of some sources.
 
     Args:
-        sources: list of `Source`.    sample_rate: Hz, of all.    scale: `FrameScale`.    config: `Config`.
+        sources: list of `Source`, or a `FrameSplit`, for which `sample_rate` and `scale` say nothing.
+        sample_rate: Hz, of all.    scale: `FrameScale`.    config: `Config`.
         order: int tensor, a permutation of the sources; default: as given.
 
     Returns:
         Dataset of (frames float32 [L, V], is_start bool []): a sequence that begins inside its recording's stretch is no true start
         only where the stretch itself begins inside a recording.
     """
+    if isinstance(sources, FrameSplit):
+        return sources.dataset(order)
     return labelled_sequences(sources, sample_rate, scale, config, order).map(
         _as_it_is(lambda frames, is_start, labels: (frames, is_start))
     )
@@ -243,9 +252,9 @@ def training_dataset(sources, sample_rate, scale, config, epoch, sequence_frames
     Returns:
         Dataset of (frames [B, T, V], mask [B, T], is_start bool [B]), of `num_batches` elements.
     """
-    num_visible = spectrogram.num_bins(config.spectrogram)
+    width = num_visible(sources, config)
     window_frames, seed = config.data.window_frames, config.training.seed
-    kept = sequences(sources, sample_rate, scale, config).cache() if _fits_cache(sequence_frames, config) else None
+    kept = sequences(sources, sample_rate, scale, config).cache() if _fits_cache(sequence_frames, width, config) else None
 
     @_as_it_is
     def one_epoch(_):
@@ -264,7 +273,7 @@ def training_dataset(sources, sample_rate, scale, config, epoch, sequence_frames
 
         windows = source.enumerate().flat_map(cut)
         shuffled = windows.shuffle(config.data.shuffle_windows, seed=key[0] * 1_000_003 + key[1], reshuffle_each_iteration=False)
-        return batches_of(shuffled, num_visible, config)
+        return batches_of(shuffled, width, config)
 
     batches = tf.data.Dataset.from_tensors(0).flat_map(one_epoch)
     # Keras would take the first epoch's count for all, and begin the next epoch's data before it is told the epoch.
@@ -287,16 +296,17 @@ def validation_dataset(sources, sample_rate, scale, config, sequence_frames):
         onsets = tf.range(0, tf.shape(frames, out_type=tf.int64)[0], window_frames)
         return windows_of(frames, is_start, onsets, window_frames)
 
+    width = num_visible(sources, config)
     kept = sequences(sources, sample_rate, scale, config)
-    if _fits_cache(sequence_frames, config):
+    if _fits_cache(sequence_frames, width, config):
         kept = kept.cache()
-    batches = batches_of(kept.flat_map(cut), spectrogram.num_bins(config.spectrogram), config)
+    batches = batches_of(kept.flat_map(cut), width, config)
     windows = sum(-(-num_frames // window_frames) for num_frames in sequence_frames)
     return batches.apply(tf.data.experimental.assert_cardinality(-(-windows // config.data.batch_size)))
 
 
-def _fits_cache(sequence_frames, config):
-    return sum(sequence_frames) * spectrogram.num_bins(config.spectrogram) * 4 <= config.data.cache_mb * 2**20
+def _fits_cache(sequence_frames, width, config):
+    return sum(sequence_frames) * width * 4 <= config.data.cache_mb * 2**20
 
 
 def num_batches(sequence_frames, config):

@@ -71,8 +71,8 @@ def comparison_figure(real, generated, frame_s, max_hz, limits=None):
 
     Args:
         real, generated: lists of `[L, V]`, dB; together at least one.
-        frame_s: seconds from one frame to the next.
-        max_hz: frequency of the last bin.
+        frame_s: seconds from one frame to the next; None: what is drawn is no sound, and axes count frames and units.
+        max_hz: frequency of the last bin, or None.
         limits: (low, high) of the colours, dB; None: `decibel_limits` of the real songs, of the generated if there are none.
     Returns: `Figure`.
     """
@@ -80,14 +80,14 @@ def comparison_figure(real, generated, frame_s, max_hz, limits=None):
     if not songs:
         raise ValueError("`real` and `generated` must hold at least one song together. Received: none")
     limits = limits or decibel_limits(*(real or generated))
-    row_s = max(max(len(s) for _, _, s in songs), 1) * frame_s
+    row_s = max(max(len(s) for _, _, s in songs), 1) * (frame_s or 1)
     figure = _figure(1.5, len(songs))
     axes = figure.subplots(len(songs), 1, squeeze=False, sharex=True)[:, 0]
     for axis, (name, colour, decibels) in zip(axes, songs, strict=True):
         image = _draw_spectrogram(axis, np.asarray(decibels), 0.0, row_s, frame_s, max_hz, limits)
         axis.set_title(name, loc="left", fontsize=10, color=colour, fontweight="bold", pad=3)
-    axes[-1].set_xlabel("time (s)")
-    _colour_bar(figure, image, axes)
+    axes[-1].set_xlabel(_time_label(frame_s))
+    _colour_bar(figure, image, axes, "dB" if frame_s else "value")
     return figure
 
 
@@ -128,7 +128,7 @@ def filters_figure(W, max_hz, num=64):
 
     Args:
         W: `[V, H]`.
-        max_hz: frequency of the last bin.
+        max_hz: frequency of the last bin; None: count units.
         num: int, how many at most.
     Returns: `Figure`.
     """
@@ -138,14 +138,14 @@ def filters_figure(W, max_hz, num=64):
     bound = np.percentile(np.abs(chosen), 99.5) if chosen.size else 0.0
     figure = _figure(4.5, 1)
     axis = figure.add_subplot()
-    extent = (0.5, max(chosen.shape[1], 1) + 0.5, 0.0, _khz(max_hz))
+    extent = (0.5, max(chosen.shape[1], 1) + 0.5, 0.0, _top(max_hz, len(W)))
     bound = bound or 1.0
     image = axis.imshow(
         _drawable(chosen), origin="lower", aspect="auto", extent=extent, cmap="RdBu_r", vmin=-bound, vmax=bound, interpolation="nearest"
     )
     axis.set_title(f"filters: {chosen.shape[1]} of {W.shape[1]} hidden units", loc="left", fontsize=11)
     axis.set_xlabel("hidden unit, by frequency of its largest weight")
-    axis.set_ylabel("kHz")
+    axis.set_ylabel("kHz" if max_hz else "visible unit")
     figure.colorbar(image, ax=axis, label="weight", pad=0.01, fraction=0.03, extend="both")
     return figure
 
@@ -155,7 +155,7 @@ def hidden_figure(hidden, frame_s):
 
     Args:
         hidden: `[L, H]`, probabilities.
-        frame_s: seconds from one frame to the next.
+        frame_s: seconds from one frame to the next; None: count frames.
     Returns: `Figure`.
     """
     hidden = np.asarray(hidden, np.float64)
@@ -164,12 +164,12 @@ def hidden_figure(hidden, frame_s):
         hidden = hidden[:, order]
     figure = _figure(4.5, 1)
     axis = figure.add_subplot()
-    extent = (0.0, max(len(hidden), 1) * frame_s, max(hidden.shape[1], 1) + 0.5, 0.5)
+    extent = (0.0, max(len(hidden), 1) * (frame_s or 1), max(hidden.shape[1], 1) + 0.5, 0.5)
     image = axis.imshow(
         _drawable(hidden.T), origin="upper", aspect="auto", extent=extent, cmap="Greys", vmin=0.0, vmax=1.0, interpolation="nearest"
     )
     axis.set_title("hidden units", loc="left", fontsize=11)
-    axis.set_xlabel("time (s)")
+    axis.set_xlabel(_time_label(frame_s))
     axis.set_ylabel("unit, by time of its peak")
     figure.colorbar(image, ax=axis, label="probability of being on", pad=0.01, fraction=0.03)
     return figure
@@ -226,14 +226,15 @@ def _figure(row_in, num_rows, title=None):
 
 def _draw_spectrogram(axis, decibels, start_s, row_s, frame_s, max_hz, limits):
     """Draws frames [L, V] on axes that reach from start_s over row_s; returns the image."""
-    stop_s = start_s + max(len(decibels), 1) * frame_s
-    extent = (start_s, stop_s, 0.0, _khz(max_hz))
+    stop_s = start_s + max(len(decibels), 1) * (frame_s or 1)
+    top = _top(max_hz, decibels.shape[1])
+    extent = (start_s, stop_s, 0.0, top)
     image = axis.imshow(
         _drawable(decibels.T), origin="lower", aspect="auto", extent=extent, cmap=_COLOUR_MAP, vmin=limits[0], vmax=limits[1]
     )
     axis.set_xlim(start_s, start_s + row_s)
-    axis.set_ylim(0.0, _khz(max_hz))
-    axis.set_ylabel("kHz")
+    axis.set_ylim(0.0, top)
+    axis.set_ylabel("kHz" if max_hz else "unit")
     axis.yaxis.set_major_locator(MaxNLocator(4))
     axis.tick_params(labelsize=9)
     # What lies after the song's end is paper, not an empty plot.
@@ -267,12 +268,16 @@ def _drawable(image):
     return image if image.size else np.ma.masked_all((1, 1))
 
 
-def _colour_bar(figure, image, axes):
-    figure.colorbar(image, ax=axes, label="dB", pad=0.01, fraction=0.02, aspect=30 if len(axes) > 1 else 12, extend="both")
+def _colour_bar(figure, image, axes, label="dB"):
+    figure.colorbar(image, ax=axes, label=label, pad=0.01, fraction=0.02, aspect=30 if len(axes) > 1 else 12, extend="both")
 
 
-def _khz(hz):
-    return hz / 1000.0
+def _top(max_hz, num_visible):
+    return max_hz / 1000.0 if max_hz else num_visible
+
+
+def _time_label(frame_s):
+    return "time (s)" if frame_s else "frame"
 
 
 def _edges(values):

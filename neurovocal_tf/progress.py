@@ -1,5 +1,7 @@
 """What a training run shows on the screen."""
 
+import contextlib
+
 import keras
 import tqdm
 
@@ -68,3 +70,21 @@ class SearchProgress(keras.callbacks.Callback):
         """Ends the bar; the trials share it."""
         if self._bar is not None:
             self._bar.close()
+
+
+@contextlib.contextmanager
+def share_bar(description):
+    """A bar for a job that tells the share of it that is done: yields the function to call with it, from 0 to 1; shown once called."""
+    bars = []
+
+    def show(share):
+        if not bars:
+            shape = "{desc}: {percentage:3.0f} %|{bar}| {remaining}"
+            bars.append(tqdm.tqdm(total=100, desc=description, dynamic_ncols=True, bar_format=shape))
+        bars[0].update(100 * share - bars[0].n)
+
+    try:
+        yield show
+    finally:
+        for bar in bars:
+            bar.close()

@@ -1,4 +1,4 @@
-"""A trained model's figures: one-step errors on whole held-out sequences, and statistics of songs, real beside generated."""
+"""A trained model's figures: likelihood, one-step errors on whole held-out sequences, and statistics of songs, real beside generated."""
 
 import collections
 import dataclasses
@@ -8,7 +8,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf import evaluation, pipeline, plots, songs
+from neurovocal_tf import evaluation, frame_sequences, likelihood, likelihood_baselines, likelihood_plots, pipeline, plots, songs
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.baselines import BaselineStatistics
 from neurovocal_tf.run_folder import RunFolder
@@ -18,6 +18,8 @@ _PICTURED_S = 3.0
 _NUM_PICTURED = 3
 # Words of a language are thousands.
 _MAX_LABELS = 20
+# The likelihood's baselines hold their training frames in memory: beyond an hour of song they are none the better for more.
+_MOST_BASELINE_FRAMES = 500_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,42 +32,34 @@ class SongOptions:
     temperature: float = 1.0
 
 
-def evaluate(trained, workdir, data_dir=None, options=SongOptions()):
-    """A model's figures and pictures.
+def evaluate(trained, workdir, data_dir=None, song_options=SongOptions(), likelihood_options=None, report=lambda share: None):
+    """A model's figures and pictures, on the held-out recordings, or on the test split of a file of frame sequences.
 
     Args:
-        trained: `trainer.Trained`.    workdir: its run folder.    data_dir: of the recordings; None: where the run found them.
-        options: `SongOptions`.
+        trained: `trainer.Trained`.    workdir: its run folder.
+        data_dir: of the recordings, or an .npz file of frame sequences; None: where the run found them.
+        song_options: `SongOptions`.    likelihood_options: `likelihood.LikelihoodOptions`; None: no likelihood.
+        report: called with the share of the likelihood that is done, from 0 to 1.
 
     Returns:
         (dict of flat figures, units in their names, None for what is not defined; dict of name -> `Figure`).
+
+    Raises:
+        ValueError: the recordings have gone, or the frame sequences are none for this model.
     """
     data = RunFolder(workdir).data()
-    training, validation = data.sources_in(data_dir)
-    settings = (data.sample_rate, data.scale, trained.config)
+    training, held_out, labels, unit = _sequences(trained, data, data_dir)
     statistics = BaselineStatistics()
-    for frames, _ in pipeline.sequences(training, *settings).as_numpy_iterator():
+    for frames in training:
         statistics.update(frames)
-    suffix = "_db" if data.scale.scaling == "decibel" else "_power"
-    held_out, labels = [], []
-    for frames, _, frame_labels in pipeline.labelled_sequences(validation, *settings).as_numpy_iterator():
-        held_out.append(frames)
-        labels.append(np.char.decode(frame_labels.astype(np.bytes_), "utf-8"))
-    figures = {name + suffix: error for name, error in _one_step(trained.model, statistics.fit(), held_out, labels).items()}
-
-    endpoints = Endpoints(trained)
-    num_frames = max(math.ceil(options.seconds * data.sample_rate / trained.config.spectrogram.hop_length / options.num_songs), 1)
-    seeds = range(options.seed, options.seed + options.num_songs)
-    generated = list(songs.sing_songs(endpoints, seeds, num_frames, options.temperature))
-    real_statistics = evaluation.song_statistics(pipeline.recordings(validation, data.sample_rate, trained.config), trained.config)
-    heard = [(song.waveform, data.sample_rate) for song in generated]
-    generated_statistics = evaluation.song_statistics(heard, trained.config)
-    figures |= evaluation.compare_songs(real_statistics, generated_statistics)
-    real_decibels = [np.asarray(spectrogram.model_frames_to_decibels(frames, data.scale)) for frames in held_out[:_NUM_PICTURED]]
-    pictures = {
-        "songs": _song_picture(real_decibels, [song.decibels for song in generated], data, trained.config),
-        "statistics": plots.statistics_figure(real_statistics, generated_statistics),
-    }
+    figures = {name + unit: error for name, error in _one_step(trained.model, statistics.fit(), held_out, labels).items()}
+    pictures = {}
+    if likelihood_options is not None and _has_likelihood(trained, held_out):
+        figures |= _likelihood(trained.model, training, held_out, likelihood_options, report)
+        pictures["likelihood"] = likelihood_plots.likelihood_figure(figures)
+    if data.scale is not None:
+        song_figures, song_pictures = _songs(trained, data, data_dir, held_out, song_options)
+        figures, pictures = figures | song_figures, pictures | song_pictures
     return {name: _defined(value) for name, value in figures.items()}, pictures
 
 
@@ -79,6 +73,26 @@ def as_table(figures):
     """The figures as lines of text."""
     width = max(map(len, figures))
     return "\n".join(f"{name:{width}}  {'not defined' if value is None else format(value, '.5g')}" for name, value in figures.items())
+
+
+def _sequences(trained, data, data_dir):
+    """Lists of training and of held-out sequences [L, V], of the latter's labels [L], and the suffix of figures in their unit."""
+    if data.scale is None:
+        path = data_dir or data.data_dir
+        splits = frame_sequences.read_frames(path)
+        frame_sequences.check_width(splits, trained.model.num_visible, path)
+        for name in ("train", "test"):
+            frame_sequences.check_values(splits[name], trained.config.model.visible_units, path)
+        held_out = splits["test"].sequences()
+        return splits["train"].sequences(), held_out, [np.full(len(frames), "") for frames in held_out], ""
+    settings = (data.sample_rate, data.scale, trained.config)
+    training, validation = data.sources_in(data_dir)
+    frames_of_training = [frames for frames, _ in pipeline.sequences(training, *settings).as_numpy_iterator()]
+    held_out, labels = [], []
+    for frames, _, frame_labels in pipeline.labelled_sequences(validation, *settings).as_numpy_iterator():
+        held_out.append(frames)
+        labels.append(np.char.decode(frame_labels.astype(np.bytes_), "utf-8"))
+    return frames_of_training, held_out, labels, "_db" if data.scale.scaling == "decibel" else "_power"
 
 
 def _one_step(model, baselines, held_out, labels):
@@ -98,6 +112,76 @@ def _one_step(model, baselines, held_out, labels):
         for label, _ in counts.most_common(_MAX_LABELS):
             errors[f"one_step_error_of_label_{label}"] = evaluation.one_step_error_db(actual, predicted, labels == label)
     return errors
+
+
+def _has_likelihood(trained, held_out):
+    """Mean-field units hold probabilities: only where those are 0 and 1 has a frame a likelihood."""
+    return trained.config.model.visible_units == "gaussian" or all(frame_sequences.is_binary(frames) for frames in held_out)
+
+
+def _likelihood(model, training, held_out, options, report):
+    """The bracket, and baselines on the same frames; accuracies of binary ones."""
+    bracket = likelihood.log_likelihood_bracket(model, held_out, options, report)
+    figures = {}
+    for name, side in (("ais", bracket.optimistic), ("raise", bracket.pessimistic)):
+        figures |= {
+            f"log_likelihood_{name}_nats": side.value,
+            f"log_likelihood_{name}_se_nats": side.standard_error,
+            f"{name}_change_when_doubled_nats": side.change_when_doubled,
+            f"{name}_effective_sample_size": side.effective_sample_size,
+            f"{name}_smallest_effective_sample_size": side.smallest_effective_sample_size,
+        }
+    figures |= {
+        "likelihood_gap_nats": bracket.optimistic.value - bracket.pessimistic.value,
+        "num_likelihood_frames": bracket.num_frames,
+        "num_test_frames": bracket.num_all_frames,
+    }
+    binary = likelihood.is_binary_model(model)
+    baselines = likelihood_baselines.fit_baselines(_up_to(training, _MOST_BASELINE_FRAMES), binary)
+    for name, baseline in baselines.items():
+        values = np.concatenate([baseline.log_likelihoods(frames) for frames in held_out])
+        figures[f"baseline_{name}_log_likelihood_nats"] = float(values.mean())
+    if binary:
+        figures["pseudo_log_likelihood_nats"] = likelihood.mean_pseudo_log_likelihood(model, held_out)
+        figures |= _accuracies(bracket, baselines, held_out, options.seed)
+    return figures
+
+
+def _accuracies(bracket, baselines, held_out, seed):
+    """Of the model's samples and the baselines', for the same frames and as many of each."""
+    actual = np.concatenate(held_out)[bracket.chosen]
+    figures = likelihood_baselines.sampled_accuracy(actual, bracket.samples > 0.5)
+    generator = np.random.default_rng(seed)
+    for name, baseline in baselines.items():
+        probabilities = np.concatenate([baseline.probabilities(frames) for frames in held_out])[bracket.chosen]
+        samples = generator.random(bracket.samples.shape, np.float32) < probabilities
+        found = likelihood_baselines.sampled_accuracy(actual, samples)
+        figures |= {f"baseline_{name}_{measure}": value for measure, value in found.items()}
+    return figures
+
+
+def _up_to(sequences, num_frames):
+    """The first sequences that together have no more frames than that, one at least."""
+    ends = np.cumsum([len(frames) for frames in sequences])
+    return sequences[: max(int(np.searchsorted(ends, num_frames, side="right")), 1)]
+
+
+def _songs(trained, data, data_dir, held_out, options):
+    """Figures and pictures of generated songs beside the held-out recordings."""
+    validation = data.sources_in(data_dir)[1]
+    endpoints = Endpoints(trained)
+    num_frames = max(math.ceil(options.seconds * data.sample_rate / trained.config.spectrogram.hop_length / options.num_songs), 1)
+    seeds = range(options.seed, options.seed + options.num_songs)
+    generated = list(songs.sing_songs(endpoints, seeds, num_frames, options.temperature))
+    real_statistics = evaluation.song_statistics(pipeline.recordings(validation, data.sample_rate, trained.config), trained.config)
+    heard = [(song.waveform, data.sample_rate) for song in generated]
+    generated_statistics = evaluation.song_statistics(heard, trained.config)
+    real_decibels = [np.asarray(spectrogram.model_frames_to_decibels(frames, data.scale)) for frames in held_out[:_NUM_PICTURED]]
+    pictures = {
+        "songs": _song_picture(real_decibels, [song.decibels for song in generated], data, trained.config),
+        "statistics": plots.statistics_figure(real_statistics, generated_statistics),
+    }
+    return evaluation.compare_songs(real_statistics, generated_statistics), pictures
 
 
 def _song_picture(real, generated, data, config):

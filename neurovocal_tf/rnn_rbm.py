@@ -7,7 +7,7 @@ from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
 from neurovocal_tf.layers.standardisation import Standardisation
 from neurovocal_tf.rbm import noise
-from neurovocal_tf.rbm.energy import contrastive_divergence, masked_mean, mean_field
+from neurovocal_tf.rbm.energy import contrastive_divergence, masked_mean, mean_field, pseudo_log_likelihood
 from neurovocal_tf.rbm.gibbs import gibbs_chain
 from neurovocal_tf.singing import sing
 
@@ -99,6 +99,8 @@ class RNNRBM(keras.Model):
         self.cd_cost = keras.metrics.Mean(name="cd_cost")
         self.reconstruction_error = RootMeanSquare(name="reconstruction_error")
         self.one_step_error = RootMeanSquare(name="one_step_error")
+        # Real units have none in closed form, and mean-field ones hold what is neither 0 nor 1.
+        self.pseudo_log_likelihood = keras.metrics.Mean(name="pseudo_log_likelihood") if visible_units == "bernoulli" else None
         self._build()
 
     def _build(self):
@@ -151,14 +153,14 @@ class RNNRBM(keras.Model):
         rbm = self(frames, is_start)
         positive = self.standardisation(frames)
         negative, reconstruction = self.negative_phase(rbm, positive, stream)
-        return self._updated(
-            [
-                (self.cd_cost, contrastive_divergence(rbm, positive, negative, mask)),
-                (self.reconstruction_error, self._squares(positive - reconstruction, mask)),
-                (self.one_step_error, self._squares(positive - mean_field(rbm), mask)),
-            ],
-            mask,
-        )
+        values = [
+            (self.cd_cost, contrastive_divergence(rbm, positive, negative, mask)),
+            (self.reconstruction_error, self._squares(positive - reconstruction, mask)),
+            (self.one_step_error, self._squares(positive - mean_field(rbm), mask)),
+        ]
+        if self.pseudo_log_likelihood is not None:
+            values.append((self.pseudo_log_likelihood, masked_mean(pseudo_log_likelihood(rbm, positive), mask)))
+        return self._updated(values, mask)
 
     def predict_step(self, data):
         """One-step predictions: each frame's mean given those before it, in the data's units.  [B, T, V] -> [B, T, V]"""
@@ -178,7 +180,8 @@ class RNNRBM(keras.Model):
 
     @property
     def metrics(self):
-        return [self.cd_cost, self.reconstruction_error, self.one_step_error]
+        pseudo = [] if self.pseudo_log_likelihood is None else [self.pseudo_log_likelihood]
+        return [self.cd_cost, self.reconstruction_error, self.one_step_error, *pseudo]
 
     def encode(self, frames, lengths):
         """The encoder's state after each row's last frame: what `generate` goes on from.

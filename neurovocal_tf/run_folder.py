@@ -10,7 +10,7 @@ import dataclasses
 import json
 import os
 
-from neurovocal_tf import files
+from neurovocal_tf import files, frame_sequences
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import Config, changed_settings, may_change_on_resume
 from neurovocal_tf.pipeline import Source
@@ -18,13 +18,14 @@ from neurovocal_tf.pipeline import Source
 
 @dataclasses.dataclass(frozen=True)
 class DataSummary:
-    """What a run's model knows of its recordings.
+    """What a run's model knows of its recordings, or of its file of frame sequences.
 
     Attributes:
-        data_dir: where the recordings lay.    sample_rate: Hz.    scale: `FrameScale`.
-        training, validation: tuples of `Source`, their paths relative to the data folder.
+        data_dir: where the recordings lay, or the file.    sample_rate: Hz; of frame sequences 0.    scale: `FrameScale`, or None.
+        training, validation: tuples of `Source`, their paths relative to the data folder; of frame sequences empty.
         training_frames, validation_frames: frames of each sequence.
         baselines: one-step errors of simple predictors on the validation windows.
+        num_visible: V of frame sequences; None: as the settings have it.
     """
 
     data_dir: str
@@ -35,18 +36,23 @@ class DataSummary:
     training_frames: tuple
     validation_frames: tuple
     baselines: dict
+    num_visible: int | None = None
 
     @property
     def unit(self):
         """Unit of the model's frames and of its errors."""
+        if self.scale is None:
+            return "of the data's unit"
         return "dB" if self.scale.scaling == "decibel" else "relative power"
 
     def sources_in(self, data_dir=None):
-        """Training and validation sources with whole paths, in `data_dir` or, if None, where they lay.
+        """Training and validation sources with whole paths, in `data_dir` or, if None, where they lay; of frame sequences the splits.
 
-        Raises ValueError for a folder or a recording that is not there any more.
+        Raises ValueError for a folder or a recording that is not there any more, or frame sequences that are others.
         """
         data_dir = data_dir or self.data_dir
+        if self.scale is None:
+            return self._splits_in(data_dir)
         if not os.path.exists(data_dir):
             raise ValueError(
                 f"`data_dir` must hold the recordings this run began with, and there is no such folder. Received: data_dir={data_dir}"
@@ -58,6 +64,14 @@ class DataSummary:
         for source in parts[0] + parts[1]:
             if not os.path.isfile(source.path):
                 raise ValueError(f"`data_dir` must hold the recordings this run began with, and there is no {source.path}.")
+        return parts
+
+    def _splits_in(self, path):
+        splits = frame_sequences.read_frames(path)
+        frame_sequences.check_width(splits, self.num_visible, path)
+        parts = [splits["train"], splits["valid"]]
+        if [tuple(split.lengths.tolist()) for split in parts] != [self.training_frames, self.validation_frames]:
+            raise ValueError(f"`frames` must hold the sequences this run began with. Received: others, in frames={path}")
         return parts
 
 
@@ -122,12 +136,13 @@ class RunFolder:
         return DataSummary(
             data_dir=values["data_dir"],
             sample_rate=values["sample_rate"],
-            scale=FrameScale(**values["scale"]),
+            scale=values["scale"] and FrameScale(**values["scale"]),
             training=tuple(map(_source, values["training"])),
             validation=tuple(map(_source, values["validation"])),
             training_frames=tuple(values["training_frames"]),
             validation_frames=tuple(values["validation_frames"]),
             baselines=values["baselines"],
+            num_visible=values["num_visible"],
         )
 
 

@@ -27,7 +27,8 @@ class Endpoints:
     """Batch-major functions of a trained model; tools call them as they are, and the export holds the same.
 
     Args:
-        trained: `trainer.Trained`, or whatever has its `model`, `config`, `scale` and `sample_rate`.
+        trained: `trainer.Trained`, or whatever has its `model`, `config`, `scale` and `sample_rate`; of a model of frame sequences,
+            whose `scale` is None, the spectrogram is the frames themselves, and there is no sound.
         max_frames: int, a longer song is cut to it.
     """
 
@@ -67,10 +68,12 @@ class Endpoints:
             chain_start=generation.chain_start,
             emission_noise=generation.emission_noise,
         )
-        decibels = spectrogram.model_frames_to_decibels(frames, self.scale)
-        is_sung = tf.sequence_mask(num_frames, tf.shape(decibels)[1])[:, :, tf.newaxis]
-        decibels = tf.where(is_sung, decibels, -self.scale.dynamic_range_db)
-        return {"spectrogram": decibels, "lengths": num_frames, "state": state, "next_frame": next_frame}
+        is_sung = tf.sequence_mask(num_frames, tf.shape(frames)[1])[:, :, tf.newaxis]
+        if self.scale is None:
+            shown = tf.where(is_sung, frames, 0.0)
+        else:
+            shown = tf.where(is_sung, spectrogram.model_frames_to_decibels(frames, self.scale), -self.scale.dynamic_range_db)
+        return {"spectrogram": shown, "lengths": num_frames, "state": state, "next_frame": next_frame}
 
     def _generate_audio(self, seed, num_frames, temperature):
         """`generate` and its sound: waveform float32 [B, N], num_samples int32 [B], sample_rate int32 [B] in Hz."""

@@ -1,4 +1,4 @@
-"""Songs of a trained model as files: sound, picture, arrays."""
+"""Songs of a trained model as files: sound, picture, arrays; of a model of frame sequences, picture and arrays."""
 
 import dataclasses
 
@@ -36,13 +36,7 @@ def sing_songs(endpoints, seeds, num_frames, temperature=1.0, prime_path=None):
         ValueError: the priming recording cannot be read, or is shorter than a window.
     """
     state = None if prime_path is None else _primed_state(endpoints, prime_path)
-    for first in range(0, len(seeds), _SONGS_AT_ONCE):
-        some = seeds[first : first + _SONGS_AT_ONCE]
-        rows = (
-            tf.constant(some, tf.int64),
-            tf.fill([len(some)], tf.constant(num_frames, tf.int32)),
-            tf.fill([len(some)], tf.constant(temperature, tf.float32)),
-        )
+    for some, rows in _rows(seeds, num_frames, temperature):
         song = endpoints.generate(*rows) if state is None else endpoints.generate_after(*rows, tf.repeat(state, len(some), axis=0))
         for seed, decibels in zip(some, song["spectrogram"], strict=True):
             # One at a time: a transform's last bit may depend on its batch.
@@ -73,3 +67,37 @@ def write_song(stem, song, endpoints):
     frame_s = endpoints.config.spectrogram.hop_length / endpoints.sample_rate
     figure = plots.song_figure(song.decibels, frame_s, endpoints.sample_rate / 2, f"seed {song.seed}", song.waveform, endpoints.sample_rate)
     plots.save_figure(figure, f"{stem}.png")
+
+
+def generate_frames(endpoints, seeds, num_frames, temperature=1.0):
+    """Generates frame sequences with a model that has learned such; each depends on its own seed alone.
+
+    Args:
+        endpoints: `serving.Endpoints`.    seeds: ints.    num_frames: int, of each sequence.    temperature: float.
+
+    Yields:
+        (seed, frames [L, V] in the data's unit).
+    """
+    for some, rows in _rows(seeds, num_frames, temperature):
+        yield from zip(some, np.asarray(endpoints.generate(*rows)["spectrogram"]), strict=True)
+
+
+def _rows(seeds, num_frames, temperature):
+    """Some seeds at a time, and the arguments of `generate` for them."""
+    for first in range(0, len(seeds), _SONGS_AT_ONCE):
+        some = seeds[first : first + _SONGS_AT_ONCE]
+        yield (
+            some,
+            (
+                tf.constant(some, tf.int64),
+                tf.fill([len(some)], tf.constant(num_frames, tf.int32)),
+                tf.fill([len(some)], tf.constant(temperature, tf.float32)),
+            ),
+        )
+
+
+def write_frames(stem, frames):
+    """Writes stem.npz (`frames`) and stem.png."""
+    with files.replacing(f"{stem}.npz") as temporary:
+        np.savez(temporary, frames=frames)
+    plots.save_figure(plots.comparison_figure([], [frames], None, None), f"{stem}.png")

@@ -7,6 +7,7 @@ import os
 
 import numpy as np
 
+from neurovocal_tf import frame_sequences
 from neurovocal_tf.audio import readers, spectrogram
 from neurovocal_tf.audio.annotations import matching
 from neurovocal_tf.audio.annotations import segments as annotated
@@ -22,9 +23,8 @@ class Survey:
     """What training needs to know of a folder of recordings.
 
     Attributes:
-        sample_rate: Hz, to which all are brought.
-        scale: `FrameScale`, from the whole of the recordings that train.
-        training, validation: tuples of `Source`.
+        sample_rate: Hz, to which all are brought.    scale: `FrameScale`, from the whole of the recordings that train.
+        training, validation: tuples of `Source`; of frame sequences `FrameSplit`, which have neither rate (0) nor scale (None).
         skipped: tuple of (path, reason).
         notes: tuple of sentences for the user, such as which files are resampled.
     """
@@ -46,10 +46,10 @@ class _Levels:
 
 
 def survey(data_dir, config, fold=None):
-    """Looks at every recording below a folder.
+    """Looks at every recording below a folder, or at an .npz file of frame sequences.
 
     Args:
-        data_dir: path of the folder.    config: `Config`.
+        data_dir: path of the folder or file.    config: `Config`.
         fold: None, or (i, n): forward chaining, the first (i + 1) / (n + 1) of each recording trains and the next part validates.
 
     Returns:
@@ -58,6 +58,8 @@ def survey(data_dir, config, fold=None):
     Raises:
         ValueError: nothing usable is there, or too little to hold something out.
     """
+    if frame_sequences.is_frame_file(data_dir):
+        return _survey_of_frames(data_dir, config, fold)
     recordings, skipped = _probed(readers.list_recordings(data_dir), config.audio.time_expansion)
     sample_rate = config.audio.sample_rate or _commonest_rate(recordings)
     segments, annotation_notes = _annotated_segments([recording.path for recording in recordings], config)
@@ -106,6 +108,15 @@ def _annotated_segments(paths, config):
         if names
     ]
     return {path: annotated.of(found.of.get(path, ()), config.audio.channel) for path in paths}, notes
+
+
+def _survey_of_frames(path, config, fold):
+    if fold is not None:
+        raise ValueError(f"`folds` must be 0 for frame sequences, whose file says what validates. Received: folds={fold[1]}")
+    splits = frame_sequences.read_frames(path)
+    for split in splits.values():
+        frame_sequences.check_values(split, config.model.visible_units, path)
+    return Survey(0, None, splits["train"], splits["valid"], skipped=(), notes=())
 
 
 def _probed(paths, time_expansion):

@@ -1,4 +1,4 @@
-"""A folder of recordings in, a trained model in a run folder out."""
+"""A folder of recordings, or a file of frame sequences, in; a trained model in a run folder out."""
 
 import dataclasses
 import math
@@ -23,8 +23,6 @@ from neurovocal_tf.survey import check_annotations, survey
 # A bin that hardly varies would be blown up to the weight of all others.
 _SMALLEST_SD_DB = 1.0
 _SMALLEST_SD_SHARE = 1e-3
-# A probability of 0 or 1 has no logit.
-_SMALLEST_SHARES = 1e-4, 1 - 1e-4
 # An untrained encoder would only disturb a prediction that is right already.
 _SHARE_OF_ENCODER = 0.1
 _NUM_PICTURES = 3  # in the course of a training
@@ -55,16 +53,25 @@ class TrainingData:
 
 @dataclasses.dataclass(frozen=True)
 class Moments:
-    """What a fresh model starts from: `mean` and `sd` [V] of the training frames, and the `RidgeVAR` fitted to them, or None."""
+    """What a fresh model starts from: `mean` and `sd` [V] of `num_frames` training frames, and the `RidgeVAR` fitted to them, or None.
+
+    `in_decibels` tells the frames' unit.
+    """
 
     mean: np.ndarray
     sd: np.ndarray
     autoregression: RidgeVAR | None
+    num_frames: int
+    in_decibels: bool
 
 
-def build_model(config):
-    """An `RNNRBM` of the configured size, with fresh weights."""
-    num_visible, model = spectrogram.num_bins(config.spectrogram), config.model
+def build_model(config, num_visible=None):
+    """An `RNNRBM` of the configured size, with fresh weights.
+
+    Args:
+        config: `Config`.    num_visible: int, V; None: the bins of the configured spectrogram.
+    """
+    num_visible, model = num_visible or spectrogram.num_bins(config.spectrogram), config.model
     return RNNRBM(
         num_visible=num_visible,
         num_hidden=max(int(model.hidden_scalar * num_visible), 1),
@@ -103,8 +110,7 @@ def start_from_data(model, moments, config):
     Args:
         moments: `Moments` of the training frames, in the model's units.
     """
-    in_decibels = config.spectrogram.scaling == "decibel"
-    mean, sd = moments.mean, moments.sd
+    in_decibels, mean, sd = moments.in_decibels, moments.mean, moments.sd
     if config.model.visible_units == "gaussian":
         smallest = _SMALLEST_SD_DB if in_decibels else max(_SMALLEST_SD_SHARE * sd.max(), 1e-9)
         model.standardisation.set(mean, np.maximum(sd, smallest))
@@ -115,7 +121,8 @@ def start_from_data(model, moments, config):
     if in_decibels:
         model.standardisation.set(-config.spectrogram.dynamic_range_db, config.spectrogram.dynamic_range_db)
         mean = 1.0 + mean / config.spectrogram.dynamic_range_db
-    share = np.clip(mean, *_SMALLEST_SHARES)
+    # A probability of 0 or 1 has no logit: one half is added to the frames in which a unit was on, and to those in which it was off.
+    share = (mean * moments.num_frames + 0.5) / (moments.num_frames + 1)
     _start_at_mean(model, share, np.log(share / (1 - share)))
 
 
@@ -147,15 +154,17 @@ def prepare_data(config, data_dir, folder, epoch_variable, report, fold=None):
         found = survey(data_dir, config, fold)
         _report_survey(found, folder, report)
         summary, moments = _summarise(found, data_dir, config)
-        training, validation = summary.training, summary.validation
+        training, validation = found.training, found.validation
         folder.write_data(summary)
     else:
         training, validation = summary.sources_in(data_dir)
-        check_annotations([*training, *validation], config)
+        if summary.scale is not None:
+            check_annotations([*training, *validation], config)
     data = (summary.sample_rate, summary.scale, config)
+    what, rate = (f"{len(training)} recordings", f", at {summary.sample_rate} Hz") if summary.scale else ("frame sequences", "")
     report(
-        f"{len(training)} recordings train ({sum(summary.training_frames)} frames in {len(summary.training_frames)} sequences), "
-        f"{len(validation)} validate, at {summary.sample_rate} Hz"
+        f"{what} train ({sum(summary.training_frames)} frames in {len(summary.training_frames)} sequences), "
+        f"{len(validation)} validate{rate}"
     )
     return TrainingData(
         summary=summary,
@@ -197,18 +206,21 @@ def _summarise(found, data_dir, config):
     batches = pipeline.validation_dataset(found.validation, *data, lengths["validation"])
     windows = ((frames, mask) for frames, mask, _ in batches.as_numpy_iterator())
     predictors = {name: baseline.one_step_predictions for name, baseline in statistics.fit().items()}
+    of_recordings = found.scale is not None
     summary = DataSummary(
         data_dir=os.path.abspath(data_dir),
         sample_rate=found.sample_rate,
         scale=found.scale,
-        training=found.training,
-        validation=found.validation,
+        training=found.training if of_recordings else (),
+        validation=found.validation if of_recordings else (),
         training_frames=tuple(lengths["training"]),
         validation_frames=tuple(lengths["validation"]),
         baselines=evaluation.one_step_errors(windows, predictors),
+        num_visible=None if of_recordings else found.training.num_visible,
     )
     autoregression = direct.fit()[f"ridge_var{num_direct}"] if num_direct else None
-    return summary, Moments(mean, np.sqrt(np.maximum(square - mean**2, 0.0)), autoregression)
+    sd, in_decibels = np.sqrt(np.maximum(square - mean**2, 0.0)), of_recordings and found.scale.scaling == "decibel"
+    return summary, Moments(mean, sd, autoregression, sum(lengths["training"]), in_decibels)
 
 
 def training_phases(config):
@@ -227,7 +239,8 @@ def train(config, data_dir, workdir, report=lambda line: None, callbacks=(), fol
     """Trains a model, or goes on with one.
 
     Args:
-        config: `Config`.    data_dir: folder of recordings.    workdir: run folder; made if it is not there.
+        config: `Config`.    data_dir: folder of recordings, or an .npz file of frame sequences, see `frame_sequences`.
+        workdir: run folder; made if it is not there.
         report: called with lines for the user.    callbacks: Keras callbacks, or a function (data summary, epochs) -> list.
         fold: None, or (i, n) for forward chaining, see `survey.survey`.    pictures: draw during training.
 
@@ -242,7 +255,7 @@ def train(config, data_dir, workdir, report=lambda line: None, callbacks=(), fol
     os.makedirs(folder.path, exist_ok=True)
     epoch_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
     data = prepare_data(config, data_dir, folder, epoch_variable, report, fold)
-    model, best, history = build_model(config), checkpoint.BestWeights(), []
+    model, best, history = build_model(config, data.summary.num_visible), checkpoint.BestWeights(), []
     first_epoch = 0
     if data.moments is not None:
         start_from_data(model, data.moments, config)
@@ -259,7 +272,8 @@ def train(config, data_dir, workdir, report=lambda line: None, callbacks=(), fol
     drawn = np.unique(np.ceil(np.linspace(0, num_epochs, _NUM_PICTURES + 1)[1:]).astype(int)).tolist() if pictures else []
     endpoints = Endpoints(Trained(model, config, data.summary.scale, data.summary.sample_rate, 0))
     pictured = Pictures(folder, data.summary, data.real_sequences, endpoints, history, drawn)
-    checks = epochs_to_check(config.training.num_song_checks, cd_steps, num_epochs) if config.data.sequence in SEQUENCES_WITH_GAPS else ()
+    has_songs = data.summary.scale is not None and config.data.sequence in SEQUENCES_WITH_GAPS
+    checks = epochs_to_check(config.training.num_song_checks, cd_steps, num_epochs) if has_songs else ()
     checked = [SongCheck(endpoints, data.summary.sources_in(data_dir)[0], checks)] if checks else []
     further = callbacks(data.summary, num_epochs) if callable(callbacks) else list(callbacks)
     try:
@@ -275,14 +289,15 @@ def train(config, data_dir, workdir, report=lambda line: None, callbacks=(), fol
     finally:
         if best.epoch:
             pictured.draw_curves()
-            _save_best(model, best, config, folder)
+            _save_best(best, config, data.summary.num_visible, folder)
     songs = {"song_distance": best.song_distance} if math.isfinite(best.song_distance) else {}
-    return {"epoch": best.epoch, "val_one_step_error": best.error} | songs | {f"baseline_{k}": v for k, v in data.summary.baselines.items()}
+    error = history[best.epoch - 1]["val_one_step_error"]
+    return {"epoch": best.epoch, "val_one_step_error": error} | songs | {f"baseline_{k}": v for k, v in data.summary.baselines.items()}
 
 
-def _save_best(model, best, config, folder):
+def _save_best(best, config, num_visible, folder):
     """Writes model.keras: the best weights in a model without an optimiser."""
-    keeper = build_model(config)
+    keeper = build_model(config, num_visible)
     for variable, array in zip(keeper.variables, best.weights, strict=True):
         variable.assign(array)
     with files.replacing(folder.file("model.keras")) as temporary:
@@ -303,6 +318,6 @@ def load_trained(workdir, with_flags=lambda config: config):
     """
     folder = RunFolder(workdir)
     config, data = folder.config(), folder.data()
-    model = build_model(config)
+    model = build_model(config, data.num_visible)
     epoch = checkpoint.load_best(folder.checkpoint, model)
     return Trained(model, with_flags(config), data.scale, data.sample_rate, epoch)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.signal
+import scipy.stats
 
 # --- audio
 
@@ -300,3 +301,53 @@ def text_grid(duration_s, tiers, short):
 def label_at(time_s, segments):
     """Of (onset_s, offset_s, label) in time order that hold a time, the last one's label, or ""."""
     return ([label for onset_s, offset_s, label in segments if onset_s <= time_s < offset_s] or [""])[-1]
+
+
+# --- likelihoods
+
+
+def log_partition(W, bv, bh):
+    """log Z of binary units in float64, for biases [N, V] and [N, H]: over the hidden states, the visible units summed out one by one."""
+    states = binary_states(bh.shape[1])
+    return np.logaddexp.reduce([bh @ h + np.logaddexp(0.0, bv + W @ h).sum(axis=1) for h in states])
+
+
+def pseudo_log_likelihood(v, W, bv, bh):
+    """Sum over units of log p(v_i | the rest), each from the free energies of its two values."""
+    total = 0.0
+    for i in range(len(v)):
+        energies = [free_energy(np.concatenate([v[:i], [value], v[i + 1 :]]), W, bv, bh) for value in (0.0, 1.0)]
+        total += -energies[int(v[i])] - np.logaddexp(-energies[0], -energies[1])
+    return total
+
+
+def ar1_log_likelihoods(sequences, sequence):
+    """AR(1) of every unit about the training mean, by scipy's densities, one number at a time: [L]."""
+    frames = np.concatenate(sequences)
+    found = np.zeros(len(sequence))
+    for i in range(frames.shape[1]):
+        mean = frames[:, i].mean()
+        before = np.concatenate([s[:-1, i] for s in sequences]) - mean
+        after = np.concatenate([s[1:, i] for s in sequences]) - mean
+        slope = np.linalg.lstsq(before[:, None], after, rcond=None)[0][0]
+        sd = np.sqrt(np.mean((after - slope * before) ** 2))
+        found[0] += scipy.stats.norm.logpdf(sequence[0, i], mean, frames[:, i].std())
+        for t in range(1, len(sequence)):
+            found[t] += scipy.stats.norm.logpdf(sequence[t, i], mean + slope * (sequence[t - 1, i] - mean), sd)
+    return found
+
+
+def markov_log_likelihoods(sequences, sequence):
+    """Two-state chain of every unit, counts smoothed by one half, one number at a time: [L]."""
+    found = np.zeros(len(sequence))
+    for i in range(sequence.shape[1]):
+        counts = {state: [0.5, 0.5] for state in (None, 0, 1)}
+        for s in sequences:
+            for t, value in enumerate(s[:, i]):
+                counts[None][int(value)] += 1
+                if t:
+                    counts[int(s[t - 1, i])][int(value)] += 1
+        for t, value in enumerate(sequence[:, i]):
+            count = counts[int(sequence[t - 1, i]) if t else None]
+            found[t] += np.log(count[int(value)] / sum(count))
+    return found

@@ -31,9 +31,10 @@ ARROWS = {
     "segment_folder": {"audio", "config", "files"},
     "segment_plots": {"plots"},
     "segment_pictures": {"audio", "plots", "segment_plots"},
-    "pipeline": {"config", "audio"},
-    "survey": {"config", "audio", "pipeline"},
-    "run_folder": {"config", "audio", "files", "pipeline"},
+    "frame_sequences": set(),
+    "pipeline": {"config", "audio", "frame_sequences"},
+    "survey": {"config", "audio", "frame_sequences", "pipeline"},
+    "run_folder": {"config", "audio", "files", "frame_sequences", "pipeline"},
     "rbm": set(),
     "layers": {"rbm"},
     "singing": {"rbm", "layers"},
@@ -48,11 +49,18 @@ ARROWS = {
     "serving": {"audio"},
     "songs": {"audio", "files", "plots"},
     "song_check": {"callbacks", "evaluation", "pipeline", "songs"},
-    "report": {"audio", "baselines", "evaluation", "pipeline", "plots", "run_folder", "serving", "songs"},
+    "likelihood": {"rbm"},
+    "likelihood_baselines": {"baselines"},
+    "likelihood_plots": set(),
+}
+_OF_LIKELIHOOD = {"likelihood", "likelihood_baselines", "likelihood_plots"}
+ARROWS["report"] = {
+    *("audio", "baselines", "evaluation", "frame_sequences", "pipeline", "plots", "run_folder", "serving", "songs"),
+    *_OF_LIKELIHOOD,
 }
 # Training is where all meet, but for flags and what uses a trained model.
 _SEGMENTING = {"agreement", "detector_search", "truth", "segment_folder", "segment_plots", "segment_pictures"}
-ARROWS["trainer"] = ARROWS.keys() - {"flags", "songs", "report"} - _SEGMENTING
+ARROWS["trainer"] = ARROWS.keys() - {"flags", "songs", "report", *_OF_LIKELIHOOD, *_SEGMENTING}
 ARROWS["hypermodel"] = {"config", "files", "optimizers", "run_folder", "trainer"}
 
 # Rooms that hold to few libraries beside the standard library.
@@ -63,9 +71,12 @@ LIBRARIES = {
     "rbm": {"tensorflow", "numpy"},
     "plots": {"numpy", "matplotlib"},
     "segment_plots": {"numpy", "matplotlib"},
+    "likelihood_plots": {"matplotlib"},
     "baselines": {"numpy", "scipy"},
+    "likelihood_baselines": {"numpy", "scipy"},
+    "frame_sequences": {"numpy", "tensorflow"},
 }
-WITHOUT_KERAS = {"audio", "rbm", "config", "flags", "plots", "pipeline", "baselines", "files", "survey", "run_folder"}
+WITHOUT_KERAS = {"audio", "rbm", "config", "flags", "plots", "pipeline", "baselines", "files", "survey", "run_folder", "frame_sequences"}
 
 
 @functools.cache

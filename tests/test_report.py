@@ -38,7 +38,7 @@ def test_errors_of_held_out_frames_are_told_by_label(annotated_run, monkeypatch)
     monkeypatch.setattr(report.plots, "statistics_figure", lambda *_: None)
     data = RunFolder(workdir).data()
     trained = trainer.Trained(trainer.build_model(config), config, data.scale, data.sample_rate, epoch=0)
-    figures, _ = report.evaluate(trained, workdir, options=report.SongOptions(seconds=0.1, num_songs=1))
+    figures, _ = report.evaluate(trained, workdir, song_options=report.SongOptions(seconds=0.1, num_songs=1))
     errors = collections.defaultdict(list)
     for frames, _, labels in pipeline.labelled_sequences(data.sources_in()[1], data.sample_rate, data.scale, config).as_numpy_iterator():
         predicted = np.asarray(trained.model.predict_step(frames[np.newaxis]))[0]

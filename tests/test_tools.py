@@ -205,15 +205,49 @@ def test_evaluation_prints_and_writes_flat_figures_with_units(tool, trained_run,
     workdir = tmp_path / "run"
     shutil.copytree(trained_run, workdir)
     code, out, err = tool(
-        "tools/evaluate.py", f"--workdir={workdir}", "--seconds=1", "--num_songs=2", f"--json={tmp_path / 'figures.json'}"
+        *("tools/evaluate.py", f"--workdir={workdir}", "--seconds=1", "--num_songs=2", f"--json={tmp_path / 'figures.json'}"),
+        *("--num_temperatures=10", "--num_chains=2", "--num_test_frames=64"),
     )
     assert code == 0, err
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert all(value is None or isinstance(value, (int, float)) for value in figures.values())
     assert figures["one_step_error_db"] < figures["baseline_mean_db"] and figures["baseline_previous_frame_db"] > 0
+    assert figures["num_likelihood_frames"] == 64 < figures["num_test_frames"]
+    assert np.isfinite([figures["log_likelihood_ais_nats"], figures["log_likelihood_raise_nats"], figures["likelihood_gap_nats"]]).all()
+    for name in ("independent", "previous_frame", "ar1", "ridge_var2"):
+        assert np.isfinite(figures[f"baseline_{name}_log_likelihood_nats"])
     assert {"real_syllables_per_s", "generated_syllables_per_s", "ks_duration"} <= set(figures)
     assert [line.split()[0] for line in out.splitlines()] == list(figures)
-    assert {"songs.png", "statistics.png"} <= set(os.listdir(workdir)) and "evaluation.json" not in os.listdir(workdir)
+    assert {"likelihood.png", "songs.png", "statistics.png"} <= set(os.listdir(workdir)) and "evaluation.json" not in os.listdir(workdir)
+
+
+def test_frame_sequences_train_and_are_evaluated_on_their_test_split(tool, tiny_flags, tmp_path):
+    rng = np.random.default_rng(1)
+    lengths = {"train": [9, 20, 31], "valid": [16], "test": [7, 15]}
+    splits = {name: (rng.random((sum(parts), 6)) < 0.3).astype(np.uint8) for name, parts in lengths.items()}
+    np.savez(tmp_path / "rolls.npz", **splits, **{f"{name}_lengths": np.array(parts) for name, parts in lengths.items()})
+    workdir, frames = f"--workdir={tmp_path / 'run'}", f"--frames={tmp_path / 'rolls.npz'}"
+    code, _, err = tool("tools/train.py", tiny_flags, "--visible_units=bernoulli", "--epochs=1", frames, workdir)
+    assert code == 0, err
+    code, out, err = tool("tools/evaluate.py", workdir, "--num_temperatures=10", "--num_chains=4")
+    assert code == 0, err
+    figures = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert [line.split()[0] for line in out.splitlines()] == list(figures)
+    assert figures["num_likelihood_frames"] == figures["num_test_frames"] == 22
+    # So small a machine is easily annealed, and one that has hardly learned yet is not far from independent units.
+    assert abs(figures["likelihood_gap_nats"]) < 0.1
+    assert figures["log_likelihood_ais_nats"] == pytest.approx(figures["baseline_independent_log_likelihood_nats"], abs=1.5)
+    assert figures["pseudo_log_likelihood_nats"] < 0
+    assert 0 < figures["accuracy"] <= figures["accuracy_2012"] < 1 and "baseline_markov_chain_accuracy" in figures
+    assert "likelihood.png" in os.listdir(tmp_path / "run")
+    code, _, err = tool("tools/generate.py", workdir, "--num_songs=2", "--num_frames=11", "--seed=3")
+    assert code == 0, err
+    assert sorted(os.listdir(tmp_path / "run" / "songs")) == ["song_3.npz", "song_3.png", "song_4.npz", "song_4.png"]
+    frames = np.load(tmp_path / "run" / "songs" / "song_3.npz")["frames"]
+    # Without emission noise it is the mean that is given out.
+    assert frames.shape == (11, 6) and 0 <= frames.min() < frames.max() <= 1
+    code, _, err = tool("export/export_saved_model.py", workdir, f"--export_dir={tmp_path / 'models'}")
+    assert code == 1 and "`workdir` must hold a model of recordings" in err
 
 
 def test_odd_formats_are_a_drill_that_training_passes(tool, shared_recordings, tiny_flags, tmp_path):
@@ -285,7 +319,15 @@ MISTAKES = {
     ),
     "an unknown flag": ((*TRAIN, "--tresh=3"), "Unknown command line flag 'tresh'. Did you mean: threshold"),
     "a stray argument": ((*TRAIN, "now"), "unexpected arguments: now"),
-    "no flags": (("tools/train.py",), "--data_dir must be given"),
+    "recordings and frame sequences at once": (
+        (*TRAIN, "--frames={root}/rolls.npz"),
+        "--data_dir or --frames must be given, one of them. Received: --data_dir and --frames",
+    ),
+    "a file of frames that is none": (
+        ("tools/train.py", "--workdir={root}/new", "--frames={root}/gone.npz"),
+        "`frames` must be an .npz file, and there is none. Received: frames={root}/gone.npz",
+    ),
+    "no flags": (("tools/train.py",), "--workdir must be given"),
     "a missing flag file": ((*TRAIN, "--flagfile={root}/gone.flags"), "flag file {root}/gone.flags: No such file or directory"),
     "a workdir of another configuration": (
         (*TRAIN, "--workdir={root}/run", "{tiny}", "--num_layers=2"),

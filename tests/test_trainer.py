@@ -69,7 +69,7 @@ def moments_of(rng, order=2):
     mean = rng.normal(-40.0, 5.0, 9)
     coefficients = rng.normal(0.0, 0.1, (order, 9, 9))
     autoregression = RidgeVAR(mean, mean - mean @ coefficients.sum(axis=0), coefficients, ridge=0.1)
-    return trainer.Moments(mean, np.array([0.3, *rng.uniform(2.0, 9.0, 8)]), autoregression)
+    return trainer.Moments(mean, np.array([0.3, *rng.uniform(2.0, 9.0, 8)]), autoregression, 1000, in_decibels=True)
 
 
 def test_a_fresh_gaussian_model_predicts_as_the_autoregression_does_but_for_what_its_encoder_and_hidden_units_add(rng):
@@ -91,7 +91,7 @@ def test_a_fresh_gaussian_model_predicts_as_the_autoregression_does_but_for_what
 
 @pytest.mark.parametrize("visible_units, weight_init", [("mean_field", "scaled"), ("mean_field", "published"), ("gaussian", "scaled")])
 def test_a_fresh_machines_own_mean_is_that_of_the_data(visible_units, weight_init):
-    moments = trainer.Moments(np.linspace(-69.9, -0.1, 9), np.full(9, 5.0), None)
+    moments = trainer.Moments(np.linspace(-69.9, -0.1, 9), np.full(9, 5.0), None, num_frames=10**12, in_decibels=True)
     config = NINE_BINS.replace(visible_units=visible_units, num_direct_frames=0, weight_init=weight_init)
     model = trainer.build_model(config)
     trainer.start_from_data(model, moments, config)

@@ -3,7 +3,7 @@ r"""Sings new songs with a trained model.
     python tools/generate.py --workdir=/runs/finch --num_songs=4 --num_frames=2500 --seed=7
 
 Writes song_SEED.wav, .png and .npz (spectrogram in dB, waveform) into --out. Song i has the seed --seed + i, and is the same
-whatever songs are asked for beside it.
+whatever songs are asked for beside it. A model of frame sequences gives .npz (frames) and .png alone.
 """
 
 import os
@@ -29,14 +29,25 @@ def main(argv):
     from neurovocal_tf import serving, songs, trainer  # here, so that --help needs no TensorFlow
 
     trained = trainer.load_trained(_WORKDIR.value, setting_flags.config_from_flags)
-    endpoints = serving.Endpoints(trained, max_frames=_NUM_FRAMES.value)
     out = _OUT.value or os.path.join(_WORKDIR.value, "songs")
     os.makedirs(out, exist_ok=True)
     seeds = range(_SEED.value, _SEED.value + _NUM_SONGS.value)
+    endpoints = serving.Endpoints(trained, max_frames=_NUM_FRAMES.value)
+    if trained.scale is None:
+        return _generate_frames(songs, endpoints, seeds, out)
     for song in songs.sing_songs(endpoints, seeds, _NUM_FRAMES.value, _TEMPERATURE.value, _PRIME.value):
         stem = os.path.join(out, f"song_{song.seed}")
         songs.write_song(stem, song, endpoints)
         print(f"{stem}.wav: {len(song.waveform) / endpoints.sample_rate:.2f} s", file=sys.stderr, flush=True)
+
+
+def _generate_frames(songs, endpoints, seeds, out):
+    if _PRIME.value:
+        raise ValueError(f"`prime` must not be given for a model of frame sequences. Received: prime={_PRIME.value}")
+    for seed, frames in songs.generate_frames(endpoints, seeds, _NUM_FRAMES.value, _TEMPERATURE.value):
+        stem = os.path.join(out, f"song_{seed}")
+        songs.write_frames(stem, frames)
+        print(f"{stem}.npz: {len(frames)} frames", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

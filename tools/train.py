@@ -1,6 +1,7 @@
-r"""Trains an RNN-RBM on a folder of recordings.
+r"""Trains an RNN-RBM on a folder of recordings, or on frame sequences that are no sound.
 
     python tools/train.py --flagfile=tools/flagfiles/songbird.flags --data_dir=/data/finches --workdir=/runs/finch
+    python tools/train.py --frames=/data/pianorolls.npz --visible_units=bernoulli --workdir=/runs/chorales
 
 The same command goes on with a run that was stopped. The run folder gets the model, config.json, history.csv, curves.png,
 samples_epoch_N.png, skipped.csv and TensorBoard's curves; every other tool needs only --workdir.
@@ -13,7 +14,10 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of recordings, searched with all folders below it.", required=True)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of recordings, searched with all folders below it.")
+_FRAMES = flags.DEFINE_string(
+    "frames", None, "Frame sequences instead: an .npz file with train, valid, test [frames, V], one sequence after another, and *_lengths."
+)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Run folder; made if it is not there.", required=True)
 _FOLDS = flags.DEFINE_integer("folds", 0, "Forward chaining: N models, each validated on the time after what it learned.", lower_bound=0)
 setting_flags.define()
@@ -22,23 +26,23 @@ setting_flags.define()
 def main(argv):
     from neurovocal_tf import trainer  # here, so that --help needs no TensorFlow
 
-    config = setting_flags.config_from_flags()
+    config, data = setting_flags.config_from_flags(), setting_flags.one_of(_DATA_DIR, _FRAMES)
     if _FOLDS.value:
-        return _train_folds(trainer, config)
+        return _train_folds(trainer, config, data)
     os.makedirs(_WORKDIR.value, exist_ok=True)
-    result = trainer.train(config, _DATA_DIR.value, _WORKDIR.value, report=_say, callbacks=_callbacks)
+    result = trainer.train(config, data, _WORKDIR.value, report=_say, callbacks=_callbacks)
     setting_flags.write_flags(os.path.join(_WORKDIR.value, "flags.txt"), config)
     _say(_summary(result))
 
 
-def _train_folds(trainer, config):
+def _train_folds(trainer, config, data):
     import numpy as np
 
     results = []
     for fold in range(_FOLDS.value):
         # Another number of folds is another split, which a run cannot go on with.
         workdir = os.path.join(_WORKDIR.value, f"fold_{fold + 1}_of_{_FOLDS.value}")
-        results.append(trainer.train(config, _DATA_DIR.value, workdir, _say, _callbacks, (fold, _FOLDS.value)))
+        results.append(trainer.train(config, data, workdir, _say, _callbacks, (fold, _FOLDS.value)))
         _say(f"fold {fold + 1}: {_summary(results[-1])}")
     for name in results[0]:
         values = [result[name] for result in results]

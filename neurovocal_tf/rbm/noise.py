@@ -5,6 +5,7 @@ The table of keys:
 | stream      | hash      | key                                                               |
 |-------------|-----------|-------------------------------------------------------------------|
 | BatchStream | lowbias32 | (seed, training step, purpose, Gibbs step or layer), position      |
+| (annealing) | lowbias32 | (seed, block of frames, purpose, temperature), position           |
 | RowStream   | pcg4d     | seed of the row (64 bits), absolute frame, (purpose, Gibbs step, unit) |
 
 A `RowStream` number depends on nothing but its own row, so a song is the same whatever is sung beside it; a `BatchStream` is

@@ -1,8 +1,9 @@
 """Visible units: what a frame's bins are, given the hidden units.
 
-Each is a small tuple with the same five functions; v, bv and `field` = h W^T are [..., V].
+Each is a small tuple with the same functions; v, bv and `field` = h W^T are [..., V].
 """
 
+import math
 import typing
 
 import tensorflow as tf
@@ -32,6 +33,14 @@ class Bernoulli(typing.NamedTuple):
     def energy_term(self, v, bv):
         """The part of E(v, h) without h.  [..., V] -> [...]"""
         return -tf.reduce_sum(v * bv, axis=-1)
+
+    def shifted(self, bv, field):
+        """The bias of independent units that are distributed as these are under `field`.  [..., V] -> [..., V]"""
+        return bv + field
+
+    def log_partition(self, bv, field):
+        """log sum_v exp(-e(v) + v.field) = sum_i softplus(bv_i + field_i).  [..., V] -> [...]"""
+        return tf.reduce_sum(tf.nn.softplus(bv + field), axis=-1)
 
 
 class MeanField(Bernoulli):
@@ -76,3 +85,14 @@ class Gaussian(typing.NamedTuple):
     def energy_term(self, v, bv):
         """The part of E(v, h) without h.  [..., V] -> [...]"""
         return 0.5 * tf.reduce_sum(tf.square((v - bv) * tf.exp(-self.log_sigma)), axis=-1)
+
+    def shifted(self, bv, field):
+        """The bias of independent units that are distributed as these are under `field`.  [..., V] -> [..., V]"""
+        return bv + tf.exp(self.log_sigma) * field
+
+    def log_partition(self, bv, field):
+        """log of the integral of exp(-e(v) + (v / sigma).field) = sum_i log(sigma_i sqrt(2 pi)) + field_i^2 / 2 + bv_i field_i / sigma_i,
+        by completing the square.  [..., V] -> [...]
+        """
+        per_unit = self.log_sigma + 0.5 * math.log(2 * math.pi) + field * (0.5 * field + bv * tf.exp(-self.log_sigma))
+        return tf.reduce_sum(per_unit, axis=-1)

@@ -1,0 +1,151 @@
+"""Frame sequences that are no sound, such as piano rolls, spike rasters and spectrograms made elsewhere, from one .npz file.
+
+The file holds `train`, `valid` and `test` [frames, V], sequences one after another, and `train_lengths`, `valid_lengths` and
+`test_lengths` [sequences], which add up to them. Further arrays are passed over.
+"""
+
+import dataclasses
+import functools
+import os
+import zipfile
+import zlib
+
+import numpy as np
+import tensorflow as tf
+
+SPLITS = ("train", "valid", "test")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FrameSplit:
+    """The sequences of one split: `frames` [sum of L, V] of any real type, `lengths` int64 [S].
+
+    It takes the place of a list of `pipeline.Source`: its length is the number of sequences.
+    """
+
+    frames: np.ndarray
+    lengths: np.ndarray
+
+    def __len__(self):
+        return len(self.lengths)
+
+    @property
+    def num_visible(self):
+        """V."""
+        return self.frames.shape[1]
+
+    def sequences(self):
+        """list of float32 [L, V]"""
+        return [part.astype(np.float32) for part in np.split(self.frames, np.cumsum(self.lengths)[:-1])]
+
+    def dataset(self, order=None):
+        """Dataset of (frames float32 [L, V], is_start bool []), every sequence beginning where it begins.
+
+        Args:
+            order: int tensor, a permutation of the sequences; default: as given.
+        """
+        frames, ends, lengths = self._tensors
+        if order is not None:
+            ends, lengths = tf.gather(ends, order), tf.gather(lengths, order)
+
+        @tf.autograph.experimental.do_not_convert
+        def sequence(first, last):
+            return tf.ensure_shape(tf.cast(frames[first:last], tf.float32), [None, self.num_visible]), tf.constant(True)
+
+        return tf.data.Dataset.from_tensor_slices((ends - lengths, ends)).map(sequence)
+
+    @functools.cached_property
+    def _tensors(self):
+        # Made outside any graph, so that the frames are held once and not copied into each.
+        with tf.init_scope():
+            return tf.constant(self.frames), tf.constant(np.cumsum(self.lengths)), tf.constant(self.lengths)
+
+
+def is_frame_file(path):
+    """Whether a path is that of frame sequences rather than of recordings, by its ending."""
+    return os.fspath(path).endswith(".npz")
+
+
+def read_frames(path):
+    """The three splits of a file.
+
+    Returns:
+        dict of "train", "valid", "test" -> `FrameSplit`.
+
+    Raises:
+        ValueError: there is no such file, it is damaged or pickled, or what it holds is not as above.
+    """
+    with _opened(path) as arrays:
+        splits = {name: _split(path, name, arrays) for name in SPLITS}
+    widths = {name: split.num_visible for name, split in splits.items()}
+    if len(set(widths.values())) > 1:
+        raise _bad(path, "splits of the same width", ", ".join(f"{name} of {width} units" for name, width in widths.items()))
+    return splits
+
+
+def check_values(split, visible_units, path):
+    """Raises ValueError where a split's values are none that the visible units can take."""
+    frames = split.frames
+    if visible_units == "bernoulli" and not is_binary(frames):
+        raise _bad(path, "zeros and ones for visible_units=bernoulli", f"{frames[(frames != 0) & (frames != 1)][0]:g}")
+    if visible_units == "mean_field" and not (frames.min() >= 0 and frames.max() <= 1):
+        raise _bad(path, "values between 0 and 1 for visible_units=mean_field", f"{frames.min():g} to {frames.max():g}")
+
+
+def check_width(splits, num_visible, path):
+    """Raises ValueError where the splits of a file are not as wide as a model."""
+    width = splits["train"].num_visible
+    if width != num_visible:
+        raise _bad(path, f"frames of {num_visible} units, as the model has", f"frames of {width}")
+
+
+def is_binary(frames):
+    """Whether all values of an array are 0 or 1."""
+    return bool(np.all((frames == 0) | (frames == 1)))
+
+
+def _opened(path):
+    try:
+        arrays = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise ValueError(f"`frames` must be an .npz file, and there is none. Received: frames={path}") from None
+    except ValueError:
+        raise _bad(path, "arrays", "pickled objects, which are never loaded") from None
+    except (OSError, EOFError, zipfile.BadZipFile) as error:
+        raise _bad(path, "arrays", f"a damaged file ({error})") from None
+    if isinstance(arrays, np.ndarray):
+        raise _bad(path, "several arrays, as numpy.savez writes them", "a single one")
+    return arrays
+
+
+def _split(path, name, arrays):
+    frames, lengths = _array(path, name, arrays), _array(path, f"{name}_lengths", arrays)
+    if frames.ndim != 2 or frames.dtype.kind not in "buif":
+        raise _bad(path, f"numbers [frames, V] under {name!r}", f"{frames.dtype} {list(frames.shape)}")
+    if lengths.ndim != 1 or lengths.dtype.kind not in "ui":
+        raise _bad(path, f"whole numbers [sequences] under '{name}_lengths'", f"{lengths.dtype} {list(lengths.shape)}")
+    if not frames.size or not lengths.size:
+        raise _bad(path, f"at least one frame under {name!r}", "an empty split")
+    lengths = lengths.astype(np.int64)
+    if lengths.min() < 1 or lengths.sum() != len(frames):
+        found = f"{len(lengths)} lengths, the shortest {lengths.min()}, which add up to {lengths.sum()} of {len(frames)} frames"
+        raise _bad(path, f"lengths of at least 1 that add up to the frames of {name!r}", found)
+    if not np.isfinite(frames).all():
+        raise _bad(path, f"finite numbers under {name!r}", f"NaN or infinity in frame {np.argwhere(~np.isfinite(frames))[0, 0]}")
+    # Flags are numbers to all that follows.
+    return FrameSplit(frames.astype(np.uint8) if frames.dtype.kind == "b" else frames, lengths)
+
+
+def _array(path, name, arrays):
+    if name not in arrays.files:
+        raise _bad(path, f"an array {name!r}", ", ".join(arrays.files) or "no arrays")
+    try:
+        return arrays[name]
+    except ValueError:
+        raise _bad(path, f"plain numbers under {name!r}", "pickled objects, which are never loaded") from None
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise _bad(path, f"an array {name!r}", f"a damaged file ({error})") from None
+
+
+def _bad(path, wanted, found):
+    return ValueError(f"`frames` must hold {wanted}. Received: {found}, in frames={path}")
