@@ -40,5 +40,9 @@ setup(
         "threadpoolctl>=3.2",
         "tqdm>=4.66",
     ],
-    extras_require={"test": ["hypothesis>=6.100", "pytest>=8", "ruff>=0.6"]},
+    extras_require={
+        # A peer of tools/benchmark.py, which does without it too.
+        "benchmark": ["torch>=2.4"],
+        "test": ["hypothesis>=6.100", "pytest>=8", "ruff>=0.6"],
+    },
 )

@@ -174,6 +174,7 @@ class TrainingConfig:
         low=0,
     )
     compiled: bool = _setting(True, "Compile the training step with XLA.")
+    parallel_parts: int = _setting(0, "Parts of a batch worked on at the same time, one a core; 0: as many as serve this machine.", low=0)
     seed: int = _setting(0, "Seed of everything random.", low=0, high=2**31 - 1)
 
 

@@ -1,5 +1,7 @@
 """The RNN-RBM: a recurrent encoder sets the biases of a restricted Boltzmann machine anew for every frame."""
 
+import functools
+
 import keras
 import tensorflow as tf
 
@@ -124,18 +126,73 @@ class RNNRBM(keras.Model):
             return standardised
         return standardised + self.input_noise * stream.normals(noise.INPUT_NOISE, 0, standardised.shape)
 
+    def compile(self, *args, jit_compile=False, num_parts=1, **kwargs):
+        """Keras' `compile`, for a step in parts.
+
+        Args:
+            jit_compile: bool, compile with XLA what a step computes on each part, and the optimiser.
+            num_parts: int that divides the batch: so many parts of its rows are worked on at the same time, one a core. A compiled
+                graph runs op after op, and the recurrence's small products keep one core busy, however many there are.
+        """
+        super().compile(*args, jit_compile=False, **kwargs)
+        compiled = functools.partial(tf.function, jit_compile=True, autograph=False) if jit_compile else lambda function: function
+        self._num_parts = num_parts
+        self._part_gradients = compiled(self._gradients)
+        self._part_figures = compiled(self._figures)
+        self._update_weights = compiled(lambda gradients: self.optimizer.apply(gradients, self.trainable_variables))
+        self._compile_arguments = {"jit_compile": jit_compile, "num_parts": num_parts}
+
+    def get_compile_config(self):
+        return {**super().get_compile_config(), **self._compile_arguments} if self.compiled else None
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
     def train_step(self, data):
-        frames, mask, is_start = data
-        stream = noise.BatchStream(tf.constant(self.seed), tf.convert_to_tensor(self.num_train_steps))
+        step = tf.convert_to_tensor(self.num_train_steps)
+        gradients, figures = zip(*[self._part_gradients(*part, step) for part in self._parts(data)], strict=True)
+        self._update_weights([tf.add_n(parts) for parts in zip(*gradients, strict=True)])
+        self.num_train_steps.assign_add(1)
+        return self._updated((self.cd_cost, self.reconstruction_error), figures, data)
+
+    def test_step(self, data):
+        figures = [self._part_figures(*part) for part in self._parts(data)]
+        return self._updated(self.metrics, figures, data)
+
+    def _parts(self, data):
+        """Parts of a batch, as (frames, mask, is_start, place of the first row in the batch, share of the batch's frames)."""
+        columns = [tf.split(column, self._num_parts) for column in data]
+        num_rows = tf.shape(columns[0][0])[0]
+        num_frames = [tf.reduce_sum(mask) for mask in columns[1]]
+        for i, (frames, mask, is_start) in enumerate(zip(*columns, strict=True)):
+            yield frames, mask, is_start, i * num_rows, tf.math.divide_no_nan(num_frames[i], tf.add_n(num_frames))
+
+    def _gradients(self, frames, mask, is_start, first_row, share, step):
+        """A part's share of the gradients, and of the cost and the reconstruction's squared error."""
+        stream = noise.BatchStream(tf.constant(self.seed), step, first_row)
         with tf.GradientTape() as tape:
             rbm = self(frames, is_start, training=True, stream=stream)
             positive = self.standardisation(frames)
             with tape.stop_recording():
                 negative, reconstruction = self.negative_phase(rbm, positive, stream)
-            cost = contrastive_divergence(rbm, positive, negative, mask)
-        self.optimizer.apply(tape.gradient(cost, self.trainable_variables), self.trainable_variables)
-        self.num_train_steps.assign_add(1)
-        return self._updated([(self.cd_cost, cost), (self.reconstruction_error, self._squares(positive - reconstruction, mask))], mask)
+            cost = share * contrastive_divergence(rbm, positive, negative, mask)
+        return tape.gradient(cost, self.trainable_variables), (cost, share * self._squares(positive - reconstruction, mask))
+
+    def _figures(self, frames, mask, is_start, first_row, share):
+        """A part's share of the cost and of the squared errors of the reconstruction and of the one-step prediction."""
+        # Seed and step of their own: the same noise at every validation, so that its figures compare.
+        stream = noise.BatchStream(tf.constant(self.seed + 1), tf.constant(0), first_row)
+        rbm = self(frames, is_start)
+        positive = self.standardisation(frames)
+        negative, reconstruction = self.negative_phase(rbm, positive, stream)
+        figures = [
+            contrastive_divergence(rbm, positive, negative, mask),
+            *(self._squares(positive - estimate, mask) for estimate in (reconstruction, mean_field(rbm))),
+        ]
+        if self.pseudo_log_likelihood is not None:
+            figures.append(masked_mean(pseudo_log_likelihood(rbm, positive), mask))
+        return [share * figure for figure in figures]
 
     def negative_phase(self, rbm, positive, stream):
         """The end of a chain of k steps and its mean, [B, T, V] each; from the data, or from where generation starts.
@@ -145,22 +202,6 @@ class RNNRBM(keras.Model):
         """
         start = positive if self.negative_start == "data" else rbm.units.mean(rbm.bv, tf.zeros_like(rbm.bv))
         return gibbs_chain(rbm, start, self.cd_steps, stream)
-
-    def test_step(self, data):
-        frames, mask, is_start = data
-        # Seed and step of their own: the same noise at every validation, so that its figures compare.
-        stream = noise.BatchStream(tf.constant(self.seed + 1), tf.constant(0))
-        rbm = self(frames, is_start)
-        positive = self.standardisation(frames)
-        negative, reconstruction = self.negative_phase(rbm, positive, stream)
-        values = [
-            (self.cd_cost, contrastive_divergence(rbm, positive, negative, mask)),
-            (self.reconstruction_error, self._squares(positive - reconstruction, mask)),
-            (self.one_step_error, self._squares(positive - mean_field(rbm), mask)),
-        ]
-        if self.pseudo_log_likelihood is not None:
-            values.append((self.pseudo_log_likelihood, masked_mean(pseudo_log_likelihood(rbm, positive), mask)))
-        return self._updated(values, mask)
 
     def predict_step(self, data):
         """One-step predictions: each frame's mean given those before it, in the data's units.  [B, T, V] -> [B, T, V]"""
@@ -172,11 +213,12 @@ class RNNRBM(keras.Model):
         """Mean over bins and masked frames of the squared error, in the data's units."""
         return masked_mean(tf.reduce_mean(tf.square(error * self.standardisation.scale), axis=-1), mask)
 
-    def _updated(self, values, mask):
-        num_frames = tf.reduce_sum(mask)
-        for metric, value in values:
-            metric.update_state(value, sample_weight=num_frames)
-        return {metric.name: metric.result() for metric, _ in values}
+    def _updated(self, metrics, figures, data):
+        """Adds a batch's figures, of each part a tuple, to the metrics, and returns these by name."""
+        num_frames = tf.reduce_sum(data[1])
+        for metric, parts in zip(metrics, zip(*figures, strict=True), strict=True):
+            metric.update_state(tf.add_n(parts), sample_weight=num_frames)
+        return {metric.name: metric.result() for metric in metrics}
 
     @property
     def metrics(self):

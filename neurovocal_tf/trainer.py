@@ -25,6 +25,8 @@ _SMALLEST_SD_DB = 1.0
 _SMALLEST_SD_SHARE = 1e-3
 # An untrained encoder would only disturb a prediction that is right already.
 _SHARE_OF_ENCODER = 0.1
+# Fewer rows would not be worth the weights that each of their products reads.
+_SMALLEST_PART = 4
 _NUM_PICTURES = 3  # in the course of a training
 _NUM_PICTURED = 3  # real sequences in each
 
@@ -101,7 +103,18 @@ def compile_model(model, config):
         ema_momentum=training.weight_average,
     )
     optimizer.build(model.trainable_variables)
-    model.compile(optimizer=optimizer, jit_compile=training.compiled)
+    model.compile(optimizer=optimizer, jit_compile=training.compiled, num_parts=num_parts(config))
+
+
+def num_parts(config):
+    """Parts that a batch is worked on in: as configured, or one a core, of at least `_SMALLEST_PART` rows; beside a GPU one."""
+    wanted, batch_size = config.training.parallel_parts, config.data.batch_size
+    if wanted and batch_size % wanted:
+        raise ValueError(f"`parallel_parts` must divide `batch_size`={batch_size}. Received: parallel_parts={wanted}")
+    if wanted or len(tf.config.list_physical_devices()) > 1:
+        return wanted or 1
+    numbers = range(1, min(os.cpu_count(), batch_size // _SMALLEST_PART) + 1)
+    return max((number for number in numbers if batch_size % number == 0), default=1)
 
 
 def start_from_data(model, moments, config):

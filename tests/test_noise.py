@@ -69,11 +69,22 @@ def test_a_batchs_numbers_follow_the_table_of_keys():
     words = np.array([batch_word(11, 3, noise.HIDDEN, 4, position) for position in range(30)])
     uniforms = (words >> 8) * 2.0**-24
     np.testing.assert_array_equal(batch_stream(11, 3).uniforms(noise.HIDDEN, 4, (2, 3, 5)).numpy().ravel(), uniforms)
-    # The first half of the words makes radii, the second angles; each pair a cosine and a sine.
-    radius, angle = np.sqrt(-2 * np.log(uniforms[:15] + 2.0**-24)), 2 * np.pi * uniforms[15:]
-    normals = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])
-    np.testing.assert_allclose(batch_stream(11, 3).normals(noise.HIDDEN, 4, (2, 3, 5)).numpy().ravel(), normals, **LAST_PLACES)
-    np.testing.assert_allclose(batch_stream(11, 3).normals(noise.HIDDEN, 4, (29,)), normals[:29], **LAST_PLACES)
+    # Of each row the first half of the words makes radii, the second angles; each pair a cosine and a sine.
+    rows = np.array([batch_word(11, 3, noise.HIDDEN, 4, position) for position in range(32)]).reshape(2, 16)
+    uniforms = (rows >> 8) * 2.0**-24
+    radius, angle = np.sqrt(-2 * np.log(uniforms[:, :8] + 2.0**-24)), 2 * np.pi * uniforms[:, 8:]
+    normals = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    np.testing.assert_allclose(
+        batch_stream(11, 3).normals(noise.HIDDEN, 4, (2, 3, 5)).numpy().reshape(2, 15), normals[:, :15], **LAST_PLACES
+    )
+    np.testing.assert_allclose(batch_stream(11, 3).normals(noise.HIDDEN, 4, (2, 16)), normals, **LAST_PLACES)
+
+
+def test_a_part_of_a_batch_draws_what_the_whole_draws():
+    part = noise.BatchStream(tf.constant(11), tf.constant(3), first_row=tf.constant(2))
+    for method in ("uniforms", "normals"):
+        whole = getattr(batch_stream(11, 3), method)(noise.VISIBLE, 4, (5, 3, 7)).numpy()
+        np.testing.assert_allclose(getattr(part, method)(noise.VISIBLE, 4, (2, 3, 7)), whole[2:4], rtol=0, atol=1e-6)
 
 
 def many_uniforms(kind):

@@ -220,6 +220,30 @@ def test_compiled_and_uncompiled_training_agree(rng):
         np.testing.assert_allclose(a, b, rtol=0, atol=2e-5)
 
 
+@pytest.mark.parametrize("jit_compile, num_parts", [(False, 4), (True, 2)])
+def test_a_batch_in_parts_teaches_what_the_whole_does(jit_compile, num_parts, rng):
+    """Rows of unequal length, one of them empty: each part counts by its frames, and draws the whole batch's noise."""
+    frames, mask, is_start = cyclic_batch()
+    mask[0, 4:], mask[3] = 0, 0
+    model, results = scaled(make_model(num_layers=2, num_direct_frames=1, dropout=0.2, input_noise=0.1), rng), []
+    model.cd_steps.assign(2)
+    start = weights_of(model)
+    for parts in (1, num_parts):
+        for weight, value in zip(model.trainable_variables, start):
+            weight.assign(value)
+        model.num_train_steps.assign(5)
+        model.reset_metrics()
+        model.compile(keras.optimizers.SGD(1.0), jit_compile=jit_compile, num_parts=parts)
+        figures = [float(value) for value in step(model, (frames, mask, is_start)).values()]
+        figures += [float(value) for value in model.test_step((frames, mask, is_start)).values()]
+        results.append((figures, [a - b for a, b in zip(start, weights_of(model))]))
+    (figures, gradients), (figures_in_parts, gradients_in_parts) = results
+    # The cost is a difference of free energies of size 10, each good to some 1e-7 of it.
+    np.testing.assert_allclose(figures_in_parts, figures, rtol=1e-5, atol=1e-5)
+    for a, b in zip(gradients_in_parts, gradients):
+        assert np.linalg.norm(a - b) <= 1e-5 * np.linalg.norm(b) + 1e-6
+
+
 def test_validation_figures_repeat_themselves_and_leave_the_weights(rng):
     model = scaled(make_model(), rng)
     before = weights_of(model)
@@ -284,13 +308,14 @@ def test_a_saved_model_has_the_same_configuration_and_weights(visible_units, rng
 
 def test_a_saved_model_predicts_sings_and_goes_on_training_the_same_bit_for_bit(rng, tmp_path):
     model = make_model(num_layers=2, num_direct_frames=1, dropout=0.1, input_noise=0.1)
+    model.compile(model.optimizer, num_parts=2)
     model.standardisation.set(rng.normal(size=NUM_VISIBLE), 0.7)
     model.cd_steps.assign(4)
     batches = dataset(*[cyclic_batch()] * 2)
     model.fit(batches, verbose=0)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert int(loaded.cd_steps) == 4 and int(loaded.num_train_steps) == 2
+    assert int(loaded.cd_steps) == 4 and int(loaded.num_train_steps) == 2 and loaded.get_compile_config()["num_parts"] == 2
     np.testing.assert_array_equal(loaded.predict(batches, verbose=0), model.predict(batches, verbose=0))
     song = tf.constant([5, -6], tf.int64), tf.constant([3, 2]), tf.constant([1.0, 1.3])
     for a, b in zip(loaded.generate(*song, num_gibbs_steps=1), model.generate(*song, num_gibbs_steps=1)):

@@ -150,8 +150,10 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         return parts[: self.num_layers], parts[self.num_layers :]
 
     def _dropped(self, inputs, stream, index):
-        keep = stream.uniforms(noise.DROPOUT, index, inputs.shape) >= self.dropout
-        return tf.where(keep, inputs / (1.0 - self.dropout), 0.0)
+        """Time-first inputs [T, B, I] with a share of them dropped."""
+        num_frames, num_rows, width = inputs.shape
+        keep = stream.uniforms(noise.DROPOUT, index, [num_rows, num_frames, width]) >= self.dropout
+        return tf.where(tf.transpose(keep, [1, 0, 2]), inputs / (1.0 - self.dropout), 0.0)
 
     def compute_output_shape(self, input_shape, **_):
         return (*input_shape[:-1], self.state_size)

@@ -4,6 +4,8 @@
 
 The input's share x_t W + b comes in ready for all frames.  The backward pass is written by hand: the forward pass keeps the
 gates, the loop backward only finds the gates' derivatives, and every weight's gradient is one large product after it.
+Inside the loops a frame is taken by `tf.gather`: for x[t] XLA copies x into an array of four times its size, and takes
+zr[t, :, k:] for zr[t, :, :k].
 Reference: Cho et al., 2014, https://arxiv.org/abs/1406.1078; gates may be tanh, as in the published birdsong model.
 """
 
@@ -72,7 +74,7 @@ def _forward(projected, initial_state, recurrent_kernel, gates):
     kernels = split_kernel(recurrent_kernel)
 
     def step(t, state, states, zrs, cs):
-        state, zr, c = cell(projected[t], state, kernels, gates)
+        state, zr, c = cell(tf.gather(projected, t), state, kernels, gates)
         return t + 1, state, states.write(t, state), zrs.write(t, zr), cs.write(t, c)
 
     def array(width):
@@ -91,13 +93,12 @@ def _backward(d_states, previous, zr, c, recurrent_kernel, gates):
     transposed_zr, transposed_c = map(tf.transpose, split_kernel(recurrent_kernel))
 
     def step(t, d_state, d_projected):
-        # First the frame, then its parts: inside a loop XLA takes zr[t, :, num_units:] for zr[t, :, :num_units].
-        gates_t, h = zr[t], previous[t]
+        gates_t, c_t, h = (tf.gather(x, t) for x in (zr, c, previous))
         z, r = gates_t[:, :num_units], gates_t[:, num_units:]
-        d_state = d_state + d_states[t]
-        d_c = d_state * z * (1.0 - tf.square(c[t]))
+        d_state = d_state + tf.gather(d_states, t)
+        d_c = d_state * z * (1.0 - tf.square(c_t))
         d_rh = d_c @ transposed_c
-        d_zr = tf.concat([d_state * (c[t] - h), d_rh * h], axis=1) * slope(gates_t)
+        d_zr = tf.concat([d_state * (c_t - h), d_rh * h], axis=1) * slope(gates_t)
         d_h = d_state * (1.0 - z) + d_rh * r + d_zr @ transposed_zr
         return t - 1, d_h, d_projected.write(t, tf.concat([d_zr, d_c], axis=1))
 

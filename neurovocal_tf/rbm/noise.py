@@ -46,30 +46,36 @@ def pcg4d(x, y, z, w):
 
 
 class BatchStream(typing.NamedTuple):
-    """Numbers for one training step: `seed` and `step` are integers or scalar integer tensors."""
+    """Numbers for one training step: `seed` and `step` are integers or scalar integer tensors.
+
+    `first_row` is the place of the first row in its batch (None: 0), so that a part of a batch draws what the whole would.
+    """
 
     seed: tf.Tensor
     step: tf.Tensor
+    first_row: tf.Tensor | None = None
 
     def uniforms(self, purpose, index, shape):
-        """Uniforms in [0, 1).  -> float32 of static `shape`"""
-        return tf.reshape(_unit_interval(self._bits(purpose, index, math.prod(shape))), shape)
+        """Uniforms in [0, 1).  -> float32 of static `shape`, rows first"""
+        return tf.reshape(_unit_interval(self._bits(purpose, index, shape[0], math.prod(shape[1:]))), shape)
 
     def normals(self, purpose, index, shape):
-        """Standard normals.  -> float32 of static `shape`"""
-        size = math.prod(shape)
+        """Standard normals.  -> float32 of static `shape`, rows first"""
+        size = math.prod(shape[1:])
         half = (size + 1) // 2
-        words = self._bits(purpose, index, 2 * half)
-        radius, turn = _polar(words[:half], words[half:])
-        both = tf.concat([radius * _cosine_of_turn(turn), radius * _cosine_of_turn(tf.abs(turn - 0.25))], axis=0)
-        return tf.reshape(both[:size], shape)
+        words = self._bits(purpose, index, shape[0], 2 * half)
+        radius, turn = _polar(words[:, :half], words[:, half:])
+        both = tf.concat([radius * _cosine_of_turn(turn), radius * _cosine_of_turn(tf.abs(turn - 0.25))], axis=1)
+        return tf.reshape(both[:, :size], shape)
 
-    def _bits(self, purpose, index, size):
+    def _bits(self, purpose, index, num_rows, row_size):
         key = lowbias32(tf.cast(self.seed, tf.uint32) + _u32(0x9E3779B9))
         key = lowbias32(tf.bitwise.bitwise_xor(key, tf.cast(self.step, tf.uint32)))
         key = lowbias32(tf.bitwise.bitwise_xor(key, tf.cast(index, tf.uint32) * _u32(_NUM_PURPOSES) + _u32(purpose)))
-        counter = tf.cast(tf.range(size), tf.uint32)
-        return lowbias32(tf.bitwise.bitwise_xor(counter, key))
+        counter = tf.cast(tf.range(num_rows * row_size), tf.uint32)
+        if self.first_row is not None:
+            counter += tf.cast(self.first_row, tf.uint32) * _u32(row_size)
+        return tf.reshape(lowbias32(tf.bitwise.bitwise_xor(counter, key)), [num_rows, row_size])
 
 
 class RowStream(typing.NamedTuple):

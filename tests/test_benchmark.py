@@ -1,0 +1,117 @@
+"""The benchmark measures what it says: the same model in every peer, operations as counted, all variants in turn."""
+
+import pathlib
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from neurovocal_tf import trainer
+from neurovocal_tf.rbm import energy, units
+
+TOOLS = pathlib.Path(__file__).resolve().parent.parent / "tools"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def suites():
+    """Makes tools/ a place to import from, as it is for tools/benchmark.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(TOOLS))
+        yield
+        for name in [name for name in sys.modules if name.split(".")[0] == "benchmarks"]:
+            del sys.modules[name]
+
+
+@pytest.fixture
+def tiny(tiny_config):
+    """(config, model, batch) of a model whose steps take milliseconds."""
+    from benchmarks import configurations
+
+    config = tiny_config.replace(window_frames=6, batch_size=4)
+    return config, trainer.build_model(config), configurations.random_batch(config)
+
+
+def free_energies(peer_free_energy, gaussian, rng):
+    """A peer's F and the package's, of the same W, biases and frames; sigma is 1."""
+    W, bv, bh, v = (rng.normal(size=shape).astype(np.float32) for shape in ((5, 3), (2, 4, 5), (2, 4, 3), (2, 4, 5)))
+    rbm = energy.RBM(tf.constant(W), tf.constant(bv), tf.constant(bh), units.Gaussian(tf.zeros([5])) if gaussian else units.MeanField())
+    return peer_free_energy(W, v, bv, bh), energy.free_energy(rbm, tf.constant(v))
+
+
+@pytest.mark.parametrize("visible_units", ["gaussian", "mean_field"])
+def test_the_keras_peer_is_the_same_machine(visible_units, tiny, rng):
+    from benchmarks import configurations
+    from benchmarks.keras_peer import PlainRNNRBM
+
+    config, model, _ = tiny
+    peer = PlainRNNRBM(configurations.sizes_of(model), config.replace(visible_units=visible_units).model, 1, True)
+
+    def free_energy(W, *arguments):
+        peer.W = W
+        return peer._free_energy(*arguments)
+
+    # Sums of eight float32 terms of size 5.
+    np.testing.assert_allclose(*free_energies(free_energy, visible_units == "gaussian", rng), rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("visible_units", ["gaussian", "mean_field"])
+def test_the_pytorch_peer_is_the_same_machine(visible_units, tiny, rng):
+    torch = pytest.importorskip("torch", reason="PyTorch, an optional peer, is not installed")
+    from benchmarks import configurations
+    from benchmarks.torch_peer import TorchRNNRBM
+
+    config, model, _ = tiny
+    peer = TorchRNNRBM(configurations.sizes_of(model), config.replace(visible_units=visible_units).model, 1, True)
+
+    def free_energy(W, *arguments):
+        peer.W = torch.nn.Parameter(torch.from_numpy(W))
+        return peer.free_energy(*map(torch.from_numpy, arguments)).detach().numpy()
+
+    np.testing.assert_allclose(*free_energies(free_energy, visible_units == "gaussian", rng), rtol=0, atol=2e-5)
+
+
+def test_operations_are_those_of_the_products_written_out():
+    from benchmarks.operations import Sizes, generation, training
+
+    sizes = Sizes(num_visible=3, num_hidden=5, num_recurrent=2, num_layers=2, num_direct_frames=1)
+    # Inputs times outputs of every product that one frame takes part in.
+    layers = [(3, 6), (2, 6), (2, 6), (2, 6)]
+    biases = [(2 + 3, 3), (2 + 3, 5)]
+    chain = [(3, 5), (5, 3)] * 4
+    assert generation(sizes, 4) == 2 * sum(a * b for a, b in layers + biases + chain)
+    by_weights = layers + biases + [(3, 5)] * 2
+    by_inputs = layers[1:] + [(2, 3), (2, 5)]
+    forward = layers + biases + [(3, 5)] * 2 + chain
+    assert training(sizes, 4) == 2 * sum(a * b for a, b in forward + by_weights + by_inputs)
+
+
+def test_all_variants_take_turns_and_ratios_are_those_of_their_times():
+    from benchmarks.timing import Variant, interleaved, ratio
+
+    calls = []
+    variants = [
+        Variant(name, lambda n=name, s=seconds: calls.append(n) or time.sleep(s), 10) for name, seconds in (("a", 0.01), ("b", 0.03))
+    ]
+    a, b = interleaved("suite", "configuration", variants, seconds=0.0, smallest_rounds=4)
+    # Two calls each before the clock is looked at, then one a round, every other round backwards.
+    assert calls == ["a", "a", "b", "b", *"ba", *"ab", *"ba", *"ab"]
+    assert len(a.times_s) == len(b.times_s) == 4
+    assert 1.5 < ratio(a, b) < 4.5
+
+
+def test_a_suite_measures_every_peer_and_its_figures_are_flat(tiny, monkeypatch):
+    from benchmarks import configurations, report, timing, train
+
+    config, _, _ = tiny
+    monkeypatch.setattr(configurations, "CONFIGURATIONS", {"tiny": config})
+    monkeypatch.setattr(train.importlib.util, "find_spec", lambda name: None)  # PyTorch takes seconds to compile
+    (comparison,) = train.measure(timing.Options(seconds=0.0))
+    assert [result.variant.name for result in comparison[2:]] == ["neurovocal_tf", "Keras", "Keras, XLA"]
+    figures = report.figures(comparison)
+    assert figures["train/tiny/neurovocal_tf/slower_by"] == 1.0
+    assert figures["train/tiny/matrix_product/share_of_gemm"] == 1.0
+    assert figures["train/tiny/Keras_XLA/median_frames_per_s"] > 0
+    assert all(isinstance(value, (int, float)) for value in figures.values())
+    assert len(report.table(comparison).splitlines()) == 2 + len(comparison) + 1

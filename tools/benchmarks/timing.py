@@ -1,0 +1,106 @@
+"""Timing several functions side by side, so that whatever else the machine does disturbs all of them alike."""
+
+import contextlib
+import dataclasses
+import math
+import time
+
+import numpy as np
+
+# OpenMP's threads go on spinning for a while after their last loop, and would be timed with whatever comes next.
+_PAUSE_S = 0.02
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What every suite is told: `seconds` to spend on each of its comparisons, and whether to leave out the `peers`."""
+
+    seconds: float = 30.0
+    peers: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """One way of doing some work.
+
+    Args:
+        name: shown in the table.    run: called without arguments; returns when the work is done.
+        work: how much one call does.    unit: of the work.
+        operations: floating-point operations in a unit of work; 0: not counted.
+    """
+
+    name: str
+    run: object
+    work: float = 1.0
+    unit: str = "call"
+    operations: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """A variant's times, one a round, and the memory it took.
+
+    Attributes:
+        suite, configuration: where it belongs.    variant: what was timed.    times_s: float [rounds].
+        peak_memory_mb: how far the process grew above where it stood before the variant's first call; NaN: unknown.
+    """
+
+    suite: str
+    configuration: str
+    variant: Variant
+    times_s: np.ndarray
+    peak_memory_mb: float = math.nan
+
+    @property
+    def rates(self):
+        """Units of work a second, one a round."""
+        return self.variant.work / self.times_s
+
+
+def interleaved(suite, configuration, variants, seconds, smallest_rounds=5):
+    """Calls all variants in turn, round after round, after a first call of each that is not timed.
+
+    Args:
+        suite, configuration: see `Result`.    variants: list of `Variant`.    seconds: to spend, the first calls left out.
+        smallest_rounds: int, at least so many rounds, however long they take.
+
+    Returns:
+        list of `Result`, in the order of the variants.
+    """
+    memory = [_memory_of(variant.run) for variant in variants]
+    times, began = [], time.perf_counter()
+    while len(times) < smallest_rounds or time.perf_counter() - began < seconds:
+        # Every other round backwards: no variant always runs after the same one.
+        order = range(len(variants)) if len(times) % 2 else reversed(range(len(variants)))
+        round_s = np.empty(len(variants))
+        for i in order:
+            time.sleep(_PAUSE_S)
+            start = time.perf_counter()
+            variants[i].run()
+            round_s[i] = time.perf_counter() - start
+        times.append(round_s)
+    columns = np.stack(times, axis=1)
+    return [Result(suite, configuration, variant, column, peak) for variant, column, peak in zip(variants, columns, memory, strict=True)]
+
+
+def ratio(numerator, denominator):
+    """How many times faster the first result is: the median over the rounds, in each of which both ran."""
+    return float(np.median(numerator.rates / denominator.rates))
+
+
+def _memory_of(run):
+    """MB by which the process grows at most during a first call and, compiled, a second; NaN where the system does not tell."""
+    before = _resident_mb("VmRSS")
+    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
+        file.write("5")  # the peak begins anew
+    run()
+    run()
+    return _resident_mb("VmHWM") - before
+
+
+def _resident_mb(field):
+    try:
+        with open("/proc/self/status", encoding="ascii") as file:
+            return next(float(line.split()[1]) / 1024 for line in file if line.startswith(field))
+    except (OSError, StopIteration):
+        return math.nan
