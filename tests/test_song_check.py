@@ -36,7 +36,7 @@ class Singer:
 
 def checked(monkeypatch, singer, sources, epochs, epoch):
     def sing_songs(endpoints, seeds, num_frames):
-        assert len(set(seeds)) == 8 and min(seeds) > 2**31  # no seed that a flag can name
+        assert len(set(seeds)) == 16 and min(seeds) > 2**31  # no seed that a flag can name
         return [types.SimpleNamespace(waveform=waveform) for waveform in endpoints.waveforms]
 
     monkeypatch.setattr(song_check.songs, "sing_songs", sing_songs)
