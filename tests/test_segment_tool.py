@@ -45,7 +45,7 @@ def folder(tmp_path):
     soundfile.write(data_dir / "hiss.flac", tones(at=[]), RATE)
     soundfile.write(data_dir / "silent.wav", np.zeros(RATE), RATE)
     (data_dir / "broken.wav").write_bytes(b"RIFF????WAVE")
-    rows = [("a b.wav", *pair) for pair in TONES] + [("C.WAV", *pair) for pair in TONES]
+    rows = [("a b.wav", *pair) for pair in TONES] + [("C.WAV", *pair) for pair in TONES] + [("gone.wav", 0, 1)]
     (tmp_path / "truth.csv").write_text("\n".join(["file,onset_s,offset_s", *(",".join(map(str, row)) for row in rows)]))
     return data_dir
 
@@ -133,7 +133,7 @@ def test_the_raven_table_over_all_counts_time_through_all_and_names_where_each_r
 def test_recordings_that_differ_in_their_extension_have_files_of_their_own(tmp_path):
     (tmp_path / "data").mkdir()
     for name in ("a.wav", "A.flac", "b.wav"):
-        soundfile.write(tmp_path / "data" / name, tones(1.0), RATE)
+        soundfile.write(tmp_path / "data" / name, tones(1.0, TONES[:1]), RATE)
     run_of = segment_folder.SegmentedFolder(tmp_path / "data", tmp_path / "out", QUIET)
     run_of.run(1, lambda num_bytes: None)
     segment_formats.write(run_of, ["textgrid", "textgrid"], QUIET)
@@ -242,9 +242,7 @@ def test_the_most_pairs_are_made_not_the_first():
 def test_truth_is_matched_to_the_recordings_by_name_and_by_channel(tmp_path):
     path = tmp_path / "truth.csv"
     paths = {name: str(tmp_path / name) for name in ("x/a.wav", "x/b.wav", "y/b.wav")}
-    path.write_text(
-        "file,onset_s,offset_s,channel\nC:\\old\\a.wav,0,1,0\na.wav,2,3,1\na.wav,4,5,\ngone.wav,0,1,\n".replace("C:\\old\\", "")
-    )
+    path.write_text("file,onset_s,offset_s,channel\na.wav,0,1,0\na.wav,2,3,1\na.wav,4,5,\ngone.wav,0,1,\n")
     true, notes = truth.segments_by_file(path, paths, channel="1")
     assert {name: times.tolist() for name, times in true.items()} == {"x/a.wav": [[2, 3], [4, 5]]}
     assert notes == [f"1 annotated recordings that are not there in {path} is passed over; the first: gone.wav"]
@@ -276,11 +274,11 @@ def test_tuning_goes_up_and_finds_settings_that_agree_better_on_recordings_it_ha
     examples = [detector_search.Example(tones(1.2, at), RATE, np.array(at)) for at in map(tones_to_tune_with, range(3))]
     training, held_out = detector_search.split(examples, seed=0)
     deaf = Config().replace(threshold=400.0)
-    trials = list(itertools.islice(detector_search.search(training, deaf, 0.005), 60))
+    trials = list(itertools.islice(detector_search.search(training, deaf, 0.01), 24))
     scores = [score for score, _ in trials]
     assert scores[0][0] == 0.0 and scores == sorted(scores)
-    assert detector_search.pooled_agreement(held_out, deaf, 0.005).scores()["segment_recall"] == 0.0
-    assert detector_search.pooled_agreement(held_out, trials[-1][1], 0.005).scores()["segment_f1"] > 0.9
+    assert detector_search.pooled_agreement(held_out, deaf, 0.01).scores()["segment_recall"] == 0.0
+    assert detector_search.pooled_agreement(held_out, trials[-1][1], 0.01).scores()["segment_f1"] > 0.9
     # Both detectors take their turns from the start.
     assert trials[0][1].segmentation == deaf.segmentation and trials[1][1].segmentation.detector == "contrast"
 
