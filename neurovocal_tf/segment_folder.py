@@ -238,9 +238,9 @@ class SegmentedFolder:
             "num_segments": len(found.onsets_s),
             "note": found.note,
         }
-        columns = found.onsets_s, found.offsets_s, found.scores_db
+        columns, place = (found.onsets_s, found.offsets_s, found.scores_db), self._place(name)
         self._segments[name] = [
-            {"file": self._place(name), "onset_s": f"{onset:.6f}", "offset_s": f"{offset:.6f}", "label": "", "score": f"{score:.2f}"}
+            {"file": place, "onset_s": f"{onset:.6f}", "offset_s": f"{offset:.6f}", "label": "", "score": f"{score:.2f}"}
             for onset, offset, score in zip(*columns, strict=True)
         ]
 
@@ -269,9 +269,11 @@ class SegmentedFolder:
 
     def _place(self, name):
         """Where a reader of annotations.csv finds a recording: relative to its folder, as `Annotation.file` is."""
-        path = os.path.abspath(self.paths[name])
+        folder, base = os.path.split(os.path.abspath(self.paths[name]))
+        # Of linked folders, what lies above is another one; a linked recording keeps its name.
+        path = os.path.join(os.path.realpath(folder), base)
         try:
-            return os.path.relpath(path, self.out_dir)
+            return os.path.relpath(path, os.path.realpath(self.out_dir))
         except ValueError:
             # On another drive.
             return path
