@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import dataclasses
+import itertools
 import os
 
 import numpy as np
@@ -72,39 +73,45 @@ def pooled_agreement(examples, config, tolerance_s):
         return sum(pool.map(one, examples), Agreement())
 
 
-def search(examples, config, tolerance_s, on_trial=lambda score: None):
-    """The settings with the largest segment F1, and of those as good the largest frame F1, by coordinate ascent.
+def search(examples, config, tolerance_s):
+    """Searches for the settings with the largest segment F1, and of those as good the largest frame F1, by coordinate ascent.
 
-    Starts from the settings given, and from those of the other detector in the same band.
+    Starts from the settings given, and from those of the other detector in the same band; the two take turns, so that a search cut
+    short has tried both.
 
     Args:
         examples: list of `Example`.    config: `Config`.    tolerance_s: seconds.
-        on_trial: called after each trial with its score: segment F1, frame F1.
 
-    Returns: `Config`, different from the one given in its `segmentation` only.
+    Yields: after each trial, the best score so far (segment F1, frame F1) and its `Config`, different from the one given in its
+        `segmentation` only.
     """
 
     def tried(candidate):
-        score = _score(pooled_agreement(examples, candidate, tolerance_s))
-        on_trial(score)
-        return score
+        return _score(pooled_agreement(examples, candidate, tolerance_s))
 
     other = _STARTS["contrast" if config.segmentation.detector == "envelope" else "envelope"]
-    found = [_ascend(start, tried(start), tried) for start in (config, config.replace(**other))]
-    # Of two as good, the detector that was asked for.
-    return max(found, key=lambda pair: pair[1])[0]
+    best = {}
+    for turn in itertools.zip_longest(*(_ascend(start, tried) for start in (config, config.replace(**other)))):
+        for start, found in enumerate(turn):
+            if found:
+                best[start] = found
+                # Of two as good, the detector that was asked for.
+                yield max((best[i] for i in sorted(best)), key=lambda pair: pair[0])
 
 
-def _ascend(config, score, tried):
+def _ascend(config, tried):
+    """Yields the best score and its configuration after each trial, until a round through all settings brings nothing."""
+    score = tried(config)
+    yield score, config
     for _ in range(_MAX_ROUNDS):
         before = score
         for name in _TRIED:
             for candidate in _neighbours(config, name):
                 if (better := tried(candidate)) > score:
                     config, score = candidate, better
+                yield score, config
         if score == before:
             break
-    return config, score
 
 
 def _neighbours(config, name):

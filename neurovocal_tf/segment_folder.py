@@ -12,7 +12,7 @@ import numpy as np
 from neurovocal_tf import config as config_lib
 from neurovocal_tf import files
 from neurovocal_tf.audio import readers, segmentation
-from neurovocal_tf.audio.annotations import csv_table
+from neurovocal_tf.audio.annotations import Annotation, csv_table
 
 COLUMNS = (*csv_table.COLUMNS, "score")
 _FILE_COLUMNS = ("file", "num_bytes", "sample_rate", "duration_s", "num_segments", "note")
@@ -118,10 +118,13 @@ class SegmentedFolder:
         self._check_settings()
         self._files = {row["file"]: row for row in self._rows("files.csv") if self._is_as_it_was(row)}
         self._segments = {name: [] for name in self._files}
+        names = {self._place(name): name for name in self._files}
         for row in self._rows("annotations.csv"):
-            # What was written just before a crash, and not told in files.csv, is done anew.
-            if row["file"] in self._segments:
-                self._segments[row["file"]].append(row)
+            if row["file"] in names:
+                self._segments[names[row["file"]]].append(row)
+        # What was written just before a crash and is told in one file only, or with a folder that has moved since, is done anew.
+        for name in [name for name in self._files if len(self._segments[name]) != int(self._files[name]["num_segments"])]:
+            del self._files[name], self._segments[name]
         self.num_resumed = len(self._files)
 
     def run(self, num_workers, progress):
@@ -149,6 +152,15 @@ class SegmentedFolder:
         """Onsets and offsets in seconds `[S, 2]` of a finished file, from this start or an earlier one."""
         rows = self._segments[name]
         return np.array([(float(row["onset_s"]), float(row["offset_s"])) for row in rows]).reshape(-1, 2)
+
+    def annotations(self, name):
+        """List of `Annotation` of a finished file, its path absolute."""
+        channel = int(self.config.audio.channel) if self.config.audio.channel.isdigit() else None
+        path = os.path.abspath(self.paths[name])
+        return [
+            Annotation(path, float(row["onset_s"]), float(row["offset_s"]), channel=channel, score=float(row["score"]))
+            for row in self._segments[name]
+        ]
 
     def duration_s(self, name):
         """Seconds that were read of a finished file."""
@@ -226,9 +238,9 @@ class SegmentedFolder:
             "num_segments": len(found.onsets_s),
             "note": found.note,
         }
-        columns = found.onsets_s, found.offsets_s, found.scores_db
+        columns, place = (found.onsets_s, found.offsets_s, found.scores_db), self._place(name)
         self._segments[name] = [
-            {"file": name, "onset_s": f"{onset:.6f}", "offset_s": f"{offset:.6f}", "label": "", "score": f"{score:.2f}"}
+            {"file": place, "onset_s": f"{onset:.6f}", "offset_s": f"{offset:.6f}", "label": "", "score": f"{score:.2f}"}
             for onset, offset, score in zip(*columns, strict=True)
         ]
 
@@ -254,6 +266,17 @@ class SegmentedFolder:
     def _is_as_it_was(self, row):
         path = self.paths.get(row["file"])
         return path is not None and str(os.path.getsize(path)) == row["num_bytes"]
+
+    def _place(self, name):
+        """Where a reader of annotations.csv finds a recording: relative to its folder, as `Annotation.file` is."""
+        folder, base = os.path.split(os.path.abspath(self.paths[name]))
+        # Of linked folders, what lies above is another one; a linked recording keeps its name.
+        path = os.path.join(os.path.realpath(folder), base)
+        try:
+            return os.path.relpath(path, os.path.realpath(self.out_dir))
+        except ValueError:
+            # On another drive.
+            return path
 
     def _path(self, name):
         return os.path.join(self.out_dir, name)

@@ -102,12 +102,8 @@ def _annotated_segments(paths, config):
     if not config.data.annotations:
         return dict.fromkeys(paths), []
     found = matching.match(config.data.annotations, paths, config.data.annotation_tier or None)
-    notes = [
-        f"{len(names)} {what} in {config.data.annotations} {'is' if len(names) == 1 else 'are'} passed over; the first: {names[0]}"
-        for names, what in ((found.strangers, "annotated recordings that are not there"), (found.passed_over, "files without annotations"))
-        if names
-    ]
-    return {path: annotated.of(found.of.get(path, ()), config.audio.channel) for path in paths}, notes
+    segments = {path: annotated.of(found.of.get(path, ()), config.audio.channel) for path in paths}
+    return segments, found.notes(config.data.annotations)
 
 
 def _survey_of_frames(path, config, fold):

@@ -7,7 +7,7 @@ import numpy as np
 from neurovocal_tf import files
 from neurovocal_tf.agreement import Agreement, agreement
 from neurovocal_tf.audio import readers
-from neurovocal_tf.audio.annotations import matching
+from neurovocal_tf.audio.annotations import matching, segments
 from neurovocal_tf.detector_search import Example
 
 _SCORES = tuple(f"{kind}_{score}" for kind in ("segment", "onset", "frame") for score in ("precision", "recall", "f1"))
@@ -17,21 +17,28 @@ POOLED = "pooled"
 _MAX_EXAMPLES_S = 1200.0
 
 
-def segments_by_file(path, names):
+def segments_by_file(path, paths, channel="mean", tier=None):
     """Annotated segments of each of some recordings.
 
     Args:
         path: file of annotations in any format that `annotations.read` knows, or folder of them.
-        names: names of the recordings, relative to their folder.
+        paths: dict of name -> path of the recordings.
+        channel: as `segments.of`.    tier: as `annotations.read`.
 
-    Returns: dict of name -> `[S, 2]`, onsets and offsets in seconds; without the recordings that have no annotation.
+    Returns: dict of name -> `[S, 2]`, onsets and offsets in seconds, without the recordings that have no annotation; and what
+        `Matched.notes` tells.
 
     Raises: ValueError as `matching.match`, or if none of the recordings is annotated.
     """
-    found = matching.match(path, names).of
-    if not found:
+    found = matching.match(path, paths.values(), tier, setting="truth")
+    if not found.of:
         raise ValueError(f"`truth` must name recordings of the folder, and names none. Received: truth={path}")
-    return {name: np.array([(a.onset_s, a.offset_s) for a in of_one]).reshape(-1, 2) for name, of_one in found.items()}
+    by_name = {
+        name: np.array([times for *times, _ in segments.of(found.of[where], channel)]).reshape(-1, 2)
+        for name, where in paths.items()
+        if where in found.of
+    }
+    return by_name, found.notes(path)
 
 
 def score(found, true, tolerance_s):

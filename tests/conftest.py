@@ -26,6 +26,22 @@ def shared_recordings():
     return folder
 
 
+@pytest.fixture(scope="session")
+def settings_of():
+    """What a tool that uses every setting, as training does, makes of a flag file: path -> `Config`."""
+    from absl import flags as absl_flags
+
+    from neurovocal_tf import flags
+
+    def config_of(flagfile):
+        values = absl_flags.FlagValues()
+        flags.define(None, values)
+        values(["tool", *flags.expand_flagfiles([f"--flagfile={flagfile}"], values)])
+        return flags.config_from_flags(flag_values=values)
+
+    return config_of
+
+
 @pytest.fixture
 def rng():
     """A fresh generator with a fixed seed for each test."""

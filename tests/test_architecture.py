@@ -29,6 +29,7 @@ ARROWS = {
     "detector_search": {"agreement", "audio"},
     "truth": {"agreement", "audio", "detector_search", "files"},
     "segment_folder": {"audio", "config", "files"},
+    "segment_formats": {"audio"},
     "segment_plots": {"plots"},
     "segment_pictures": {"audio", "plots", "segment_plots"},
     "frame_sequences": set(),
@@ -59,7 +60,7 @@ ARROWS["report"] = {
     *_OF_LIKELIHOOD,
 }
 # Training is where all meet, but for flags and what uses a trained model.
-_SEGMENTING = {"agreement", "detector_search", "truth", "segment_folder", "segment_plots", "segment_pictures"}
+_SEGMENTING = {"agreement", "detector_search", "truth", "segment_folder", "segment_formats", "segment_plots", "segment_pictures"}
 ARROWS["trainer"] = ARROWS.keys() - {"flags", "songs", "report", *_OF_LIKELIHOOD, *_SEGMENTING}
 ARROWS["hypermodel"] = {"config", "files", "optimizers", "run_folder", "trainer"}
 

@@ -32,8 +32,10 @@ def prepared(config, data_dir, workdir):
 
 def test_errors_of_held_out_frames_are_told_by_label(annotated_run, monkeypatch):
     workdir, _, config = annotated_run
-    # Singing and drawing take longer than all that is looked at here.
+    # Singing, comparing songs and drawing take longer than all that is looked at here.
     monkeypatch.setattr(report.songs, "sing_songs", lambda *_: [])
+    monkeypatch.setattr(report.evaluation, "song_statistics", lambda *_: None)
+    monkeypatch.setattr(report.evaluation, "compare_songs", lambda *_: {})
     monkeypatch.setattr(report, "_song_picture", lambda *_: None)
     monkeypatch.setattr(report.plots, "statistics_figure", lambda *_: None)
     data = RunFolder(workdir).data()

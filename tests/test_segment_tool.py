@@ -1,21 +1,23 @@
 """tools/segment.py and what it is made of: a folder of recordings to segments, scores, settings and pictures."""
 
 import csv
+import itertools
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import threading
 
 import numpy as np
 import pytest
-import reference
 import soundfile
-from absl import flags as absl_flags
 
-from neurovocal_tf import detector_search, flags, segment_folder, segment_plots, truth
+from neurovocal_tf import detector_search, segment_folder, segment_formats, segment_plots, truth
 from neurovocal_tf.agreement import Agreement, agreement
 from neurovocal_tf.audio import readers, segmentation
+from neurovocal_tf.audio.annotations import matching
 from neurovocal_tf.audio.overview import overview
 from neurovocal_tf.config import Config, SegmentationConfig
 
@@ -43,14 +45,24 @@ def folder(tmp_path):
     soundfile.write(data_dir / "hiss.flac", tones(at=[]), RATE)
     soundfile.write(data_dir / "silent.wav", np.zeros(RATE), RATE)
     (data_dir / "broken.wav").write_bytes(b"RIFF????WAVE")
-    rows = [("a b.wav", *pair) for pair in TONES] + [("C.WAV", *pair) for pair in TONES]
+    rows = [("a b.wav", *pair) for pair in TONES] + [("C.WAV", *pair) for pair in TONES] + [("gone.wav", 0, 1)]
     (tmp_path / "truth.csv").write_text("\n".join(["file,onset_s,offset_s", *(",".join(map(str, row)) for row in rows)]))
     return data_dir
 
 
-def run(repository, *arguments):
-    command = [sys.executable, str(repository / "tools" / "segment.py"), *map(str, arguments)]
-    return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(repository)}, capture_output=True, text=True, timeout=120)
+@pytest.fixture
+def started(repository, tmp_path):
+    """Starts the tool where TensorFlow cannot be imported: its memory alone is more than a recording of hours takes."""
+    for name in ("tensorflow", "keras"):
+        (tmp_path / "none of these").mkdir(exist_ok=True)
+        (tmp_path / "none of these" / f"{name}.py").write_text("raise RuntimeError(__name__)")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path / "none of these"), str(repository)])}
+
+    def start(*arguments):
+        command = [sys.executable, str(repository / "tools" / "segment.py"), *map(str, arguments)]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    return start
 
 
 def rows_of(path):
@@ -58,20 +70,17 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
-def preset(repository, name):
-    values = absl_flags.FlagValues()
-    flags.define(None, values)
-    values(["tool", *flags.expand_flagfiles([f"--flagfile={repository / 'tools' / 'flagfiles' / name}.flags"], values)])
-    return flags.config_from_flags(flag_values=values).segmentation
-
-
-def test_the_tool_writes_segments_scores_pictures_and_reasons_and_needs_no_tensorflow(repository, folder, tmp_path):
+def test_the_tool_writes_segments_scores_pictures_formats_and_reasons_and_needs_no_tensorflow(started, folder, tmp_path):
     out = tmp_path / "out"
     flagged = ["--data_dir", folder, "--out", out, "--truth", tmp_path / "truth.csv", "--json", tmp_path / "f.json", "--plot"]
-    result = run(repository, *flagged, "--buffer_ms=0")
-    assert result.returncode == 0, result.stderr
+    tool = started(*flagged, "--format=csv,audacity,raven,textgrid", "--buffer_ms=0")
+    stderr = tool.communicate(timeout=300)[1]
+    assert tool.returncode == 0, stderr
+    assert "Traceback" not in stderr and "1 annotated recordings that are not there" in stderr
     rows = rows_of(out / "annotations.csv")
-    assert [row["file"] for row in rows] == ["a b.wav"] * 3 + [os.path.join("day 2", "C.WAV")] * 2
+    nested = os.path.join("day 2", "C.WAV")
+    # Relative to the table's own folder.
+    assert [row["file"] for row in rows] == [os.path.relpath(folder / name, out) for name in ["a b.wav"] * 3 + [nested] * 2]
     found = [(float(row["onset_s"]), float(row["offset_s"])) for row in rows]
     np.testing.assert_allclose(found, TONES + TONES[:2], atol=0.01)
     assert all(float(row["score"]) > 20 for row in rows)
@@ -80,25 +89,67 @@ def test_the_tool_writes_segments_scores_pictures_and_reasons_and_needs_no_tenso
     assert (figures["num_files"], figures["num_segments"], figures["num_skipped"]) == (3, 5, 2)
     # Five found of six true, all of them right.
     assert (figures["segment_precision"], figures["segment_recall"]) == (1.0, 5 / 6)
-    assert [row["file"] for row in rows_of(out / "scores.csv")] == ["a b.wav", os.path.join("day 2", "C.WAV"), "pooled"]
-    pictures = sorted(
-        os.path.relpath(os.path.join(where, name), out / "pictures")
-        for where, _, names in os.walk(out)
-        for name in names
-        if name.endswith("png")
-    )
+    assert [row["file"] for row in rows_of(out / "scores.csv")] == ["a b.wav", nested, "pooled"]
+    pictures = sorted(str(path.relative_to(out / "pictures")) for path in out.rglob("*.png"))
     assert pictures == ["a b.wav.png", os.path.join("day 2", "C.WAV.png"), "hiss.flac.png", "histograms.png"]
-    again = run(repository, "--data_dir", folder, "--out", out, "--buffer_ms=0")
-    assert "3 of 5 recordings were finished before" in again.stderr and rows_of(out / "annotations.csv") == rows
-    other = run(repository, "--data_dir", folder, "--out", out, "--buffer_ms=1")
-    assert other.returncode == 1 and "`buffer_ms` must be 0.0" in other.stderr and "Traceback" not in other.stderr
+    for format in ("audacity", "raven", "textgrid"):
+        by_file = matching.match(out / format, readers.list_recordings(folder)).of
+        assert [len(by_file[str(folder / name)]) for name in ("a b.wav", nested, "hiss.flac")] == [3, 2, 0]
 
 
-def test_segmenting_imports_no_tensorflow(repository):
-    """Its memory alone is more than a recording of hours takes."""
-    modules = "segment_folder, truth, detector_search, segment_pictures"
-    code = f"import sys; from neurovocal_tf import {modules}; sys.exit(bool({{'tensorflow', 'keras'}} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], cwd=repository, timeout=60).returncode == 0
+@pytest.fixture
+def segmented(folder, tmp_path):
+    """What was found in the folder, its sounds on channel 0."""
+    run_of = segment_folder.SegmentedFolder(folder, tmp_path / "out", QUIET.replace(channel="0"))
+    run_of.run(1, lambda num_bytes: None)
+    return run_of
+
+
+@pytest.mark.parametrize("format", ["csv", "audacity", "raven", "textgrid"])
+def test_what_is_written_in_a_format_is_read_back_for_the_recordings_it_is_of(segmented, folder, format):
+    segment_formats.write(segmented, [format], QUIET)
+    table = os.path.join(segmented.out_dir, format if format != "csv" else "annotations.csv")
+    by_file = matching.match(table, readers.list_recordings(folder)).of
+    for name in ("a b.wav", os.path.join("day 2", "C.WAV")):
+        found = by_file[str(folder / name)]
+        np.testing.assert_allclose([(a.onset_s, a.offset_s) for a in found], segmented.segments(name), atol=1e-6)
+        if format in ("csv", "raven"):
+            assert [a.score for a in found] == [a.score for a in segmented.annotations(name)]
+        if format in ("audacity", "raven"):
+            # The tone's bin and, of the window's main lobe, at most one on each side.
+            assert all(3000 - 1.5 * RATE / 256 <= a.low_hz < 3000 < a.high_hz <= 3000 + 1.5 * RATE / 256 for a in found)
+
+
+def test_the_raven_table_over_all_counts_time_through_all_and_names_where_each_recording_is(segmented, folder):
+    segment_formats.write(segmented, ["raven"], QUIET)
+    with open(os.path.join(segmented.out_dir, segment_formats.COMBINED), newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    found = [*segmented.segments("a b.wav"), *(segmented.segments(os.path.join("day 2", "C.WAV")) + 2.0)]
+    np.testing.assert_allclose([(float(row["Begin Time (s)"]), float(row["End Time (s)"])) for row in rows], found, atol=1e-6)
+    paths = [str(folder / "a b.wav")] * 3 + [str(folder / "day 2" / "C.WAV")] * 2
+    assert [(row["Begin Path"], row["Begin File"], row["Channel"]) for row in rows] == [(p, os.path.basename(p), "1") for p in paths]
+
+
+def test_recordings_that_differ_in_their_extension_have_files_of_their_own(tmp_path):
+    (tmp_path / "data").mkdir()
+    for name in ("a.wav", "A.flac", "b.wav"):
+        soundfile.write(tmp_path / "data" / name, tones(1.0, TONES[:1]), RATE)
+    run_of = segment_folder.SegmentedFolder(tmp_path / "data", tmp_path / "out", QUIET)
+    run_of.run(1, lambda num_bytes: None)
+    segment_formats.write(run_of, ["textgrid", "textgrid"], QUIET)
+    assert sorted(os.listdir(tmp_path / "out" / "textgrid")) == ["A.flac.TextGrid", "a.wav.TextGrid", "b.TextGrid"]
+    with pytest.raises(ValueError, match="`format` must be among csv, audacity, raven, textgrid. Received: format=csv,praat"):
+        segment_formats.check(["csv", "praat"])
+
+
+def test_a_second_start_keeps_what_is_done_with_the_same_settings_only(segmented, folder, tmp_path):
+    again = segment_folder.SegmentedFolder(folder, tmp_path / "out", segmented.config)
+    assert again.num_resumed == 3 and again.annotations("a b.wav") == segmented.annotations("a b.wav")
+    with pytest.raises(ValueError, match="`buffer_ms` must be 0.0, with which .* was begun, or the results go elsewhere"):
+        segment_folder.SegmentedFolder(folder, tmp_path / "out", segmented.config.replace(buffer_ms=1.0))
+    # The paths in annotations.csv no longer lead to the recordings.
+    moved = (tmp_path / "out").rename(tmp_path / "My Recordings" / "out")
+    assert segment_folder.SegmentedFolder(folder, moved, segmented.config).finished == ["hiss.flac"]
 
 
 def test_what_was_finished_before_an_interruption_is_kept(folder, tmp_path, monkeypatch):
@@ -188,29 +239,69 @@ def test_the_most_pairs_are_made_not_the_first():
     assert agreement([(0.0, 1.0), (0.009, 1.0)], [(0.0, 1.0), (-0.005, 1.0)], 0.01).num_segment_hits == 2
 
 
-def test_truth_under_another_folder_is_the_recording_of_that_name_if_there_is_one(tmp_path):
+def test_truth_is_matched_to_the_recordings_by_name_and_by_channel(tmp_path):
     path = tmp_path / "truth.csv"
-    path.write_text("file,onset_s,offset_s\nC:\\old\\a.wav,0,1\n")
-    assert list(truth.segments_by_file(path, ["x/a.wav", "x/b.wav", "y/b.wav"])) == ["x/a.wav"]
+    paths = {name: str(tmp_path / name) for name in ("x/a.wav", "x/b.wav", "y/b.wav")}
+    path.write_text("file,onset_s,offset_s,channel\na.wav,0,1,0\na.wav,2,3,1\na.wav,4,5,\ngone.wav,0,1,\n")
+    true, notes = truth.segments_by_file(path, paths, channel="1")
+    assert {name: times.tolist() for name, times in true.items()} == {"x/a.wav": [[2, 3], [4, 5]]}
+    assert notes == [f"1 annotated recordings that are not there in {path} is passed over; the first: gone.wav"]
+    path.write_text("file,onset_s,offset_s\nx/b.wav,0,1\n")
+    assert list(truth.segments_by_file(path, paths)[0]) == ["x/b.wav"]
     path.write_text("file,onset_s,offset_s\nb.wav,0,1\n")
-    with pytest.raises(ValueError, match="b.wav may mean x/b.wav or y/b.wav"):
-        truth.segments_by_file(path, ["x/a.wav", "x/b.wav", "y/b.wav"])
+    with pytest.raises(ValueError, match="b.wav may mean .*x/b.wav or .*y/b.wav"):
+        truth.segments_by_file(path, paths)
     with pytest.raises(ValueError, match="`truth` must name recordings of the folder"):
-        truth.segments_by_file(path, ["c.wav"])
+        truth.segments_by_file(path, {"c.wav": "c.wav"})
+    with pytest.raises(ValueError, match="`truth` must be an annotation file, or a folder of them. Received: truth=.*gone"):
+        truth.segments_by_file(tmp_path / "gone", paths)
 
 
-def test_tuning_finds_settings_that_agree_better_on_recordings_it_has_not_seen(tmp_path, repository, folder):
+def test_truth_is_a_folder_of_any_format_or_one_tier_of_it(segmented, tmp_path):
+    segment_formats.write(segmented, ["textgrid"], QUIET)
+    for tier in (None, "segments"):
+        true, notes = truth.segments_by_file(tmp_path / "out" / "textgrid", segmented.paths, tier=tier)
+        assert notes == [] and {name: len(times) for name, times in true.items() if len(times)} == {"a b.wav": 3, "day 2/C.WAV": 2}
+    with pytest.raises(ValueError, match="has no interval tier words; it has segments"):
+        truth.segments_by_file(tmp_path / "out" / "textgrid", segmented.paths, tier="words")
+
+
+def tones_to_tune_with(number):
+    return [(0.2 + number / 10, 0.45), (1.0, 1.1)]
+
+
+def test_tuning_goes_up_and_finds_settings_that_agree_better_on_recordings_it_has_not_seen():
+    examples = [detector_search.Example(tones(1.2, at), RATE, np.array(at)) for at in map(tones_to_tune_with, range(3))]
+    training, held_out = detector_search.split(examples, seed=0)
+    deaf = Config().replace(threshold=400.0)
+    trials = list(itertools.islice(detector_search.search(training, deaf, 0.01), 24))
+    scores = [score for score, _ in trials]
+    assert scores[0][0] == 0.0 and scores == sorted(scores)
+    assert detector_search.pooled_agreement(held_out, deaf, 0.01).scores()["segment_recall"] == 0.0
+    assert detector_search.pooled_agreement(held_out, trials[-1][1], 0.01).scores()["segment_f1"] > 0.9
+    # Both detectors take their turns from the start.
+    assert trials[0][1].segmentation == deaf.segmentation and trials[1][1].segmentation.detector == "contrast"
+
+
+def test_interrupted_tuning_writes_the_best_settings_so_far_as_flags_that_training_takes(started, folder, tmp_path, settings_of):
     for number in range(3):
-        soundfile.write(folder / f"{number}.wav", tones(at=[(0.2 + number / 10, 0.45), (1.0, 1.1)]), RATE)
-    lines = ["file,onset_s,offset_s"] + [f"{n}.wav,{0.2 + n / 10},0.45\n{n}.wav,1.0,1.1" for n in range(3)]
-    (tmp_path / "truth.csv").write_text("\n".join(lines))
+        soundfile.write(folder / f"{number}.wav", tones(at=tones_to_tune_with(number)), RATE)
+    rows = [f"{n}.wav,{onset},{offset}" for n in range(3) for onset, offset in tones_to_tune_with(n)]
+    (tmp_path / "truth.csv").write_text("\n".join(["file,onset_s,offset_s", *rows]))
     flagged = ["--data_dir", folder, "--out", tmp_path / "out", "--truth", tmp_path / "truth.csv", "--json", tmp_path / "f.json"]
-    result = run(repository, *flagged, "--tune", "--threshold=400", "--tolerance_ms=5")
-    assert result.returncode == 0, result.stderr
+    # Even ten thousand minutes are over when the user says so.
+    tool = started(*flagged, "--tune", "--tune_minutes=1e4", "--threshold=400", "--tolerance_ms=5")
+    seen = ""
+    while tool.poll() is None and not re.search(r"segment F1 (1\.|0\.[89])", seen):
+        seen += tool.stderr.read(1)
+    tool.send_signal(signal.SIGINT)
+    printed, stderr = tool.communicate(timeout=300)
+    assert tool.returncode == 0, seen + stderr
+    assert "these are the best settings so far" in stderr and "held out  after   tuning:   segment F1" in printed
     figures = json.loads((tmp_path / "f.json").read_text())
-    assert figures["held_out_before_segment_recall"] == 0.0 and figures["held_out_after_segment_f1"] > 0.9
-    lines = (tmp_path / "out" / "tuned.flags").read_text()
-    assert "--threshold=" in lines and "--epochs=" not in lines
+    assert figures["held_out_before_segment_recall"] == 0.0 and figures["training_after_segment_f1"] >= 0.8
+    tuned = settings_of(tmp_path / "out" / "tuned.flags")
+    assert tuned.segmentation != Config().segmentation and tuned.training == Config().training
 
 
 def test_the_only_recording_is_parted_in_time():
@@ -243,43 +334,6 @@ def test_an_overview_has_the_level_of_each_column_and_the_peak_of_each_segment()
     assert seen.trace_db[2:4].min() > seen.level_db + 20
     # Bins are 62.5 Hz apart.
     assert abs(seen.peak_frequencies_hz[0] - 3000) < 62.5 and seen.peak_frequencies_hz.shape == (2,)
-
-
-@pytest.mark.parametrize(("folder_name", "name", "least"), [("bengalese_finch_gy6or6", "songbird", 0.95), ("mouse_usv", "mouse_usv", 0.93)])
-def test_a_preset_untuned_agrees_with_what_people_marked(shared_recordings, repository, folder_name, name, least):
-    paths = segment_folder.recordings_by_name(str(shared_recordings / folder_name))
-    true = truth.segments_by_file(shared_recordings / folder_name / "annotations.csv", paths)
-    found = truth.examples(paths, true, Config())
-    pooled = detector_search.pooled_agreement(found, type("Settings", (), {"segmentation": preset(repository, name)}), 0.01)
-    assert pooled.scores()["segment_f1"] >= least
-
-
-@pytest.mark.parametrize("signal_to_noise_db", [10, 20])
-def test_words_strung_together_under_noise_are_found(shared_recordings, repository, signal_to_noise_db, rng):
-    parts, true, position = [np.zeros(4000)], [], 4000
-    paths = sorted((shared_recordings / "spoken_digits").glob("*.wav"))
-    for path in rng.permutation(paths)[:40]:
-        samples, rate = soundfile.read(path)
-        word = reference.without_quiet_ends(samples, rate // 100, 20.0)
-        word *= 0.05 / np.sqrt(np.mean(word**2))
-        true.append((position / rate, (position + len(word)) / rate))
-        parts += [word, np.zeros(rng.integers(rate // 5, rate))]
-        position += len(parts[-2]) + len(parts[-1])
-    clean = np.concatenate(parts)
-    noisy = clean + 0.05 * 10 ** (-signal_to_noise_db / 20) * rng.standard_normal(len(clean))
-    onsets, offsets, _ = segmentation.detect(noisy, rate, preset(repository, "speech"))
-    assert agreement(np.stack([onsets, offsets], axis=1) / rate, true, 0.03).scores()["onset_f1"] >= 0.9
-
-
-def test_pulses_of_a_few_milliseconds_are_found_by_the_preset_for_bats(repository, rng):
-    rate, true = 250_000, [(0.02 + 0.04 * i, 0.02 + 0.04 * i + 0.003 + 0.0005 * (i % 5)) for i in range(12)]
-    samples = 1e-3 * rng.standard_normal(rate // 2)
-    for onset, offset in true:
-        time = np.arange(round((offset - onset) * rate)) / rate
-        first = round(onset * rate)
-        samples[first : first + len(time)] += 4e-3 * np.sin(2 * np.pi * (80e3 * time - 40e3 * time**2 / (2 * (offset - onset))))
-    onsets, offsets, _ = segmentation.detect(samples, rate, preset(repository, "bat"))
-    assert agreement(np.stack([onsets, offsets], axis=1) / rate, true, 0.002).scores()["segment_f1"] == 1.0
 
 
 def test_every_lossless_encoding_has_the_same_segments_and_lossy_ones_nearly(shared_recordings):

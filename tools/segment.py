@@ -2,17 +2,21 @@ r"""Finds the vocalizations in a folder of recordings of any length and format, 
 
     python tools/segment.py --flagfile=tools/flagfiles/songbird.flags --data_dir=/data/finches --out=/runs/segments
     python tools/segment.py --flagfile=tools/flagfiles/bat.flags --data_dir=/data/bats --out=/runs/bats --time_expansion=10 --plot
-    python tools/segment.py --flagfile=tools/flagfiles/songbird.flags --data_dir=/data/finches --out=/runs/segments --truth=annotations.csv
-    python tools/segment.py ... --truth=annotations.csv --tune
+    python tools/segment.py ... --format=audacity,raven,textgrid
+    python tools/segment.py ... --truth=/data/finches_by_hand
+    python tools/segment.py ... --truth=/data/finches_by_hand --tune
 
 The output folder gets annotations.csv (file, onset_s, offset_s, label, score), files.csv, skipped.csv (file, reason) and
-config.json; with --truth scores.csv, with --plot pictures, with --tune tuned.flags. Ctrl-C keeps what is done, and the same command
-goes on with the rest. Times are seconds of the sound itself, whatever its --time_expansion.
+config.json; with --format a folder for each format, with --truth scores.csv, with --plot pictures, with --tune tuned.flags. Ctrl-C
+keeps what is done, and the same command goes on with the rest; it ends --tune with the best settings so far. `file` is relative to
+the output folder. Times are seconds of the sound itself, whatever its --time_expansion. The score is by how many dB the loudest
+moment of a segment is over the detector's threshold.
 """
 
 import math
 import os
 import sys
+import time
 
 from absl import flags
 
@@ -22,11 +26,20 @@ _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Folder of recordings, searched with all folders below it, or one recording.", required=True
 )
 _OUT = flags.DEFINE_string("out", None, "Folder of the results; made if it is not there.", required=True)
-_TRUTH = flags.DEFINE_string(
-    "truth", None, "Annotations to compare with: file, onset_s, offset_s; files without a line in it are not scored."
+_FORMAT = flags.DEFINE_list(
+    "format",
+    None,
+    "Written beside annotations.csv, with commas between: audacity, raven, textgrid; one file a recording, of raven also one over all.",
 )
+_TRUTH = flags.DEFINE_string(
+    "truth",
+    None,
+    "Annotations to compare with: a file or folder of CSV, Audacity, Raven or Praat. Recordings that are not in it are not scored.",
+)
+_TRUTH_TIER = flags.DEFINE_string("truth_tier", None, "The only interval tier to read from Praat's TextGrids of --truth; none: all.")
 _TOLERANCE_MS = flags.DEFINE_float("tolerance_ms", 10.0, "How far a boundary may be off the truth, in ms.", lower_bound=0.0)
 _TUNE = flags.DEFINE_bool("tune", False, "Search for the detector's settings that agree best with --truth, instead of segmenting.")
+_TUNE_MINUTES = flags.DEFINE_float("tune_minutes", 4.0, "How long --tune searches at most, in minutes.", lower_bound=0.0)
 _TUNE_SEED = flags.DEFINE_integer("tune_seed", 0, "Which third of the recordings is held out from --tune.", lower_bound=0)
 _PLOT = flags.DEFINE_bool("plot", False, "Draw every recording with its segments, and histograms of all.")
 _WORKERS = flags.DEFINE_integer("workers", 0, "Recordings at once; 0: as many as there are processor cores.", lower_bound=0)
@@ -38,11 +51,12 @@ setting_flags.define(_SECTIONS)
 def main(argv):
     import tqdm  # here, so that --help needs none of these
 
-    from neurovocal_tf import files, segment_folder, truth
+    from neurovocal_tf import files, segment_folder, segment_formats
 
     config = setting_flags.config_from_flags()
+    segment_formats.check(_FORMAT.value or ())
     paths = segment_folder.recordings_by_name(_DATA_DIR.value)
-    true = truth.segments_by_file(_TRUTH.value, paths) if _TRUTH.value else None
+    true = _true_segments(paths, config) if _TRUTH.value else None
     if _TUNE.value:
         figures = _tune(paths, true, config)
     else:
@@ -52,10 +66,21 @@ def main(argv):
         with tqdm.tqdm(total=run.num_bytes_left, unit="B", unit_scale=True, dynamic_ncols=True, desc="segment") as bar:
             run.run(_WORKERS.value or os.cpu_count(), bar.update)
         figures = _report(run) | (_score(run, true) if true else {})
+        if set(_FORMAT.value or ()) - {"csv"}:
+            _write_formats(run, config)
         if _PLOT.value:
             _draw(run, true, config)
     if _JSON.value:
         files.write_json(_JSON.value, {name: None if math.isnan(value) else value for name, value in figures.items()})
+
+
+def _true_segments(paths, config):
+    from neurovocal_tf import truth
+
+    true, notes = truth.segments_by_file(_TRUTH.value, paths, config.audio.channel, _TRUTH_TIER.value)
+    for note in notes:
+        _say(note)
+    return true
 
 
 def _report(run):
@@ -80,7 +105,7 @@ def _score(run, true):
     print(truth.as_table(table))
     not_scored = len(set(run.finished) - set(true))
     if not_scored:
-        _say(f"{not_scored} recordings have no line in {_TRUTH.value} and are not scored")
+        _say(f"{not_scored} recordings are not in {_TRUTH.value} and are not scored")
     return {name: value for name, value in table[-1].items() if name != "file"}
 
 
@@ -91,17 +116,22 @@ def _tune(paths, true, config):
 
     if true is None:
         raise ValueError("`truth` must be given, for --tune to compare with. Received: truth=None")
-    tolerance_s, best = _TOLERANCE_MS.value / 1000, 0.0
+    tolerance_s, tuned = _TOLERANCE_MS.value / 1000, None
     training, held_out = detector_search.split(truth.examples(paths, true, config), _TUNE_SEED.value)
+    end_s = time.monotonic() + 60 * _TUNE_MINUTES.value
     with tqdm.tqdm(unit="trial", dynamic_ncols=True, desc="tune") as bar:
-
-        def on_trial(score):
-            nonlocal best
-            best = max(best, score[0])
-            bar.set_postfix_str(f"segment F1 {best:.3f}", refresh=False)
-            bar.update()
-
-        tuned = detector_search.search(training, config, tolerance_s, on_trial)
+        try:
+            for (segment_f1, _), best in detector_search.search(training, config, tolerance_s):
+                tuned = best
+                bar.set_postfix_str(f"segment F1 {segment_f1:.3f}", refresh=False)
+                bar.update()
+                if time.monotonic() > end_s:
+                    _say(f"stopped after --tune_minutes={_TUNE_MINUTES.value:g}: more of them may find better settings")
+                    break
+        except KeyboardInterrupt:
+            if tuned is None:
+                raise
+            _say("stopped: these are the best settings so far")
     os.makedirs(_OUT.value, exist_ok=True)
     path = os.path.join(_OUT.value, "tuned.flags")
     setting_flags.write_flags(path, tuned, sections=_SECTIONS)
@@ -114,6 +144,16 @@ def _tune(paths, true, config):
             print(f"{part.replace('_', ' '):9} {when:7} tuning:   {f1}")
     print(f"settings: {path}")
     return figures
+
+
+def _write_formats(run, config):
+    import tqdm
+
+    from neurovocal_tf import segment_formats
+
+    with tqdm.tqdm(total=len(run.finished), unit="recording", dynamic_ncols=True, desc="format") as bar:
+        segment_formats.write(run, _FORMAT.value, config, bar.update)
+    print(f"{', '.join(_FORMAT.value)}: {run.out_dir}")
 
 
 def _draw(run, true, config):

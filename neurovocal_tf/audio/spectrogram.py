@@ -89,45 +89,6 @@ def span_power_spectrograms(samples, onsets, offsets, sample_rate, config):
     return _power_of_windows(windows, sample_rate, config), lengths
 
 
-def frequency_bounds_hz(samples, sample_rate, onsets, offsets, config, share=0.9, low_hz=0.0, high_hz=0.0):
-    """The band with the middle `share` of each span's power: for 0.9, what Raven calls Frequency 5% and Frequency 95%.
-
-    Bounds are edges of bins, so that a pure tone has a band too. A span shorter than a window is measured in the window about its
-    middle; a silent one has the whole band.
-
-    Args:
-        samples: `[N]`, any float type.    sample_rate: Hz.
-        onsets, offsets: int `[S]`, samples, the offset exclusive, clipped to the N there are.
-        config: `SpectrogramConfig`.    share: above 0, up to 1.
-        low_hz, high_hz: only bins between them count, 0 being no limit; all count where there is none between.
-
-    Returns: NumPy float64 `[S, 2]`, Hz, low and high.
-    """
-    if not 0 < share <= 1:
-        raise ValueError(f"`share` must be above 0, and at most 1. Received: share={share}")
-    samples, onsets, offsets = np.asarray(samples, np.float32), np.asarray(onsets, np.int64), np.asarray(offsets, np.int64)
-    if not len(onsets):
-        return np.empty((0, 2))
-    onsets, offsets = np.clip(onsets, 0, len(samples)), np.clip(offsets, 0, len(samples))
-    samples = np.pad(samples, (0, max(config.n_fft - len(samples), 0)))
-    firsts = np.clip((onsets + offsets - config.n_fft) // 2, 0, len(samples) - config.n_fft)
-    short = offsets - onsets < config.n_fft
-    onsets, offsets = np.where(short, firsts, onsets), np.where(short, firsts + config.n_fft, offsets)
-    power, lengths = (np.asarray(array) for array in span_power_spectrograms(samples, onsets, offsets, sample_rate, config))
-    frequencies = bin_frequencies_hz(sample_rate, config)
-    band = (frequencies >= low_hz) & (frequencies <= (high_hz or math.inf))
-    band = band if band.any() else np.ones_like(band)
-    power = np.add.reduceat(np.where(band, power, 0.0).astype(np.float64), np.cumsum(lengths) - lengths)
-    below = np.cumsum(power, axis=-1)
-    targets = below[:, -1:] * ((1 - share) / 2, (1 + share) / 2)
-    # A bin without power cannot be the lowest, even of all the power there is.
-    low = np.argmax((below >= targets[:, :1]) & (below > 0), axis=-1)
-    high = np.argmax(below >= targets[:, 1:], axis=-1)
-    bins = np.where(below[:, -1:] > 0, np.stack([low, high], axis=-1), np.flatnonzero(band)[[0, -1]])
-    edges = (bins + (-0.5, 0.5)) * (sample_rate / config.n_fft)
-    return np.clip(edges, 0.0, sample_rate / 2)
-
-
 def span_frame_middles(onsets, offsets, config):
     """The sample in the middle of each window of some spans, one span after another.  int64 [S], [S] -> int64 [sum of L]"""
     lengths = num_frames(offsets - onsets, config)

@@ -26,8 +26,17 @@ class Matched:
     strangers: tuple
     passed_over: tuple
 
+    def notes(self, path):
+        """Sentences for the user on what in the file or folder `path` counts for nothing."""
+        several = ((self.strangers, "annotated recordings that are not there"), (self.passed_over, "files without annotations"))
+        return [
+            f"{len(names)} {what} in {path} {'is' if len(names) == 1 else 'are'} passed over; the first: {names[0]}"
+            for names, what in several
+            if names
+        ]
 
-def match(path, recordings, tier=None):
+
+def match(path, recordings, tier=None, setting="annotations"):
     """Matches an annotation file, or all in a folder and the folders below it, to recordings.
 
     A recording goes by the name that the annotations give, else by that of their file: `song.wav` by `song.txt`, `song.wav.csv` or
@@ -36,6 +45,7 @@ def match(path, recordings, tier=None):
 
     Args:
         path: the file or folder.    recordings: paths.    tier: see `annotations.read`.
+        setting: name of the setting that `path` is the value of, for the user to know which.
 
     Returns: `Matched`.
 
@@ -48,7 +58,7 @@ def match(path, recordings, tier=None):
         for key in {name, os.path.splitext(name)[0]}:
             by_name[key].append(recording)
     claims, strangers, passed_over = {}, [], []
-    for file in _annotation_files(path):
+    for file in _annotation_files(path, setting):
         if os.path.isdir(path) and annotation_files.format_of(file, annotation_files.decode(file)) is None:
             passed_over.append(file)
             continue
@@ -72,9 +82,9 @@ def match(path, recordings, tier=None):
     return Matched(in_time_order, tuple(strangers), tuple(passed_over))
 
 
-def _annotation_files(path):
+def _annotation_files(path, setting):
     if not os.path.exists(path):
-        raise ValueError(f"`annotations` must be an annotation file, or a folder of them. Received: annotations={path}")
+        raise ValueError(f"`{setting}` must be an annotation file, or a folder of them. Received: {setting}={path}")
     if not os.path.isdir(path):
         return [path]
     found = []

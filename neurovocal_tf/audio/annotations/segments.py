@@ -1,7 +1,6 @@
 """Annotated segments of one recording, (onset_s, offset_s, label) in time order, as what cuts sequences and labels frames."""
 
 import numpy as np
-import tensorflow as tf
 
 
 def of(annotations, channel="mean"):
@@ -48,6 +47,8 @@ def in_samples(times_s, sample_rate, first_sample, num_samples):
 
     Returns: onsets and offsets, int64 [S'], as `segmentation.detect` gives them.
     """
+    import tensorflow as tf  # here, for those who need none
+
     spans = tf.cast(tf.round(times_s * sample_rate), tf.int64) - first_sample
     spans = tf.clip_by_value(spans, 0, num_samples)
     kept = tf.boolean_mask(spans, spans[:, 1] > spans[:, 0])
@@ -62,4 +63,6 @@ def labels_at(times_s, changes_s, labels):
 
     Returns: string [L].
     """
+    import tensorflow as tf  # here, for those who need none
+
     return tf.gather(tf.concat([[""], labels], axis=0), tf.searchsorted(changes_s, times_s, side="right"))

@@ -1,0 +1,70 @@
+"""What was found in a folder of recordings, in the formats of the programs that people look at it with."""
+
+import collections
+import dataclasses
+import os
+
+import numpy as np
+
+from neurovocal_tf.audio import annotations, readers
+from neurovocal_tf.audio.frequency_bounds import frequency_bounds_hz
+
+_WITH_FREQUENCIES = {"audacity", "raven"}
+# Beside annotations.csv, and not in the folder of the tables that it holds once more.
+COMBINED = f"annotations{annotations.EXTENSIONS['raven']}"
+
+
+def check(formats):
+    """Raises ValueError unless each is the name of a format."""
+    unknown = [format for format in formats if format not in annotations.EXTENSIONS]
+    if unknown:
+        raise ValueError(f"`format` must be among {', '.join(annotations.EXTENSIONS)}. Received: format={','.join(formats)}")
+
+
+def write(folder, formats, config, on_recording=lambda: None):
+    """Writes `FORMAT/NAME` with the format's extension for each finished recording, and a Raven table over all of them.
+
+    CSV, which `SegmentedFolder.save` writes, is passed over. The table over all counts time through the finished recordings in the
+    order of their names, which is also that of files.csv.
+
+    Args:
+        folder: `SegmentedFolder`.    formats: names, as in `annotations.EXTENSIONS`.    config: `Config`.
+        on_recording: called after each recording.
+    """
+    formats = [format for format in dict.fromkeys(formats) if format != "csv"]
+    stems, everything, durations_s = _stems(folder.paths), [], {}
+    for name in folder.finished:
+        found, duration_s = folder.annotations(name), {os.path.abspath(folder.paths[name]): folder.duration_s(name)}
+        if _WITH_FREQUENCIES & set(formats):
+            found = _with_frequencies(found, folder.paths[name], config)
+        for format in formats:
+            path = os.path.join(folder.out_dir, format, stems[name] + annotations.EXTENSIONS[format])
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            annotations.write(path, found, format, duration_s)
+        everything += found
+        durations_s |= duration_s
+        on_recording()
+    if "raven" in formats:
+        annotations.write(os.path.join(folder.out_dir, COMBINED), everything, "raven", durations_s)
+
+
+def _stems(names):
+    """Dict of recording's name -> what files about it are named after: without its extension, unless that is all it differs by."""
+    stems = {name: os.path.splitext(name)[0] for name in names}
+    # Some file systems do not tell capitals.
+    counts = collections.Counter(stem.lower() for stem in stems.values())
+    return {name: stem if counts[stem.lower()] == 1 else name for name, stem in stems.items()}
+
+
+def _with_frequencies(found, path, config):
+    audio, segmentation = config.audio, config.segmentation
+    rate = audio.sample_rate or readers.probe(path, audio.time_expansion).sample_rate
+    bounds = frequency_bounds_hz(
+        readers.blocks(path, audio.channel, rate, audio.time_expansion) if found else (),
+        rate,
+        *(np.round([getattr(annotation, end) * rate for annotation in found]) for end in ("onset_s", "offset_s")),
+        segmentation.contrast_n_fft,
+        low_hz=segmentation.low_hz,
+        high_hz=segmentation.high_hz,
+    )
+    return [dataclasses.replace(a, low_hz=low, high_hz=high) for a, (low, high) in zip(found, bounds.tolist(), strict=True)]
