@@ -313,6 +313,11 @@ def _inconsistencies(config):
         yield f"`n_fft` must be even. Received: n_fft={spectrogram.n_fft}"
     if spectrogram.hop_length > spectrogram.n_fft // 2:
         yield f"`hop_length` must be at most n_fft / 2. Received: hop_length={spectrogram.hop_length}, n_fft={spectrogram.n_fft}"
+    if training.parallel_parts and config.data.batch_size % training.parallel_parts:
+        yield (
+            f"`parallel_parts` must divide `batch_size`. Received: parallel_parts={training.parallel_parts}, "
+            f"batch_size={config.data.batch_size}"
+        )
     phases = len(training.learning_rates)
     for name in ("epochs_per_rate", "cd_steps"):
         if len(getattr(training, name)) not in (1, phases):

@@ -108,11 +108,11 @@ def compile_model(model, config):
 
 def num_parts(config):
     """Parts that a batch is worked on in: as configured, or one a core, of at least `_SMALLEST_PART` rows; beside a GPU one."""
-    wanted, batch_size = config.training.parallel_parts, config.data.batch_size
-    if wanted and batch_size % wanted:
-        raise ValueError(f"`parallel_parts` must divide `batch_size`={batch_size}. Received: parallel_parts={wanted}")
-    if wanted or len(tf.config.list_physical_devices()) > 1:
-        return wanted or 1
+    if config.training.parallel_parts:
+        return config.training.parallel_parts
+    if len(tf.config.list_physical_devices()) > 1:
+        return 1
+    batch_size = config.data.batch_size
     numbers = range(1, min(os.cpu_count(), batch_size // _SMALLEST_PART) + 1)
     return max((number for number in numbers if batch_size % number == 0), default=1)
 

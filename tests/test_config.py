@@ -56,6 +56,7 @@ def test_replace_reaches_every_section_and_leaves_the_original():
         (dict(threshold="high"), "`threshold` must be float. Received: threshold='high'"),
         (dict(batch_size=2.5), "`batch_size` must be int. Received: batch_size=2.5"),
         (dict(batch_size=True), "`batch_size` must be int. Received: batch_size=True"),
+        (dict(parallel_parts=3), "`parallel_parts` must divide `batch_size`. Received: parallel_parts=3, batch_size=8"),
         (dict(compiled=1), "`compiled` must be bool. Received: compiled=1"),
         (dict(gates="relu"), "`gates` must be one of sigmoid, tanh. Received: gates=relu"),
         (dict(channel="left"), "`channel` must be mean, loudest or a number. Received: channel=left"),

@@ -181,6 +181,15 @@ def test_a_rows_number_depends_on_nothing_but_its_row_and_its_unit():
             np.testing.assert_allclose(rows[i, :8], alone[0], **(dict(rtol=0, atol=0) if method == "uniforms" else LAST_PLACES))
 
 
+def test_a_chains_noise_drawn_ahead_is_that_of_its_steps():
+    stream, shapes = row_stream([5, -9], [0, 3]), ((2, 7), (2, 5))
+    ahead = noise.draw_ahead(stream, 4, *shapes, "normals")
+    assert noise.draw_ahead(stream, 4, *shapes, None).visible is None
+    for step in range(4):
+        np.testing.assert_array_equal(ahead.uniforms(noise.HIDDEN, step, (2, 7)), stream.uniforms(noise.HIDDEN, step, (2, 7)))
+        np.testing.assert_allclose(ahead.normals(noise.VISIBLE, step, (2, 5)), stream.normals(noise.VISIBLE, step, (2, 5)), **LAST_PLACES)
+
+
 @BOTH_STREAMS
 def test_compiled_and_uncompiled_graphs_draw_the_same_numbers(kind):
     def draw(seed, step, index):

@@ -72,6 +72,21 @@ def moments_of(rng, order=2):
     return trainer.Moments(mean, np.array([0.3, *rng.uniform(2.0, 9.0, 8)]), autoregression, 1000, in_decibels=True)
 
 
+@pytest.mark.parametrize(
+    "batch_size, num_cores, wanted, num_parts",
+    [(8, 2, 0, 2), (8, 16, 0, 2), (20, 2, 0, 2), (20, 16, 0, 5), (9, 2, 0, 1), (1, 2, 0, 1), (7, 4, 0, 1), (8, 1, 0, 1), (8, 1, 4, 4)],
+)
+def test_a_batch_has_a_part_for_every_core_that_four_rows_can_be_spared_for(batch_size, num_cores, wanted, num_parts, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: num_cores)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda: ["CPU"])
+    assert trainer.num_parts(Config().replace(batch_size=batch_size, parallel_parts=wanted)) == num_parts
+
+
+def test_beside_a_gpu_a_batch_stays_whole(monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda: ["CPU", "GPU"])
+    assert trainer.num_parts(Config()) == 1
+
+
 def test_a_fresh_gaussian_model_predicts_as_the_autoregression_does_but_for_what_its_encoder_and_hidden_units_add(rng):
     moments = moments_of(rng)
     model = trainer.build_model(NINE_BINS)

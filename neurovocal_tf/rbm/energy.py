@@ -23,9 +23,15 @@ class RBM(typing.NamedTuple):
     units: typing.Any
 
 
-def linear(x, weights):
-    """x @ weights as one product of two matrices: `@` would repeat the weights for every row of a batch.  [..., I], [I, O] -> [..., O]"""
-    return tf.tensordot(x, weights, axes=1)
+def linear(x, weights, transposed=False):
+    """x @ weights, or x @ weights', as one product of two matrices: `@` would repeat the weights for every row of a batch.
+
+    [..., I], [I, O], or [O, I] if `transposed` -> [..., O]
+    """
+    if x.shape.rank == 2:
+        # Without a copy of the weights the other way round, which a chain would make in every step.
+        return tf.matmul(x, weights, transpose_b=transposed)
+    return tf.tensordot(x, tf.transpose(weights) if transposed else weights, axes=1)
 
 
 def hidden_logits(rbm, v):
@@ -35,7 +41,7 @@ def hidden_logits(rbm, v):
 
 def visible_mean(rbm, h, temperature=1.0):
     """E[v|h].  [..., H] -> [..., V]"""
-    return rbm.units.mean(rbm.bv, linear(h, tf.transpose(rbm.W)), temperature)
+    return rbm.units.mean(rbm.bv, linear(h, rbm.W, transposed=True), temperature)
 
 
 def free_energy(rbm, v):

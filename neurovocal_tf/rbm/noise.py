@@ -79,7 +79,10 @@ class BatchStream(typing.NamedTuple):
 
 
 class RowStream(typing.NamedTuple):
-    """Numbers for one generated frame of each row: `seeds` int64 [B], `frame` int64 [B], counted from the song's first."""
+    """Numbers for one generated frame of each row: `seeds` int64 [B], `frame` int64 [B], counted from the song's first.
+
+    `index` may be several steps, [K]; the numbers are then [K, B, units].
+    """
 
     seeds: tf.Tensor
     frame: tf.Tensor
@@ -102,9 +105,40 @@ class RowStream(typing.NamedTuple):
         low, high = (lowbias32(seeds[:, i : i + 1]) for i in (0, 1))
         frame = tf.cast(self.frame, tf.uint32)[:, tf.newaxis]
         key = (tf.cast(index, tf.uint32) * _u32(_NUM_PURPOSES) + _u32(purpose)) * _u32(_MAX_UNITS)
-        units = key + tf.cast(tf.range(num_units), tf.uint32)[tf.newaxis, :]
-        zero = tf.zeros_like(low * units)
-        return pcg4d(low + zero, high + zero, frame + zero, units + zero)
+        units = key[..., tf.newaxis, tf.newaxis] + tf.cast(tf.range(num_units), tf.uint32)
+        # Of shapes [B, 1] and [1, units] or [K, 1, units]: they meet in the middle of the hash, and half of it is done on the small ones.
+        return pcg4d(low, high, frame, units)
+
+
+class DrawnStream(typing.NamedTuple):
+    """A `RowStream`'s numbers for every step of a chain, drawn before its first: op by op, few large draws cost less than many small.
+
+    `hidden` is [K, B, H], `visible` [K, B, V] or None; made by `draw_ahead`.
+    """
+
+    hidden: tf.Tensor
+    visible: tf.Tensor | None
+
+    def uniforms(self, purpose, index, shape):
+        """The uniforms of one step, or whatever the visible units were drawn.  -> float32 [B, units]"""
+        return tf.ensure_shape(tf.gather({HIDDEN: self.hidden, VISIBLE: self.visible}[purpose], index), shape)
+
+    normals = uniforms
+
+
+def draw_ahead(stream, num_steps, hidden_shape, visible_shape, visible_noise):
+    """The noise of a whole chain: the very numbers that `stream` draws step by step.
+
+    Args:
+        stream: `RowStream`.    num_steps: int, K.    hidden_shape, visible_shape: [B, H] and [B, V].
+        visible_noise: "uniforms", "normals" or None: what the visible units are sampled with.
+
+    Returns:
+        `DrawnStream`.
+    """
+    steps = tf.range(num_steps)
+    visible = visible_noise and getattr(stream, visible_noise)(VISIBLE, steps, visible_shape)
+    return DrawnStream(stream.uniforms(HIDDEN, steps, hidden_shape), visible)
 
 
 def _cross_multiply(x, y, z, w):

@@ -1,6 +1,6 @@
 """Visible units: what a frame's bins are, given the hidden units.
 
-Each is a small tuple with the same functions; v, bv and `field` = h W^T are [..., V].
+Each is a small tuple with the same functions, and `noise`, the kind that `sample` draws; v, bv and `field` = h W^T are [..., V].
 """
 
 import math
@@ -13,6 +13,8 @@ from neurovocal_tf.rbm import noise
 
 class Bernoulli(typing.NamedTuple):
     """Binary units: p(v=1|h) = sigmoid(bv + h W^T)."""
+
+    noise = "uniforms"
 
     def to_hidden(self, v):
         """What W sees of v.  [..., V] -> [..., V]"""
@@ -46,6 +48,8 @@ class Bernoulli(typing.NamedTuple):
 class MeanField(Bernoulli):
     """Units that hold a probability in [0, 1] and are never sampled: v = sigmoid(bv + h W^T)."""
 
+    noise = None
+
     def sample(self, mean, stream, index, temperature=1.0):
         """The mean itself.  [..., V] -> [..., V]"""
         return mean
@@ -62,6 +66,11 @@ class Gaussian(typing.NamedTuple):
     """
 
     log_sigma: tf.Tensor
+
+    @property
+    def noise(self):
+        """What `sample` draws."""
+        return "normals"
 
     def to_hidden(self, v):
         """v / sigma.  [..., V] -> [..., V]"""
