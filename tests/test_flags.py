@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 from absl import flags as absl_flags
@@ -251,10 +250,8 @@ def test_a_tool_runs_and_exits_with_zero(tool, tmp_path):
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_help_is_quick_quiet_about_absl_and_exits_with_zero(flag, tool):
-    start = time.monotonic()
+def test_help_is_quiet_about_absl_and_exits_with_zero(flag, tool):
     code, out, err = tool(flag)
-    assert time.monotonic() - start < 1.5
     assert (code, err) == (0, "")
     assert out.startswith("Sings like a finch.\n")
     assert max(map(len, out.split("\n\nAudio")[1].splitlines())) <= 115
