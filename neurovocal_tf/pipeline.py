@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf.audio import readers, segmentation, spectrogram
+from neurovocal_tf.audio import readers, spectrogram
+from neurovocal_tf.audio.sequences import sequence_frames
 
 _PARALLEL_FILES = 4
 _GRAPH_SEED = 1
@@ -26,49 +27,6 @@ class Source:
     decoder: str
     begin: float = 0.0
     end: float = 1.0
-
-
-def sequence_spans(samples, sample_rate, config):
-    """Where the training sequences of some samples lie.
-
-    Args:
-        samples: float32 [N].    sample_rate: Hz.    config: `Config`.
-
-    Returns:
-        Onsets and offsets, int64 [S], in samples: of the whole, of bouts, or of segments, by `config.data.sequence`.
-    """
-    if config.data.sequence == "recording":
-        return tf.zeros([1], tf.int64), tf.size(samples, out_type=tf.int64)[tf.newaxis]
-    onsets, offsets = segmentation.detect(samples, sample_rate, config.segmentation)
-    if config.data.sequence == "bout":
-        gap = config.data.bout_gap_s * sample_rate
-        # Half a gap of the silence around it: without any, a model would not learn that singing begins after silence.
-        return segmentation.add_buffer(*segmentation.bouts(onsets, offsets, gap), int(gap / 2), tf.size(samples, out_type=tf.int64))
-    return onsets, offsets
-
-
-def span_power(samples, sample_rate, config):
-    """Power spectrograms of all sequence spans of some samples, one after another.
-
-    Returns:
-        power float32 [sum of L, V], and the frames of each span, int64 [S].
-    """
-    onsets, offsets = sequence_spans(samples, sample_rate, config)
-    return spectrogram.span_power_spectrograms(samples, onsets, offsets, sample_rate, config.spectrogram)
-
-
-def sequence_frames(samples, sample_rate, scale, config):
-    """Model frames of the sequences in some samples.
-
-    Returns:
-        frames float32 [sum of L, V], and the frames of each sequence, int64 [S].
-    """
-    power, lengths = span_power(samples, sample_rate, config)
-    frames = spectrogram.spans_to_model_frames(power, lengths, scale)
-    if config.data.sequence == "packed":
-        lengths = tf.reduce_sum(lengths)[tf.newaxis]
-    kept = lengths > 0
-    return frames, lengths[kept]
 
 
 def stretch_of(samples, begin, end):
