@@ -48,3 +48,23 @@ def each_row(function, tensors, specs):
     rows = tf.map_fn(function, tensors, fn_output_signature=output, parallel_iterations=_ROWS_AT_ONCE)
     # The shape is for a batch of no rows, which would forget all but its first dimensions.
     return {name: row.to_tensor(shape=[None, *specs[name].shape]) if is_ragged[name] else row for name, row in rows.items()}
+
+
+class Traced:
+    """A function whose graph is made once, when it is first called, and is part of whatever graph calls it after that.
+
+    A `tf.function` would make it anew for every caller.
+
+    Args:
+        function: takes one tensor for each of `specs`.    specs: `tf.TensorSpec`s.
+    """
+
+    def __init__(self, function, *specs):
+        self._function = tf.function(function, input_signature=specs, autograph=False)
+        self._graph = None
+
+    def __call__(self, *tensors):
+        if self._graph is None:
+            with tf.init_scope():
+                self._graph = self._function.get_concrete_function()
+        return self._graph(*tensors)

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from neurovocal_tf import scoring
 from neurovocal_tf.audio import segmentation, sequences, spectrogram, synthesis, wav
-from neurovocal_tf.batching import each_row, endpoint
+from neurovocal_tf.batching import Traced, each_row, endpoint
 from neurovocal_tf.singing import TILE_ROWS
 from neurovocal_tf.status import Status
 
@@ -74,14 +74,15 @@ class Endpoints:
         self.usual = usual
         encoder, num_visible = self.model.encoder, self.model.num_visible
         width = encoder.num_units
+        sequences_of_frames = (_floats(None, None, num_visible), tf.TensorSpec([None], tf.int32))
         self._embedding = _Reading(
-            lambda frames, lengths: scoring.embed(self.model, frames, lengths)._asdict(),
+            Traced(lambda frames, lengths: scoring.embed(self.model, frames, lengths)._asdict(), *sequences_of_frames),
             {"embedding": _floats(width), "frame_embedding": _floats(None, width), "state": _floats(encoder.state_size)},
             least_frames=1,
         )
         sampling = (self.config.generation.num_gibbs_steps, self.config.generation.chain_start)
         self._scores = _Reading(
-            lambda frames, lengths: scoring.score(self.model, frames, lengths, *sampling)._asdict(),
+            Traced(lambda frames, lengths: scoring.score(self.model, frames, lengths, *sampling)._asdict(), *sequences_of_frames),
             dict.fromkeys(scoring.SCORES, _floats()) | {"frame_score": _floats(None), "frame_surprise": _floats(None)},
             least_frames=2,
         )
@@ -99,8 +100,11 @@ class Endpoints:
         self.encode_audio = endpoint(self._encode_audio, audio)
         self.score_audio = endpoint(self._score_audio, audio)
         self.segment_audio = endpoint(self._segment_audio, audio)
-        # One graph for every length.
-        self.synthesise = tf.function(self._synthesise, input_signature=[_floats(None, num_visible)], autograph=False)
+        # What several endpoints do, each traced once.
+        state = tf.TensorSpec([None, encoder.state_size], tf.float32)
+        self._song = Traced(self._sing, *_SONG, tf.TensorSpec([None], tf.int64), state)
+        self._samples = Traced(self._hear, tf.TensorSpec([], tf.string))
+        self.synthesise = Traced(self._synthesise, _floats(None, num_visible))
 
     @property
     def signatures(self):
@@ -112,11 +116,11 @@ class Endpoints:
 
     def _generate(self, seed, num_frames, temperature):
         state = self.model.encoder.initial_state(tf.ones(tf.shape(seed), tf.bool))
-        return self._sing(seed, num_frames, temperature, tf.zeros_like(seed), state)
+        return self._song(seed, num_frames, temperature, tf.zeros_like(seed), state)
 
     def _generate_continue(self, seed, num_frames, temperature, frame, state):
         is_sane = _is_within(state, _SANE_STATE)
-        song = self._sing(seed, num_frames, temperature, frame, tf.where(is_sane, state, 0.0))
+        song = self._song(seed, num_frames, temperature, frame, tf.where(is_sane, state, 0.0))
         return song | {"status": tf.where(tf.reduce_all(is_sane, axis=1), int(Status.FINE), int(Status.CLEANED))}
 
     def _sing(self, seed, num_frames, temperature, frame, state):
@@ -150,7 +154,7 @@ class Endpoints:
 
         def sound(row):
             decibels, length = row
-            waveform, wav_bytes = self._synthesise(decibels[:length])
+            waveform, wav_bytes = self.synthesise(decibels[:length])
             return {"waveform": waveform, "num_samples": tf.size(waveform), "wav_bytes": wav_bytes}
 
         specs = {"waveform": _floats(None), "num_samples": _COUNT, "wav_bytes": tf.TensorSpec([], tf.string)}
@@ -244,12 +248,12 @@ class Endpoints:
                 (status, True),
             )
             apart = tf.RaggedTensor.from_row_lengths(frames, lengths, validate=False)
-            answers = reading.function(apart.to_tensor(shape=[None, None, self.model.num_visible]), lengths)
+            answers = reading.function(apart.to_tensor(shape=[None, None, self.model.num_visible]), tf.cast(lengths, tf.int32))
             return answers | {"lengths": num_frames, "frame_onsets": frame_onsets, "status": status}
 
         return each_row(read, audio_bytes, reading.specs | {"lengths": _COUNT, "frame_onsets": _PLACES, "status": _COUNT})
 
-    def _samples(self, audio_bytes):
+    def _hear(self, audio_bytes):
         """A recording's samples, none if they are of no use, and its `Status`.  string [] -> float32 [N], int32 []"""
         settings = self.config.spectrogram
         max_samples = synthesis.num_output_samples(self.max_frames, settings)

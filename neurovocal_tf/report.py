@@ -11,7 +11,7 @@ from neurovocal_tf import evaluation, pipeline, plots, songs
 from neurovocal_tf.audio import readers, spectrogram
 from neurovocal_tf.baselines import BaselineStatistics
 from neurovocal_tf.run_folder import RunFolder
-from neurovocal_tf.serving import Endpoints
+from neurovocal_tf.endpoints import Endpoints
 
 _PICTURED_S = 3.0
 _NUM_PICTURED = 3

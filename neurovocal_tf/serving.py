@@ -47,15 +47,10 @@ def export_saved_model(trained, export_dir, max_frames=DEFAULT_MAX_FRAMES, usual
         Path of the version's folder, export_dir/N.
     """
     endpoints = Endpoints(trained, max_frames, usual)
-    archive = keras.export.ExportArchive()
-    archive.track(trained.model)
-    # The first becomes serving_default.
-    for name, function in endpoints.signatures.items():
-        archive.add_endpoint(name, function)
     os.makedirs(export_dir, exist_ok=True)
     temporary = tempfile.mkdtemp(prefix=".export-", dir=export_dir)
     try:
-        archive.write_out(temporary, verbose=False)
+        _save(temporary, endpoints)
         _write_beside(temporary, endpoints, metadata(endpoints) | {"epoch": trained.epoch, "training_data": training_data})
         os.chmod(temporary, 0o755)
         return _publish(temporary, export_dir)
@@ -100,6 +95,15 @@ max_enqueued_batches {{ value: {_MAX_ENQUEUED_BATCHES} }}
 # Spectrograms of different lengths may share a batch; `lengths` tells the endpoints which frames are a row's own.
 pad_variable_length_inputs: true
 """
+
+
+def _save(folder, endpoints):
+    signatures = {name: function.get_concrete_function() for name, function in endpoints.signatures.items()}
+    signatures["serving_default"] = signatures[next(iter(signatures))]
+    # Not keras.export.ExportArchive, which traces every function a second time: half the time of an export, and half its size.
+    carrier = tf.Module()
+    carrier.weights = [variable.value for variable in endpoints.model.variables]
+    tf.saved_model.save(carrier, folder, signatures)
 
 
 def _write_beside(folder, endpoints, information):
