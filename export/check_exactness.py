@@ -6,7 +6,6 @@ Sings random songs alone, then whole and in two parts from many callers at once 
 Prints what was compared; the exit code is 1 if anything differs.
 """
 
-import json
 import time
 
 from absl import flags

@@ -46,8 +46,13 @@ def each_row(function, tensors, specs):
     is_ragged = {name: spec.shape.rank > 0 and spec.shape[0] is None for name, spec in specs.items()}
     output = {name: tf.RaggedTensorSpec(spec.shape, spec.dtype, ragged_rank=0) if is_ragged[name] else spec for name, spec in specs.items()}
     rows = tf.map_fn(function, tensors, fn_output_signature=output, parallel_iterations=_ROWS_AT_ONCE)
-    # The shape is for a batch of no rows, which would forget all but its first dimensions.
-    return {name: row.to_tensor(shape=[None, *specs[name].shape]) if is_ragged[name] else row for name, row in rows.items()}
+    return {name: _padded(row, specs[name]) if is_ragged[name] else row for name, row in rows.items()}
+
+
+def _padded(rows, spec):
+    # A batch of no rows has forgotten all dimensions but the first.
+    values = tf.reshape(rows.values, [-1, *spec.shape[1:]])
+    return rows.with_values(values).to_tensor(shape=[None, *spec.shape])
 
 
 class Traced:

@@ -1,4 +1,4 @@
-"""Whether an exported model gives every caller the same answer whoever else calls: bit for bit, through TensorFlow's own batching scheduler."""
+"""Whether an exported model answers every caller the same, bit for bit, whoever else calls: through TensorFlow's batching scheduler."""
 
 import collections
 import concurrent.futures
@@ -29,7 +29,12 @@ class Load:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """`num_rows` answers under load, the `num_different` among them from what each is alone, and how many requests came in each of `batch_sizes`."""
+    """What was found.
+
+    Attributes:
+        num_rows: songs under load.    num_different: those that are not what they are alone.
+        batch_sizes: how many requests were computed in batches of each size.
+    """
 
     num_rows: int
     num_different: int

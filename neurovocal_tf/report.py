@@ -10,8 +10,8 @@ import tensorflow as tf
 from neurovocal_tf import evaluation, pipeline, plots, songs
 from neurovocal_tf.audio import readers, spectrogram
 from neurovocal_tf.baselines import BaselineStatistics
-from neurovocal_tf.run_folder import RunFolder
 from neurovocal_tf.endpoints import Endpoints
+from neurovocal_tf.run_folder import RunFolder
 
 _PICTURED_S = 3.0
 _NUM_PICTURED = 3

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from neurovocal_tf.audio import wav
+from neurovocal_tf.audio import synthesis, wav
 
 _NUM_FRAMES = 2
 _NOISE_S = 0.25
@@ -45,7 +45,8 @@ def _prediction_log(signature, inputs):
 
 def _example_rows(endpoints):
     """One row of every input by its name."""
-    num_samples = max(int(_NOISE_S * endpoints.sample_rate), 2 * endpoints.config.spectrogram.n_fft)
+    longest = synthesis.num_output_samples(endpoints.max_frames, endpoints.config.spectrogram)
+    num_samples = min(max(int(_NOISE_S * endpoints.sample_rate), 2 * endpoints.config.spectrogram.n_fft), longest)
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, num_samples).astype(np.float32)
     return {
         "seed": np.zeros(1, np.int64),
