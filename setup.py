@@ -37,6 +37,8 @@ setup(
         "tensorboard",
         "tensorflow>=2.16.1,<2.18",
         "tensorflow-io==0.37.1",
+        # The messages of the warm-up requests; of the same TensorFlow, or pip would bring a newer one.
+        "tensorflow-serving-api>=2.16.1,<2.18",
         "threadpoolctl>=3.2",
         "tqdm>=4.66",
     ],

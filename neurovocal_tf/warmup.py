@@ -10,7 +10,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 from neurovocal_tf.audio import synthesis, wav
 
 _NUM_FRAMES = 2
-_NOISE_S = 0.25
+_RECORDING_S = 0.25
 
 
 def requests(endpoints, batch_sizes):
@@ -46,8 +46,10 @@ def _prediction_log(signature, inputs):
 def _example_rows(endpoints):
     """One row of every input by its name."""
     longest = synthesis.num_output_samples(endpoints.max_frames, endpoints.config.spectrogram)
-    num_samples = min(max(int(_NOISE_S * endpoints.sample_rate), 2 * endpoints.config.spectrogram.n_fft), longest)
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, num_samples).astype(np.float32)
+    num_samples = min(max(int(_RECORDING_S * endpoints.sample_rate), 2 * endpoints.config.spectrogram.n_fft), longest)
+    # With silence around it: something for a detector to find.
+    recording = np.random.default_rng(0).uniform(-0.5, 0.5, num_samples).astype(np.float32)
+    recording[: num_samples // 4] = recording[-num_samples // 4 :] = 0.0
     return {
         "seed": np.zeros(1, np.int64),
         "num_frames": np.full(1, _NUM_FRAMES, np.int32),
@@ -56,5 +58,5 @@ def _example_rows(endpoints):
         "state": np.zeros((1, endpoints.model.encoder.state_size), np.float32),
         "spectrogram": np.zeros((1, _NUM_FRAMES, endpoints.model.num_visible), np.float32),
         "lengths": np.full(1, _NUM_FRAMES, np.int32),
-        "audio_bytes": np.array([wav.encode(noise, endpoints.sample_rate).numpy()], object),
+        "audio_bytes": np.array([wav.encode(recording, endpoints.sample_rate).numpy()], object),
     }

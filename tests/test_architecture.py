@@ -23,8 +23,10 @@ ALL_FILES = sorted([*FILES, *(ROOT / "tools").rglob("*.py"), *(ROOT / "export").
 ARROWS = {
     "config": set(),
     "files": set(),
+    "status": set(),
+    "batching": set(),
     "flags": {"config", "files"},
-    "audio": {"config", "files"},
+    "audio": {"config", "files", "status"},
     "pipeline": {"config", "audio"},
     "survey": {"config", "audio", "pipeline"},
     "run_folder": {"config", "audio", "files", "pipeline"},
@@ -32,6 +34,7 @@ ARROWS = {
     "layers": {"rbm"},
     "singing": {"rbm", "layers"},
     "rnn_rbm": {"rbm", "layers", "singing"},
+    "scoring": {"rbm"},
     "optimizers": set(),
     "baselines": set(),
     "evaluation": {"config", "audio", "baselines"},
@@ -39,18 +42,24 @@ ARROWS = {
     "progress": set(),
     "checkpoint": {"files"},
     "callbacks": {"audio", "checkpoint", "files", "optimizers", "plots", "rbm"},
-    "serving": {"audio"},
+    "endpoints": {"audio", "batching", "scoring", "singing", "status"},
+    "warmup": {"audio"},
+    "serving": {"endpoints", "scoring", "status", "warmup"},
+    "calibration": {"pipeline", "run_folder", "scoring"},
+    "exactness": set(),
     "songs": {"audio", "files", "plots"},
-    "report": {"audio", "baselines", "evaluation", "pipeline", "plots", "run_folder", "serving", "songs"},
+    "report": {"audio", "baselines", "evaluation", "pipeline", "plots", "run_folder", "endpoints", "songs"},
 }
 # Training is where all meet, but for flags and what uses a trained model.
-ARROWS["trainer"] = ARROWS.keys() - {"flags", "serving", "songs", "report"}
+ARROWS["trainer"] = ARROWS.keys() - {"flags", "endpoints", "serving", "warmup", "calibration", "exactness", "songs", "report"}
 ARROWS["hypermodel"] = {"config", "files", "optimizers", "run_folder", "trainer"}
 
 # Rooms that hold to few libraries beside the standard library.
 LIBRARIES = {
     "config": set(),
     "files": set(),
+    "status": set(),
+    "batching": set(),
     "flags": {"absl"},
     "rbm": {"tensorflow", "numpy"},
     "plots": {"numpy", "matplotlib"},
@@ -210,6 +219,7 @@ def declared():
 
 def test_every_library_that_is_imported_is_declared():
     distributions = {"absl": "absl-py", "sklearn": "scikit-learn", "tensorflow_io": "tensorflow-io", "keras_tuner": "keras-tuner"}
+    distributions |= {"tensorflow_serving": "tensorflow-serving-api", "google": "protobuf"}
     kwargs = declared()
     required = {re.split(r"[<>=!~\[; ]", line)[0] for line in kwargs["install_requires"]}
     optional = {re.split(r"[<>=!~\[; ]", line)[0] for lines in kwargs["extras_require"].values() for line in lines}
