@@ -27,7 +27,8 @@ TOOLS = sorted(str(path.relative_to(ROOT)) for folder in ("tools", "export") for
 FORKING_SERVER = """
 import gc, json, os, runpy, sys, traceback
 import keras, matplotlib.figure, scipy.signal, sklearn.cluster, soundfile, soxr, tensorflow, tensorflow_io, tqdm
-import neurovocal_tf.calibration, neurovocal_tf.callbacks, neurovocal_tf.report, neurovocal_tf.serving, neurovocal_tf.songs, neurovocal_tf.trainer
+import neurovocal_tf.calibration, neurovocal_tf.callbacks, neurovocal_tf.report
+import neurovocal_tf.serving, neurovocal_tf.songs, neurovocal_tf.trainer
 
 # Drawing takes longer than training so small a model.
 neurovocal_tf.callbacks._PICTURE_FRAMES = 40
