@@ -42,5 +42,5 @@ setup(
         "threadpoolctl>=3.2",
         "tqdm>=4.66",
     ],
-    extras_require={"test": ["hypothesis>=6.100", "pytest>=8", "ruff>=0.6"]},
+    extras_require={"test": ["hypothesis>=6.100", "protobuf", "pytest>=8", "ruff>=0.6"]},
 )

@@ -59,7 +59,6 @@ LIBRARIES = {
     "config": set(),
     "files": set(),
     "status": set(),
-    "batching": set(),
     "flags": {"absl"},
     "rbm": {"tensorflow", "numpy"},
     "plots": {"numpy", "matplotlib"},
