@@ -80,22 +80,38 @@ def call(signature, values):
     }
 
 
+def good_calls(endpoints, signatures):
+    """(Name of a signature, its inputs), of three rows and of none."""
+    for num_rows in (3, 0):
+        values = rows(num_rows, endpoints, np.random.default_rng(20))
+        yield from ((name, values) for name in signatures if name != "__saved_model_init_op")
+
+
+def bad_calls(endpoints):
+    """(Name of a signature, inputs of shapes that do not fit, what is to be said of them)."""
+    values, other = (rows(num_rows, endpoints, np.random.default_rng(20)) for num_rows in (3, 2))
+    same = "`seed`, `num_frames`, `temperature` must have the same first dimension"
+    yield "generate", {**values, "temperature": other["temperature"]}, same
+    yield "generate_continue", {**values, "state": values["state"][:, 1:]}, "not compatible with expected shape [?,136]"
+    yield "encode", {**values, "spectrogram": values["spectrogram"][:, :, :64]}, "not compatible with expected shape [?,?,65]"
+    yield "score", {**values, "lengths": values["lengths"][:, np.newaxis]}, "not compatible with expected shape [?]"
+
+
 @pytest.fixture(scope="module")
-def through_c_api(export_dir, tmp_path_factory):
-    """Function that makes calls of a process which has the C libraries and no TensorFlow for Python."""
+def answers_through_c_api(endpoints, signatures, export_dir, tmp_path_factory):
+    """What a process that has the C libraries, and no TensorFlow for Python, is answered: to the good calls, and to the bad ones."""
     folder = tmp_path_factory.mktemp("c_api")
     libraries = os.path.dirname(importlib.util.find_spec("tensorflow").origin)
     client = pathlib.Path(__file__).with_name("c_api_client.py")
-
-    def run(calls):
-        (folder / "calls.json").write_text(json.dumps(calls))
-        # -I: neither this repository nor PYTHONPATH is looked at.
-        command = [sys.executable, "-I", client, libraries, export_dir / "1", folder / "calls.json", folder / "results.json"]
-        found = subprocess.run(list(map(str, command)), cwd=folder, capture_output=True, text=True, timeout=300)
-        assert found.returncode == 0, found.stderr
-        return json.loads((folder / "results.json").read_text())
-
-    return run
+    good, bad = list(good_calls(endpoints, signatures)), list(bad_calls(endpoints))
+    calls = [call(signatures[name], values) for name, values, *_ in [*good, *bad]]
+    (folder / "calls.json").write_text(json.dumps(calls))
+    # -I: neither this repository nor PYTHONPATH is looked at.
+    command = [sys.executable, "-I", client, libraries, export_dir / "1", folder / "calls.json", folder / "results.json"]
+    found = subprocess.run(list(map(str, command)), cwd=folder, capture_output=True, text=True, timeout=300)
+    assert found.returncode == 0, found.stderr
+    results = json.loads((folder / "results.json").read_text())
+    return results[: len(good)], results[len(good) :]
 
 
 def digests(folder):
@@ -106,33 +122,20 @@ def digests(folder):
 # --- without Python
 
 
-def test_every_endpoint_answers_the_same_bytes_through_the_c_api_as_in_python(endpoints, signatures, through_c_api, rng):
+def test_every_endpoint_answers_the_same_bytes_through_the_c_api_as_in_python(endpoints, signatures, answers_through_c_api):
     assert sorted(signatures) == sorted([*endpoints.signatures, "serving_default", "__saved_model_init_op"])
-    calls, expected = [], []
-    for num_rows in (3, 0):
-        values = rows(num_rows, endpoints, rng)
-        for name, function in [*endpoints.signatures.items(), ("serving_default", endpoints.generate)]:
-            inputs = [tf.constant(values[spec.name], spec.dtype) for spec in function.input_signature]
-            calls.append(call(signatures[name], values))
-            expected.append((name, list(signatures[name].outputs), function(*inputs)))
-    for (name, outputs, answers), found in zip(expected, through_c_api(calls), strict=True):
+    functions = {**endpoints.signatures, "serving_default": endpoints.generate}
+    for (name, values), found in zip(good_calls(endpoints, signatures), answers_through_c_api[0], strict=True):
         assert not isinstance(found, str), f"{name}: {found}"
-        assert sorted(outputs) == sorted(answers)
-        for output, array in zip(outputs, found, strict=True):
+        answers = functions[name](*(tf.constant(values[spec.name], spec.dtype) for spec in functions[name].input_signature))
+        assert sorted(signatures[name].outputs) == sorted(answers)
+        for output, array in zip(signatures[name].outputs, found, strict=True):
             np.testing.assert_array_equal(from_json(**array), answers[output].numpy(), err_msg=f"{name}: {output}")
 
 
-def test_shapes_that_do_not_fit_are_refused_by_name_without_python_too(endpoints, signatures, through_c_api, rng):
-    values, other = rows(3, endpoints, rng), rows(2, endpoints, rng)
-    bad = {
-        "generate": ({"temperature": other["temperature"]}, "`seed`, `num_frames`, `temperature` must have the same first dimension"),
-        "generate_continue": ({"state": values["state"][:, 1:]}, "not compatible with expected shape [?,136]"),
-        "encode": ({"spectrogram": values["spectrogram"][:, :, :64]}, "not compatible with expected shape [?,?,65]"),
-        "score": ({"lengths": values["lengths"][:, np.newaxis]}, "not compatible with expected shape [?]"),
-    }
-    calls = [call(signatures[name], {**values, **changed}) for name, (changed, _) in bad.items()]
-    for found, (_, message) in zip(through_c_api(calls), bad.values(), strict=True):
-        assert isinstance(found, str) and message in found, found
+def test_shapes_that_do_not_fit_are_refused_by_name_without_python_too(endpoints, answers_through_c_api):
+    for (name, _, message), found in zip(bad_calls(endpoints), answers_through_c_api[1], strict=True):
+        assert isinstance(found, str) and message in found, f"{name}: {found}"
 
 
 def test_nothing_in_the_graph_is_compiled_or_calls_python(export_dir):
