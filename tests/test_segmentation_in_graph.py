@@ -63,7 +63,7 @@ def test_songs_have_the_segments_that_the_other_detector_finds(song, detector, m
 @pytest.mark.parametrize("detector", THRESHOLDS)
 @pytest.mark.parametrize("band", [(0.0, 0.0), (0.0, 2000.0), (1000.0, 7000.0)])
 def test_noise_is_cut_at_the_same_places_in_every_band(detector, band, rng):
-    samples = rng.standard_normal(RATE) * np.repeat(rng.choice([0.01, 0.1], 20), RATE // 20) + 0.05
+    samples = rng.standard_normal(RATE) * np.repeat(rng.choice([0.01, 0.1], 20), RATE // 20) + 0.01
     config = SegmentationConfig(
         detector=detector,
         threshold_method="percentile",
