@@ -37,12 +37,14 @@ setup(
         "tensorboard",
         "tensorflow>=2.16.1,<2.18",
         "tensorflow-io==0.37.1",
+        # The messages of the warm-up requests; of the same TensorFlow, or pip would bring a newer one.
+        "tensorflow-serving-api>=2.16.1,<2.18",
         "threadpoolctl>=3.2",
         "tqdm>=4.66",
     ],
     extras_require={
         # A peer of tools/benchmark.py, which does without it too.
         "benchmark": ["torch>=2.4"],
-        "test": ["hypothesis>=6.100", "pytest>=8", "ruff>=0.6"],
+        "test": ["hypothesis>=6.100", "protobuf", "pytest>=8", "ruff>=0.6"],
     },
 )

@@ -2,7 +2,8 @@ r"""Exports a trained model as a SavedModel for TensorFlow Serving.
 
     python export/export_saved_model.py --workdir=/runs/finch --export_dir=/models/finch
 
-Writes the next version, /models/finch/N; earlier ones stay. Signatures: generate (the default one) and generate_audio.
+Writes the next version, /models/finch/N; earlier ones stay. What a call's scores usually are is measured on the recordings that
+were held out from training; where they are not there any more, --data_dir says where they are now.
 """
 
 import sys
@@ -13,18 +14,32 @@ from neurovocal_tf import flags as setting_flags
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Run folder that tools/train.py has written.", required=True)
 _EXPORT_DIR = flags.DEFINE_string("export_dir", None, "Folder of the model's versions; made if it is not there.", required=True)
-_MAX_FRAMES = flags.DEFINE_integer("max_frames", 10_000, "Longest song that the export sings.", lower_bound=1, upper_bound=1_000_000)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the recordings; default: where the run found them.")
+_MAX_FRAMES = flags.DEFINE_integer(
+    "max_frames", 5_000, "Most frames of a song or a recording that the export takes.", lower_bound=1, upper_bound=1_000_000
+)
 setting_flags.define(["generation"])
 
 
 def main(argv):
-    from neurovocal_tf import serving, trainer  # here, so that --help needs no TensorFlow
+    from neurovocal_tf import calibration, serving, trainer  # here, so that --help needs no TensorFlow
 
     trained = trainer.load_trained(_WORKDIR.value, setting_flags.config_from_flags)
     if trained.scale is None:
         raise ValueError(f"`workdir` must hold a model of recordings, not of frame sequences. Received: workdir={_WORKDIR.value}")
-    version = serving.export_saved_model(trained, _EXPORT_DIR.value, _MAX_FRAMES.value)
+    usual = _usual_ranges(calibration, trained)
+    version = serving.export_saved_model(trained, _EXPORT_DIR.value, _MAX_FRAMES.value, usual, calibration.data_summary(_WORKDIR.value))
     print(f"exported epoch {trained.epoch} to {version}", file=sys.stderr)
+
+
+def _usual_ranges(calibration, trained):
+    try:
+        return calibration.usual_ranges(trained, _WORKDIR.value, _DATA_DIR.value)
+    except ValueError as reason:
+        if _DATA_DIR.value:
+            raise
+        print(f"{reason} So nothing will be called unusual; see --data_dir.", file=sys.stderr)
+        return calibration.EVERYTHING_USUAL
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ class Pictures(keras.callbacks.Callback):
 
     Args:
         folder: `RunFolder`.    data: `DataSummary`.    real: list of model frames [L, V], held out.
-        endpoints: `serving.Endpoints` of the model that trains.
+        endpoints: `endpoints.Endpoints` of the model that trains.
         history: list of dicts, one an epoch.    epochs: the epochs, counted from 1, after which to draw.
     """
 

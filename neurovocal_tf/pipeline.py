@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf.audio import readers, segmentation, spectrogram
+from neurovocal_tf.audio import readers, spectrogram
 from neurovocal_tf.audio.annotations import segments as annotated
+from neurovocal_tf.audio.sequences import sequence_frames as frames_of_sequences
 from neurovocal_tf.frame_sequences import FrameSplit
 
 _PARALLEL_FILES = 4
@@ -31,55 +32,6 @@ class Source:
     begin: float = 0.0
     end: float = 1.0
     segments: tuple | None = None
-
-
-def sequence_spans(samples, sample_rate, config, segments=None):
-    """Where the training sequences of some samples lie.
-
-    Args:
-        samples: float32 [N], an array or a tensor.    sample_rate: Hz.    config: `Config`.
-        segments: onsets and offsets, int64 [S], that people have marked; default: what the detector finds.
-
-    Returns:
-        Onsets and offsets, int64 [S], in samples: of the whole, of bouts, or of segments, by `config.data.sequence`.
-    """
-    if config.data.sequence == "recording":
-        return tf.zeros([1], tf.int64), tf.size(samples, out_type=tf.int64)[tf.newaxis]
-
-    def spans(array, *marked):
-        found = (*marked, np.zeros(len(marked[0]))) if marked else segmentation.detect(array, sample_rate, config.segmentation)
-        if config.data.sequence != "bout":
-            return found
-        gap = config.data.bout_gap_s * sample_rate
-        onsets, offsets, scores_db = segmentation.bouts(*found, gap)
-        # Half a gap of the silence around it: without any, a model would not learn that singing begins after silence.
-        return *segmentation.add_buffer(onsets, offsets, int(gap / 2), len(array)), scores_db
-
-    return segmentation.in_graph(spans, samples, *(segments or ()))[:2]
-
-
-def span_power(samples, sample_rate, config, segments=None):
-    """Power spectrograms of all sequence spans of some samples, one after another.
-
-    Returns:
-        power float32 [sum of L, V], and the frames of each span, int64 [S].
-    """
-    onsets, offsets = sequence_spans(samples, sample_rate, config, segments)
-    return spectrogram.span_power_spectrograms(samples, onsets, offsets, sample_rate, config.spectrogram)
-
-
-def sequence_frames(samples, sample_rate, scale, config, segments=None):
-    """Model frames of the sequences in some samples.
-
-    Returns:
-        frames float32 [sum of L, V], and the frames of each sequence, int64 [S].
-    """
-    power, lengths = span_power(samples, sample_rate, config, segments)
-    frames = spectrogram.spans_to_model_frames(power, lengths, scale)
-    if config.data.sequence == "packed":
-        lengths = tf.reduce_sum(lengths)[tf.newaxis]
-    kept = lengths > 0
-    return frames, lengths[kept]
 
 
 def stretch_of(samples, begin, end):
@@ -151,10 +103,10 @@ def labelled_sequences(sources, sample_rate, scale, config, order=None):
         samples, segments = samples[first:last], None
         if by_people:
             segments = annotated.in_samples(times_s, sample_rate, first, last - first)
-        frames, lengths = sequence_frames(samples, sample_rate, scale, config, segments)
+        frames, lengths, frame_onsets = frames_of_sequences(samples, sample_rate, scale, config, segments)
         frame_labels = tf.fill(tf.shape(frames)[:1], "")
         if by_people:
-            middles = spectrogram.span_frame_middles(*sequence_spans(samples, sample_rate, config, segments), config.spectrogram)
+            middles = frame_onsets + config.spectrogram.n_fft // 2
             frame_labels = annotated.labels_at(tf.cast(first + middles, tf.float64) / sample_rate, changes_s, labels)
         # A recording whose stretch begins inside it goes on; a call cut out of it begins where it begins.
         is_start = (begin == 0) | (config.data.sequence != "recording")

@@ -11,8 +11,8 @@ import tensorflow as tf
 from neurovocal_tf import evaluation, frame_sequences, likelihood, likelihood_baselines, likelihood_plots, pipeline, plots, songs
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.baselines import BaselineStatistics
+from neurovocal_tf.endpoints import Endpoints
 from neurovocal_tf.run_folder import RunFolder
-from neurovocal_tf.serving import Endpoints
 
 _PICTURED_S = 3.0
 _NUM_PICTURED = 3

@@ -225,6 +225,10 @@ class RNNRBM(keras.Model):
         pseudo = [] if self.pseudo_log_likelihood is None else [self.pseudo_log_likelihood]
         return [self.cd_cost, self.reconstruction_error, self.one_step_error, *pseudo]
 
+    def states(self, frames):
+        """The encoder's state after each frame.  [B, T, V] in the data's units -> [B, T, R]"""
+        return self.encoder(self.standardisation(frames))
+
     def encode(self, frames, lengths):
         """The encoder's state after each row's last frame: what `generate` goes on from.
 
@@ -234,8 +238,7 @@ class RNNRBM(keras.Model):
         Returns:
             State, [B, R].
         """
-        states = self.encoder(self.standardisation(frames))
-        return tf.gather(states, lengths - 1, axis=1, batch_dims=1)
+        return tf.gather(self.states(frames), lengths - 1, axis=1, batch_dims=1)
 
     def generate(self, seeds, num_frames, temperature, state=None, first_frame=None, **sampling):
         """Sings; see `singing.sing`, which this calls with the model's parts and un-standardises.

@@ -1,163 +1,123 @@
-"""The model's endpoints, shared by the tools and the exported SavedModel, and the export itself."""
+"""A trained model as a version folder of TensorFlow Serving.
 
-import functools
+N/saved_model.pb, N/variables/               the endpoints
+N/batching_params.pbtxt                      how to batch their requests (with --enable_per_model_batching_parameters)
+N/assets.extra/tf_serving_warmup_requests    what a server runs before it takes requests
+N/assets.extra/neurovocal_tf.json            what a client needs to know
+"""
+
+import dataclasses
 import json
+import math
 import os
+import platform
 import re
 import shutil
 import tempfile
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf.audio import spectrogram, synthesis
+import neurovocal_tf
+from neurovocal_tf import scoring, status, warmup
+from neurovocal_tf.endpoints import DEFAULT_MAX_FRAMES, DEFAULT_TEMPERATURE, Endpoints
 
-DEFAULT_TEMPERATURE = 1.0
-DEFAULT_MAX_FRAMES = 10_000
 METADATA = os.path.join("assets.extra", "neurovocal_tf.json")
+WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
+BATCHING = "batching_params.pbtxt"
 
-_SONG_SIGNATURE = (
-    tf.TensorSpec([None], tf.int64, name="seed"),
-    tf.TensorSpec([None], tf.int32, name="num_frames"),
-    tf.TensorSpec([None], tf.float32, name="temperature"),
-)
-
-
-class Endpoints:
-    """Batch-major functions of a trained model; tools call them as they are, and the export holds the same.
-
-    Args:
-        trained: `trainer.Trained`, or whatever has its `model`, `config`, `scale` and `sample_rate`; of a model of frame sequences,
-            whose `scale` is None, the spectrogram is the frames themselves, and there is no sound.
-        max_frames: int, a longer song is cut to it.
-    """
-
-    def __init__(self, trained, max_frames=DEFAULT_MAX_FRAMES):
-        self.model = trained.model
-        self.config = trained.config
-        self.scale = trained.scale
-        self.sample_rate = trained.sample_rate
-        self.max_frames = max_frames
-        # One graph each, whatever the batch: the tools and the export run the same one.
-        self.generate = tf.function(self._generate, input_signature=_SONG_SIGNATURE, autograph=False)
-        self.generate_audio = tf.function(self._generate_audio, input_signature=_SONG_SIGNATURE, autograph=False)
-        state = tf.TensorSpec([None, self.model.encoder.state_size], tf.float32, name="state")
-        self.generate_after = tf.function(self._generate, input_signature=(*_SONG_SIGNATURE, state), autograph=False)
-
-    def _generate(self, seed, num_frames, temperature, state=None):
-        """New songs.
-
-        Args:
-            seed: int64 [B].    num_frames: int32 [B], 0 to `max_frames`.
-            temperature: float32 [B]; not above 0 or not finite: the default, 1.
-            state: float32 [B, R], of a song to go on from; default: the state before a first frame.
-
-        Returns:
-            dict of spectrogram float32 [B, T, V] in dB (silence after a row's end), lengths int32 [B], state float32 [B, R],
-            next_frame int64 [B].
-        """
-        temperature = tf.where((temperature > 0) & tf.math.is_finite(temperature), temperature, DEFAULT_TEMPERATURE)
-        num_frames = tf.clip_by_value(num_frames, 0, self.max_frames)
-        generation = self.config.generation
-        frames, state, next_frame = self.model.generate(
-            seed,
-            num_frames,
-            temperature,
-            state=state,
-            num_gibbs_steps=generation.num_gibbs_steps,
-            chain_start=generation.chain_start,
-            emission_noise=generation.emission_noise,
-        )
-        is_sung = tf.sequence_mask(num_frames, tf.shape(frames)[1])[:, :, tf.newaxis]
-        if self.scale is None:
-            shown = tf.where(is_sung, frames, 0.0)
-        else:
-            shown = tf.where(is_sung, spectrogram.model_frames_to_decibels(frames, self.scale), -self.scale.dynamic_range_db)
-        return {"spectrogram": shown, "lengths": num_frames, "state": state, "next_frame": next_frame}
-
-    def _generate_audio(self, seed, num_frames, temperature):
-        """`generate` and its sound: waveform float32 [B, N], num_samples int32 [B], sample_rate int32 [B] in Hz."""
-        song = self._generate(seed, num_frames, temperature)
-        lengths = song["lengths"]
-        settings = self.config.spectrogram
-        # No frames span no samples, and an inverse transform of none is an error: pad, and cut again.
-        decibels = tf.pad(song["spectrogram"], [[0, 0], [0, 1], [0, 0]], constant_values=-self.scale.dynamic_range_db)
-        waveform = self.synthesise(decibels, lengths)
-        num_samples = tf.where(lengths > 0, synthesis.num_output_samples(lengths, settings), 0)
-        waveform = waveform[:, : tf.reduce_max(tf.concat([num_samples, [0]], axis=0))]
-        return {**song, "waveform": waveform, "num_samples": num_samples, "sample_rate": tf.fill(tf.shape(lengths), self.sample_rate)}
-
-    def synthesise(self, decibels, lengths=None):
-        """Waveforms of spectrograms in dB.  [B, T, V], int32 [B] -> [B, N]"""
-        power = spectrogram.to_power(decibels, self.scale)
-        return synthesis.griffin_lim(
-            power, self.sample_rate, self.config.spectrogram, self.config.generation.num_iterations, lengths=lengths
-        )
-
-    @functools.cached_property
-    def synthesise_one(self):
-        """`synthesise` of one spectrogram, compiled into a graph.  [1, T, V] -> [1, N]"""
-        spec = tf.TensorSpec([1, None, self.model.num_visible], tf.float32)
-        return tf.function(self.synthesise, input_signature=(spec,), autograph=False)
-
-    def prime(self, power):
-        """The model's state after a recording.
-
-        Args:
-            power: power spectrogram of the recording, [L, V], L at least 1.
-
-        Returns:
-            State, [1, R].
-        """
-        frames = spectrogram.to_model_frames(power, self.scale)
-        return self.model.encode(frames[tf.newaxis], tf.shape(frames)[:1])
-
-    def metadata(self):
-        """What a client needs to know beside the signatures, as a dict of JSON values."""
-        settings = self.config.spectrogram
-        return {
-            "sample_rate_hz": self.sample_rate,
-            "n_fft": settings.n_fft,
-            "hop_length": settings.hop_length,
-            "window": "tukey(0.25), periodic",
-            "num_bins": self.model.num_visible,
-            "scale": json.loads(self.scale.to_json()),
-            "max_frames": self.max_frames,
-            "default_temperature": DEFAULT_TEMPERATURE,
-            "config": json.loads(self.config.to_json()),
-            "versions": {"tensorflow": tf.__version__, "keras": keras.__version__},
-        }
+# Sizes to which a server fills up a batch; to no more than twice its rows, since most endpoints take as long as they have rows.
+BATCH_SIZES = (1, 2, 4, 8, 16, 32)
+_BATCH_TIMEOUT_MICROS = 5_000
+_MAX_ENQUEUED_BATCHES = 1_000
 
 
-def export_saved_model(trained, export_dir, max_frames=DEFAULT_MAX_FRAMES):
+def export_saved_model(trained, export_dir, max_frames=DEFAULT_MAX_FRAMES, usual=scoring.EVERYTHING_USUAL, training_data=None):
     """Writes the next version of a SavedModel for TensorFlow Serving; earlier versions stay.
 
-    Signatures: `generate` (also `serving_default`) and `generate_audio`.
+    Its signatures are those of `endpoints.Endpoints`; `generate` is also `serving_default`.
 
     Args:
         trained: `trainer.Trained`.    export_dir: folder of versions; made if it is not there.    max_frames: int, longest song.
+        usual: `scoring.UsualRanges`, outside which a call is unusual.
+        training_data: dict of JSON values about the recordings, for the metadata.
 
     Returns:
         Path of the version's folder, export_dir/N.
     """
-    endpoints = Endpoints(trained, max_frames)
-    archive = keras.export.ExportArchive()
-    archive.track(trained.model)
-    # The first becomes serving_default.
-    archive.add_endpoint("generate", endpoints.generate)
-    archive.add_endpoint("generate_audio", endpoints.generate_audio)
+    endpoints = Endpoints(trained, max_frames, usual)
     os.makedirs(export_dir, exist_ok=True)
     temporary = tempfile.mkdtemp(prefix=".export-", dir=export_dir)
     try:
-        archive.write_out(temporary, verbose=False)
-        os.makedirs(os.path.join(temporary, os.path.dirname(METADATA)))
-        with open(os.path.join(temporary, METADATA), "w", encoding="utf-8") as file:
-            json.dump(endpoints.metadata(), file, indent=2)
+        _save(temporary, endpoints)
+        _write_beside(temporary, endpoints, metadata(endpoints) | {"epoch": trained.epoch, "training_data": training_data})
         os.chmod(temporary, 0o755)
         return _publish(temporary, export_dir)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def metadata(endpoints):
+    """What a client needs to know beside the signatures, as a dict of JSON values."""
+    settings = endpoints.config.spectrogram
+    return {
+        "sample_rate_hz": endpoints.sample_rate,
+        "n_fft": settings.n_fft,
+        "hop_length": settings.hop_length,
+        "window": "tukey(0.25), periodic",
+        "num_bins": endpoints.model.num_visible,
+        "scale": dataclasses.asdict(endpoints.scale),
+        "max_frames": endpoints.max_frames,
+        "default_temperature": DEFAULT_TEMPERATURE,
+        "detector": dataclasses.asdict(endpoints.config.segmentation),
+        "usual_ranges": {name: [_finite(limit) for limit in limits] for name, limits in dataclasses.asdict(endpoints.usual).items()},
+        "status": {str(int(code)): text for code, text in status.DESCRIPTIONS.items()},
+        "config": dataclasses.asdict(endpoints.config),
+        "versions": {
+            "neurovocal_tf": neurovocal_tf.__version__,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def batching_parameters():
+    """Text of the file by which a model server batches this model's requests."""
+    sizes = "\n".join(f"allowed_batch_sizes: {size}" for size in BATCH_SIZES)
+    return f"""max_batch_size {{ value: {BATCH_SIZES[-1]} }}
+batch_timeout_micros {{ value: {_BATCH_TIMEOUT_MICROS} }}
+max_enqueued_batches {{ value: {_MAX_ENQUEUED_BATCHES} }}
+{sizes}
+# Spectrograms of different lengths may share a batch; `lengths` tells the endpoints which frames are a row's own.
+pad_variable_length_inputs: true
+"""
+
+
+def _save(folder, endpoints):
+    signatures = {name: function.get_concrete_function() for name, function in endpoints.signatures.items()}
+    signatures["serving_default"] = signatures[next(iter(signatures))]
+    # Not keras.export.ExportArchive, which traces every function a second time: half the time of an export, and half its size.
+    carrier = tf.Module()
+    carrier.weights = [variable.value for variable in endpoints.model.variables]
+    tf.saved_model.save(carrier, folder, signatures)
+
+
+def _write_beside(folder, endpoints, information):
+    os.makedirs(os.path.join(folder, "assets.extra"))
+    with open(os.path.join(folder, METADATA), "w", encoding="utf-8") as file:
+        json.dump(information, file, indent=2, allow_nan=False)
+    with open(os.path.join(folder, BATCHING), "w", encoding="utf-8") as file:
+        file.write(batching_parameters())
+    warmup.write(os.path.join(folder, WARM_UP), warmup.requests(endpoints, BATCH_SIZES))
+
+
+def _finite(number):
+    """JSON has no infinity: an open end is null."""
+    return number if math.isfinite(number) else None
 
 
 def _publish(temporary, export_dir):

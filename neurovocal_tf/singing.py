@@ -43,9 +43,9 @@ def sing(
         state = encoder.initial_state(tf.ones([num_rows], tf.bool))
     if first_frame is None:
         first_frame = tf.zeros([num_rows], tf.int64)
-    # An empty loop has nothing to stack: run one frame at least and one tile at least, and cut.
+    # An empty array has nothing to stack: make room for one frame at least and one tile at least, and cut.
     longest = tf.reduce_max(tf.concat([num_frames, [0]], axis=0))
-    num_loops = tf.maximum(longest, 1)
+    room = tf.maximum(longest, 1)
 
     def next_frame(t, rows):
         seeds, num_frames, temperature, first_frame, state = rows
@@ -67,7 +67,9 @@ def sing(
             frame, rows = next_frame(t, rows)
             return t + 1, rows, frames.write(t, frame)
 
-        frames = tf.TensorArray(tf.float32, size=num_loops, element_shape=[TILE_ROWS, conditional_rbm.num_visible])
+        # A tile of short songs does not wait for another's long one: what is never written is stacked as zeros.
+        num_loops = tf.reduce_max(rows[1])
+        frames = tf.TensorArray(tf.float32, size=room, element_shape=[TILE_ROWS, conditional_rbm.num_visible])
         _, rows, frames = tf.while_loop(lambda t, *_: t < num_loops, step, (0, rows, frames))
         return tf.transpose(frames.stack(), [1, 0, 2]), rows[-1]
 

@@ -21,7 +21,7 @@ class SongCheck(keras.callbacks.Callback):
     """Adds `song_distance` to an epoch's logs: that of `evaluation.song_distance` at the named epochs, NaN at others.
 
     Args:
-        endpoints: `serving.Endpoints` of the model that trains.    sources: list of `pipeline.Source`, of the recordings that train.
+        endpoints: `endpoints.Endpoints` of the model that trains.    sources: list of `pipeline.Source`, of the recordings that train.
         epochs: the epochs, counted from 1, after which to sing.
     """
 

@@ -1,16 +1,15 @@
 """Songs of a trained model as files: sound, picture, arrays; of a model of frame sequences, picture and arrays."""
 
 import dataclasses
+import pathlib
 
 import numpy as np
-import soundfile
 import tensorflow as tf
 
 from neurovocal_tf import files, plots
-from neurovocal_tf.audio import readers, spectrogram
+from neurovocal_tf.audio import readers, spectrogram, wav
 
 _SONGS_AT_ONCE = 8
-_LOUDEST = 0.99
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +25,7 @@ def sing_songs(endpoints, seeds, num_frames, temperature=1.0, prime_path=None):
     """Generates songs one after another; each depends on its own seed alone.
 
     Args:
-        endpoints: `serving.Endpoints`.    seeds: ints.    num_frames: int, of each song.    temperature: float.
+        endpoints: `endpoints.Endpoints`.    seeds: ints.    num_frames: int, of each song.    temperature: float.
         prime_path: path of a recording that every song goes on from, or None.
 
     Yields:
@@ -37,10 +36,12 @@ def sing_songs(endpoints, seeds, num_frames, temperature=1.0, prime_path=None):
     """
     state = None if prime_path is None else _primed_state(endpoints, prime_path)
     for some, rows in _rows(seeds, num_frames, temperature):
-        song = endpoints.generate(*rows) if state is None else endpoints.generate_after(*rows, tf.repeat(state, len(some), axis=0))
+        if state is None:
+            song = endpoints.generate(*rows)
+        else:
+            song = endpoints.generate_continue(*rows, tf.zeros([len(some)], tf.int64), tf.repeat(state, len(some), axis=0))
         for seed, decibels in zip(some, song["spectrogram"], strict=True):
-            # One at a time: a transform's last bit may depend on its batch.
-            waveform = endpoints.synthesise_one(decibels[tf.newaxis])[0]
+            waveform, _ = endpoints.synthesise(decibels)
             yield Song(seed, np.asarray(decibels), np.asarray(waveform))
 
 
@@ -58,10 +59,8 @@ def _primed_state(endpoints, path):
 
 def write_song(stem, song, endpoints):
     """Writes stem.wav (16 bit, turned down if it would clip), stem.npz (`decibels`, `waveform`, `sample_rate`) and stem.png."""
-    peak = float(np.max(np.abs(song.waveform), initial=0.0))
-    heard = song.waveform * (_LOUDEST / peak if peak > _LOUDEST else 1.0)
     with files.replacing(f"{stem}.wav") as temporary:
-        soundfile.write(temporary, heard, endpoints.sample_rate, subtype="PCM_16")
+        pathlib.Path(temporary).write_bytes(wav.encode(song.waveform, endpoints.sample_rate).numpy())
     with files.replacing(f"{stem}.npz") as temporary:
         np.savez(temporary, decibels=song.decibels, waveform=song.waveform, sample_rate=endpoints.sample_rate)
     frame_s = endpoints.config.spectrogram.hop_length / endpoints.sample_rate
@@ -73,7 +72,7 @@ def generate_frames(endpoints, seeds, num_frames, temperature=1.0):
     """Generates frame sequences with a model that has learned such; each depends on its own seed alone.
 
     Args:
-        endpoints: `serving.Endpoints`.    seeds: ints.    num_frames: int, of each sequence.    temperature: float.
+        endpoints: `endpoints.Endpoints`.    seeds: ints.    num_frames: int, of each sequence.    temperature: float.
 
     Yields:
         (seed, frames [L, V] in the data's unit).

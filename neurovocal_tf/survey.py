@@ -11,7 +11,8 @@ from neurovocal_tf import frame_sequences
 from neurovocal_tf.audio import readers, spectrogram
 from neurovocal_tf.audio.annotations import matching
 from neurovocal_tf.audio.annotations import segments as annotated
-from neurovocal_tf.pipeline import Source, span_power
+from neurovocal_tf.audio.sequences import span_power
+from neurovocal_tf.pipeline import Source
 
 # The loudest 1 in 10,000 cells are clicks and clipping, not song.
 _REFERENCE_SHARE = 1e-4

@@ -13,10 +13,10 @@ from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.baselines import BaselineStatistics, RidgeVAR
 from neurovocal_tf.callbacks import AveragedValidation, EpochPhases, Pictures, RunRecord
 from neurovocal_tf.config import SEQUENCES_WITH_GAPS, Config
+from neurovocal_tf.endpoints import Endpoints
 from neurovocal_tf.optimizers import GuardedAdam, GuardedRMSprop, PhasedLearningRate, Phases
 from neurovocal_tf.rnn_rbm import RNNRBM
 from neurovocal_tf.run_folder import DataSummary, RunFolder
-from neurovocal_tf.serving import Endpoints
 from neurovocal_tf.song_check import SongCheck, epochs_to_check
 from neurovocal_tf.survey import check_annotations, survey
 

@@ -351,3 +351,22 @@ def markov_log_likelihoods(sequences, sequence):
             count = counts[int(sequence[t - 1, i]) if t else None]
             found[t] += np.log(count[int(value)] / sum(count))
     return found
+
+
+# --- scores
+
+
+def one_step_scores(sequences, predictions):
+    """score, order_score and frame_score of sequences [L, V] and their one-step predictions, frame by frame from each second one on."""
+    errors, changes, actual, predicted, frame_scores = [], [], [], [], []
+    for frames, means in zip(sequences, predictions, strict=True):
+        frame_scores.append(0.0)
+        for t in range(1, len(frames)):
+            errors.append(np.mean((frames[t] - means[t]) ** 2))
+            changes.append(np.mean((frames[t] - frames[t - 1]) ** 2))
+            frame_scores.append(np.log(np.sqrt(errors[-1] + 1e-6) / np.sqrt(changes[-1] + 1e-6)))
+            actual.append(frames[t] - frames[t - 1])
+            predicted.append(means[t] - frames[t - 1])
+    score = np.log(np.sqrt(np.mean(errors) + 1e-6) / np.sqrt(np.mean(changes) + 1e-6))
+    order_score = 1 - np.corrcoef(np.ravel(actual), np.ravel(predicted))[0, 1]
+    return {"score": score, "order_score": order_score, "frame_score": np.array(frame_scores)}

@@ -23,8 +23,10 @@ ALL_FILES = sorted([*FILES, *(ROOT / "tools").rglob("*.py"), *(ROOT / "export").
 ARROWS = {
     "config": set(),
     "files": set(),
+    "status": set(),
+    "batching": set(),
     "flags": {"config", "files"},
-    "audio": {"config", "files"},
+    "audio": {"config", "files", "status"},
     "agreement": set(),
     "detector_search": {"agreement", "audio"},
     "truth": {"agreement", "audio", "detector_search", "files"},
@@ -40,6 +42,7 @@ ARROWS = {
     "layers": {"rbm"},
     "singing": {"rbm", "layers"},
     "rnn_rbm": {"rbm", "layers", "singing"},
+    "scoring": {"rbm"},
     "optimizers": set(),
     "baselines": set(),
     "evaluation": {"config", "audio", "baselines"},
@@ -47,7 +50,11 @@ ARROWS = {
     "progress": set(),
     "checkpoint": {"files"},
     "callbacks": {"audio", "checkpoint", "files", "optimizers", "plots", "rbm"},
-    "serving": {"audio"},
+    "endpoints": {"audio", "batching", "scoring", "singing", "status"},
+    "warmup": {"audio"},
+    "serving": {"endpoints", "scoring", "status", "warmup"},
+    "calibration": {"pipeline", "run_folder", "scoring"},
+    "exactness": set(),
     "songs": {"audio", "files", "plots"},
     "song_check": {"callbacks", "evaluation", "pipeline", "songs"},
     "likelihood": {"rbm"},
@@ -56,18 +63,20 @@ ARROWS = {
 }
 _OF_LIKELIHOOD = {"likelihood", "likelihood_baselines", "likelihood_plots"}
 ARROWS["report"] = {
-    *("audio", "baselines", "evaluation", "frame_sequences", "pipeline", "plots", "run_folder", "serving", "songs"),
+    *("audio", "baselines", "endpoints", "evaluation", "frame_sequences", "pipeline", "plots", "run_folder", "songs"),
     *_OF_LIKELIHOOD,
 }
 # Training is where all meet, but for flags and what uses a trained model.
 _SEGMENTING = {"agreement", "detector_search", "truth", "segment_folder", "segment_formats", "segment_plots", "segment_pictures"}
-ARROWS["trainer"] = ARROWS.keys() - {"flags", "songs", "report", *_OF_LIKELIHOOD, *_SEGMENTING}
+_SERVING = {"serving", "warmup", "calibration", "exactness"}
+ARROWS["trainer"] = ARROWS.keys() - {"flags", "songs", "report", *_OF_LIKELIHOOD, *_SEGMENTING, *_SERVING}
 ARROWS["hypermodel"] = {"config", "files", "optimizers", "run_folder", "trainer"}
 
 # Rooms that hold to few libraries beside the standard library.
 LIBRARIES = {
     "config": set(),
     "files": set(),
+    "status": set(),
     "flags": {"absl"},
     "rbm": {"tensorflow", "numpy"},
     "plots": {"numpy", "matplotlib"},
@@ -231,6 +240,7 @@ def declared():
 
 def test_every_library_that_is_imported_is_declared():
     distributions = {"absl": "absl-py", "sklearn": "scikit-learn", "tensorflow_io": "tensorflow-io", "keras_tuner": "keras-tuner"}
+    distributions |= {"tensorflow_serving": "tensorflow-serving-api", "google": "protobuf"}
     kwargs = declared()
     required = {re.split(r"[<>=!~\[; ]", line)[0] for line in kwargs["install_requires"]}
     optional = {re.split(r"[<>=!~\[; ]", line)[0] for lines in kwargs["extras_require"].values() for line in lines}

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neurovocal_tf import callbacks, frame_sequences, pipeline, trainer
+from neurovocal_tf import callbacks, frame_sequences, pipeline, songs, trainer
 from neurovocal_tf.config import Config
+from neurovocal_tf.endpoints import Endpoints
 from neurovocal_tf.run_folder import RunFolder
 from neurovocal_tf.survey import survey
 
@@ -196,6 +197,18 @@ def test_frame_sequences_train_and_the_run_folder_knows_their_width(frame_run, f
     assert result["epoch"] == trained.epoch and np.isfinite(result["val_one_step_error"])
     assert {"curves.png", "samples_epoch_2.png", "model.keras"} <= {path.name for path in workdir.iterdir()}
     assert json.loads((workdir / "data.json").read_text())["data_dir"] == str(frame_file)
+
+
+def test_a_model_of_frames_gives_frames_in_their_own_unit_each_by_its_seed_alone(frame_run):
+    endpoints = Endpoints(trainer.load_trained(frame_run[0]), max_frames=9)
+    generated = dict(songs.generate_frames(endpoints, [5, 6, 7], 6))
+    for frames in generated.values():
+        assert frames.shape == (6, NUM_VISIBLE) and frames.min() >= 0 and frames.max() <= 1
+    ((_, alone),) = songs.generate_frames(endpoints, [6], 6)
+    np.testing.assert_array_equal(alone, generated[6])
+    assert not np.array_equal(generated[5], generated[6])
+    rows = endpoints.generate([5, 5], [3, 6], [1.0, 1.0])
+    assert not rows["spectrogram"][0, 3:].numpy().any() and rows["status"].numpy().tolist() == [0, 0]
 
 
 def test_the_best_epoch_of_binary_units_is_that_of_the_largest_pseudo_likelihood(frame_run):

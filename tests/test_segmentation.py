@@ -213,12 +213,6 @@ def test_the_buffer_ends_where_the_recording_does():
     assert (onsets.tolist(), offsets.tolist()) == ([0, 45], [25, 100])
 
 
-def test_bouts_are_runs_of_segments_with_short_gaps():
-    segments = np.array([0, 8, 30, 80]), np.array([10, 20, 40, 90]), np.array([1.0, 0.0, 2.0, 3.0])
-    assert [x.tolist() for x in segmentation.bouts(*segments, 10)] == [[0, 80], [40, 90], [2.0, 3.0]]
-    assert [len(x) for x in segmentation.bouts(*(x[:0] for x in segments), 10)] == [0, 0, 0]
-
-
 def test_inside_a_dataset_it_finds_the_same(rng):
     rate = 16_000
     quiet = 0.003 * rng.standard_normal(rate // 4)

@@ -1,6 +1,8 @@
-"""The endpoints, and the SavedModel that a process with nothing but TensorFlow can sing from."""
+"""The version folder, and that nothing in it needs Python: every endpoint answers the same bytes through TensorFlow's C API."""
 
+import base64
 import hashlib
+import importlib.util
 import json
 import os
 import pathlib
@@ -9,32 +11,14 @@ import sys
 
 import numpy as np
 import pytest
-import soundfile
 import tensorflow as tf
+from google.protobuf import text_format
+from tensorflow.core.protobuf import saved_model_pb2
 
 from neurovocal_tf import serving, songs, trainer
-from neurovocal_tf.audio import spectrogram
+from neurovocal_tf.audio import wav
 
 MAX_FRAMES = 40
-SEEDS = [7, 0, 2**62, -1, 7]
-NUM_FRAMES = [25, 40, 0, 1, 99]
-TEMPERATURES = [1.0, 0.5, 1.0, 2.0, 0.0]
-
-# What a client that has TensorFlow alone does with an export: argv is the version's folder and the file of results.
-CLIENT = """
-import sys
-import numpy as np
-import tensorflow as tf
-
-folder, inputs, results = sys.argv[1:]
-loaded = tf.saved_model.load(folder)
-arrays = {}
-for name, signature in loaded.signatures.items():
-    rows = {key: tf.constant(value) for key, value in np.load(inputs).items()}
-    arrays |= {f"{name}/{key}": value.numpy() for key, value in signature(**rows).items()}
-assert not [name for name in sys.modules if name.startswith("neurovocal")]
-np.savez(results, **arrays)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -43,20 +27,91 @@ def trained(trained_run):
 
 
 @pytest.fixture(scope="module")
-def endpoints(trained):
-    return serving.Endpoints(trained, MAX_FRAMES)
+def loaded(export_dir):
+    """What TensorFlow makes of the export, without a line of this package."""
+    return tf.saved_model.load(str(export_dir / "1"))
 
 
 @pytest.fixture(scope="module")
-def export_dir(trained, tmp_path_factory):
-    """Folder of versions that holds a first one."""
-    folder = tmp_path_factory.mktemp("models") / "bird"
-    assert serving.export_saved_model(trained, folder, MAX_FRAMES) == os.path.join(folder, "1")
-    return folder
+def signatures(export_dir):
+    """The graph's nodes behind each signature's inputs and outputs, as the file has them."""
+    saved = saved_model_pb2.SavedModel.FromString((export_dir / "1" / "saved_model.pb").read_bytes())
+    return saved.meta_graphs[0].signature_def
 
 
-def rows(seeds=SEEDS, num_frames=NUM_FRAMES, temperatures=TEMPERATURES):
-    return tf.constant(seeds, tf.int64), tf.constant(num_frames, tf.int32), tf.constant(temperatures, tf.float32)
+def rows(num_rows, endpoints, rng):
+    """Different rows of every input."""
+    state_size = endpoints.model.encoder.state_size
+    recordings = [wav.encode(rng.uniform(-0.5, 0.5, 500 + 300 * i).astype(np.float32), 16_000).numpy() for i in range(num_rows)]
+    return {
+        "seed": rng.integers(-(2**62), 2**62, num_rows),
+        "num_frames": rng.integers(0, MAX_FRAMES + 9, num_rows).astype(np.int32),
+        "temperature": rng.uniform(0.5, 2.0, num_rows).astype(np.float32),
+        "frame": rng.integers(0, 2**40, num_rows),
+        "state": rng.normal(size=(num_rows, state_size)).astype(np.float32),
+        "spectrogram": rng.uniform(-60, 0, (num_rows, 12, 65)).astype(np.float32),
+        "lengths": rng.integers(0, 14, num_rows).astype(np.int32),
+        "audio_bytes": np.array([*recordings[1:], b"not a recording"], object) if num_rows else np.zeros(0, object),
+    }
+
+
+def as_json(value):
+    if value.dtype == object:
+        return {"dtype": "string", "shape": value.shape, "values": [base64.b64encode(text).decode() for text in value]}
+    return {"dtype": value.dtype.name, "shape": value.shape, "values": base64.b64encode(value.tobytes()).decode()}
+
+
+def from_json(dtype, shape, values):
+    if dtype == "string":
+        return np.array([base64.b64decode(value) for value in values], object)
+    return np.frombuffer(base64.b64decode(values), dtype).reshape(shape)
+
+
+def node(tensor):
+    name, index = tensor.name.split(":")
+    return name, int(index)
+
+
+def call(signature, values):
+    """What the C API's client is asked."""
+    return {
+        "inputs": [[node(tensor)[0], as_json(values[name])] for name, tensor in signature.inputs.items()],
+        "outputs": [node(tensor) for tensor in signature.outputs.values()],
+    }
+
+
+def good_calls(endpoints, signatures):
+    """(Name of a signature, its inputs), of three rows and of none."""
+    for num_rows in (3, 0):
+        values = rows(num_rows, endpoints, np.random.default_rng(20))
+        yield from ((name, values) for name in signatures if name != "__saved_model_init_op")
+
+
+def bad_calls(endpoints):
+    """(Name of a signature, inputs of shapes that do not fit, what is to be said of them)."""
+    values, other = (rows(num_rows, endpoints, np.random.default_rng(20)) for num_rows in (3, 2))
+    same = "`seed`, `num_frames`, `temperature` must have the same first dimension"
+    yield "generate", {**values, "temperature": other["temperature"]}, same
+    yield "generate_continue", {**values, "state": values["state"][:, 1:]}, "not compatible with expected shape [?,136]"
+    yield "encode", {**values, "spectrogram": values["spectrogram"][:, :, :64]}, "not compatible with expected shape [?,?,65]"
+    yield "score", {**values, "lengths": values["lengths"][:, np.newaxis]}, "not compatible with expected shape [?]"
+
+
+@pytest.fixture(scope="module")
+def answers_through_c_api(endpoints, signatures, export_dir, tmp_path_factory):
+    """What a process that has the C libraries, and no TensorFlow for Python, is answered: to the good calls, and to the bad ones."""
+    folder = tmp_path_factory.mktemp("c_api")
+    libraries = os.path.dirname(importlib.util.find_spec("tensorflow").origin)
+    client = pathlib.Path(__file__).with_name("c_api_client.py")
+    good, bad = list(good_calls(endpoints, signatures)), list(bad_calls(endpoints))
+    calls = [call(signatures[name], values) for name, values, *_ in [*good, *bad]]
+    (folder / "calls.json").write_text(json.dumps(calls))
+    # -I: neither this repository nor PYTHONPATH is looked at.
+    command = [sys.executable, "-I", client, libraries, export_dir / "1", folder / "calls.json", folder / "results.json"]
+    found = subprocess.run(list(map(str, command)), cwd=folder, capture_output=True, text=True, timeout=300)
+    assert found.returncode == 0, found.stderr
+    results = json.loads((folder / "results.json").read_text())
+    return results[: len(good)], results[len(good) :]
 
 
 def digests(folder):
@@ -64,113 +119,81 @@ def digests(folder):
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
-# --- endpoints
+# --- without Python
 
 
-def test_rows_have_their_lengths_and_are_silent_after_their_end(endpoints):
-    song = {name: value.numpy() for name, value in endpoints.generate(*rows()).items()}
-    assert {name: (value.dtype.name, value.shape) for name, value in song.items()} == {
-        "spectrogram": ("float32", (5, 40, 65)),
-        "lengths": ("int32", (5,)),
-        "state": ("float32", (5, endpoints.model.encoder.state_size)),
-        "next_frame": ("int64", (5,)),
-    }
-    assert song["lengths"].tolist() == song["next_frame"].tolist() == [25, 40, 0, 1, 40]  # the last one asked for more than may be
-    for row, length in zip(song["spectrogram"], song["lengths"], strict=True):
-        assert (row[length:] == -endpoints.scale.dynamic_range_db).all() and np.isfinite(row).all()
-        assert not (row[:length] == -endpoints.scale.dynamic_range_db).any()
+def test_every_endpoint_answers_the_same_bytes_through_the_c_api_as_in_python(endpoints, signatures, answers_through_c_api):
+    assert sorted(signatures) == sorted([*endpoints.signatures, "serving_default", "__saved_model_init_op"])
+    functions = {**endpoints.signatures, "serving_default": endpoints.generate}
+    for (name, values), found in zip(good_calls(endpoints, signatures), answers_through_c_api[0], strict=True):
+        assert not isinstance(found, str), f"{name}: {found}"
+        answers = functions[name](*(tf.constant(values[spec.name], spec.dtype) for spec in functions[name].input_signature))
+        assert sorted(signatures[name].outputs) == sorted(answers)
+        for output, array in zip(signatures[name].outputs, found, strict=True):
+            np.testing.assert_array_equal(from_json(**array), answers[output].numpy(), err_msg=f"{name}: {output}")
 
 
-def test_a_temperature_that_is_none_is_the_default_one(endpoints):
-    strange = [0.0, -1.0, np.nan, np.inf, -np.inf]
-    found = endpoints.generate(*rows([3] * 6, [10] * 6, [1.0, *strange]))
-    for row in found["spectrogram"][1:]:
-        np.testing.assert_array_equal(row, found["spectrogram"][0])
-    # So small a model's weights hardly matter: its few hidden units take a long song, or several, to differ.
-    (default, hotter) = (endpoints.generate(*rows(SEEDS, [MAX_FRAMES] * len(SEEDS), [t] * len(SEEDS))) for t in (0.0, 100.0))
-    assert not np.array_equal(hotter["spectrogram"], default["spectrogram"])
+def test_shapes_that_do_not_fit_are_refused_by_name_without_python_too(endpoints, answers_through_c_api):
+    for (name, _, message), found in zip(bad_calls(endpoints), answers_through_c_api[1], strict=True):
+        assert isinstance(found, str) and message in found, f"{name}: {found}"
 
 
-def test_a_song_is_the_same_whatever_is_sung_beside_it(endpoints):
-    together = endpoints.generate(*rows(range(11), [30] * 11, np.linspace(0.5, 1.5, 11)))
-    for i in (0, 6, 10):
-        alone = endpoints.generate(*rows([i], [30], np.linspace(0.5, 1.5, 11)[i : i + 1]))
-        for name in ("spectrogram", "state"):
-            np.testing.assert_array_equal(alone[name][0], together[name][i])
+def test_nothing_in_the_graph_is_compiled_or_calls_python(export_dir):
+    saved = saved_model_pb2.SavedModel.FromString((export_dir / "1" / "saved_model.pb").read_bytes())
+    graph = saved.meta_graphs[0].graph_def
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    kinds = {node.op for node in nodes}
+    assert {"StatelessWhile", "EncodeWav", "EnsureShape", "Assert"} <= kinds
+    assert not {kind for kind in kinds if kind.startswith(("Xla", "PyFunc", "EagerPy", "IO>"))} | kinds & {"DecodeWav", "DecodeRawV1"}
+    assert not any(node.attr["_XlaMustCompile"].b for node in nodes)
 
 
-def test_no_frames_and_no_rows_are_no_error(endpoints):
-    for generate in (endpoints.generate, endpoints.generate_audio):
-        none = generate(*rows([1, 2], [0, -5], [1.0, 1.0]))
-        assert none["spectrogram"].shape == (2, 0, 65) and none["lengths"].numpy().tolist() == [0, 0]
-        empty = generate(*rows([], [], []))
-        assert empty["spectrogram"].shape == (0, 0, 65) and empty["state"].shape == (0, endpoints.model.encoder.state_size)
-        if "waveform" in none:
-            assert none["waveform"].shape == (2, 0) and none["num_samples"].numpy().tolist() == [0, 0]
-            assert empty["waveform"].shape == (0, 0)
+# --- the folder
 
 
-def test_sound_has_the_samples_that_its_frames_span_and_then_silence(endpoints):
-    song = endpoints.generate_audio(*rows())
-    waveform, lengths = song["waveform"].numpy(), song["lengths"].numpy()
-    expected = [(length - 1) * 64 + 128 if length else 0 for length in lengths.tolist()]
-    assert song["num_samples"].numpy().tolist() == expected and waveform.shape == (5, max(expected))
-    assert song["sample_rate"].numpy().tolist() == [16_000] * 5
-    for row, num_samples in zip(waveform, expected, strict=True):
-        assert not row[num_samples:].any() and np.isfinite(row).all()
-        assert row[:num_samples].any() or not num_samples
-    np.testing.assert_array_equal(song["spectrogram"], endpoints.generate(*rows())["spectrogram"])
-
-
-def test_to_go_on_from_the_first_state_is_to_begin(endpoints):
-    first = endpoints.model.encoder.initial_state(tf.ones([2], tf.bool))
-    song, after = (
-        endpoints.generate(*rows([1, 2], [20, 20], [1.0, 1.0])),
-        endpoints.generate_after(*rows([1, 2], [20, 20], [1.0, 1.0]), first),
-    )
-    np.testing.assert_array_equal(song["spectrogram"], after["spectrogram"])
-
-
-# --- the export
-
-
-def test_a_process_with_tensorflow_alone_sings_the_same_songs_bit_for_bit(endpoints, export_dir, tmp_path):
-    seeds, num_frames, temperatures = rows()
-    np.savez(tmp_path / "inputs.npz", seed=seeds, num_frames=num_frames, temperature=temperatures)
-    # -I: neither this repository nor PYTHONPATH is looked at.
-    command = [sys.executable, "-I", "-c", CLIENT, str(export_dir / "1"), str(tmp_path / "inputs.npz"), str(tmp_path / "results.npz")]
-    client = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert client.returncode == 0, client.stderr
-    results = dict(np.load(tmp_path / "results.npz"))
-    generated, sounding = endpoints.generate(seeds, num_frames, temperatures), endpoints.generate_audio(seeds, num_frames, temperatures)
-    expected = {f"{name}/{key}": value for name in ("generate", "serving_default") for key, value in generated.items()}
-    expected |= {f"generate_audio/{key}": value for key, value in sounding.items()}
-    assert results.keys() == expected.keys()
-    for name, value in expected.items():
-        np.testing.assert_array_equal(results[name], value, err_msg=name)
-    # And so do the songs that are written as files.
-    for song in songs.sing_songs(endpoints, SEEDS[:2], NUM_FRAMES[0]):
-        alone = endpoints.generate(*rows([song.seed], [NUM_FRAMES[0]], [1.0]))["spectrogram"][0]
-        np.testing.assert_array_equal(song.decibels, alone)
-        if song.seed == SEEDS[0]:
-            np.testing.assert_array_equal(song.decibels, results["generate/spectrogram"][0, : NUM_FRAMES[0]])
+def test_the_songs_that_are_written_as_files_are_those_of_the_export(endpoints, loaded):
+    some = {"seed": [7, 0], "num_frames": [25, 25], "temperature": [1.0, 1.0]}
+    specs = {spec.name: spec.dtype for spec in endpoints.generate.input_signature}
+    served = loaded.signatures["generate_audio"](**{name: tf.constant(values, specs[name]) for name, values in some.items()})
+    for i, song in enumerate(songs.sing_songs(endpoints, some["seed"], 25)):
+        np.testing.assert_array_equal(song.decibels, served["spectrogram"][i])
+        np.testing.assert_array_equal(song.waveform, served["waveform"][i])
 
 
 def test_the_export_tells_a_client_what_it_needs_to_know(export_dir, trained):
     metadata = json.loads((export_dir / "1" / "assets.extra" / "neurovocal_tf.json").read_text(encoding="utf-8"))
     expected = dict(sample_rate_hz=16_000, n_fft=128, hop_length=64, num_bins=65, max_frames=MAX_FRAMES, default_temperature=1.0)
+    expected |= {"epoch": trained.epoch, "training_data": {"num_training_sources": 4}}
     assert {name: metadata[name] for name in expected} == expected
     assert metadata["scale"] == json.loads(trained.scale.to_json())
-    assert metadata["versions"]["tensorflow"] == tf.__version__
+    assert metadata["config"] == json.loads(trained.config.to_json()) and metadata["detector"]["threshold"] == 2.5
+    assert metadata["versions"]["tensorflow"] == tf.__version__ and metadata["status"]["0"] == "nothing is wrong"
+    assert metadata["usual_ranges"] == {"score": [-1.0, 1.0], "order_score": [0.0, 1.5], "surprise": [-5.0, None]}
 
 
-def test_an_export_takes_the_next_number_and_never_replaces_another(export_dir, trained):
+def test_the_batching_parameters_are_what_a_model_server_reads(export_dir):
+    text = (export_dir / "1" / "batching_params.pbtxt").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    # BatchingParameters itself is in no package: its fields, and their kinds.
+    wrapped = [line.split(" { value: ") for line in lines if "{" in line]
+    assert {name: int(value.removesuffix(" }")) for name, value in wrapped} == {
+        "max_batch_size": 32,
+        "batch_timeout_micros": 5_000,
+        "max_enqueued_batches": 1_000,
+    }
+    plain = [line.split(": ") for line in lines if "{" not in line]
+    assert [int(value) for name, value in plain if name == "allowed_batch_sizes"] == list(serving.BATCH_SIZES)
+    assert plain[-1] == ["pad_variable_length_inputs", "true"] and len(plain) == len(serving.BATCH_SIZES) + 1
+
+
+def test_an_export_takes_the_next_number_and_never_replaces_another(export_dir, trained, tmp_path, monkeypatch):
     before = digests(export_dir / "1")
-    assert "saved_model.pb" in before
+    assert {"saved_model.pb", "batching_params.pbtxt", "assets.extra/tf_serving_warmup_requests"} <= before.keys()
     # Numbers count, not their order as text, and folders of other names are none of ours.
     for name in ("9", "notes"):
         (export_dir / name).mkdir()
         (export_dir / name / "kept.txt").write_text("kept")
+    monkeypatch.setattr(serving, "_save", lambda folder, endpoints: pathlib.Path(folder, "saved_model.pb").write_bytes(b"graph"))
     assert serving.export_saved_model(trained, str(export_dir), MAX_FRAMES) == str(export_dir / "10")
     assert sorted(os.listdir(export_dir)) == ["1", "10", "9", "notes"]
     assert digests(export_dir / "1") == before and os.listdir(export_dir / "9") == ["kept.txt"]
@@ -178,16 +201,11 @@ def test_an_export_takes_the_next_number_and_never_replaces_another(export_dir, 
 
 
 def test_an_export_that_fails_leaves_nothing(trained, tmp_path, monkeypatch):
-    class FullDisk:
-        def track(self, model): ...
+    def full_disk(folder, endpoints):
+        pathlib.Path(folder, "saved_model.pb").write_bytes(b"half")
+        raise OSError("disk is full")
 
-        def add_endpoint(self, name, function): ...
-
-        def write_out(self, folder, verbose):
-            pathlib.Path(folder, "saved_model.pb").write_bytes(b"half")
-            raise OSError("disk is full")
-
-    monkeypatch.setattr(serving.keras.export, "ExportArchive", FullDisk)
+    monkeypatch.setattr(serving, "_save", full_disk)
     with pytest.raises(OSError, match="disk is full"):
         serving.export_saved_model(trained, tmp_path / "models")
     assert os.listdir(tmp_path / "models") == []
@@ -204,17 +222,42 @@ def test_a_number_that_someone_else_took_meanwhile_is_left_alone(tmp_path, monke
     assert (tmp_path / "1" / "saved_model.pb").read_text() == "theirs"
 
 
-# --- priming
+# --- warm-up
 
 
-def test_priming_is_encoding_the_recording(endpoints, simulated_recordings):
-    samples, rate = soundfile.read(simulated_recordings / "simulated_000.wav")
-    power = spectrogram.power_spectrogram(samples, rate, endpoints.config.spectrogram)[:60]
-    frames = spectrogram.to_model_frames(power, endpoints.scale)[tf.newaxis]
-    # Frame by frame, as a song advances its state.
-    encoder, state = endpoints.model.encoder, endpoints.model.encoder.initial_state(tf.ones([1], tf.bool))
-    standardised = endpoints.model.standardisation(frames)
-    for t in range(60):
-        state = encoder.step(standardised[:, t], state)
-    # 60 steps of float32 with values up to 10.
-    np.testing.assert_allclose(endpoints.prime(power), state, atol=60 * 10 * 2.0**-23)
+def test_the_warm_up_asks_every_endpoint_at_every_batch_size_and_none_of_it_fails(export_dir, loaded, signatures):
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    path = export_dir / "1" / "assets.extra" / "tf_serving_warmup_requests"
+    records = [prediction_log_pb2.PredictionLog.FromString(record.numpy()) for record in tf.data.TFRecordDataset(str(path))]
+    asked = set()
+    for record in records:
+        request = record.predict_log.request
+        name = request.model_spec.signature_name
+        inputs = {key: tf.constant(tf.make_ndarray(value)) for key, value in request.inputs.items()}
+        assert inputs.keys() == signatures[name].inputs.keys()
+        (num_rows,) = {value.shape[0] for value in inputs.values()}
+        asked.add((name, num_rows))
+        if num_rows == 2:
+            assert loaded.signatures[name](**inputs)["status"].numpy().tolist() == [0] * num_rows, name
+    names = set(signatures) - {"serving_default", "__saved_model_init_op"}
+    assert asked == {(name, size) for name in names for size in serving.BATCH_SIZES}
+    assert len(asked) == len(records) <= 1000  # a model server takes no more
+
+
+# --- the files for a model server
+
+
+def test_the_configuration_of_the_model_server_is_what_it_reads(repository):
+    from tensorflow_serving.config import model_server_config_pb2
+
+    folder = repository / "export" / "serving"
+    config = text_format.Parse((folder / "models.config").read_text(), model_server_config_pb2.ModelServerConfig())
+    (model,) = config.model_config_list.config
+    assert (model.name, model.base_path, dict(model.version_labels)) == ("neurovocal", "/models/neurovocal", {"stable": 1})
+    for name in ("compose.yaml", "kubernetes.yaml"):
+        text = (folder / name).read_text()
+        flags = {line.strip("- ").partition("=")[0] for line in text.splitlines() if line.strip().startswith("- --")}
+        assert {"enable_batching", "enable_per_model_batching_parameters", "grpc_max_threads", "model_config_file"} <= flags, name
+        for file in ("models.config", "batching.config", "monitoring.config"):
+            assert f"/config/{file}" in text and (folder / file).exists()

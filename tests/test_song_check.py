@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from neurovocal_tf import evaluation, song_check, trainer
+from neurovocal_tf.endpoints import Endpoints
 from neurovocal_tf.optimizers import Phases
 from neurovocal_tf.run_folder import RunFolder
-from neurovocal_tf.serving import Endpoints
 
 
 @pytest.mark.parametrize(

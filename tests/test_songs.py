@@ -7,14 +7,9 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from neurovocal_tf import serving, songs, trainer
+from neurovocal_tf import songs
 
 NUM_FRAMES = 20
-
-
-@pytest.fixture(scope="module")
-def endpoints(trained_run):
-    return serving.Endpoints(trainer.load_trained(trained_run))
 
 
 def sung(endpoints, seeds, **options):
@@ -58,8 +53,8 @@ def test_a_primed_song_goes_on_from_its_recording(endpoints, ten, simulated_reco
     assert len({decibels.tobytes() for decibels in kinds}) == 3
     # It is what the model sings from the state that the recording leaves it in.
     state = endpoints.prime(songs.spectrogram.power_spectrogram(stretches["second"], rate, endpoints.config.spectrogram))
-    rows = tf.constant([3], tf.int64), tf.constant([NUM_FRAMES]), tf.ones([1])
-    np.testing.assert_array_equal(endpoints.generate_after(*rows, state)["spectrogram"][0], primed["second"])
+    rows = tf.constant([3], tf.int64), tf.constant([NUM_FRAMES]), tf.ones([1]), tf.zeros([1], tf.int64)
+    np.testing.assert_array_equal(endpoints.generate_continue(*rows, state)["spectrogram"][0], primed["second"])
 
 
 def test_a_recording_of_another_rate_primes_too(endpoints, simulated_recordings, tmp_path):

@@ -15,7 +15,8 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from neurovocal_tf import flags, serving, trainer
+from neurovocal_tf import endpoints as endpoints_lib
+from neurovocal_tf import flags, trainer
 from neurovocal_tf.run_folder import RunFolder
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -26,7 +27,8 @@ TOOLS = sorted(str(path.relative_to(ROOT)) for folder in ("tools", "export") for
 FORKING_SERVER = """
 import gc, json, os, runpy, sys, traceback
 import keras, matplotlib.figure, scipy.signal, sklearn.cluster, soundfile, soxr, tensorflow, tensorflow_io, tqdm
-import neurovocal_tf.callbacks, neurovocal_tf.report, neurovocal_tf.serving, neurovocal_tf.songs, neurovocal_tf.trainer
+import neurovocal_tf.calibration, neurovocal_tf.callbacks, neurovocal_tf.report
+import neurovocal_tf.serving, neurovocal_tf.songs, neurovocal_tf.trainer
 
 # Drawing takes longer than training so small a model.
 neurovocal_tf.callbacks._PICTURE_FRAMES = 40
@@ -173,7 +175,7 @@ def test_generated_songs_are_those_of_the_endpoints_and_of_the_export(tool, trai
     assert os.listdir(tmp_path / "models") == ["1"]
 
     rows = tf.constant([6, 5], tf.int64), tf.constant([25, 25]), tf.ones([2])
-    expected = serving.Endpoints(trainer.load_trained(trained_run)).generate(*rows)
+    expected = endpoints_lib.Endpoints(trainer.load_trained(trained_run)).generate(*rows)
     exported = tf.saved_model.load(str(tmp_path / "models" / "1")).signatures["serving_default"]
     served = exported(seed=rows[0], num_frames=rows[1], temperature=rows[2])
     for i, seed in enumerate((6, 5)):

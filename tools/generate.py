@@ -26,13 +26,14 @@ setting_flags.define(["generation"])
 
 
 def main(argv):
-    from neurovocal_tf import serving, songs, trainer  # here, so that --help needs no TensorFlow
+    from neurovocal_tf import songs, trainer  # here, so that --help needs no TensorFlow
+    from neurovocal_tf.endpoints import Endpoints
 
     trained = trainer.load_trained(_WORKDIR.value, setting_flags.config_from_flags)
     out = _OUT.value or os.path.join(_WORKDIR.value, "songs")
     os.makedirs(out, exist_ok=True)
     seeds = range(_SEED.value, _SEED.value + _NUM_SONGS.value)
-    endpoints = serving.Endpoints(trained, max_frames=_NUM_FRAMES.value)
+    endpoints = Endpoints(trained, max_frames=_NUM_FRAMES.value)
     if trained.scale is None:
         return _generate_frames(songs, endpoints, seeds, out)
     for song in songs.sing_songs(endpoints, seeds, _NUM_FRAMES.value, _TEMPERATURE.value, _PRIME.value):

@@ -41,13 +41,18 @@ def band_pass_taps(sample_rate, low_hz, high_hz):
     return taps
 
 
+def transform_length(num_taps):
+    """Samples of the transforms that filter by overlap-save."""
+    return max(_SHORTEST_TRANSFORM, 1 << (4 * num_taps - 1).bit_length())
+
+
 def filtered(page, taps):
     """Convolution where all taps meet samples, by overlap-save.  [N + num_taps - 1] -> [N], float64
 
     Transforms are short and start at fixed places of the page, so that what is silent among silence stays exactly silent.
     """
     num_samples = len(page) - len(taps) + 1
-    length = max(_SHORTEST_TRANSFORM, 1 << (4 * len(taps) - 1).bit_length())
+    length = transform_length(len(taps))
     step = length - len(taps) + 1
     num_transforms = -(-num_samples // step)
     padded = np.zeros((num_transforms - 1) * step + length)

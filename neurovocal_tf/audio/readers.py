@@ -229,9 +229,26 @@ def read_in_graph(path, decoder, channel="mean", sample_rate=0, time_expansion=1
 
     def in_graph():
         pcm = decode_wav(tf.io.read_file(path), dtype=tf.int16)
-        return _one_channel_in_graph(tf.cast(pcm, tf.float32) / 32768.0, channel)
+        return one_channel_in_graph(tf.cast(pcm, tf.float32) / 32768.0, channel)
 
     return tf.cond(tf.equal(decoder, TENSORFLOW_IO), in_graph, with_libsndfile)
+
+
+def one_channel_in_graph(samples, channel):
+    """One channel of samples, as `read` makes it, equal bit for bit for 16-bit ones.
+
+    Args:
+        samples: float32 tensor [N, C].    channel: as for `read`; a number must be below C.
+
+    Returns: float32 [N].
+    """
+    import tensorflow as tf  # here, for those who need none
+
+    if channel == "mean":
+        return tf.reduce_sum(samples, axis=1) / tf.cast(tf.shape(samples)[1], tf.float32)
+    if channel == "loudest":
+        return tf.gather(samples, tf.argmax(tf.reduce_sum(tf.square(tf.cast(samples, tf.float64)), axis=0)), axis=1)
+    return samples[:, int(channel)]
 
 
 def _one_channel(samples, channel):
@@ -249,17 +266,6 @@ def _loudest_channel(path, block_values):
     with _opened(path) as file:
         energies = sum(np.sum(np.square(block, dtype=np.float64), axis=0) for block in _decoded(file, block_values))
     return str(np.argmax(energies))
-
-
-def _one_channel_in_graph(samples, channel):
-    """The same of a tensor [N, C] of 16-bit samples, equal bit for bit."""
-    import tensorflow as tf
-
-    if channel == "mean":
-        return tf.reduce_sum(samples, axis=1) / tf.cast(tf.shape(samples)[1], tf.float32)
-    if channel == "loudest":
-        return tf.gather(samples, tf.argmax(tf.reduce_sum(tf.square(tf.cast(samples, tf.float64)), axis=0)), axis=1)
-    return samples[:, int(channel)]
 
 
 def _opened(path):

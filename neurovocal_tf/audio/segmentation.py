@@ -182,18 +182,6 @@ def add_buffer(onsets, offsets, buffer, num_samples):
     return np.maximum(onsets - buffer, 0), np.minimum(offsets + buffer, num_samples)
 
 
-def bouts(onsets, offsets, scores_db, max_gap):
-    """Runs of segments with no gap longer than `max_gap` samples, gaps included.
-
-    Args:
-        onsets, offsets: int64 `[S]`, in time order; segments may overlap.    scores_db: `[S]`.
-        max_gap: samples, a number.
-
-    Returns: onsets, offsets and largest scores `[S']` of the bouts.
-    """
-    return _joined(onsets, offsets, scores_db, onsets[1:] - offsets[:-1] > max_gap)
-
-
 def _joined(onsets, offsets, peaks, apart):
     """Groups of segments as one each, with the largest peak, given which of the later segments lie apart from the one before."""
     if not len(onsets):

@@ -83,16 +83,19 @@ def span_power_spectrograms(samples, onsets, offsets, sample_rate, config):
     Returns: float32 `[sum of L, V]`, and the frames L of each span, int64 `[S]`.
     """
     lengths = num_frames(offsets - onsets, config)
-    index_in_span = tf.ragged.range(lengths).flat_values
-    first_samples = tf.repeat(onsets, lengths) + index_in_span * config.hop_length
+    first_samples = frame_onsets(onsets, lengths, config)
     windows = tf.gather(tf.cast(samples, tf.float32), first_samples[:, tf.newaxis] + tf.range(config.n_fft, dtype=tf.int64))
     return _power_of_windows(windows, sample_rate, config), lengths
 
 
 def span_frame_middles(onsets, offsets, config):
     """The sample in the middle of each window of some spans, one span after another.  int64 [S], [S] -> int64 [sum of L]"""
-    lengths = num_frames(offsets - onsets, config)
-    return tf.repeat(onsets, lengths) + tf.ragged.range(lengths).flat_values * config.hop_length + config.n_fft // 2
+    return frame_onsets(onsets, num_frames(offsets - onsets, config), config) + config.n_fft // 2
+
+
+def frame_onsets(onsets, lengths, config):
+    """The first sample of each frame's window, of spans that begin at `onsets` and have `lengths` frames.  int64 [S], [S] -> [sum of L]"""
+    return tf.repeat(onsets, lengths) + tf.ragged.range(lengths).flat_values * config.hop_length
 
 
 def _power_of_windows(windows, sample_rate, config):

@@ -15,7 +15,7 @@ from neurovocal_tf.audio.percentiles import Replayed, percentile
 _ENVELOPE_PAGE = 2**16
 _CONTRAST_PAGE = 2**18
 # What lies further than this below the loudest moment is silence; below 16-bit rounding, above that of the filter.
-_SILENCE_DB = 120.0
+SILENCE_DB = 120.0
 
 
 class Trace:
@@ -43,7 +43,7 @@ class Trace:
             level, maximum = self._over_floor(threshold)
         else:
             level, maximum = (column[0] for column in percentile(self.pages, threshold))
-        return max(float(level), float(maximum) * 10 ** (-_SILENCE_DB / self.decibels_per_decade))
+        return max(float(level), float(maximum) * 10 ** (-SILENCE_DB / self.decibels_per_decade))
 
 
 class EnvelopeTrace(Trace):
@@ -92,7 +92,7 @@ class ContrastTrace(Trace):
         self._config, self._n_fft = config, config.contrast_n_fft
         self.hop = self._n_fft // 4
         self._num_averaged = smoothing_length(sample_rate / self.hop, config.smoothing_ms)
-        self._band = _band(sample_rate, config)
+        self._band = band(sample_rate, config)
         self._window = scipy.signal.get_window("hann", self._n_fft).astype(np.float32)
         self._context = self._n_fft // 2 + self._num_averaged // 2 * self.hop
         page_length = _page_length(_CONTRAST_PAGE, self._context, self.hop)
@@ -115,7 +115,7 @@ class ContrastTrace(Trace):
         if self._config.threshold_method == "absolute":
             return np.square(np.sum(self._window) / 2)
         floor, maximum = percentile(power, self._config.noise_floor_percentile)
-        lowest = maximum.max() * np.float32(10 ** (-_SILENCE_DB / self.decibels_per_decade))
+        lowest = maximum.max() * np.float32(10 ** (-SILENCE_DB / self.decibels_per_decade))
         return np.maximum(floor, max(lowest, np.finfo(np.float32).tiny)).astype(np.float32)
 
     def _over_floor(self, threshold_db):
@@ -195,12 +195,13 @@ def _page_length(shortest, context, hop):
     return -(-length // hop) * hop
 
 
-def _band(sample_rate, config):
+def band(sample_rate, config):
+    """The slice of the contrast's bins that lie in the detector's band.  Raises ValueError if none does."""
     frequencies = np.arange(config.contrast_n_fft // 2 + 1) * (sample_rate / config.contrast_n_fft)
-    band = np.flatnonzero((frequencies >= config.low_hz) & (frequencies <= (config.high_hz or sample_rate)))
-    if not len(band):
+    inside = np.flatnonzero((frequencies >= config.low_hz) & (frequencies <= (config.high_hz or sample_rate)))
+    if not len(inside):
         raise ValueError(
             f"`low_hz` and `high_hz` must hold a bin of the spectrum, {sample_rate / config.contrast_n_fft:g} Hz apart up to "
             f"{sample_rate / 2:g} Hz. Received: low_hz={config.low_hz:g}, high_hz={config.high_hz:g}"
         )
-    return slice(band[0], band[-1] + 1)
+    return slice(inside[0], inside[-1] + 1)

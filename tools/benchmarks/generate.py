@@ -7,8 +7,9 @@ import tensorflow as tf
 
 from benchmarks import ceilings, configurations, operations
 from benchmarks.timing import Variant, interleaved
-from neurovocal_tf import serving, trainer
+from neurovocal_tf import trainer
 from neurovocal_tf.audio.spectrogram import FrameScale
+from neurovocal_tf.endpoints import Endpoints
 
 _NUM_FRAMES = 64
 _ROWS = (1, 32)
@@ -20,7 +21,7 @@ def measure(options):
         model = trainer.build_model(config)
         sizes = configurations.sizes_of(model)
         scale = FrameScale(config.spectrogram.scaling, 1.0, config.spectrogram.dynamic_range_db, 1.0)
-        endpoints = serving.Endpoints(types.SimpleNamespace(model=model, config=config, scale=scale, sample_rate=32_000))
+        endpoints = Endpoints(types.SimpleNamespace(model=model, config=config, scale=scale, sample_rate=32_000))
         for num_rows in _ROWS:
             songs = {"neurovocal_tf": _song(endpoints, num_rows)}
             if options.peers and importlib.util.find_spec("torch"):

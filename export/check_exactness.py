@@ -1,0 +1,44 @@
+r"""Checks that an exported model sings every caller the same song whoever else calls, bit for bit.
+
+    python export/check_exactness.py --version=/models/finch/1
+
+Sings random songs alone, then whole and in two parts from many callers at once through TensorFlow's own batching scheduler.
+Prints what was compared; the exit code is 1 if anything differs.
+"""
+
+import time
+
+from absl import flags
+
+from neurovocal_tf import flags as setting_flags
+
+_VERSION = flags.DEFINE_string("version", None, "Folder of an exported version.", required=True)
+_NUM_CALLERS = flags.DEFINE_integer("num_callers", 200, "Callers at once.", lower_bound=1, upper_bound=10_000)
+_CALLS_EACH = flags.DEFINE_integer("calls_each", 1, "Songs of each caller, one after another.", lower_bound=1)
+_MAX_FRAMES = flags.DEFINE_integer("max_frames", 40, "Frames of the longest song.", lower_bound=1)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the songs that are asked for.", lower_bound=0)
+_JSON = flags.DEFINE_string("json", None, "File for the figures.")
+
+
+def main(argv):
+    from neurovocal_tf import exactness, files  # here, so that --help needs no TensorFlow
+
+    load = exactness.Load(_NUM_CALLERS.value, _CALLS_EACH.value, _MAX_FRAMES.value, seed=_SEED.value)
+    began = time.monotonic()
+    found = exactness.compare(_VERSION.value, load)
+    figures = {
+        "num_rows": found.num_rows,
+        "num_different": found.num_different,
+        "num_callers": load.num_callers,
+        "largest_batch": max(found.batch_sizes),
+        "mean_batch": sum(size * count for size, count in found.batch_sizes.items()) / sum(found.batch_sizes.values()),
+        "duration_s": time.monotonic() - began,
+    }
+    print("\n".join(f"{name:15} {value:.6g}" for name, value in figures.items()))
+    if _JSON.value:
+        files.write_json(_JSON.value, figures)
+    return int(found.num_different > 0)
+
+
+if __name__ == "__main__":
+    setting_flags.run(main)

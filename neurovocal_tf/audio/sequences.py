@@ -1,0 +1,64 @@
+"""The sequences of frames that a model learns from in a recording, and reads in one when it is served."""
+
+import tensorflow as tf
+
+from neurovocal_tf.audio import segmentation, segmentation_in_graph, spectrogram
+
+
+def detect(samples, sample_rate, config):
+    """Onsets and offsets int64 [S] of vocalizations, by `segmentation.detect`, as tensors.
+
+    Args:
+        samples: float32 [N], an array or a tensor.    sample_rate: Hz.    config: `SegmentationConfig`.
+    """
+    return segmentation.in_graph(lambda array: segmentation.detect(array, sample_rate, config), samples)[:2]
+
+
+def sequence_spans(samples, sample_rate, config, segments=None, detector=detect):
+    """Where the training sequences of some samples lie.
+
+    Args:
+        samples: float32 [N], an array or a tensor.    sample_rate: Hz.    config: `Config`.
+        segments: onsets and offsets, int64 [S], that people have marked; default: what the detector finds.
+        detector: what finds them, with the arguments and results of `detect`.
+
+    Returns:
+        Onsets and offsets, int64 [S], in samples: of the whole, of bouts, or of segments, by `config.data.sequence`.
+    """
+    if config.data.sequence == "recording":
+        return tf.zeros([1], tf.int64), tf.size(samples, out_type=tf.int64)[tf.newaxis]
+    onsets, offsets = segments or detector(samples, sample_rate, config.segmentation)
+    if config.data.sequence != "bout":
+        return onsets, offsets
+    gap = config.data.bout_gap_s * sample_rate
+    onsets, offsets = segmentation_in_graph.bouts(onsets, offsets, gap)
+    # Half a gap of the silence around it: without any, a model would not learn that singing begins after silence.
+    return segmentation_in_graph.add_buffer(onsets, offsets, int(gap / 2), tf.size(samples, out_type=tf.int64))
+
+
+def span_power(samples, sample_rate, config, segments=None):
+    """Power spectrograms of all sequence spans of some samples, one after another.
+
+    Returns:
+        power float32 [sum of L, V], and the frames of each span, int64 [S].
+    """
+    onsets, offsets = sequence_spans(samples, sample_rate, config, segments)
+    return spectrogram.span_power_spectrograms(samples, onsets, offsets, sample_rate, config.spectrogram)
+
+
+def sequence_frames(samples, sample_rate, scale, config, segments=None, detector=detect):
+    """Model frames of the sequences in some samples.
+
+    Args:
+        samples, sample_rate, config, segments, detector: as for `sequence_spans`.    scale: `FrameScale`.
+
+    Returns:
+        frames float32 [sum of L, V], the frames of each sequence, int64 [S], and the first sample of each frame's window, int64 [sum of L].
+    """
+    onsets, offsets = sequence_spans(samples, sample_rate, config, segments, detector)
+    power, lengths = spectrogram.span_power_spectrograms(samples, onsets, offsets, sample_rate, config.spectrogram)
+    frames = spectrogram.spans_to_model_frames(power, lengths, scale)
+    frame_onsets = spectrogram.frame_onsets(onsets, lengths, config.spectrogram)
+    if config.data.sequence == "packed":
+        lengths = tf.reduce_sum(lengths)[tf.newaxis]
+    return frames, lengths[lengths > 0], frame_onsets

@@ -1,0 +1,31 @@
+"""What became of one row of a batch: a bad row says so, and never fails the rows beside it."""
+
+import enum
+
+
+class Status(enum.IntEnum):
+    """The `status` of a row in every endpoint; the first that holds, from the last in this list to the first."""
+
+    FINE = 0
+    CLEANED = 1
+    TOO_SHORT = 2
+    NO_SOUND = 3
+    TOO_LONG = 4
+    NO_CHANNEL = 5
+    WRONG_RATE = 6
+    UNSUPPORTED = 7
+    NOT_WAV = 8
+
+
+# A row of any but the first two statuses is answered as if it had no frames.
+DESCRIPTIONS = {
+    Status.FINE: "nothing is wrong",
+    Status.CLEANED: "NaN, infinite or absurdly large numbers were replaced",
+    Status.TOO_SHORT: "fewer samples than a window has, or fewer frames than the answer needs",
+    Status.NO_SOUND: "no vocalization was found",
+    Status.TOO_LONG: "more frames than this export takes",
+    Status.NO_CHANNEL: "the channel that the model listens to is not there",
+    Status.WRONG_RATE: "another sample rate than the model's",
+    Status.UNSUPPORTED: "a WAV file, but not of 8, 16, 24 or 32 bit PCM or 32 bit floats",
+    Status.NOT_WAV: "not a WAV file, or one without samples",
+}

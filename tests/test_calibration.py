@@ -1,0 +1,41 @@
+"""The ranges outside which a call is unusual."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from neurovocal_tf import calibration, pipeline, scoring, trainer
+from neurovocal_tf.run_folder import RunFolder
+
+
+def test_the_ranges_are_four_deviations_about_the_held_out_pieces(trained_run, monkeypatch):
+    trained = trainer.load_trained(trained_run)
+    data = RunFolder(trained_run).data()
+    _, validation = data.sources_in()
+    pieces = []
+    for frames, _ in pipeline.sequences(validation, data.sample_rate, data.scale, trained.config).as_numpy_iterator():
+        pieces += [frames[i * 32 : i * 32 + 32] for i in range(len(frames) // 32)]
+    spec = [tf.TensorSpec([None, 32, 65], tf.float32)]
+    score = tf.function(lambda frames: scoring.score(trained.model, frames, [32], 3), input_signature=spec, autograph=False)
+    found = [score(piece[np.newaxis]) for piece in pieces]
+    usual = calibration.usual_ranges(trained, trained_run)
+    assert len(pieces) >= 8
+    for name in scoring.SCORES:
+        values = np.array([float(getattr(scores, name)) for scores in found])
+        lower, upper = getattr(usual, name)
+        np.testing.assert_allclose([lower, upper], values.mean() + values.std() * np.array([-4, 4]), rtol=1e-3)
+        assert ((lower < values) & (values < upper)).all()
+    # Of too few pieces nobody knows how much they vary.
+    monkeypatch.setattr(calibration, "_MIN_PIECES", len(pieces) + 1)
+    assert calibration.usual_ranges(trained, trained_run) == scoring.EVERYTHING_USUAL
+
+
+def test_recordings_that_are_gone_are_named(trained_run, tmp_path):
+    with pytest.raises(ValueError, match="`data_dir` must hold the recordings"):
+        calibration.usual_ranges(trainer.load_trained(trained_run), trained_run, tmp_path / "gone")
+
+
+def test_the_summary_counts_the_recordings(trained_run):
+    summary = calibration.data_summary(trained_run)
+    assert (summary["num_training_sources"], summary["num_validation_sources"], summary["unit"]) == (4, 1, "dB")
+    assert summary["training_frames"] > summary["validation_frames"] > 0 and "previous_frame" in summary["validation_baseline_errors"]

@@ -1,0 +1,38 @@
+"""The check of exactness: it finds no difference in an export, and the difference in a model that has one."""
+
+import pytest
+import tensorflow as tf
+
+from neurovocal_tf.exactness import Load, compare
+
+LOAD = Load(num_callers=24, max_frames=9, batch_timeout_micros=50_000)
+
+
+def test_every_caller_gets_the_song_that_it_would_get_alone(export_dir):
+    found = compare(export_dir / "1", LOAD)
+    assert (found.num_rows, found.num_different) == (24, 0)
+    # Each sings a whole song and two parts of one, and some of them met.
+    assert sum(found.batch_sizes.values()) == 72 and max(found.batch_sizes) > 8
+
+
+@pytest.mark.parametrize("where", ["spectrogram", "state"])
+def test_a_model_whose_rows_depend_on_their_batch_is_found_out(where, tmp_path):
+    rows = [
+        tf.TensorSpec([None], dtype, name=name)
+        for name, dtype in (("seed", tf.int64), ("num_frames", tf.int32), ("temperature", tf.float32))
+    ]
+    going_on = [tf.TensorSpec([None], tf.int64, name="frame"), tf.TensorSpec([None, 2], tf.float32, name="state")]
+
+    def sing(seed, num_frames, temperature, frame=None, state=None):
+        first = tf.zeros_like(seed) if frame is None else frame
+        frames = tf.cast(first[:, tf.newaxis] + tf.range(10, dtype=tf.int64), tf.float32)[:, :, tf.newaxis]
+        crowd = tf.where(tf.shape(seed)[0] > 1, 2.0**-20, 0.0)
+        answer = {"spectrogram": frames, "state": tf.ones([tf.shape(seed)[0], 2])}
+        answer[where] += crowd
+        return {**answer, "lengths": num_frames, "next_frame": first + tf.cast(num_frames, tf.int64)}
+
+    module = tf.Module()
+    graphs = {"generate": tf.function(sing, input_signature=rows), "generate_continue": tf.function(sing, input_signature=rows + going_on)}
+    tf.saved_model.save(module, str(tmp_path / "1"), {name: graph.get_concrete_function() for name, graph in graphs.items()})
+    found = compare(tmp_path / "1", LOAD)
+    assert 0 < found.num_different <= found.num_rows == 24
