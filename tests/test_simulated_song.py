@@ -54,7 +54,7 @@ def test_the_default_detector_finds_the_calls(folder):
     truth = annotation_files.read(folder / "annotations.csv")
     for path in readers.list_recordings(folder):
         samples, rate = soundfile.read(path, dtype="float32")
-        onsets, offsets = (x.numpy() / rate for x in segmentation.detect(samples, rate, SegmentationConfig()))
+        onsets, offsets = (x / rate for x in segmentation.detect(samples, rate, SegmentationConfig())[:2])
         marked = [(a.onset_s, a.offset_s) for a in truth if path.endswith(a.file)]
         assert reference.segmentation_f1(list(zip(onsets, offsets)), marked) >= 0.95
 
