@@ -88,11 +88,6 @@ def span_power_spectrograms(samples, onsets, offsets, sample_rate, config):
     return _power_of_windows(windows, sample_rate, config), lengths
 
 
-def span_frame_middles(onsets, offsets, config):
-    """The sample in the middle of each window of some spans, one span after another.  int64 [S], [S] -> int64 [sum of L]"""
-    return frame_onsets(onsets, num_frames(offsets - onsets, config), config) + config.n_fft // 2
-
-
 def frame_onsets(onsets, lengths, config):
     """The first sample of each frame's window, of spans that begin at `onsets` and have `lengths` frames.  int64 [S], [S] -> [sum of L]"""
     return tf.repeat(onsets, lengths) + tf.ragged.range(lengths).flat_values * config.hop_length
