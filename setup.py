@@ -45,6 +45,6 @@ setup(
     extras_require={
         # A peer of tools/benchmark.py, which does without it too.
         "benchmark": ["torch>=2.4"],
-        "test": ["hypothesis>=6.100", "protobuf", "pytest>=8", "ruff>=0.6"],
+        "test": ["hypothesis>=6.100", "protobuf", "pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6"],
     },
 )
