@@ -44,9 +44,10 @@ class Trained:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingData:
-    """One run's data: `summary`, datasets of batches, and what a fresh model starts from (None in a run that goes on)."""
+    """One run's data: `summary`, `sources` that train, datasets of batches, and what a fresh model starts from (None in a run that goes on)."""
 
     summary: DataSummary
+    sources: list
     training: tf.data.Dataset
     validation: tf.data.Dataset
     real_sequences: list
@@ -181,6 +182,7 @@ def prepare_data(config, data_dir, folder, epoch_variable, report, fold=None):
     )
     return TrainingData(
         summary=summary,
+        sources=training,
         training=pipeline.training_dataset(training, *data, epoch_variable, summary.training_frames),
         validation=pipeline.validation_dataset(validation, *data, summary.validation_frames),
         real_sequences=[frames for frames, _ in pipeline.sequences(validation, *data).take(_NUM_PICTURED).as_numpy_iterator()],
@@ -287,7 +289,7 @@ def train(config, data_dir, workdir, report=lambda line: None, callbacks=(), fol
     pictured = Pictures(folder, data.summary, data.real_sequences, endpoints, history, drawn)
     has_songs = data.summary.scale is not None and config.data.sequence in SEQUENCES_WITH_GAPS
     checks = epochs_to_check(config.training.num_song_checks, cd_steps, num_epochs) if has_songs else ()
-    checked = [SongCheck(endpoints, data.summary.sources_in(data_dir)[0], checks)] if checks else []
+    checked = [SongCheck(endpoints, data.sources, checks)] if checks else []
     further = callbacks(data.summary, num_epochs) if callable(callbacks) else list(callbacks)
     try:
         model.fit(

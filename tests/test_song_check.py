@@ -79,7 +79,9 @@ def test_a_training_keeps_the_epoch_whose_songs_are_nearest(monkeypatch, tiny_co
     monkeypatch.setattr(evaluation, "song_distance", lambda real, generated: next(distances))
     monkeypatch.setattr(song_check, "_SONG_FRAMES", 60)
     config = tiny_config.replace(num_song_checks=2, cd_steps=(1, 2), epochs_per_rate=(1, 3), learning_rates=(1e-3, 3e-4))
-    result = trainer.train(config, simulated_recordings, tmp_path, pictures=False)
+    # As a user names it: relative to where they are.
+    monkeypatch.chdir(simulated_recordings.parent)
+    result = trainer.train(config, simulated_recordings.name, tmp_path, pictures=False)
     assert (result["epoch"], result["song_distance"]) == (4, 0.25)
     column = np.genfromtxt(tmp_path / "history.csv", delimiter=",", names=True)["song_distance"]
     np.testing.assert_array_equal(column, [math.nan, math.nan, 0.5, 0.25])
