@@ -190,6 +190,8 @@ def _parse(argv):
 
 
 def _guarded(main, argv):
+    if not flags.FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)
     try:
         return main(argv)
     except KeyboardInterrupt:

@@ -44,7 +44,7 @@ class Trained:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingData:
-    """One run's data: `summary`, `sources` that train, datasets of batches, and what a fresh model starts from (None in a run that goes on)."""
+    """A run's data: `summary`, `sources` that train, datasets of batches, and what a fresh model starts from (None in one that goes on)."""
 
     summary: DataSummary
     sources: list
