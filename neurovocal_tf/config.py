@@ -168,7 +168,7 @@ class TrainingConfig:
         0.98, "Momentum of the weights' moving average, used to validate and to sing; 0: none.", low=0.0, high=0.999999
     )
     num_song_checks: int = _setting(
-        3,
+        5,
         "How many of the epochs with the most Gibbs steps sing, to be compared with the recordings that train: the nearest is kept. "
         "0, or segments without their gaps: the epoch of the smallest validation error is kept.",
         low=0,

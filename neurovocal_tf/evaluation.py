@@ -168,8 +168,9 @@ def _median(values):
 def song_distance(real, generated):
     """How far generated songs are from real ones: 0 for the same songs, infinite for songs of too few syllables to tell.
 
-    The sum of the Kolmogorov-Smirnov distances of durations, gaps and peak frequencies, and of the logarithm of the ratio of
-    syllables per second, either way. Medians would jump between the two humps that gaps and frequencies often have.
+    The sum of the Kolmogorov-Smirnov distances of durations, gaps and peak frequencies, and of the logarithms, either way, of the
+    ratios of their medians and of syllables per second. The former see the distributions as a whole, the latter the middle of one
+    with two humps, as those of gaps often are, where a small distance may be a large step.
 
     Args:
         real, generated: `SongStatistics` under the same configuration.
@@ -177,7 +178,8 @@ def song_distance(real, generated):
     distances = ks_distances(real, generated)
     if min(real.num_syllables, generated.num_syllables) < _FEWEST_SYLLABLES or not all(map(math.isfinite, distances.values())):
         return math.inf
-    return sum(distances.values()) + abs(math.log(generated.syllables_per_s / real.syllables_per_s))
+    names = ("syllables_per_s", "median_duration_s", "median_gap_s", "median_peak_frequency_hz")
+    return sum(distances.values()) + sum(abs(math.log(getattr(generated, name) / getattr(real, name))) for name in names)
 
 
 def ks_distances(real, generated):

@@ -9,6 +9,9 @@ import pytest
 import tensorflow as tf
 
 from neurovocal_tf import trainer
+from neurovocal_tf.audio import segmentation, spectrogram
+from neurovocal_tf.audio.simulated_song import simulate_song
+from neurovocal_tf.config import Config
 from neurovocal_tf.rbm import energy, units
 
 TOOLS = pathlib.Path(__file__).resolve().parent.parent / "tools"
@@ -115,3 +118,16 @@ def test_a_suite_measures_every_peer_and_its_figures_are_flat(tiny, monkeypatch)
     assert figures["train/tiny/Keras_XLA/median_frames_per_s"] > 0
     assert all(isinstance(value, (int, float)) for value in figures.values())
     assert len(report.table(comparison).splitlines()) == 2 + len(comparison) + 1
+
+
+def test_the_plain_loop_finds_the_same_segments_and_spectra():
+    from benchmarks import segment_peer
+
+    samples, _ = simulate_song(3, duration_s=4.0, sample_rate=16_000)
+    config = Config().replace(threshold_method="percentile", threshold=70.0, low_hz=0.0, high_hz=0.0)
+    onsets, offsets, _ = segmentation.detect(samples, 16_000, config.segmentation)
+    peer_onsets, peer_offsets, spectra = segment_peer.segment_spectrograms(samples, 16_000, config.segmentation, 256, 128)
+    assert len(onsets) > 3 and (list(onsets), list(offsets)) == (peer_onsets, peer_offsets)
+    power, _ = spectrogram.span_power_spectrograms(samples, onsets, offsets, 16_000, config.spectrogram)
+    expected = np.concatenate([of_one.T for of_one in spectra])
+    np.testing.assert_allclose(power, expected, atol=1e-5 * expected.max())

@@ -355,20 +355,21 @@ def test_two_halves_of_one_finchs_songs_are_alike_and_songs_played_backwards_are
 
 def songs_of(rate, durations_s, gaps_s, peaks_hz):
     arrays = [np.asarray(values, float) for values in (durations_s, gaps_s, peaks_hz)]
-    return evaluation.SongStatistics(len(durations_s), rate, math.nan, math.nan, math.nan, *arrays, np.empty(0), np.empty(0, bool))
+    medians = [np.median(values) if len(values) else math.nan for values in arrays]
+    return evaluation.SongStatistics(len(durations_s), rate, *medians, *arrays, np.empty(0), np.empty(0, bool))
 
 
-def test_the_distance_of_songs_adds_rate_and_distributions():
+def test_the_distance_of_songs_adds_rate_distributions_and_medians():
     durations, gaps, peaks = np.linspace(0.02, 0.1, 20), np.linspace(0.01, 0.1, 19), np.linspace(1e3, 4e3, 20)
     real = songs_of(6.0, durations, gaps, peaks)
     assert evaluation.song_distance(real, real) == 0.0
     # Twice or half as many in the same time are as far.
     assert evaluation.song_distance(real, songs_of(12.0, durations, gaps, peaks)) == pytest.approx(math.log(2))
     assert evaluation.song_distance(real, songs_of(3.0, durations, gaps, peaks)) == pytest.approx(math.log(2))
-    # A quarter of the durations beyond all real ones; every gap longer than any real one.
+    # A quarter of the durations beyond all real ones, their median as it was; every gap longer than any real one.
     longer = np.where(np.arange(20) >= 15, 1.0, durations)
     assert evaluation.song_distance(real, songs_of(6.0, longer, gaps, peaks)) == pytest.approx(0.25)
-    assert evaluation.song_distance(real, songs_of(6.0, durations, gaps + 1, peaks)) == pytest.approx(1.0)
+    assert evaluation.song_distance(real, songs_of(6.0, durations, gaps + 1, peaks)) == pytest.approx(1.0 + math.log(1.055 / 0.055))
 
 
 @pytest.mark.parametrize("count", [0, 9])

@@ -1,6 +1,6 @@
 r"""Measures how fast the package is on this machine, beside what the machine can do and beside the same model of others.
 
-    python tools/benchmark.py --suite=train,generate,startup --json=benchmark.json
+    python tools/benchmark.py --suite=train,generate,segment,startup --json=benchmark.json
 
 Everything in one comparison runs in turn, round after round, so that whatever else the machine does disturbs all alike. Ratios
 are taken within a round. PyTorch takes part where it is installed. Operations count products of matrices alone.
@@ -14,7 +14,7 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_SUITES = ("train", "generate", "startup")
+_SUITES = ("train", "generate", "segment", "startup")
 
 _SUITE = flags.DEFINE_list("suite", list(_SUITES), f"Which suites to run, of {', '.join(_SUITES)}.")
 _SECONDS = flags.DEFINE_float("seconds", 30.0, "Time for each comparison, first calls and compilation left out.", lower_bound=0.0)
