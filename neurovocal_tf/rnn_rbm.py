@@ -9,7 +9,7 @@ from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
 from neurovocal_tf.layers.standardisation import Standardisation
 from neurovocal_tf.rbm import noise
-from neurovocal_tf.rbm.energy import contrastive_divergence, masked_mean, mean_field, pseudo_log_likelihood
+from neurovocal_tf.rbm.energy import bias_mean, contrastive_divergence, masked_mean, mean_field, pseudo_log_likelihood
 from neurovocal_tf.rbm.gibbs import gibbs_chain
 from neurovocal_tf.singing import sing
 
@@ -200,7 +200,7 @@ class RNNRBM(keras.Model):
         A short chain from the data never leaves the data's mode, so that CD does not learn how probable a call's onset is. Chains from
         where generation starts teach the very sampler that sings (short-run MCMC: Nijkamp et al., 2019, https://arxiv.org/abs/1904.09770).
         """
-        start = positive if self.negative_start == "data" else rbm.units.mean(rbm.bv, tf.zeros_like(rbm.bv))
+        start = positive if self.negative_start == "data" else bias_mean(rbm)
         return gibbs_chain(rbm, start, self.cd_steps, stream)
 
     def predict_step(self, data):

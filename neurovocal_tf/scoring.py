@@ -16,7 +16,7 @@ import typing
 import tensorflow as tf
 
 from neurovocal_tf.rbm.energy import RBM, free_energy, mean_field
-from neurovocal_tf.rbm.gibbs import gibbs_chain
+from neurovocal_tf.rbm.gibbs import gibbs_chain, start_of_chain
 from neurovocal_tf.rbm.noise import RowStream
 
 SCORES = ("score", "order_score", "surprise")
@@ -120,7 +120,7 @@ def _expected_free_energy(rbm, num_gibbs_steps, chain_start):
     frame = tf.tile(tf.range(tf.cast(shape[1], tf.int64)), shape[:1])
     # Noise is drawn by row, and every frame is a row here.
     machine = RBM(rbm.W, *(tf.reshape(bias, [-1, bias.shape[-1]]) for bias in (rbm.bv, rbm.bh)), rbm.units)
-    start = machine.units.mean(machine.bv, tf.zeros_like(machine.bv)) if chain_start == "bias" else tf.zeros_like(machine.bv)
+    start = start_of_chain(machine, chain_start)
 
     def add_sample(seed, total):
         sample, _ = gibbs_chain(machine, start, num_gibbs_steps, RowStream(tf.fill(tf.shape(frame), seed), frame))

@@ -7,7 +7,7 @@ shape, and a song is the same bit for bit whatever is sung beside it.
 
 import tensorflow as tf
 
-from neurovocal_tf.rbm.gibbs import gibbs_chain
+from neurovocal_tf.rbm.gibbs import gibbs_chain, start_of_chain
 from neurovocal_tf.rbm.noise import RowStream, draw_ahead
 
 TILE_ROWS = 8
@@ -50,11 +50,10 @@ def sing(
     def next_frame(t, rows):
         seeds, num_frames, temperature, first_frame, state = rows
         rbm = conditional_rbm(encoder.output(state))
-        start = rbm.units.mean(rbm.bv, tf.zeros_like(rbm.bv)) if chain_start == "bias" else tf.zeros_like(rbm.bv)
         stream = RowStream(seeds, first_frame + tf.cast(t, tf.int64))
         warmth = temperature[:, tf.newaxis]
         chain_stream = draw_ahead(stream, num_gibbs_steps, rbm.bh.shape, rbm.bv.shape, rbm.units.noise)
-        _, mean = gibbs_chain(rbm, start, num_gibbs_steps, chain_stream, warmth)
+        _, mean = gibbs_chain(rbm, start_of_chain(rbm, chain_start), num_gibbs_steps, chain_stream, warmth)
         frame = rbm.units.emit(mean, stream, emission_noise, warmth)
         is_sung = (t < num_frames)[:, tf.newaxis]
         state = tf.where(is_sung, encoder.step(frame, state), state)

@@ -44,6 +44,11 @@ def visible_mean(rbm, h, temperature=1.0):
     return rbm.units.mean(rbm.bv, linear(h, rbm.W, transposed=True), temperature)
 
 
+def bias_mean(rbm):
+    """E[v] under the biases alone, as if no hidden unit were on.  -> [..., V]"""
+    return rbm.units.mean(rbm.bv, tf.zeros_like(rbm.bv))
+
+
 def free_energy(rbm, v):
     """F(v) = e(v) - sum_j softplus(bh_j + (x(v) W)_j), so that p(v) = exp(-F(v)) / Z.  [..., V] -> [...]"""
     return rbm.units.energy_term(v, rbm.bv) - tf.reduce_sum(tf.nn.softplus(hidden_logits(rbm, v)), axis=-1)
@@ -66,13 +71,11 @@ def masked_mean(values, mask):
 
 def mean_field(rbm, num_steps=10):
     """A frame's mean under the machine, by `num_steps` mean-field updates from the biases' own mean.  -> [..., V]"""
-    zero_field = tf.zeros_like(rbm.bv)
-    start = rbm.units.mean(rbm.bv, zero_field)
 
     def update(step, v):
         return step + 1, visible_mean(rbm, tf.sigmoid(hidden_logits(rbm, v)))
 
-    return tf.while_loop(lambda step, _: step < num_steps, update, (0, start), maximum_iterations=num_steps)[1]
+    return tf.while_loop(lambda step, _: step < num_steps, update, (0, bias_mean(rbm)), maximum_iterations=num_steps)[1]
 
 
 def pseudo_log_likelihood(rbm, v):

@@ -3,13 +3,18 @@
 import tensorflow as tf
 
 from neurovocal_tf.rbm import noise
-from neurovocal_tf.rbm.energy import hidden_logits, visible_mean
+from neurovocal_tf.rbm.energy import bias_mean, hidden_logits, visible_mean
 
 
 def sample_hidden(rbm, v, stream, index, temperature=1.0):
     """h ~ p(h|v).  [..., V] -> [..., H] of zeros and ones"""
     probability = tf.sigmoid(hidden_logits(rbm, v) / temperature)
     return tf.cast(stream.uniforms(noise.HIDDEN, index, probability.shape) < probability, probability.dtype)
+
+
+def start_of_chain(rbm, kind):
+    """Where the chain of each frame starts: "bias", at the mean under the biases alone, or "zeros".  -> [..., V]"""
+    return bias_mean(rbm) if kind == "bias" else tf.zeros_like(rbm.bv)
 
 
 def gibbs_chain(rbm, v, num_steps, stream, temperature=1.0):
