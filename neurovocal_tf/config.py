@@ -135,6 +135,9 @@ class ModelConfig:
     num_direct_frames: int = _setting(2, "How many of the last frames the RBM's biases see directly, past the encoder.", low=0, high=16)
     gates: str = _setting("sigmoid", "Non-linearity of the encoder's gates.", choices=("sigmoid", "tanh"))
     learned_initial_state: bool = _setting(True, "Learn the encoder's state before the first frame; otherwise it is zero.")
+    coupling_gain: bool = _setting(
+        False, "Let the encoder scale each hidden unit's couplings W from frame to frame, beside the biases: for binary frames."
+    )
     weight_init: str = _setting(
         "scaled",
         "scaled: Glorot and orthogonal weights. published: W from N(0, 0.01), everything else from N(0, 0.0001).",

@@ -6,6 +6,7 @@ the frames in the data's own unit: the standardisation's Jacobian, the sum of it
 """
 
 import dataclasses
+import operator
 
 import numpy as np
 import tensorflow as tf
@@ -91,7 +92,7 @@ def log_likelihood_bracket(model, sequences, options=LikelihoodOptions(), report
     work = len(chosen) + 2 * len(doubled)
 
     def estimate(which, factor, before):
-        machines = rbm._replace(bv=rbm.bv[which], bh=rbm.bh[which])
+        machines = rbm.map_frames(operator.itemgetter(which))
         return _estimate(
             graph, at_once, factor * options.num_temperatures, frames[which], machines, lambda done: report((before + factor * done) / work)
         )
@@ -112,7 +113,7 @@ def mean_pseudo_log_likelihood(model, sequences):
     frames, rbm = conditional_machines(model, sequences)
     for first in range(0, len(frames), _ROWS_AT_ONCE):
         some = slice(first, first + _ROWS_AT_ONCE)
-        total += float(tf.reduce_sum(evaluate(rbm._replace(bv=rbm.bv[some], bh=rbm.bh[some]), tf.constant(frames[some]))))
+        total += float(tf.reduce_sum(evaluate(rbm.map_frames(operator.itemgetter(some)), tf.constant(frames[some]))))
         count += len(frames[some])
     return total / count
 
@@ -124,7 +125,8 @@ def conditional_machines(model, sequences):
         model: `RNNRBM`.    sequences: list of [L, V], in the data's unit.
 
     Returns:
-        (frames float32 [N, V], `RBM` with biases [N, V] and [N, H] as arrays; mean-field units as the binary ones they stand for).
+        (frames float32 [N, V], `RBM` with biases [N, V] and [N, H] and gain [N, H or 1] as arrays; mean-field units as the binary
+        ones they stand for).
 
     Raises:
         ValueError: there are no frames, or they are neither 0 nor 1 where the units are binary.
@@ -134,19 +136,19 @@ def conditional_machines(model, sequences):
         raise ValueError("`sequences` must hold at least one frame. Received: none")
 
     def machine(frames):
-        rbm = model(frames)
-        return model.standardisation(frames)[0], rbm.bv[0], rbm.bh[0]
+        rbm = model(frames).map_frames(lambda x: x[0])
+        return model.standardisation(frames)[0], rbm.bv, rbm.bh, rbm.gain
 
     graph = tf.function(machine, input_signature=[tf.TensorSpec([1, None, model.num_visible])], autograph=False)
     parts = [graph(tf.constant(sequence[np.newaxis])) for sequence in sequences]
-    frames, bv, bh = (np.concatenate([np.asarray(part) for part in column]) for column in zip(*parts, strict=True))
+    frames, bv, bh, gain = (np.concatenate([np.asarray(part) for part in column]) for column in zip(*parts, strict=True))
     units = ais.sampled_units(model.conditional_rbm.units())
     if isinstance(units, Bernoulli) and not np.all((frames == 0) | (frames == 1)):
         raise ValueError(
             "`sequences` must hold zeros and ones for a likelihood under binary units: a fraction has a mean-field energy, and no "
             "probability. Received: other values"
         )
-    return frames, RBM(tf.convert_to_tensor(model.conditional_rbm.W), bv, bh, units)
+    return frames, RBM(tf.convert_to_tensor(model.conditional_rbm.W), bv, bh, units, gain)
 
 
 def _estimation_graph(options):
@@ -170,7 +172,7 @@ def _estimate(graph, at_once, num_temperatures, frames, rbm, report):
         # One static shape: the last block is filled up with its last frame, and cut.
         rows = np.minimum(np.arange(first, first + at_once), len(frames) - 1)
         kept = min(at_once, len(frames) - first)
-        machines = rbm._replace(bv=tf.constant(rbm.bv[rows]), bh=tf.constant(rbm.bh[rows]))
+        machines = rbm.map_frames(operator.itemgetter(rows))
         sides, samples = graph(machines, tf.constant(frames[rows]), tf.constant(first // at_once), tf.constant(num_temperatures))
         found.append(([[np.asarray(x)[:kept] for x in side] for side in sides], np.asarray(samples)[:, :kept]))
         report(first + kept)

@@ -31,7 +31,8 @@ class RNNRBM(keras.Model):
     Args:
         num_visible: int, V, bins of a frame.    num_hidden: int, H.    num_recurrent: int, U, units of each recurrent layer.
         num_layers: int.    visible_units: "gaussian", "mean_field" or "bernoulli".    gates: "sigmoid" or "tanh".
-        learned_initial_state: bool.    dropout: share of the encoder's inputs dropped in training.
+        learned_initial_state: bool.    coupling_gain: bool, whether the encoder also scales the couplings W, see `ConditionalRBM`.
+        dropout: share of the encoder's inputs dropped in training.
         num_direct_frames: int, how many of the last frames the RBM's biases see directly, see `GatedRecurrentEncoder`.
         input_noise: standard deviation, in standardised units, of noise on the encoder's input in training.
         negative_start: "data" or "bias", where the negative phase's chains start, see `negative_phase`.
@@ -52,6 +53,7 @@ class RNNRBM(keras.Model):
         visible_units="gaussian",
         gates="sigmoid",
         learned_initial_state=True,
+        coupling_gain=False,
         dropout=0.0,
         num_direct_frames=0,
         input_noise=0.0,
@@ -71,6 +73,7 @@ class RNNRBM(keras.Model):
             visible_units=visible_units,
             gates=gates,
             learned_initial_state=learned_initial_state,
+            coupling_gain=coupling_gain,
             dropout=dropout,
             num_direct_frames=num_direct_frames,
             input_noise=input_noise,
@@ -94,7 +97,9 @@ class RNNRBM(keras.Model):
             seed=seed,
             name="gated_recurrent_encoder",
         )
-        self.conditional_rbm = ConditionalRBM(num_visible, num_hidden, visible_units, weight_init, seed=seed + 1000, name="conditional_rbm")
+        self.conditional_rbm = ConditionalRBM(
+            num_visible, num_hidden, visible_units, coupling_gain, weight_init, seed=seed + 1000, name="conditional_rbm"
+        )
         # Weights, so that a change of k traces nothing anew and a checkpoint carries both.
         self.cd_steps = self.add_weight(name="cd_steps", shape=(), dtype="int32", initializer="ones", trainable=False)
         self.num_train_steps = self.add_weight(name="num_train_steps", shape=(), dtype="int32", initializer="zeros", trainable=False)

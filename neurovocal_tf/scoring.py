@@ -15,7 +15,7 @@ import typing
 
 import tensorflow as tf
 
-from neurovocal_tf.rbm.energy import RBM, free_energy, mean_field
+from neurovocal_tf.rbm.energy import free_energy, mean_field
 from neurovocal_tf.rbm.gibbs import gibbs_chain, start_of_chain
 from neurovocal_tf.rbm.noise import RowStream
 
@@ -119,7 +119,7 @@ def _expected_free_energy(rbm, num_gibbs_steps, chain_start):
     shape = tf.shape(rbm.bv)[:2]
     frame = tf.tile(tf.range(tf.cast(shape[1], tf.int64)), shape[:1])
     # Noise is drawn by row, and every frame is a row here.
-    machine = RBM(rbm.W, *(tf.reshape(bias, [-1, bias.shape[-1]]) for bias in (rbm.bv, rbm.bh)), rbm.units)
+    machine = rbm.map_frames(lambda x: tf.reshape(x, [-1, x.shape[-1]]))
     start = start_of_chain(machine, chain_start)
 
     def add_sample(seed, total):

@@ -84,6 +84,7 @@ def build_model(config, num_visible=None):
         visible_units=model.visible_units,
         gates=model.gates,
         learned_initial_state=model.learned_initial_state,
+        coupling_gain=model.coupling_gain,
         dropout=model.dropout,
         input_noise=model.input_noise,
         negative_start=config.training.negative_start,

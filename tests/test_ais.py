@@ -94,6 +94,13 @@ def test_enumeration_goes_beyond_one_block_of_states(rng):
     np.testing.assert_allclose(exact(rbm), expected, rtol=2e-6)
 
 
+def test_enumeration_heeds_every_frames_gain(rng):
+    (W, bv, bh), rbm = random_machine(rng, "bernoulli")
+    gain = rng.uniform(0.2, 2.0, bh.shape)
+    expected = [enumerated((W * g, a[np.newaxis], c[np.newaxis]), "bernoulli")[0] for g, a, c in zip(gain, bv, bh)]
+    np.testing.assert_allclose(exact(rbm._replace(gain=tf.constant(gain, tf.float32))), expected, rtol=2e-6, atol=5e-6)
+
+
 def test_too_many_hidden_units_to_enumerate_are_refused():
     rbm = energy.RBM(tf.zeros([2, 21]), tf.zeros([1, 2]), tf.zeros([1, 21]), units.Bernoulli())
     with pytest.raises(ValueError, match="at most 20 hidden units to be enumerated. Received: 21"):

@@ -37,6 +37,20 @@ def test_biases_follow_the_state(visible_units, kind, rng):
         np.testing.assert_array_equal(rbm.units.log_sigma, layer.log_sigma)
 
 
+def test_a_gain_follows_the_state_and_stays_between_its_bounds(rng):
+    layer = make_layer(rng, coupling_gain=True)
+    u = 3 * rng.normal(size=(2, 6, NUM_RECURRENT)).astype(np.float32)
+    gain = layer(tf.constant(u)).gain
+    np.testing.assert_allclose(gain, np.exp(2 * np.tanh(u @ layer.Wug.numpy() / 2)), rtol=1e-5)
+    assert np.exp(-2) < np.min(gain) < 1 < np.max(gain) < np.exp(2)
+    np.testing.assert_array_equal(make_layer(rng)(tf.constant(u)).gain, np.ones((2, 6, 1)))
+
+
+def test_a_fresh_layer_scales_no_couplings():
+    layer = ConditionalRBM(NUM_VISIBLE, NUM_HIDDEN, coupling_gain=True)
+    np.testing.assert_array_equal(layer(tf.ones([1, NUM_RECURRENT])).gain, np.ones((1, NUM_HIDDEN)))
+
+
 def test_a_single_frame_needs_no_time_axis(rng):
     layer = make_layer(rng)
     u = tf.constant(rng.normal(size=(2, 1, NUM_RECURRENT)), tf.float32)
@@ -44,9 +58,11 @@ def test_a_single_frame_needs_no_time_axis(rng):
 
 
 @EVERY_KIND
-def test_every_weight_is_trained(visible_units, kind, rng):
-    layer = make_layer(rng, visible_units=visible_units)
-    assert [w.name for w in layer.trainable_variables] == ["W", "bv", "bh", "Wuv", "Wuh"] + ["log_sigma"] * (visible_units == "gaussian")
+@pytest.mark.parametrize("coupling_gain", [False, True])
+def test_every_weight_is_trained(visible_units, kind, coupling_gain, rng):
+    layer = make_layer(rng, visible_units=visible_units, coupling_gain=coupling_gain)
+    expected = ["W", "bv", "bh", "Wuv", "Wuh"] + ["Wug"] * coupling_gain + ["log_sigma"] * (visible_units == "gaussian")
+    assert [w.name for w in layer.trainable_variables] == expected
 
 
 def test_sigma_stays_inside_its_range():

@@ -15,11 +15,14 @@ LENGTHS = (6, 1, 9)
 OPTIONS = LikelihoodOptions(num_temperatures=60, num_chains=24, compiled=False)
 
 
-def model_of(visible_units, rng):
+def model_of(visible_units, rng, coupling_gain=False):
     """A small model with couplings and biases that matter, and a standardisation that does something where it may."""
-    model = RNNRBM(NUM_VISIBLE, NUM_HIDDEN, num_recurrent=3, visible_units=visible_units, num_direct_frames=1)
+    model = RNNRBM(NUM_VISIBLE, NUM_HIDDEN, num_recurrent=3, visible_units=visible_units, num_direct_frames=1, coupling_gain=coupling_gain)
     for weights in model.trainable_variables:
         weights.assign(0.6 * rng.normal(size=weights.shape))
+    if coupling_gain:
+        # Couplings many times as strong would need as many temperatures.
+        model.conditional_rbm.Wug.assign(0.2 * model.conditional_rbm.Wug)
     if visible_units == "gaussian":
         # Real units feel each other over the square of W.
         model.conditional_rbm.W.assign(0.4 * model.conditional_rbm.W)
@@ -41,15 +44,22 @@ def enumerated(model, sequences):
         sigma = np.exp(np.asarray(rbm.units.log_sigma, np.float64)) if hasattr(rbm.units, "log_sigma") else None
         scale = np.asarray(model.standardisation.scale, np.float64)
         frames = (sequence - np.asarray(model.standardisation.offset)) / scale
-        for v, a, c in zip(frames, bv, bh):
-            log_z = reference.log_partition(W, a[None], c[None])[0] if sigma is None else reference.mixture(W, a, c, sigma)[3]
-            found.append(-reference.free_energy(v, W, a, c, sigma) - log_z - np.sum(np.log(scale)))
+        gains = np.asarray(rbm.gain[0], np.float64)
+        for v, a, c, couplings in zip(frames, bv, bh, W * gains[:, np.newaxis]):
+            if sigma is None:
+                log_z = reference.log_partition(couplings, a[None], c[None])[0]
+            else:
+                log_z = reference.mixture(couplings, a, c, sigma)[3]
+            found.append(-reference.free_energy(v, couplings, a, c, sigma) - log_z - np.sum(np.log(scale)))
     return np.array(found)
 
 
-@pytest.mark.parametrize("visible_units", ["bernoulli", "mean_field", "gaussian"])
-def test_the_bracket_encloses_the_enumerated_likelihood_of_all_frames(visible_units, rng):
-    model, sequences = model_of(visible_units, rng), sequences_of(rng, visible_units != "gaussian")
+@pytest.mark.parametrize(
+    "visible_units, coupling_gain",
+    [("bernoulli", False), ("mean_field", False), ("gaussian", False), ("bernoulli", True), ("gaussian", True)],
+)
+def test_the_bracket_encloses_the_enumerated_likelihood_of_all_frames(visible_units, coupling_gain, rng):
+    model, sequences = model_of(visible_units, rng, coupling_gain), sequences_of(rng, visible_units != "gaussian")
     truth = enumerated(model, sequences).mean()
     shares = []
     bracket = likelihood.log_likelihood_bracket(model, sequences, OPTIONS, shares.append)

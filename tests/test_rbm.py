@@ -98,6 +98,26 @@ def test_conditional_probabilities_equal_enumeration(sigma, temperature, rng):
     np.testing.assert_allclose(energy.visible_mean(rbm, tf.constant(h, tf.float32)[tf.newaxis], temperature)[0], expected, **FLOAT32)
 
 
+# --- gain
+
+
+@BOTH_SIGMAS
+def test_a_gain_is_the_same_as_couplings_scaled_for_every_frame(sigma, rng):
+    W, bv, bh = parameters(rng)
+    gain = rng.uniform(0.2, 2.0, (6, NUM_HIDDEN)).astype(np.float32)
+    rbm = machine(W, bv, bh, sigma, batch=(6,))._replace(gain=tf.constant(gain))
+    v = tf.constant(rng.integers(0, 2, (6, NUM_VISIBLE)), tf.float32)
+    h = tf.constant(rng.integers(0, 2, (6, NUM_HIDDEN)), tf.float32)
+    each = [machine(W * g, bv, bh, sigma, batch=(1,)) for g in gain]
+    for function, units_ in ((energy.free_energy, v), (energy.hidden_logits, v), (energy.visible_mean, h)):
+        expected = np.concatenate([function(one, units_[i : i + 1]) for i, one in enumerate(each)])
+        np.testing.assert_allclose(function(rbm, units_), expected, **FLOAT32)
+    np.testing.assert_allclose(energy.mean_field(rbm), np.concatenate([energy.mean_field(one) for one in each]), **FLOAT32)
+    if sigma is None:
+        expected = np.concatenate([energy.pseudo_log_likelihood(one, v[i : i + 1]) for i, one in enumerate(each)])
+        np.testing.assert_allclose(energy.pseudo_log_likelihood(rbm, v), expected, **FLOAT32)
+
+
 # --- contrastive divergence
 
 

@@ -14,14 +14,18 @@ from neurovocal_tf.rnn_rbm import RNNRBM
 LENGTHS = [9, 1, 6]
 
 
-@pytest.fixture(scope="module")
-def model():
+def make_model(**arguments):
     rng = np.random.default_rng(20)
-    model = RNNRBM(5, 4, 3, num_layers=2, num_direct_frames=1)
+    model = RNNRBM(5, 4, 3, num_layers=2, num_direct_frames=1, **arguments)
     for weight in model.trainable_variables:
         weight.assign(0.2 * rng.normal(size=weight.shape) if weight.name == "log_sigma" else rng.normal(size=weight.shape) / 2)
     model.standardisation.set(-40.0, 10.0)
     return model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return make_model()
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +58,15 @@ def test_the_scores_are_their_definitions(model, rng):
         np.testing.assert_allclose(getattr(found, name), value, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-def test_surprise_is_free_energy_over_that_of_the_models_own_samples(model, rng):
+@pytest.mark.parametrize("coupling_gain", [False, True])
+def test_surprise_is_free_energy_over_that_of_the_models_own_samples(coupling_gain, rng):
+    model = make_model(coupling_gain=coupling_gain)
     frames, lengths = sequences(rng, [7])
     found = scoring.score(model, frames, lengths, num_gibbs_steps=3)
     rbm = model(frames)
     of_samples = []
     for t in range(7):
-        machine = RBM(rbm.W, rbm.bv[:, t], rbm.bh[:, t], rbm.units)
+        machine = RBM(rbm.W, rbm.bv[:, t], rbm.bh[:, t], rbm.units, rbm.gain[:, t])
         start = machine.bv
         samples = [gibbs_chain(machine, start, 3, RowStream(*(tf.constant([x], tf.int64) for x in (seed, t))))[0] for seed in range(4)]
         of_samples.append(np.mean([free_energy(machine, sample)[0] for sample in samples]))

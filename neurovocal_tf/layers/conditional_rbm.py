@@ -24,18 +24,20 @@ class LogSigmaRange(keras.constraints.Constraint):
 class ConditionalRBM(keras.layers.Layer):
     """RBM whose biases follow a recurrent state u.
 
-        bv_t = bv + u_{t-1} @ Wuv        bh_t = bh + u_{t-1} @ Wuh
+        bv_t = bv + u_{t-1} @ Wuv        bh_t = bh + u_{t-1} @ Wuh        g_t = exp(2 tanh(u_{t-1} @ Wug / 2))
 
     Args:
         num_visible: int, V.    num_hidden: int, H.    visible_units: "gaussian", "mean_field" or "bernoulli".
+        coupling_gain: bool, let g_t scale each hidden unit's couplings; otherwise they are the same for every frame. Biases say which
+            units are likely, the gain also which of them go together: a two-factor case of gated interactions (Memisevic & Hinton, 2007).
         weight_init: "scaled" (Glorot) or "published" (W from N(0, 0.01), all else from N(0, 0.0001)).    seed: int, of the initial weights.
 
     Input shape: `[B, T, U]`, already delayed by one frame.
-    Output: `RBM` with W `[V, H]`, bv `[B, T, V]`, bh `[B, T, H]`.
+    Output: `RBM` with W `[V, H]`, bv `[B, T, V]`, bh `[B, T, H]`, gain `[B, T, H]`, or ones `[B, T, 1]`.
     Reference: Boulanger-Lewandowski et al., 2012, https://arxiv.org/abs/1206.6392
     """
 
-    def __init__(self, num_visible, num_hidden, visible_units="gaussian", weight_init="scaled", seed=0, **kwargs):
+    def __init__(self, num_visible, num_hidden, visible_units="gaussian", coupling_gain=False, weight_init="scaled", seed=0, **kwargs):
         # Whatever the global policy: the cost is a small difference of large free energies.
         super().__init__(**{"dtype": "float32", **kwargs})
         if visible_units not in ("gaussian", "mean_field", "bernoulli"):
@@ -49,6 +51,7 @@ class ConditionalRBM(keras.layers.Layer):
         self.num_visible = num_visible
         self.num_hidden = num_hidden
         self.visible_units = visible_units
+        self.coupling_gain = coupling_gain
         self.weight_init = weight_init
         self.seed = seed
 
@@ -60,7 +63,7 @@ class ConditionalRBM(keras.layers.Layer):
             "bh": (self.num_hidden,),
             "Wuv": (num_recurrent, self.num_visible),
             "Wuh": (num_recurrent, self.num_hidden),
-        }
+        } | ({"Wug": (num_recurrent, self.num_hidden)} if self.coupling_gain else {})
         for index, (name, shape) in enumerate(shapes.items()):
             setattr(self, name, self.add_weight(name=name, shape=shape, initializer=self._initializer(name, index)))
         if self.visible_units == "gaussian":
@@ -70,14 +73,15 @@ class ConditionalRBM(keras.layers.Layer):
         seed = self.seed + index
         if self.weight_init == "published":
             return keras.initializers.RandomNormal(stddev=1e-2 if name == "W" else 1e-4, seed=seed)
-        if name in ("bv", "bh"):
+        if name in ("bv", "bh", "Wug"):
             return keras.initializers.Zeros()
         # A hidden unit of a large W saturates before it has learned anything.
         return keras.initializers.RandomNormal(stddev=1e-2, seed=seed) if name == "W" else keras.initializers.GlorotUniform(seed=seed)
 
     def call(self, u):
         W, bv, bh, Wuv, Wuh = (tf.convert_to_tensor(w) for w in (self.W, self.bv, self.bh, self.Wuv, self.Wuh))
-        return RBM(W=W, bv=bv + linear(u, Wuv), bh=bh + linear(u, Wuh), units=self.units())
+        gain = _bounded_exp(linear(u, tf.convert_to_tensor(self.Wug))) if self.coupling_gain else tf.ones_like(u[..., :1])
+        return RBM(W=W, bv=bv + linear(u, Wuv), bh=bh + linear(u, Wuh), units=self.units(), gain=gain)
 
     def units(self):
         """The visible units, with their present parameters."""
@@ -86,5 +90,10 @@ class ConditionalRBM(keras.layers.Layer):
         return units.MeanField() if self.visible_units == "mean_field" else units.Bernoulli()
 
     def get_config(self):
-        names = ("num_visible", "num_hidden", "visible_units", "weight_init", "seed")
+        names = ("num_visible", "num_hidden", "visible_units", "coupling_gain", "weight_init", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def _bounded_exp(x):
+    """exp(x) near 0, and within exp(-2) and exp(2): a machine whose couplings may grow without bound does not mix any more."""
+    return tf.exp(2.0 * tf.tanh(0.5 * x))

@@ -1,7 +1,7 @@
 """Partition functions: exact by enumeration, and estimated from both sides by annealing.
 
-**The path.** Machine b, for b from 0 to 1, has couplings b W and biases bv + (1 - b) a and bh + (1 - b) c. At b = 1 it is the RBM
-itself, at b = 0 units that are independent, whose partition function Z_0 is exact. With f_b(v) = exp(-F_b(v)) and a Gibbs step T_b,
+**The path.** Machine b, for b from 0 to 1, has the couplings times b and biases bv + (1 - b) a and bh + (1 - b) c. At b = 1 it is the
+RBM itself, at b = 0 units that are independent, whose partition function Z_0 is exact. With f_b(v) = exp(-F_b(v)) and a Gibbs step T_b,
 which leaves p_b = f_b / Z_b in place and is reversible with respect to it:
 
 **Annealed importance sampling** (AIS: Neal, 2001; Salakhutdinov & Murray, 2008). Draw v_0 from p_0, then v_k from T_k(. | v_{k-1}):
@@ -36,7 +36,7 @@ import typing
 import tensorflow as tf
 
 from neurovocal_tf.rbm import noise
-from neurovocal_tf.rbm.energy import RBM, free_energy, hidden_logits, linear, mean_field
+from neurovocal_tf.rbm.energy import RBM, free_energy, hidden_field, hidden_logits, linear, mean_field, visible_field
 from neurovocal_tf.rbm.units import Bernoulli, MeanField
 
 BASES = ("mean_field", "biases")
@@ -71,12 +71,12 @@ class Path(typing.NamedTuple):
         return self.rbm.bv + (1.0 - beta) * (self.base_bv - self.rbm.bv)
 
     def hidden_logits(self, field, beta):
-        """Logits of p(h=1|v) at beta of the v whose x(v) W is `field`.  [M, N, H] -> [M, N, H]"""
+        """Logits of p(h=1|v) at beta of the v that exerts `field`.  [M, N, H] -> [M, N, H]"""
         return self.rbm.bh + (1.0 - beta) * (self.base_bh - self.rbm.bh) + beta * field
 
     def field(self, v):
-        """x(v) W.  [M, N, V] -> [M, N, H]"""
-        return linear(self.rbm.units.to_hidden(v), self.rbm.W)
+        """What v tells the hidden units at beta 1.  [M, N, V] -> [M, N, H]"""
+        return hidden_field(self.rbm, v)
 
     def base_log_partition(self):
         """log Z_0.  -> [N]"""
@@ -90,10 +90,10 @@ class Path(typing.NamedTuple):
         return self.rbm.units.sample(tf.repeat(mean[tf.newaxis], num_chains, axis=0), stream, 0)
 
     def gibbs_step(self, field, beta, stream, index):
-        """The next v at beta, after the one whose x(v) W is `field`.  [M, N, H] -> [M, N, V]"""
+        """The next v at beta, after the one that exerts `field`.  [M, N, H] -> [M, N, V]"""
         probability = tf.sigmoid(self.hidden_logits(field, beta))
         h = tf.cast(stream.uniforms(noise.HIDDEN, index, probability.shape) < probability, probability.dtype)
-        mean = self.rbm.units.mean(self.bv(beta), beta * linear(h, tf.transpose(self.rbm.W)))
+        mean = self.rbm.units.mean(self.bv(beta), beta * visible_field(self.rbm, h))
         return self.rbm.units.sample(mean, stream, index)
 
     def log_ratio(self, v, field, low, high):
@@ -119,7 +119,7 @@ def path_to(rbm, base=None):
     if base == "biases":
         return Path(rbm, rbm.bv, rbm.bh)
     logits = hidden_logits(rbm, mean_field(rbm))
-    return Path(rbm, rbm.units.shifted(rbm.bv, linear(tf.sigmoid(logits), tf.transpose(rbm.W))), logits)
+    return Path(rbm, rbm.units.shifted(rbm.bv, visible_field(rbm, tf.sigmoid(logits))), logits)
 
 
 def annealed_importance_sampling(path, num_temperatures, num_chains, stream):
@@ -184,7 +184,7 @@ def _estimate(base, log_weight, sign):
 
 
 def exact_log_partition(rbm):
-    """log Z of every frame's machine by enumeration of the hidden states: log sum_h exp(bh.h) sum_v exp(-e(v) + x(v) W h).
+    """log Z of every frame's machine by enumeration of the hidden states: log sum_h exp(bh.h) sum_v exp(-e(v) + x(v) W (g * h)).
 
     Args:
         rbm: biases [N, V] and [N, H], H at most `MAX_ENUMERATED`.
@@ -196,12 +196,13 @@ def exact_log_partition(rbm):
     if num_hidden > MAX_ENUMERATED:
         raise ValueError(f"`rbm` must have at most {MAX_ENUMERATED} hidden units to be enumerated. Received: {num_hidden}")
     at_once = min(2**num_hidden, _STATES_AT_ONCE)
+    every_frame = rbm.map_frames(lambda x: x[:, tf.newaxis])
 
     def add_states(first, total):
         numbers = first + tf.range(at_once)
         bits = tf.bitwise.right_shift(numbers[:, tf.newaxis], tf.range(num_hidden)[tf.newaxis])
         h = tf.cast(tf.bitwise.bitwise_and(bits, 1), rbm.W.dtype)
-        visible = rbm.units.log_partition(rbm.bv[:, tf.newaxis], linear(h, tf.transpose(rbm.W)))
+        visible = rbm.units.log_partition(every_frame.bv, visible_field(every_frame, h))
         logits = visible + linear(rbm.bh, tf.transpose(h))
         return first + at_once, tf.reduce_logsumexp(tf.concat([total[:, tf.newaxis], logits], axis=1), axis=1)
 

@@ -1,26 +1,32 @@
 """The energy of a restricted Boltzmann machine and what follows from it.
 
-    E(v, h) = e(v) - bh.h - x(v) W h
+    E(v, h) = e(v) - bh.h - x(v) W (g * h)
 
 with e(v) and x(v) from the visible units: -v.bv and v for binary ones, |(v - bv) / sigma|^2 / 2 and v / sigma for Gaussian ones.
-Biases may differ from frame to frame: bv is [..., V], bh is [..., H], W is one [V, H].
+Biases and the gain g may differ from frame to frame: bv is [..., V], bh and g are [..., H], W is one [V, H].
 Reference: Smolensky, 1986; Hinton, 2002 (contrastive divergence).
 """
 
 import typing
 
+import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf.rbm.units import Bernoulli
 
 
 class RBM(typing.NamedTuple):
-    """A restricted Boltzmann machine: W [V, H], bv [..., V], bh [..., H], and its visible units."""
+    """A restricted Boltzmann machine: W [V, H], bv [..., V], bh [..., H], its visible units, and the gain [..., H], or [..., 1] for all."""
 
     W: tf.Tensor
     bv: tf.Tensor
     bh: tf.Tensor
     units: typing.Any
+    gain: tf.Tensor | np.ndarray = np.ones(1, np.float32)
+
+    def map_frames(self, function):
+        """The same machine with `function` applied to all that differs from frame to frame: bv, bh and the gain."""
+        return self._replace(bv=function(self.bv), bh=function(self.bh), gain=function(self.gain))
 
 
 def linear(x, weights, transposed=False):
@@ -34,14 +40,24 @@ def linear(x, weights, transposed=False):
     return tf.tensordot(x, tf.transpose(weights) if transposed else weights, axes=1)
 
 
+def hidden_field(rbm, v):
+    """g * (x(v) W), what the visible units tell the hidden ones.  [..., V] -> [..., H]"""
+    return linear(rbm.units.to_hidden(v), rbm.W) * rbm.gain
+
+
+def visible_field(rbm, h):
+    """(g * h) W', what the hidden units tell the visible ones.  [..., H] -> [..., V]"""
+    return linear(h * rbm.gain, rbm.W, transposed=True)
+
+
 def hidden_logits(rbm, v):
     """Logit of p(h_j=1|v).  [..., V] -> [..., H]"""
-    return rbm.bh + linear(rbm.units.to_hidden(v), rbm.W)
+    return rbm.bh + hidden_field(rbm, v)
 
 
 def visible_mean(rbm, h, temperature=1.0):
     """E[v|h].  [..., H] -> [..., V]"""
-    return rbm.units.mean(rbm.bv, linear(h, rbm.W, transposed=True), temperature)
+    return rbm.units.mean(rbm.bv, visible_field(rbm, h), temperature)
 
 
 def bias_mean(rbm):
@@ -81,7 +97,7 @@ def mean_field(rbm, num_steps=10):
 def pseudo_log_likelihood(rbm, v):
     """sum_i log p(v_i | all other v), in nats: exact, and no likelihood.  [..., V] of zeros and ones -> [...]
 
-    With d = 1 - 2 v_i, unit i flips at the cost dF = -d bv_i - sum_j softplus(l_j + d W_ij) - softplus(l_j), l the hidden logits of v,
+    With d = 1 - 2 v_i, unit i flips at the cost dF = -d bv_i - sum_j softplus(l_j + d g_j W_ij) - softplus(l_j), l the hidden logits of v,
     and p(v_i | rest) = sigmoid(dF). No partition function is needed, which makes it a cheap monitor; but what units tell of one
     another is counted for each of them, so that it may rise while the likelihood falls. Binary units only: for real ones every
     term is an integral of its own.
@@ -95,7 +111,7 @@ def pseudo_log_likelihood(rbm, v):
 
     def add_unit(i, total):
         direction = 1.0 - 2.0 * v[..., i]
-        moved = tf.nn.softplus(logits + direction[..., tf.newaxis] * rbm.W[i]) - softplus
+        moved = tf.nn.softplus(logits + direction[..., tf.newaxis] * rbm.W[i] * rbm.gain) - softplus
         cost = -direction * rbm.bv[..., i] - tf.reduce_sum(moved, axis=-1)
         return i + 1, total - tf.nn.softplus(-cost)
 
