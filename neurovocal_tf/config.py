@@ -144,6 +144,9 @@ class ModelConfig:
         choices=("scaled", "published"),
     )
     dropout: float = _setting(0.0, "Share of each layer's inputs dropped in training.", low=0.0, high=0.95)
+    state_dropout: float = _setting(
+        0.0, "Share of the encoder's state, as the RBM's biases and gain read it, dropped in training.", low=0.0, high=0.95
+    )
     input_noise: float = _setting(0.1, "Standard deviation, in standardised units, of noise on the encoder's input in training.", low=0.0)
 
 

@@ -35,6 +35,7 @@ class RNNRBM(keras.Model):
         dropout: share of the encoder's inputs dropped in training.
         num_direct_frames: int, how many of the last frames the RBM's biases see directly, see `GatedRecurrentEncoder`.
         input_noise: standard deviation, in standardised units, of noise on the encoder's input in training.
+        state_dropout: share of u, as the RBM reads it, dropped in training.
         negative_start: "data" or "bias", where the negative phase's chains start, see `negative_phase`.
         weight_init: "scaled" or "published".    seed: int, of initial weights and of the noise in training.
 
@@ -57,6 +58,7 @@ class RNNRBM(keras.Model):
         dropout=0.0,
         num_direct_frames=0,
         input_noise=0.0,
+        state_dropout=0.0,
         negative_start="data",
         weight_init="scaled",
         seed=0,
@@ -65,6 +67,8 @@ class RNNRBM(keras.Model):
         super().__init__(**{"dtype": "float32", **kwargs})  # the encoder alone follows a global policy of mixed precision
         if negative_start not in ("data", "bias"):
             raise ValueError(f"`negative_start` must be data or bias. Received: negative_start={negative_start}")
+        if not 0 <= state_dropout < 1:
+            raise ValueError(f"`state_dropout` must be at least 0 and below 1. Received: state_dropout={state_dropout}")
         self._arguments = dict(
             num_visible=num_visible,
             num_hidden=num_hidden,
@@ -77,12 +81,14 @@ class RNNRBM(keras.Model):
             dropout=dropout,
             num_direct_frames=num_direct_frames,
             input_noise=input_noise,
+            state_dropout=state_dropout,
             negative_start=negative_start,
             weight_init=weight_init,
             seed=seed,
         )
         self.num_visible = num_visible
         self.input_noise = input_noise
+        self.state_dropout = state_dropout
         self.negative_start = negative_start
         self.seed = seed
         self.standardisation = Standardisation(bounded=visible_units != "gaussian", name="standardisation")
@@ -124,12 +130,19 @@ class RNNRBM(keras.Model):
         states = self.encoder(self._noisy(standardised, stream) if training else standardised, first, training=training, stream=stream)
         u = tf.cast(self.encoder.output(states), first.dtype)
         before = tf.concat([self.encoder.output(first)[:, tf.newaxis], u[:, :-1]], axis=1)
-        return self.conditional_rbm(before)
+        return self.conditional_rbm(self._dropped(before, stream) if training else before)
 
     def _noisy(self, standardised, stream):
         if not self.input_noise:
             return standardised
         return standardised + self.input_noise * stream.normals(noise.INPUT_NOISE, 0, standardised.shape)
+
+    def _dropped(self, u, stream):
+        if not self.state_dropout:
+            return u
+        # The encoder's layers take the numbers before.
+        keep = stream.uniforms(noise.DROPOUT, self.encoder.num_layers, u.shape) >= self.state_dropout
+        return tf.where(keep, u / (1.0 - self.state_dropout), 0.0)
 
     def compile(self, *args, jit_compile=False, num_parts=1, **kwargs):
         """Keras' `compile`, for a step in parts.

@@ -87,6 +87,7 @@ def build_model(config, num_visible=None):
         coupling_gain=model.coupling_gain,
         dropout=model.dropout,
         input_noise=model.input_noise,
+        state_dropout=model.state_dropout,
         negative_start=config.training.negative_start,
         weight_init=model.weight_init,
         seed=config.training.seed,

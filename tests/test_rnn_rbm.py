@@ -99,12 +99,22 @@ def test_the_first_biases_follow_the_learned_state_at_true_starts_alone(rng):
     np.testing.assert_allclose(rbm.bv[1, 0], layer.bv, **FLOAT32)
 
 
-def test_input_noise_and_dropout_act_in_training_alone(rng):
-    model = scaled(make_model(input_noise=0.5, dropout=0.3, num_layers=2), rng)
+@pytest.mark.parametrize("arguments", [dict(input_noise=0.5), dict(dropout=0.3, num_layers=2), dict(state_dropout=0.3)])
+def test_input_noise_and_dropout_act_in_training_alone(arguments, rng):
+    model = scaled(make_model(**arguments), rng)
     frames = tf.constant(rng.normal(size=(2, NUM_FRAMES, NUM_VISIBLE)), tf.float32)
     stream = noise.BatchStream(tf.constant(0), tf.constant(0))
     np.testing.assert_array_equal(model(frames).bv, model(frames).bv)
     assert not np.allclose(model(frames, training=True, stream=stream).bv, model(frames).bv)
+
+
+def test_a_dropped_state_keeps_its_share_and_its_mean():
+    model = make_model(state_dropout=0.3)
+    u = tf.ones([50, 20, model.encoder.output_size])
+    dropped = model._dropped(u, noise.BatchStream(tf.constant(0), tf.constant(0))).numpy()
+    assert set(np.unique(dropped)) == {np.float32(0.0), np.float32(1.0) / np.float32(0.7)}
+    # Four standard errors of the mean of so many numbers.
+    assert abs(dropped.mean() - 1) < 4 * np.sqrt(0.3 / 0.7 / dropped.size)
 
 
 # --- the training step
@@ -200,7 +210,7 @@ def test_the_number_of_gibbs_steps_is_that_of_the_weight(rng):
 def test_compiled_and_uncompiled_training_agree(rng):
     start, results = None, []
     for jit_compile in (False, True):
-        model = make_model(num_layers=2, num_direct_frames=1, dropout=0.2, input_noise=0.1)
+        model = make_model(num_layers=2, num_direct_frames=1, dropout=0.2, state_dropout=0.2, input_noise=0.1)
         model.cd_steps.assign(3)
         start = start or [w + 0.1 * rng.normal(size=w.shape) for w in weights_of(model)]
         for weight, value in zip(model.trainable_variables, start):
@@ -225,7 +235,7 @@ def test_a_batch_in_parts_teaches_what_the_whole_does(jit_compile, num_parts, rn
     """Rows of unequal length, one of them empty: each part counts by its frames, and draws the whole batch's noise."""
     frames, mask, is_start = cyclic_batch()
     mask[0, 4:], mask[3] = 0, 0
-    model, results = scaled(make_model(num_layers=2, num_direct_frames=1, dropout=0.2, input_noise=0.1), rng), []
+    model, results = scaled(make_model(num_layers=2, num_direct_frames=1, dropout=0.2, state_dropout=0.2, input_noise=0.1), rng), []
     model.cd_steps.assign(2)
     start = weights_of(model)
     for parts in (1, num_parts):
