@@ -1,4 +1,4 @@
-"""The local model server's versions and limits, with models that only count: how far, and who asked together."""
+"""The local model server's versions and limits, with models that do nothing but wait until a test lets them go on."""
 
 import concurrent.futures
 import os
@@ -17,35 +17,42 @@ from neurovocal_tf.server.refusals import Refusal
 from neurovocal_tf.server.versions import State, Versions
 
 PREDICT = "/v1/models/m:predict"
-BATCHING = (
-    "max_batch_size { value: 8 }\nbatch_timeout_micros { value: 200000 }\nmax_enqueued_batches { value: 9 }\nallowed_batch_sizes: 8\n"
-)
-# Far enough to be asked for while it counts, and near enough to be waited for.
-LONG = 2_000_000
+BATCHING = """max_batch_size { value: 8 }
+batch_timeout_micros { value: 300000 }
+max_enqueued_batches { value: 9 }
+"""
 
 
 def publish(folder, number, batching=""):
-    """A version whose answers tell its number, and the rows that were computed together."""
+    """A version whose answers tell its number and how many rows were computed together, once there is a file of the first row's name."""
 
-    class Counter(tf.Module):
+    class Gate(tf.Module):
         def __init__(self):
             self.number = tf.Variable(number)
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, name="num_steps")])
-        def count(self, num_steps):
-            (counted,) = tf.while_loop(lambda i: i < tf.reduce_max(num_steps), lambda i: [i + 1], [0])
-            told = {"version": self.number, "rows": tf.shape(num_steps)[0], "counted": counted}
-            return {name: tf.fill(tf.shape(num_steps), value) for name, value in told.items()}
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="gate")])
+        def wait(self, gate):
+            def is_closed(i):
+                # With the turn in it, so that no optimiser looks but once.
+                path = tf.strings.regex_replace(tf.strings.join([gate[0], "#", tf.strings.as_string(i)]), "#.*", "")
+                return (tf.strings.length(path) > 0) & (tf.size(tf.io.matching_files(path)) == 0)
 
-    counter = Counter()
-    tf.saved_model.save(counter, str(folder / "unfinished"), {"serving_default": counter.count})
+            (turns,) = tf.while_loop(is_closed, lambda i: [i + 1], [0])
+            told = {"version": self.number, "rows": tf.shape(gate)[0], "turns": turns}
+            return {name: tf.fill(tf.shape(gate), value) for name, value in told.items()}
+
+    gate = Gate()
+    tf.saved_model.save(gate, str(folder / "unfinished"), {"serving_default": gate.wait})
     if batching:
         (folder / "unfinished" / "batching_params.pbtxt").write_text(batching)
     os.rename(folder / "unfinished", folder / str(number))
 
 
-def count_to(num_steps, *rows):
-    return {"inputs": {"num_steps": [num_steps, *rows]}}
+def rows(*gates):
+    return {"inputs": {"gate": [str(gate) for gate in gates]}}
+
+
+AT_ONCE = rows("")
 
 
 @pytest.fixture
@@ -84,15 +91,17 @@ def test_a_new_version_takes_over_and_the_old_one_goes_when_its_last_request_is_
         versions.watch(0.05)
         (tmp_path / "next").mkdir()
         publish(tmp_path / "next", 2)
-        slow = callers.submit(ask, ports.rest, "POST", PREDICT, count_to(3 * LONG))
+        slow = callers.submit(ask, ports.rest, "POST", PREDICT, rows(tmp_path / "gate"))
         until(lambda: versions._num_leases.get(1))
-        os.rename(tmp_path / "next" / "2", folder / "2")
+        publish(folder, 2)
         until(lambda: versions.statuses.get(2) and versions.statuses[2].state == State.AVAILABLE)
-        assert version_of(ask(ports.rest, "POST", PREDICT, count_to(1))) == 2
-        assert not slow.done() and versions.statuses[1].state in (State.AVAILABLE, State.UNLOADING)
+        assert version_of(ask(ports.rest, "POST", PREDICT, AT_ONCE)) == 2
+        until(lambda: versions.statuses[1].state == State.UNLOADING)
+        assert not slow.done()
+        (tmp_path / "gate").touch()
         assert version_of(slow.result()) == 1
         until(lambda: versions.statuses[1].state == State.END)
-        assert ask(ports.rest, "POST", "/v1/models/m/versions/1:predict", count_to(1))[0] == 404
+        assert ask(ports.rest, "POST", "/v1/models/m/versions/1:predict", AT_ONCE)[0] == 404
         told = ask(ports.rest, "GET", "/v1/models/m")[1]["model_version_status"]
         assert [(version["version"], version["state"]) for version in told] == [("2", "AVAILABLE"), ("1", "END")]
 
@@ -102,7 +111,7 @@ def test_no_request_fails_while_versions_change(folder, versions):
 
     def keep_asking(port):
         while not is_over.is_set():
-            found.append(version_of(ask(port, "POST", PREDICT, count_to(1))))
+            found.append(version_of(ask(port, "POST", PREDICT, AT_ONCE)))
 
     with running(versions, "m") as ports, concurrent.futures.ThreadPoolExecutor() as callers:
         asking = [callers.submit(keep_asking, ports.rest) for _ in range(3)]
@@ -152,9 +161,9 @@ def test_labels_and_the_version_before_are_served_where_they_are_wanted(folder):
     versions.refresh()
     with running(versions, "m") as ports:
         for path, number in (("m", 3), ("m/labels/stable", 2), ("m/versions/2", 2)):
-            assert version_of(ask(ports.rest, "POST", f"/v1/models/{path}:predict", count_to(1))) == number
-        assert ask(ports.rest, "POST", "/v1/models/m/labels/gone:predict", count_to(1))[0] == 404
-        assert ask(ports.rest, "POST", "/v1/models/m/versions/1:predict", count_to(1))[0] == 404
+            assert version_of(ask(ports.rest, "POST", f"/v1/models/{path}:predict", AT_ONCE)) == number
+        assert ask(ports.rest, "POST", "/v1/models/m/labels/gone:predict", AT_ONCE)[0] == 404
+        assert ask(ports.rest, "POST", "/v1/models/m/versions/1:predict", AT_ONCE)[0] == 404
     versions.close()
 
 
@@ -183,15 +192,11 @@ def test_callers_at_once_are_computed_together_and_a_request_that_does_not_fit_s
     versions = Versions(tmp_path)
     versions.refresh()
     with running(versions, "m") as ports, concurrent.futures.ThreadPoolExecutor(8) as callers:
-        bodies = [count_to(i) for i in range(7)] + [{"inputs": {"num_steps": [[1, 2]]}}]
+        bodies = [AT_ONCE] * 7 + [{"inputs": {"gate": [["", ""]]}}]
         answers = list(callers.map(lambda body: ask(ports.rest, "POST", PREDICT, body), bodies))
         assert [status for status, _ in answers] == [200] * 7 + [400]
-        # Filled up to the one size that is allowed.
-        assert {content["outputs"]["rows"][0] for _, content in answers[:7]} == {8}
-        # Fewer batches than callers: they met, and each waited for the one who counts farthest.
-        assert max(content["outputs"]["counted"][0] for _, content in answers[:7]) == 6
-        assert sum(content["outputs"]["counted"][0] == 6 for _, content in answers[:7]) > 1
-        status, content = ask(ports.rest, "POST", PREDICT, count_to(*[1] * 9))
+        assert max(content["outputs"]["rows"][0] for _, content in answers[:7]) > 1
+        status, content = ask(ports.rest, "POST", PREDICT, rows(*[""] * 9))
         assert (status, content["error"]) == (400, "Task size 9 is larger than maximum input batch size 8")
     versions.close()
 
@@ -199,49 +204,51 @@ def test_callers_at_once_are_computed_together_and_a_request_that_does_not_fit_s
 # --- limits
 
 
-def test_requests_beyond_the_number_that_is_taken_are_refused_at_once(versions):
-    with running(versions, "m", limits=Limits(max_requests=2)) as ports, concurrent.futures.ThreadPoolExecutor() as callers:
-        slow = [callers.submit(ask, ports.rest, "POST", PREDICT, count_to(LONG)) for _ in range(2)]
-        until(lambda: versions._num_leases[1] == 2)
-        status, content = ask(ports.rest, "POST", PREDICT, count_to(1))
-        assert (status, content["error"]) == (429, "There are 2 requests already.")
-        with grpc.insecure_channel(f"127.0.0.1:{ports.grpc}") as channel, pytest.raises(grpc.RpcError) as refused:
-            prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(grpc_request(1), timeout=60)
-        assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert [version_of(call.result()) for call in slow] == [1, 1]
-        assert version_of(ask(ports.rest, "POST", PREDICT, count_to(1))) == 1
-
-
-def grpc_request(num_steps):
+def grpc_request(gate=""):
     request = predict_pb2.PredictRequest()
     request.model_spec.name = "m"
-    request.inputs["num_steps"].CopyFrom(tf.make_tensor_proto([num_steps]))
+    request.inputs["gate"].CopyFrom(tf.make_tensor_proto([str(gate)]))
     return request
 
 
-def test_who_waits_too_long_or_leaves_gives_the_place_back(versions):
-    with running(versions, "m", limits=Limits(max_requests=3, rest_timeout_s=0.1)) as ports:
-        assert ask(ports.rest, "POST", PREDICT, count_to(LONG)) == (504, {"error": "Timed out waiting for the answer"})
+def test_requests_beyond_the_number_that_is_taken_are_refused_at_once(versions, tmp_path):
+    with running(versions, "m", limits=Limits(max_requests=2)) as ports, concurrent.futures.ThreadPoolExecutor() as callers:
+        slow = [callers.submit(ask, ports.rest, "POST", PREDICT, rows(tmp_path / "gate")) for _ in range(2)]
+        until(lambda: versions._num_leases[1] == 2)
+        status, content = ask(ports.rest, "POST", PREDICT, AT_ONCE)
+        assert (status, content["error"]) == (429, "There are 2 requests already.")
+        with grpc.insecure_channel(f"127.0.0.1:{ports.grpc}") as channel, pytest.raises(grpc.RpcError) as refused:
+            prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(grpc_request(), timeout=60)
+        assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        (tmp_path / "gate").touch()
+        assert [version_of(call.result()) for call in slow] == [1, 1]
+        assert version_of(ask(ports.rest, "POST", PREDICT, AT_ONCE)) == 1
+
+
+def test_who_waits_too_long_or_leaves_gives_the_place_back(versions, tmp_path):
+    with running(versions, "m", limits=Limits(max_requests=3, rest_timeout_s=0.5)) as ports:
+        late = ask(ports.rest, "POST", PREDICT, rows(tmp_path / "gate"))
+        assert late == (504, {"error": "Timed out waiting for the answer"})
         with grpc.insecure_channel(f"127.0.0.1:{ports.grpc}") as channel:
             stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-            with pytest.raises(grpc.RpcError) as late:
-                stub.Predict(grpc_request(LONG), timeout=0.1)
-            assert late.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-            left = stub.Predict.future(grpc_request(LONG))
+            with pytest.raises(grpc.RpcError) as too_late:
+                stub.Predict(grpc_request(tmp_path / "gate"), timeout=0.5)
+            assert too_late.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+            left = stub.Predict.future(grpc_request(tmp_path / "gate"))
             until(lambda: versions._num_leases[1] == 3)
             left.cancel()
-        # TensorFlow goes on counting for all three, and then there is room again.
-        assert ask(ports.rest, "POST", PREDICT, count_to(1))[0] == 429
-        until(lambda: versions._num_leases[1] == 0)
-        until(lambda: ask(ports.rest, "POST", PREDICT, count_to(1))[0] == 200)
+        # TensorFlow goes on for all three, and then there is room again.
+        assert ask(ports.rest, "POST", PREDICT, AT_ONCE)[0] == 429
+        (tmp_path / "gate").touch()
+        until(lambda: ask(ports.rest, "POST", PREDICT, AT_ONCE)[0] == 200)
 
 
 def test_a_request_or_an_answer_that_is_too_large_is_refused(versions):
     with running(versions, "m", limits=Limits(max_request_bytes=1_000, max_response_bytes=2_000)) as ports:
-        status, content = ask(ports.rest, "POST", PREDICT, count_to(*[1] * 1_000))
+        status, content = ask(ports.rest, "POST", PREDICT, rows(*[""] * 1_000))
         assert (status, content["error"]) == (413, "The request has more than 1000 bytes")
-        assert ask(ports.rest, "POST", PREDICT, count_to(*[1] * 100))[0] == 429
-        assert ask(ports.rest, "POST", PREDICT, count_to(1))[0] == 200
+        assert ask(ports.rest, "POST", PREDICT, rows(*[""] * 100))[0] == 429
+        assert ask(ports.rest, "POST", PREDICT, AT_ONCE)[0] == 200
 
 
 def test_a_connection_that_dawdles_is_closed(versions):
