@@ -1,5 +1,6 @@
 """One version of a model, in memory."""
 
+import gc
 import os
 
 import numpy as np
@@ -36,7 +37,7 @@ class LoadedVersion:
         graph = tf.Graph()
         with graph.as_default():
             tf.import_graph_def(meta_graph.graph_def, name="")
-        self._session = tf.compat.v1.Session(graph=graph)
+        self._session, self._calls = tf.compat.v1.Session(graph=graph), {}
         try:
             restoring = meta_graph.saver_def
             variables = os.path.join(self.folder, "variables", "variables")
@@ -79,6 +80,9 @@ class LoadedVersion:
     def close(self):
         """Frees its memory; there must be no calls any more."""
         self._session.close()
+        # Graph and session hold on to each other; Python would look for such a circle only after many more of them.
+        del self._session, self._calls
+        gc.collect()
 
     def _callable(self, graph, signature):
         outputs = {name: graph.get_tensor_by_name(tensor.name) for name, tensor in signature.outputs.items()}
