@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 import time
+import weakref
 
 import grpc
 import pytest
@@ -104,6 +105,16 @@ def test_a_new_version_takes_over_and_the_old_one_goes_when_its_last_request_is_
         assert ask(ports.rest, "POST", "/v1/models/m/versions/1:predict", AT_ONCE)[0] == 404
         told = ask(ports.rest, "GET", "/v1/models/m")[1]["model_version_status"]
         assert [(version["version"], version["state"]) for version in told] == [("2", "AVAILABLE"), ("1", "END")]
+
+
+def test_an_unloaded_version_leaves_nothing_behind(folder, versions):
+    with versions.lease("m") as (_, loaded):
+        graph = weakref.ref(loaded._session.graph)
+    del loaded
+    publish(folder, 2)
+    assert graph() is not None
+    versions.refresh()
+    assert graph() is None
 
 
 def test_no_request_fails_while_versions_change(folder, versions):
