@@ -118,3 +118,20 @@ def export_dir(trained_run, endpoints, tmp_path_factory):
     trained = trainer.load_trained(trained_run)
     assert serving.export_saved_model(trained, folder, 40, endpoints.usual, {"num_training_sources": 4}) == os.path.join(folder, "1")
     return folder
+
+
+@pytest.fixture(scope="session")
+def model_server(export_dir, tmp_path_factory):
+    """Ports of a server of the first version in `export_dir`, named "bird", that takes requests of at most 1 MiB."""
+    import running_server
+
+    from neurovocal_tf.server.limits import Limits
+    from neurovocal_tf.server.versions import Versions
+
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "1").symlink_to(export_dir / "1")
+    versions = Versions(folder)
+    versions.refresh()
+    with running_server.running(versions, "bird", limits=Limits(max_request_bytes=2**20)) as ports:
+        yield ports
+    versions.close()
