@@ -59,7 +59,7 @@ def detect(samples, sample_rate, config, envelope=envelope):
 
 
 def contrast(samples, sample_rate, config):
-    """Largest power over the bins of the band, each over its own floor, one window and one bin at a time."""
+    """Largest power over the bins of the band, each over its own floor and averaged with its neighbours, one window at a time."""
     n_fft, hop = config.contrast_n_fft, config.contrast_n_fft // 4
     half = int(config.smoothing_ms * sample_rate / hop / 1000) // 2
     padded = np.pad(samples.astype(np.float64), n_fft // 2 + half * hop, mode="reflect")
@@ -69,7 +69,9 @@ def contrast(samples, sample_rate, config):
     power = np.array([power[i : i + 2 * half + 1].mean(axis=0) for i in range(len(frames) - 2 * half)])
     frequencies = np.fft.rfftfreq(n_fft, 1 / sample_rate)
     power = power[:, (frequencies >= config.low_hz) & (frequencies <= (config.high_hz or sample_rate))]
-    return np.max(power / np.percentile(power, config.noise_floor_percentile, axis=0), axis=1)
+    over_floor = power / np.percentile(power, config.noise_floor_percentile, axis=0)
+    bins = min(max(int(config.contrast_bandwidth_hz / frequencies[1]), 1), power.shape[1])
+    return np.array([max(row[i : i + bins].mean() for i in range(len(row) - bins + 1)) for row in over_floor])
 
 
 def without_quiet_ends(samples, length, range_db):

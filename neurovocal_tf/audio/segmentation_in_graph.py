@@ -123,7 +123,10 @@ def _contrast(samples, sample_rate, config):
     else:
         lowest = tf.maximum(tf.cast(tf.reduce_max(power), tf.float64) * _SILENCE, np.finfo(np.float32).tiny)
         floor = tf.cast(tf.maximum(percentile(tf.transpose(power), config.noise_floor_percentile), lowest), tf.float32)
-    values = tf.reduce_max(power / floor, axis=1)
+    over_floor, num_bins = power / floor, traces.bins_averaged(sample_rate, config)
+    if num_bins > 1:
+        over_floor = tf.cast(tf.transpose(_running_mean(tf.transpose(tf.cast(over_floor, tf.float64)), num_bins)), tf.float32)
+    values = tf.reduce_max(over_floor, axis=1)
     if config.threshold_method == "absolute":
         level = tf.constant(config.threshold**2, tf.float64)
     elif config.threshold_method == "noise_floor":

@@ -81,7 +81,8 @@ class ContrastTrace(Trace):
 
     Power of Hann windows of `contrast_n_fft` samples, a quarter of that apart, centred, ends mirrored, averaged over
     `smoothing_ms`. The floor of a bin is its `noise_floor_percentile`, so that hum, hiss and the microphone's response cancel;
-    with an absolute threshold it is the power of a sine of full scale.
+    with an absolute threshold it is the power of a sine of full scale. What is over the floor is averaged over the bins within
+    `contrast_bandwidth_hz`: a fricative that adds as much as the noise to each of thirty bins is beyond doubt in all together.
 
     Raises: ValueError if no bin lies in the band.
     """
@@ -98,7 +99,8 @@ class ContrastTrace(Trace):
         page_length = _page_length(_CONTRAST_PAGE, self._context, self.hop)
         power = Replayed(lambda: map(self._power_of_page, pages(blocks_of(), page_length, self._context)))
         floor = self._floor(power)
-        self.pages = Replayed(lambda: ((page / floor).max(axis=1, keepdims=True) for page in power))
+        num_bins = bins_averaged(sample_rate, config)
+        self.pages = Replayed(lambda: (_largest(page / floor, num_bins) for page in power))
 
     def _power_of_page(self, page_and_first):
         page, first = page_and_first
@@ -123,6 +125,13 @@ class ContrastTrace(Trace):
 
     def _of_amplitude(self, amplitude):
         return amplitude**2
+
+
+def _largest(over_floor, num_bins):
+    """The largest mean of `num_bins` neighbours.  float32 [n, C] -> [n, 1]"""
+    if num_bins > 1:
+        over_floor = running_mean(over_floor.T, num_bins).T.astype(np.float32)
+    return over_floor.max(axis=1, keepdims=True)
 
 
 TRACES = {"envelope": EnvelopeTrace, "contrast": ContrastTrace}
@@ -205,3 +214,9 @@ def band(sample_rate, config):
             f"{sample_rate / 2:g} Hz. Received: low_hz={config.low_hz:g}, high_hz={config.high_hz:g}"
         )
     return slice(inside[0], inside[-1] + 1)
+
+
+def bins_averaged(sample_rate, config):
+    """How many neighbouring bins the contrast averages: those within `contrast_bandwidth_hz`, at most all of the band."""
+    inside = band(sample_rate, config)
+    return min(max(int(config.contrast_bandwidth_hz * config.contrast_n_fft / sample_rate), 1), inside.stop - inside.start)
