@@ -74,13 +74,6 @@ def contrast(samples, sample_rate, config):
     return np.array([max(row[i : i + bins].mean() for i in range(len(row) - bins + 1)) for row in over_floor])
 
 
-def without_quiet_ends(samples, length, range_db):
-    """From the first to the last moment whose power over `length` samples is within `range_db` of the loudest."""
-    power = np.convolve(samples**2, np.ones(length) / length, "same")
-    loud = np.flatnonzero(power > power.max() * 10 ** (-range_db / 10))
-    return samples[loud[0] : loud[-1] + 1].copy()
-
-
 def segmentation_f1(found, truth, tolerance_s=0.010):
     """F1 of (onset, offset) pairs in seconds; a pair is found if both boundaries are within the tolerance, one to one."""
     left, hits = list(truth), 0
