@@ -33,7 +33,9 @@ def detect(samples, sample_rate, config, envelope=envelope):
     if config.threshold_method == "percentile":
         level = max(np.percentile(loudness, config.threshold), 1e-6 * loudness.max())
     elif config.threshold_method == "noise_floor":
-        level = max(config.threshold * np.percentile(loudness, config.noise_floor_percentile), 1e-6 * loudness.max())
+        level = max(config.threshold * np.percentile(audible(loudness), config.noise_floor_percentile), 1e-6 * loudness.max())
+        if 1 - len(audible(loudness)) / len(loudness) > config.noise_floor_percentile / 100:
+            level = min(level, loudness.max() / 2)
     else:
         level = config.threshold
     release = level * 10 ** (-config.hysteresis_db / 20)
@@ -56,6 +58,12 @@ def detect(samples, sample_rate, config, envelope=envelope):
     kept = [(a, b) for a, b in joined if config.min_length_ms * per_ms < b - a < config.max_length_ms * per_ms]
     buffer = int(config.buffer_ms * per_ms)
     return [(max(a - buffer, 0), min(b + buffer, len(samples))) for a, b in kept]
+
+
+def audible(values):
+    """Those that are not a millionth of the largest, which is rounded down to a float32 with 16 bits of zeros."""
+    limit = np.frombuffer(b"\0\0" + np.float32(1e-6 * values.max()).tobytes()[2:], np.float32)[0]
+    return values[values >= limit]
 
 
 def contrast(samples, sample_rate, config):

@@ -111,6 +111,12 @@ def test_a_call_among_digital_silence_is_found_by_both(rng):
         assert abs(onset - 6000) < 400 and abs(offset - 8000) < 400
 
 
+def test_digital_silence_is_no_noise_floor_for_both(song):
+    padded = np.append(song, np.zeros(4 * len(song)))
+    for detector, methods in THRESHOLDS.items():
+        assert len(assert_same(padded, SegmentationConfig(detector=detector, threshold=methods["noise_floor"], **LENGTHS))) > 3
+
+
 def test_a_band_that_holds_nothing_is_refused():
     for detector in THRESHOLDS:
         with pytest.raises(ValueError, match="`low_hz`"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import reference
 
-from neurovocal_tf.audio import segmentation, traces
+from neurovocal_tf.audio import percentiles, segmentation, traces
 from neurovocal_tf.audio.percentiles import Replayed, percentile
 from neurovocal_tf.config import SegmentationConfig
 
@@ -150,9 +150,40 @@ def test_hysteresis_follows_a_call_down_to_where_it_fades():
 def test_the_percentile_is_numpys(values, percent, num_columns):
     array = np.array(values, np.float32)
     columns = np.stack([np.roll(array * np.float32(0.5**c), c) for c in range(num_columns)], axis=1)
-    got, maxima = percentile([columns[:7], columns[7:7], columns[7:]], percent)
+    got, maxima, _ = percentile([columns[:7], columns[7:7], columns[7:]], percent)
     np.testing.assert_array_equal(got, np.percentile(columns.astype(np.float64), percent, axis=0))
     np.testing.assert_array_equal(maxima, columns.max(axis=0))
+
+
+@hypothesis.settings(max_examples=40, deadline=None)
+@hypothesis.given(
+    exponents=st.lists(st.integers(-9, 0), min_size=1, max_size=40), percent=st.floats(0, 100), seed=st.integers(0, 2**32 - 1)
+)
+def test_what_is_silent_beside_the_largest_has_no_part_in_a_floor(exponents, percent, seed):
+    """The last column is silent as a whole, and has its own percentile."""
+    values = np.random.default_rng(seed).uniform(1, 2, len(exponents)) * 10.0 ** np.array(exponents)
+    columns = np.stack([values, values[::-1] * 0.9, np.full(len(values), 1e-9 * values.max())], axis=1).astype(np.float32)
+    got, _, silent = percentile([columns[:5], columns[5:]], percent, 1e-6)
+    limit = percentiles.silence_limit(columns.max(), 1e-6)
+    assert 0.99e-6 * columns.max() < limit <= 1e-6 * columns.max() * (1 + 1e-6)
+    for column, floor in zip(columns[:, :2].T.astype(np.float64), got[:2], strict=True):
+        assert floor == np.percentile(column[column >= limit], percent)
+    assert got[2] == columns[0, 2]
+    np.testing.assert_allclose(silent, [*np.mean(columns[:, :2] < limit, axis=0), 0.0], atol=1e-12)
+
+
+@pytest.mark.parametrize("detector", ["envelope", "contrast"])
+@pytest.mark.parametrize("share", [0.2, 0.9])
+def test_digital_silence_around_a_recording_is_not_its_noise_floor(detector, share, rng):
+    rate = 16_000
+    samples = 0.003 * rng.standard_normal(2 * rate)
+    samples[8000:9600] += 0.1 * np.sin(np.arange(1600))
+    padded = np.append(samples, np.zeros(int(len(samples) * share / (1 - share)))).astype(np.float32)
+    config = SegmentationConfig(detector=detector, threshold={"envelope": 2.5, "contrast": 28.0}[detector])
+    alone, together = (segmentation.detect(some, rate, config)[:2] for some in (samples.astype(np.float32), padded))
+    assert len(alone[0]) == 1
+    # The filter and the windows reach over the edge, so that a few values more are counted.
+    np.testing.assert_allclose(together, alone, atol=64)
 
 
 @pytest.mark.parametrize("max_bytes", [0, 15, 16, 100])

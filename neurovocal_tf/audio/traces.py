@@ -34,7 +34,8 @@ class Trace:
     def level(self):
         """The level at which a vocalization begins, a float, by `threshold_method` and `threshold`.
 
-        Never lower than 120 dB below the loudest moment, so that digital silence is no noise floor.
+        Never lower than 120 dB below the loudest moment, and what is as faint has no part in the noise floor: digital silence, with
+        which recorders fill up, is not how loud a room is.
         """
         method, threshold = self._config.threshold_method, self._config.threshold
         if method == "absolute":
@@ -42,7 +43,7 @@ class Trace:
         if method == "noise_floor":
             level, maximum = self._over_floor(threshold)
         else:
-            level, maximum = (column[0] for column in percentile(self.pages, threshold))
+            level, maximum, _ = (column[0] for column in percentile(self.pages, threshold))
         return max(float(level), float(maximum) * 10 ** (-SILENCE_DB / self.decibels_per_decade))
 
 
@@ -69,8 +70,10 @@ class EnvelopeTrace(Trace):
         return running_mean(np.abs(page), self._length).astype(np.float32)[:, np.newaxis]
 
     def _over_floor(self, factor):
-        floor, maximum = percentile(self.pages, self._config.noise_floor_percentile)
-        return factor * floor[0], maximum[0]
+        percent = self._config.noise_floor_percentile
+        floor, maximum, silent = (x[0] for x in percentile(self.pages, percent, 10 ** (-SILENCE_DB / self.decibels_per_decade)))
+        # Where nothing but silence lies between the calls, what was taken for the floor may be a call.
+        return min(factor * floor, maximum / 2 if silent > percent / 100 else np.inf), maximum
 
     def _of_amplitude(self, amplitude):
         return amplitude
@@ -116,8 +119,9 @@ class ContrastTrace(Trace):
         """Power density of each bin's floor, float32 [C] or []."""
         if self._config.threshold_method == "absolute":
             return np.square(np.sum(self._window) / 2)
-        floor, maximum = percentile(power, self._config.noise_floor_percentile)
-        lowest = maximum.max() * np.float32(10 ** (-SILENCE_DB / self.decibels_per_decade))
+        silence = 10 ** (-SILENCE_DB / self.decibels_per_decade)
+        floor, maximum, _ = percentile(power, self._config.noise_floor_percentile, silence)
+        lowest = maximum.max() * np.float32(silence)
         return np.maximum(floor, max(lowest, np.finfo(np.float32).tiny)).astype(np.float32)
 
     def _over_floor(self, threshold_db):
