@@ -14,12 +14,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from neurovocal_tf import detector_search, segment_folder, segment_formats, segment_plots, truth
+from neurovocal_tf import detector_search, segment_folder, segment_formats, truth
 from neurovocal_tf.agreement import Agreement, agreement
-from neurovocal_tf.audio import readers, segmentation
+from neurovocal_tf.audio import readers
 from neurovocal_tf.audio.annotations import matching
-from neurovocal_tf.audio.overview import overview
-from neurovocal_tf.config import Config, SegmentationConfig
+from neurovocal_tf.config import Config
 
 RATE = 16_000
 TONES = [(0.3, 0.42), (0.8, 0.9), (1.5, 1.62)]
@@ -310,30 +309,6 @@ def test_the_only_recording_is_parted_in_time():
     assert (len(training.samples), len(held_out.samples)) == (200, 100)
     np.testing.assert_allclose(training.segments, [(0.5, 0.6), (1.9, 2.1)])
     np.testing.assert_allclose(held_out.segments, [(0.5, 0.6)])
-
-
-@pytest.mark.parametrize("seconds", [2.0, 700.0])
-def test_a_picture_shows_ten_seconds_or_a_minute_a_row_and_ten_rows_a_page(seconds):
-    assert segment_plots.column_s(seconds) == (seconds if seconds < 10 else 60.0) / 1250
-    column_s = 0.5
-    num_columns = round(seconds / column_s)
-    seen = type(
-        "Seen",
-        (),
-        dict(column_s=column_s, max_hz=8000.0, decibels=np.zeros((num_columns, 5)), trace_db=np.zeros(num_columns), level_db=1.0),
-    )
-    figures = list(segment_plots.segment_figures(seen, [(0.5, 1.0)], [(0.4, 1.1)], "a"))
-    assert [len(figure.axes) for figure in figures] == ([2] if seconds < 40 else [20, 4])
-
-
-def test_an_overview_has_the_level_of_each_column_and_the_peak_of_each_segment():
-    samples = tones(1.0, [(0.25, 0.5)]).astype(np.float32)
-    seen = overview(lambda: segmentation.blocks_of(samples, 777), RATE, SegmentationConfig(), [(0.25, 0.5), (0.9, 0.9001)], 0.125)
-    assert seen.decibels.shape == (8, 129) and seen.trace_db.shape == (8,)
-    assert seen.decibels.max(axis=1).argsort()[-2:].tolist() in ([2, 3], [3, 2])
-    assert seen.trace_db[2:4].min() > seen.level_db + 20
-    # Bins are 62.5 Hz apart.
-    assert abs(seen.peak_frequencies_hz[0] - 3000) < 62.5 and seen.peak_frequencies_hz.shape == (2,)
 
 
 def test_every_lossless_encoding_has_the_same_segments_and_lossy_ones_nearly(shared_recordings):
