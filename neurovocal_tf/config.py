@@ -36,7 +36,10 @@ class AudioConfig:
         low=1,
         high=1000,
     )
-    channel: str = _setting("mean", "Which channel of a multichannel file: mean, loudest, or a number counted from 0.")
+    channel: str = _setting(
+        "loudest",
+        "Which channel of a multichannel file: loudest, mean, or a number counted from 0. The mean of microphones that stand apart echoes.",
+    )
 
 
 @dataclasses.dataclass(frozen=True)

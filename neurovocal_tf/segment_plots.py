@@ -49,27 +49,27 @@ def histograms_figure(durations_s, gaps_s, peak_frequencies_hz):
     """Histograms of segments: durations, gaps between neighbours, peak frequencies; logarithmic in time.  -> `Figure`"""
     figure = _figure(_WIDTH_IN, 3.6)
     series = (
-        ("duration", "ms", durations_s, 1e3, True),
-        ("gap", "ms", gaps_s, 1e3, True),
-        ("peak frequency", "kHz", peak_frequencies_hz, 1e-3, False),
+        ("segments", "duration", "ms", durations_s, 1e3, True),
+        ("gaps", "gap", "ms", gaps_s, 1e3, True),
+        ("segments", "peak frequency", "kHz", peak_frequencies_hz, 1e-3, False),
     )
-    for axis, (name, unit, values, factor, is_log) in zip(figure.subplots(1, 3), series, strict=True):
+    for axis, (counted, name, unit, values, factor, is_log) in zip(figure.subplots(1, 3), series, strict=True):
         values = np.asarray(values) * factor
         values = values[values > 0] if is_log else values
         if len(values):
             low, high = values.min(), max(values.max(), values.min() * 1.01 + 1e-9)
             axis.hist(values, np.geomspace(low, high, 41) if is_log else np.linspace(low, high, 41), color=_FOUND)
             axis.axvline(np.median(values), color=_LEVEL, linewidth=1)
-            axis.set_title(f"{len(values):,} segments, median {np.median(values):.3g} {unit}", loc="left", fontsize=10)
+            axis.set_title(f"{len(values):,} {counted}, median {np.median(values):.3g} {unit}", loc="left", fontsize=10)
         if is_log:
             axis.set_xscale("log")
             # Powers of ten are for other quantities.
-            axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=20))
+            digits = (1, 2, 5) if len(values) and values.max() > 10 * values.min() else range(1, 10)
+            axis.xaxis.set_major_locator(LogLocator(subs=digits, numticks=20))
             axis.xaxis.set_major_formatter("{x:g}")
             axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_xlabel(f"{name} ({unit})")
         axis.spines[["top", "right"]].set_visible(False)
-    figure.axes[0].set_ylabel("segments")
     return figure
 
 

@@ -312,16 +312,35 @@ def test_the_only_recording_is_parted_in_time():
 
 
 def test_every_lossless_encoding_has_the_same_segments_and_lossy_ones_nearly(shared_recordings):
-    names = ["song_pcm_24.wav", "song_float.wav", "song.flac", "song.w64", "song.aiff", "song_be_rifx.wav", "song_rf64.wav"]
-    lossy = ["song.mp3", "song.ogg", "song_pcm_u8.wav", "song_alaw.wav", "song_ima_adpcm.wav"]
+    lossy = {"song.mp3", "song.ogg", "song_pcm_u8.wav", "song_alaw.wav", "song_ulaw.wav", "song_ima_adpcm.wav", "song_ms_adpcm.wav"}
     found = {}
-    for name in ["song_pcm_16.wav", *names, *lossy]:
-        result = segment_folder.segment_file(shared_recordings / "odd_formats" / name, Config())
-        found[name] = np.stack([result.onsets_s, result.offsets_s], axis=1)
-    for name in names:
-        np.testing.assert_array_equal(found[name], found["song_pcm_16.wav"])
+    for path in (shared_recordings / "odd_formats").glob("song*"):
+        result = segment_folder.segment_file(path, Config())
+        found[path.name] = np.stack([result.onsets_s, result.offsets_s], axis=1)
+    assert len(found) == 22 and lossy < set(found) and len(found["song_pcm_16.wav"]) == 25
+    for name in set(found) - lossy:
+        np.testing.assert_array_equal(found[name], found["song_pcm_16.wav"], err_msg=name)
     for name in lossy:
         assert agreement(found[name], found["song_pcm_16.wav"], 0.01).scores()["frame_f1"] >= 0.95
+
+
+def test_of_odd_files_each_has_segments_or_a_reason_and_what_is_cut_off_says_so(shared_recordings, tmp_path):
+    odd = shared_recordings / "odd_formats"
+    run_of = segment_folder.SegmentedFolder(odd, tmp_path / "out", Config())
+    run_of.run(1, lambda num_bytes: None)
+    skipped = {row["file"]: row["reason"] for row in rows_of(tmp_path / "out" / "skipped.csv")}
+    finished = {row["file"]: row for row in rows_of(tmp_path / "out" / "files.csv")}
+    assert set(skipped) | set(finished) == set(run_of.paths) and not set(skipped) & set(finished)
+    # What holds three seconds of the song, or the first half of them.
+    heard = {path.name for path in odd.glob("bad_*")} | {path.name for path in odd.glob("odd_*")}
+    assert {name for name in heard if name in finished and int(finished[name]["num_segments"]) >= 15} == heard - set(skipped)
+    assert set(skipped) == {
+        *("bad_44bytes_no_samples.wav", "bad_datasize_zero.wav", "bad_empty.wav", "bad_header_12bytes.wav", "bad_samplerate_zero.wav"),
+        *("bad_text.wav", "odd_100samples.wav", "odd_1sample.wav", "odd_all_zero.wav", "odd_nan_inf_float.wav"),
+    }
+    notes = {name: row["note"] for name, row in finished.items() if row["note"]}
+    said = "is cut off: read as far as it goes, 1.500 s"
+    assert notes == dict.fromkeys(["bad_truncated_half.wav", "bad_truncated_odd_byte.wav"], said)
 
 
 def test_blocks_of_a_file_are_the_whole_file_whatever_their_length(tmp_path, rng):
