@@ -112,6 +112,7 @@ def test_what_is_written_in_a_format_is_read_back_for_the_recordings_it_is_of(se
     for name in ("a b.wav", os.path.join("day 2", "C.WAV")):
         found = by_file[str(folder / name)]
         np.testing.assert_allclose([(a.onset_s, a.offset_s) for a in found], segmented.segments(name), atol=1e-6)
+        assert {a.label for a in found} == {"" if format == "csv" else "segment"}
         if format in ("csv", "raven"):
             assert [a.score for a in found] == [a.score for a in segmented.annotations(name)]
         if format in ("audacity", "raven"):
