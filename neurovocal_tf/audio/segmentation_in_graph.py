@@ -10,7 +10,7 @@ import scipy.signal
 import tensorflow as tf
 
 from neurovocal_tf.audio import traces
-from neurovocal_tf.audio.band_pass import band_pass_taps, transform_length
+from neurovocal_tf.audio.band_pass import STOPBAND_DB, band_pass_taps, transform_length
 
 _SILENCE = 10 ** (-traces.SILENCE_DB / 10)
 
@@ -119,8 +119,10 @@ def _envelope(samples, sample_rate, config):
         return values, tf.constant(config.threshold, tf.float64), 1, 20.0
     if config.threshold_method == "noise_floor":
         floors, silent = noise_floors(values[tf.newaxis], config.noise_floor_percentile, _SILENCE**0.5)
-        at_most = tf.where(silent[0] > config.noise_floor_percentile / 100, tf.cast(tf.reduce_max(values), tf.float64) / 2, np.inf)
-        level = tf.minimum(config.threshold * floors[0], at_most)
+        maximum = tf.cast(tf.reduce_max(values), tf.float64)
+        at_most = tf.where(silent[0] > config.noise_floor_percentile / 100, maximum / 2, np.inf)
+        at_least = 0.0 if taps is None else maximum * 10 ** (-STOPBAND_DB / 20)
+        level = tf.maximum(tf.minimum(config.threshold * floors[0], at_most), at_least)
     else:
         level = percentile(values, config.threshold)
     return values, tf.maximum(level, tf.cast(tf.reduce_max(values), tf.float64) * _SILENCE**0.5), 1, 20.0

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.fft
 import scipy.signal
 
-from neurovocal_tf.audio.band_pass import band_pass_taps, filtered
+from neurovocal_tf.audio.band_pass import STOPBAND_DB, band_pass_taps, filtered
 from neurovocal_tf.audio.percentiles import Replayed, percentile
 
 _ENVELOPE_PAGE = 2**16
@@ -72,8 +72,10 @@ class EnvelopeTrace(Trace):
     def _over_floor(self, factor):
         percent = self._config.noise_floor_percentile
         floor, maximum, silent = (x[0] for x in percentile(self.pages, percent, 10 ** (-SILENCE_DB / self.decibels_per_decade)))
+        # Beside a loud call the filter itself rings so far below it.
+        least = 0.0 if self._taps is None else maximum * 10 ** (-STOPBAND_DB / self.decibels_per_decade)
         # Where nothing but silence lies between the calls, what was taken for the floor may be a call.
-        return min(factor * floor, maximum / 2 if silent > percent / 100 else np.inf), maximum
+        return max(min(factor * floor, maximum / 2 if silent > percent / 100 else np.inf), least), maximum
 
     def _of_amplitude(self, amplitude):
         return amplitude
