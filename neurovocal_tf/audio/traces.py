@@ -153,8 +153,11 @@ def running_mean(values, length):
     # Without the leading zero the first window would have nothing to be subtracted from.
     sums = np.zeros((len(values) + 1, *values.shape[1:]))
     np.cumsum(values, axis=0, out=sums[1:])
+    means = sums[length:] - sums[:-length]
     # A difference of prefix sums may fall a rounding below zero, where the mean of silence is zero.
-    return np.maximum(sums[length:] - sums[:-length], 0.0) / length
+    np.maximum(means, 0.0, out=means)
+    means /= length
+    return means
 
 
 def pages(blocks, page_length, context):
