@@ -36,7 +36,10 @@ class AudioConfig:
         low=1,
         high=1000,
     )
-    channel: str = _setting("mean", "Which channel of a multichannel file: mean, loudest, or a number counted from 0.")
+    channel: str = _setting(
+        "loudest",
+        "Which channel of a multichannel file: loudest, mean, or a number counted from 0. The mean of microphones that stand apart echoes.",
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +49,7 @@ class SegmentationConfig:
     detector: str = _setting(
         "envelope",
         "What the threshold is set on. envelope: smoothed amplitude behind the band-pass. contrast: the largest power over the bins of "
-        "the band, each over its own noise floor, for calls that are narrow and faint.",
+        "the band, each over its own noise floor, for calls that are faint beside hum and hiss.",
         choices=("envelope", "contrast"),
     )
     threshold_method: str = _setting(
@@ -68,6 +71,12 @@ class SegmentationConfig:
         high=120.0,
     )
     contrast_n_fft: int = _setting(256, "Samples in a window of --detector=contrast; they are a quarter of it apart.", low=16, high=16_384)
+    contrast_bandwidth_hz: float = _setting(
+        0.0,
+        "Over how many Hz --detector=contrast averages the bins, each over its own noise floor, before it takes the largest; 0: not at "
+        "all, for whistles. Rustling sounds lie over many bins, and stand out of the noise of none.",
+        low=0.0,
+    )
     low_hz: float = _setting(500.0, "Lower edge in Hz of the detector's band; 0: none.", low=0.0)
     high_hz: float = _setting(10_000.0, "Upper edge in Hz of the detector's band, clipped below Nyquist; 0: none.", low=0.0)
     smoothing_ms: float = _setting(

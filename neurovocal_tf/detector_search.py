@@ -22,6 +22,7 @@ _TRIED = {
     "min_length_ms": (2.0, 5.0, 10.0, 15.0, 30.0, 50.0),
     "max_length_ms": (200.0, 500.0, 1000.0, 2000.0, 5000.0),
     "noise_floor_percentile": (5.0, 10.0, 20.0, 50.0),
+    "contrast_bandwidth_hz": (0.0, 300.0, 1000.0, 3000.0),
     "low_hz": (0.5, 0.7, 1.4, 2.0),
     "high_hz": (0.7, 1.4),
 }
@@ -115,7 +116,9 @@ def _ascend(config, tried):
 
 
 def _neighbours(config, name):
-    """Configurations that differ in one setting and contradict nothing."""
+    """Configurations that differ in one setting, of the detector they have, and contradict nothing."""
+    if name.startswith("contrast") and config.segmentation.detector != "contrast":
+        return
     now = getattr(config.segmentation, name)
     for step in _TRIED[name]:
         value = step * now if name in _FACTORS else step

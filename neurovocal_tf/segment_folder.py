@@ -201,21 +201,26 @@ class SegmentedFolder:
 
     def _segment_one(self, name, stop, progress):
         path = self.paths[name]
-        size, seen = os.path.getsize(path), 0.0
+        size, seen, told = os.path.getsize(path), 0.0, 0
+
+        def tell(num_bytes):
+            nonlocal told
+            # Whole bytes, so that all of them add up to the whole.
+            progress(num_bytes - told)
+            told = num_bytes
 
         def on_block(share):
             nonlocal seen
             if stop.is_set():
                 raise Stopped
             # A long recording is gone through more than once, and how often is not known before: never more than it is.
-            step = min(share / self._num_passes(path), 1 - seen)
-            seen += step
-            progress(step * size)
+            seen = min(seen + share / self._num_passes(path), 1.0)
+            tell(int(seen * size))
 
         try:
             return segment_file(path, self.config, on_block)
         finally:
-            progress((1 - seen) * size)
+            tell(size)
 
     def _num_passes(self, path):
         long = os.path.getsize(path) > 64 * 2**20

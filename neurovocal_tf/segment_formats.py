@@ -9,6 +9,8 @@ import numpy as np
 from neurovocal_tf.audio import annotations, readers
 from neurovocal_tf.audio.frequency_bounds import frequency_bounds_hz
 
+# Some readers refuse what has no label.
+_LABEL = "segment"
 _WITH_FREQUENCIES = {"audacity", "raven"}
 # Beside annotations.csv, and not in the folder of the tables that it holds once more.
 COMBINED = f"annotations{annotations.EXTENSIONS['raven']}"
@@ -34,7 +36,8 @@ def write(folder, formats, config, on_recording=lambda: None):
     formats = [format for format in dict.fromkeys(formats) if format != "csv"]
     stems, everything, durations_s = _stems(folder.paths), [], {}
     for name in folder.finished:
-        found, duration_s = folder.annotations(name), {os.path.abspath(folder.paths[name]): folder.duration_s(name)}
+        found = [dataclasses.replace(annotation, label=_LABEL) for annotation in folder.annotations(name)]
+        duration_s = {os.path.abspath(folder.paths[name]): folder.duration_s(name)}
         if _WITH_FREQUENCIES & set(formats):
             found = _with_frequencies(found, folder.paths[name], config)
         for format in formats:

@@ -1,38 +1,57 @@
-"""Draws every recording of a segmented folder with its segments, one at a time, and histograms of all."""
+"""Draws every recording of a segmented folder with its segments, one at a time, and histograms of all; goes on where it was stopped."""
 
+import csv
+import hashlib
+import json
 import os
 
 import numpy as np
 
-from neurovocal_tf import plots, segment_plots
+from neurovocal_tf import files, plots, segment_plots
 from neurovocal_tf.audio import readers
 from neurovocal_tf.audio.overview import overview
+
+_COLUMNS = ("file", "num_pages", "shows", "peak_frequencies_hz")
 
 
 def draw(folder, true, config, on_picture=lambda: None):
     """Writes `pictures/NAME.png` for each finished recording (NAME_2.png and so on where it needs more pages), and `histograms.png`.
 
+    `pictures/drawn.csv` keeps what each picture shows, so that those which would be the same are not drawn anew.
+
     Args:
         folder: `SegmentedFolder`.    true: dict of name -> `[S, 2]` seconds, or None.    config: `Config`.
         on_picture: called after each recording.
     """
+    drawn = _read_drawn(folder)
     durations, gaps, peaks = [], [], []
-    for name in folder.finished:
-        found = folder.segments(name)
-        seen = _overview(folder, name, found, config)
-        for number, figure in enumerate(
-            segment_plots.segment_figures(seen, found, None if true is None else true.get(name, ()), name), start=1
-        ):
-            path = os.path.join(folder.out_dir, "pictures", f"{name}{'' if number == 1 else f'_{number}'}.png")
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            plots.save_figure(figure, path)
-        durations.append(found[:, 1] - found[:, 0])
-        gaps.append(found[1:, 0] - found[:-1, 1])
-        peaks.append(seen.peak_frequencies_hz)
-        on_picture()
+    try:
+        for name in folder.finished:
+            found, truth = folder.segments(name), None if true is None else true.get(name, ())
+            shows = _digest(found, truth, os.path.getsize(folder.paths[name]), folder.duration_s(name))
+            if not _is_drawn(folder, drawn.get(name), shows):
+                drawn[name] = {"file": name, "shows": shows} | _draw_one(folder, name, found, truth, config)
+            durations.append(found[:, 1] - found[:, 0])
+            gaps.append(found[1:, 0] - found[:-1, 1])
+            peaks.append(np.array([float(peak) for peak in drawn[name]["peak_frequencies_hz"].split()]))
+            on_picture()
+    finally:
+        if drawn:
+            rows = [[drawn[name][column] for column in _COLUMNS] for name in sorted(drawn)]
+            files.write_csv(os.path.join(folder.out_dir, "pictures", "drawn.csv"), _COLUMNS, rows)
     if durations:
         figure = segment_plots.histograms_figure(*(np.concatenate(parts) for parts in (durations, gaps, peaks)))
         plots.save_figure(figure, os.path.join(folder.out_dir, "pictures", "histograms.png"))
+
+
+def _draw_one(folder, name, found, truth, config):
+    """How many pages were drawn and what the histograms need."""
+    seen, number = _overview(folder, name, found, config), 0
+    for number, figure in enumerate(segment_plots.segment_figures(seen, found, truth, name), start=1):
+        path = _path(folder, name, number)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        plots.save_figure(figure, path)
+    return {"num_pages": str(number), "peak_frequencies_hz": " ".join(f"{peak:.1f}" for peak in seen.peak_frequencies_hz)}
 
 
 def _overview(folder, name, found, config):
@@ -40,3 +59,26 @@ def _overview(folder, name, found, config):
     rate = audio.sample_rate or readers.probe(path, audio.time_expansion).sample_rate
     column_s = segment_plots.column_s(folder.duration_s(name))
     return overview(lambda: readers.blocks(path, audio.channel, rate, audio.time_expansion), rate, config.segmentation, found, column_s)
+
+
+def _read_drawn(folder):
+    path = os.path.join(folder.out_dir, "pictures", "drawn.csv")
+    if not os.path.exists(path):
+        return {}
+    with open(path, newline="", encoding="utf-8") as file:
+        return {row["file"]: row for row in csv.DictReader(file) if row["file"] in folder.paths}
+
+
+def _is_drawn(folder, row, shows):
+    if row is None or row["shows"] != shows:
+        return False
+    return all(os.path.exists(_path(folder, row["file"], number)) for number in range(1, int(row["num_pages"]) + 1))
+
+
+def _digest(found, truth, num_bytes, duration_s):
+    shown = [found.tolist(), None if truth is None else np.asarray(truth, np.float64).tolist(), num_bytes, duration_s]
+    return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
+
+
+def _path(folder, name, number):
+    return os.path.join(folder.out_dir, "pictures", f"{name}{'' if number == 1 else f'_{number}'}.png")

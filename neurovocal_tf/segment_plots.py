@@ -5,21 +5,25 @@ import math
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from neurovocal_tf import plots
 
 _FOUND, _TRUE, _LEVEL = "#1fb6d1", "#e07a1f", "#c0392b"
-_WIDTH_IN, _ROW_IN = 14.0, 2.3
+_WIDTH_IN = 14.0
 # A short recording is shown so that syllables have shapes, a long one so that ten minutes fit on a page.
 _SHORT_S, _SHORT_ROW_S, _LONG_ROW_S = 40.0, 10.0, 60.0
+_SHORT_ROW_IN, _LONG_ROW_IN = 3.2, 2.3
 _COLUMNS_IN_ROW = 1250
 _ROWS_ON_PAGE = 10
-_BAR = 0.05
+_BAR = 0.06
 
 
 def column_s(duration_s):
     """Seconds of one column of the picture of a recording so long."""
-    return min(_row_s(duration_s), duration_s) / _COLUMNS_IN_ROW
+    return _row_s(duration_s) / _COLUMNS_IN_ROW
 
 
 def segment_figures(overview, found, true, title):
@@ -29,46 +33,48 @@ def segment_figures(overview, found, true, title):
         overview: object with `column_s`, `max_hz`, `decibels` `[C, V]`, `trace_db` `[C]` and `level_db`.
         found: `[S, 2]`, seconds.    true: `[S', 2]`, seconds, or None.    title: str.
 
-    Yields: `Figure`, each of at most ten rows of ten seconds, or of a minute for recordings of more than forty seconds.
+    Yields: `Figure`, each of at most ten rows as long as one another, of up to ten seconds, or up to a minute for recordings of more
+        than forty seconds.
     """
     duration_s = len(overview.decibels) * overview.column_s
     row_s = _row_s(duration_s)
     limits = plots.decibel_limits(overview.decibels[:: max(len(overview.decibels) // 5000, 1)])
-    starts = np.arange(math.ceil(duration_s / row_s - 1e-6)) * row_s
+    starts = np.arange(round(duration_s / row_s)) * row_s
     for first in range(0, len(starts), _ROWS_ON_PAGE):
         page = starts[first : first + _ROWS_ON_PAGE]
-        yield _page(overview, found, true, title, page, min(row_s, duration_s), limits)
+        yield _page(overview, found, true, title, page, row_s, limits)
 
 
 def histograms_figure(durations_s, gaps_s, peak_frequencies_hz):
     """Histograms of segments: durations, gaps between neighbours, peak frequencies; logarithmic in time.  -> `Figure`"""
-    figure = _figure(_WIDTH_IN, 3.2)
+    figure = _figure(_WIDTH_IN, 3.6)
     series = (
-        ("duration (ms)", durations_s, 1e3, True),
-        ("gap (ms)", gaps_s, 1e3, True),
-        ("peak frequency (kHz)", peak_frequencies_hz, 1e-3, False),
+        ("segments", "duration", "ms", durations_s, 1e3, True),
+        ("gaps", "gap", "ms", gaps_s, 1e3, True),
+        ("segments", "peak frequency", "kHz", peak_frequencies_hz, 1e-3, False),
     )
-    for axis, (name, values, factor, is_log) in zip(figure.subplots(1, 3), series, strict=True):
+    for axis, (counted, name, unit, values, factor, is_log) in zip(figure.subplots(1, 3), series, strict=True):
         values = np.asarray(values) * factor
         values = values[values > 0] if is_log else values
         if len(values):
             low, high = values.min(), max(values.max(), values.min() * 1.01 + 1e-9)
             axis.hist(values, np.geomspace(low, high, 41) if is_log else np.linspace(low, high, 41), color=_FOUND)
             axis.axvline(np.median(values), color=_LEVEL, linewidth=1)
-            axis.set_title(f"{len(values)}, median {np.median(values):.3g}", fontsize=9)
+            axis.set_title(f"{len(values):,} {counted}, median {np.median(values):.3g} {unit}", loc="left", fontsize=10)
         if is_log:
             axis.set_xscale("log")
             # Powers of ten are for other quantities.
+            digits = (1, 2, 5) if len(values) and values.max() > 10 * values.min() else range(1, 10)
+            axis.xaxis.set_major_locator(LogLocator(subs=digits, numticks=20))
             axis.xaxis.set_major_formatter("{x:g}")
-            axis.xaxis.set_minor_formatter("{x:g}")
-            axis.tick_params(axis="x", which="minor", labelsize=6)
-        axis.set_xlabel(name)
+            axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.set_xlabel(f"{name} ({unit})")
+        axis.spines[["top", "right"]].set_visible(False)
     return figure
 
 
 def _page(overview, found, true, title, starts, row_s, limits):
-    figure = _figure(_WIDTH_IN, _ROW_IN * len(starts) + 0.6)
-    figure.suptitle(title, fontsize=11)
+    figure = _figure(_WIDTH_IN, (_SHORT_ROW_IN if row_s <= _SHORT_ROW_S else _LONG_ROW_IN) * len(starts) + 0.5)
     axes = figure.subplots(2 * len(starts), 1, squeeze=False, height_ratios=[3, 1.2] * len(starts))[:, 0]
     trace = overview.trace_db[np.isfinite(overview.trace_db)]
     trace_limits = np.percentile(trace, 0.5) - 2, max(trace.max(), overview.level_db) + 2
@@ -83,7 +89,9 @@ def _page(overview, found, true, title, starts, row_s, limits):
         _shade(loudness, found, start, row_s)
         for axis in (sounds, loudness):
             axis.set_xlim(start, start + row_s)
-    axes[0].set_title(_legend(true), loc="left", fontsize=9)
+            axis.xaxis.set_major_locator(MaxNLocator(13, steps=[1, 2, 5, 10]))
+    axes[0].set_title(title, loc="left", fontsize=11)
+    _explain(axes[0], true)
     axes[-1].set_xlabel("time (s)")
     return figure
 
@@ -112,6 +120,7 @@ def _draw_trace(axis, overview, first, last, limits):
     axis.axhline(overview.level_db, color=_LEVEL, linewidth=0.9)
     axis.set_ylim(*limits)
     axis.set_ylabel("dB")
+    axis.spines[["top", "right"]].set_visible(False)
 
 
 def _shade(axis, segments, start, row_s):
@@ -124,12 +133,15 @@ def _shown(segments, start, row_s):
     return segments[(segments[:, 1] > start) & (segments[:, 0] < start + row_s)]
 
 
-def _legend(true):
-    return "blue: found" + ("" if true is None else "   orange: truth") + "   red: threshold"
+def _explain(axis, true):
+    entries = [Patch(color=_FOUND, label="found"), Patch(color=_TRUE, label="truth"), Line2D([], [], color=_LEVEL, label="threshold")]
+    shown = [entry for entry in entries if true is not None or entry.get_label() != "truth"]
+    axis.legend(handles=shown, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, fontsize=9, borderaxespad=0.2)
 
 
 def _row_s(duration_s):
-    return _SHORT_ROW_S if duration_s <= _SHORT_S else _LONG_ROW_S
+    longest = _SHORT_ROW_S if duration_s <= _SHORT_S else _LONG_ROW_S
+    return duration_s / max(math.ceil(duration_s / longest - 1e-3), 1)
 
 
 def _figure(width_in, height_in):

@@ -74,7 +74,7 @@ def tally(num_files):
                 segment_folder.segment_file(path, Config())
                 end = "samples"
             except UnreadableRecording as reason:
-                end = f"reason: {str(reason).split(':')[0]}"
+                end = f"reason: {re.sub('[0-9]+', 'N', str(reason).split(':')[0].split(';')[0])}"
             # Whatever else comes out of it is what is looked for.
             except Exception as error:
                 end = f"DEFECT: file {number}: {type(error).__name__}: {error}"

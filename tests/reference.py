@@ -33,7 +33,9 @@ def detect(samples, sample_rate, config, envelope=envelope):
     if config.threshold_method == "percentile":
         level = max(np.percentile(loudness, config.threshold), 1e-6 * loudness.max())
     elif config.threshold_method == "noise_floor":
-        level = max(config.threshold * np.percentile(loudness, config.noise_floor_percentile), 1e-6 * loudness.max())
+        level = max(config.threshold * np.percentile(audible(loudness), config.noise_floor_percentile), 1e-6 * loudness.max())
+        if 1 - len(audible(loudness)) / len(loudness) > config.noise_floor_percentile / 100:
+            level = min(level, loudness.max() / 2)
     else:
         level = config.threshold
     release = level * 10 ** (-config.hysteresis_db / 20)
@@ -58,8 +60,14 @@ def detect(samples, sample_rate, config, envelope=envelope):
     return [(max(a - buffer, 0), min(b + buffer, len(samples))) for a, b in kept]
 
 
+def audible(values):
+    """Those that are not a millionth of the largest, which is rounded down to a float32 with 16 bits of zeros."""
+    limit = np.frombuffer(b"\0\0" + np.float32(1e-6 * values.max()).tobytes()[2:], np.float32)[0]
+    return values[values >= limit]
+
+
 def contrast(samples, sample_rate, config):
-    """Largest power over the bins of the band, each over its own floor, one window and one bin at a time."""
+    """Largest power over the bins of the band, each over its own floor and averaged with its neighbours, one window at a time."""
     n_fft, hop = config.contrast_n_fft, config.contrast_n_fft // 4
     half = int(config.smoothing_ms * sample_rate / hop / 1000) // 2
     padded = np.pad(samples.astype(np.float64), n_fft // 2 + half * hop, mode="reflect")
@@ -69,14 +77,9 @@ def contrast(samples, sample_rate, config):
     power = np.array([power[i : i + 2 * half + 1].mean(axis=0) for i in range(len(frames) - 2 * half)])
     frequencies = np.fft.rfftfreq(n_fft, 1 / sample_rate)
     power = power[:, (frequencies >= config.low_hz) & (frequencies <= (config.high_hz or sample_rate))]
-    return np.max(power / np.percentile(power, config.noise_floor_percentile, axis=0), axis=1)
-
-
-def without_quiet_ends(samples, length, range_db):
-    """From the first to the last moment whose power over `length` samples is within `range_db` of the loudest."""
-    power = np.convolve(samples**2, np.ones(length) / length, "same")
-    loud = np.flatnonzero(power > power.max() * 10 ** (-range_db / 10))
-    return samples[loud[0] : loud[-1] + 1].copy()
+    over_floor = power / np.percentile(power, config.noise_floor_percentile, axis=0)
+    bins = min(max(int(config.contrast_bandwidth_hz / frequencies[1]), 1), power.shape[1])
+    return np.array([max(row[i : i + bins].mean() for i in range(len(row) - bins + 1)) for row in over_floor])
 
 
 def segmentation_f1(found, truth, tolerance_s=0.010):

@@ -33,7 +33,7 @@ ARROWS = {
     "segment_folder": {"audio", "config", "files"},
     "segment_formats": {"audio"},
     "segment_plots": {"plots"},
-    "segment_pictures": {"audio", "plots", "segment_plots"},
+    "segment_pictures": {"audio", "files", "plots", "segment_plots"},
     "frame_sequences": set(),
     "pipeline": {"config", "audio", "frame_sequences"},
     "survey": {"config", "audio", "frame_sequences", "pipeline"},

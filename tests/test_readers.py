@@ -203,6 +203,23 @@ def test_the_length_of_a_file_over_4_gigabytes_is_right(tmp_path):
     np.testing.assert_array_equal(next(readers.blocks(recording))[:3], [0.5, -0.5, 0.0])
 
 
+def test_the_length_of_sonys_wave64_over_4_gigabytes_is_right(tmp_path):
+    path, size = tmp_path / "night.w64", 5_000_000_000
+    soundfile.write(path, np.array([0.5, -0.5]), 250_000, format="W64", subtype="PCM_16")
+    header = bytearray(path.read_bytes())
+    data = header.index(b"data\xf3\xac\xd3\x11")
+    begin = data + 24
+    # Sizes count their own chunk's header of 24 bytes, and the first that of the whole file.
+    struct.pack_into("<Q", header, 16, begin + size)
+    struct.pack_into("<Q", header, data + 16, 24 + size)
+    with open(path, "wb") as file:
+        file.write(header[: begin + 4])
+        file.truncate(begin + size)
+    recording = readers.probe(path)
+    assert (recording.num_samples, recording.sample_rate, recording.is_cut_off) == (size // 2, 250_000, False)
+    np.testing.assert_array_equal(next(readers.blocks(recording))[:3], [0.5, -0.5, 0.0])
+
+
 @pytest.mark.parametrize("chunk", [b"guan", b"bext", b"LIST"])
 def test_what_recorders_write_beside_the_samples_is_passed_over(tmp_path, chunk, rng):
     samples = rng.integers(-1000, 1000, 500).astype("<i2")

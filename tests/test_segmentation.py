@@ -87,7 +87,7 @@ def test_every_boundary_is_that_of_the_plain_loops(config, num_samples, num_burs
     rng = np.random.default_rng(seed)
     loudness = np.full(num_samples, 0.01)
     for begin in rng.integers(0, num_samples, num_bursts):
-        loudness[begin : begin + rng.integers(1, 800)] *= rng.uniform(0, 8)
+        loudness[begin : begin + rng.integers(1, 800)] *= rng.choice([rng.uniform(0, 8), 0.0], p=[0.8, 0.2])
     samples = pcm_16(loudness * rng.standard_normal(num_samples))
     assert found(samples, rate, config) == reference.detect(samples, rate, config)
 
@@ -145,7 +145,7 @@ def test_digital_silence_is_no_noise_floor(rng):
     rate = 16_000
     samples = np.concatenate([silence(rate, 1.0), tone(rate, 0.1), silence(rate, 1.0)])
     assert len(found(samples, rate, UNFILTERED)) == 1
-    np.testing.assert_allclose(np.array(found(samples, rate, UNFILTERED)[0]) / rate, [0.993, 1.107], atol=0.001)
+    np.testing.assert_allclose(np.array(found(samples, rate, UNFILTERED)[0]) / rate, [0.995, 1.105], atol=0.001)
 
 
 def test_a_low_hum_and_an_offset_change_nothing_behind_the_band_pass(rng):

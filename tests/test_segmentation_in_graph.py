@@ -77,6 +77,12 @@ def test_noise_is_cut_at_the_same_places_in_every_band(detector, band, rng):
     assert len(assert_same(samples, config)) > 3
 
 
+@pytest.mark.parametrize("bandwidth_hz", [500.0, 1e9])
+def test_the_contrast_of_many_bins_is_the_same_in_both(song, bandwidth_hz):
+    config = SegmentationConfig(detector="contrast", contrast_bandwidth_hz=bandwidth_hz, threshold=12.0, smoothing_ms=10.0, **LENGTHS)
+    assert len(assert_same(song, config)) > 3
+
+
 @pytest.mark.parametrize("num_samples", [0, 1, 64, 700])
 @pytest.mark.parametrize("detector", THRESHOLDS)
 def test_recordings_shorter_than_a_filter_are_mirrored_alike(detector, num_samples, rng):
@@ -103,6 +109,12 @@ def test_a_call_among_digital_silence_is_found_by_both(rng):
     for detector in THRESHOLDS:
         ((onset, offset),) = assert_same(samples, SegmentationConfig(detector=detector))
         assert abs(onset - 6000) < 400 and abs(offset - 8000) < 400
+
+
+def test_digital_silence_is_no_noise_floor_for_both(song):
+    padded = np.append(song, np.zeros(4 * len(song)))
+    for detector, methods in THRESHOLDS.items():
+        assert len(assert_same(padded, SegmentationConfig(detector=detector, threshold=methods["noise_floor"], **LENGTHS))) > 3
 
 
 def test_a_band_that_holds_nothing_is_refused():

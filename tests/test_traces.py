@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import reference
 
-from neurovocal_tf.audio import segmentation, traces
+from neurovocal_tf.audio import percentiles, segmentation, traces
 from neurovocal_tf.audio.percentiles import Replayed, percentile
 from neurovocal_tf.config import SegmentationConfig
 
@@ -35,6 +35,7 @@ def bursts(rng, num_samples):
     method=st.sampled_from(["percentile", "noise_floor", "absolute"]),
     band=st.sampled_from([(0.0, 0.0), (300.0, 0.0), (300.0, 2000.0), (0.0, 2000.0)]),
     smoothing_ms=st.sampled_from([0.0, 4.0, 100.0]),
+    bandwidth_hz=st.sampled_from([0.0, 1000.0]),
     num_samples=st.integers(0, 20_000),
     page=st.sampled_from([1024, 2**18]),
     lengths=st.lists(st.integers(0, 6000), max_size=12),
@@ -42,7 +43,7 @@ def bursts(rng, num_samples):
     seed=st.integers(0, 2**32 - 1),
 )
 def test_blocks_of_any_length_give_what_the_whole_recording_gives(
-    detector, method, band, smoothing_ms, num_samples, page, lengths, kept_bytes, seed
+    detector, method, band, smoothing_ms, bandwidth_hz, num_samples, page, lengths, kept_bytes, seed
 ):
     threshold = {"percentile": 80.0, "noise_floor": 3.0, "absolute": 0.02}[method]
     config = SegmentationConfig(
@@ -55,6 +56,7 @@ def test_blocks_of_any_length_give_what_the_whole_recording_gives(
         hysteresis_db=2.0,
         min_length_ms=1.0,
         contrast_n_fft=64,
+        contrast_bandwidth_hz=bandwidth_hz,
     )
     samples = bursts(np.random.default_rng(seed), num_samples) if num_samples else np.zeros(0, np.float32)
     cuts = np.minimum(np.cumsum([0, *lengths]), num_samples).tolist() + [num_samples]
@@ -69,11 +71,13 @@ def test_blocks_of_any_length_give_what_the_whole_recording_gives(
         np.testing.assert_array_equal(getattr(cut, name), getattr(whole, name))
 
 
+@pytest.mark.parametrize("bandwidth_hz", [0.0, 700.0, 1e9])
 @pytest.mark.parametrize("smoothing_ms", [0.0, 4.0, 50.0])
 @pytest.mark.parametrize("num_samples", [40, 1000, 20_000])
-def test_the_contrast_is_that_of_the_plain_loops(smoothing_ms, num_samples, rng, monkeypatch):
+def test_the_contrast_is_that_of_the_plain_loops(bandwidth_hz, smoothing_ms, num_samples, rng, monkeypatch):
     monkeypatch.setattr(traces, "_CONTRAST_PAGE", 1024)
-    config = dataclasses.replace(CONTRAST, smoothing_ms=smoothing_ms, contrast_n_fft=64, low_hz=500.0, high_hz=3000.0)
+    settings = dict(smoothing_ms=smoothing_ms, contrast_bandwidth_hz=bandwidth_hz, contrast_n_fft=64, low_hz=500.0, high_hz=3000.0)
+    config = dataclasses.replace(CONTRAST, **settings)
     samples = bursts(rng, num_samples)
     # float32 windows: rounding of 6e-8 of the loudest bin, where a bin may be a thousandth of it in power.
     np.testing.assert_allclose(trace_of(samples, 8000, config), reference.contrast(samples, 8000, config), rtol=2e-3)
@@ -90,6 +94,21 @@ def test_a_narrow_call_under_louder_noise_has_contrast(rng):
     assert len(onsets) == 1 and scores_db[0] > 1
     np.testing.assert_allclose([onsets[0] / rate, offsets[0] / rate], [0.5, 0.6], atol=0.01)
     assert len(segmentation.detect(samples, rate, SegmentationConfig())[0]) == 0
+
+
+def test_a_rustle_as_loud_as_the_noise_has_contrast_over_many_bins(rng):
+    rate = 16_000
+    samples = 0.01 * rng.standard_normal(rate)
+    samples[6400:9600] += 0.01 * rng.standard_normal(3200)
+    # Of 64 bins in a band of 4 kHz, 7 windows of which a quarter is new: a mean of some hundred numbers is right to a tenth.
+    lengths = dict(noise_floor_percentile=50.0, threshold=2.0, max_length_ms=1000.0, buffer_ms=0.0)
+    wide = dataclasses.replace(CONTRAST, contrast_bandwidth_hz=4000.0, smoothing_ms=20.0, **lengths)
+    ((onset, offset),) = np.stack(segmentation.detect(samples, rate, wide)[:2], axis=1) / rate
+    assert abs(onset - 0.4) < 0.01 and abs(offset - 0.6) < 0.01
+    narrow = dataclasses.replace(wide, contrast_bandwidth_hz=0.0)
+    for threshold in (2.0, 6.0, 10.0):
+        found = np.stack(segmentation.detect(samples, rate, dataclasses.replace(narrow, threshold=threshold))[:2], axis=1) / rate
+        assert not any(abs(a - 0.4) < 0.01 and abs(b - 0.6) < 0.01 for a, b in found)
 
 
 @pytest.mark.parametrize("method", ["percentile", "noise_floor", "absolute"])
@@ -131,9 +150,40 @@ def test_hysteresis_follows_a_call_down_to_where_it_fades():
 def test_the_percentile_is_numpys(values, percent, num_columns):
     array = np.array(values, np.float32)
     columns = np.stack([np.roll(array * np.float32(0.5**c), c) for c in range(num_columns)], axis=1)
-    got, maxima = percentile([columns[:7], columns[7:7], columns[7:]], percent)
+    got, maxima, _ = percentile([columns[:7], columns[7:7], columns[7:]], percent)
     np.testing.assert_array_equal(got, np.percentile(columns.astype(np.float64), percent, axis=0))
     np.testing.assert_array_equal(maxima, columns.max(axis=0))
+
+
+@hypothesis.settings(max_examples=40, deadline=None)
+@hypothesis.given(
+    exponents=st.lists(st.integers(-9, 0), min_size=1, max_size=40), percent=st.floats(0, 100), seed=st.integers(0, 2**32 - 1)
+)
+def test_what_is_silent_beside_the_largest_has_no_part_in_a_floor(exponents, percent, seed):
+    """The last column is silent as a whole, and has its own percentile."""
+    values = np.random.default_rng(seed).uniform(1, 2, len(exponents)) * 10.0 ** np.array(exponents)
+    columns = np.stack([values, values[::-1] * 0.9, np.full(len(values), 1e-9 * values.max())], axis=1).astype(np.float32)
+    got, _, silent = percentile([columns[:5], columns[5:]], percent, 1e-6)
+    limit = percentiles.silence_limit(columns.max(), 1e-6)
+    assert 0.99e-6 * columns.max() < limit <= 1e-6 * columns.max() * (1 + 1e-6)
+    for column, floor in zip(columns[:, :2].T.astype(np.float64), got[:2], strict=True):
+        assert floor == np.percentile(column[column >= limit], percent)
+    assert got[2] == columns[0, 2]
+    np.testing.assert_allclose(silent, [*np.mean(columns[:, :2] < limit, axis=0), 0.0], atol=1e-12)
+
+
+@pytest.mark.parametrize("detector", ["envelope", "contrast"])
+@pytest.mark.parametrize("share", [0.2, 0.9])
+def test_digital_silence_around_a_recording_is_not_its_noise_floor(detector, share, rng):
+    rate = 16_000
+    samples = 0.003 * rng.standard_normal(2 * rate)
+    samples[8000:9600] += 0.1 * np.sin(np.arange(1600))
+    padded = np.append(samples, np.zeros(int(len(samples) * share / (1 - share)))).astype(np.float32)
+    config = SegmentationConfig(detector=detector, threshold={"envelope": 2.5, "contrast": 28.0}[detector])
+    alone, together = (segmentation.detect(some, rate, config)[:2] for some in (samples.astype(np.float32), padded))
+    assert len(alone[0]) == 1
+    # The filter and the windows reach over the edge, so that a few values more are counted.
+    np.testing.assert_allclose(together, alone, atol=64)
 
 
 @pytest.mark.parametrize("max_bytes", [0, 15, 16, 100])

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.fft
 import scipy.signal
 
-_STOPBAND_DB = 60.0
+STOPBAND_DB = 60.0
 _MAX_TAPS = 8191
 _SHORTEST_TRANSFORM = 4096
 
@@ -30,7 +30,7 @@ def band_pass_taps(sample_rate, low_hz, high_hz):
     if not edges:
         return None
     transition_hz = edges[0] / 2
-    num_taps, beta = scipy.signal.kaiserord(_STOPBAND_DB, transition_hz / nyquist)
+    num_taps, beta = scipy.signal.kaiserord(STOPBAND_DB, transition_hz / nyquist)
     num_taps = min(num_taps | 1, _MAX_TAPS)
     taps = scipy.signal.firwin(num_taps, edges, window=("kaiser", beta), pass_zero=low_hz <= 0, fs=sample_rate)
     if low_hz > 0:

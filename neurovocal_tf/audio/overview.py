@@ -76,7 +76,8 @@ def _spectrogram(blocks_of, sample_rate, config, segments, column):
         windows = np.lib.stride_tricks.sliding_window_view((page - first).astype(np.float32), n_fft)[:num_own:hop]
         power = np.square(np.abs(scipy.fft.rfft(windows * window)))
         places = np.arange(len(power)) * hop
-        edges = np.searchsorted(places, np.arange(0, num_own, column))
+        # The last column may begin after the last window's centre.
+        edges = np.minimum(np.searchsorted(places, np.arange(0, num_own, column)), len(power) - 1)
         columns.append(10 * np.log10(np.maximum(np.maximum.reduceat(power, edges), _SMALLEST)))
         _add_to_segments(sums, segments, start + places, power)
         start += num_own

@@ -34,8 +34,8 @@ class Replayed:
         self._kept = kept if num_bytes <= self._max_bytes else None
 
 
-def percentile(pages, percent):
-    """The `percent`-th percentile of each column, linearly interpolated as `numpy.percentile` does, and each column's maximum.
+def percentile(pages, percent, silence=0.0):
+    """The `percent`-th percentile of each column, linearly interpolated as `numpy.percentile` does, beside its maximum and its silence.
 
     Radix selection on the bits of float32, whose order is that of the numbers: the first pass counts the upper half of the
     bits, the second the lower half of those values that share the upper half sought.
@@ -43,21 +43,30 @@ def percentile(pages, percent):
     Args:
         pages: iterable twice over, of float32 `[n, C]`, not negative, together `[N, C]` with N >= 1.
         percent: 0 to 100.
+        silence: values below `silence_limit` of so small a share of the largest of all do not count, but in columns of nothing else.
 
-    Returns: float64 `[C]` and float32 `[C]`.
+    Returns: float64 `[C]`, maxima float32 `[C]`, and the share of each column's values that did not count, float64 `[C]`.
     """
-    counts, maxima, num_values = _count_high(pages)
-    position = (num_values - 1) * (percent / 100)
-    below = int(position)
-    ranks = (below, min(below + 1, num_values - 1))
+    counts, maxima = _count_high(pages)
+    silent = int(silence_limit(maxima.max(), silence).view(np.uint32) >> _LOW_BITS)
+    num_values = counts.sum(axis=1)
+    counts[maxima.view(np.uint32) >> _LOW_BITS >= silent, :silent] = 0
     np.cumsum(counts, axis=1, out=counts)
-    sought = [_bin_of_rank(counts, rank) for rank in ranks]
+    last = counts[:, -1] - 1
+    position = last * (percent / 100)
+    below = position.astype(np.int64)
+    sought = [_bins_of_ranks(counts, ranks) for ranks in (below, np.minimum(below + 1, last))]
     low = _count_low(pages, sorted({(column, high) for bins, _ in sought for column, high in enumerate(bins.tolist())}))
     values = []
     for bins, left in sought:
         lows = [int(np.searchsorted(np.cumsum(low[column, high]), left[column], "right")) for column, high in enumerate(bins.tolist())]
         values.append(((bins.astype(np.uint32) << _LOW_BITS) | np.asarray(lows, np.uint32)).view(np.float32).astype(np.float64))
-    return _between(*values, position - below), maxima
+    return _between(*values, position - below), maxima, 1 - counts[:, -1] / num_values
+
+
+def silence_limit(maximum, share):
+    """A float32 number about `share` of the maximum, at most 1 % below it, that parts what the first pass counts."""
+    return (np.float32(maximum * share).reshape(1).view(np.uint32) >> _LOW_BITS << _LOW_BITS).view(np.float32)[0]
 
 
 def _keys(page):
@@ -66,7 +75,7 @@ def _keys(page):
 
 
 def _count_high(pages):
-    counts, maxima, num_values = None, None, 0
+    counts, maxima = None, None
     for page in pages:
         if counts is None:
             counts, maxima = np.zeros((page.shape[1], _NUM_HIGH), np.int64), np.zeros(page.shape[1], np.float32)
@@ -74,15 +83,14 @@ def _count_high(pages):
         for column in range(page.shape[1]):
             counts[column] += np.bincount(high[:, column], minlength=_NUM_HIGH)
         np.maximum(maxima, page.max(axis=0, initial=0.0), out=maxima)
-        num_values += len(page)
-    return counts, maxima, num_values
+    return counts, maxima
 
 
-def _bin_of_rank(ends, rank):
-    """In which bin of each column [C] the value of this rank lies, and its rank among those of that bin [C]; `ends` sum counts up."""
-    bins = np.array([np.searchsorted(column, rank, "right") for column in ends])
+def _bins_of_ranks(ends, ranks):
+    """In which bin of each column [C] the value of its rank [C] lies, and its rank among those of that bin [C]; `ends` sum counts up."""
+    bins = np.array([np.searchsorted(column, rank, "right") for column, rank in zip(ends, ranks, strict=True)])
     before = [column[high - 1] if high else 0 for column, high in zip(ends, bins, strict=True)]
-    return bins, rank - np.array(before)
+    return bins, ranks - np.array(before)
 
 
 def _count_low(pages, wanted):
@@ -98,4 +106,4 @@ def _count_low(pages, wanted):
 
 def _between(low, high, weight):
     # Interpolating from the nearer side is exact at both ends.
-    return low + (high - low) * weight if weight < 0.5 else high - (high - low) * (1 - weight)
+    return np.where(weight < 0.5, low + (high - low) * weight, high - (high - low) * (1 - weight))

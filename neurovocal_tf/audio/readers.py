@@ -264,6 +264,8 @@ def _one_channel(samples, channel):
 def _loudest_channel(path, block_values):
     """The channel with the largest sum of squares, as text."""
     with _opened(path) as file:
+        if file.channels == 1:
+            return "0"
         energies = sum(np.sum(np.square(block, dtype=np.float64), axis=0) for block in _decoded(file, block_values))
     return str(np.argmax(energies))
 

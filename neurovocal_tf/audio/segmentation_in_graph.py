@@ -10,7 +10,7 @@ import scipy.signal
 import tensorflow as tf
 
 from neurovocal_tf.audio import traces
-from neurovocal_tf.audio.band_pass import band_pass_taps, transform_length
+from neurovocal_tf.audio.band_pass import STOPBAND_DB, band_pass_taps, transform_length
 
 _SILENCE = 10 ** (-traces.SILENCE_DB / 10)
 
@@ -77,9 +77,28 @@ def percentile(values, percent):
     position = tf.cast(last, tf.float64) * (percent / 100)
     below = tf.cast(position, tf.int32)
     low, high = (tf.cast(tf.raw_ops.NthElement(input=values, n=rank), tf.float64) for rank in (below, tf.minimum(below + 1, last)))
-    weight = position - tf.cast(below, tf.float64)
+    return _between(low, high, position - tf.cast(below, tf.float64))
+
+
+def _between(low, high, weight):
     # Interpolating from the nearer side is exact at both ends.
     return tf.where(weight < 0.5, low + (high - low) * weight, high - (high - low) * (1 - weight))
+
+
+def noise_floors(values, percent, silence):
+    """As `percentiles.percentile` with its `silence`, over the last axis, and the share of silence.  [C, N] -> float64 [C] x 2"""
+    maxima = tf.reduce_max(values, axis=1, keepdims=True)
+    limit = tf.bitcast(tf.cast(tf.cast(tf.reduce_max(maxima), tf.float64) * silence, tf.float32), tf.uint32)
+    limit = tf.bitcast(tf.bitwise.bitwise_and(limit, tf.constant(0xFFFF0000, tf.uint32)), tf.float32)
+    is_silent = (values < limit) & (maxima >= limit)
+    # Sorted last, and then beyond the ranks that are sought.
+    last = tf.reduce_sum(tf.cast(~is_silent, tf.int32), axis=1) - 1
+    rising = tf.sort(tf.where(is_silent, tf.constant(np.inf, values.dtype), values), axis=1)
+    position = tf.cast(last, tf.float64) * (percent / 100)
+    below = tf.cast(position, tf.int32)
+    low, high = (tf.cast(tf.gather(rising, rank, batch_dims=1), tf.float64) for rank in (below, tf.minimum(below + 1, last)))
+    silent = 1 - tf.cast(last + 1, tf.float64) / tf.cast(tf.shape(values)[1], tf.float64)
+    return _between(low, high, position - tf.cast(below, tf.float64)), silent
 
 
 # --- traces: values float32 [T], level float64 [], samples from one value to the next, dB of a factor of 10
@@ -99,7 +118,11 @@ def _envelope(samples, sample_rate, config):
     if config.threshold_method == "absolute":
         return values, tf.constant(config.threshold, tf.float64), 1, 20.0
     if config.threshold_method == "noise_floor":
-        level = config.threshold * percentile(values, config.noise_floor_percentile)
+        floors, silent = noise_floors(values[tf.newaxis], config.noise_floor_percentile, _SILENCE**0.5)
+        maximum = tf.cast(tf.reduce_max(values), tf.float64)
+        at_most = tf.where(silent[0] > config.noise_floor_percentile / 100, maximum / 2, np.inf)
+        at_least = 0.0 if taps is None else maximum * 10 ** (-STOPBAND_DB / 20)
+        level = tf.maximum(tf.minimum(config.threshold * floors[0], at_most), at_least)
     else:
         level = percentile(values, config.threshold)
     return values, tf.maximum(level, tf.cast(tf.reduce_max(values), tf.float64) * _SILENCE**0.5), 1, 20.0
@@ -122,8 +145,11 @@ def _contrast(samples, sample_rate, config):
         floor = np.square(np.sum(hann) / 2)
     else:
         lowest = tf.maximum(tf.cast(tf.reduce_max(power), tf.float64) * _SILENCE, np.finfo(np.float32).tiny)
-        floor = tf.cast(tf.maximum(percentile(tf.transpose(power), config.noise_floor_percentile), lowest), tf.float32)
-    values = tf.reduce_max(power / floor, axis=1)
+        floor = tf.cast(tf.maximum(noise_floors(tf.transpose(power), config.noise_floor_percentile, _SILENCE)[0], lowest), tf.float32)
+    over_floor, num_bins = power / floor, traces.bins_averaged(sample_rate, config)
+    if num_bins > 1:
+        over_floor = tf.cast(tf.transpose(_running_mean(tf.transpose(tf.cast(over_floor, tf.float64)), num_bins)), tf.float32)
+    values = tf.reduce_max(over_floor, axis=1)
     if config.threshold_method == "absolute":
         level = tf.constant(config.threshold**2, tf.float64)
     elif config.threshold_method == "noise_floor":

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.fft
 import scipy.signal
 
-from neurovocal_tf.audio.band_pass import band_pass_taps, filtered
+from neurovocal_tf.audio.band_pass import STOPBAND_DB, band_pass_taps, filtered
 from neurovocal_tf.audio.percentiles import Replayed, percentile
 
 _ENVELOPE_PAGE = 2**16
@@ -34,7 +34,8 @@ class Trace:
     def level(self):
         """The level at which a vocalization begins, a float, by `threshold_method` and `threshold`.
 
-        Never lower than 120 dB below the loudest moment, so that digital silence is no noise floor.
+        Never lower than 120 dB below the loudest moment, and what is as faint has no part in the noise floor: digital silence, with
+        which recorders fill up, is not how loud a room is.
         """
         method, threshold = self._config.threshold_method, self._config.threshold
         if method == "absolute":
@@ -42,7 +43,7 @@ class Trace:
         if method == "noise_floor":
             level, maximum = self._over_floor(threshold)
         else:
-            level, maximum = (column[0] for column in percentile(self.pages, threshold))
+            level, maximum, _ = (column[0] for column in percentile(self.pages, threshold))
         return max(float(level), float(maximum) * 10 ** (-SILENCE_DB / self.decibels_per_decade))
 
 
@@ -69,8 +70,12 @@ class EnvelopeTrace(Trace):
         return running_mean(np.abs(page), self._length).astype(np.float32)[:, np.newaxis]
 
     def _over_floor(self, factor):
-        floor, maximum = percentile(self.pages, self._config.noise_floor_percentile)
-        return factor * floor[0], maximum[0]
+        percent = self._config.noise_floor_percentile
+        floor, maximum, silent = (x[0] for x in percentile(self.pages, percent, 10 ** (-SILENCE_DB / self.decibels_per_decade)))
+        # Beside a loud call the filter itself rings so far below it.
+        least = 0.0 if self._taps is None else maximum * 10 ** (-STOPBAND_DB / self.decibels_per_decade)
+        # Where nothing but silence lies between the calls, what was taken for the floor may be a call.
+        return max(min(factor * floor, maximum / 2 if silent > percent / 100 else np.inf), least), maximum
 
     def _of_amplitude(self, amplitude):
         return amplitude
@@ -81,7 +86,8 @@ class ContrastTrace(Trace):
 
     Power of Hann windows of `contrast_n_fft` samples, a quarter of that apart, centred, ends mirrored, averaged over
     `smoothing_ms`. The floor of a bin is its `noise_floor_percentile`, so that hum, hiss and the microphone's response cancel;
-    with an absolute threshold it is the power of a sine of full scale.
+    with an absolute threshold it is the power of a sine of full scale. What is over the floor is averaged over the bins within
+    `contrast_bandwidth_hz`: a fricative that adds as much as the noise to each of thirty bins is beyond doubt in all together.
 
     Raises: ValueError if no bin lies in the band.
     """
@@ -98,7 +104,8 @@ class ContrastTrace(Trace):
         page_length = _page_length(_CONTRAST_PAGE, self._context, self.hop)
         power = Replayed(lambda: map(self._power_of_page, pages(blocks_of(), page_length, self._context)))
         floor = self._floor(power)
-        self.pages = Replayed(lambda: ((page / floor).max(axis=1, keepdims=True) for page in power))
+        num_bins = bins_averaged(sample_rate, config)
+        self.pages = Replayed(lambda: (_largest(page / floor, num_bins) for page in power))
 
     def _power_of_page(self, page_and_first):
         page, first = page_and_first
@@ -114,8 +121,9 @@ class ContrastTrace(Trace):
         """Power density of each bin's floor, float32 [C] or []."""
         if self._config.threshold_method == "absolute":
             return np.square(np.sum(self._window) / 2)
-        floor, maximum = percentile(power, self._config.noise_floor_percentile)
-        lowest = maximum.max() * np.float32(10 ** (-SILENCE_DB / self.decibels_per_decade))
+        silence = 10 ** (-SILENCE_DB / self.decibels_per_decade)
+        floor, maximum, _ = percentile(power, self._config.noise_floor_percentile, silence)
+        lowest = maximum.max() * np.float32(silence)
         return np.maximum(floor, max(lowest, np.finfo(np.float32).tiny)).astype(np.float32)
 
     def _over_floor(self, threshold_db):
@@ -123,6 +131,13 @@ class ContrastTrace(Trace):
 
     def _of_amplitude(self, amplitude):
         return amplitude**2
+
+
+def _largest(over_floor, num_bins):
+    """The largest mean of `num_bins` neighbours.  float32 [n, C] -> [n, 1]"""
+    if num_bins > 1:
+        over_floor = running_mean(over_floor.T, num_bins).T.astype(np.float32)
+    return over_floor.max(axis=1, keepdims=True)
 
 
 TRACES = {"envelope": EnvelopeTrace, "contrast": ContrastTrace}
@@ -138,8 +153,11 @@ def running_mean(values, length):
     # Without the leading zero the first window would have nothing to be subtracted from.
     sums = np.zeros((len(values) + 1, *values.shape[1:]))
     np.cumsum(values, axis=0, out=sums[1:])
+    means = sums[length:] - sums[:-length]
     # A difference of prefix sums may fall a rounding below zero, where the mean of silence is zero.
-    return np.maximum(sums[length:] - sums[:-length], 0.0) / length
+    np.maximum(means, 0.0, out=means)
+    means /= length
+    return means
 
 
 def pages(blocks, page_length, context):
@@ -205,3 +223,9 @@ def band(sample_rate, config):
             f"{sample_rate / 2:g} Hz. Received: low_hz={config.low_hz:g}, high_hz={config.high_hz:g}"
         )
     return slice(inside[0], inside[-1] + 1)
+
+
+def bins_averaged(sample_rate, config):
+    """How many neighbouring bins the contrast averages: those within `contrast_bandwidth_hz`, at most all of the band."""
+    inside = band(sample_rate, config)
+    return min(max(int(config.contrast_bandwidth_hz * config.contrast_n_fft / sample_rate), 1), inside.stop - inside.start)

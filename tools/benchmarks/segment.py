@@ -27,8 +27,9 @@ _SEED = Config().replace(threshold_method="percentile", threshold=90.0, low_hz=0
 # Prints the most memory that the tool has held.
 _SEGMENT = """
 import re, runpy, sys
+del sys.argv[0]
 try:
-    runpy.run_path(sys.argv[1], run_name="__main__")
+    runpy.run_path(sys.argv[0], run_name="__main__")
 finally:
     print(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1])
 """
