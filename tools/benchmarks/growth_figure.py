@@ -15,6 +15,7 @@ _NAMES = {
     "batch": "windows of a batch",
 }
 _GREY = "#9aa0a6"
+_FACTOR_TICKS = (0.5, 1, 2, 4)
 
 
 def draw(comparisons, path):
@@ -24,20 +25,17 @@ def draw(comparisons, path):
         comparisons: what `growth.measure` yields.    path: of the PNG.
     """
     figure = Figure(figsize=(12.0, 4.8), dpi=110, layout="constrained")
-    steps, recordings = figure.subplots(1, 2)
+    steps, recordings = figure.subplots(1, 2, subplot_kw={"xscale": "log", "yscale": "log"})
     _draw_steps(steps, [results for results in comparisons if results[0].configuration in _NAMES])
     _draw_recordings(recordings, next(results for results in comparisons if results[0].configuration == "recordings"))
     for axis in (steps, recordings):
-        axis.set(xscale="log", yscale="log")
+        axis.xaxis.set_minor_locator(NullLocator())
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(color="#e8eaed", linewidth=0.8)
         axis.set_axisbelow(True)
-    _label(steps, steps.get_xlim(), _FACTOR_TICKS, lambda x: f"{x:g}")
     figure.get_layout_engine().set(w_pad=0.12)
     plots.save_figure(figure, path)
-
-
-_FACTOR_TICKS = (0.5, 1, 2, 4)
 
 
 def _draw_steps(axis, comparisons):
@@ -55,6 +53,9 @@ def _draw_steps(axis, comparisons):
     ends = np.array(_FACTOR_TICKS[:1] + _FACTOR_TICKS[-1:])
     axis.plot(ends, middle * ends, "--", color=_GREY, linewidth=1.2, label="proportional", zorder=1)
     axis.set(xlabel="size, of the default's", ylabel="training step, ms", title="A training step with each of its sizes")
+    axis.set_xticks(_FACTOR_TICKS, [f"{factor:g}" for factor in _FACTOR_TICKS])
+    # Half a power of ten is all that a step's time covers: more labels than those of its powers.
+    axis.yaxis.set_minor_formatter(FuncFormatter(lambda y, _: f"{y:g}" if f"{y:e}"[0] in "25" else ""))
     axis.legend(frameon=False, fontsize=9)
 
 
@@ -70,13 +71,3 @@ def _draw_recordings(axis, results):
     axis.set_ylim(top=10 * memory_mb.max())
     axis.legend(frameon=False, fontsize=9, loc="upper left")
     axis.set_xticks(numbers, [f"{number:g}" for number in numbers])
-    axis.xaxis.set_minor_locator(NullLocator())
-
-
-def _label(axis, limits, ticks, text):
-    """Round numbers on the axis of factors, where powers of ten would leave one tick."""
-    axis.set_xticks(ticks, [text(tick) for tick in ticks])
-    axis.set_xlim(limits)
-    axis.xaxis.set_minor_locator(NullLocator())
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
-    axis.yaxis.set_minor_formatter(FuncFormatter(lambda y, _: f"{y:g}" if f"{y:e}"[0] in "25" else ""))
