@@ -87,11 +87,14 @@ class RowStream(typing.NamedTuple):
 
     def uniforms(self, purpose, index, shape):
         """Uniforms in [0, 1).  -> float32 [B, units]"""
-        return self._one_of_four(self.four_uniforms(purpose, index // 4, shape), index)
+        return _rounded_share(tf.gather(tf.stack(self._words(purpose, index // 4, shape)), index % 4))
 
     def normals(self, purpose, index, shape):
         """Standard normals.  -> float32 [B, units]"""
-        return self._one_of_four(self.four_normals(purpose, index // 4, shape), index)
+        words = tf.stack(self._words(purpose, index // 4, shape))
+        first = index % 4 // 2 * 2
+        radius, turn = _radius(_rounded_share(tf.gather(words, first))), _rounded_share(tf.gather(words, first + 1))
+        return radius * tf.where(index % 2 == 0, tf.cos(2 * math.pi * turn), tf.sin(2 * math.pi * turn))
 
     def four_uniforms(self, purpose, four, shape):
         """The uniforms of steps 4 `four`, 4 `four` + 1 and so on.  int [] or [N] -> 4 x float32 [B, units] or [N, B, units]"""
@@ -102,9 +105,6 @@ class RowStream(typing.NamedTuple):
         first, second, third, fourth = self.four_uniforms(purpose, four, shape)
         pairs = [(_radius(radius), 2 * math.pi * turn) for radius, turn in ((first, second), (third, fourth))]
         return [radius * wave(angle) for radius, angle in pairs for wave in (tf.cos, tf.sin)]
-
-    def _one_of_four(self, numbers, index):
-        return tf.gather(tf.stack(numbers), index % 4)
 
     def _words(self, purpose, four, shape):
         num_units = shape[-1]
