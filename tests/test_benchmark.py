@@ -125,11 +125,13 @@ def test_a_suite_measures_every_peer_and_its_figures_are_flat(tiny, monkeypatch)
 def test_every_size_grows_from_half_the_default_and_is_drawn(tiny, monkeypatch, tmp_path):
     from benchmarks import configurations, growth, growth_figure, timing
 
-    config, model, _ = tiny
+    config, _, _ = tiny
     monkeypatch.setattr(configurations, "CONFIGURATIONS", {"default": config})
     monkeypatch.setattr(growth, "_FACTORS", (0.5, 1))
     monkeypatch.setattr(growth, "_NUM_RECORDINGS", (1, 2))
-    one_epoch = lambda paths: timing.Result("growth", "recordings", timing.Variant(str(len(paths))), np.array([float(len(paths))]), 7.0)  # noqa: E731
+    one_epoch = lambda paths: timing.Result(
+        "growth", "recordings", timing.Variant(str(len(paths)), None), np.array([float(len(paths))]), 7.0
+    )  # noqa: E731
     monkeypatch.setattr(growth, "_epoch", one_epoch)
     # The suite `train` takes true steps; to trace one takes seconds.
     monkeypatch.setattr(growth, "our_step", lambda model, config, batch: lambda: None)
