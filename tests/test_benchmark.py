@@ -129,9 +129,10 @@ def test_every_size_grows_from_half_the_default_and_is_drawn(tiny, monkeypatch, 
     monkeypatch.setattr(configurations, "CONFIGURATIONS", {"default": config})
     monkeypatch.setattr(growth, "_FACTORS", (0.5, 1))
     monkeypatch.setattr(growth, "_NUM_RECORDINGS", (1, 2))
-    one_epoch = lambda paths: timing.Result(
-        "growth", "recordings", timing.Variant(str(len(paths)), None), np.array([float(len(paths))]), 7.0
-    )  # noqa: E731
+
+    def one_epoch(paths):
+        return timing.Result("growth", "recordings", timing.Variant(str(len(paths)), None), np.array([float(len(paths))]), 7.0)
+
     monkeypatch.setattr(growth, "_epoch", one_epoch)
     # The suite `train` takes true steps; to trace one takes seconds.
     monkeypatch.setattr(growth, "our_step", lambda model, config, batch: lambda: None)
