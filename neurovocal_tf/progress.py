@@ -1,13 +1,15 @@
 """What a training run shows on the screen."""
 
 import contextlib
+import time
 
 import keras
 import tqdm
 
 
 class Progress(keras.callbacks.Callback):
-    """One bar for the whole run with the time left, and a line after each epoch that improved.
+    """One bar for the whole run with the time left, the last epoch's time, and how much of it was waiting for data; and a line after
+    each epoch that improved.
 
     Args:
         num_epochs: int, of the whole run.    num_batches: int, of an epoch.    unit: of the errors.
@@ -16,20 +18,26 @@ class Progress(keras.callbacks.Callback):
     def __init__(self, num_epochs, num_batches, unit):
         super().__init__()
         self.num_epochs, self.num_batches, self.unit = num_epochs, num_batches, unit
-        self._bar, self._smallest = None, float("inf")
+        self._bar, self._smallest, self._last = None, float("inf"), ""
 
     def on_epoch_begin(self, epoch, logs=None):
+        self._epoch_began_s, self._waited_s = time.time(), 0.0
         if self._bar is None:
             total = (self.num_epochs - epoch) * self.num_batches
             self._bar = tqdm.tqdm(total=total, unit="batch", dynamic_ncols=True, mininterval=1.0, smoothing=0.02)
-        self._bar.set_description(f"epoch {epoch + 1}/{self.num_epochs}")
+        self._bar.set_description(f"epoch {epoch + 1}/{self.num_epochs}{self._last}")
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._batch_began_s = time.time()
 
     def on_train_batch_end(self, batch, logs=None):
+        self._waited_s += max(float(self.model.data_arrived_s) - self._batch_began_s, 0.0)
         self._bar.update()
         if batch % 10 == 0:
             self._bar.set_postfix({name: f"{float(value):.4g}" for name, value in logs.items()}, refresh=False)
 
     def on_epoch_end(self, epoch, logs=None):
+        self._last = f", the last {time.time() - self._epoch_began_s:.1f} s, {self._waited_s:.1f} s of it waiting for data"
         error = float(logs["val_one_step_error"])
         if error < self._smallest:
             self._smallest = error

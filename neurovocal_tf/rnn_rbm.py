@@ -109,6 +109,8 @@ class RNNRBM(keras.Model):
         # Weights, so that a change of k traces nothing anew and a checkpoint carries both.
         self.cd_steps = self.add_weight(name="cd_steps", shape=(), dtype="int32", initializer="ones", trainable=False)
         self.num_train_steps = self.add_weight(name="num_train_steps", shape=(), dtype="int32", initializer="zeros", trainable=False)
+        # When the last batch to train on was there, in seconds of the clock: what came before it was waiting. No weight, so never saved.
+        self.data_arrived_s = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self.cd_cost = keras.metrics.Mean(name="cd_cost")
         self.reconstruction_error = RootMeanSquare(name="reconstruction_error")
         self.one_step_error = RootMeanSquare(name="one_step_error")
@@ -168,6 +170,8 @@ class RNNRBM(keras.Model):
         self.optimizer.build(self.trainable_variables)
 
     def train_step(self, data):
+        with tf.control_dependencies([tf.identity(data[1])]):
+            self.data_arrived_s.assign(tf.timestamp())
         step = tf.convert_to_tensor(self.num_train_steps)
         gradients, figures = zip(*[self._part_gradients(*part, step) for part in self._parts(data)], strict=True)
         self._update_weights([tf.add_n(parts) for parts in zip(*gradients, strict=True)])

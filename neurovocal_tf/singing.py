@@ -2,8 +2,11 @@
 
 Matrix products and transcendental functions change in their last bit with the number of rows they are given, and one flipped
 sample makes the rest of a song another song. So rows are sung in tiles of a fixed size: every operation always sees the same
-shape, and a song is the same bit for bit whatever is sung beside it.
+shape, and a song is the same bit for bit whatever is sung beside it. Several tiles are sung at the same time, one a core: a tile's
+operations are too small to be shared between cores.
 """
+
+import functools
 
 import tensorflow as tf
 
@@ -11,6 +14,8 @@ from neurovocal_tf.rbm.gibbs import gibbs_chain, start_of_chain
 from neurovocal_tf.rbm.noise import RowStream, draw_ahead
 
 TILE_ROWS = 8
+# Enough for the cores of a large machine; on a small one they wait for each other at no cost.
+_TILES_AT_ONCE = 16
 
 
 def sing(
@@ -47,17 +52,20 @@ def sing(
     longest = tf.reduce_max(tf.concat([num_frames, [0]], axis=0))
     room = tf.maximum(longest, 1)
 
+    step_weights, transposed = encoder.step_weights(), tf.transpose(tf.convert_to_tensor(conditional_rbm.W))
+
     def next_frame(t, rows):
         seeds, num_frames, temperature, first_frame, state = rows
         rbm = conditional_rbm(encoder.output(state))
         stream = RowStream(seeds, first_frame + tf.cast(t, tf.int64))
         warmth = temperature[:, tf.newaxis]
         chain_stream = draw_ahead(stream, num_gibbs_steps, rbm.bh.shape, rbm.bv.shape, rbm.units.noise)
-        _, mean = gibbs_chain(rbm, start_of_chain(rbm, chain_start), num_gibbs_steps, chain_stream, warmth)
-        frame = rbm.units.emit(mean, stream, emission_noise, warmth)
-        is_sung = (t < num_frames)[:, tf.newaxis]
-        state = tf.where(is_sung, encoder.step(frame, state), state)
-        return tf.where(is_sung, frame, 0.0), (seeds, num_frames, temperature, first_frame, state)
+        sample, mean = gibbs_chain(rbm, start_of_chain(rbm, chain_start), num_gibbs_steps, chain_stream, warmth, transposed)
+        frame = rbm.units.emit(mean, sample, emission_noise)
+        # The older kind of `where` picks whole rows, without spreading the condition over them.
+        choose = functools.partial(tf.compat.v1.where, t < num_frames)
+        state = choose(encoder.step(frame, state, step_weights), state)
+        return choose(frame, tf.zeros_like(frame)), (seeds, num_frames, temperature, first_frame, state)
 
     # AutoGraph would rewrite the whole model in an eager call; there is nothing in it to rewrite.
     @tf.autograph.experimental.do_not_convert
@@ -73,7 +81,7 @@ def sing(
         return tf.transpose(frames.stack(), [1, 0, 2]), rows[-1]
 
     tiles = tuple(_tiled(rows) for rows in (seeds, num_frames, temperature, first_frame, state))
-    frames, states = tf.map_fn(sing_tile, tiles, fn_output_signature=(tf.float32, tf.float32), parallel_iterations=1)
+    frames, states = tf.map_fn(sing_tile, tiles, fn_output_signature=(tf.float32, tf.float32), parallel_iterations=_TILES_AT_ONCE)
     frames = _untiled(frames, num_rows)[:, :longest]
     return frames, _untiled(states, num_rows), first_frame + tf.cast(num_frames, tf.int64)
 

@@ -9,7 +9,8 @@ import tensorflow as tf
 from neurovocal_tf import files, plots
 from neurovocal_tf.audio import readers, spectrogram, wav
 
-_SONGS_AT_ONCE = 8
+# Four tiles of `singing`: they are sung side by side, one a core.
+_SONGS_AT_ONCE = 32
 
 
 @dataclasses.dataclass(frozen=True)

@@ -108,16 +108,47 @@ def test_a_suite_measures_every_peer_and_its_figures_are_flat(tiny, monkeypatch)
     from benchmarks import configurations, report, timing, train
 
     config, _, _ = tiny
-    monkeypatch.setattr(configurations, "CONFIGURATIONS", {"tiny": config})
+    monkeypatch.setattr(configurations, "CONFIGURATIONS", {"default": config.replace(window_frames=96)})  # few batches to an epoch
+    monkeypatch.setattr(train, "_NUM_RECORDINGS", 1)
     monkeypatch.setattr(train.importlib.util, "find_spec", lambda name: None)  # PyTorch takes seconds to compile
-    (comparison,) = train.measure(timing.Options(seconds=0.0))
+    comparison, epochs = train.measure(timing.Options(seconds=0.0))
+    assert [result.variant.name for result in epochs] == ["from memory", "later, from WAV", "first, from WAV"]
     assert [result.variant.name for result in comparison[2:]] == ["neurovocal_tf", "Keras", "Keras, XLA"]
     figures = report.figures(comparison)
-    assert figures["train/tiny/neurovocal_tf/slower_by"] == 1.0
-    assert figures["train/tiny/matrix_product/share_of_gemm"] == 1.0
-    assert figures["train/tiny/Keras_XLA/median_frames_per_s"] > 0
+    assert figures["train/default/neurovocal_tf/slower_by"] == 1.0
+    assert figures["train/default/matrix_product/share_of_gemm"] == 1.0
+    assert figures["train/default/Keras_XLA/median_frames_per_s"] > 0
     assert all(isinstance(value, (int, float)) for value in figures.values())
     assert len(report.table(comparison).splitlines()) == 2 + len(comparison) + 1
+
+
+def test_every_size_grows_from_half_the_default_and_is_drawn(tiny, monkeypatch, tmp_path):
+    from benchmarks import configurations, growth, growth_figure, timing
+
+    config, _, _ = tiny
+    monkeypatch.setattr(configurations, "CONFIGURATIONS", {"default": config})
+    monkeypatch.setattr(growth, "_FACTORS", (0.5, 1))
+    monkeypatch.setattr(growth, "_NUM_RECORDINGS", (1, 2))
+
+    def one_epoch(paths):
+        return timing.Result("growth", "recordings", timing.Variant(str(len(paths)), None), np.array([float(len(paths))]), 7.0)
+
+    monkeypatch.setattr(growth, "_epoch", one_epoch)
+    # The suite `train` takes true steps; to trace one takes seconds.
+    monkeypatch.setattr(growth, "our_step", lambda model, config, batch: lambda: None)
+    comparisons = list(growth.measure(timing.Options(seconds=0.0)))
+    sizes = {results[0].configuration: [result.variant.name for result in results] for results in comparisons}
+    hidden = [str(max(int(share * config.model.hidden_scalar * 65), 1)) for share in (0.5, 1)]
+    assert sizes == {
+        "frames": ["3", "6"],
+        "bins": ["33", "65"],
+        "hidden": hidden,
+        "k": ["4", "8"],
+        "batch": ["2", "4"],
+        "recordings": ["1", "2"],
+    }
+    growth_figure.draw(comparisons, tmp_path / "growth.png")
+    assert (tmp_path / "growth.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_plain_loop_finds_the_same_segments_and_spectra():

@@ -30,8 +30,13 @@ def batch_stream(seed=0, step=0):
 def row_words(seed, frame, purpose, index, unit):
     """A row's key hashed, by the table of keys in `noise`."""
     low, high = seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF
-    key = reference.lowbias32(low), reference.lowbias32(high), frame & 0xFFFFFFFF, ((index * 8 + purpose) << 16) + unit
+    key = reference.lowbias32(low), reference.lowbias32(high), frame & 0xFFFFFFFF, ((index // 4 * 8 + purpose) << 16) + unit
     return reference.pcg4d(*key)
+
+
+def row_uniforms(words):
+    """A row's words as uniforms, each operation rounded to float32."""
+    return np.float32(words) * np.float32(2.0**-32 - 2.0**-56)
 
 
 def batch_word(seed, step, purpose, index, position):
@@ -58,11 +63,17 @@ def test_pcg4d_equals_the_reference_and_its_golden_values(rng):
 def test_a_rows_numbers_follow_the_table_of_keys():
     seeds, frames, units = [0, 7, -3, 2**40 + 5], [0, 9, 2**31 + 1, 123_456], 6
     stream = row_stream(seeds, frames)
-    words = np.array([[row_words(s, f, noise.VISIBLE, 5, unit) for unit in range(units)] for s, f in zip(seeds, frames)])
-    uniforms = (words >> 8) * 2.0**-24
-    np.testing.assert_array_equal(stream.uniforms(noise.VISIBLE, 5, (4, units)), uniforms[:, :, 0])
-    normals = np.sqrt(-2 * np.log(uniforms[:, :, 0] + 2.0**-24)) * np.cos(2 * np.pi * uniforms[:, :, 1])
-    np.testing.assert_allclose(stream.normals(noise.VISIBLE, 5, (4, units)), normals, **LAST_PLACES)
+    for step in (4, 5, 6, 7, 8):
+        words = [[row_words(s, f, noise.VISIBLE, step, unit) for unit in range(units)] for s, f in zip(seeds, frames)]
+        uniforms = row_uniforms(np.array(words))
+        np.testing.assert_array_equal(stream.uniforms(noise.VISIBLE, step, (4, units)), uniforms[:, :, step % 4])
+        radius, turn = np.moveaxis(uniforms.astype(np.float64)[:, :, :2] if step % 4 < 2 else uniforms.astype(np.float64)[:, :, 2:], 2, 0)
+        normals = np.sqrt(-2 * np.log(radius + 2.0**-24)) * (np.sin if step % 2 else np.cos)(2 * np.pi * turn)
+        np.testing.assert_allclose(stream.normals(noise.VISIBLE, step, (4, units)), normals, **LAST_PLACES)
+
+
+def test_the_largest_word_is_below_one():
+    assert noise._rounded_share(tf.constant([2**32 - 1], tf.uint32)).numpy()[0] == np.float32(1 - 2.0**-24)
 
 
 def test_a_batchs_numbers_follow_the_table_of_keys():
@@ -133,8 +144,7 @@ def test_the_cosine_of_a_turn_equals_numpys():
 
 
 def test_a_uniform_of_zero_gives_a_finite_normal():
-    radius, _ = noise._polar(tf.constant([0], tf.uint32), tf.constant([0], tf.uint32))
-    np.testing.assert_allclose(radius, [np.sqrt(-2 * np.log(2.0**-24))], rtol=1e-6)
+    np.testing.assert_allclose(noise._radius(tf.constant([0.0])), [np.sqrt(-2 * np.log(2.0**-24))], rtol=1e-6)
 
 
 def neighbours_of_rows(draw):
@@ -146,6 +156,7 @@ def neighbours_of_rows(draw):
     yield "negative seed", base, draw(row_stream(-seeds - 1, frames), noise.HIDDEN, 3)
     yield "frame", base, draw(row_stream(seeds, frames + 1), noise.HIDDEN, 3)
     yield "Gibbs step", base, draw(row_stream(seeds, frames), noise.HIDDEN, 4)
+    yield "Gibbs step of one hash", draw(row_stream(seeds, frames), noise.HIDDEN, 0), draw(row_stream(seeds, frames), noise.HIDDEN, 1)
     yield "purpose", base, draw(row_stream(seeds, frames), noise.VISIBLE, 3)
     yield "unit", base[:, :-1], base[:, 1:]
     yield "row", base[:-1], base[1:]
@@ -183,9 +194,9 @@ def test_a_rows_number_depends_on_nothing_but_its_row_and_its_unit():
 
 def test_a_chains_noise_drawn_ahead_is_that_of_its_steps():
     stream, shapes = row_stream([5, -9], [0, 3]), ((2, 7), (2, 5))
-    ahead = noise.draw_ahead(stream, 4, *shapes, "normals")
-    assert noise.draw_ahead(stream, 4, *shapes, None).visible is None
-    for step in range(4):
+    ahead = noise.draw_ahead(stream, 6, *shapes, "normals")
+    assert noise.draw_ahead(stream, 6, *shapes, None).visible is None
+    for step in range(6):
         np.testing.assert_array_equal(ahead.uniforms(noise.HIDDEN, step, (2, 7)), stream.uniforms(noise.HIDDEN, step, (2, 7)))
         np.testing.assert_allclose(ahead.normals(noise.VISIBLE, step, (2, 5)), stream.normals(noise.VISIBLE, step, (2, 5)), **LAST_PLACES)
 

@@ -204,7 +204,8 @@ def test_the_number_of_gibbs_steps_is_that_of_the_weight(rng):
     for cd_steps in (0, 1, 2):
         model.cd_steps.assign(cd_steps)
         costs.append(gradients_of(model, cyclic_batch())[0])
-    assert costs[0] == 0.0 and len(set(costs)) == 3
+    # No step leaves the data, but for its measure in standard deviations and back.
+    assert abs(costs[0]) < 1e-6 and len(set(costs)) == 3
 
 
 def test_compiled_and_uncompiled_training_agree(rng):

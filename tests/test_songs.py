@@ -19,7 +19,9 @@ def sung(endpoints, seeds, **options):
 @pytest.fixture(scope="module")
 def ten(endpoints):
     """Ten songs by seed: more than are sung at once."""
-    return sung(endpoints, range(3, 13))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(songs, "_SONGS_AT_ONCE", 8)
+        return sung(endpoints, range(3, 13))
 
 
 def test_each_song_is_that_of_its_seed_whatever_else_is_sung(endpoints, ten):
@@ -40,7 +42,9 @@ def test_a_song_has_the_samples_that_its_frames_span(ten):
 
 
 def test_temperature_changes_a_song(endpoints, ten):
-    assert not np.array_equal(sung(endpoints, [3], temperature=0.5)[3].decibels, ten[3].decibels)
+    # So small a model's hidden units have logits near 0: a temperature moves few of its samples.
+    colder = sung(endpoints, range(3, 13), temperature=0.05)
+    assert any(not np.array_equal(colder[seed].decibels, ten[seed].decibels) for seed in ten)
 
 
 def test_a_primed_song_goes_on_from_its_recording(endpoints, ten, simulated_recordings, tmp_path):

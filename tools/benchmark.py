@@ -1,6 +1,7 @@
 r"""Measures how fast the package is on this machine, beside what the machine can do and beside the same model of others.
 
     python tools/benchmark.py --suite=train,generate,segment,startup --json=benchmark.json
+    python tools/benchmark.py --suite=growth --seconds=5 --figure=growth.png
 
 Everything in one comparison runs in turn, round after round, so that whatever else the machine does disturbs all alike. Ratios
 are taken within a round. PyTorch takes part where it is installed. Operations count products of matrices alone.
@@ -14,34 +15,41 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_SUITES = ("train", "generate", "segment", "startup")
+_SUITES = ("train", "generate", "segment", "startup", "growth")
 
-_SUITE = flags.DEFINE_list("suite", list(_SUITES), f"Which suites to run, of {', '.join(_SUITES)}.")
+_SUITE = flags.DEFINE_list("suite", list(_SUITES[:-1]), f"Which suites to run, of {', '.join(_SUITES)}.")
 _SECONDS = flags.DEFINE_float("seconds", 30.0, "Time for each comparison, first calls and compilation left out.", lower_bound=0.0)
 _PEERS = flags.DEFINE_bool("peers", True, "Measure the same model in plain Keras and in PyTorch too.")
+_FIGURE = flags.DEFINE_string("figure", None, "File for the picture of the suite growth, PNG.")
 _JSON = flags.DEFINE_string("json", None, "File for all figures.")
 
 
 def main(argv):
     # PyTorch's idle threads would otherwise spin, and take their core from whatever is timed next, themselves included.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from benchmarks import report, timing  # here, so that --help needs no TensorFlow
+    from benchmarks import growth_figure, report, timing  # here, so that --help needs no TensorFlow
 
     from neurovocal_tf import files
 
     unknown = sorted(set(_SUITE.value) - set(_SUITES))
     if unknown or not _SUITE.value:
         raise ValueError(f"`suite` must be among {', '.join(_SUITES)}. Received: suite={','.join(_SUITE.value)}")
-    if _JSON.value and not os.path.isdir(os.path.dirname(os.path.abspath(_JSON.value))):
-        raise ValueError(f"`json` must be a file in a folder that exists. Received: json={_JSON.value}")
+    for name, path in (("json", _JSON.value), ("figure", _FIGURE.value)):
+        if path and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+            raise ValueError(f"`{name}` must be a file in a folder that exists. Received: {name}={path}")
+    if _FIGURE.value and "growth" not in _SUITE.value:
+        raise ValueError(f"`figure` must go with --suite=growth. Received: suite={','.join(_SUITE.value)}")
     options = timing.Options(seconds=_SECONDS.value, peers=_PEERS.value)
     results = []
     for name in _SUITE.value:
-        suite = importlib.import_module(f"benchmarks.{name}")
+        suite, comparisons = importlib.import_module(f"benchmarks.{name}"), []
         for comparison in suite.measure(options):
             sys.stdout.write(report.table(comparison) + "\n")
             sys.stdout.flush()
+            comparisons.append(comparison)
             results += comparison
+        if name == "growth" and _FIGURE.value:
+            growth_figure.draw(comparisons, _FIGURE.value)
     if _JSON.value:
         files.write_json(_JSON.value, report.figures(results))
 

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from neurovocal_tf.rbm import units
-from neurovocal_tf.rbm.energy import RBM, linear
+from neurovocal_tf.rbm.energy import RBM, affine, linear
 
 # A bin that hardly varies would otherwise take sigma to 0 and its likelihood to infinity; above 2 (standardised) it explains nothing.
 LOG_SIGMA_RANGE = (math.log(0.05), math.log(2.0))
@@ -81,7 +81,7 @@ class ConditionalRBM(keras.layers.Layer):
     def call(self, u):
         W, bv, bh, Wuv, Wuh = (tf.convert_to_tensor(w) for w in (self.W, self.bv, self.bh, self.Wuv, self.Wuh))
         gain = _bounded_exp(linear(u, tf.convert_to_tensor(self.Wug))) if self.coupling_gain else tf.ones_like(u[..., :1])
-        return RBM(W=W, bv=bv + linear(u, Wuv), bh=bh + linear(u, Wuh), units=self.units(), gain=gain)
+        return RBM(W=W, bv=affine(u, Wuv, bv), bh=affine(u, Wuh, bh), units=self.units(), gain=gain)
 
     def units(self):
         """The visible units, with their present parameters."""

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from neurovocal_tf.layers.recurrence import cell, recurrence, split_kernel
 from neurovocal_tf.rbm import noise
-from neurovocal_tf.rbm.energy import linear
+from neurovocal_tf.rbm.energy import affine, linear
 
 
 @keras.saving.register_keras_serializable(package="neurovocal_tf")
@@ -129,13 +129,25 @@ class GatedRecurrentEncoder(keras.layers.Layer):
             states += [history[:, first : first + num_frames] for first in range(self.num_direct_frames, 0, -1)]
         return tf.concat(states, axis=2)
 
-    def step(self, frame, state):
-        """The state one frame later, by the same equations as `call`.  [B, V], [B, R] -> [B, R]"""
+    def step_weights(self):
+        """What `step` needs of the weights, of each layer: (kernel, parts of the recurrent kernel, bias)."""
+        weights = zip(self.kernels, self.recurrent_kernels, self.biases, strict=True)
+        as_tensors = ((tf.convert_to_tensor(w) for w in layer) for layer in weights)
+        return [(kernel, split_kernel(recurrent_kernel), bias) for kernel, recurrent_kernel, bias in as_tensors]
+
+    def step(self, frame, state, weights=None):
+        """The state one frame later, by the same equations as `call`.
+
+        Args:
+            frame: [B, V].    state: [B, R].    weights: of `step_weights`; taken before a loop, or every step copies them.
+
+        Returns:
+            [B, R].
+        """
         layer_input, states = frame, []
         layer_states, direct = self._parts(state)
-        for i, layer_state in enumerate(layer_states):
-            projected = linear(layer_input, tf.convert_to_tensor(self.kernels[i])) + tf.convert_to_tensor(self.biases[i])
-            layer_input, _, _ = cell(projected, layer_state, split_kernel(tf.convert_to_tensor(self.recurrent_kernels[i])), self.gates)
+        for (kernel, recurrent_kernels, bias), layer_state in zip(weights or self.step_weights(), layer_states, strict=True):
+            layer_input, _, _ = cell(affine(layer_input, kernel, bias), layer_state, recurrent_kernels, self.gates)
             states.append(layer_input)
         return tf.concat([*states, *[frame, *direct][: self.num_direct_frames]], axis=1)
 

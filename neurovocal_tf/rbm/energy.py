@@ -29,6 +29,13 @@ class RBM(typing.NamedTuple):
         return self._replace(bv=function(self.bv), bh=function(self.bh), gain=function(self.gain))
 
 
+def affine(x, weights, bias):
+    """x @ weights + bias.  [..., I], [I, O], [O] -> [..., O]"""
+    product = linear(x, weights)
+    # TensorFlow would fuse product and bias into an operation that rearranges the weights in every call: for few rows, four times as long.
+    return product + tf.broadcast_to(bias, product.shape) if product.shape.is_fully_defined() else product + bias
+
+
 def linear(x, weights, transposed=False):
     """x @ weights, or x @ weights', as one product of two matrices: `@` would repeat the weights for every row of a batch.
 

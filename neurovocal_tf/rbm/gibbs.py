@@ -3,13 +3,7 @@
 import tensorflow as tf
 
 from neurovocal_tf.rbm import noise
-from neurovocal_tf.rbm.energy import bias_mean, hidden_logits, visible_mean
-
-
-def sample_hidden(rbm, v, stream, index, temperature=1.0):
-    """h ~ p(h|v).  [..., V] -> [..., H] of zeros and ones"""
-    probability = tf.sigmoid(hidden_logits(rbm, v) / temperature)
-    return tf.cast(stream.uniforms(noise.HIDDEN, index, probability.shape) < probability, probability.dtype)
+from neurovocal_tf.rbm.energy import bias_mean, linear
 
 
 def start_of_chain(rbm, kind):
@@ -17,22 +11,39 @@ def start_of_chain(rbm, kind):
     return bias_mean(rbm) if kind == "bias" else tf.zeros_like(rbm.bv)
 
 
-def gibbs_chain(rbm, v, num_steps, stream, temperature=1.0):
+def gibbs_chain(rbm, v, num_steps, stream, temperature=1.0, transposed=None):
     """`num_steps` full steps from v.
 
     Args:
         rbm: an `RBM` whose biases match v.    v: [..., V], the start, of static shape.    num_steps: int or scalar int tensor.
-        stream: source of noise.    temperature: number, or a tensor that broadcasts against [..., V] and [..., H].
+        stream: source of noise. From a `DrawnStream` the steps, an int, stand one after another in the graph: a loop's own
+            operations would take a tenth of the time of such small ones.
+        temperature: number, or a tensor that broadcasts against [..., V] and [..., H].
+        transposed: W' [H, V], where a loop around the chain has it ready.
 
     Returns:
         (sample, mean): v after the last step and E[v|h] of that step, both [..., V].
     """
+    # A product with a transposed kernel takes longer, in every step.
+    to_visible = tf.transpose(rbm.W) if transposed is None else transposed
+    # In units of its standard deviation, v is what W sees.
+    units, scale = rbm.units.standardised()
+    bv = rbm.bv / scale
+    # Spread out once: for operations on small arrays that takes longer than what they compute.
+    warmth_h, warmth_v = (tf.broadcast_to(temperature, [*tf.unstack(tf.shape(v)[:-1]), size]) for size in (rbm.bh.shape[-1], v.shape[-1]))
 
     def step(index, v, _):
-        h = sample_hidden(rbm, v, stream, index, temperature)
-        mean = visible_mean(rbm, h, temperature)
-        sample = rbm.units.sample(mean, stream, index, temperature)
+        probability = tf.sigmoid((rbm.bh + linear(v, rbm.W) * rbm.gain) / warmth_h)
+        h = tf.cast(stream.uniforms(noise.HIDDEN, index, probability.shape) < probability, probability.dtype)
+        mean = units.mean(bv, linear(h * rbm.gain, to_visible), warmth_v)
+        sample = units.sample(mean, stream, index, warmth_v)
         return index + 1, tf.ensure_shape(sample, v.shape), tf.ensure_shape(mean, v.shape)
 
-    _, sample, mean = tf.while_loop(lambda index, *_: index < num_steps, step, (tf.constant(0), v, v))
-    return sample, mean
+    steps = (tf.constant(0), v / scale, v / scale)
+    if isinstance(stream, noise.DrawnStream):
+        for index in range(num_steps):
+            steps = step(index, *steps[1:])
+    else:
+        steps = tf.while_loop(lambda index, *_: index < num_steps, step, steps)
+    _, sample, mean = steps
+    return sample * scale, mean * scale

@@ -6,11 +6,12 @@ The table of keys:
 |-------------|-----------|-------------------------------------------------------------------|
 | BatchStream | lowbias32 | (seed, training step, purpose, Gibbs step or layer), position      |
 | (annealing) | lowbias32 | (seed, block of frames, purpose, temperature), position           |
-| RowStream   | pcg4d     | seed of the row (64 bits), absolute frame, (purpose, Gibbs step, unit) |
+| RowStream   | pcg4d     | seed of the row (64 bits), absolute frame, (purpose, Gibbs step / 4, unit) |
 
 A `RowStream` number depends on nothing but its own row, so a song is the same whatever is sung beside it; a `BatchStream` is
-cheaper and serves training. Only integer operations decide a uniform's bits: compiled and uncompiled graphs agree. A normal may
-differ in its last place.
+cheaper and serves training. Each of pcg4d's four words serves one of four Gibbs steps, and two words make two normals.
+Only integer operations and one rounding decide a uniform's bits: compiled and uncompiled graphs agree. A normal may differ in its
+last place. What is cheap differs: `BatchStream` is written for XLA, `RowStream` for TensorFlow's own operations.
 
 Sources: lowbias32, C. Wellons, "Prospecting for Hash Functions" (2018); pcg4d, Jarzynski & Olano, "Hash Functions for GPU
 Rendering" (JCGT 2020); normals, Box & Muller (1958).
@@ -21,7 +22,7 @@ import typing
 
 import tensorflow as tf
 
-HIDDEN, VISIBLE, INPUT_NOISE, DROPOUT, EMISSION = range(5)
+HIDDEN, VISIBLE, INPUT_NOISE, DROPOUT = range(4)
 _NUM_PURPOSES = 8
 _MAX_UNITS = 2**16
 
@@ -64,7 +65,7 @@ class BatchStream(typing.NamedTuple):
         size = math.prod(shape[1:])
         half = (size + 1) // 2
         words = self._bits(purpose, index, shape[0], 2 * half)
-        radius, turn = _polar(words[:, :half], words[:, half:])
+        radius, turn = _radius(_unit_interval(words[:, :half])), _unit_interval(words[:, half:])
         both = tf.concat([radius * _cosine_of_turn(turn), radius * _cosine_of_turn(tf.abs(turn - 0.25))], axis=1)
         return tf.reshape(both[:, :size], shape)
 
@@ -79,49 +80,57 @@ class BatchStream(typing.NamedTuple):
 
 
 class RowStream(typing.NamedTuple):
-    """Numbers for one generated frame of each row: `seeds` int64 [B], `frame` int64 [B], counted from the song's first.
-
-    `index` may be several steps, [K]; the numbers are then [K, B, units].
-    """
+    """Numbers for one generated frame of each row: `seeds` int64 [B], `frame` int64 [B], counted from the song's first."""
 
     seeds: tf.Tensor
     frame: tf.Tensor
 
     def uniforms(self, purpose, index, shape):
         """Uniforms in [0, 1).  -> float32 [B, units]"""
-        return _unit_interval(self._words(purpose, index, shape)[0])
+        return _rounded_share(tf.gather(tf.stack(self._words(purpose, index // 4, shape)), index % 4))
 
     def normals(self, purpose, index, shape):
         """Standard normals.  -> float32 [B, units]"""
-        first, second, _, _ = self._words(purpose, index, shape)
-        radius, turn = _polar(first, second)
-        return radius * _cosine_of_turn(turn)
+        words = tf.stack(self._words(purpose, index // 4, shape))
+        first = index % 4 // 2 * 2
+        radius, turn = _radius(_rounded_share(tf.gather(words, first))), _rounded_share(tf.gather(words, first + 1))
+        return radius * tf.where(index % 2 == 0, tf.cos(2 * math.pi * turn), tf.sin(2 * math.pi * turn))
 
-    def _words(self, purpose, index, shape):
+    def four_uniforms(self, purpose, four, shape):
+        """The uniforms of steps 4 `four`, 4 `four` + 1 and so on.  int [] or [N] -> 4 x float32 [B, units] or [N, B, units]"""
+        return [_rounded_share(words) for words in self._words(purpose, four, shape)]
+
+    def four_normals(self, purpose, four, shape):
+        """The same of normals, which are a cosine and a sine in turn."""
+        first, second, third, fourth = self.four_uniforms(purpose, four, shape)
+        pairs = [(_radius(radius), 2 * math.pi * turn) for radius, turn in ((first, second), (third, fourth))]
+        return [radius * wave(angle) for radius, angle in pairs for wave in (tf.cos, tf.sin)]
+
+    def _words(self, purpose, four, shape):
         num_units = shape[-1]
         if num_units > _MAX_UNITS:
             raise ValueError(f"`shape` must have at most {_MAX_UNITS} units. Received: shape={shape}")
         seeds = tf.bitcast(self.seeds, tf.uint32)
         low, high = (lowbias32(seeds[:, i : i + 1]) for i in (0, 1))
         frame = tf.cast(self.frame, tf.uint32)[:, tf.newaxis]
-        key = (tf.cast(index, tf.uint32) * _u32(_NUM_PURPOSES) + _u32(purpose)) * _u32(_MAX_UNITS)
+        key = (tf.cast(four, tf.uint32) * _u32(_NUM_PURPOSES) + _u32(purpose)) * _u32(_MAX_UNITS)
         units = key[..., tf.newaxis, tf.newaxis] + tf.cast(tf.range(num_units), tf.uint32)
-        # Of shapes [B, 1] and [1, units] or [K, 1, units]: they meet in the middle of the hash, and half of it is done on the small ones.
+        # Of shapes [B, 1] and [1, units] or [N, 1, units]: they meet in the middle of the hash, and half of it is done on the small ones.
         return pcg4d(low, high, frame, units)
 
 
 class DrawnStream(typing.NamedTuple):
     """A `RowStream`'s numbers for every step of a chain, drawn before its first: op by op, few large draws cost less than many small.
 
-    `hidden` is [K, B, H], `visible` [K, B, V] or None; made by `draw_ahead`.
+    `hidden` are K tensors [B, H], `visible` K tensors [B, V] or None; made by `draw_ahead`.
     """
 
-    hidden: tf.Tensor
-    visible: tf.Tensor | None
+    hidden: list
+    visible: list | None
 
     def uniforms(self, purpose, index, shape):
-        """The uniforms of one step, or whatever the visible units were drawn.  -> float32 [B, units]"""
-        return tf.ensure_shape(tf.gather({HIDDEN: self.hidden, VISIBLE: self.visible}[purpose], index), shape)
+        """The uniforms of one step, an int, or whatever the visible units were drawn.  -> float32 [B, units]"""
+        return {HIDDEN: self.hidden, VISIBLE: self.visible}[purpose][index]
 
     normals = uniforms
 
@@ -136,9 +145,14 @@ def draw_ahead(stream, num_steps, hidden_shape, visible_shape, visible_noise):
     Returns:
         `DrawnStream`.
     """
-    steps = tf.range(num_steps)
-    visible = visible_noise and getattr(stream, visible_noise)(VISIBLE, steps, visible_shape)
-    return DrawnStream(stream.uniforms(HIDDEN, steps, hidden_shape), visible)
+
+    def of_steps(purpose, draw, shape):
+        fours = zip(*(tf.unstack(numbers) for numbers in draw(purpose, tf.range((num_steps + 3) // 4), shape)), strict=True)
+        return [numbers for four in fours for numbers in four]
+
+    draw_visible = {"uniforms": stream.four_uniforms, "normals": stream.four_normals}.get(visible_noise)
+    visible = draw_visible and of_steps(VISIBLE, draw_visible, visible_shape)
+    return DrawnStream(of_steps(HIDDEN, stream.four_uniforms, hidden_shape), visible)
 
 
 def _cross_multiply(x, y, z, w):
@@ -157,9 +171,14 @@ def _unit_interval(bits):
     return tf.cast(tf.bitwise.right_shift(bits, _u32(8)), tf.float32) * 2.0**-24
 
 
-def _polar(first, second):
-    """Radius and turn, in [0, 1), of a pair of normals.  The added bit keeps the logarithm off zero."""
-    return tf.sqrt(-2.0 * tf.math.log(_unit_interval(first) + 2.0**-24)), _unit_interval(second)
+def _rounded_share(bits):
+    """The bits' share of 2^32 as a float32. The factor, 2^-32 less one bit, keeps the largest below 1."""
+    return tf.cast(bits, tf.float32) * (2.0**-32 - 2.0**-56)
+
+
+def _radius(uniform):
+    """The radius of a pair of normals.  The added bit keeps the logarithm off zero."""
+    return tf.sqrt(-2.0 * tf.math.log(uniform + 2.0**-24))
 
 
 def _cosine_of_turn(turn):

@@ -16,6 +16,10 @@ class Bernoulli(typing.NamedTuple):
 
     noise = "uniforms"
 
+    def standardised(self):
+        """(These units measured in their standard deviation, and that) for those that have one; here themselves and 1."""
+        return self, 1.0
+
     def to_hidden(self, v):
         """What W sees of v.  [..., V] -> [..., V]"""
         return v
@@ -28,9 +32,9 @@ class Bernoulli(typing.NamedTuple):
         """v ~ p(v|h) of that mean.  [..., V] -> [..., V]"""
         return tf.cast(stream.uniforms(noise.VISIBLE, index, mean.shape) < mean, mean.dtype)
 
-    def emit(self, mean, stream, share, temperature=1.0):
-        """What is sung of a last mean: a sample if any noise is wanted, else the mean.  [..., V] -> [..., V]"""
-        return tf.cast(stream.uniforms(noise.EMISSION, 0, mean.shape) < mean, mean.dtype) if share > 0 else mean
+    def emit(self, mean, sample, share):
+        """What is sung of a chain's last mean and sample: the sample if any noise is wanted, else the mean.  [..., V] -> [..., V]"""
+        return sample if share > 0 else mean
 
     def energy_term(self, v, bv):
         """The part of E(v, h) without h.  [..., V] -> [...]"""
@@ -54,9 +58,17 @@ class MeanField(Bernoulli):
         """The mean itself.  [..., V] -> [..., V]"""
         return mean
 
-    def emit(self, mean, stream, share, temperature=1.0):
-        """The mean itself.  [..., V] -> [..., V]"""
-        return mean
+
+class StandardGaussian(typing.NamedTuple):
+    """Real units of standard deviation 1, all that a chain needs to know of them."""
+
+    def mean(self, bv, field, temperature=1.0):
+        """E[v|h], the same at every temperature.  [..., V] -> [..., V]"""
+        return bv + field
+
+    def sample(self, mean, stream, index, temperature=1.0):
+        """v ~ p(v|h) of that mean.  [..., V] -> [..., V]"""
+        return mean + tf.sqrt(temperature) * stream.normals(noise.VISIBLE, index, mean.shape)
 
 
 class Gaussian(typing.NamedTuple):
@@ -72,6 +84,10 @@ class Gaussian(typing.NamedTuple):
         """What `sample` draws."""
         return "normals"
 
+    def standardised(self):
+        """(These units measured in their standard deviation, and that, [V])."""
+        return StandardGaussian(), tf.exp(self.log_sigma)
+
     def to_hidden(self, v):
         """v / sigma.  [..., V] -> [..., V]"""
         return v * tf.exp(-self.log_sigma)
@@ -84,12 +100,9 @@ class Gaussian(typing.NamedTuple):
         """v ~ p(v|h) of that mean.  [..., V] -> [..., V]"""
         return mean + tf.exp(self.log_sigma) * tf.sqrt(temperature) * stream.normals(noise.VISIBLE, index, mean.shape)
 
-    def emit(self, mean, stream, share, temperature=1.0):
-        """The mean and a share of the units' own noise.  [..., V] -> [..., V]"""
-        if share == 0:
-            return mean
-        spread = share * tf.exp(self.log_sigma) * tf.sqrt(temperature)
-        return mean + spread * stream.normals(noise.EMISSION, 0, mean.shape)
+    def emit(self, mean, sample, share):
+        """The mean and a share of the units' own noise, which is what the sample has more.  [..., V] -> [..., V]"""
+        return mean + share * (sample - mean)
 
     def energy_term(self, v, bv):
         """The part of E(v, h) without h.  [..., V] -> [...]"""

@@ -1,16 +1,21 @@
-"""A training step on one batch: masks, guard, averaged weights and metrics included, against the same model of others."""
+"""A training step on one batch: masks, guard, averaged weights and metrics included, against the same model of others; and an epoch
+from recordings against one from memory.
+"""
 
 import importlib.util
+import tempfile
 
 import tensorflow as tf
 
-from benchmarks import ceilings, configurations, keras_peer, operations
+from benchmarks import ceilings, configurations, keras_peer, operations, recordings
 from benchmarks.timing import Variant, interleaved
 from neurovocal_tf import trainer
 
+_NUM_RECORDINGS = 48
+
 
 def measure(options):
-    """Yields the list of `Result`s of each configuration."""
+    """Yields the list of `Result`s of each configuration, and that of epochs of the default one."""
     for name, config in configurations.CONFIGURATIONS.items():
         batch = configurations.random_batch(config)
         model = trainer.build_model(config)
@@ -21,6 +26,31 @@ def measure(options):
         count = operations.training(sizes, config.training.cd_steps[0])
         variants = [Variant(step, run, num_frames, "frame", count) for step, run in steps.items()]
         yield interleaved("train", name, [ceilings.gemm(), ceilings.memory(), *variants], options.seconds)
+    with tempfile.TemporaryDirectory() as folder:
+        variants = list(_epochs(configurations.CONFIGURATIONS["default"], recordings.write(folder, _NUM_RECORDINGS)))
+        yield interleaved("train", "epoch", variants, options.seconds, smallest_rounds=3)
+
+
+def _epochs(config, paths):
+    """`Variant`s of an epoch: from memory, and a later one and the first from recordings."""
+    model = trainer.build_model(config)
+    trainer.compile_model(model, config)
+    model.cd_steps.assign(config.training.cd_steps[0])
+    model.make_train_function()
+    make_dataset, num_frames = recordings.training_data(paths, config)
+    later = make_dataset()
+    batches = list(later)
+    columns = tuple(tf.stack(column) for column in zip(*batches, strict=True))
+
+    def epoch(dataset):
+        data = iter(dataset)
+        for _ in range(len(batches)):
+            model.train_function(data)
+
+    memory = tf.data.Dataset.from_tensor_slices(columns).prefetch(tf.data.AUTOTUNE)
+    # Each new dataset has a cache of its own, which its first epoch fills.
+    for name, of_epoch in (("from memory", lambda: memory), ("later, from WAV", lambda: later), ("first, from WAV", make_dataset)):
+        yield Variant(name, lambda of_epoch=of_epoch: epoch(of_epoch()), num_frames, "frame")
 
 
 def our_step(model, config, batch):

@@ -1,0 +1,35 @@
+"""What a training run shows."""
+
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from neurovocal_tf.progress import Progress
+from neurovocal_tf.rnn_rbm import RNNRBM
+
+
+def waiting_of(delay_s, num_batches=4):
+    """(seconds said to have been waited in an epoch, the last epoch's line) of a training whose data take `delay_s` a batch."""
+
+    def batches():
+        for _ in range(num_batches):
+            time.sleep(delay_s)
+            yield np.zeros((2, 3, 4), np.float32), np.ones((2, 3), np.float32), np.ones(2, bool)
+
+    model = RNNRBM(4, 3, 2)
+    model.compile(optimizer="sgd")
+    signature = tf.TensorSpec([2, 3, 4]), tf.TensorSpec([2, 3]), tf.TensorSpec([2], tf.bool)
+    data = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    data = data.apply(tf.data.experimental.assert_cardinality(num_batches))
+    progress = Progress(2, num_batches, "dB")
+    model.fit(data, validation_data=data, epochs=2, verbose=0, callbacks=[progress], shuffle=False)
+    return progress._waited_s, progress._last
+
+
+def test_an_epoch_tells_how_long_it_waited_for_data():
+    waited_s, line = waiting_of(0.2)
+    # Of the first batch's delay a part passes before it is asked for; data that lie ready are waited for on a busy machine alone.
+    assert waited_s > 3 * 0.2
+    assert waiting_of(0.0)[0] < waited_s / 2
+    assert line.endswith(f" s, {waited_s:.1f} s of it waiting for data")
