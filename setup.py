@@ -21,6 +21,7 @@ setup(
     python_requires=">=3.10,<3.13",
     install_requires=[
         "absl-py>=2.1",
+        "grpcio>=1.62",
         # The oldest that the optimisers were tested with, and the newest for Python 3.10.
         "keras>=3.12",
         "keras-tuner>=1.4.7",

@@ -132,6 +132,8 @@ def test_every_answer_is_the_same_bit_for_bit_in_every_batch_and_under_any_paddi
         "state": rng.normal(size=(num_rows, endpoints.model.encoder.state_size)).astype(np.float32),
         "spectrogram": rng.uniform(-60, 0, (num_rows, 30, 65)).astype(np.float32),
         "lengths": lengths,
+        "known": rng.uniform(-0.5, 0.5, (num_rows, 300)).astype(np.float32),
+        "num_known": rng.integers(-5, 310, num_rows).astype(np.int32),
         "audio_bytes": np.array(recordings, object),
     }
     for name, function in endpoints.signatures.items():
