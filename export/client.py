@@ -138,11 +138,12 @@ def _standard_output():
 def _streaming_header(rate):
     """A WAV header whose length is the largest there is, as players take it for a file that is still being written."""
     header = io.BytesIO()
-    file = wave.open(header, "wb")
-    _describe(file, rate)
-    file.setnframes(_MOST_SAMPLES)
-    file.writeframesraw(b"")
-    return header.getvalue()
+    with wave.open(header, "wb") as file:
+        _describe(file, rate)
+        file.setnframes(_MOST_SAMPLES)
+        file.writeframesraw(b"")
+        # At its end it would write how much there is by then.
+        return header.getvalue()
 
 
 def _describe(file, rate):
