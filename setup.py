@@ -8,6 +8,9 @@ from setuptools import find_packages, setup
 ROOT = pathlib.Path(__file__).resolve().parent
 VERSION = re.search(r'^__version__ = "(.+)"$', (ROOT / "neurovocal_tf" / "__init__.py").read_text(encoding="utf-8"), re.MULTILINE)[1]
 README = ROOT / "README.md"
+# For export/server.py. Later versions of the health service need a newer protobuf than TensorFlow 2.17 takes; earlier ones of
+# aiohttp wait for ever for a request's head.
+SERVE = ["aiohttp>=3.14", "grpcio>=1.62", "grpcio-health-checking>=1.62,<1.63", "protobuf"]
 
 setup(
     name="neurovocal_tf",
@@ -44,8 +47,9 @@ setup(
         "tqdm>=4.66",
     ],
     extras_require={
+        "serve": SERVE,
         # A peer of tools/benchmark.py, which does without it too.
         "benchmark": ["torch>=2.4"],
-        "test": ["hypothesis>=6.100", "protobuf", "pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6"],
+        "test": ["hypothesis>=6.100", "pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6", *SERVE],
     },
 )

@@ -14,7 +14,7 @@ _RECORDING_S = 0.25
 
 
 def requests(endpoints, batch_sizes):
-    """One small request for each endpoint and batch size.
+    """One small request for each signature and batch size.
 
     Args:
         endpoints: `endpoints.Endpoints`.    batch_sizes: ints.
@@ -23,7 +23,9 @@ def requests(endpoints, batch_sizes):
         (name of the signature, dict of input name -> NumPy array with so many equal rows).
     """
     rows = _example_rows(endpoints)
-    for name, function in endpoints.signatures.items():
+    # The default signature is a function of its own to a server.
+    default = next(iter(endpoints.signatures.values()))
+    for name, function in [*endpoints.signatures.items(), ("serving_default", default)]:
         for batch_size in batch_sizes:
             yield name, {spec.name: np.repeat(rows[spec.name], batch_size, axis=0) for spec in function.input_signature}
 

@@ -118,3 +118,17 @@ def export_dir(trained_run, endpoints, tmp_path_factory):
     trained = trainer.load_trained(trained_run)
     assert serving.export_saved_model(trained, folder, 40, endpoints.usual, {"num_training_sources": 4}) == os.path.join(folder, "1")
     return folder
+
+
+@pytest.fixture(scope="session")
+def model_server(export_dir):
+    """Ports of a server, in a thread of this process, of the first version in `export_dir`, under the name "bird"."""
+    import running_server
+
+    from neurovocal_tf.server.versions import Versions
+
+    versions = Versions(export_dir)
+    versions.refresh()
+    with running_server.running(versions, "bird") as ports:
+        yield ports
+    versions.close()

@@ -242,7 +242,7 @@ def test_the_warm_up_asks_every_endpoint_at_every_batch_size_and_none_of_it_fail
         asked.add((name, num_rows))
         if num_rows == 2:
             assert loaded.signatures[name](**inputs)["status"].numpy().tolist() == [0] * num_rows, name
-    names = set(signatures) - {"serving_default", "__saved_model_init_op"}
+    names = set(signatures) - {"__saved_model_init_op"}
     assert asked == {(name, size) for name in names for size in serving.BATCH_SIZES}
     assert len(asked) == len(records) <= 1000  # a model server takes no more
 

@@ -1,0 +1,144 @@
+"""TensorFlow Serving's gRPC services: prediction_service.proto, model_service.proto, and the standard health service."""
+
+import grpc
+from google.protobuf.message import DecodeError
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tensorflow_serving.apis import model_service_pb2_grpc, predict_pb2, prediction_service_pb2_grpc
+
+from neurovocal_tf.server import protos, refusals
+from neurovocal_tf.server.inference import Measured
+
+_SERVICES = ("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
+
+
+def add_services(server, inference, limits):
+    """Adds all services to a `grpc.aio.Server`.
+
+    Args:
+        server: made with `interceptors=[MalformedMessages()]`.    inference: `inference.Inference`.    limits: `limits.Limits`.
+    """
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_PredictionService(inference, limits), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_ModelService(inference), server)
+    health_pb2_grpc.add_HealthServicer_to_server(_Health(inference), server)
+
+
+class MalformedMessages(grpc.aio.ServerInterceptor):
+    """Answers bytes that are no message with INVALID_ARGUMENT, where gRPC would blame itself with INTERNAL."""
+
+    async def intercept_service(self, continuation, handler_call_details):
+        """The method's handler, with a parser that does not raise."""
+        handler = await continuation(handler_call_details)
+        if handler is None or not handler.unary_unary:
+            return handler
+
+        def parse(data):
+            try:
+                return handler.request_deserializer(data)
+            except DecodeError:
+                return None
+
+        async def answer(request, context):
+            if request is None:
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "The request is no message of the kind that this method takes")
+            return await handler.unary_unary(request, context)
+
+        return grpc.unary_unary_rpc_method_handler(answer, parse, handler.response_serializer)
+
+
+class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+    def __init__(self, inference, limits):
+        self._inference = inference
+        self._limits = limits
+
+    async def Predict(self, request, context):
+        async def predict():
+            with Measured(self._inference.metrics, "Predict", "GRPC"), self._inference.admit() as ticket:
+                return await ticket.run(lambda is_wanted: self._compute(request, is_wanted), context.time_remaining())
+
+        return await _or_abort(context, predict())
+
+    async def GetModelMetadata(self, request, context):
+        async def metadata():
+            _check_spec(request)
+            protos.check_metadata_fields(request.metadata_field)
+            with self._lease(request) as (version, loaded):
+                return protos.metadata_response(self._inference.model_name, version, loaded.signatures)
+
+        return await _or_abort(context, metadata())
+
+    async def Classify(self, request, context):
+        await _only_predict(context)
+
+    async def Regress(self, request, context):
+        await _only_predict(context)
+
+    async def MultiInference(self, request, context):
+        await _only_predict(context)
+
+    def _compute(self, request, is_wanted):
+        _check_spec(request)
+        name = request.model_spec.signature_name or protos.DEFAULT_SIGNATURE
+        with self._lease(request) as (version, loaded):
+            protos.check_signature(name, loaded.signatures)
+            signature = loaded.signatures[name]
+            protos.check_filter(request.output_filter, signature)
+            inputs = protos.arrays(request, signature, self._limits.max_request_bytes)
+            outputs = loaded.predict(name, inputs) if is_wanted() else {}
+        if not outputs:
+            return None
+        response = predict_pb2.PredictResponse()
+        response.model_spec.name, response.model_spec.signature_name = self._inference.model_name, name
+        response.model_spec.version.value = version
+        for output, tensor in protos.tensors(outputs, request.output_filter).items():
+            response.outputs[output].CopyFrom(tensor)
+        return response
+
+    def _lease(self, request):
+        return self._inference.lease(request.model_spec.name, *protos.version_and_label(request.model_spec))
+
+
+class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
+    def __init__(self, inference):
+        self._inference = inference
+
+    async def GetModelStatus(self, request, context):
+        async def status():
+            _check_spec(request)
+            spec = request.model_spec
+            return protos.status_response(self._inference.statuses(spec.name, *protos.version_and_label(spec)))
+
+        return await _or_abort(context, status())
+
+    async def HandleReloadConfigRequest(self, request, context):
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "This server serves the one model that it was started with")
+
+
+class _Health(health_pb2_grpc.HealthServicer):
+    def __init__(self, inference):
+        self._inference = inference
+
+    async def Check(self, request, context):
+        if request.service and request.service not in _SERVICES:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "Unknown service")
+        is_serving = self._inference.versions.is_available
+        statuses = health_pb2.HealthCheckResponse
+        return health_pb2.HealthCheckResponse(status=statuses.SERVING if is_serving else statuses.NOT_SERVING)
+
+    async def Watch(self, request, context):
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Ask with Check")
+
+
+def _check_spec(request):
+    if not request.HasField("model_spec"):
+        raise refusals.invalid("Missing ModelSpec")
+
+
+async def _or_abort(context, answer):
+    try:
+        return await answer
+    except refusals.Refusal as refusal:
+        await context.abort(refusal.code, refusal.message)
+
+
+async def _only_predict(context):
+    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Every signature of this model is one for Predict")

@@ -1,0 +1,122 @@
+"""What both protocols ask for: bounded in number and in time, and counted."""
+
+import asyncio
+import concurrent.futures
+import threading
+import time
+
+import grpc
+import tensorflow as tf
+
+from neurovocal_tf.server import refusals
+from neurovocal_tf.server.metrics import Metrics
+
+
+class Inference:
+    """A model's versions, and the threads that ask them.
+
+    Args:
+        model_name: str.    versions: `versions.Versions`.    max_requests: int, those in work at once; more are refused.
+    """
+
+    def __init__(self, model_name, versions, max_requests):
+        self.model_name = model_name
+        self.versions = versions
+        self.metrics = Metrics(model_name)
+        self._max_requests = max_requests
+        self._num_requests, self._lock = 0, threading.Lock()
+        # A request waits in its thread for its batch, so that there are as many threads as requests.
+        self._threads = concurrent.futures.ThreadPoolExecutor(max_requests, thread_name_prefix="request")
+
+    def admit(self):
+        """A `Ticket`, with which a request may use a thread.
+
+        Raises:
+            refusals.Refusal: there are too many.
+        """
+        with self._lock:
+            if self._num_requests >= self._max_requests:
+                raise refusals.exhausted(f"There are {self._max_requests} requests already.")
+            self._num_requests += 1
+        return Ticket(self)
+
+    def lease(self, spec_name, version=None, label=None):
+        """`Versions.lease` of the model of that name, if it is this one's."""
+        if spec_name != self.model_name:
+            asked = f"Latest({spec_name})" if version is None else f"Specific({spec_name}, {version})"
+            raise refusals.not_found(f"Servable not found for request: {asked}")
+        return self.versions.lease(spec_name, version, label)
+
+    def statuses(self, spec_name, version=None, label=None):
+        """Dict of version -> `VersionStatus`, of one version if it is given.
+
+        Raises:
+            refusals.Refusal: there is no such model, version or label.
+        """
+        if label is not None:
+            with self.lease(spec_name, label=label) as (version, _):
+                pass
+        found = self.versions.statuses if spec_name == self.model_name else {}
+        if version is not None:
+            if version not in found:
+                raise refusals.not_found(f"Could not find version {version} of model {spec_name}")
+            return {version: found[version]}
+        if not found:
+            raise refusals.not_found(f"Could not find any versions of model {spec_name}")
+        return found
+
+    def close(self):
+        """Waits for what is in work."""
+        self._threads.shutdown()
+
+    def _leave(self):
+        with self._lock:
+            self._num_requests -= 1
+
+
+class Ticket:
+    """The right of one request to a thread, to be used in a `with` block."""
+
+    def __init__(self, inference):
+        self._inference = inference
+        self._is_wanted = True
+        self._future = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        # A caller who has left does not stop TensorFlow: the place is free when the work is done.
+        self._is_wanted = False
+        if self._future is None or self._future.cancel():
+            self._inference._leave()
+        else:
+            self._future.add_done_callback(lambda _: self._inference._leave())
+
+    async def run(self, work, timeout_s):
+        """Awaits `work(is_wanted)` in a thread; `is_wanted()` tells whether the caller still waits for it.
+
+        Raises:
+            refusals.Refusal: what `work` raises, or that the time is up.
+        """
+        self._future = self._inference._threads.submit(work, lambda: self._is_wanted)
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(self._future), timeout_s)
+        except asyncio.TimeoutError:
+            raise refusals.Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "Timed out waiting for the answer") from None
+        except tf.errors.OpError as error:
+            raise refusals.from_tensorflow(error) from error
+
+
+class Measured:
+    """A `with` block around a request, whose end and duration are counted."""
+
+    def __init__(self, metrics, api, entrypoint):
+        self._metrics, self._api, self._entrypoint = metrics, api, entrypoint
+
+    def __enter__(self):
+        self._began = time.monotonic()
+
+    def __exit__(self, kind, error, _):
+        status = error.code.name if isinstance(error, refusals.Refusal) else "OK" if error is None else "CANCELLED"
+        self._metrics.count(self._api, self._entrypoint, status, time.monotonic() - self._began)

@@ -1,0 +1,117 @@
+"""One version of a model, in memory."""
+
+import os
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
+
+from neurovocal_tf.server import batched_graph, refusals
+
+_WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
+
+
+class LoadedVersion:
+    """A SavedModel in a session of its own, as in TensorFlow Serving: what it takes is free again once that is closed.
+
+    Args:
+        folder: of the version.    num_batch_threads: batches that are computed at once; 0 for no batching.
+
+    Raises:
+        ValueError, OSError, tf.errors.OpError: it is no SavedModel that can be served.
+    """
+
+    def __init__(self, folder, num_batch_threads):
+        self.folder = os.fspath(folder)
+        meta_graph = _read_meta_graph(self.folder)
+        self._batching = batched_graph.read_parameters(self.folder, num_batch_threads) if num_batch_threads else None
+        if self._batching:
+            batched_graph.batch_signatures(meta_graph, self._batching)
+        #: Name -> SignatureDef.
+        self.signatures = {name: signature for name, signature in meta_graph.signature_def.items() if signature.method_name}
+        if not self.signatures:
+            raise ValueError(f"`folder` must hold a SavedModel with signatures. Received: folder={self.folder}")
+        graph = tf.Graph()
+        with graph.as_default():
+            tf.import_graph_def(meta_graph.graph_def, name="")
+        self._session = tf.compat.v1.Session(graph=graph)
+        try:
+            restoring = meta_graph.saver_def
+            variables = os.path.join(self.folder, "variables", "variables")
+            self._session.run(restoring.restore_op_name, {restoring.filename_tensor_name: variables})
+            self._calls = {name: self._callable(graph, signature) for name, signature in self.signatures.items()}
+        except BaseException:
+            self.close()
+            raise
+
+    def warm_up(self):
+        """Computes the requests that were exported with the model; one that fails is an error, as in TensorFlow Serving."""
+        path = os.path.join(self.folder, _WARM_UP)
+        if not os.path.exists(path):
+            return
+        for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+            request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+            self.predict(request.model_spec.signature_name, {name: tf.make_ndarray(value) for name, value in request.inputs.items()})
+
+    def predict(self, signature_name, inputs):
+        """A signature's answer.
+
+        Args:
+            signature_name: one of `signatures`.
+            inputs: dict of input name -> NumPy array, of the types of the signature; batched with those of other callers.
+
+        Returns:
+            dict of output name -> NumPy array.
+
+        Raises:
+            refusals.Refusal: the shapes do not fit, or the graph refuses them.
+        """
+        signature = self.signatures[signature_name]
+        # One that does not fit would fail the whole batch.
+        self._check_shapes(signature, inputs)
+        try:
+            return self._calls[signature_name](*(inputs[name] for name in sorted(signature.inputs)))
+        except tf.errors.OpError as error:
+            raise refusals.from_tensorflow(error) from error
+
+    def close(self):
+        """Frees its memory; there must be no calls any more."""
+        self._session.close()
+
+    def _callable(self, graph, signature):
+        outputs = {name: graph.get_tensor_by_name(tensor.name) for name, tensor in signature.outputs.items()}
+        return self._session.make_callable(
+            outputs, feed_list=[graph.get_tensor_by_name(signature.inputs[name].name) for name in sorted(signature.inputs)]
+        )
+
+    def _check_shapes(self, signature, inputs):
+        for name, tensor in signature.inputs.items():
+            if tensor.tensor_shape.unknown_rank:
+                continue
+            wanted, given = [dim.size for dim in tensor.tensor_shape.dim], np.shape(inputs[name])
+            if len(wanted) != len(given) or any(size not in (-1, other) for size, other in zip(wanted, given, strict=True)):
+                shape = ",".join("?" if size == -1 else str(size) for size in wanted)
+                raise refusals.invalid(f"`{name}` must have the shape [{shape}]. Received: {name} of shape {list(given)}")
+        num_rows = {name: len(inputs[name]) for name in signature.inputs if np.ndim(inputs[name])}
+        if self._batching and len(set(num_rows.values())) > 1:
+            names = ", ".join(f"`{name}`" for name in sorted(num_rows))
+            raise refusals.invalid(f"{names} must have the same first dimension. Received: {dict(sorted(num_rows.items()))}")
+        limit = self._batching.max_batch_size if self._batching else None
+        if limit is not None and num_rows and max(num_rows.values()) > limit:
+            raise refusals.invalid(f"Task size {max(num_rows.values())} is larger than maximum input batch size {limit}")
+
+
+def _read_meta_graph(folder):
+    path = os.path.join(folder, "saved_model.pb")
+    with open(path, "rb") as file:
+        saved_model = saved_model_pb2.SavedModel()
+        try:
+            saved_model.ParseFromString(file.read())
+        except DecodeError as error:
+            raise ValueError(f"`folder` must hold a SavedModel. Received: {path}: {error}") from error
+    for meta_graph in saved_model.meta_graphs:
+        if tf.saved_model.SERVING in meta_graph.meta_info_def.tags:
+            return meta_graph
+    raise ValueError(f"`folder` must hold a SavedModel with the tag {tf.saved_model.SERVING}. Received: folder={folder}")

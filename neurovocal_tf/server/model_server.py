@@ -1,0 +1,75 @@
+"""The server: both protocols in one event loop."""
+
+import logging
+
+import grpc
+from aiohttp import web
+
+from neurovocal_tf.server.grpc_services import MalformedMessages, add_services
+from neurovocal_tf.server.inference import Inference
+from neurovocal_tf.server.limits import Limits
+from neurovocal_tf.server.rest import RestApi
+
+_SHUTDOWN_S = 5.0
+
+
+class ModelServer:
+    """A model over gRPC and REST, from `start` to `stop`.
+
+    Args:
+        versions: `versions.Versions`.    model_name: str.    page: path of the file that is served at /.    limits: `limits.Limits`.
+    """
+
+    def __init__(self, versions, model_name, page, limits=None):
+        limits = limits or Limits()
+        self._limits = limits
+        self._inference = Inference(model_name, versions, limits.max_requests)
+        self._rest = web.AppRunner(
+            RestApi(self._inference, limits, page).application(),
+            # A caller who is gone is no longer waited for.
+            handler_cancellation=True,
+            keepalive_timeout=limits.idle_timeout_s,
+            shutdown_timeout=_SHUTDOWN_S,
+            access_log=None,
+            logger=logging.getLogger(__name__),
+        )
+        self._grpc = None
+
+    async def start(self, host, rest_port, grpc_port):
+        """Listens.
+
+        Args:
+            host: name or address.    rest_port, grpc_port: 0 for any that is free.
+
+        Returns:
+            The two ports.
+
+        Raises:
+            OSError: a port is taken.
+        """
+        await self._rest.setup()
+        await web.TCPSite(self._rest, host, rest_port).start()
+        limits = self._limits
+        options = {
+            "grpc.max_receive_message_length": limits.max_request_bytes,
+            "grpc.max_send_message_length": limits.max_response_bytes,
+            "grpc.server_handshake_timeout_ms": int(limits.idle_timeout_s * 1e3),
+            "grpc.max_connection_idle_ms": int(limits.idle_timeout_s * 1e3),
+            # Another process on the same port would get half of the requests.
+            "grpc.so_reuseport": 0,
+        }
+        self._grpc = grpc.aio.server(interceptors=[MalformedMessages()], options=list(options.items()))
+        add_services(self._grpc, self._inference, limits)
+        try:
+            bound = self._grpc.add_insecure_port(f"{host}:{grpc_port}")
+        except RuntimeError as error:
+            raise OSError(f"gRPC cannot listen on {host}:{grpc_port}: {error}") from error
+        await self._grpc.start()
+        return self._rest.addresses[0][1], bound
+
+    async def stop(self):
+        """Answers what is in work, and listens no more."""
+        if self._grpc:
+            await self._grpc.stop(_SHUTDOWN_S)
+        await self._rest.cleanup()
+        self._inference.close()

@@ -1,0 +1,187 @@
+"""Which versions of a model are served: those in its folder, loaded and unloaded as they come and go."""
+
+import contextlib
+import dataclasses
+import enum
+import logging
+import os
+import re
+import threading
+
+from neurovocal_tf.server import refusals
+from neurovocal_tf.server.loaded_version import LoadedVersion
+
+_LOG = logging.getLogger(__name__)
+# Of `google.rpc.Code`: what TensorFlow Serving says of a version that would not load depends on why; this server says that it did not.
+_OK, _UNKNOWN = 0, 2
+
+
+class State(enum.IntEnum):
+    """Where a version is in its life; the numbers are those of `ModelVersionStatus`."""
+
+    LOADING = 20
+    AVAILABLE = 30
+    UNLOADING = 40
+    END = 50
+
+
+@dataclasses.dataclass(frozen=True)
+class VersionStatus:
+    """What is known of a version.
+
+    Attributes:
+        state: `State`.    error: str, why it ended; empty if nothing went wrong.
+    """
+
+    state: State
+    error: str = ""
+
+    @property
+    def error_code(self):
+        """int, of `google.rpc.Code`."""
+        return _UNKNOWN if self.error else _OK
+
+
+class Versions:
+    """The newest versions in a folder. `refresh` looks for others; `watch` does so again and again.
+
+    A new version is loaded and warmed up beside the old one, then takes over; the old one is unloaded when its last request is
+    answered. A version that does not load leaves everything as it was, and is tried again when its folder has changed.
+
+    Args:
+        model_dir: folder of versions, each a folder whose name is its number.
+        num_versions: int, how many of the newest are served.
+        num_batch_threads: see `LoadedVersion`.
+        labels: dict of label -> version.
+    """
+
+    def __init__(self, model_dir, num_versions=1, num_batch_threads=2, labels=None):
+        self._model_dir = os.path.abspath(model_dir)
+        self._num_versions = num_versions
+        self._num_batch_threads = num_batch_threads
+        self._labels = dict(labels or {})
+        self._changed = threading.Condition()
+        self._loaded, self._num_leases, self._statuses = {}, {}, {}
+        self._failed = {}
+        self._stop = threading.Event()
+        self._watcher = None
+
+    @property
+    def statuses(self):
+        """Dict of version -> `VersionStatus`, the newest first."""
+        with self._changed:
+            return dict(sorted(self._statuses.items(), reverse=True))
+
+    @property
+    def is_available(self):
+        """Whether there is a version to ask."""
+        return bool(self._loaded)
+
+    @contextlib.contextmanager
+    def lease(self, model_name, version=None, label=None):
+        """Number and `LoadedVersion` of the version that is asked for, the newest if none is; it stays loaded within the block.
+
+        Raises:
+            refusals.Refusal: it is not there.
+        """
+        with self._changed:
+            if label is not None:
+                if label not in self._labels:
+                    raise refusals.invalid(f"Unrecognized servable version label: {label}")
+                version = self._labels[label]
+            number = max(self._loaded, default=None) if version is None else version
+            if number not in self._loaded:
+                asked = f"Latest({model_name})" if version is None else f"Specific({model_name}, {version})"
+                raise refusals.not_found(f"Servable not found for request: {asked}")
+            loaded = self._loaded[number]
+            self._num_leases[number] += 1
+        try:
+            yield number, loaded
+        finally:
+            with self._changed:
+                self._num_leases[number] -= 1
+                self._changed.notify_all()
+
+    def refresh(self):
+        """Loads what is new in the folder, then unloads what is no longer wanted."""
+        numbers = self._numbers()
+        for number in sorted(numbers, reverse=True)[: self._num_versions]:
+            if number not in self._loaded:
+                self._load(number, numbers[number])
+        # Never down to nothing: a version that does not load, or a folder that is emptied, leaves the last good one.
+        served = sorted(self._loaded, reverse=True)
+        present = [number for number in served if number in numbers]
+        wanted = (present or served)[: self._num_versions]
+        for number in served:
+            if number not in wanted:
+                self._unload(number)
+
+    def watch(self, poll_s):
+        """Starts to refresh every so many seconds, until `close`."""
+
+        def run():
+            while not self._stop.wait(poll_s):
+                try:
+                    self.refresh()
+                except OSError as error:
+                    _LOG.warning("%s cannot be read: %s", self._model_dir, error)
+
+        self._watcher = threading.Thread(target=run, name="versions", daemon=True)
+        self._watcher.start()
+
+    def close(self):
+        """Stops watching and unloads everything, once its requests are answered."""
+        self._stop.set()
+        if self._watcher:
+            self._watcher.join()
+        for number in list(self._loaded):
+            self._unload(number)
+
+    def _numbers(self):
+        """Version -> its folder, of those that are whole enough to try."""
+        names = [name for name in os.listdir(self._model_dir) if re.fullmatch(r"[0-9]{1,18}", name)]
+        folders = {int(name): os.path.join(self._model_dir, name) for name in names}
+        return {number: folder for number, folder in folders.items() if os.path.isfile(os.path.join(folder, "saved_model.pb"))}
+
+    def _load(self, number, folder):
+        contents = _contents(folder)
+        if self._failed.get(number) == contents:
+            return
+        self._tell(number, VersionStatus(State.LOADING))
+        try:
+            loaded = LoadedVersion(folder, self._num_batch_threads)
+            try:
+                loaded.warm_up()
+            except BaseException:
+                loaded.close()
+                raise
+        # Whatever is wrong with a version must not end the ones that are served.
+        except Exception as error:
+            self._failed[number] = contents
+            self._tell(number, VersionStatus(State.END, f"{type(error).__name__}: {error}".splitlines()[0]))
+            return
+        self._failed.pop(number, None)
+        with self._changed:
+            self._loaded[number], self._num_leases[number] = loaded, 0
+        self._tell(number, VersionStatus(State.AVAILABLE))
+
+    def _unload(self, number):
+        self._tell(number, VersionStatus(State.UNLOADING))
+        with self._changed:
+            loaded = self._loaded.pop(number)
+            self._changed.wait_for(lambda: not self._num_leases[number])
+            del self._num_leases[number]
+        loaded.close()
+        self._tell(number, VersionStatus(State.END))
+
+    def _tell(self, number, status):
+        with self._changed:
+            self._statuses[number] = status
+        _LOG.info("version %d: %s%s", number, status.state.name, f": {status.error}" if status.error else "")
+
+
+def _contents(folder):
+    """What tells whether anything in a folder has changed."""
+    paths = [os.path.join(root, name) for root, _, names in os.walk(folder) for name in names]
+    stats = [(path, os.stat(path)) for path in sorted(paths)]
+    return tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats)
