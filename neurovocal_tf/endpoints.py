@@ -24,6 +24,8 @@ DEFAULT_MAX_FRAMES = 5_000
 _SANE_DECIBELS = (-1e3, 1e2)
 _SANE_STATE = (-1e4, 1e4)
 _SANE_SAMPLES = (-1e3, 1e3)
+# To a block of a song come frames of the one before when it is to sound.
+_JOINING_FRAMES = 64
 
 _SONG = (
     tf.TensorSpec([None], tf.int64, name="seed"),
@@ -175,7 +177,7 @@ class Endpoints:
     def _synthesise(self, decibels, lengths, known, num_known):
         def sound(row):
             decibels, length, known, num_known = row
-            status, decibels = self._sane_frames(decibels, length, least_frames=1)
+            status, decibels = self._sane_frames(decibels, length, 1, self.max_frames + _JOINING_FRAMES)
             known = known[: tf.maximum(num_known, 0)]
             is_sane = _is_within(known, _SANE_SAMPLES)
             status = _first_status((status, status > Status.FINE), (Status.CLEANED, ~tf.reduce_all(is_sane)))
@@ -225,7 +227,7 @@ class Endpoints:
         lengths = tf.clip_by_value(lengths, 0, num_frames)
 
         def read(row):
-            status, decibels = self._sane_frames(*row, reading.least_frames)
+            status, decibels = self._sane_frames(*row, reading.least_frames, self.max_frames)
             frames = spectrogram.decibels_to_model_frames(decibels, self.scale)
             return reading.function(frames[tf.newaxis], tf.shape(frames)[:1]) | {"status": status}
 
@@ -236,9 +238,9 @@ class Endpoints:
                 answers[name] = tf.pad(answers[name], [[0, 0], [0, missing], *[[0, 0]] * (spec.shape.rank - 1)])
         return answers
 
-    def _sane_frames(self, decibels, length, least_frames):
+    def _sane_frames(self, decibels, length, least_frames, most_frames):
         """A row's `Status`, and its frames, none if they are too many, with silence for numbers that are none."""
-        is_too_long = length > self.max_frames
+        is_too_long = length > most_frames
         decibels = decibels[: tf.where(is_too_long, 0, length)]
         is_sane = _is_within(decibels, _SANE_DECIBELS)
         status = _first_status(

@@ -129,6 +129,6 @@ def model_server(export_dir):
 
     versions = Versions(export_dir)
     versions.refresh()
-    with running_server.running(versions, "bird") as ports:
+    with running_server.running(versions, "bird", page=str(ROOT / "export" / "page" / "index.html")) as ports:
         yield ports
     versions.close()

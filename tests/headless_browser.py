@@ -15,7 +15,9 @@ import sys
 import tempfile
 import time
 
-
+# As root, and where there is little shared memory and no graphics card.
+_FLAGS = ["--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+_FLAGS += ["--hide-scrollbars", "--no-first-run", "--autoplay-policy=no-user-gesture-required"]
 _BECOME_BROWSER = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
 
 
@@ -40,8 +42,7 @@ class Page:
         self._answers, answers = os.pipe()
         # Another's copy must not lie where the browser's are put, nor be closed by that.
         theirs = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (commands, answers)]
-        flags = ["--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]
-        flags += ["--autoplay-policy=no-user-gesture-required", "--no-first-run", f"--user-data-dir={profile}", f"--window-size={width},{height}"]
+        flags = [f"--user-data-dir={profile}", f"--window-size={width},{height}", *_FLAGS]
         command = [sys.executable, "-c", _BECOME_BROWSER, *map(str, theirs), executable(), *flags, "about:blank"]
         self._process = subprocess.Popen(command, pass_fds=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._closing.callback(self._stop)

@@ -61,7 +61,7 @@ def griffin_lim(power, sample_rate, config, num_iterations=100, momentum=0.99, l
     def waveform(spectrum, means):
         frames = tf.signal.irfft(with_magnitude(spectrum), [config.n_fft]) + means * present * window
         estimate = _overlap_add(frames * window, config) / divisor
-        return estimate + certain * (given - estimate)
+        return certain * given + (1 - certain) * estimate
 
     def with_magnitude(spectrum):
         real, imag = tf.math.real(spectrum), tf.math.imag(spectrum)
