@@ -39,6 +39,9 @@ _IDLE_TIMEOUT_S = flags.DEFINE_float("idle_timeout_s", 30.0, "Seconds until a co
 
 
 def main(argv):
+    # Before the long way to a first version.
+    labels = _labels(_VERSION_LABELS.value)
+    os.listdir(_MODEL_DIR.value)
     # here, so that --help needs no TensorFlow
     from neurovocal_tf.server.limits import Limits
     from neurovocal_tf.server.model_server import ModelServer
@@ -56,7 +59,7 @@ def main(argv):
         body_timeout_s=min(_IDLE_TIMEOUT_S.value, _REST_TIMEOUT_S.value),
         idle_timeout_s=_IDLE_TIMEOUT_S.value,
     )
-    versions = Versions(_MODEL_DIR.value, _NUM_VERSIONS.value, _BATCH_THREADS.value, _labels(_VERSION_LABELS.value))
+    versions = Versions(_MODEL_DIR.value, _NUM_VERSIONS.value, _BATCH_THREADS.value, labels)
     try:
         versions.refresh()
         if not versions.is_available:

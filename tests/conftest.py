@@ -121,14 +121,18 @@ def export_dir(trained_run, endpoints, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def model_server(export_dir):
-    """Ports of a server, in a thread of this process, of the first version in `export_dir`, under the name "bird"."""
+def model_server(export_dir, tmp_path_factory):
+    """Ports of a server of the first version in `export_dir`, named "bird", that takes requests of at most 1 MiB."""
     import running_server
 
+    from neurovocal_tf.server.limits import Limits
     from neurovocal_tf.server.versions import Versions
 
-    versions = Versions(export_dir)
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "1").symlink_to(export_dir / "1")
+    versions = Versions(folder)
     versions.refresh()
-    with running_server.running(versions, "bird", page=str(ROOT / "export" / "page" / "index.html")) as ports:
+    page = str(ROOT / "export" / "page" / "index.html")
+    with running_server.running(versions, "bird", page, Limits(max_request_bytes=2**20)) as ports:
         yield ports
     versions.close()

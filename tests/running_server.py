@@ -1,7 +1,9 @@
-"""A model server in a thread of this process."""
+"""A model server in a thread of this process, and how to ask it."""
 
 import asyncio
 import contextlib
+import http.client
+import json
 import threading
 import typing
 
@@ -36,3 +38,14 @@ def running(versions, model_name, page="", limits=None):
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+def ask(port, method, path, body=None, headers=()):
+    """Status and content of an answer over REST; the body is bytes, or what becomes JSON."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request(method, path, body if body is None or isinstance(body, bytes) else json.dumps(body), dict(headers))
+    response = connection.getresponse()
+    content = response.read()
+    connection.close()
+    is_json = response.getheader("Content-Type", "").startswith("application/json")
+    return response.status, json.loads(content) if is_json else content

@@ -1,5 +1,8 @@
 """One version of a model, in memory."""
 
+import contextlib
+import ctypes
+import gc
 import os
 
 import numpy as np
@@ -79,6 +82,12 @@ class LoadedVersion:
     def close(self):
         """Frees its memory; there must be no calls any more."""
         self._session.close()
+        self._calls = self._session = None
+        # The graph is a ring of objects, and what was freed is kept by the allocator: without this the memory of the next version
+        # comes on top.
+        gc.collect()
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
 
     def _callable(self, graph, signature):
         outputs = {name: graph.get_tensor_by_name(tensor.name) for name, tensor in signature.outputs.items()}

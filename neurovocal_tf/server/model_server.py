@@ -11,6 +11,11 @@ from neurovocal_tf.server.limits import Limits
 from neurovocal_tf.server.rest import RestApi
 
 _SHUTDOWN_S = 5.0
+# How long a caller whose request is refused may go on sending it.
+_LINGERING_S = 1.0
+# aiohttp would log a traceback for every request that is not HTTP. What goes wrong in this package `rest` logs.
+_PARSER_LOG = logging.getLogger("neurovocal_tf.server.http")
+_PARSER_LOG.disabled = True
 
 
 class ModelServer:
@@ -29,9 +34,10 @@ class ModelServer:
             # A caller who is gone is no longer waited for.
             handler_cancellation=True,
             keepalive_timeout=limits.idle_timeout_s,
+            lingering_time=_LINGERING_S,
             shutdown_timeout=_SHUTDOWN_S,
             access_log=None,
-            logger=logging.getLogger(__name__),
+            logger=_PARSER_LOG,
         )
         self._grpc = None
 

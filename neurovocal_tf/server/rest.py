@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import re
 
@@ -11,6 +12,7 @@ from aiohttp import http_exceptions, web
 from neurovocal_tf.server import json_tensors, protos, refusals
 from neurovocal_tf.server.inference import Measured
 
+_LOG = logging.getLogger(__name__)
 _METRICS = "/monitoring/prometheus/metrics"
 _WHICH = r"(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
 _PREDICT = re.compile(rf"/v1/models/(?P<name>[^/:]+){_WHICH}:(?P<method>predict|classify|regress)", re.IGNORECASE)
@@ -43,6 +45,9 @@ class RestApi:
             return await self._dispatch(request)
         except refusals.Refusal as refusal:
             return _json(json_tensors.error(refusal.message), refusal.http_status)
+        except Exception:
+            _LOG.exception("%s %s", request.method, request.path)
+            return _json(json_tensors.error("The server is at fault; its log says where."), 500)
 
     async def _dispatch(self, request):
         path = request.path
@@ -107,6 +112,8 @@ class RestApi:
             raise refusals.Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "Timed out waiting for the request's body", 408) from None
         except (web.RequestPayloadError, http_exceptions.HttpProcessingError) as error:
             raise refusals.invalid(f"The request's body cannot be read: {error}") from None
+        except ConnectionError:
+            raise refusals.Refusal(grpc.StatusCode.CANCELLED, "The caller is gone") from None
 
 
 def _asked(match):
