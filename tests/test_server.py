@@ -237,9 +237,8 @@ def test_what_is_wrong_is_said(model_server, body, message):
     assert (status, list(found)) == (400, ["error"]) and found["error"].startswith(message)
 
 
-def test_nothing_but_the_api_is_reachable_and_a_page_that_is_not_there_is_missed_by_name(model_server):
-    status, found = ask(model_server.rest, "GET", "/")
-    assert status == 404 and found["error"].startswith("There is no page")
+def test_nothing_but_the_api_and_the_page_is_reachable(model_server, repository):
+    assert ask(model_server.rest, "GET", "/?model=bird") == (200, (repository / "export" / "page" / "index.html").read_bytes())
     for path in ("/page/index.html", "/1/saved_model.pb", "/../../etc/passwd", "/v1/models/bird/1/saved_model.pb", "/%2e%2e/etc/passwd"):
         assert ask(model_server.rest, "GET", path)[0] in (400, 404), path
 

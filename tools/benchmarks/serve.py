@@ -174,7 +174,7 @@ def _growth(memory_mb, seconds):
     """Resident memory once it is warm, of the old version and of the new one, each in the last tenth of its half over the first fifth."""
     times, memory = np.array(memory_mb).T
     # While versions change both are in memory.
-    spans = {"warm": (0.1, 0.2), "before_swap": (0.4, 0.5), "after_swap": (0.65, 0.75), "end": (0.9, 1.0)}
+    spans = {"warm": (0.1, 0.2), "before_swap": (0.4, 0.48), "after_swap": (0.65, 0.75), "end": (0.9, 1.0)}
     found = {
         f"memory_{name}_mb": float(np.median(memory[(times >= low * seconds) & (times <= high * seconds)]))
         for name, (low, high) in spans.items()
