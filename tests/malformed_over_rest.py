@@ -41,8 +41,8 @@ def odd_json(target, rng):
 
 def wrong_type(target, rng):
     name = choose(rng, list(GOOD))
-    odd = [None, "1", True, {"b64": "MQ=="}, {"a": 1}, 10**30, -(10**400)] + ([] if name == "temperature" else [1.0, 1e3, float("nan")])
-    odd += [2**31, -(2**31) - 1] if name == "num_frames" else [1e39] if name == "temperature" else [2**63]
+    beyond = {"seed": [2**63, 1.0, float("nan")], "num_frames": [2**31, -(2**31) - 1, 1.0, float("nan")], "temperature": [1e39, -(10**39)]}
+    odd = [None, "1", True, {"b64": "MQ=="}, {"a": 1}, -(10**400), *beyond[name]]
     return target.http(_body(inputs=GOOD | {name: [choose(rng, odd)]})), {400}
 
 

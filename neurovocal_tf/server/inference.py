@@ -118,5 +118,10 @@ class Measured:
         self._began = time.monotonic()
 
     def __exit__(self, kind, error, _):
-        status = error.code.name if isinstance(error, refusals.Refusal) else "OK" if error is None else "CANCELLED"
-        self._metrics.count(self._api, self._entrypoint, status, time.monotonic() - self._began)
+        self._metrics.count(self._api, self._entrypoint, _status(error), time.monotonic() - self._began)
+
+
+def _status(error):
+    if isinstance(error, refusals.Refusal):
+        return error.code.name
+    return "OK" if error is None else "CANCELLED" if isinstance(error, asyncio.CancelledError) else "INTERNAL"

@@ -67,9 +67,9 @@ class ModelServer:
         self._grpc = grpc.aio.server(interceptors=[MalformedMessages()], options=list(options.items()))
         add_services(self._grpc, self._inference, limits)
         try:
-            bound = self._grpc.add_insecure_port(f"{host}:{grpc_port}")
+            bound = self._grpc.add_insecure_port(f"[{host}]:{grpc_port}" if ":" in host else f"{host}:{grpc_port}")
         except RuntimeError as error:
-            raise OSError(f"gRPC cannot listen on {host}:{grpc_port}: {error}") from error
+            raise OSError(f"gRPC cannot listen at {host}, port {grpc_port}: {error}") from error
         await self._grpc.start()
         return self._rest.addresses[0][1], bound
 
