@@ -243,6 +243,13 @@ def test_nothing_but_the_api_and_the_page_is_reachable(model_server, repository)
         assert ask(model_server.rest, "GET", path)[0] in (400, 404), path
 
 
+def test_a_page_that_is_not_there_is_missed_by_name():
+    from neurovocal_tf.server import refusals, rest
+
+    with pytest.raises(refusals.Refusal, match="There is no page: index.html"):
+        rest.RestApi(None, None, "nowhere/index.html")._static_page()
+
+
 # --- JSON
 
 
