@@ -10,7 +10,7 @@ VERSION = re.search(r'^__version__ = "(.+)"$', (ROOT / "neurovocal_tf" / "__init
 README = ROOT / "README.md"
 # For export/server.py. Later versions of the health service need a newer protobuf than TensorFlow 2.17 takes; earlier ones of
 # aiohttp wait for ever for a request's head.
-SERVE = ["aiohttp>=3.14", "grpcio>=1.62", "grpcio-health-checking>=1.62,<1.63", "protobuf"]
+SERVE = ["aiohttp>=3.14", "grpcio-health-checking>=1.62,<1.63", "protobuf"]
 
 setup(
     name="neurovocal_tf",
@@ -24,6 +24,7 @@ setup(
     python_requires=">=3.10,<3.13",
     install_requires=[
         "absl-py>=2.1",
+        "grpcio>=1.62",
         # The oldest that the optimisers were tested with, and the newest for Python 3.10.
         "keras>=3.12",
         "keras-tuner>=1.4.7",

@@ -8,6 +8,7 @@ import importlib
 __version__ = "0.1.0"
 
 _MODULE_OF = {
+    "Client": "client",
     "Config": "config",
     "ConditionalRBM": "layers.conditional_rbm",
     "GatedRecurrentEncoder": "layers.gated_recurrent_encoder",

@@ -23,6 +23,9 @@ DEFAULT_MAX_FRAMES = 5_000
 # No frame and no state of a model comes near these; what does would make its answer infinite.
 _SANE_DECIBELS = (-1e3, 1e2)
 _SANE_STATE = (-1e4, 1e4)
+_SANE_SAMPLES = (-1e3, 1e3)
+# To a block of a song come frames of the one before when it is to sound.
+_JOINING_FRAMES = 64
 
 _SONG = (
     tf.TensorSpec([None], tf.int64, name="seed"),
@@ -51,6 +54,9 @@ class Endpoints:
     generate_continue  the same, frame int64 [B], state float32 [B, R] -> the same: the song goes on from that state and frame
     generate_audio     as generate -> the same, waveform float32 [B, N], num_samples int32 [B], sample_rate int32 [B] in Hz,
                        wav_bytes string [B], 16 bit
+    synthesise         spectrogram float32 [B, T, V] in dB, lengths int32 [B], known float32 [B, P], num_known int32 [B] -> waveform
+                       float32 [B, N], num_samples, sample_rate, hop_length int32 [B]: the sound of frames, whose first num_known
+                       samples have sounded already (see `griffin_lim`), so that blocks of a song join
     encode             spectrogram float32 [B, T, V] in dB, lengths int32 [B] -> embedding float32 [B, E], frame_embedding [B, T, E],
                        state float32 [B, R], which primes generate_continue
     score              the same -> score, order_score, surprise float32 [B], frame_score, frame_surprise [B, T] (see `scoring`);
@@ -92,10 +98,12 @@ class Endpoints:
             tf.TensorSpec([None, None, num_visible], tf.float32, name="spectrogram"),
             tf.TensorSpec([None], tf.int32, name="lengths"),
         )
+        heard = (tf.TensorSpec([None, None], tf.float32, name="known"), tf.TensorSpec([None], tf.int32, name="num_known"))
         audio = tf.TensorSpec([None], tf.string, name="audio_bytes")
         self.generate = endpoint(self._generate, *_SONG)
         self.generate_continue = endpoint(self._generate_continue, *_SONG, *going_on)
         self.generate_audio = endpoint(self._generate_audio, *_SONG)
+        self.synthesise = endpoint(self._synthesise, *sounding, *heard)
         self.encode = endpoint(self._encode, *sounding)
         self.score = endpoint(self._score, *sounding)
         self.encode_audio = endpoint(self._encode_audio, audio)
@@ -105,12 +113,13 @@ class Endpoints:
         state = tf.TensorSpec([None, encoder.state_size], tf.float32)
         self._song = Traced(self._sing, *_SONG, tf.TensorSpec([None], tf.int64), state)
         self._samples = Traced(self._hear, tf.TensorSpec([], tf.string))
-        self.synthesise = Traced(self._synthesise, _floats(None, num_visible))
+        self._waveform = Traced(self._sound, _floats(None, num_visible), _floats(None))
 
     @property
     def signatures(self):
         """Name -> `tf.function` of each endpoint, the default one first."""
-        names = ("generate", "generate_continue", "generate_audio", "encode", "score", "encode_audio", "score_audio", "segment_audio")
+        of_songs = ("generate", "generate_continue", "generate_audio", "synthesise")
+        names = (*of_songs, "encode", "score", "encode_audio", "score_audio", "segment_audio")
         return {name: getattr(self, name) for name in names}
 
     # --- songs
@@ -159,22 +168,38 @@ class Endpoints:
 
         def sound(row):
             decibels, length = row
-            waveform, wav_bytes = self.synthesise(decibels[:length])
-            return {"waveform": waveform, "num_samples": tf.size(waveform), "wav_bytes": wav_bytes}
+            waveform = self._waveform(decibels[:length], tf.zeros([0]))
+            return {"waveform": waveform, "num_samples": tf.size(waveform), "wav_bytes": wav.encode(waveform, self.sample_rate)}
 
         specs = {"waveform": _floats(None), "num_samples": _COUNT, "wav_bytes": tf.TensorSpec([], tf.string)}
         return song | each_row(sound, (song["spectrogram"], song["lengths"]), specs) | self._sample_rates(seed)
 
-    def _synthesise(self, decibels):
-        """The sound of a spectrogram in dB, and the WAV file of it.  [L, V] -> float32 [N], string []"""
-        length = tf.shape(decibels)[0]
+    def _synthesise(self, decibels, lengths, known, num_known):
+        def sound(row):
+            decibels, length, known, num_known = row
+            status, decibels = self._sane_frames(decibels, length, 1, self.max_frames + _JOINING_FRAMES)
+            known = known[: tf.maximum(num_known, 0)]
+            is_sane = _is_within(known, _SANE_SAMPLES)
+            status = _first_status((status, status > Status.FINE), (Status.CLEANED, ~tf.reduce_all(is_sane)))
+            waveform = self._waveform(decibels, tf.where(is_sane, known, 0.0))
+            return {"waveform": waveform, "num_samples": tf.size(waveform), "status": status}
+
+        specs = {"waveform": _floats(None), "num_samples": _COUNT, "status": _COUNT}
+        lengths = tf.clip_by_value(lengths, 0, tf.shape(decibels)[1])
+        hops = tf.fill(tf.shape(lengths), self.config.spectrogram.hop_length)
+        answers = each_row(sound, (decibels, lengths, known, num_known), specs)
+        return answers | self._sample_rates(lengths) | {"hop_length": hops}
+
+    def _sound(self, decibels, known):
+        """The sound of a spectrogram in dB, whose first samples are known.  [L, V], [P] -> float32 [N]"""
+        length, settings = tf.shape(decibels)[0], self.config.spectrogram
         # An inverse transform of no frames is an error.
         decibels = tf.pad(decibels, [[0, tf.maximum(1 - length, 0)], [0, 0]], constant_values=-self.scale.dynamic_range_db)
         power = spectrogram.to_power(decibels, self.scale)[tf.newaxis]
-        num_iterations = self.config.generation.num_iterations
-        waveform = synthesis.griffin_lim(power, self.sample_rate, self.config.spectrogram, num_iterations)[0]
-        waveform = waveform[: tf.where(length > 0, tf.size(waveform), 0)]
-        return waveform, wav.encode(waveform, self.sample_rate)
+        # One frame at least is not known.
+        known = known[: synthesis.num_output_samples(tf.shape(decibels)[0], settings) - settings.hop_length][tf.newaxis]
+        waveform = synthesis.griffin_lim(power, self.sample_rate, settings, self.config.generation.num_iterations, known=known)[0]
+        return waveform[: tf.where(length > 0, tf.size(waveform), 0)]
 
     def prime(self, power):
         """The model's state after a recording.
@@ -202,16 +227,8 @@ class Endpoints:
         lengths = tf.clip_by_value(lengths, 0, num_frames)
 
         def read(row):
-            decibels, length = row
-            is_too_long = length > self.max_frames
-            decibels = decibels[: tf.where(is_too_long, 0, length)]
-            is_sane = _is_within(decibels, _SANE_DECIBELS)
-            frames = spectrogram.decibels_to_model_frames(tf.where(is_sane, decibels, -self.scale.dynamic_range_db), self.scale)
-            status = _first_status(
-                (Status.TOO_LONG, is_too_long),
-                (Status.TOO_SHORT, length < reading.least_frames),
-                (Status.CLEANED, ~tf.reduce_all(is_sane)),
-            )
+            status, decibels = self._sane_frames(*row, reading.least_frames, self.max_frames)
+            frames = spectrogram.decibels_to_model_frames(decibels, self.scale)
             return reading.function(frames[tf.newaxis], tf.shape(frames)[:1]) | {"status": status}
 
         answers = each_row(read, (decibels, lengths), reading.specs | {"status": _COUNT})
@@ -220,6 +237,18 @@ class Endpoints:
                 missing = num_frames - tf.shape(answers[name])[1]
                 answers[name] = tf.pad(answers[name], [[0, 0], [0, missing], *[[0, 0]] * (spec.shape.rank - 1)])
         return answers
+
+    def _sane_frames(self, decibels, length, least_frames, most_frames):
+        """A row's `Status`, and its frames, none if they are too many, with silence for numbers that are none."""
+        is_too_long = length > most_frames
+        decibels = decibels[: tf.where(is_too_long, 0, length)]
+        is_sane = _is_within(decibels, _SANE_DECIBELS)
+        status = _first_status(
+            (Status.TOO_LONG, is_too_long),
+            (Status.TOO_SHORT, length < least_frames),
+            (Status.CLEANED, ~tf.reduce_all(is_sane)),
+        )
+        return status, tf.where(is_sane, decibels, -self.scale.dynamic_range_db)
 
     # --- recordings
 

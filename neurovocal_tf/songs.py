@@ -42,8 +42,8 @@ def sing_songs(endpoints, seeds, num_frames, temperature=1.0, prime_path=None):
         else:
             song = endpoints.generate_continue(*rows, tf.zeros([len(some)], tf.int64), tf.repeat(state, len(some), axis=0))
         for seed, decibels in zip(some, song["spectrogram"], strict=True):
-            waveform, _ = endpoints.synthesise(decibels)
-            yield Song(seed, np.asarray(decibels), np.asarray(waveform))
+            sound = endpoints.synthesise(decibels[tf.newaxis], [len(decibels)], tf.zeros([1, 0]), [0])
+            yield Song(seed, np.asarray(decibels), np.asarray(sound["waveform"][0]))
 
 
 def _primed_state(endpoints, path):

@@ -61,5 +61,7 @@ def _example_rows(endpoints):
         "state": np.zeros((1, endpoints.model.encoder.state_size), np.float32),
         "spectrogram": np.zeros((1, _NUM_FRAMES, endpoints.model.num_visible), np.float32),
         "lengths": np.full(1, _NUM_FRAMES, np.int32),
+        "known": np.zeros((1, endpoints.config.spectrogram.hop_length), np.float32),
+        "num_known": np.zeros(1, np.int32),
         "audio_bytes": np.array([wav.encode(recording, file_rate).numpy()], object),
     }

@@ -132,6 +132,7 @@ def model_server(export_dir, tmp_path_factory):
     (folder / "1").symlink_to(export_dir / "1")
     versions = Versions(folder)
     versions.refresh()
-    with running_server.running(versions, "bird", limits=Limits(max_request_bytes=2**20)) as ports:
+    page = str(ROOT / "export" / "page" / "index.html")
+    with running_server.running(versions, "bird", page, Limits(max_request_bytes=2**20)) as ports:
         yield ports
     versions.close()

@@ -25,6 +25,9 @@ ARROWS = {
     "files": set(),
     "status": set(),
     "batching": set(),
+    "streaming": set(),
+    "transports": set(),
+    "client": {"status", "streaming", "transports"},
     "flags": {"config", "files"},
     "audio": {"config", "files", "status"},
     "agreement": set(),
@@ -69,7 +72,7 @@ ARROWS["report"] = {
 }
 # Training is where all meet, but for flags and what uses a trained model.
 _SEGMENTING = {"agreement", "detector_search", "truth", "segment_folder", "segment_formats", "segment_plots", "segment_pictures"}
-_SERVING = {"serving", "warmup", "calibration", "exactness", "server"}
+_SERVING = {"serving", "warmup", "calibration", "exactness", "server", "streaming", "transports", "client"}
 ARROWS["trainer"] = ARROWS.keys() - {"flags", "songs", "report", *_OF_LIKELIHOOD, *_SEGMENTING, *_SERVING}
 ARROWS["hypermodel"] = {"config", "files", "optimizers", "run_folder", "trainer"}
 
@@ -79,6 +82,9 @@ LIBRARIES = {
     "files": set(),
     "status": set(),
     "flags": {"absl"},
+    "streaming": {"numpy"},
+    "transports": {"numpy", "grpc", "tensorflow", "tensorflow_serving"},
+    "client": {"numpy"},
     "rbm": {"tensorflow", "numpy"},
     "plots": {"numpy", "matplotlib"},
     "segment_plots": {"numpy", "matplotlib"},
@@ -227,8 +233,8 @@ def test_every_public_function_and_class_has_a_docstring(path):
     assert [node.name for node in public if not ast.get_docstring(node)] == []
 
 
-def test_importing_the_package_its_settings_or_its_flags_needs_no_tensorflow():
-    modules = "sys, neurovocal_tf, neurovocal_tf.config, neurovocal_tf.flags"
+def test_importing_the_package_its_settings_its_flags_or_its_client_needs_no_tensorflow():
+    modules = "sys, neurovocal_tf, neurovocal_tf.config, neurovocal_tf.flags, neurovocal_tf.client"
     code = f"import {modules}; sys.exit(bool({{'tensorflow', 'keras'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60).returncode == 0
 

@@ -3,6 +3,7 @@
 import pathlib
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -162,3 +163,46 @@ def test_the_plain_loop_finds_the_same_segments_and_spectra():
     power, _ = spectrogram.span_power_spectrograms(samples, onsets, offsets, 16_000, config.spectrogram)
     expected = np.concatenate([of_one.T for of_one in spectra])
     np.testing.assert_allclose(power, expected, atol=1e-5 * expected.max())
+
+
+def test_the_soak_counts_right_answers_of_every_version_and_finds_a_wrong_one(export_dir, model_server):
+    from benchmarks import soak
+
+    served = types.SimpleNamespace(
+        process=types.SimpleNamespace(poll=lambda: None),
+        rest=f"http://127.0.0.1:{model_server.rest}",
+        grpc=f"grpc://127.0.0.1:{model_server.grpc}",
+        rest_port=model_server.rest,
+        grpc_port=model_server.grpc,
+        memory_mb=lambda: 100.0,
+    )
+    asked = soak.songs({1: export_dir / "1"})
+    swapped = []
+    found = soak.run(served, "bird", asked, seconds=1.0, num_callers=6, at_half_time=lambda: swapped.append(1))
+    counts = found.counts
+    assert counts["good"] == counts["version_1"] > 5 and counts["malformed"] > 0 and counts["left"] > 0 and swapped == [1]
+    assert not counts["wrong"] and not counts["failed"] and not counts["answered_otherwise"] and not counts["refused"]
+    assert len(found.latencies_s) == counts["good"] and len(found.memory_mb) >= 10
+    # An answer that is one bit off.
+    name, inputs, expected = asked[0]
+    off = {1: (np.nextafter(expected[1][0], np.float32(0)), expected[1][1])}
+    assert soak.run(served, "bird", [(name, inputs, off)], seconds=0.3, num_callers=2).counts.keys() & {"good", "wrong"} == {"wrong"}
+
+
+def test_memory_grows_by_what_the_end_has_over_the_beginning():
+    from benchmarks import serve
+
+    times = np.arange(0, 100.0)
+    memory = np.where(times < 50, 200.0, 220.0)
+    memory[48:60] = 999  # both versions at once
+    found = serve._growth(list(zip(times, memory, strict=True)), 100)
+    assert (found["memory_warm_mb"], found["memory_after_swap_mb"], found["memory_end_mb"]) == (200, 220, 220)
+    assert found["memory_growth_percent"] == pytest.approx(10)
+
+
+def test_figures_are_lines_of_the_table_and_flat():
+    from benchmarks import report, timing
+
+    figures = timing.Figures("serve", "streaming", {"times_real_time": 3.25, "wrong": 0})
+    assert "times_real_time" in report.table([figures]) and "3.25" in report.table([figures])
+    assert report.figures([figures]) == {"serve/streaming/times_real_time": 3.25, "serve/streaming/wrong": 0}

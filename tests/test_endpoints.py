@@ -95,6 +95,26 @@ def test_sound_has_the_samples_that_its_frames_span_and_is_the_waveform_as_a_fil
     np.testing.assert_array_equal(song["spectrogram"], endpoints.generate(*rows())["spectrogram"])
 
 
+def test_frames_sound_as_they_do_when_they_are_sung_and_known_samples_stay(endpoints):
+    song = arrays(endpoints.generate_audio(*rows()))
+    nothing = np.zeros((5, 1), np.float32)
+    found = arrays(endpoints.synthesise(song["spectrogram"], song["lengths"], nothing, [0] * 5))
+    for name in ("waveform", "num_samples", "sample_rate"):
+        np.testing.assert_array_equal(found[name], song[name])
+    assert found["status"].tolist() == [0, 0, 2, 0, 0] and found["hop_length"].tolist() == [64] * 5
+    known = np.repeat(song["waveform"][:1, :600], 5, axis=0)
+    known[1, 100] = np.nan
+    going_on = arrays(endpoints.synthesise(song["spectrogram"][[0] * 5], [25, 25, 25, 25, 105], known, [600, 600, -1, 9999, 0]))
+    # Up to the last hop, over which it gives way; what is known of all frames but one is all that is taken.
+    np.testing.assert_array_equal(going_on["waveform"][0, :537], known[0, :537])
+    assert going_on["status"].tolist() == [0, 1, 0, 0, 0] and np.isfinite(going_on["waveform"]).all()
+    assert going_on["waveform"][1, 100] == 0
+    own = slice(0, song["num_samples"][0])
+    np.testing.assert_array_equal(going_on["waveform"][2, own], song["waveform"][0, own])
+    too_long = endpoints.synthesise(np.zeros((1, 200, 65), np.float32), [200], nothing[:1], [0])
+    assert too_long["status"].numpy().tolist() == [Status.TOO_LONG] and too_long["waveform"].shape == (1, 0)
+
+
 def test_a_song_in_parts_is_the_song_in_one_bit_for_bit(endpoints):
     seeds, temperatures = [5, 2**61, -3], [0.5, 1.0, 2.0]
     whole = arrays(endpoints.generate(*rows(seeds, [40] * 3, temperatures)))
@@ -132,6 +152,8 @@ def test_every_answer_is_the_same_bit_for_bit_in_every_batch_and_under_any_paddi
         "state": rng.normal(size=(num_rows, endpoints.model.encoder.state_size)).astype(np.float32),
         "spectrogram": rng.uniform(-60, 0, (num_rows, 30, 65)).astype(np.float32),
         "lengths": lengths,
+        "known": rng.uniform(-0.5, 0.5, (num_rows, 300)).astype(np.float32),
+        "num_known": rng.integers(-5, 310, num_rows).astype(np.int32),
         "audio_bytes": np.array(recordings, object),
     }
     for name, function in endpoints.signatures.items():

@@ -52,6 +52,8 @@ def rows(endpoints, num_rows):
         "state": rng.normal(size=(num_rows, endpoints.model.encoder.state_size)).astype(np.float32),
         "spectrogram": rng.uniform(-60, 0, (num_rows, 12, 65)).astype(np.float32),
         "lengths": rng.integers(2, 14, num_rows).astype(np.int32),
+        "known": rng.uniform(-0.5, 0.5, (num_rows, 300)).astype(np.float32),
+        "num_known": rng.integers(0, 300, num_rows).astype(np.int32),
         "audio_bytes": np.array([*recordings[1:], b"not a recording"], object),
     }
 
@@ -235,11 +237,17 @@ def test_what_is_wrong_is_said(model_server, body, message):
     assert (status, list(found)) == (400, ["error"]) and found["error"].startswith(message)
 
 
-def test_nothing_but_the_api_is_reachable_and_a_page_that_is_not_there_is_missed_by_name(model_server):
-    status, found = ask(model_server.rest, "GET", "/")
-    assert status == 404 and found["error"].startswith("There is no page")
+def test_nothing_but_the_api_and_the_page_is_reachable(model_server, repository):
+    assert ask(model_server.rest, "GET", "/?model=bird") == (200, (repository / "export" / "page" / "index.html").read_bytes())
     for path in ("/page/index.html", "/1/saved_model.pb", "/../../etc/passwd", "/v1/models/bird/1/saved_model.pb", "/%2e%2e/etc/passwd"):
         assert ask(model_server.rest, "GET", path)[0] in (400, 404), path
+
+
+def test_a_page_that_is_not_there_is_missed_by_name():
+    from neurovocal_tf.server import refusals, rest
+
+    with pytest.raises(refusals.Refusal, match="There is no page: index.html"):
+        rest.RestApi(None, None, "nowhere/index.html")._static_page()
 
 
 # --- JSON

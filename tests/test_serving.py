@@ -51,6 +51,8 @@ def rows(num_rows, endpoints, rng):
         "state": rng.normal(size=(num_rows, state_size)).astype(np.float32),
         "spectrogram": rng.uniform(-60, 0, (num_rows, 12, 65)).astype(np.float32),
         "lengths": rng.integers(0, 14, num_rows).astype(np.int32),
+        "known": rng.uniform(-0.5, 0.5, (num_rows, 300)).astype(np.float32),
+        "num_known": rng.integers(0, 300, num_rows).astype(np.int32),
         "audio_bytes": np.array([*recordings[1:], b"not a recording"], object) if num_rows else np.zeros(0, object),
     }
 

@@ -5,6 +5,10 @@ r"""Measures how fast the package is on this machine, beside what the machine ca
 
 Everything in one comparison runs in turn, round after round, so that whatever else the machine does disturbs all alike. Ratios
 are taken within a round. PyTorch takes part where it is installed. Operations count products of matrices alone.
+
+    python tools/benchmark.py --suite=serve --soak_minutes=10
+
+measures an export with fresh weights behind export/server.py, and is run only when it is asked for.
 """
 
 import importlib
@@ -15,12 +19,16 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_SUITES = ("train", "generate", "segment", "startup", "growth")
+_SUITES = ("train", "generate", "segment", "startup", "growth", "serve")
+_ONLY_WHEN_ASKED = ("growth", "serve")
 
-_SUITE = flags.DEFINE_list("suite", list(_SUITES[:-1]), f"Which suites to run, of {', '.join(_SUITES)}.")
+_SUITE = flags.DEFINE_list(
+    "suite", [name for name in _SUITES if name not in _ONLY_WHEN_ASKED], f"Which suites to run, of {', '.join(_SUITES)}."
+)
 _SECONDS = flags.DEFINE_float("seconds", 30.0, "Time for each comparison, first calls and compilation left out.", lower_bound=0.0)
 _PEERS = flags.DEFINE_bool("peers", True, "Measure the same model in plain Keras and in PyTorch too.")
 _FIGURE = flags.DEFINE_string("figure", None, "File for the picture of the suite growth, PNG.")
+_SOAK_MINUTES = flags.DEFINE_float("soak_minutes", 10.0, "Of the suite serve: time under load; 0: none.", lower_bound=0.0)
 _JSON = flags.DEFINE_string("json", None, "File for all figures.")
 
 
@@ -39,7 +47,7 @@ def main(argv):
             raise ValueError(f"`{name}` must be a file in a folder that exists. Received: {name}={path}")
     if _FIGURE.value and "growth" not in _SUITE.value:
         raise ValueError(f"`figure` must go with --suite=growth. Received: suite={','.join(_SUITE.value)}")
-    options = timing.Options(seconds=_SECONDS.value, peers=_PEERS.value)
+    options = timing.Options(_SECONDS.value, _PEERS.value, _SOAK_MINUTES.value)
     results = []
     for name in _SUITE.value:
         suite, comparisons = importlib.import_module(f"benchmarks.{name}"), []

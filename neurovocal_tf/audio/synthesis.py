@@ -25,7 +25,7 @@ def num_output_samples(num_frames, config):
     return (num_frames - 1) * config.hop_length + config.n_fft
 
 
-def griffin_lim(power, sample_rate, config, num_iterations=100, momentum=0.99, lengths=None):
+def griffin_lim(power, sample_rate, config, num_iterations=100, momentum=0.99, lengths=None, known=None):
     """Waveforms whose power spectrograms are close to the given ones.
 
     Fast Griffin-Lim (Perraudin, Balazs, Sondergaard, 2013, doi 10.1109/WASPAA.2013.6701851), started from single-pass
@@ -38,6 +38,9 @@ def griffin_lim(power, sample_rate, config, num_iterations=100, momentum=0.99, l
         num_iterations: iterations, a number or a scalar tensor; 0 keeps the first guess.
         momentum: of the accelerated iteration; 0 is plain Griffin-Lim, and well above 1 diverges.
         lengths: optional int `[B]`: row b has `lengths[b]` frames, and sounds as it would alone; the rest is silent.
+        known: optional float32 `[B, P]`, the first samples, which have sounded already: a long sound is made part by part (Zhu,
+            Beauregard, Wyse, 2007, doi 10.1109/TASL.2007.899236). They stay as they are, up to the last hop of them, over which they
+            give way to the estimate, and the phases go on from those of their whole windows. P is less than N; default: none.
 
     Returns: float32 `[B, N]`, N = `num_output_samples(L, config)`.
     """
@@ -52,9 +55,13 @@ def griffin_lim(power, sample_rate, config, num_iterations=100, momentum=0.99, l
     # A row of no frames has no window at all.
     divisor = tf.maximum(window_sum, tf.maximum(_EDGE_FLOOR * tf.reduce_max(window_sum, axis=-1, keepdims=True), _SMALLEST))
 
+    known = tf.zeros([num_rows, 0]) if known is None else known
+    certain, given = _certainty(known, tf.shape(window_sum)[1], config)
+
     def waveform(spectrum, means):
         frames = tf.signal.irfft(with_magnitude(spectrum), [config.n_fft]) + means * present * window
-        return _overlap_add(frames * window, config) / divisor
+        estimate = _overlap_add(frames * window, config) / divisor
+        return certain * given + (1 - certain) * estimate
 
     def with_magnitude(spectrum):
         real, imag = tf.math.real(spectrum), tf.math.imag(spectrum)
@@ -67,7 +74,7 @@ def griffin_lim(power, sample_rate, config, num_iterations=100, momentum=0.99, l
         consistent = tf.signal.rfft((frames - means) * window)
         return step + 1, consistent + momentum * (consistent - previous), consistent, _MEANS_KEPT * means
 
-    phase = phases_from_peaks(magnitude, config)
+    phase = phases_from_peaks(magnitude, config, _phases(known, config))
     start = tf.complex(magnitude * _sine(phase + 0.25), magnitude * _sine(phase))
     _, spectrum, _, means = tf.while_loop(
         lambda step, *_: step < num_iterations,
@@ -78,7 +85,22 @@ def griffin_lim(power, sample_rate, config, num_iterations=100, momentum=0.99, l
     return waveform(spectrum, means)
 
 
-def phases_from_peaks(magnitude, config):
+def _certainty(known, num_samples, config):
+    """How far each sample is given, 1 to 0, and the samples as far as they are, both [.., N]."""
+    num_known = tf.shape(known)[1]
+    ahead = tf.cast(num_known - tf.range(num_samples), tf.float32) / config.hop_length
+    certain = tf.clip_by_value(ahead, 0.0, 1.0)
+    return certain, tf.pad(known, [[0, 0], [0, num_samples - num_known]])
+
+
+def _phases(known, config):
+    """Phases of the whole windows of samples, in cycles, [B, K, V]."""
+    windows = tf.signal.frame(known, config.n_fft, config.hop_length)
+    windows -= tf.reduce_mean(windows, axis=-1, keepdims=True)
+    return tf.math.angle(tf.signal.rfft(windows * spectrogram.window(config).astype(np.float32))) / (2 * np.pi)
+
+
+def phases_from_peaks(magnitude, config, known):
     """A first guess of the phases: every peak of a frame is a sinusoid that goes on from the frame before.
 
     Single-pass spectrogram inversion (Beauregard, Harish, Wyse, 2015): the bins around a peak give its frequency, the frequency
@@ -88,6 +110,7 @@ def phases_from_peaks(magnitude, config):
     Args:
         magnitude: `[B, L, V]`.
         config: `SpectrogramConfig`.
+        known: `[B, K, V]`, K less than L, the phases of the first frames, in cycles. They stay, and the others go on from them.
 
     Returns: float32 `[B, L, V]`, in cycles, any whole number of them too many.
     """
@@ -105,11 +128,16 @@ def phases_from_peaks(magnitude, config):
         phase = tf.gather(phase, peak, batch_dims=1) + moved_on
         return phase - tf.floor(phase)
 
-    frames_first = [1, 0, 2]
-    centre = tf.scan(next_frame, (tf.transpose(peak, frames_first), tf.transpose(moved_on, frames_first)), tf.zeros_like(magnitude[:, 0]))
     # Half a cycle from bin to bin is half a window of delay, and half a cycle the change of sign from lobe to lobe.
     lobe = tf.floor(tf.abs(bins.astype(np.float32) - frequency) * _LOBES_PER_BIN)
-    return tf.transpose(centre, frames_first) + 0.5 * ((bins % 2).astype(np.float32) + lobe)
+    turned = 0.5 * ((bins % 2).astype(np.float32) + lobe)
+    num_known = tf.shape(known)[1]
+    # Of nothing known the sinusoids go on from zero.
+    last_known = tf.concat([tf.zeros_like(magnitude[:, :1]), known - turned[:, :num_known]], axis=1)[:, -1]
+    frames_first = [1, 0, 2]
+    rest = (tf.transpose(peak[:, num_known:], frames_first), tf.transpose(moved_on[:, num_known:], frames_first))
+    centre = tf.transpose(tf.scan(next_frame, rest, last_known), frames_first)
+    return tf.concat([known, centre + turned[:, num_known:]], axis=1)
 
 
 def _summit(left, middle, right, bins):

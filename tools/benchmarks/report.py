@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks import ceilings
-from benchmarks.timing import ratio
+from benchmarks.timing import Figures, ratio
 
 _HEADER = f"{'':30}{'rate':>24}{'quartiles':>20}{'best':>10}{'slower by':>11}{'of GEMM':>9}{'memory':>9}"
 
@@ -12,8 +12,10 @@ def table(comparison):
     """One comparison as lines of text.
 
     Rate: median over the rounds. Slower by: the first that is no ceiling over this one, within a round. Of GEMM: share of the matrix
-    product's rate in the same round. Memory: by how many MB the process grew.
+    product's rate in the same round. Memory: by how many MB the process grew. Of `Figures`: one a line.
     """
+    if isinstance(comparison[0], Figures):
+        return "\n".join(f"{of.suite}: {of.configuration}\n{_lines(of.values)}" for of in comparison) + "\n"
     ours, first = _ours(comparison), comparison[0]
     lines = [f"{first.suite}: {first.configuration}, {len(first.times_s)} rounds", _HEADER]
     for result in comparison:
@@ -38,6 +40,9 @@ def figures(results):
     """All results as a flat dict of numbers, with units in the names."""
     found = {}
     for result in results:
+        if isinstance(result, Figures):
+            found |= {f"{result.suite}/{result.configuration}/{name}": value for name, value in result.values.items()}
+            continue
         comparison = [other for other in results if (other.suite, other.configuration) == (result.suite, result.configuration)]
         ours, unit = _ours(comparison), result.variant.unit
         values = {"rounds": len(result.times_s), "median_s": float(np.median(result.times_s)), "min_s": float(result.times_s.min())}
@@ -53,6 +58,10 @@ def figures(results):
         where = "/".join((result.suite, result.configuration, result.variant.name.replace(" ", "_").replace(",", "")))
         found |= {f"{where}/{name}": value for name, value in values.items()}
     return found
+
+
+def _lines(values):
+    return "\n".join(f"  {name:42}{value:>12.5g}" for name, value in values.items())
 
 
 def gemm_share(result, comparison):

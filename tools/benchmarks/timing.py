@@ -13,10 +13,16 @@ _PAUSE_S = 0.02
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What every suite is told: `seconds` to spend on each of its comparisons, and whether to leave out the `peers`."""
+    """What every suite is told.
+
+    Attributes:
+        seconds: to spend on each of its comparisons.    peers: whether to measure those of others, too.
+        soak_minutes: how long a server is kept under load; 0: not at all.
+    """
 
     seconds: float = 30.0
     peers: bool = True
+    soak_minutes: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +61,15 @@ class Result:
     def rates(self):
         """Units of work a second, one a round."""
         return self.variant.work / self.times_s
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """Numbers that are not the rates of one function: `values`, a flat dict with units in the names, of a suite and configuration."""
+
+    suite: str
+    configuration: str
+    values: dict
 
 
 def interleaved(suite, configuration, variants, seconds, smallest_rounds=5):

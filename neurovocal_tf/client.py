@@ -1,0 +1,177 @@
+"""A client of an exported model behind a TensorFlow Serving model server. Over REST it needs NumPy alone, not TensorFlow."""
+
+import dataclasses
+import time
+
+import numpy as np
+
+from neurovocal_tf import streaming, transports
+from neurovocal_tf.status import DESCRIPTIONS, Status
+
+
+@dataclasses.dataclass(frozen=True)
+class Song:
+    """Some frames of a song and how it goes on.
+
+    Attributes:
+        spectrogram: float32 [L, V], in dB.    state: float32 [R].    next_frame: int.
+    """
+
+    spectrogram: np.ndarray
+    state: np.ndarray
+    next_frame: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """What `Client.stream` yields.
+
+    Attributes:
+        song: `Song`, this block's frames.    sound: `streaming.Sound`, whose samples join those of the blocks around it; the last few
+            frames of a block sound with the next one. None if none was asked for.    elapsed_s: seconds it took to make the block.
+    """
+
+    song: Song
+    sound: streaming.Sound | None
+    elapsed_s: float
+
+
+class Client:
+    """A model's endpoints (see `endpoints.Endpoints`), one row a call; `predict` takes batches. For one thread.
+
+    All methods raise `transports.Refused`, a ValueError, with the server's own words for what it refuses, OSError where it cannot be
+    reached or takes longer than `timeout_s`, and ValueError for a row that could not be answered, with the reason its status tells.
+
+    Args:
+        server: "http://HOST:PORT" (REST) or "grpc://HOST:PORT".    model: its name there.    version: int; None: the newest.
+        timeout_s: seconds, of each request.
+    """
+
+    def __init__(self, server="http://localhost:8501", model="neurovocal", version=None, timeout_s=60.0):
+        self._transport = transports.connect(server, model, version, timeout_s)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Lets go of the connection."""
+        self._transport.close()
+
+    def predict(self, signature, **inputs):
+        """Asks a signature as it is.  arrays [B, ...] -> dict of arrays [B, ...]"""
+        return self._transport.predict(signature, inputs)
+
+    def status(self):
+        """State of each of the model's versions, "AVAILABLE" when it answers.  -> dict of int -> str"""
+        return self._transport.status()
+
+    # --- songs
+
+    def generate(self, seed, num_frames, temperature=0.0):
+        """The beginning of a song: a `Song` of at most as many frames as the export allows. Temperature 0 means the default."""
+        return _song(self._row("generate", **_song_inputs(seed, num_frames, temperature)))
+
+    def generate_continue(self, seed, num_frames, frame, state, temperature=0.0):
+        """The `Song` that goes on at `frame` from `state`, those of a `Song` before or of `encode`."""
+        going_on = {"frame": np.array([frame], np.int64), "state": np.asarray(state, np.float32)[np.newaxis]}
+        return _song(self._row("generate_continue", **_song_inputs(seed, num_frames, temperature), **going_on))
+
+    def generate_audio(self, seed, num_frames, temperature=0.0):
+        """A song that sounds.  -> dict: spectrogram [L, V], waveform [N], sample_rate, wav_bytes, state, next_frame"""
+        answer = self._row("generate_audio", **_song_inputs(seed, num_frames, temperature))
+        frames, samples = answer["spectrogram"][: answer["lengths"]], answer["waveform"][: answer["num_samples"]]
+        return answer | {"spectrogram": frames, "waveform": samples}
+
+    def synthesise(self, spectrogram, known=()):
+        """The `streaming.Sound` of frames in dB [L, V], of which the first samples, `known` [P], have sounded already."""
+        known = np.asarray(known, np.float32)[np.newaxis]
+        answer = self._row("synthesise", **_frame_inputs(spectrogram), known=known, num_known=np.array([known.size], np.int32))
+        return streaming.Sound(answer["waveform"][: answer["num_samples"]], int(answer["sample_rate"]), int(answer["hop_length"]))
+
+    def stream(self, seed, num_frames=None, temperature=0.0, block_frames=streaming.DEFAULT_BLOCK_FRAMES, start=None, with_sound=True):
+        """A song of any length, block by block; the same song, bit for bit, whatever the blocks.
+
+        Args:
+            seed: int.    num_frames: int; None: without end.    temperature: float, 0 the default.
+            block_frames: int, frames of the longest blocks; the first are shorter, to be heard soon.
+            start: `Song` to go on from, or None.    with_sound: bool.
+
+        Yields:
+            `Block`.
+        """
+        joined = streaming.JoinedSound(self.synthesise) if with_sound else None
+        song, num_sung = start, 0
+        for size in streaming.block_sizes(num_frames, block_frames):
+            # An export may allow fewer frames at once.
+            while size:
+                began = time.monotonic()
+                if song is None:
+                    song = self.generate(seed, size, temperature)
+                else:
+                    song = self.generate_continue(seed, size, song.next_frame, song.state, temperature)
+                if not len(song.spectrogram):
+                    raise ValueError(f"the server sang none of {size} frames")
+                size -= len(song.spectrogram)
+                num_sung += len(song.spectrogram)
+                sound = joined and joined.add(song.spectrogram, is_last=num_sung == num_frames)
+                yield Block(song, sound, time.monotonic() - began)
+
+    def prime(self, audio_bytes):
+        """What a song goes on from after a recording: a `Song` of no frames.  A WAV file's bytes -> `Song`"""
+        answer = self.encode_audio(audio_bytes)
+        return Song(np.zeros((0, 0), np.float32), answer["state"], 0)
+
+    # --- spectrograms and recordings
+
+    def encode(self, spectrogram):
+        """Frames in dB [L, V] -> dict: embedding [E], frame_embedding [L, E], state [R]."""
+        return self._row("encode", **_frame_inputs(spectrogram))
+
+    def score(self, spectrogram):
+        """Frames in dB [L, V] -> dict: score, order_score, surprise, frame_score [L], frame_surprise [L], is_unusual and its parts."""
+        return self._row("score", **_frame_inputs(spectrogram))
+
+    def encode_audio(self, audio_bytes):
+        """A WAV file's bytes -> as `encode`, with lengths, and frame_onsets [L] in samples."""
+        return self._row("encode_audio", audio_bytes=np.array([audio_bytes], object))
+
+    def score_audio(self, audio_bytes):
+        """A WAV file's bytes -> as `score`, with lengths, and frame_onsets [L] in samples."""
+        return self._row("score_audio", audio_bytes=np.array([audio_bytes], object))
+
+    def segment_audio(self, audio_bytes):
+        """A WAV file's bytes -> dict: onsets, offsets [S] in samples, sample_rate. Without a vocalization S is 0."""
+        answer = self._row("segment_audio", may_be=(Status.NO_SOUND,), audio_bytes=np.array([audio_bytes], object))
+        count = answer["num_segments"]
+        return answer | {name: answer[name][:count].astype(np.int64) for name in ("onsets", "offsets")}
+
+    def _row(self, signature, may_be=(), **inputs):
+        """The answer to one row, without its first dimension."""
+        answer = {name: value[0] for name, value in self.predict(signature, **inputs).items()}
+        status = int(answer["status"])
+        if status > Status.CLEANED and status not in may_be:
+            reason = DESCRIPTIONS.get(status, f"status {status}")
+            raise ValueError(f"{signature}: the server could not answer: {reason}")
+        return answer
+
+
+def _song_inputs(seed, num_frames, temperature):
+    return {
+        "seed": np.array([seed], np.int64),
+        "num_frames": np.array([num_frames], np.int32),
+        "temperature": np.array([temperature], np.float32),
+    }
+
+
+def _frame_inputs(spectrogram):
+    spectrogram = np.asarray(spectrogram, np.float32)
+    if spectrogram.ndim != 2 or not spectrogram.size:
+        raise ValueError(f"`spectrogram` must have frames [L, V], L at least 1. Received: spectrogram of shape {spectrogram.shape}")
+    return {"spectrogram": spectrogram[np.newaxis], "lengths": np.array([len(spectrogram)], np.int32)}
+
+
+def _song(answer):
+    return Song(answer["spectrogram"][: answer["lengths"]], answer["state"], int(answer["next_frame"]))

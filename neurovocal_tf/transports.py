@@ -1,0 +1,177 @@
+"""Requests to a TensorFlow Serving model server, by REST or gRPC: dicts of NumPy arrays there and back.
+
+TensorFlow is needed for gRPC alone. https://www.tensorflow.org/tfx/serving/api_rest
+"""
+
+import base64
+import http.client
+import json
+import urllib.parse
+
+import numpy as np
+
+_PORTS = {"http": 8501, "grpc": 8500}
+
+
+class Refused(ValueError):
+    """The server's own words on a request that it did not answer; `code` is its HTTP status or the name of its gRPC status."""
+
+    def __init__(self, code, message):
+        super().__init__(f"the server refused ({code}): {message}")
+        self.code = code
+
+
+def connect(server, model, version=None, timeout_s=60.0):
+    """A `RestTransport` or a `GrpcTransport`.
+
+    Args:
+        server: "http://HOST[:PORT]" or "grpc://HOST[:PORT]".    model: name.    version: int; None: the newest.
+        timeout_s: seconds, of each request.
+    """
+    parts = urllib.parse.urlsplit(server)
+    try:
+        known, port = parts.scheme in _PORTS and parts.hostname and not parts.path.strip("/"), parts.port
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError(f"`server` must be http://HOST:PORT or grpc://HOST:PORT. Received: server={server}")
+    kind = {"http": RestTransport, "grpc": GrpcTransport}[parts.scheme]
+    return kind(parts.hostname, port or _PORTS[parts.scheme], model, version, timeout_s)
+
+
+class RestTransport:
+    """One connection, kept open, for one thread.
+
+    Args:
+        host, port: of the server.    model: name.    version: int or None.    timeout_s: of each request.
+    """
+
+    def __init__(self, host, port, model, version, timeout_s):
+        self.where = f"http://{host}:{port}"
+        self._path = f"/v1/models/{urllib.parse.quote(model, safe='')}" + ("" if version is None else f"/versions/{version}")
+        self._connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+
+    def predict(self, signature, inputs):
+        """Asks a signature.  dict of arrays [B, ...] -> dict of arrays [B, ...]: float32, int64, bool, or bytes as objects.
+
+        Raises:
+            Refused: by the server.    OSError: it cannot be reached, or takes too long.
+        """
+        body = json.dumps({"signature_name": signature, "inputs": {name: _to_json(value) for name, value in inputs.items()}})
+        outputs = self._ask("POST", f"{self._path}:predict", body)["outputs"]
+        return {name: _from_json(value) for name, value in outputs.items()}
+
+    def status(self):
+        """State of each version that the server knows, "AVAILABLE" when it answers.  -> dict of int -> str"""
+        versions = self._ask("GET", self._path)["model_version_status"]
+        return {int(version["version"]): version["state"] for version in versions}
+
+    def close(self):
+        """Lets go of the connection."""
+        self._connection.close()
+
+    def _ask(self, method, path, body=None):
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        try:
+            code, contents = self._send(method, path, body, headers)
+            answer = json.loads(contents)
+        except TimeoutError:
+            self.close()
+            raise TimeoutError(f"{self.where}: no answer within {self._connection.timeout:g} s") from None
+        except (OSError, http.client.HTTPException) as reason:
+            self.close()
+            raise ConnectionError(f"{self.where}: {reason or type(reason).__name__}") from None
+        except ValueError:
+            raise Refused(code, f"{self.where} is no model server") from None
+        if code != http.HTTPStatus.OK:
+            raise Refused(code, answer.get("error", answer) if isinstance(answer, dict) else answer)
+        return answer
+
+    def _send(self, method, path, body, headers):
+        is_fresh = self._connection.sock is None
+        try:
+            self._connection.request(method, path, body, headers)
+            response = self._connection.getresponse()
+        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            # A server may close what has been idle; a request changes nothing there, and may be sent again.
+            if is_fresh:
+                raise
+            self.close()
+            return self._send(method, path, body, headers)
+        return response.status, response.read()
+
+
+class GrpcTransport:
+    """One channel; arguments and methods are those of `RestTransport`, and any number of threads may share it."""
+
+    def __init__(self, host, port, model, version, timeout_s):
+        import grpc  # here, so that REST needs neither gRPC nor TensorFlow
+        from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+        self.where = f"grpc://{host}:{port}"
+        self._model, self._version, self._timeout_s = model, version, timeout_s
+        # By default a client takes no more than 4 MB, 8,000 frames of 129 bins.
+        sizes = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        self._channel = grpc.insecure_channel(f"{host}:{port}", options=sizes)
+        self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
+
+    def predict(self, signature, inputs):
+        """As `RestTransport.predict`; the numbers come back with the types they have at the server."""
+        import tensorflow as tf
+        from tensorflow_serving.apis import predict_pb2
+
+        request = predict_pb2.PredictRequest()
+        self._name(request.model_spec)
+        request.model_spec.signature_name = signature
+        for name, value in inputs.items():
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+        response = self._call(self._predictions.Predict, request)
+        return {name: tf.make_ndarray(value) for name, value in response.outputs.items()}
+
+    def status(self):
+        """As `RestTransport.status`."""
+        from tensorflow_serving.apis import get_model_status_pb2
+
+        request = get_model_status_pb2.GetModelStatusRequest()
+        self._name(request.model_spec)
+        versions = self._call(self._models.GetModelStatus, request).model_version_status
+        states = get_model_status_pb2.ModelVersionStatus.State
+        return {version.version: states.Name(version.state) for version in versions}
+
+    def close(self):
+        """Lets go of the channel."""
+        self._channel.close()
+
+    def _name(self, spec):
+        spec.name = self._model
+        if self._version is not None:
+            spec.version.value = self._version
+
+    def _call(self, method, request):
+        import grpc
+
+        try:
+            return method(request, timeout=self._timeout_s)
+        except grpc.RpcError as error:
+            code, details = error.code(), error.details()
+        if code == grpc.StatusCode.DEADLINE_EXCEEDED:
+            raise TimeoutError(f"{self.where}: no answer within {self._timeout_s:g} s")
+        if code == grpc.StatusCode.UNAVAILABLE:
+            raise ConnectionError(f"{self.where}: {details}")
+        raise Refused(code.name, details)
+
+
+def _to_json(value):
+    value = np.asarray(value)
+    if value.dtype == object:
+        return [{"b64": base64.b64encode(item).decode("ascii")} for item in value]
+    return value.tolist()
+
+
+def _from_json(value):
+    values = np.array(value)
+    if values.dtype == object:
+        flat = [base64.b64decode(item["b64"]) for item in values.ravel()]
+        return np.array(flat, object).reshape(values.shape)
+    return values.astype(np.float32) if values.dtype == np.float64 else values
