@@ -178,7 +178,12 @@ class TrainingConfig:
     )
     clip_norm: float = _setting(0.0, "Largest global norm of the gradient; 0: no clipping.", low=0.0)
     l1: float = _setting(0.0, "L1 on the encoder's weights, times the learning rate.", low=0.0)
-    l2: float = _setting(0.0, "L2 on the recurrent weights.", low=0.0)
+    l2: float = _setting(0.0, "L2 on the weights that --l2_on names, times the learning rate.", low=0.0)
+    l2_on: str = _setting(
+        "recurrent",
+        "recurrent: the encoder's recurrent weights. rbm: the RBM's couplings and what conditions them; strong ones sample slowly.",
+        choices=("recurrent", "rbm"),
+    )
     weight_average: float = _setting(
         0.98, "Momentum of the weights' moving average, used to validate and to sing; 0: none.", low=0.0, high=0.999999
     )

@@ -27,6 +27,8 @@ _SMALLEST_SD_SHARE = 1e-3
 _SHARE_OF_ENCODER = 0.1
 # Fewer rows would not be worth the weights that each of their products reads.
 _SMALLEST_PART = 4
+# Parts of the names of the weights that L2 is put on; W begins those of W, Wuv, Wuh and Wug.
+_L2_PATHS = {"recurrent": "recurrent_kernel", "rbm": "conditional_rbm/W"}
 _NUM_PICTURES = 3  # in the course of a training
 _NUM_PICTURED = 3  # real sequences in each
 
@@ -102,6 +104,7 @@ def compile_model(model, config):
         clip_norm=training.clip_norm,
         l1=training.l1,
         l2=training.l2,
+        l2_path=_L2_PATHS[training.l2_on],
         use_ema=training.weight_average > 0,
         ema_momentum=training.weight_average,
     )

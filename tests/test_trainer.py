@@ -168,6 +168,16 @@ def test_what_is_loaded_is_the_best_model_and_model_keras_is_the_same(trained_ru
     assert trainer.load_trained(trained_run, lambda config: config.replace(num_gibbs_steps=7)).config.generation.num_gibbs_steps == 7
 
 
+@pytest.mark.parametrize("l2_on, expected", [("recurrent", {"recurrent_kernel_0"}), ("rbm", {"W", "Wuv", "Wuh", "Wug"})])
+def test_l2_is_on_the_weights_that_are_named(l2_on, expected):
+    config = Config().replace(num_layers=1, coupling_gain=True, l2=0.1, l2_on=l2_on)
+    model = trainer.build_model(config, num_visible=3)
+    trainer.compile_model(model, config)
+    optimizer = model.optimizer
+    assert {weight.name for weight in model.trainable_variables if optimizer.l2_path in weight.path} == expected
+    assert optimizer.l2 == 0.1
+
+
 # --- going on
 
 
