@@ -178,9 +178,17 @@ def test_the_soak_counts_right_answers_of_every_version_and_finds_a_wrong_one(ex
     )
     asked = soak.songs({1: export_dir / "1"})
     swapped = []
-    found = soak.run(served, "bird", asked, seconds=1.0, num_callers=6, at_half_time=lambda: swapped.append(1))
+
+    def swap():
+        time.sleep(0.2)
+        swapped.append(1)
+
+    found = soak.run(served, "bird", asked, seconds=1.0, num_callers=6, at_half_time=swap)
     counts = found.counts
     assert counts["good"] == counts["version_1"] > 5 and counts["malformed"] > 0 and counts["left"] > 0 and swapped == [1]
+    # Half-time lasts as long as the swap does, and then comes the second half.
+    began, ended = found.swap_s
+    assert began >= 0.5 and ended >= began + 0.2 and found.memory_mb[-1][0] >= ended
     assert not counts["wrong"] and not counts["failed"] and not counts["answered_otherwise"] and not counts["refused"]
     assert len(found.latencies_s) == counts["good"] and len(found.memory_mb) >= 10
     # An answer that is one bit off.
@@ -189,13 +197,31 @@ def test_the_soak_counts_right_answers_of_every_version_and_finds_a_wrong_one(ex
     assert soak.run(served, "bird", [(name, inputs, off)], seconds=0.3, num_callers=2).counts.keys() & {"good", "wrong"} == {"wrong"}
 
 
+def test_half_time_is_over_when_the_second_version_alone_is_served(monkeypatch):
+    from benchmarks import serve
+
+    told = [{1: "AVAILABLE"}, {1: "AVAILABLE", 2: "LOADING"}, OSError("busy"), {1: "UNLOADING", 2: "AVAILABLE"}, {1: "END", 2: "AVAILABLE"}]
+
+    def status():
+        now = told.pop(0)
+        if isinstance(now, OSError):
+            raise now
+        return now
+
+    served = types.SimpleNamespace(rest="http://127.0.0.1:1", process=types.SimpleNamespace(poll=lambda: None))
+    monkeypatch.setattr(serve.transports, "connect", lambda *_: types.SimpleNamespace(status=status, close=lambda: None))
+    monkeypatch.setattr(serve, "_SWAP_POLL_S", 0.0)
+    serve._await_swap(served)
+    assert not told
+
+
 def test_memory_grows_by_what_the_end_has_over_the_beginning():
     from benchmarks import serve
 
     times = np.arange(0, 100.0)
     memory = np.where(times < 50, 200.0, 220.0)
     memory[48:60] = 999  # both versions at once
-    found = serve._growth(list(zip(times, memory, strict=True)), 100)
+    found = serve._growth(list(zip(times, memory, strict=True)), (47, 60))
     assert (found["memory_warm_mb"], found["memory_after_swap_mb"], found["memory_end_mb"]) == (200, 220, 220)
     assert found["memory_growth_percent"] == pytest.approx(10)
 

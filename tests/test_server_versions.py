@@ -107,6 +107,24 @@ def test_a_new_version_takes_over_and_the_old_one_goes_when_its_last_request_is_
         assert [(version["version"], version["state"]) for version in told] == [("2", "AVAILABLE"), ("1", "END")]
 
 
+def test_requests_that_keep_the_old_version_busy_keep_no_new_one_from_loading(folder, versions, tmp_path):
+    # More than a pool of TensorFlow's has threads by default.
+    num_busy = os.cpu_count() + 1
+    (tmp_path / "next").mkdir()
+    publish(tmp_path / "next", 2)
+    with running(versions, "m", limits=Limits(rest_timeout_s=60.0)) as ports, concurrent.futures.ThreadPoolExecutor(num_busy) as callers:
+        busy = [callers.submit(ask, ports.rest, "POST", PREDICT, rows(tmp_path / "gate")) for _ in range(num_busy)]
+        try:
+            until(lambda: versions._num_leases[1] == num_busy)
+            versions.watch(0.05)
+            os.rename(tmp_path / "next" / "2", folder / "2")
+            until(lambda: 2 in versions.statuses and versions.statuses[2].state == State.AVAILABLE)
+            assert version_of(ask(ports.rest, "POST", PREDICT, AT_ONCE)) == 2
+        finally:
+            (tmp_path / "gate").touch()
+        assert [version_of(call.result()) for call in busy] == [1] * num_busy
+
+
 def test_an_unloaded_version_leaves_nothing_behind(folder, versions):
     with versions.lease("m") as (_, loaded):
         graph = weakref.ref(loaded._session.graph)

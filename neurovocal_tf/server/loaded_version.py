@@ -39,7 +39,10 @@ class LoadedVersion:
         graph = tf.Graph()
         with graph.as_default():
             tf.import_graph_def(meta_graph.graph_def, name="")
-        self._session, self._calls = tf.compat.v1.Session(graph=graph), {}
+        # Threads of its own: a shared pool's would optimise a new version's functions for seconds, with requests to the old one in
+        # their queues, and be kept from a new version by long songs of the old one.
+        config = tf.compat.v1.ConfigProto(use_per_session_threads=True)
+        self._session, self._calls = tf.compat.v1.Session(graph=graph, config=config), {}
         try:
             restoring = meta_graph.saver_def
             variables = os.path.join(self.folder, "variables", "variables")

@@ -2,7 +2,9 @@
 
 import collections
 import concurrent.futures
+import contextlib
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -26,6 +28,8 @@ _RATE = 32_000
 _STREAM_FRAMES = 500
 _FIRST_BLOCKS = 20
 _CALLERS, _CALLER_FRAMES, _CALLS_EACH = 32, 100, 3
+# Longest that a soak waits for the second version; to load one takes ten seconds of a core that has nothing else to do.
+_SWAP_PATIENCE_S, _SWAP_POLL_S = 600.0, 0.5
 
 # The package's own ways to sing, in a process on one core: as it is exported, and compiled with XLA.
 _SONG_ALONE = """
@@ -153,6 +157,7 @@ def _soak(folder, first, second, minutes):
     def publish():
         shutil.copytree(second, folder / ".2")
         os.rename(folder / ".2", folder / "2")
+        _await_swap(served)
 
     with serving(folder) as served:
         asked = soak.songs({1: folder / "1", 2: second})
@@ -161,7 +166,8 @@ def _soak(folder, first, second, minutes):
         values |= {f"answers_of_version_{version}": found.counts[f"version_{version}"] for version in (1, 2)}
         values |= {f"p{p}_ms": 1e3 * float(np.percentile(found.latencies_s, p)) for p in (50, 99)}
         is_alive = served.process.poll() is None
-        values |= {"minutes": minutes, "crashes": int(not is_alive)} | _growth(found.memory_mb, 60 * minutes)
+        values |= {"minutes": minutes, "crashes": int(not is_alive)} | _growth(found.memory_mb, found.swap_s)
+        values["swap_s"] = found.swap_s[1] - found.swap_s[0]
         if is_alive:
             values["memory_at_most_mb"] = served.memory_mb("VmHWM")
             # It must have had enough of nothing: the next request is answered right.
@@ -170,14 +176,29 @@ def _soak(folder, first, second, minutes):
     return Figures("serve", "soak", values)
 
 
-def _growth(memory_mb, seconds):
-    """Resident memory once it is warm, of the old version and of the new one, each in the last tenth of its half over the first fifth."""
+def _await_swap(served):
+    """Returns once the second version alone is served, or patience or the server is at its end."""
+    deadline = time.monotonic() + _SWAP_PATIENCE_S
+    transport = transports.connect(served.rest, MODEL)
+    while time.monotonic() < deadline and served.process.poll() is None:
+        with contextlib.suppress(OSError, transports.Refused):
+            if transport.status() == {1: "END", 2: "AVAILABLE"}:
+                break
+        time.sleep(_SWAP_POLL_S)
+    transport.close()
+
+
+def _growth(memory_mb, swap_s):
+    """Resident memory of the old version, once it is warm and at the end of its half, and of the new one alike.
+
+    Args:
+        memory_mb, swap_s: see `soak.Found`; between the two times of the swap both versions are in memory.
+    """
     times, memory = np.array(memory_mb).T
-    # While versions change both are in memory.
-    spans = {"warm": (0.1, 0.2), "before_swap": (0.4, 0.48), "after_swap": (0.65, 0.75), "end": (0.9, 1.0)}
+    old, new = memory[times <= swap_s[0]], memory[times >= swap_s[1]]
+    spans = {"warm": (old, 0.2, 0.4), "before_swap": (old, 0.8, 1.0), "after_swap": (new, 0.3, 0.5), "end": (new, 0.8, 1.0)}
     found = {
-        f"memory_{name}_mb": float(np.median(memory[(times >= low * seconds) & (times <= high * seconds)]))
-        for name, (low, high) in spans.items()
+        f"memory_{name}_mb": float(np.median(of[int(low * len(of)) : math.ceil(high * len(of))])) for name, (of, low, high) in spans.items()
     }
     found["memory_growth_percent"] = 100 * (found["memory_end_mb"] / found["memory_warm_mb"] - 1)
     return found

@@ -1,6 +1,7 @@
 """A server under callers who ask, leave before they are answered, and send what makes no sense, while a new version takes over."""
 
 import collections
+import concurrent.futures
 import dataclasses
 import http.client
 import json
@@ -44,11 +45,13 @@ class Found:
         counts: Counter of good, wrong, refused, failed (any other error of a good request), left, malformed, answered_otherwise
             (malformed ones that did not get the code they should), and version_N, good answers of that version.
         latencies_s: of good requests.    memory_mb: list of (seconds since the beginning, resident MB).
+        swap_s: when half-time began and when it was over, in seconds since the beginning.
     """
 
     counts: collections.Counter
     latencies_s: list
     memory_mb: list
+    swap_s: tuple = ()
 
 
 def songs(folders, seed=0):
@@ -84,39 +87,53 @@ def run(served, model, asked, seconds, num_callers=64, at_half_time=lambda: None
     """Lets callers loose on a server.
 
     Args:
-        served: `served.Served`.    model: name.    asked: `songs`.    seconds: how long.
+        served: `served.Served`.    model: name.    asked: `songs`.    seconds: how long, without half-time.
         num_callers: half of them by REST, half by gRPC.
-        at_half_time: called once, such as to publish a version.    seed: of who does what.
+        at_half_time: called once, such as to publish a version; the second half begins when it returns. Callers know no pause.
+        seed: of who does what.
 
     Returns:
         `Found`.
     """
-    found, lock = Found(collections.Counter(), [], []), threading.Lock()
+    found, lock, is_over = Found(collections.Counter(), [], []), threading.Lock(), threading.Event()
     began = time.monotonic()
-    end = began + seconds
-    swap = threading.Timer(seconds / 2, at_half_time)
-    swap.start()
     callers = [
-        threading.Thread(target=_call, args=(served, model, asked, end, i % 2 == 0, random.Random(f"{seed} {i}"), found, lock))
+        threading.Thread(target=_call, args=(served, model, asked, is_over, i % 2 == 0, random.Random(f"{seed} {i}"), found, lock))
         for i in range(num_callers)
     ]
+
+    def passed_s():
+        return time.monotonic() - began
+
+    def watch_until(is_reached):
+        while not is_reached() and served.process.poll() is None:
+            found.memory_mb.append((passed_s(), served.memory_mb()))
+            time.sleep(min(_SAMPLE_S, seconds / 20))
+
     for caller in callers:
         caller.start()
-    while time.monotonic() < end and served.process.poll() is None:
-        found.memory_mb.append((time.monotonic() - began, served.memory_mb()))
-        time.sleep(min(_SAMPLE_S, seconds / 20))
-    for caller in callers:
-        caller.join()
-    swap.join()
+    try:
+        watch_until(lambda: passed_s() >= seconds / 2)
+        with concurrent.futures.ThreadPoolExecutor(1) as executor:
+            half_time = passed_s()
+            swap = executor.submit(at_half_time)
+            watch_until(swap.done)
+        swap.result()
+        found.swap_s = half_time, passed_s()
+        watch_until(lambda: passed_s() >= found.swap_s[1] + seconds / 2)
+    finally:
+        is_over.set()
+        for caller in callers:
+            caller.join()
     return found
 
 
-def _call(served, model, asked, end, by_rest, rng, found, lock):
-    """One caller, until the end."""
+def _call(served, model, asked, is_over, by_rest, rng, found, lock):
+    """One caller, until it is over."""
     transport = transports.connect(served.rest if by_rest else served.grpc, model, timeout_s=_TIMEOUT_S)
     with grpc.insecure_channel(f"127.0.0.1:{served.grpc_port}") as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        while time.monotonic() < end:
+        while not is_over.is_set():
             name, inputs, expected = rng.choice(asked)
             what, latency_s = rng.random(), None
             if what < _LEAVING:
