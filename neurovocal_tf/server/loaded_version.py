@@ -39,8 +39,7 @@ class LoadedVersion:
         graph = tf.Graph()
         with graph.as_default():
             tf.import_graph_def(meta_graph.graph_def, name="")
-        # Threads of its own: a shared pool's would optimise a new version's functions for seconds, with requests to the old one in
-        # their queues, and be kept from a new version by long songs of the old one.
+        # Threads of its own: with a shared pool's all held by long songs of the old version, a new one would never be loaded.
         config = tf.compat.v1.ConfigProto(use_per_session_threads=True)
         self._session, self._calls = tf.compat.v1.Session(graph=graph, config=config), {}
         try:
