@@ -41,6 +41,7 @@ DIMENSIONS = {
     "recurrent_scalar": Dimension("log", (0.5, 3.0)),
     "num_layers": Dimension("linear", (1, 3)),
     "dropout": Dimension("linear", (0.0, 0.5)),
+    "state_dropout": Dimension("linear", (0.0, 0.5)),
     "input_noise": Dimension("linear", (0.0, 0.5)),
     "learning_rates": Dimension("log", (0.2, 5.0)),
     "clip_norm": Dimension("choice", (0.0, 0.3, 1.0, 3.0)),

@@ -29,7 +29,7 @@ class ConditionalRBM(keras.layers.Layer):
     Args:
         num_visible: int, V.    num_hidden: int, H.    visible_units: "gaussian", "mean_field" or "bernoulli".
         coupling_gain: bool, let g_t scale each hidden unit's couplings; otherwise they are the same for every frame. Biases say which
-            units are likely, the gain also which of them go together: a two-factor case of gated interactions (Memisevic & Hinton, 2007).
+            units are likely, the gain also which of them go together: three-way interactions (Taylor & Hinton, 2009), a factor a unit.
         weight_init: "scaled" (Glorot) or "published" (W from N(0, 0.01), all else from N(0, 0.0001)).    seed: int, of the initial weights.
 
     Input shape: `[B, T, U]`, already delayed by one frame.
