@@ -13,9 +13,12 @@ the output folder. Times are seconds of the sound itself, whatever its --time_ex
 moment of a segment is over the detector's threshold.
 """
 
+import contextlib
 import math
 import os
+import signal
 import sys
+import threading
 import time
 
 from absl import flags
@@ -119,19 +122,17 @@ def _tune(paths, true, config):
     tolerance_s, tuned = _TOLERANCE_MS.value / 1000, None
     training, held_out = detector_search.split(truth.examples(paths, true, config), _TUNE_SEED.value)
     end_s = time.monotonic() + 60 * _TUNE_MINUTES.value
-    with tqdm.tqdm(unit="trial", dynamic_ncols=True, desc="tune") as bar:
-        try:
-            for (segment_f1, _), best in detector_search.search(training, config, tolerance_s):
-                tuned = best
-                bar.set_postfix_str(f"segment F1 {segment_f1:.3f}", refresh=False)
-                bar.update()
-                if time.monotonic() > end_s:
-                    _say(f"stopped after --tune_minutes={_TUNE_MINUTES.value:g}: more of them may find better settings")
-                    break
-        except KeyboardInterrupt:
-            if tuned is None:
-                raise
-            _say("stopped: these are the best settings so far")
+    with _first_interrupt() as stop, tqdm.tqdm(unit="trial", dynamic_ncols=True, desc="tune") as bar:
+        for (segment_f1, _), best in detector_search.search(training, config, tolerance_s):
+            tuned = best
+            bar.set_postfix_str(f"segment F1 {segment_f1:.3f}", refresh=False)
+            bar.update()
+            if stop.is_set():
+                _say("stopped: these are the best settings so far")
+                break
+            if time.monotonic() > end_s:
+                _say(f"stopped after --tune_minutes={_TUNE_MINUTES.value:g}: more of them may find better settings")
+                break
     os.makedirs(_OUT.value, exist_ok=True)
     path = os.path.join(_OUT.value, "tuned.flags")
     setting_flags.write_flags(path, tuned, sections=_SECTIONS)
@@ -144,6 +145,25 @@ def _tune(paths, true, config):
             print(f"{part.replace('_', ' '):9} {when:7} tuning:   {f1}")
     print(f"settings: {path}")
     return figures
+
+
+@contextlib.contextmanager
+def _first_interrupt():
+    """An event that the first Ctrl-C sets; the second ends the tool.
+
+    A KeyboardInterrupt that is raised while a pool of threads goes away is lost in the interpreter's own callbacks.
+    """
+    stop = threading.Event()
+
+    def set_stop(number, frame):
+        signal.signal(signal.SIGINT, before)
+        stop.set()
+
+    before = signal.signal(signal.SIGINT, set_stop)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _write_formats(run, config):
