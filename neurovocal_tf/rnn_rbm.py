@@ -40,7 +40,7 @@ class RNNRBM(keras.Model):
         weight_init: "scaled" or "published".    seed: int, of initial weights and of the noise in training.
 
     Input: frames `[B, T, V]` in the data's units (dB for spectrograms), and is_start bool `[B]`: which rows begin a sequence.
-    Output: `RBM` with a bv and bh for every frame; W sees standardised frames.
+    Output: `RBM` with a bv, bh and gain for every frame; W sees standardised frames.
     A batch to train on is (frames `[B, T, V]`, mask `[B, T]`, is_start `[B]`); padding follows the frames of a row.
     Reference: Boulanger-Lewandowski, Bengio & Vincent, 2012, https://arxiv.org/abs/1206.6392
     """

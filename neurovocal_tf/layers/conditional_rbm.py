@@ -1,4 +1,4 @@
-"""A restricted Boltzmann machine whose biases follow a recurrent state."""
+"""A restricted Boltzmann machine whose biases, and couplings if wanted, follow a recurrent state."""
 
 import math
 
@@ -22,7 +22,7 @@ class LogSigmaRange(keras.constraints.Constraint):
 
 @keras.saving.register_keras_serializable(package="neurovocal_tf")
 class ConditionalRBM(keras.layers.Layer):
-    """RBM whose biases follow a recurrent state u.
+    """RBM whose biases, and with a gain its couplings, follow a recurrent state u.
 
         bv_t = bv + u_{t-1} @ Wuv        bh_t = bh + u_{t-1} @ Wuh        g_t = exp(2 tanh(u_{t-1} @ Wug / 2))
 
