@@ -52,11 +52,12 @@ def sing(
     longest = tf.reduce_max(tf.concat([num_frames, [0]], axis=0))
     room = tf.maximum(longest, 1)
 
-    step_weights, transposed = encoder.step_weights(), tf.transpose(tf.convert_to_tensor(conditional_rbm.W))
+    encoder_weights, rbm_weights = encoder.step_weights(), conditional_rbm.step_weights()
+    transposed = tf.transpose(tf.convert_to_tensor(conditional_rbm.W))
 
     def next_frame(t, rows):
         seeds, num_frames, temperature, first_frame, state = rows
-        rbm = conditional_rbm(encoder.output(state))
+        rbm = conditional_rbm.machine(encoder.output(state), rbm_weights)
         stream = RowStream(seeds, first_frame + tf.cast(t, tf.int64))
         warmth = temperature[:, tf.newaxis]
         chain_stream = draw_ahead(stream, num_gibbs_steps, rbm.bh.shape, rbm.bv.shape, rbm.units.noise)
@@ -64,7 +65,7 @@ def sing(
         frame = rbm.units.emit(mean, sample, emission_noise)
         # The older kind of `where` picks whole rows, without spreading the condition over them.
         choose = functools.partial(tf.compat.v1.where, t < num_frames)
-        state = choose(encoder.step(frame, state, step_weights), state)
+        state = choose(encoder.step(frame, state, encoder_weights), state)
         return choose(frame, tf.zeros_like(frame)), (seeds, num_frames, temperature, first_frame, state)
 
     # AutoGraph would rewrite the whole model in an eager call; there is nothing in it to rewrite.

@@ -113,6 +113,19 @@ def test_a_song_continued_is_the_song_uninterrupted_bit_for_bit(visible_units, e
     np.testing.assert_array_equal(end_frame, last_frame)
 
 
+def test_tiles_do_not_wait_for_each_other():
+    model = RNNRBM(5, 4, 3, 2, num_direct_frames=1, coupling_gain=True)
+
+    @tf.function(autograph=False)
+    def sing(seeds):
+        return model.generate(seeds, tf.fill([20], 3), tf.ones([20]), num_gibbs_steps=2)[0]
+
+    graph = sing.get_concrete_function(tf.TensorSpec([20], tf.int64)).graph.as_graph_def()
+    kinds = [node.op for nodes in (graph.node, *(f.node_def for f in graph.library.function)) for node in nodes]
+    # One loop over tiles, one over frames; the turns of a loop with a state, such as a variable that is read, follow one another.
+    assert kinds.count("StatelessWhile") == 2 and "While" not in kinds
+
+
 def test_eager_and_graph_songs_agree(small):
     model, sing = small
     arguments = tf.constant([3, -4], tf.int64), tf.constant([3, 2]), tf.constant([1.0, 1.4])

@@ -79,9 +79,27 @@ class ConditionalRBM(keras.layers.Layer):
         return keras.initializers.RandomNormal(stddev=1e-2, seed=seed) if name == "W" else keras.initializers.GlorotUniform(seed=seed)
 
     def call(self, u):
-        W, bv, bh, Wuv, Wuh = (tf.convert_to_tensor(w) for w in (self.W, self.bv, self.bh, self.Wuv, self.Wuh))
-        gain = _bounded_exp(linear(u, tf.convert_to_tensor(self.Wug))) if self.coupling_gain else tf.ones_like(u[..., :1])
-        return RBM(W=W, bv=affine(u, Wuv, bv), bh=affine(u, Wuh, bh), units=self.units(), gain=gain)
+        return self.machine(u)
+
+    def step_weights(self):
+        """What `machine` needs of the weights, by name, and the visible units."""
+        names = ["W", "bv", "bh", "Wuv", "Wuh", *["Wug"] * self.coupling_gain]
+        return {name: tf.convert_to_tensor(getattr(self, name)) for name in names}, self.units()
+
+    def machine(self, u, weights=None):
+        """The machine of each state.
+
+        Args:
+            u: [..., U], already delayed by one frame.
+            weights: of `step_weights`. Taken before a loop, they leave its body without variables: those who read
+                variables wait for one another, and songs would be sung one after another instead of side by side.
+
+        Returns:
+            `RBM`, see the class.
+        """
+        w, visible_units = weights or self.step_weights()
+        gain = _bounded_exp(linear(u, w["Wug"])) if self.coupling_gain else tf.ones_like(u[..., :1])
+        return RBM(W=w["W"], bv=affine(u, w["Wuv"], w["bv"]), bh=affine(u, w["Wuh"], w["bh"]), units=visible_units, gain=gain)
 
     def units(self):
         """The visible units, with their present parameters."""
