@@ -123,6 +123,14 @@ def num_parts(config):
     return max((number for number in numbers if batch_size % number == 0), default=1)
 
 
+def share_out_cores(config):
+    """Leaves each part of a batch its share of the cores: one part's products would otherwise push the other parts off theirs.
+
+    For a process whose work is training, before TensorFlow has computed anything; afterwards it raises RuntimeError.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(max(os.cpu_count() // num_parts(config), 1))
+
+
 def start_from_data(model, moments, config):
     """Sets a fresh model's standardisation, and its biases to predict as well as the data's mean or autoregression.
 

@@ -82,6 +82,16 @@ def test_a_batch_has_a_part_for_every_core_that_four_rows_can_be_spared_for(batc
     assert trainer.num_parts(Config().replace(batch_size=batch_size, parallel_parts=wanted)) == num_parts
 
 
+@pytest.mark.parametrize("num_cores, threads", [(1, 1), (2, 1), (16, 8)])
+def test_each_part_of_a_batch_has_its_share_of_the_cores(num_cores, threads, monkeypatch):
+    found = []
+    monkeypatch.setattr(os, "cpu_count", lambda: num_cores)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda: ["CPU"])
+    monkeypatch.setattr(tf.config.threading, "set_intra_op_parallelism_threads", found.append)
+    trainer.share_out_cores(Config().replace(batch_size=8))
+    assert found == [threads]
+
+
 def test_beside_a_gpu_a_batch_stays_whole(monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda: ["CPU", "GPU"])
     assert trainer.num_parts(Config()) == 1

@@ -27,6 +27,7 @@ def main(argv):
     from neurovocal_tf import trainer  # here, so that --help needs no TensorFlow
 
     config, data = setting_flags.config_from_flags(), setting_flags.one_of(_DATA_DIR, _FRAMES)
+    trainer.share_out_cores(config)
     if _FOLDS.value:
         return _train_folds(trainer, config, data)
     os.makedirs(_WORKDIR.value, exist_ok=True)
