@@ -173,12 +173,15 @@ def test_a_version_that_does_not_load_leaves_the_old_one_and_is_tried_again_when
         assert number == 2
 
 
-def test_a_failing_warm_up_keeps_a_version_from_being_served(folder, versions):
+@pytest.mark.parametrize("cut", [0, 3])
+def test_a_failing_warm_up_keeps_a_version_from_being_served(cut, folder, versions):
     publish(folder, 2)
     extra = folder / "2" / "assets.extra"
     extra.mkdir()
-    with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as writer:
+    path = extra / "tf_serving_warmup_requests"
+    with tf.io.TFRecordWriter(str(path)) as writer:
         writer.write(b"no message")
+    os.truncate(path, path.stat().st_size - cut)
     versions.refresh()
     assert versions.statuses[2].state == State.END and versions.statuses[1].state == State.AVAILABLE
 

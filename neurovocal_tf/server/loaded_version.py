@@ -8,7 +8,7 @@ import os
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf import rewriter_config_pb2, saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from neurovocal_tf.server import batched_graph, refusals
@@ -41,6 +41,8 @@ class LoadedVersion:
             tf.import_graph_def(meta_graph.graph_def, name="")
         # Threads of its own: with a shared pool's all held by long songs of the old version, a new one would never be loaded.
         config = tf.compat.v1.ConfigProto(use_per_session_threads=True)
+        # What a load takes is mostly TensorFlow's optimiser, which by default goes over every signature's graph twice.
+        config.graph_options.rewrite_options.meta_optimizer_iterations = rewriter_config_pb2.RewriterConfig.ONE
         self._session, self._calls = tf.compat.v1.Session(graph=graph, config=config), {}
         try:
             restoring = meta_graph.saver_def
@@ -51,12 +53,18 @@ class LoadedVersion:
             self.close()
             raise
 
+    @property
+    def is_batched(self):
+        """Whether callers at once are computed together."""
+        return self._batching is not None
+
     def warm_up(self):
         """Computes the requests that were exported with the model; one that fails is an error, as in TensorFlow Serving."""
         path = os.path.join(self.folder, _WARM_UP)
         if not os.path.exists(path):
             return
-        for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+        # Not by tf.data, whose iterators wait for a pool of threads that all sessions share.
+        for record in tf.compat.v1.io.tf_record_iterator(path):
             request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
             self.predict(request.model_spec.signature_name, {name: tf.make_ndarray(value) for name, value in request.inputs.items()})
 
@@ -104,7 +112,7 @@ class LoadedVersion:
                 shape = ",".join("?" if size == -1 else str(size) for size in wanted)
                 raise refusals.invalid(f"`{name}` must have the shape [{shape}]. Received: {name} of shape {list(given)}")
         num_rows = {name: len(inputs[name]) for name in signature.inputs if np.ndim(inputs[name])}
-        if self._batching and len(set(num_rows.values())) > 1:
+        if self.is_batched and len(set(num_rows.values())) > 1:
             names = ", ".join(f"`{name}`" for name in sorted(num_rows))
             raise refusals.invalid(f"{names} must have the same first dimension. Received: {dict(sorted(num_rows.items()))}")
         limit = self._batching.max_batch_size if self._batching else None
