@@ -1,7 +1,5 @@
 """One version of a model, in memory."""
 
-import contextlib
-import ctypes
 import gc
 import os
 
@@ -11,7 +9,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import rewriter_config_pb2, saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from neurovocal_tf.server import batched_graph, refusals
+from neurovocal_tf.server import batched_graph, heaps, refusals
 
 _WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
 
@@ -95,7 +93,7 @@ class LoadedVersion:
         # Graph and session hold on to each other; Python would look for such a circle only after many more of them.
         del self._session, self._calls
         gc.collect()
-        _return_memory()
+        heaps.trim()
 
     def _callable(self, graph, signature):
         outputs = {name: graph.get_tensor_by_name(tensor.name) for name, tensor in signature.outputs.items()}
@@ -118,12 +116,6 @@ class LoadedVersion:
         limit = self._batching.max_batch_size if self._batching else None
         if limit is not None and num_rows and max(num_rows.values()) > limit:
             raise refusals.invalid(f"Task size {max(num_rows.values())} is larger than maximum input batch size {limit}")
-
-
-def _return_memory():
-    """Gives what is free back to the system, where the C library can: threads leave holes in as many heaps as there are threads."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _read_meta_graph(folder):
