@@ -2,8 +2,9 @@ r"""Checks that an exported model sings every caller the same song whoever else 
 
     python export/check_exactness.py --version=/models/finch/1
 
-Sings random songs alone, then whole and in two parts from many callers at once through TensorFlow's own batching scheduler.
-Prints what was compared; the exit code is 1 if anything differs.
+Sings random songs alone, then whole and in two parts from many callers at once, batched as export/server.py does it, by TensorFlow's
+own scheduler and the version's batching_params.pbtxt. Prints what was compared; the exit code is 1 if anything differs, or if no
+songs were computed together.
 """
 
 import time
@@ -13,7 +14,7 @@ from absl import flags
 from neurovocal_tf import flags as setting_flags
 
 _VERSION = flags.DEFINE_string("version", None, "Folder of an exported version.", required=True)
-_NUM_CALLERS = flags.DEFINE_integer("num_callers", 200, "Callers at once.", lower_bound=1, upper_bound=10_000)
+_NUM_CALLERS = flags.DEFINE_integer("num_callers", 200, "Callers at once.", lower_bound=2, upper_bound=10_000)
 _CALLS_EACH = flags.DEFINE_integer("calls_each", 1, "Songs of each caller, one after another.", lower_bound=1)
 _MAX_FRAMES = flags.DEFINE_integer("max_frames", 40, "Frames of the longest song.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the songs that are asked for.", lower_bound=0)
@@ -30,14 +31,14 @@ def main(argv):
         "num_rows": found.num_rows,
         "num_different": found.num_different,
         "num_callers": load.num_callers,
-        "largest_batch": max(found.batch_sizes),
-        "mean_batch": sum(size * count for size, count in found.batch_sizes.items()) / sum(found.batch_sizes.values()),
+        "num_answers": found.num_answers,
+        "num_together": found.num_together,
         "duration_s": time.monotonic() - began,
     }
     print("\n".join(f"{name:15} {value:.6g}" for name, value in figures.items()))
     if _JSON.value:
         files.write_json(_JSON.value, figures)
-    return int(found.num_different > 0)
+    return int(found.num_different > 0 or not found.num_together)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ r"""A small local server for trying an export out. For production use tensorflow
 Speaks as TensorFlow Serving does: gRPC Predict, GetModelMetadata, GetModelStatus and health; REST predict, metadata, status, and
 /monitoring/prometheus/metrics. http://localhost:8501/ is a page to try the model. Requests are batched by TensorFlow's own
 scheduler, as the version's batching_params.pbtxt says. A version that appears under --model_dir is loaded, warmed up, and takes
-over; the one before it is unloaded when its requests are answered. There is neither encryption nor a password: it listens to
-this machine alone, unless --host says otherwise. Ctrl-C ends it.
+over; the one before it is unloaded when its requests are answered. Like TensorFlow Serving it listens as soon as a version is
+loaded, and not before. There is neither encryption nor a password: it listens to this machine alone, unless --host says
+otherwise. Ctrl-C ends it.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ import sys
 from absl import flags
 
 from neurovocal_tf import flags as setting_flags
+from neurovocal_tf.server import heaps, ports
 
 _MODEL_DIR = flags.DEFINE_string("model_dir", None, "Folder of versions that export/export_saved_model.py has written.", required=True)
 _MODEL_NAME = flags.DEFINE_string("model_name", "neurovocal", "Name of the model in requests.")
@@ -42,6 +44,9 @@ def main(argv):
     # Before the long way to a first version.
     labels = _labels(_VERSION_LABELS.value)
     os.listdir(_MODEL_DIR.value)
+    ports.check(_HOST.value, rest_port=_REST_PORT.value, grpc_port=_GRPC_PORT.value)
+    # More threads than cores do not run at once.
+    heaps.limit(os.cpu_count() or 1)
     # here, so that --help needs no TensorFlow
     from neurovocal_tf.server.limits import Limits
     from neurovocal_tf.server.model_server import ModelServer
@@ -51,6 +56,8 @@ def main(argv):
     server_log.setLevel(logging.INFO)
     server_log.addHandler(logging.StreamHandler(sys.stderr))
     server_log.propagate = False
+    # TensorFlow would warn of its own reader of records.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     limits = Limits(
         max_requests=_MAX_REQUESTS.value,
         max_request_bytes=int(_MAX_REQUEST_MB.value * 2**20),

@@ -57,7 +57,7 @@ ARROWS = {
     "warmup": {"audio"},
     "serving": {"endpoints", "scoring", "status", "warmup"},
     "calibration": {"pipeline", "run_folder", "scoring"},
-    "exactness": set(),
+    "exactness": {"server"},
     "server": set(),
     "songs": {"audio", "files", "plots"},
     "song_check": {"callbacks", "evaluation", "pipeline", "songs"},

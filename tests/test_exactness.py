@@ -1,18 +1,32 @@
 """The check of exactness: it finds no difference in an export, and the difference in a model that has one."""
 
+import shutil
+
 import pytest
 import tensorflow as tf
 
-from neurovocal_tf.exactness import Load, compare
+from neurovocal_tf.exactness import Comparison, Load, compare
 
-LOAD = Load(num_callers=24, max_frames=9, batch_timeout_micros=50_000)
+LOAD = Load(num_callers=24, max_frames=9)
+BATCHING = "max_batch_size { value: 32 }\nbatch_timeout_micros { value: 50000 }\nmax_enqueued_batches { value: 99 }\n"
 
 
 def test_every_caller_gets_the_song_that_it_would_get_alone(export_dir):
     found = compare(export_dir / "1", LOAD)
     assert (found.num_rows, found.num_different) == (24, 0)
-    # Each sings a whole song and two parts of one, and some of them met.
-    assert sum(found.batch_sizes.values()) == 72 and max(found.batch_sizes) > 8
+    # Each sings a whole song and two parts of one; those with the longest of their batch do not count.
+    assert found.num_answers == 72 and found.num_together > 18
+
+
+def test_who_sings_alone_is_not_taken_for_one_of_many(export_dir):
+    assert compare(export_dir / "1", Load(num_callers=1, calls_each=4, max_frames=9)) == Comparison(4, 0, 12, 0)
+
+
+def test_a_version_without_batching_is_refused(export_dir, tmp_path):
+    version = shutil.copytree(export_dir / "1", tmp_path / "1")
+    (version / "batching_params.pbtxt").unlink()
+    with pytest.raises(ValueError, match="`folder` must hold batching_params.pbtxt"):
+        compare(version, LOAD)
 
 
 @pytest.mark.parametrize("where", ["spectrogram", "state"])
@@ -25,7 +39,8 @@ def test_a_model_whose_rows_depend_on_their_batch_is_found_out(where, tmp_path):
 
     def sing(seed, num_frames, temperature, frame=None, state=None):
         first = tf.zeros_like(seed) if frame is None else frame
-        frames = tf.cast(first[:, tf.newaxis] + tf.range(10, dtype=tf.int64), tf.float32)[:, :, tf.newaxis]
+        steps = tf.range(tf.cast(tf.reduce_max(num_frames), tf.int64))
+        frames = tf.cast(first[:, tf.newaxis] + steps, tf.float32)[:, :, tf.newaxis]
         crowd = tf.where(tf.shape(seed)[0] > 1, 2.0**-20, 0.0)
         answer = {"spectrogram": frames, "state": tf.ones([tf.shape(seed)[0], 2])}
         answer[where] += crowd
@@ -34,5 +49,6 @@ def test_a_model_whose_rows_depend_on_their_batch_is_found_out(where, tmp_path):
     module = tf.Module()
     graphs = {"generate": tf.function(sing, input_signature=rows), "generate_continue": tf.function(sing, input_signature=rows + going_on)}
     tf.saved_model.save(module, str(tmp_path / "1"), {name: graph.get_concrete_function() for name, graph in graphs.items()})
+    (tmp_path / "1" / "batching_params.pbtxt").write_text(BATCHING)
     found = compare(tmp_path / "1", LOAD)
     assert 0 < found.num_different <= found.num_rows == 24

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import subprocess
 import sys
 
@@ -306,9 +307,14 @@ def test_the_help_says_what_production_is(repository):
     [
         (["--model_dir={empty}/nowhere"], "nowhere: No such file or directory"),
         (["--model_dir={empty}", "--version_labels=stable"], "`version_labels` must be of the form label=version"),
+        (["--model_dir={empty}", "--rest_port=7", "--grpc_port=7"], "`rest_port`, `grpc_port` must be different"),
+        # Rather than that there is no version.
+        (["--model_dir={empty}", "--rest_port=0", "--grpc_port={taken}"], "`grpc_port` must be free at 127.0.0.1"),
     ],
 )
-def test_a_mistake_is_told_in_one_line(flags, message, repository, tmp_path):
-    command = [sys.executable, repository / "export" / "server.py", *(flag.format(empty=tmp_path) for flag in flags)]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=120)
+def test_a_mistake_is_told_in_one_line_before_a_version_is_looked_for(flags, message, repository, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        filled_in = [flag.format(empty=tmp_path, taken=other.getsockname()[1]) for flag in flags]
+        command = [sys.executable, repository / "export" / "server.py", *filled_in]
+        found = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert found.returncode == 1 and message in found.stderr and len(found.stderr.splitlines()) == 1, found.stderr

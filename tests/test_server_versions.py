@@ -2,7 +2,10 @@
 
 import concurrent.futures
 import os
+import platform
 import socket
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -135,6 +138,36 @@ def test_an_unloaded_version_leaves_nothing_behind(folder, versions):
     assert graph() is None
 
 
+HEAPS_OF_THREADS = """
+import ctypes, sys, threading
+from neurovocal_tf.server import heaps
+if int(sys.argv[1]):
+    heaps.limit(int(sys.argv[1]))
+libc, meeting = ctypes.CDLL(None), threading.Barrier(6)
+libc.fopen.restype = ctypes.c_void_p
+def allocate():
+    meeting.wait()
+    libc.malloc(1_000)
+    meeting.wait()
+threads = [threading.Thread(target=allocate) for _ in range(6)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+file = libc.fopen(sys.argv[2].encode(), b"w")
+libc.malloc_info(0, ctypes.c_void_p(file))
+libc.fclose(ctypes.c_void_p(file))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="heaps are the GNU C library's")
+def test_threads_share_as_many_heaps_as_they_may(repository, tmp_path):
+    def num_heaps(limit):
+        command = [sys.executable, "-c", HEAPS_OF_THREADS, str(limit), tmp_path / "heaps.xml"]
+        subprocess.run(command, check=True, timeout=120, env=os.environ | {"PYTHONPATH": str(repository)})
+        return (tmp_path / "heaps.xml").read_text().count("<heap ")
+
+    assert num_heaps(0) > num_heaps(2) == 2
+
+
 def test_no_request_fails_while_versions_change(folder, versions):
     found, is_over = [], threading.Event()
 
@@ -173,12 +206,15 @@ def test_a_version_that_does_not_load_leaves_the_old_one_and_is_tried_again_when
         assert number == 2
 
 
-def test_a_failing_warm_up_keeps_a_version_from_being_served(folder, versions):
+@pytest.mark.parametrize("cut", [0, 3])
+def test_a_failing_warm_up_keeps_a_version_from_being_served(cut, folder, versions):
     publish(folder, 2)
     extra = folder / "2" / "assets.extra"
     extra.mkdir()
-    with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as writer:
+    path = extra / "tf_serving_warmup_requests"
+    with tf.io.TFRecordWriter(str(path)) as writer:
         writer.write(b"no message")
+    os.truncate(path, path.stat().st_size - cut)
     versions.refresh()
     assert versions.statuses[2].state == State.END and versions.statuses[1].state == State.AVAILABLE
 

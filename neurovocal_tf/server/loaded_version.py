@@ -1,17 +1,15 @@
 """One version of a model, in memory."""
 
-import contextlib
-import ctypes
 import gc
 import os
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf import rewriter_config_pb2, saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from neurovocal_tf.server import batched_graph, refusals
+from neurovocal_tf.server import batched_graph, heaps, refusals
 
 _WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
 
@@ -41,6 +39,8 @@ class LoadedVersion:
             tf.import_graph_def(meta_graph.graph_def, name="")
         # Threads of its own: with a shared pool's all held by long songs of the old version, a new one would never be loaded.
         config = tf.compat.v1.ConfigProto(use_per_session_threads=True)
+        # What a load takes is mostly TensorFlow's optimiser, which by default goes over every signature's graph twice.
+        config.graph_options.rewrite_options.meta_optimizer_iterations = rewriter_config_pb2.RewriterConfig.ONE
         self._session, self._calls = tf.compat.v1.Session(graph=graph, config=config), {}
         try:
             restoring = meta_graph.saver_def
@@ -51,12 +51,18 @@ class LoadedVersion:
             self.close()
             raise
 
+    @property
+    def is_batched(self):
+        """Whether callers at once are computed together."""
+        return self._batching is not None
+
     def warm_up(self):
         """Computes the requests that were exported with the model; one that fails is an error, as in TensorFlow Serving."""
         path = os.path.join(self.folder, _WARM_UP)
         if not os.path.exists(path):
             return
-        for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+        # Not by tf.data, whose iterators wait for a pool of threads that all sessions share.
+        for record in tf.compat.v1.io.tf_record_iterator(path):
             request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
             self.predict(request.model_spec.signature_name, {name: tf.make_ndarray(value) for name, value in request.inputs.items()})
 
@@ -87,7 +93,7 @@ class LoadedVersion:
         # Graph and session hold on to each other; Python would look for such a circle only after many more of them.
         del self._session, self._calls
         gc.collect()
-        _return_memory()
+        heaps.trim()
 
     def _callable(self, graph, signature):
         outputs = {name: graph.get_tensor_by_name(tensor.name) for name, tensor in signature.outputs.items()}
@@ -104,18 +110,12 @@ class LoadedVersion:
                 shape = ",".join("?" if size == -1 else str(size) for size in wanted)
                 raise refusals.invalid(f"`{name}` must have the shape [{shape}]. Received: {name} of shape {list(given)}")
         num_rows = {name: len(inputs[name]) for name in signature.inputs if np.ndim(inputs[name])}
-        if self._batching and len(set(num_rows.values())) > 1:
+        if self.is_batched and len(set(num_rows.values())) > 1:
             names = ", ".join(f"`{name}`" for name in sorted(num_rows))
             raise refusals.invalid(f"{names} must have the same first dimension. Received: {dict(sorted(num_rows.items()))}")
         limit = self._batching.max_batch_size if self._batching else None
         if limit is not None and num_rows and max(num_rows.values()) > limit:
             raise refusals.invalid(f"Task size {max(num_rows.values())} is larger than maximum input batch size {limit}")
-
-
-def _return_memory():
-    """Gives what is free back to the system, where the C library can: threads leave holes in as many heaps as there are threads."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _read_meta_graph(folder):
