@@ -130,7 +130,7 @@ class RNNRBM(keras.Model):
             is_start = tf.ones([tf.shape(frames)[0]], tf.bool)
         first = self.encoder.initial_state(is_start)
         states = self.encoder(self._noisy(standardised, stream) if training else standardised, first, training=training, stream=stream)
-        u = tf.cast(self.encoder.output(states), first.dtype)
+        u = self.encoder.output(states)
         before = tf.concat([self.encoder.output(first)[:, tf.newaxis], u[:, :-1]], axis=1)
         return self.conditional_rbm(self._dropped(before, stream) if training else before)
 

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import os
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -109,6 +110,8 @@ def compile_model(model, config):
         ema_momentum=training.weight_average,
     )
     optimizer.build(model.trainable_variables)
+    if training.precision != "float32":
+        model.encoder.dtype_policy = keras.DTypePolicy(f"mixed_{training.precision}")
     model.compile(optimizer=optimizer, jit_compile=training.compiled, num_parts=num_parts(config))
 
 

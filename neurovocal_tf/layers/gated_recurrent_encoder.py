@@ -1,11 +1,13 @@
 """A stack of gated recurrent layers that turns the frames so far into a state."""
 
+import functools
+
 import keras
 import tensorflow as tf
 
-from neurovocal_tf.layers.recurrence import cell, recurrence, split_kernel
+from neurovocal_tf.layers.recurrence import cell, product, recurrence, split_kernel
 from neurovocal_tf.rbm import noise
-from neurovocal_tf.rbm.energy import affine, linear
+from neurovocal_tf.rbm.energy import affine
 
 
 @keras.saving.register_keras_serializable(package="neurovocal_tf")
@@ -21,6 +23,9 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         num_direct_frames: int, P; the last P frames themselves are part of the state and of u, so that what is predictable bin by
             bin need not pass through the layers (Taylor, Hinton & Roweis, 2007).
         weight_init: "scaled" (Glorot, orthogonal) or "published" (everything from N(0, 0.0001)).    seed: int, of the initial weights.
+
+    Under a policy of mixed precision `call` computes its products in that, and keeps states, gates and sums in the weights' own: a
+    state in bfloat16 would lose what a slow gate adds to it. `step` knows no policy.
 
     `call` takes the state to start from, [B, R] (default: the one before a first frame), and in training with dropout the
     `noise.BatchStream` that decides what is dropped.
@@ -43,7 +48,7 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         seed=0,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(**{"autocast": False, **kwargs})
         if gates not in ("sigmoid", "tanh"):
             raise ValueError(f"`gates` must be sigmoid or tanh. Received: gates={gates}")
         if num_units < 1 or num_layers < 1:
@@ -75,22 +80,19 @@ class GatedRecurrentEncoder(keras.layers.Layer):
 
     def build(self, input_shape):
         self.num_inputs = input_shape[-1]
+        # Read as they are: what is computed in less than their precision is for `call` to choose.
+        add = functools.partial(self.add_weight, autocast=False)
         widths = [self.num_inputs] + [self.num_units] * (self.num_layers - 1)
         kernel_init, recurrent_init, bias_init = self._initializers()
         self.kernels = [
-            self.add_weight(name=f"kernel_{i}", shape=(width, 3 * self.num_units), initializer=kernel_init(3 * i))
-            for i, width in enumerate(widths)
+            add(name=f"kernel_{i}", shape=(width, 3 * self.num_units), initializer=kernel_init(3 * i)) for i, width in enumerate(widths)
         ]
         self.recurrent_kernels = [
-            self.add_weight(name=f"recurrent_kernel_{i}", shape=(self.num_units, 3 * self.num_units), initializer=recurrent_init(3 * i + 1))
+            add(name=f"recurrent_kernel_{i}", shape=(self.num_units, 3 * self.num_units), initializer=recurrent_init(3 * i + 1))
             for i in range(self.num_layers)
         ]
-        self.biases = [
-            self.add_weight(name=f"bias_{i}", shape=(3 * self.num_units,), initializer=bias_init(3 * i + 2)) for i in range(self.num_layers)
-        ]
-        self.first_state = self.add_weight(
-            name="first_state", shape=(self.state_size,), initializer="zeros", trainable=self.learned_initial_state
-        )
+        self.biases = [add(name=f"bias_{i}", shape=(3 * self.num_units,), initializer=bias_init(3 * i + 2)) for i in range(self.num_layers)]
+        self.first_state = add(name="first_state", shape=(self.state_size,), initializer="zeros", trainable=self.learned_initial_state)
 
     def _initializers(self):
         initializers = keras.initializers
@@ -113,14 +115,15 @@ class GatedRecurrentEncoder(keras.layers.Layer):
             initial_state = self.initial_state(tf.ones([tf.shape(inputs)[0]], tf.bool))
         if training and self.dropout > 0 and stream is None:
             raise ValueError("`stream` must be given to train with dropout. Received: stream=None")
+        inputs = tf.cast(inputs, self.variable_dtype)
         layer_input, states = tf.transpose(inputs, [1, 0, 2]), []
         layer_states, direct = self._parts(initial_state)
         for i, first in enumerate(layer_states):
             if training and self.dropout > 0:
                 layer_input = self._dropped(layer_input, stream, i)
-            weights = (self.kernels[i], self.recurrent_kernels[i], self.biases[i])
-            kernel, recurrent_kernel, bias = (tf.convert_to_tensor(w) for w in weights)  # mixed precision needs it
-            layer_input = recurrence(linear(layer_input, kernel) + bias, first, recurrent_kernel, self.gates)
+            kernel, recurrent_kernel = (tf.cast(w, self.compute_dtype) for w in (self.kernels[i], self.recurrent_kernels[i]))
+            projected = product(layer_input, kernel) + tf.convert_to_tensor(self.biases[i])
+            layer_input = recurrence(projected, first, recurrent_kernel, self.gates)
             states.append(layer_input)
         states = [tf.transpose(tf.concat(states, axis=2), [1, 0, 2])]
         if self.num_direct_frames:

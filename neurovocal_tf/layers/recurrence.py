@@ -11,6 +11,8 @@ Reference: Cho et al., 2014, https://arxiv.org/abs/1406.1078; gates may be tanh,
 
 import tensorflow as tf
 
+from neurovocal_tf.rbm.energy import linear
+
 # Each gate with its slope as a function of its own value.
 _GATES = {
     "sigmoid": (tf.sigmoid, lambda y: y * (1.0 - y)),
@@ -22,6 +24,11 @@ def split_kernel(recurrent_kernel):
     """The gates' part and the candidate's part of a recurrent kernel.  [U, 3 U] -> ([U, 2 U], [U, U])"""
     num_units = recurrent_kernel.shape[0]
     return recurrent_kernel[:, : 2 * num_units], recurrent_kernel[:, 2 * num_units :]
+
+
+def product(x, kernel):
+    """x @ kernel, computed in the kernel's precision and returned in that of x.  [..., I], [I, O] -> [..., O]"""
+    return tf.cast(linear(tf.cast(x, kernel.dtype), kernel), x.dtype)
 
 
 def cell(projected, state, kernels, gates):
@@ -37,9 +44,9 @@ def cell(projected, state, kernels, gates):
     num_units = state.shape[-1]
     gate = _GATES[gates][0]
     kernel_zr, kernel_c = kernels
-    zr = gate(projected[:, : 2 * num_units] + state @ kernel_zr)
+    zr = gate(projected[:, : 2 * num_units] + product(state, kernel_zr))
     z, r = zr[:, :num_units], zr[:, num_units:]
-    c = tf.tanh(projected[:, 2 * num_units :] + (r * state) @ kernel_c)
+    c = tf.tanh(projected[:, 2 * num_units :] + product(r * state, kernel_c))
     return state + z * (c - state), zr, c
 
 
@@ -47,7 +54,8 @@ def recurrence(projected, initial_state, recurrent_kernel, gates):
     """All states of the recurrence.
 
     Args:
-        projected: x W + b, time first, [T, B, 3 U].    initial_state: [B, U].    recurrent_kernel: [U, 3 U].    gates: sigmoid or tanh.
+        projected: x W + b, time first, [T, B, 3 U].    initial_state: [B, U].    recurrent_kernel: [U, 3 U], in the
+            precision of the products.    gates: sigmoid or tanh.
 
     Returns:
         States after each frame, [T, B, U].
@@ -60,7 +68,7 @@ def recurrence(projected, initial_state, recurrent_kernel, gates):
         def gradient(d_states):
             previous = tf.concat([initial_state[tf.newaxis], states[:-1]], axis=0)
             d_projected, d_initial = _backward(d_states, previous, zr, c, recurrent_kernel, gates)
-            return d_projected, d_initial, _kernel_gradient(d_projected, previous, zr)
+            return d_projected, d_initial, _kernel_gradient(d_projected, previous, zr, recurrent_kernel.dtype)
 
         return states, gradient
 
@@ -97,9 +105,9 @@ def _backward(d_states, previous, zr, c, recurrent_kernel, gates):
         z, r = gates_t[:, :num_units], gates_t[:, num_units:]
         d_state = d_state + tf.gather(d_states, t)
         d_c = d_state * z * (1.0 - tf.square(c_t))
-        d_rh = d_c @ transposed_c
+        d_rh = product(d_c, transposed_c)
         d_zr = tf.concat([d_state * (c_t - h), d_rh * h], axis=1) * slope(gates_t)
-        d_h = d_state * (1.0 - z) + d_rh * r + d_zr @ transposed_zr
+        d_h = d_state * (1.0 - z) + d_rh * r + product(d_zr, transposed_zr)
         return t - 1, d_h, d_projected.write(t, tf.concat([d_zr, d_c], axis=1))
 
     d_projected = tf.TensorArray(c.dtype, size=num_frames, element_shape=[batch_size, 3 * num_units])
@@ -108,11 +116,12 @@ def _backward(d_states, previous, zr, c, recurrent_kernel, gates):
     return d_projected.stack(), d_initial
 
 
-def _kernel_gradient(d_projected, previous, zr):
+def _kernel_gradient(d_projected, previous, zr, dtype):
     num_units = previous.shape[-1]
     flat_previous = tf.reshape(previous, [-1, num_units])
     flat_reset = flat_previous * tf.reshape(zr, [-1, 2 * num_units])[:, num_units:]
     flat_d = tf.reshape(d_projected, [-1, 3 * num_units])
+    flat_previous, flat_reset, flat_d = (tf.cast(x, dtype) for x in (flat_previous, flat_reset, flat_d))
     d_zr = tf.matmul(flat_previous, flat_d[:, : 2 * num_units], transpose_a=True)
     d_c = tf.matmul(flat_reset, flat_d[:, 2 * num_units :], transpose_a=True)
     return tf.concat([d_zr, d_c], axis=1)
