@@ -36,14 +36,21 @@ def sequence_spans(samples, sample_rate, config, segments=None, detector=detect)
     return segmentation_in_graph.add_buffer(onsets, offsets, int(gap / 2), tf.size(samples, out_type=tf.int64))
 
 
-def span_power(samples, sample_rate, config, segments=None):
+def span_power(samples, sample_rate, config, segments=None, detector=detect):
     """Power spectrograms of all sequence spans of some samples, one after another.
 
+    Args:
+        samples, sample_rate, config, segments, detector: as for `sequence_spans`.
+
     Returns:
-        power float32 [sum of L, V], and the frames of each span, int64 [S].
+        power float32 [sum of L, V], the frames of each span, int64 [S], and its onset, int64 [S].
     """
-    onsets, offsets = sequence_spans(samples, sample_rate, config, segments)
-    return spectrogram.span_power_spectrograms(samples, onsets, offsets, sample_rate, config.spectrogram)
+    onsets, offsets = sequence_spans(samples, sample_rate, config, segments, detector)
+    if config.data.sequence == "recording":
+        # One span without a choice of its onset: its windows need not be looked up sample by sample.
+        power = spectrogram.power_spectrogram(samples, sample_rate, config.spectrogram)
+        return power, tf.shape(power, tf.int64)[:1], onsets
+    return *spectrogram.span_power_spectrograms(samples, onsets, offsets, sample_rate, config.spectrogram), onsets
 
 
 def sequence_frames(samples, sample_rate, scale, config, segments=None, detector=detect):
@@ -55,8 +62,7 @@ def sequence_frames(samples, sample_rate, scale, config, segments=None, detector
     Returns:
         frames float32 [sum of L, V], the frames of each sequence, int64 [S], and the first sample of each frame's window, int64 [sum of L].
     """
-    onsets, offsets = sequence_spans(samples, sample_rate, config, segments, detector)
-    power, lengths = spectrogram.span_power_spectrograms(samples, onsets, offsets, sample_rate, config.spectrogram)
+    power, lengths, onsets = span_power(samples, sample_rate, config, segments, detector)
     frames = spectrogram.spans_to_model_frames(power, lengths, scale)
     frame_onsets = spectrogram.frame_onsets(onsets, lengths, config.spectrogram)
     if config.data.sequence == "packed":
