@@ -92,12 +92,14 @@ def labelled_sequences(sources, sample_rate, scale, config, order=None):
 
 def _sequences(sources, sample_rate, scale, config, order, with_labels=False):
     columns = zip(*((source.path, source.decoder, source.begin, source.end) for source in sources), strict=True)
-    columns = tuple(tf.constant(column) for column in columns) + _annotations_of(sources, config)
-    rows = tf.data.Dataset.from_tensor_slices(tuple(column if order is None else tf.gather(column, order) for column in columns))
+    columns = tuple(tf.constant(column) for column in columns)
     by_people = sources[0].segments is not None
+    if by_people:
+        columns += _annotations_of(sources, config)
+    rows = tf.data.Dataset.from_tensor_slices(tuple(column if order is None else tf.gather(column, order) for column in columns))
 
     @_as_it_is
-    def frames_of(path, decoder, begin, end, times_s, changes_s, labels):
+    def frames_of(path, decoder, begin, end, times_s=None, changes_s=None, labels=None):
         samples = readers.read_in_graph(path, decoder, config.audio.channel, sample_rate, config.audio.time_expansion)
         first, last = stretch_bounds(tf.size(samples), begin, end)
         samples, segments = samples[first:last], None
@@ -211,9 +213,11 @@ def training_dataset(sources, sample_rate, scale, config, epoch, sequence_frames
         # This graph's own: a global seed would change the order, and TensorFlow compares a global 0 with the tensor below.
         tf.compat.v1.set_random_seed(_GRAPH_SEED)
         key = tf.stack([tf.constant(seed, tf.int64), number])
-        order = tf.random.experimental.stateless_shuffle(tf.range(len(sources)), key)
-        # What is in memory keeps its order, and only the windows are shuffled; what is read anew is read in a new order.
-        source = kept if kept is not None else sequences(sources, sample_rate, scale, config, order)
+        source = kept
+        if kept is None:
+            # What is in memory keeps its order, and only the windows are shuffled; what is read anew is read in a new order.
+            order = tf.random.experimental.stateless_shuffle(tf.range(len(sources)), key)
+            source = sequences(sources, sample_rate, scale, config, order)
 
         @_as_it_is
         def cut(index, sequence):
