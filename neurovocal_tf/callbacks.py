@@ -18,10 +18,10 @@ _NUM_PICTURED = 3
 
 
 class EpochPhases(keras.callbacks.Callback):
-    """Tells the data which epoch it is, and the model its k.
+    """Tells the data with which epoch to begin, and the model its k.
 
     Args:
-        epoch_variable: int64 variable that the training dataset reads.    cd_steps: `Phases` of k.
+        epoch_variable: int64 variable that the training dataset reads when it begins.    cd_steps: `Phases` of k.
     """
 
     def __init__(self, epoch_variable, cd_steps):

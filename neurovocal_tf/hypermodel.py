@@ -154,6 +154,7 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
         try:
             history = model.fit(
                 self.data.training,
+                steps_per_epoch=self.data.num_batches,
                 validation_data=self.data.validation,
                 epochs=epochs,
                 initial_epoch=initial_epoch,

@@ -77,11 +77,7 @@ def sequences(sources, sample_rate, scale, config, order=None):
         Dataset of (frames float32 [L, V], is_start bool []): a sequence that begins inside its recording's stretch is no true start
         only where the stretch itself begins inside a recording.
     """
-    if isinstance(sources, FrameSplit):
-        return sources.dataset(order)
-    return labelled_sequences(sources, sample_rate, scale, config, order).map(
-        _as_it_is(lambda frames, is_start, labels: (frames, is_start))
-    )
+    return sources.dataset(order) if isinstance(sources, FrameSplit) else _sequences(sources, sample_rate, scale, config, order)
 
 
 def labelled_sequences(sources, sample_rate, scale, config, order=None):
@@ -91,27 +87,40 @@ def labelled_sequences(sources, sample_rate, scale, config, order=None):
         Dataset of (frames float32 [L, V], is_start bool [], labels string [L]): that of the annotated segment in which a frame's middle
         lies, of overlapping ones the last begun; "" outside, and wherever the detector cuts.
     """
+    return _sequences(sources, sample_rate, scale, config, order, with_labels=True)
+
+
+def _sequences(sources, sample_rate, scale, config, order, with_labels=False):
     columns = zip(*((source.path, source.decoder, source.begin, source.end) for source in sources), strict=True)
-    columns = tuple(tf.constant(column) for column in columns) + _annotations_of(sources, config)
-    rows = tf.data.Dataset.from_tensor_slices(tuple(column if order is None else tf.gather(column, order) for column in columns))
+    columns = tuple(tf.constant(column) for column in columns)
     by_people = sources[0].segments is not None
+    if by_people:
+        columns += _annotations_of(sources, config)
+    rows = tf.data.Dataset.from_tensor_slices(tuple(column if order is None else tf.gather(column, order) for column in columns))
 
     @_as_it_is
-    def frames_of(path, decoder, begin, end, times_s, changes_s, labels):
+    def frames_of(path, decoder, begin, end, times_s=None, changes_s=None, labels=None):
         samples = readers.read_in_graph(path, decoder, config.audio.channel, sample_rate, config.audio.time_expansion)
         first, last = stretch_bounds(tf.size(samples), begin, end)
         samples, segments = samples[first:last], None
         if by_people:
             segments = annotated.in_samples(times_s, sample_rate, first, last - first)
         frames, lengths, frame_onsets = frames_of_sequences(samples, sample_rate, scale, config, segments)
-        frame_labels = tf.fill(tf.shape(frames)[:1], "")
-        if by_people:
+        per_frame = [frames]
+        if with_labels and by_people:
             middles = frame_onsets + config.spectrogram.n_fft // 2
-            frame_labels = annotated.labels_at(tf.cast(first + middles, tf.float64) / sample_rate, changes_s, labels)
+            per_frame.append(annotated.labels_at(tf.cast(first + middles, tf.float64) / sample_rate, changes_s, labels))
+        elif with_labels:
+            per_frame.append(tf.fill(tf.shape(frames)[:1], ""))
         # A recording whose stretch begins inside it goes on; a call cut out of it begins where it begins.
         is_start = (begin == 0) | (config.data.sequence != "recording")
         ends = tf.cumsum(lengths)
-        sequence = _as_it_is(lambda first, last: (frames[first:last], is_start, frame_labels[first:last]))
+
+        @_as_it_is
+        def sequence(first, last):
+            frames, *labels = (column[first:last] for column in per_frame)
+            return frames, is_start, *labels
+
         return tf.data.Dataset.from_tensor_slices((ends - lengths, ends)).map(sequence)
 
     return rows.interleave(frames_of, cycle_length=_PARALLEL_FILES, num_parallel_calls=_PARALLEL_FILES, deterministic=True)
@@ -169,7 +178,8 @@ def windows_of(frames, is_start, onsets, window_frames):
     """
     num_frames = tf.shape(frames, out_type=tf.int64)[0]
     mask = tf.sequence_mask(num_frames - onsets, window_frames)
-    padded = tf.pad(frames, [[0, window_frames], [0, 0]])
+    # Padding by nothing copies nothing.
+    padded = tf.pad(frames, [[0, tf.maximum(onsets[-1] + window_frames - num_frames, 0)], [0, 0]])
     windows = tf.gather(padded, onsets[:, tf.newaxis] + tf.range(window_frames, dtype=tf.int64))
     return tf.data.Dataset.from_tensor_slices((windows, tf.cast(mask, tf.float32), is_start & (onsets == 0)))
 
@@ -177,45 +187,37 @@ def windows_of(frames, is_start, onsets, window_frames):
 def batches_of(windows, num_visible, config):
     """Windows in batches of one static shape; the last is filled up with windows whose mask is empty, so that none is lost."""
     batch_size, window_frames = config.data.batch_size, config.data.window_frames
-
-    @_as_it_is
-    def filled(frames, mask, is_start):
-        missing = batch_size - tf.shape(frames)[0]
-        frames = tf.pad(frames, [[0, missing], [0, 0], [0, 0]])
-        mask = tf.pad(mask, [[0, missing], [0, 0]])
-        is_start = tf.pad(is_start, [[0, missing]])
-        return (
-            tf.ensure_shape(frames, [batch_size, window_frames, num_visible]),
-            tf.ensure_shape(mask, [batch_size, window_frames]),
-            tf.ensure_shape(is_start, [batch_size]),
-        )
-
-    return windows.batch(batch_size).map(filled).prefetch(tf.data.AUTOTUNE)
+    empty = tf.data.Dataset.from_tensors((tf.zeros([window_frames, num_visible]), tf.zeros([window_frames]), False))
+    return windows.concatenate(empty.repeat(batch_size - 1)).batch(batch_size, drop_remainder=True)
 
 
 def training_dataset(sources, sample_rate, scale, config, epoch, sequence_frames):
-    """Shuffled batches of one epoch: a finite, pure function of (seed, epoch).
+    """Shuffled batches of one epoch after another, without end, each a pure function of (seed, epoch).
+
+    An epoch is begun while the one before it trains: filling the shuffle buffer would let the model wait.
 
     Args:
         sources, sample_rate, scale, config: see `sequences`.
-        epoch: scalar integer variable or tensor, read whenever the dataset is iterated anew.
+        epoch: scalar integer variable or tensor, the first epoch, read whenever the dataset is iterated anew.
         sequence_frames: ints, frames of each sequence: they tell the number of batches, and whether all fit the cache.
 
     Returns:
-        Dataset of (frames [B, T, V], mask [B, T], is_start bool [B]), of `num_batches` elements.
+        Dataset of (frames [B, T, V], mask [B, T], is_start bool [B]), `num_batches` to an epoch.
     """
     width = num_visible(sources, config)
     window_frames, seed = config.data.window_frames, config.training.seed
     kept = sequences(sources, sample_rate, scale, config).cache() if _fits_cache(sequence_frames, width, config) else None
 
     @_as_it_is
-    def one_epoch(_):
+    def one_epoch(number):
         # This graph's own: a global seed would change the order, and TensorFlow compares a global 0 with the tensor below.
         tf.compat.v1.set_random_seed(_GRAPH_SEED)
-        key = tf.stack([tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
-        order = tf.random.experimental.stateless_shuffle(tf.range(len(sources)), key)
-        # What is in memory keeps its order, and only the windows are shuffled; what is read anew is read in a new order.
-        source = kept if kept is not None else sequences(sources, sample_rate, scale, config, order)
+        key = tf.stack([tf.constant(seed, tf.int64), number])
+        source = kept
+        if kept is None:
+            # What is in memory keeps its order, and only the windows are shuffled; what is read anew is read in a new order.
+            order = tf.random.experimental.stateless_shuffle(tf.range(len(sources)), key)
+            source = sequences(sources, sample_rate, scale, config, order)
 
         @_as_it_is
         def cut(index, sequence):
@@ -225,11 +227,12 @@ def training_dataset(sources, sample_rate, scale, config, epoch, sequence_frames
 
         windows = source.enumerate().flat_map(cut)
         shuffled = windows.shuffle(config.data.shuffle_windows, seed=key[0] * 1_000_003 + key[1], reshuffle_each_iteration=False)
-        return batches_of(shuffled, width, config)
+        # Fewer would pass for those of the epoch after it.
+        return batches_of(shuffled, width, config).apply(tf.data.experimental.assert_cardinality(num_batches(sequence_frames, config)))
 
-    batches = tf.data.Dataset.from_tensors(0).flat_map(one_epoch)
-    # Keras would take the first epoch's count for all, and begin the next epoch's data before it is told the epoch.
-    return batches.apply(tf.data.experimental.assert_cardinality(num_batches(sequence_frames, config)))
+    first = tf.data.Dataset.from_tensors(0)
+    epochs = first.flat_map(_as_it_is(lambda _: tf.data.Dataset.range(tf.cast(epoch, tf.int64), tf.int64.max)))
+    return epochs.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
 
 
 def validation_dataset(sources, sample_rate, scale, config, sequence_frames):
@@ -254,7 +257,7 @@ def validation_dataset(sources, sample_rate, scale, config, sequence_frames):
         kept = kept.cache()
     batches = batches_of(kept.flat_map(cut), width, config)
     windows = sum(-(-num_frames // window_frames) for num_frames in sequence_frames)
-    return batches.apply(tf.data.experimental.assert_cardinality(-(-windows // config.data.batch_size)))
+    return batches.apply(tf.data.experimental.assert_cardinality(-(-windows // config.data.batch_size))).prefetch(tf.data.AUTOTUNE)
 
 
 def _fits_cache(sequence_frames, width, config):

@@ -146,7 +146,7 @@ def _look(recording, sample_rate, config, segments):
         return "is silent"
     if segments is not None:
         segments = annotated.in_samples(annotated.cuts(segments, config.data.sequence), sample_rate, 0, len(samples))
-    power, lengths = (np.asarray(array) for array in span_power(samples, sample_rate, config, segments))
+    power, lengths, _ = (np.asarray(array) for array in span_power(samples, sample_rate, config, segments))
     if not lengths.sum() and segments is not None:
         return "its annotations lie after its end, or are all shorter than one window"
     if not lengths.sum():

@@ -47,11 +47,15 @@ class Trained:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingData:
-    """A run's data: `summary`, `sources` that train, datasets of batches, and what a fresh model starts from (None in one that goes on)."""
+    """A run's data: `summary`, `sources` that train, datasets of batches, and what a fresh model starts from (None in one that goes on).
+
+    `training` has no end, and `num_batches` make an epoch; see `pipeline.training_dataset`.
+    """
 
     summary: DataSummary
     sources: list
     training: tf.data.Dataset
+    num_batches: int
     validation: tf.data.Dataset
     real_sequences: list
     moments: "Moments | None" = None
@@ -200,6 +204,7 @@ def prepare_data(config, data_dir, folder, epoch_variable, report, fold=None):
         summary=summary,
         sources=training,
         training=pipeline.training_dataset(training, *data, epoch_variable, summary.training_frames),
+        num_batches=pipeline.num_batches(summary.training_frames, config),
         validation=pipeline.validation_dataset(validation, *data, summary.validation_frames),
         real_sequences=[frames for frames, _ in pipeline.sequences(validation, *data).take(_NUM_PICTURED).as_numpy_iterator()],
         moments=moments,
@@ -310,6 +315,7 @@ def train(config, data_dir, workdir, report=lambda line: None, callbacks=(), fol
     try:
         model.fit(
             data.training,
+            steps_per_epoch=data.num_batches,
             validation_data=data.validation,
             initial_epoch=first_epoch,
             epochs=num_epochs,

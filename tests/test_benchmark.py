@@ -160,7 +160,7 @@ def test_the_plain_loop_finds_the_same_segments_and_spectra():
     onsets, offsets, _ = segmentation.detect(samples, 16_000, config.segmentation)
     peer_onsets, peer_offsets, spectra = segment_peer.segment_spectrograms(samples, 16_000, config.segmentation, 256, 128)
     assert len(onsets) > 3 and (list(onsets), list(offsets)) == (peer_onsets, peer_offsets)
-    power, _ = spectrogram.span_power_spectrograms(samples, onsets, offsets, 16_000, config.spectrogram)
+    power, _, _ = spectrogram.span_power_spectrograms(samples, onsets, offsets, 16_000, config.spectrogram)
     expected = np.concatenate([of_one.T for of_one in spectra])
     np.testing.assert_allclose(power, expected, atol=1e-5 * expected.max())
 

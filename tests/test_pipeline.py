@@ -42,14 +42,13 @@ def lengths_of(sources, config):
 
 
 def epochs_of(sources, config, lengths, *epochs):
-    """The batches of some epochs, of one dataset."""
+    """The batches of some epochs, of one dataset, each epoch from an iteration of its own."""
     variable = tf.Variable(0, dtype=tf.int64)
     dataset = pipeline.training_dataset(sources, SAMPLE_RATE, SCALE, config, variable, lengths)
+    assert_static(dataset)
     for epoch in epochs:
         variable.assign(epoch)
-        batches = list(dataset.as_numpy_iterator())
-        assert_static(dataset, len(batches))
-        yield batches
+        yield list(dataset.take(pipeline.num_batches(lengths, config)).as_numpy_iterator())
 
 
 def windows_in(batches):
@@ -65,12 +64,11 @@ def assert_equal(left, right):
             np.testing.assert_array_equal(a, b)
 
 
-def assert_static(dataset, num_batches):
-    """One shape for all batches, and their number known beforehand."""
+def assert_static(dataset):
+    """One shape for all batches."""
     batch, window, _ = shape = dataset.element_spec[0].shape.as_list()
     assert [spec.shape.as_list() for spec in dataset.element_spec] == [shape, [batch, window], [batch]] and None not in shape
     assert [spec.dtype for spec in dataset.element_spec] == [tf.float32, tf.float32, tf.bool]
-    assert int(dataset.cardinality()) == num_batches
 
 
 # --- sequences
@@ -314,6 +312,25 @@ def test_what_is_cached_is_read_once(tmp_path):
     assert_equal(first, third)
 
 
+@pytest.mark.parametrize("cache_mb", [0, 64])
+def test_epochs_follow_one_another_and_each_is_what_it_is_alone(cache_mb, sources):
+    config = CONFIG.replace(cache_mb=cache_mb, window_frames=9)
+    lengths = lengths_of(sources, config)
+    num_batches = pipeline.num_batches(lengths, config)
+    going_on = pipeline.training_dataset(sources, SAMPLE_RATE, SCALE, config, tf.Variable(4, dtype=tf.int64), lengths)
+    batches = list(going_on.take(3 * num_batches).as_numpy_iterator())
+    for i, alone in enumerate(epochs_of(sources, config, lengths, 4, 5, 6)):
+        assert_equal(batches[i * num_batches : (i + 1) * num_batches], alone)
+
+
+def test_an_epoch_with_fewer_windows_than_promised_is_an_error(sources):
+    config = CONFIG.replace(cache_mb=0, window_frames=9)
+    lengths = lengths_of(sources, config)
+    of_fewer = pipeline.training_dataset(sources[1:], SAMPLE_RATE, SCALE, config, tf.constant(0), lengths)
+    with pytest.raises(tf.errors.FailedPreconditionError, match="expected to contain"):
+        list(of_fewer.take(pipeline.num_batches(lengths, config)))
+
+
 @hypothesis.settings(max_examples=50, deadline=None)
 @hypothesis.given(
     lengths=st.lists(st.integers(1, 500), min_size=1, max_size=20), window_frames=st.integers(2, 100), batch_size=st.integers(1, 9)
@@ -340,4 +357,5 @@ def test_validation_windows_are_fixed_and_hold_each_frame_once(cache_mb, sources
     np.testing.assert_array_equal(np.concatenate([frames for frames, _ in windows]), np.concatenate(sequences))
     begins = np.cumsum([0] + [-(-length // 40) for length in lengths])[:-1]
     assert [i for i, (_, is_start) in enumerate(windows) if is_start] == begins.tolist()
-    assert_static(dataset, len(first))
+    assert_static(dataset)
+    assert int(dataset.cardinality()) == len(first)

@@ -60,10 +60,11 @@ def test_a_span_has_the_spectrogram_it_has_alone(rng):
     config = SpectrogramConfig(n_fft=64, hop_length=20)
     samples = rng.standard_normal(1000).astype(np.float32)
     onsets, offsets = tf.constant([0, 30, 500, 900], tf.int64), tf.constant([400, 40, 564, 1000], tf.int64)
-    power, lengths = spectrogram.span_power_spectrograms(samples, onsets, offsets, 8000, config)
+    power, lengths, frame_onsets = spectrogram.span_power_spectrograms(samples, onsets, offsets, 8000, config)
     alone = [spectrogram.power_spectrogram(samples[a:b], 8000, config) for a, b in zip(onsets, offsets)]
     assert lengths.numpy().tolist() == [len(p) for p in alone]
     np.testing.assert_allclose(power, tf.concat(alone, 0), rtol=1e-6)
+    assert frame_onsets.numpy().tolist() == [*range(0, 337, 20), 500, 900, 920]
 
 
 def test_a_tone_lies_at_its_frequency_and_white_noise_has_its_variance(rng):

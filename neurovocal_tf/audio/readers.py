@@ -247,7 +247,8 @@ def one_channel_in_graph(samples, channel):
     if channel == "mean":
         return tf.reduce_sum(samples, axis=1) / tf.cast(tf.shape(samples)[1], tf.float32)
     if channel == "loudest":
-        return tf.gather(samples, tf.argmax(tf.reduce_sum(tf.square(tf.cast(samples, tf.float64)), axis=0)), axis=1)
+        # A slice: gathering along the last axis would look up sample after sample.
+        return samples[:, tf.argmax(tf.reduce_sum(tf.square(tf.cast(samples, tf.float64)), axis=0))]
     return samples[:, int(channel)]
 
 

@@ -15,7 +15,7 @@ def detect(samples, sample_rate, config):
 
 
 def sequence_spans(samples, sample_rate, config, segments=None, detector=detect):
-    """Where the training sequences of some samples lie.
+    """Where the training sequences of some samples lie that are not the whole of them.
 
     Args:
         samples: float32 [N], an array or a tensor.    sample_rate: Hz.    config: `Config`.
@@ -23,10 +23,8 @@ def sequence_spans(samples, sample_rate, config, segments=None, detector=detect)
         detector: what finds them, with the arguments and results of `detect`.
 
     Returns:
-        Onsets and offsets, int64 [S], in samples: of the whole, of bouts, or of segments, by `config.data.sequence`.
+        Onsets and offsets, int64 [S], in samples: of bouts, or of segments, by `config.data.sequence`.
     """
-    if config.data.sequence == "recording":
-        return tf.zeros([1], tf.int64), tf.size(samples, out_type=tf.int64)[tf.newaxis]
     onsets, offsets = segments or detector(samples, sample_rate, config.segmentation)
     if config.data.sequence != "bout":
         return onsets, offsets
@@ -36,13 +34,21 @@ def sequence_spans(samples, sample_rate, config, segments=None, detector=detect)
     return segmentation_in_graph.add_buffer(onsets, offsets, int(gap / 2), tf.size(samples, out_type=tf.int64))
 
 
-def span_power(samples, sample_rate, config, segments=None):
-    """Power spectrograms of all sequence spans of some samples, one after another.
+def span_power(samples, sample_rate, config, segments=None, detector=detect):
+    """Power spectrograms of the training sequences of some samples, one after another.
+
+    Args:
+        samples, sample_rate, config, segments, detector: as for `sequence_spans`.
 
     Returns:
-        power float32 [sum of L, V], and the frames of each span, int64 [S].
+        power float32 [sum of L, V], the frames of each span, int64 [S], and the first sample of each frame's window, int64 [sum of L].
     """
-    onsets, offsets = sequence_spans(samples, sample_rate, config, segments)
+    if config.data.sequence == "recording":
+        # Windows from the first sample on need not be looked up sample by sample.
+        power = spectrogram.power_spectrogram(samples, sample_rate, config.spectrogram)
+        num_frames = tf.shape(power, tf.int64)[0]
+        return power, num_frames[tf.newaxis], tf.range(num_frames) * config.spectrogram.hop_length
+    onsets, offsets = sequence_spans(samples, sample_rate, config, segments, detector)
     return spectrogram.span_power_spectrograms(samples, onsets, offsets, sample_rate, config.spectrogram)
 
 
@@ -55,10 +61,8 @@ def sequence_frames(samples, sample_rate, scale, config, segments=None, detector
     Returns:
         frames float32 [sum of L, V], the frames of each sequence, int64 [S], and the first sample of each frame's window, int64 [sum of L].
     """
-    onsets, offsets = sequence_spans(samples, sample_rate, config, segments, detector)
-    power, lengths = spectrogram.span_power_spectrograms(samples, onsets, offsets, sample_rate, config.spectrogram)
+    power, lengths, frame_onsets = span_power(samples, sample_rate, config, segments, detector)
     frames = spectrogram.spans_to_model_frames(power, lengths, scale)
-    frame_onsets = spectrogram.frame_onsets(onsets, lengths, config.spectrogram)
     if config.data.sequence == "packed":
         lengths = tf.reduce_sum(lengths)[tf.newaxis]
     return frames, lengths[lengths > 0], frame_onsets

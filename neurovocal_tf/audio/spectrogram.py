@@ -80,17 +80,13 @@ def span_power_spectrograms(samples, onsets, offsets, sample_rate, config):
         onsets, offsets: int64 `[S]`, samples, the offset exclusive.
         sample_rate, config: as for `power_spectrogram`.
 
-    Returns: float32 `[sum of L, V]`, and the frames L of each span, int64 `[S]`.
+    Returns: float32 `[sum of L, V]`, the frames L of each span, int64 `[S]`, and the first sample of each frame's window,
+        int64 `[sum of L]`.
     """
     lengths = num_frames(offsets - onsets, config)
-    first_samples = frame_onsets(onsets, lengths, config)
-    windows = tf.gather(tf.cast(samples, tf.float32), first_samples[:, tf.newaxis] + tf.range(config.n_fft, dtype=tf.int64))
-    return _power_of_windows(windows, sample_rate, config), lengths
-
-
-def frame_onsets(onsets, lengths, config):
-    """The first sample of each frame's window, of spans that begin at `onsets` and have `lengths` frames.  int64 [S], [S] -> [sum of L]"""
-    return tf.repeat(onsets, lengths) + tf.ragged.range(lengths).flat_values * config.hop_length
+    frame_onsets = tf.repeat(onsets, lengths) + tf.ragged.range(lengths).flat_values * config.hop_length
+    windows = tf.gather(tf.cast(samples, tf.float32), frame_onsets[:, tf.newaxis] + tf.range(config.n_fft, dtype=tf.int64))
+    return _power_of_windows(windows, sample_rate, config), lengths, frame_onsets
 
 
 def _power_of_windows(windows, sample_rate, config):

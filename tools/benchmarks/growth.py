@@ -26,9 +26,9 @@ from neurovocal_tf.config import Config
 
 # Neither cache nor shuffle buffer: both are bounded by settings, and would grow up to there.
 config = Config().replace(cache_mb=0, shuffle_windows=64)
-make_dataset, num_frames = recordings.training_data(json.loads(sys.stdin.read()), config)
+make_dataset, num_batches, num_frames = recordings.training_data(json.loads(sys.stdin.read()), config)
 start = time.perf_counter()
-for _ in make_dataset():
+for _ in make_dataset().take(num_batches):
     pass
 peak = re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]
 print(json.dumps({"s": time.perf_counter() - start, "frames": num_frames, "peak_mb": int(peak) / 1024}))

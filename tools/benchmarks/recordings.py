@@ -22,7 +22,7 @@ def write(folder, num_recordings):
 
 
 def training_data(paths, config):
-    """(function that makes a new `pipeline.training_dataset` of some recordings, frames of all their sequences)."""
+    """(function that makes a new `pipeline.training_dataset` of some recordings, batches and frames of an epoch)."""
     found = [readers.probe(path) for path in paths]
     sources = [pipeline.Source(recording.path, recording.decoder) for recording in found]
     data = (found[0].sample_rate, FrameScale(), config)
@@ -30,4 +30,8 @@ def training_data(paths, config):
     frames = [[len(frames) for frames, _ in pipeline.sequences([source], *data).as_numpy_iterator()] for source in sources[:_NUM_DIFFERENT]]
     lengths = [length for i in range(len(paths)) for length in frames[i % _NUM_DIFFERENT]]
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
-    return lambda: pipeline.training_dataset(sources, *data, epoch, lengths), int(np.sum(lengths))
+    return (
+        lambda: pipeline.training_dataset(sources, *data, epoch, lengths),
+        pipeline.num_batches(lengths, config),
+        int(np.sum(lengths)),
+    )

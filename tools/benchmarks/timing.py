@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import math
 import time
 
@@ -30,7 +31,8 @@ class Variant:
     """One way of doing some work.
 
     Args:
-        name: shown in the table.    run: called without arguments; returns when the work is done.
+        name: shown in the table.    run: returns when the work is done.
+        prepare: called before each `run`, which gets what it returns, and not timed; None: `run` gets nothing.
         work: how much one call does.    unit: of the work.
         operations: floating-point operations in a unit of work; 0: not counted.
     """
@@ -40,6 +42,11 @@ class Variant:
     work: float = 1.0
     unit: str = "call"
     operations: float = 0.0
+    prepare: object = None
+
+    def prepared(self):
+        """`run` with its arguments: a function without any."""
+        return functools.partial(self.run, self.prepare()) if self.prepare else self.run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,16 +89,17 @@ def interleaved(suite, configuration, variants, seconds, smallest_rounds=5):
     Returns:
         list of `Result`, in the order of the variants.
     """
-    memory = [_memory_of(variant.run) for variant in variants]
+    memory = [_memory_of(variant) for variant in variants]
     times, began = [], time.perf_counter()
     while len(times) < smallest_rounds or time.perf_counter() - began < seconds:
         # Every other round backwards: no variant always runs after the same one.
         order = range(len(variants)) if len(times) % 2 else reversed(range(len(variants)))
         round_s = np.empty(len(variants))
         for i in order:
+            run = variants[i].prepared()
             time.sleep(_PAUSE_S)
             start = time.perf_counter()
-            variants[i].run()
+            run()
             round_s[i] = time.perf_counter() - start
         times.append(round_s)
     columns = np.stack(times, axis=1)
@@ -103,13 +111,14 @@ def ratio(numerator, denominator):
     return float(np.median(numerator.rates / denominator.rates))
 
 
-def _memory_of(run):
+def _memory_of(variant):
     """MB by which the process grows at most during a first call and, compiled, a second; NaN where the system does not tell."""
+    runs = [variant.prepared(), variant.prepared()]
     before = _resident_mb("VmRSS")
     with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
         file.write("5")  # the peak begins anew
-    run()
-    run()
+    for run in runs:
+        run()
     return _resident_mb("VmHWM") - before
 
 

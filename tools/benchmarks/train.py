@@ -2,6 +2,7 @@
 from recordings against one from memory.
 """
 
+import functools
 import importlib.util
 import tempfile
 
@@ -37,20 +38,23 @@ def _epochs(config, paths):
     trainer.compile_model(model, config)
     model.cd_steps.assign(config.training.cd_steps[0])
     model.make_train_function()
-    make_dataset, num_frames = recordings.training_data(paths, config)
-    later = make_dataset()
-    batches = list(later)
-    columns = tuple(tf.stack(column) for column in zip(*batches, strict=True))
+    make_dataset, num_batches, num_frames = recordings.training_data(paths, config)
+    recorded = make_dataset()
+    columns = tuple(tf.stack(column) for column in zip(*recorded.take(num_batches), strict=True))
+    memory = tf.data.Dataset.from_tensor_slices(columns).repeat().prefetch(tf.data.AUTOTUNE)
 
-    def epoch(dataset):
-        data = iter(dataset)
-        for _ in range(len(batches)):
+    def epoch(data):
+        for _ in range(num_batches):
             model.train_function(data)
 
-    memory = tf.data.Dataset.from_tensor_slices(columns).prefetch(tf.data.AUTOTUNE)
-    # Each new dataset has a cache of its own, which its first epoch fills.
-    for name, of_epoch in (("from memory", lambda: memory), ("later, from WAV", lambda: later), ("first, from WAV", make_dataset)):
-        yield Variant(name, lambda of_epoch=of_epoch: epoch(of_epoch()), num_frames, "frame")
+    for name, dataset in (("from memory", memory), ("later, from WAV", recorded)):
+        data = iter(dataset)
+        # From the middle of an epoch to that of the next: whatever prepares an epoch while another trains is within the time.
+        for _ in range(num_batches // 2):
+            next(data)
+        yield Variant(name, functools.partial(epoch, data), num_frames, "frame")
+    # Each new dataset has a cache of its own, which its first epoch fills; its graph is built before the first step, as that of any other.
+    yield Variant("first, from WAV", lambda dataset: epoch(iter(dataset)), num_frames, "frame", prepare=make_dataset)
 
 
 def our_step(model, config, batch):
