@@ -35,6 +35,7 @@ class Variant:
         prepare: called before each `run`, which gets what it returns, and not timed; None: `run` gets nothing.
         work: how much one call does.    unit: of the work.
         operations: floating-point operations in a unit of work; 0: not counted.
+        process_id: of the process that does it, whose memory grows.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Variant:
     unit: str = "call"
     operations: float = 0.0
     prepare: object = None
+    process_id: int | str = "self"
 
     def prepared(self):
         """`run` with its arguments: a function without any."""
@@ -55,7 +57,7 @@ class Result:
 
     Attributes:
         suite, configuration: where it belongs.    variant: what was timed.    times_s: float [rounds].
-        peak_memory_mb: how far the process grew above where it stood before the variant's first call; NaN: unknown.
+        peak_memory_mb: how far its process grew above where it stood before the variant's first call; NaN: unknown.
     """
 
     suite: str
@@ -112,19 +114,20 @@ def ratio(numerator, denominator):
 
 
 def _memory_of(variant):
-    """MB by which the process grows at most during a first call and, compiled, a second; NaN where the system does not tell."""
+    """MB by which its process grows at most during a first call and, compiled, a second; NaN where the system does not tell."""
+    process = f"/proc/{variant.process_id}"
     runs = [variant.prepared(), variant.prepared()]
-    before = _resident_mb("VmRSS")
-    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
+    before = _resident_mb(process, "VmRSS")
+    with contextlib.suppress(OSError), open(f"{process}/clear_refs", "w") as file:
         file.write("5")  # the peak begins anew
     for run in runs:
         run()
-    return _resident_mb("VmHWM") - before
+    return _resident_mb(process, "VmHWM") - before
 
 
-def _resident_mb(field):
+def _resident_mb(process, field):
     try:
-        with open("/proc/self/status", encoding="ascii") as file:
+        with open(f"{process}/status", encoding="ascii") as file:
             return next(float(line.split()[1]) / 1024 for line in file if line.startswith(field))
     except (OSError, StopIteration):
         return math.nan

@@ -8,7 +8,7 @@ import tempfile
 
 import tensorflow as tf
 
-from benchmarks import ceilings, configurations, keras_peer, operations, recordings
+from benchmarks import apart, ceilings, configurations, keras_peer, operations, recordings
 from benchmarks.timing import Variant, interleaved
 from neurovocal_tf import trainer
 
@@ -18,22 +18,27 @@ _NUM_RECORDINGS = 48
 def measure(options):
     """Yields the list of `Result`s of each configuration, and that of epochs of the default one."""
     for name, config in configurations.CONFIGURATIONS.items():
-        batch = configurations.random_batch(config)
-        model = trainer.build_model(config)
-        sizes, num_frames = configurations.sizes_of(model), batch[1].size
-        steps = {"neurovocal_tf": our_step(model, config, batch)}
-        if options.peers:
-            steps |= _peers(sizes, config, batch)
-        count = operations.training(sizes, config.training.cd_steps[0])
-        variants = [Variant(step, run, num_frames, "frame", count) for step, run in steps.items()]
-        yield interleaved("train", name, [ceilings.gemm(), ceilings.memory(), *variants], options.seconds)
+        with apart.variants(_ours, config) as [ours]:
+            peers = _peers(config, configurations.random_batch(config)) if options.peers else {}
+            others = [Variant(peer, run, ours.work, ours.unit, ours.operations) for peer, run in peers.items()]
+            yield interleaved("train", name, [ceilings.gemm(), ceilings.memory(), ours, *others], options.seconds)
     with tempfile.TemporaryDirectory() as folder:
-        variants = list(_epochs(configurations.CONFIGURATIONS["default"], recordings.write(folder, _NUM_RECORDINGS)))
-        yield interleaved("train", "epoch", variants, options.seconds, smallest_rounds=3)
+        paths = recordings.write(folder, _NUM_RECORDINGS)
+        with apart.variants(_epochs, configurations.CONFIGURATIONS["default"], paths) as variants:
+            yield interleaved("train", "epoch", variants, options.seconds, smallest_rounds=3)
+
+
+def _ours(config):
+    """The `Variant` of a step, in a process that is set up as tools/train.py sets up its own."""
+    trainer.share_out_cores(config)
+    model, batch = trainer.build_model(config), configurations.random_batch(config)
+    count = operations.training(configurations.sizes_of(model), config.training.cd_steps[0])
+    return [Variant("neurovocal_tf", our_step(model, config, batch), batch[1].size, "frame", count)]
 
 
 def _epochs(config, paths):
-    """`Variant`s of an epoch: from memory, and a later one and the first from recordings."""
+    """`Variant`s of an epoch: from memory, and a later one and the first from recordings; in a process as of `_ours`."""
+    trainer.share_out_cores(config)
     model = trainer.build_model(config)
     trainer.compile_model(model, config)
     model.cd_steps.assign(config.training.cd_steps[0])
@@ -66,7 +71,8 @@ def our_step(model, config, batch):
     return lambda: float(model.train_function(data)["cd_cost"])
 
 
-def _peers(sizes, config, batch):
+def _peers(config, batch):
+    sizes = configurations.sizes_of(trainer.build_model(config))
     peers = {
         "Keras": keras_peer.training_step(sizes, config, batch, jit_compile=False),
         "Keras, XLA": keras_peer.training_step(sizes, config, batch, jit_compile=True),
