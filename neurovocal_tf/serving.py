@@ -29,7 +29,7 @@ BATCHING = "batching_params.pbtxt"
 
 # Sizes to which a server fills up a batch; to no more than twice its rows, since most endpoints take as long as they have rows.
 BATCH_SIZES = (1, 2, 4, 8, 16, 32)
-_BATCH_TIMEOUT_MICROS = 5_000
+_BATCH_TIMEOUT_MICROS = 1_000
 _MAX_ENQUEUED_BATCHES = 1_000
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 # Small enough that the first is heard within 100 ms on one slow core.
 FIRST_BLOCK_FRAMES = 16
-DEFAULT_BLOCK_FRAMES = 128
+DEFAULT_BLOCK_FRAMES = 256
 # Beyond the frames that share samples with the one next to be heard. More of them do not bring the spectrum closer.
 _MORE_FRAMES = 2
 _FULL_SCALE = 32_768
