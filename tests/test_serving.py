@@ -180,7 +180,7 @@ def test_the_batching_parameters_are_what_a_model_server_reads(export_dir):
     wrapped = [line.split(" { value: ") for line in lines if "{" in line]
     assert {name: int(value.removesuffix(" }")) for name, value in wrapped} == {
         "max_batch_size": 32,
-        "batch_timeout_micros": 5_000,
+        "batch_timeout_micros": 1_000,
         "max_enqueued_batches": 1_000,
     }
     plain = [line.split(": ") for line in lines if "{" not in line]
