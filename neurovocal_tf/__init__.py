@@ -19,6 +19,7 @@ _MODULE_OF = {
     "RNNRBM": "rnn_rbm",
     "export_saved_model": "serving",
     "load_trained": "trainer",
+    "share_out_cores": "trainer",
     "train": "trainer",
 }
 

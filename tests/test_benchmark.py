@@ -114,7 +114,7 @@ def test_a_suite_measures_every_peer_and_its_figures_are_flat(tiny, monkeypatch)
     monkeypatch.setattr(train.importlib.util, "find_spec", lambda name: None)  # PyTorch takes seconds to compile
     comparison, epochs = train.measure(timing.Options(seconds=0.0))
     assert [result.variant.name for result in epochs] == ["from memory", "later, from WAV", "first, from WAV"]
-    assert [result.variant.name for result in comparison[2:]] == ["neurovocal_tf", "Keras", "Keras, XLA"]
+    assert [result.variant.name for result in comparison[2:]] == ["neurovocal_tf", "neurovocal_tf, bfloat16", "Keras", "Keras, XLA"]
     figures = report.figures(comparison)
     assert figures["train/default/neurovocal_tf/slower_by"] == 1.0
     assert figures["train/default/matrix_product/share_of_gemm"] == 1.0

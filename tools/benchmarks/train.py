@@ -18,10 +18,10 @@ _NUM_RECORDINGS = 48
 def measure(options):
     """Yields the list of `Result`s of each configuration, and that of epochs of the default one."""
     for name, config in configurations.CONFIGURATIONS.items():
-        with apart.variants(_ours, config) as [ours]:
+        with apart.variants(_ours, config) as ours:
             peers = _peers(config, configurations.random_batch(config)) if options.peers else {}
-            others = [Variant(peer, run, ours.work, ours.unit, ours.operations) for peer, run in peers.items()]
-            yield interleaved("train", name, [ceilings.gemm(), ceilings.memory(), ours, *others], options.seconds)
+            others = [Variant(peer, run, ours[0].work, ours[0].unit, ours[0].operations) for peer, run in peers.items()]
+            yield interleaved("train", name, [ceilings.gemm(), ceilings.memory(), *ours, *others], options.seconds)
     with tempfile.TemporaryDirectory() as folder:
         paths = recordings.write(folder, _NUM_RECORDINGS)
         with apart.variants(_epochs, configurations.CONFIGURATIONS["default"], paths) as variants:
@@ -29,11 +29,13 @@ def measure(options):
 
 
 def _ours(config):
-    """The `Variant` of a step, in a process that is set up as tools/train.py sets up its own."""
+    """The `Variant`s of a step in either precision, in a process that is set up as tools/train.py sets up its own."""
     trainer.share_out_cores(config)
-    model, batch = trainer.build_model(config), configurations.random_batch(config)
-    count = operations.training(configurations.sizes_of(model), config.training.cd_steps[0])
-    return [Variant("neurovocal_tf", our_step(model, config, batch), batch[1].size, "frame", count)]
+    batch = configurations.random_batch(config)
+    for name, precision in (("neurovocal_tf", "float32"), ("neurovocal_tf, bfloat16", "bfloat16")):
+        model = trainer.build_model(config)
+        count = operations.training(configurations.sizes_of(model), config.training.cd_steps[0])
+        yield Variant(name, our_step(model, config.replace(precision=precision), batch), batch[1].size, "frame", count)
 
 
 def _epochs(config, paths):
