@@ -20,7 +20,7 @@ import sys
 from absl import flags
 
 from neurovocal_tf import flags as setting_flags
-from neurovocal_tf.server import heaps, ports
+from neurovocal_tf.server import ports
 
 _MODEL_DIR = flags.DEFINE_string("model_dir", None, "Folder of versions that export/export_saved_model.py has written.", required=True)
 _MODEL_NAME = flags.DEFINE_string("model_name", "neurovocal", "Name of the model in requests.")
@@ -45,8 +45,6 @@ def main(argv):
     labels = _labels(_VERSION_LABELS.value)
     os.listdir(_MODEL_DIR.value)
     ports.check(_HOST.value, rest_port=_REST_PORT.value, grpc_port=_GRPC_PORT.value)
-    # More threads than cores do not run at once.
-    heaps.limit(os.cpu_count() or 1)
     # here, so that --help needs no TensorFlow
     from neurovocal_tf.server.limits import Limits
     from neurovocal_tf.server.model_server import ModelServer

@@ -196,8 +196,8 @@ class TrainingConfig:
     compiled: bool = _setting(True, "Compile the training step with XLA.")
     precision: str = _setting(
         "float32",
-        "Of the encoder's products while it trains. bfloat16 is faster on processors that have it (avx512_bf16, AMX, GPUs), and slower "
-        "on others; weights, the RBM, and all that is sung or evaluated later are float32 either way.",
+        "Of the encoder's products while it trains. bfloat16 is faster on processors that have it (avx512_bf16), and costs a little of the "
+        "likelihood; weights, the RBM, and all that is sung or evaluated later are float32 either way.",
         choices=("float32", "bfloat16"),
     )
     parallel_parts: int = _setting(0, "Parts of a batch worked on at the same time, one a core; 0: as many as serve this machine.", low=0)

@@ -53,7 +53,8 @@ def sing(
     room = tf.maximum(longest, 1)
 
     encoder_weights, rbm_weights = encoder.step_weights(), conditional_rbm.step_weights()
-    transposed = tf.transpose(tf.convert_to_tensor(conditional_rbm.W))
+    couplings, _ = rbm_weights
+    transposed = tf.transpose(couplings["W"])
 
     def next_frame(t, rows):
         seeds, num_frames, temperature, first_frame, state = rows

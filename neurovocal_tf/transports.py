@@ -5,10 +5,11 @@ TensorFlow is needed for gRPC alone. https://www.tensorflow.org/tfx/serving/api_
 
 import base64
 import http.client
-import json
 import urllib.parse
 
 import numpy as np
+
+from neurovocal_tf import json_numbers
 
 _PORTS = {"http": 8501, "grpc": 8500}
 
@@ -57,7 +58,7 @@ class RestTransport:
         Raises:
             Refused: by the server.    OSError: it cannot be reached, or takes too long.
         """
-        body = json.dumps({"signature_name": signature, "inputs": {name: _to_json(value) for name, value in inputs.items()}})
+        body = json_numbers.dumps({"signature_name": signature, "inputs": {name: _to_json(value) for name, value in inputs.items()}})
         outputs = self._ask("POST", f"{self._path}:predict", body)["outputs"]
         return {name: _from_json(value) for name, value in outputs.items()}
 
@@ -74,7 +75,7 @@ class RestTransport:
         headers = {} if body is None else {"Content-Type": "application/json"}
         try:
             code, contents = self._send(method, path, body, headers)
-            answer = json.loads(contents)
+            answer = json_numbers.loads(contents)
         except TimeoutError:
             self.close()
             raise TimeoutError(f"{self.where}: no answer within {self._connection.timeout:g} s") from None
@@ -166,7 +167,7 @@ def _to_json(value):
     value = np.asarray(value)
     if value.dtype == object:
         return [{"b64": base64.b64encode(item).decode("ascii")} for item in value]
-    return value.tolist()
+    return value
 
 
 def _from_json(value):

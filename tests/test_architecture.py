@@ -26,7 +26,8 @@ ARROWS = {
     "status": set(),
     "batching": set(),
     "streaming": set(),
-    "transports": set(),
+    "json_numbers": set(),
+    "transports": {"json_numbers"},
     "client": {"status", "streaming", "transports"},
     "flags": {"config", "files"},
     "audio": {"config", "files", "status"},
@@ -58,7 +59,7 @@ ARROWS = {
     "serving": {"endpoints", "scoring", "status", "warmup"},
     "calibration": {"pipeline", "run_folder", "scoring"},
     "exactness": {"server"},
-    "server": set(),
+    "server": {"json_numbers"},
     "songs": {"audio", "files", "plots"},
     "song_check": {"callbacks", "evaluation", "pipeline", "songs"},
     "likelihood": {"rbm"},
@@ -72,7 +73,7 @@ ARROWS["report"] = {
 }
 # Training is where all meet, but for flags and what uses a trained model.
 _SEGMENTING = {"agreement", "detector_search", "truth", "segment_folder", "segment_formats", "segment_plots", "segment_pictures"}
-_SERVING = {"serving", "warmup", "calibration", "exactness", "server", "streaming", "transports", "client"}
+_SERVING = {"serving", "warmup", "calibration", "exactness", "server", "streaming", "json_numbers", "transports", "client"}
 ARROWS["trainer"] = ARROWS.keys() - {"flags", "songs", "report", *_OF_LIKELIHOOD, *_SEGMENTING, *_SERVING}
 ARROWS["hypermodel"] = {"config", "files", "optimizers", "run_folder", "trainer"}
 
@@ -83,6 +84,7 @@ LIBRARIES = {
     "status": set(),
     "flags": {"absl"},
     "streaming": {"numpy"},
+    "json_numbers": {"numpy", "orjson"},
     "transports": {"numpy", "grpc", "tensorflow", "tensorflow_serving"},
     "client": {"numpy"},
     "rbm": {"tensorflow", "numpy"},

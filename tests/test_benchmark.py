@@ -197,6 +197,29 @@ def test_the_soak_counts_right_answers_of_every_version_and_finds_a_wrong_one(ex
     assert soak.run(served, "bird", [(name, inputs, off)], seconds=0.3, num_callers=2).counts.keys() & {"good", "wrong"} == {"wrong"}
 
 
+def test_a_server_that_ends_by_itself_leaves_its_last_words(tmp_path, monkeypatch, capfd):
+    from benchmarks import served
+
+    script = tmp_path / "server.py"
+    script.write_text("import ctypes\nprint('at :1 and :2', flush=True)\nctypes.string_at(0)\n")
+    monkeypatch.setattr(served, "_SERVER", script)
+    with served.serving(tmp_path) as server:
+        server.process.wait(60)
+    said = capfd.readouterr().err
+    assert f"ended by itself with {server.process.returncode}" in said and "string_at" in said
+
+
+def test_a_server_that_does_not_start_is_an_error(tmp_path, monkeypatch, capfd):
+    from benchmarks import served
+
+    script = tmp_path / "server.py"
+    script.write_text("raise SystemExit('no model')")
+    monkeypatch.setattr(served, "_SERVER", script)
+    with pytest.raises(OSError, match="did not start"), served.serving(tmp_path):
+        pass
+    assert "ended by itself with 1" in capfd.readouterr().err
+
+
 def test_half_time_is_over_when_the_second_version_alone_is_served(monkeypatch):
     from benchmarks import serve
 

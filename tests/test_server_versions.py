@@ -2,10 +2,7 @@
 
 import concurrent.futures
 import os
-import platform
 import socket
-import subprocess
-import sys
 import threading
 import time
 import weakref
@@ -136,36 +133,6 @@ def test_an_unloaded_version_leaves_nothing_behind(folder, versions):
     assert graph() is not None
     versions.refresh()
     assert graph() is None
-
-
-HEAPS_OF_THREADS = """
-import ctypes, sys, threading
-from neurovocal_tf.server import heaps
-if int(sys.argv[1]):
-    heaps.limit(int(sys.argv[1]))
-libc, meeting = ctypes.CDLL(None), threading.Barrier(6)
-libc.fopen.restype = ctypes.c_void_p
-def allocate():
-    meeting.wait()
-    libc.malloc(1_000)
-    meeting.wait()
-threads = [threading.Thread(target=allocate) for _ in range(6)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-file = libc.fopen(sys.argv[2].encode(), b"w")
-libc.malloc_info(0, ctypes.c_void_p(file))
-libc.fclose(ctypes.c_void_p(file))
-"""
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="heaps are the GNU C library's")
-def test_threads_share_as_many_heaps_as_they_may(repository, tmp_path):
-    def num_heaps(limit):
-        command = [sys.executable, "-c", HEAPS_OF_THREADS, str(limit), tmp_path / "heaps.xml"]
-        subprocess.run(command, check=True, timeout=120, env=os.environ | {"PYTHONPATH": str(repository)})
-        return (tmp_path / "heaps.xml").read_text().count("<heap ")
-
-    assert num_heaps(0) > num_heaps(2) == 2
 
 
 def test_no_request_fails_while_versions_change(folder, versions):

@@ -12,6 +12,7 @@ import json
 import numpy as np
 import tensorflow as tf
 
+from neurovocal_tf import json_numbers
 from neurovocal_tf.server.refusals import invalid
 
 _LONGEST_QUOTE = 200
@@ -24,7 +25,7 @@ def parse(body):
     if not body:
         raise invalid("JSON Parse error: The document is empty")
     try:
-        document = json.loads(body)
+        document = json_numbers.loads(body)
     except RecursionError:
         raise invalid("JSON Parse error: nested too deeply") from None
     except ValueError as error:
@@ -72,21 +73,17 @@ def answer(outputs, in_rows):
     Returns:
         bytes of JSON. Strings of outputs whose name ends in _bytes are base64; a single output stands without its name.
     """
-    columns = {name: _texts(name, array) if array.dtype == object else array.tolist() for name, array in sorted(outputs.items())}
+    columns = {name: _texts(name, array) if array.dtype == object else array for name, array in sorted(outputs.items())}
     if not in_rows:
-        return _dump({"outputs": columns if len(columns) > 1 else next(iter(columns.values()))})
+        return json_numbers.dumps({"outputs": columns if len(columns) > 1 else next(iter(columns.values()))})
     if len(columns) == 1:
-        return _dump({"predictions": next(iter(columns.values()))})
-    return _dump({"predictions": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]})
+        return json_numbers.dumps({"predictions": next(iter(columns.values()))})
+    return json_numbers.dumps({"predictions": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]})
 
 
 def error(message):
     """The body of an answer that says what is wrong.  str -> bytes"""
-    return _dump({"error": message})
-
-
-def _dump(value):
-    return json.dumps(value).encode()
+    return json.dumps({"error": message}).encode()
 
 
 def _from_rows(rows, infos):

@@ -1,4 +1,4 @@
-"""A model server in a process of its own, on cores of its own, and what it takes of memory."""
+"""A model server in a process of its own, on cores of its own; what it takes of memory, and what it said if it ended by itself."""
 
 import contextlib
 import os
@@ -6,9 +6,12 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import typing
 
 _SERVER = pathlib.Path(__file__).resolve().parent.parent.parent / "export" / "server.py"
+_LAST_LINES = 40
+_PATIENCE_S = 60
 MODEL = "bird"
 
 
@@ -44,21 +47,37 @@ def serving(model_dir, *flags, cores=None):
 
     Yields:
         `Served`.
+
+    Raises:
+        OSError: it did not start. Where it ends before the block does, what it said last is printed.
     """
     command = [sys.executable, str(_SERVER), f"--model_dir={model_dir}", f"--model_name={MODEL}", "--rest_port=0", "--grpc_port=0", *flags]
     confine = None if cores is None else lambda: os.sched_setaffinity(0, cores)
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=confine)
-    try:
-        said = process.stdout.readline()
-        ports = re.findall(r":(\d+)", said)
-        if len(ports) != 2:
-            raise OSError(f"the server did not start: {' '.join(command)}")
-        yield Served(process, *map(int, ports))
-    finally:
-        process.terminate()
+    # Where it is ended by a fault of a library's, its threads' stacks are among the last lines.
+    environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}
+    with tempfile.TemporaryFile("w+", errors="replace") as messages:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=messages, text=True, preexec_fn=confine, env=environment)
         try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
+            ports = re.findall(r":(\d+)", process.stdout.readline())
+            if len(ports) != 2:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_PATIENCE_S)
+                raise OSError(f"the server did not start: {' '.join(command)}")
+            yield Served(process, *map(int, ports))
+        finally:
+            if process.poll() is not None:
+                print(_end(process, messages), file=sys.stderr)
+            process.terminate()
+            try:
+                process.wait(_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            process.stdout.close()
+
+
+def _end(process, messages):
+    """How a server ended that should not have, and what it said last."""
+    messages.seek(0)
+    last = "".join(messages.readlines()[-_LAST_LINES:])
+    return f"the server, process {process.pid}, ended by itself with {process.returncode}; its last lines:\n{last}"

