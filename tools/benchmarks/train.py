@@ -25,7 +25,7 @@ def measure(options):
     with tempfile.TemporaryDirectory() as folder:
         paths = recordings.write(folder, _NUM_RECORDINGS)
         with apart.variants(_epochs, configurations.CONFIGURATIONS["default"], paths) as variants:
-            yield interleaved("train", "epoch", variants, options.seconds, smallest_rounds=9)
+            yield interleaved("train", "epoch", variants, options.seconds, smallest_rounds=18)
 
 
 def _ours(config):
