@@ -3,8 +3,8 @@ r"""Checks that an exported model sings every caller the same song whoever else 
     python export/check_exactness.py --version=/models/finch/1
 
 Sings random songs alone, then whole and in two parts from many callers at once, batched as export/server.py does it, by TensorFlow's
-own scheduler and the version's batching_params.pbtxt. Prints what was compared; the exit code is 1 if anything differs, or if no
-songs were computed together.
+own scheduler and the version's batching_params.pbtxt. Prints what was compared, and the layout in which this machine sings, see
+"layouts" in the version's assets.extra/neurovocal_tf.json; the exit code is 1 if anything differs, or if no songs were computed together.
 """
 
 import time
@@ -33,6 +33,7 @@ def main(argv):
         "num_callers": load.num_callers,
         "num_answers": found.num_answers,
         "num_together": found.num_together,
+        "layout": found.layout,
         "duration_s": time.monotonic() - began,
     }
     print("\n".join(f"{name:15} {value:.6g}" for name, value in figures.items()))

@@ -5,7 +5,7 @@ Public names are imported when they are first used, so that importing the packag
 
 import importlib
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _MODULE_OF = {
     "Client": "client",

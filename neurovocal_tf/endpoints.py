@@ -1,7 +1,7 @@
 """A trained model's endpoints: batch-major functions that the tools call as they are and the exported SavedModel holds.
 
-A row's answer depends on nothing but the row, bit for bit on one kind of machine: songs are sung in tiles of a fixed size
-(see `singing`), and all else is done row by row, each at its own length. Contents never raise: limits are kept in the graph,
+A row's answer depends on nothing but the row, bit for bit on one kind of machine: songs are sung in tiles whose layout is verified
+there (see `tiling`), and all else is done row by row, each at its own length. Contents never raise: limits are kept in the graph,
 and every row has a `status`. Only shapes are refused.
 """
 
@@ -12,8 +12,8 @@ import tensorflow as tf
 from neurovocal_tf import scoring
 from neurovocal_tf.audio import segmentation_in_graph, sequences, spectrogram, synthesis, wav
 from neurovocal_tf.batching import Traced, each_row, endpoint
-from neurovocal_tf.singing import TILE_ROWS
 from neurovocal_tf.status import Status
+from neurovocal_tf.tiling import MachineLayout
 
 DEFAULT_TEMPERATURE = 1.0
 # Beyond these a sample is its mean, or noise.
@@ -24,6 +24,8 @@ DEFAULT_MAX_FRAMES = 5_000
 _SANE_DECIBELS = (-1e3, 1e2)
 _SANE_STATE = (-1e4, 1e4)
 _SANE_SAMPLES = (-1e3, 1e3)
+# Numbers of a processor's longest vector, and no less than any.
+_LONGEST_VECTOR = 64
 # To a block of a song come frames of the one before when it is to sound.
 _JOINING_FRAMES = 64
 
@@ -50,7 +52,8 @@ class Endpoints:
     is among the outputs of all.
 
     generate           seed int64 [B], num_frames int32 [B], temperature float32 [B] -> spectrogram float32 [B, T, V] in dB, lengths
-                       int32 [B], state float32 [B, R], next_frame int64 [B]. A temperature not above 0, or NaN, means the default, 1
+                       int32 [B], state float32 [B, R], next_frame int64 [B], layout int32 [B], the `tiling.Layout` in which this
+                       machine sings. A temperature not above 0, or NaN, means the default, 1
     generate_continue  the same, frame int64 [B], state float32 [B, R] -> the same: the song goes on from that state and frame
     generate_audio     as generate -> the same, waveform float32 [B, N], num_samples int32 [B], sample_rate int32 [B] in Hz,
                        wav_bytes string [B], 16 bit
@@ -79,6 +82,7 @@ class Endpoints:
         self.sample_rate = trained.sample_rate
         self.max_frames = max_frames
         self.usual = usual
+        self.layout = MachineLayout(self.model)
         encoder, num_visible = self.model.encoder, self.model.num_visible
         width = encoder.num_units
         sequences_of_frames = (_floats(None, None, num_visible), tf.TensorSpec([None], tf.int32))
@@ -136,13 +140,14 @@ class Endpoints:
     def _sing(self, seed, num_frames, temperature, frame, state):
         temperature = tf.where((temperature > 0) & tf.math.is_finite(temperature), temperature, DEFAULT_TEMPERATURE)
         num_frames = tf.clip_by_value(num_frames, 0, self.max_frames)
-        generation = self.config.generation
+        generation, layout = self.config.generation, self.layout.read()
         frames, state, next_frame = self.model.generate(
             seed,
             num_frames,
             tf.clip_by_value(temperature, *TEMPERATURES),
             state=state,
             first_frame=frame,
+            layout=layout,
             num_gibbs_steps=generation.num_gibbs_steps,
             chain_start=generation.chain_start,
             emission_noise=generation.emission_noise,
@@ -154,14 +159,16 @@ class Endpoints:
             "lengths": num_frames,
             "state": state,
             "next_frame": next_frame,
+            "layout": tf.fill(tf.shape(seed), layout),
             "status": tf.fill(tf.shape(seed), int(Status.FINE)),
         }
 
     def _decibels(self, frames):
         """Songs in dB.  [B, T, V] -> [B, T, V]"""
-        # A logarithm's last bit depends on whether its number shares a register with others: in whole tiles all do.
-        whole = tf.pad(frames, [[0, -tf.shape(frames)[0] % TILE_ROWS], [0, 0], [0, 0]])
-        return spectrogram.model_frames_to_decibels(whole, self.scale)[: tf.shape(frames)[0]]
+        # A logarithm's last bit depends on whether its number fills a vector with others: filled up, all do, wherever they stand.
+        numbers = tf.reshape(frames, [-1])
+        whole = tf.pad(numbers, [[0, -tf.size(numbers) % _LONGEST_VECTOR]])
+        return tf.reshape(spectrogram.model_frames_to_decibels(whole, self.scale)[: tf.size(numbers)], tf.shape(frames))
 
     def _generate_audio(self, seed, num_frames, temperature):
         song = self._generate(seed, num_frames, temperature)

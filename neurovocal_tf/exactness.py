@@ -33,12 +33,14 @@ class Comparison:
     Attributes:
         num_rows: songs under load.    num_different: those that are not what they are alone.
         num_answers: of whole songs and of parts.    num_together: those as long as somebody else's, whose row was computed with theirs.
+        layout: in which this machine sings them, a `tiling.Layout`; -1 where the model does not tell.
     """
 
     num_rows: int
     num_different: int
     num_answers: int
     num_together: int
+    layout: int
 
 
 def compare(folder, load):
@@ -64,7 +66,8 @@ def compare(folder, load):
     finally:
         loaded.close()
     together = [was_together for _, of_one in found for was_together in of_one]
-    return Comparison(len(found), sum(is_different for is_different, _ in found), len(together), sum(together))
+    layout = int(alone[0]["layout"][0]) if "layout" in alone[0] else -1
+    return Comparison(len(found), sum(is_different for is_different, _ in found), len(together), sum(together), layout)
 
 
 def _compare(loaded, request, expected):

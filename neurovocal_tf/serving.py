@@ -22,6 +22,7 @@ import tensorflow as tf
 import neurovocal_tf
 from neurovocal_tf import scoring, status, warmup
 from neurovocal_tf.endpoints import DEFAULT_MAX_FRAMES, DEFAULT_TEMPERATURE, Endpoints
+from neurovocal_tf.tiling import Layout
 
 METADATA = os.path.join("assets.extra", "neurovocal_tf.json")
 WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
@@ -74,6 +75,8 @@ def metadata(endpoints):
         "detector": dataclasses.asdict(endpoints.config.segmentation),
         "usual_ranges": {name: [_finite(limit) for limit in limits] for name, limits in dataclasses.asdict(endpoints.usual).items()},
         "status": {str(int(code)): text for code, text in status.DESCRIPTIONS.items()},
+        "layouts": {str(int(layout)): layout.description for layout in Layout},
+        "layout_where_exported": int(endpoints.layout.found),
         "config": dataclasses.asdict(endpoints.config),
         "versions": {
             "neurovocal_tf": neurovocal_tf.__version__,
@@ -103,6 +106,8 @@ def _save(folder, endpoints):
     # Not keras.export.ExportArchive, which traces every function a second time: half the time of an export, and half its size.
     carrier = tf.Module()
     carrier.weights = [variable.value for variable in endpoints.model.variables]
+    # Wherever it is loaded, its initialiser finds out how that machine can sing exactly.
+    carrier.layout = endpoints.layout
     tf.saved_model.save(carrier, folder, signatures)
 
 

@@ -1,35 +1,46 @@
 """Generation: for every frame set the biases, run a Gibbs chain, emit its mean, and advance the encoder.
 
-Matrix products and transcendental functions change in their last bit with the number of rows they are given, and one flipped
-sample makes the rest of a song another song. So rows are sung in tiles of a fixed size: every operation always sees the same
-shape, and a song is the same bit for bit whatever is sung beside it. Several tiles are sung at the same time, one a core: a tile's
-operations are too small to be shared between cores.
+Rows are sung in tiles, so that a song is the same bit for bit whatever is sung beside it; `tiling` says how. Several tiles are sung
+at the same time, one a core: a tile's operations are too small to be shared between cores.
 """
 
 import functools
+import typing
 
 import tensorflow as tf
 
 from neurovocal_tf.rbm.gibbs import gibbs_chain, start_of_chain
 from neurovocal_tf.rbm.noise import RowStream, draw_ahead
+from neurovocal_tf.rbm.products import along
+from neurovocal_tf.tiling import choose_layout, in_layout, tile_shape, tiled, untiled
 
-TILE_ROWS = 8
 # Enough for the cores of a large machine; on a small one they wait for each other at no cost.
 _TILES_AT_ONCE = 16
 
 
-def sing(
-    encoder,
-    conditional_rbm,
-    seeds,
-    num_frames,
-    temperature,
-    state=None,
-    first_frame=None,
-    num_gibbs_steps=20,
-    chain_start="bias",
-    emission_noise=0.0,
-):
+class Sampling(typing.NamedTuple):
+    """How a frame is drawn.
+
+    `num_gibbs_steps` int, full steps a frame; `chain_start` "bias" (the mean under the biases alone) or "zeros"; `emission_noise`, share
+    of the visible units' own noise in what is sung and fed back.
+    """
+
+    num_gibbs_steps: int = 20
+    chain_start: str = "bias"
+    emission_noise: float = 0.0
+
+
+class _Rows(typing.NamedTuple):
+    """Of each row its seed int64, number of frames int32, temperature float32 and first frame int64, [B], and its state [B, R]."""
+
+    seeds: tf.Tensor
+    num_frames: tf.Tensor
+    temperature: tf.Tensor
+    first_frame: tf.Tensor
+    state: tf.Tensor
+
+
+def sing(encoder, conditional_rbm, seeds, num_frames, temperature, state=None, first_frame=None, layout=None, **sampling):
     """Frames of new songs.
 
     Args:
@@ -37,8 +48,8 @@ def sing(
         seeds: int64 [B]: a row's noise is keyed by its seed and its frame alone.    num_frames: int32 [B].
         temperature: float32 [B]: samples p proportional to exp(-E / temperature).
         state: float32 [B, R], to go on from; default: the state before a first frame.    first_frame: int64 [B], its frame; default 0.
-        num_gibbs_steps: int, full steps a frame.    chain_start: "bias" (the mean under the biases alone) or "zeros".
-        emission_noise: share of the visible units' own noise in what is sung and fed back.
+        layout: `tiling.Layout` that holds on this machine, or such an int32 []; default: found here, which takes as long as a frame or two.
+        sampling: fields of `Sampling`.
 
     Returns:
         (standardised frames [B, T, V], T = max(num_frames), zeros after a row's end; state [B, R]; next frame int64 [B]).
@@ -48,53 +59,59 @@ def sing(
         state = encoder.initial_state(tf.ones([num_rows], tf.bool))
     if first_frame is None:
         first_frame = tf.zeros([num_rows], tf.int64)
+    if layout is None:
+        layout = choose_layout(encoder, conditional_rbm)
     # An empty array has nothing to stack: make room for one frame at least and one tile at least, and cut.
     longest = tf.reduce_max(tf.concat([num_frames, [0]], axis=0))
-    room = tf.maximum(longest, 1)
+    tiles = _Rows(*(tiled(rows, layout) for rows in (seeds, num_frames, temperature, first_frame, state)))
+    sing_tiles = functools.partial(_sing_tiles, encoder, conditional_rbm, tiles, tf.maximum(longest, 1), Sampling(**sampling))
+    frames, states = in_layout(layout, functools.partial(sing_tiles, -1), functools.partial(sing_tiles, 0))
+    frames = untiled(frames, layout, num_rows)[:, :longest]
+    return frames, untiled(states, layout, num_rows), first_frame + tf.cast(num_frames, tf.int64)
 
-    encoder_weights, rbm_weights = encoder.step_weights(), conditional_rbm.step_weights()
-    couplings, _ = rbm_weights
-    transposed = tf.transpose(couplings["W"])
 
-    def next_frame(t, rows):
-        seeds, num_frames, temperature, first_frame, state = rows
-        rbm = conditional_rbm.machine(encoder.output(state), rbm_weights)
-        stream = RowStream(seeds, first_frame + tf.cast(t, tf.int64))
-        warmth = temperature[:, tf.newaxis]
-        chain_stream = draw_ahead(stream, num_gibbs_steps, rbm.bh.shape, rbm.bv.shape, rbm.units.noise)
-        sample, mean = gibbs_chain(rbm, start_of_chain(rbm, chain_start), num_gibbs_steps, chain_stream, warmth, transposed)
-        frame = rbm.units.emit(mean, sample, emission_noise)
-        # The older kind of `where` picks whole rows, without spreading the condition over them.
-        choose = functools.partial(tf.compat.v1.where, t < num_frames)
-        state = choose(encoder.step(frame, state, encoder_weights), state)
-        return choose(frame, tf.zeros_like(frame)), (seeds, num_frames, temperature, first_frame, state)
+def _sing_tiles(encoder, conditional_rbm, tiles, room, sampling, axis):
+    """Frames [tiles, TILE_ROWS, room, V] and states [tiles, TILE_ROWS, R]; within a tile units lie along `axis`, see `rbm.products`."""
+    next_frame = _frame_by_frame(encoder, conditional_rbm, sampling, axis)
+    # From rows [TILE_ROWS, units] into the tile's layout, and back.
+    turned = tf.transpose if axis == 0 else tf.identity
+    rows_first = [1, 0, 2] if axis == -1 else [2, 0, 1]
+    frame_shape = tile_shape(conditional_rbm.num_visible, axis)
 
     # AutoGraph would rewrite the whole model in an eager call; there is nothing in it to rewrite.
     @tf.autograph.experimental.do_not_convert
     def sing_tile(rows):
-        def step(t, rows, frames):
-            frame, rows = next_frame(t, rows)
-            return t + 1, rows, frames.write(t, frame)
+        def step(t, state, frames):
+            frame, state = next_frame(t, rows._replace(state=state))
+            return t + 1, state, frames.write(t, frame)
 
         # A tile of short songs does not wait for another's long one: what is never written is stacked as zeros.
-        num_loops = tf.reduce_max(rows[1])
-        frames = tf.TensorArray(tf.float32, size=room, element_shape=[TILE_ROWS, conditional_rbm.num_visible])
-        _, rows, frames = tf.while_loop(lambda t, *_: t < num_loops, step, (0, rows, frames))
-        return tf.transpose(frames.stack(), [1, 0, 2]), rows[-1]
+        num_loops = tf.reduce_max(rows.num_frames)
+        frames = tf.TensorArray(tf.float32, size=room, element_shape=frame_shape)
+        _, state, frames = tf.while_loop(lambda t, *_: t < num_loops, step, (0, turned(rows.state), frames))
+        return tf.transpose(frames.stack(), rows_first), turned(state)
 
-    tiles = tuple(_tiled(rows) for rows in (seeds, num_frames, temperature, first_frame, state))
-    frames, states = tf.map_fn(sing_tile, tiles, fn_output_signature=(tf.float32, tf.float32), parallel_iterations=_TILES_AT_ONCE)
-    frames = _untiled(frames, num_rows)[:, :longest]
-    return frames, _untiled(states, num_rows), first_frame + tf.cast(num_frames, tf.int64)
+    return tf.map_fn(sing_tile, tiles, fn_output_signature=(tf.float32, tf.float32), parallel_iterations=_TILES_AT_ONCE)
 
 
-def _tiled(rows):
-    """[B, ...] -> [tiles, TILE_ROWS, ...], filled up with ones."""
-    num_tiles = tf.maximum((tf.shape(rows)[0] + TILE_ROWS - 1) // TILE_ROWS, 1)
-    filling = tf.ones(tf.concat([[num_tiles * TILE_ROWS - tf.shape(rows)[0]], tf.shape(rows)[1:]], axis=0), rows.dtype)
-    return tf.reshape(tf.concat([rows, filling], axis=0), [num_tiles, TILE_ROWS, *rows.shape[1:]])
+def _frame_by_frame(encoder, conditional_rbm, sampling, axis):
+    """A function of a frame's number and a tile's `_Rows`, their state in the tile's layout: (frame, state after it)."""
+    # Before the loop, so that its body reads no variable.
+    encoder_weights, rbm_weights = encoder.step_weights(), conditional_rbm.step_weights(axis)
+    to_visible = tf.transpose(rbm_weights[0]["W"])
 
+    def next_frame(t, rows):
+        rbm = conditional_rbm.machine(encoder.output(rows.state, axis), rbm_weights, axis)
+        stream = RowStream(rows.seeds, rows.first_frame + tf.cast(t, tf.int64), axis)
+        chain_stream = draw_ahead(stream, sampling.num_gibbs_steps, rbm.bh.shape, rbm.bv.shape, rbm.units.noise)
+        temperature = along(rows.temperature, -1 - axis)
+        start = start_of_chain(rbm, sampling.chain_start)
+        sample, mean = gibbs_chain(rbm, start, sampling.num_gibbs_steps, chain_stream, temperature, to_visible)
+        frame = rbm.units.emit(mean, sample, sampling.emission_noise)
+        is_before_end = t < rows.num_frames
+        # The older kind of `where` picks whole rows, without spreading the condition over them.
+        choose = functools.partial(tf.compat.v1.where if axis == -1 else tf.where, is_before_end)
+        state = choose(encoder.step(frame, rows.state, encoder_weights, axis), rows.state)
+        return choose(frame, tf.zeros_like(frame)), state
 
-def _untiled(tiles, num_rows):
-    """Inverse of `_tiled`."""
-    return tf.reshape(tiles, tf.concat([[-1], tf.shape(tiles)[2:]], axis=0))[:num_rows]
+    return next_frame

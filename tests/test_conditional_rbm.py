@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from neurovocal_tf.layers.conditional_rbm import LOG_SIGMA_RANGE, ConditionalRBM, LogSigmaRange
-from neurovocal_tf.rbm import units
+from neurovocal_tf.rbm import energy, units
 
 NUM_VISIBLE, NUM_HIDDEN, NUM_RECURRENT = 5, 4, 3
 
@@ -44,6 +44,20 @@ def test_a_gain_follows_the_state_and_stays_between_its_bounds(rng):
     np.testing.assert_allclose(gain, np.exp(2 * np.tanh(u @ layer.Wug.numpy() / 2)), rtol=1e-5)
     assert np.exp(-2) < np.min(gain) < 1 < np.max(gain) < np.exp(2)
     np.testing.assert_array_equal(make_layer(rng)(tf.constant(u)).gain, np.ones((2, 6, 1)))
+
+
+@EVERY_KIND
+def test_a_machine_along_the_lanes_is_the_same_machine(visible_units, kind, rng):
+    layer = make_layer(rng, visible_units=visible_units, coupling_gain=True)
+    u, v, h = (rng.normal(size=(8, size)).astype(np.float32) for size in (NUM_RECURRENT, NUM_VISIBLE, NUM_HIDDEN))
+    rows, lanes = layer.machine(tf.constant(u)), layer.machine(tf.constant(u.T), axis=0)
+    assert type(lanes.units) is kind
+    pairs = [(getattr(rows, name), getattr(lanes, name)) for name in ("bv", "bh", "gain")]
+    for function, argument in ((energy.hidden_logits, v), (energy.visible_mean, h)):
+        pairs.append((function(rows, tf.constant(argument)), function(lanes, tf.constant(argument.T))))
+    pairs.append((energy.bias_mean(rows), energy.bias_mean(lanes)))
+    for in_rows, in_lanes in pairs:
+        np.testing.assert_allclose(tf.transpose(in_lanes), in_rows, atol=2e-6)
 
 
 def test_a_fresh_layer_scales_no_couplings():

@@ -47,6 +47,7 @@ def test_rows_have_their_lengths_and_are_silent_after_their_end(endpoints):
         "lengths": ("int32", (5,)),
         "state": ("float32", (5, endpoints.model.encoder.state_size)),
         "next_frame": ("int64", (5,)),
+        "layout": ("int32", (5,)),
         "status": ("int32", (5,)),
     }
     assert song["lengths"].tolist() == song["next_frame"].tolist() == [25, 40, 0, 1, 40]  # the last one asked for more than may be

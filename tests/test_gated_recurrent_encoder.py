@@ -64,6 +64,16 @@ def test_steps_equal_one_call(num_direct_frames, rng):
     np.testing.assert_allclose(encoder(frames), tf.stack(states, axis=1), **FLOAT32)
 
 
+@pytest.mark.parametrize("gates", ["sigmoid", "tanh"])
+def test_a_step_along_the_lanes_is_the_same_step(gates, rng):
+    encoder, frames = make_encoder(rng, num_layers=2, num_direct_frames=2, gates=gates), frames_of(rng)
+    state = tf.constant(rng.normal(size=(BATCH_SIZE, encoder.state_size)), tf.float32)
+    expected = encoder.step(frames[:, 0], state)
+    after = encoder.step(tf.transpose(frames[:, 0]), tf.transpose(state), axis=0)
+    np.testing.assert_allclose(tf.transpose(after), expected, **FLOAT32)
+    np.testing.assert_array_equal(tf.transpose(encoder.output(after, axis=0)), encoder.output(tf.transpose(after)))
+
+
 def test_direct_frames_are_the_last_ones_newest_first(rng):
     encoder, frames = make_encoder(rng, num_layers=2, num_direct_frames=3), frames_of(rng)
     states = encoder(frames)

@@ -192,6 +192,16 @@ def test_a_rows_number_depends_on_nothing_but_its_row_and_its_unit():
             np.testing.assert_allclose(rows[i, :8], alone[0], **(dict(rtol=0, atol=0) if method == "uniforms" else LAST_PLACES))
 
 
+def test_both_layouts_of_a_batch_draw_the_same_numbers():
+    rows, lanes = (row_stream([5, -9, 2**40], [0, 3, 9])._replace(axis=axis) for axis in (-1, 0))
+    for visible_noise in ("uniforms", "normals"):
+        ahead = noise.draw_ahead(rows, 6, (3, 7), (3, 5), visible_noise), noise.draw_ahead(lanes, 6, (7, 3), (5, 3), visible_noise)
+        for step in range(6):
+            np.testing.assert_array_equal(ahead[1].hidden[step], ahead[0].hidden[step].numpy().T)
+            np.testing.assert_allclose(ahead[1].visible[step], ahead[0].visible[step].numpy().T, **LAST_PLACES)
+        np.testing.assert_array_equal(lanes.uniforms(noise.HIDDEN, 5, (7, 3)), rows.uniforms(noise.HIDDEN, 5, (3, 7)).numpy().T)
+
+
 def test_a_chains_noise_drawn_ahead_is_that_of_its_steps():
     stream, shapes = row_stream([5, -9], [0, 3]), ((2, 7), (2, 5))
     ahead = noise.draw_ahead(stream, 6, *shapes, "normals")

@@ -94,7 +94,7 @@ def test_the_first_biases_follow_the_learned_state_at_true_starts_alone(rng):
     frames = rng.normal(size=(2, NUM_FRAMES, NUM_VISIBLE)).astype(np.float32)
     rbm = model(frames, tf.constant([True, False]))
     layer = model.conditional_rbm
-    first = model.encoder.output(model.encoder.first_state.numpy())
+    first = model.encoder.output(model.encoder.first_state.value).numpy()
     np.testing.assert_allclose(rbm.bv[0, 0], layer.bv.numpy() + first @ layer.Wuv.numpy(), **FLOAT32)
     np.testing.assert_allclose(rbm.bv[1, 0], layer.bv, **FLOAT32)
 

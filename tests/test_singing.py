@@ -3,16 +3,17 @@
 Sizes are odd on purpose: multiples of a vector register's width hide a row whose bits depend on its place.
 """
 
+import keras
 import numpy as np
 import pytest
 import reference
 import scipy.stats
 import tensorflow as tf
 
-from neurovocal_tf import singing
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.gibbs import gibbs_chain
 from neurovocal_tf.rnn_rbm import RNNRBM
+from neurovocal_tf.tiling import TILE_ROWS
 
 NUM_SONGS, MAX_FRAMES = 20, 7
 BATCH_SIZES = (1, 3, 8, 9, 20)
@@ -69,15 +70,23 @@ def small():
 # --- bits
 
 
+@pytest.fixture(params=["float32", "mixed_bfloat16"])
+def precision(request):
+    """A policy under which models are made, as `--precision` does."""
+    keras.mixed_precision.set_dtype_policy(request.param)
+    yield request.param
+    keras.mixed_precision.set_dtype_policy("float32")
+
+
 @EVERY_KIND
-def test_a_song_is_the_same_bit_for_bit_whatever_is_sung_beside_it(visible_units, emission_noise, rng):
+def test_a_song_is_the_same_bit_for_bit_whatever_is_sung_beside_it(visible_units, emission_noise, precision, rng):
     model = make_model(rng, (129, 90, 61, 2), visible_units, num_direct_frames=1)
     sing = singer(model, num_gibbs_steps=5, emission_noise=emission_noise)
     seeds = rng.integers(-(2**62), 2**62, NUM_SONGS)
     num_frames = rng.integers(3, MAX_FRAMES + 1, NUM_SONGS)
     temperature = rng.uniform(0.5, 2.0, NUM_SONGS)
     alone = [sing(seeds[i : i + 1], num_frames[i : i + 1], temperature[i : i + 1]) for i in range(NUM_SONGS)]
-    compared = np.zeros((NUM_SONGS, singing.TILE_ROWS), int)
+    compared = np.zeros((NUM_SONGS, TILE_ROWS), int)
 
     def compare(rows):
         frames, state, next_frame = sing(seeds[rows], num_frames[rows], temperature[rows])
@@ -85,16 +94,16 @@ def test_a_song_is_the_same_bit_for_bit_whatever_is_sung_beside_it(visible_units
             np.testing.assert_array_equal(frames[place, : num_frames[i]], alone[i][0][0], err_msg=f"song {i} at {place} of {len(rows)}")
             np.testing.assert_array_equal(state[place], alone[i][1][0])
             assert next_frame[place] == num_frames[i]
-            compared[i, place % singing.TILE_ROWS] += 1
+            compared[i, place % TILE_ROWS] += 1
 
     for batch_size in BATCH_SIZES:
         compare(rng.permutation(NUM_SONGS)[:batch_size])
     # Every song in every place of a tile.
-    for shift in range(singing.TILE_ROWS):
-        compare(np.roll(np.arange(NUM_SONGS), shift)[: NUM_SONGS - NUM_SONGS % singing.TILE_ROWS])
-        compare(np.roll(np.arange(NUM_SONGS)[::-1], shift)[: singing.TILE_ROWS])
-    for place in range(singing.TILE_ROWS):
-        compare([(i + 5) % NUM_SONGS for i in range(place)] + [0] + [1] * (singing.TILE_ROWS - place - 1))
+    for shift in range(TILE_ROWS):
+        compare(np.roll(np.arange(NUM_SONGS), shift)[: NUM_SONGS - NUM_SONGS % TILE_ROWS])
+        compare(np.roll(np.arange(NUM_SONGS)[::-1], shift)[:TILE_ROWS])
+    for place in range(TILE_ROWS):
+        compare([(i + 5) % NUM_SONGS for i in range(place)] + [0] + [1] * (TILE_ROWS - place - 1))
     assert np.all(compared[:2] > 0) and np.all(compared.sum(axis=0) > NUM_SONGS)
 
 
@@ -122,8 +131,9 @@ def test_tiles_do_not_wait_for_each_other():
 
     graph = sing.get_concrete_function(tf.TensorSpec([20], tf.int64)).graph.as_graph_def()
     kinds = [node.op for nodes in (graph.node, *(f.node_def for f in graph.library.function)) for node in nodes]
-    # One loop over tiles, one over frames; the turns of a loop with a state, such as a variable that is read, follow one another.
-    assert kinds.count("StatelessWhile") == 2 and "While" not in kinds
+    # Two layouts to choose from, in each one loop over tiles and one over frames, and two checks of a loop over rows and one over a
+    # chain's steps; the turns of a loop with a state, such as a variable that is read, follow one another.
+    assert kinds.count("StatelessWhile") == 8 and "While" not in kinds
 
 
 def test_eager_and_graph_songs_agree(small):

@@ -6,7 +6,8 @@ import keras
 import tensorflow as tf
 
 from neurovocal_tf.rbm import units
-from neurovocal_tf.rbm.energy import RBM, affine, linear
+from neurovocal_tf.rbm.energy import RBM, RBMInLanes
+from neurovocal_tf.rbm.products import affine, along, linear
 
 # A bin that hardly varies would otherwise take sigma to 0 and its likelihood to infinity; above 2 (standardised) it explains nothing.
 LOG_SIGMA_RANGE = (math.log(0.05), math.log(2.0))
@@ -81,30 +82,31 @@ class ConditionalRBM(keras.layers.Layer):
     def call(self, u):
         return self.machine(u)
 
-    def step_weights(self):
-        """What `machine` needs of the weights, by name, and the visible units."""
+    def step_weights(self, axis=-1):
+        """What `machine` needs of the weights, by name, and the visible units; `axis` as there."""
         names = ["W", "bv", "bh", "Wuv", "Wuh", *["Wug"] * self.coupling_gain]
-        return {name: tf.convert_to_tensor(getattr(self, name)) for name in names}, self.units()
+        return {name: tf.convert_to_tensor(getattr(self, name)) for name in names}, self.units(axis)
 
-    def machine(self, u, weights=None):
+    def machine(self, u, weights=None, axis=-1):
         """The machine of each state.
 
         Args:
-            u: [..., U], already delayed by one frame.
+            u: [..., U], already delayed by one frame.    axis: -1, or 0 for u [U, B], see `rbm.products`.
             weights: of `step_weights`. Taken before a loop, they leave its body without variables: those who read
                 variables wait for one another, and songs would be sung one after another instead of side by side.
 
         Returns:
-            `RBM`, see the class.
+            `RBM`, see the class, or with `axis` 0 `RBMInLanes`.
         """
-        w, visible_units = weights or self.step_weights()
-        gain = _bounded_exp(linear(u, w["Wug"])) if self.coupling_gain else tf.ones_like(u[..., :1])
-        return RBM(W=w["W"], bv=affine(u, w["Wuv"], w["bv"]), bh=affine(u, w["Wuh"], w["bh"]), units=visible_units, gain=gain)
+        w, visible_units = weights or self.step_weights(axis)
+        gain = _bounded_exp(linear(u, w["Wug"], axis=axis)) if self.coupling_gain else tf.ones_like(tf.gather(u, [0], axis=axis))
+        bv, bh = (affine(u, w[weight], w[bias], axis) for weight, bias in (("Wuv", "bv"), ("Wuh", "bh")))
+        return (RBMInLanes if axis == 0 else RBM)(W=w["W"], bv=bv, bh=bh, units=visible_units, gain=gain)
 
-    def units(self):
-        """The visible units, with their present parameters."""
+    def units(self, axis=-1):
+        """The visible units, with their present parameters; `axis` as in `machine`."""
         if self.visible_units == "gaussian":
-            return units.Gaussian(tf.convert_to_tensor(self.log_sigma))
+            return units.Gaussian(along(tf.convert_to_tensor(self.log_sigma), axis))
         return units.MeanField() if self.visible_units == "mean_field" else units.Bernoulli()
 
     def get_config(self):

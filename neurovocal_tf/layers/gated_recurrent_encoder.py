@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from neurovocal_tf.layers.recurrence import cell, product, recurrence, split_kernel
 from neurovocal_tf.rbm import noise
-from neurovocal_tf.rbm.energy import affine
+from neurovocal_tf.rbm.products import affine
 
 
 @keras.saving.register_keras_serializable(package="neurovocal_tf")
@@ -138,30 +138,32 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         as_tensors = ((tf.convert_to_tensor(w) for w in layer) for layer in weights)
         return [(kernel, split_kernel(recurrent_kernel), bias) for kernel, recurrent_kernel, bias in as_tensors]
 
-    def step(self, frame, state, weights=None):
+    def step(self, frame, state, weights=None, axis=-1):
         """The state one frame later, by the same equations as `call`.
 
         Args:
             frame: [B, V].    state: [B, R].    weights: of `step_weights`; taken before a loop, or every step copies them.
+            axis: -1, or 0 for a frame [V, B] and a state [R, B], see `rbm.products`.
 
         Returns:
-            [B, R].
+            [B, R], or [R, B].
         """
         layer_input, states = frame, []
-        layer_states, direct = self._parts(state)
+        layer_states, direct = self._parts(state, axis)
         for (kernel, recurrent_kernels, bias), layer_state in zip(weights or self.step_weights(), layer_states, strict=True):
-            layer_input, _, _ = cell(affine(layer_input, kernel, bias), layer_state, recurrent_kernels, self.gates)
+            layer_input, _, _ = cell(affine(layer_input, kernel, bias, axis), layer_state, recurrent_kernels, self.gates, axis)
             states.append(layer_input)
-        return tf.concat([*states, *[frame, *direct][: self.num_direct_frames]], axis=1)
+        return tf.concat([*states, *[frame, *direct][: self.num_direct_frames]], axis=axis)
 
-    def output(self, state):
-        """The part u of a state that the RBM's biases see.  [..., R] -> [..., U + P * V]"""
-        return state[..., (self.num_layers - 1) * self.num_units :]
+    def output(self, state, axis=-1):
+        """The part u of a state that the RBM's biases see.  [..., R] -> [..., U + P * V], or with `axis` 0 [R, B] -> [U + P * V, B]"""
+        hidden_layers = (self.num_layers - 1) * self.num_units
+        return tf.split(state, [hidden_layers, self.output_size], axis=axis)[1]
 
-    def _parts(self, state):
-        """A state [B, R] as a list of layers' states [B, U] and a list of the last frames [B, V], newest first."""
+    def _parts(self, state, axis=-1):
+        """A state [B, R] as a list of layers' states [B, U] and a list of the last frames [B, V], newest first; `axis` as in `step`."""
         sizes = [self.num_units] * self.num_layers + [self.num_inputs] * self.num_direct_frames
-        parts = tf.split(state, sizes, axis=1)
+        parts = tf.split(state, sizes, axis=axis)
         return parts[: self.num_layers], parts[self.num_layers :]
 
     def _dropped(self, inputs, stream, index):

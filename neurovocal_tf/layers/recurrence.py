@@ -11,7 +11,7 @@ Reference: Cho et al., 2014, https://arxiv.org/abs/1406.1078; gates may be tanh,
 
 import tensorflow as tf
 
-from neurovocal_tf.rbm.energy import linear
+from neurovocal_tf.rbm.products import linear
 
 # Each gate with its slope as a function of its own value.
 _GATES = {
@@ -26,27 +26,29 @@ def split_kernel(recurrent_kernel):
     return recurrent_kernel[:, : 2 * num_units], recurrent_kernel[:, 2 * num_units :]
 
 
-def product(x, kernel):
-    """x @ kernel, computed in the kernel's precision and returned in that of x.  [..., I], [I, O] -> [..., O]"""
-    return tf.cast(linear(tf.cast(x, kernel.dtype), kernel), x.dtype)
+def product(x, kernel, axis=-1):
+    """x @ kernel, computed in the kernel's precision and returned in that of x; shapes and `axis` as in `products.linear`."""
+    return tf.cast(linear(tf.cast(x, kernel.dtype), kernel, axis=axis), x.dtype)
 
 
-def cell(projected, state, kernels, gates):
+def cell(projected, state, kernels, gates, axis=-1):
     """One step of the recurrence.
 
     Args:
         projected: x_t W + b, [B, 3 U], in the order z, r, c.    state: h, [B, U].    kernels: see `split_kernel`; split before
             a loop, or every step copies them.    gates: sigmoid or tanh.
+        axis: -1, or 0 for arrays with their units along the first axis, [3 U, B] and so on, see `rbm.products`.
 
     Returns:
         (new state [B, U], gates z and r [B, 2 U], candidate c [B, U]).
     """
-    num_units = state.shape[-1]
+    num_units = state.shape[axis]
     gate = _GATES[gates][0]
     kernel_zr, kernel_c = kernels
-    zr = gate(projected[:, : 2 * num_units] + product(state, kernel_zr))
-    z, r = zr[:, :num_units], zr[:, num_units:]
-    c = tf.tanh(projected[:, 2 * num_units :] + product(r * state, kernel_c))
+    projected_zr, projected_c = tf.split(projected, [2 * num_units, num_units], axis=axis)
+    zr = gate(projected_zr + product(state, kernel_zr, axis))
+    z, r = tf.split(zr, 2, axis=axis)
+    c = tf.tanh(projected_c + product(r * state, kernel_c, axis))
     return state + z * (c - state), zr, c
 
 

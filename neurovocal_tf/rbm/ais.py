@@ -36,7 +36,8 @@ import typing
 import tensorflow as tf
 
 from neurovocal_tf.rbm import noise
-from neurovocal_tf.rbm.energy import RBM, free_energy, hidden_field, hidden_logits, linear, mean_field, visible_field
+from neurovocal_tf.rbm.energy import RBM, free_energy, hidden_field, hidden_logits, mean_field, visible_field
+from neurovocal_tf.rbm.products import linear
 from neurovocal_tf.rbm.units import Bernoulli, MeanField
 
 BASES = ("mean_field", "biases")

@@ -12,6 +12,7 @@ import typing
 import numpy as np
 import tensorflow as tf
 
+from neurovocal_tf.rbm.products import linear
 from neurovocal_tf.rbm.units import Bernoulli
 
 
@@ -23,38 +24,28 @@ class RBM(typing.NamedTuple):
     bh: tf.Tensor
     units: typing.Any
     gain: tf.Tensor | np.ndarray = np.ones(1, np.float32)
+    # Where its units lie, see `products`. Of the class and no field: what Keras hands on holds tensors alone.
+    axis = -1
 
     def map_frames(self, function):
         """The same machine with `function` applied to all that differs from frame to frame: bv, bh and the gain."""
         return self._replace(bv=function(self.bv), bh=function(self.bh), gain=function(self.gain))
 
 
-def affine(x, weights, bias):
-    """x @ weights + bias.  [..., I], [I, O], [O] -> [..., O]"""
-    product = linear(x, weights)
-    # TensorFlow would fuse product and bias into an operation that rearranges the weights in every call: for few rows, four times as long.
-    return product + tf.broadcast_to(bias, product.shape) if product.shape.is_fully_defined() else product + bias
+class RBMInLanes(RBM):
+    """The same with its units along the first axis, bv [V, B], bh [H, B]: for Gibbs chains and the functions here as far as `bias_mean`."""
 
-
-def linear(x, weights, transposed=False):
-    """x @ weights, or x @ weights', as one product of two matrices: `@` would repeat the weights for every row of a batch.
-
-    [..., I], [I, O], or [O, I] if `transposed` -> [..., O]
-    """
-    if x.shape.rank == 2:
-        # Without a copy of the weights the other way round, which a chain would make in every step.
-        return tf.matmul(x, weights, transpose_b=transposed)
-    return tf.tensordot(x, tf.transpose(weights) if transposed else weights, axes=1)
+    axis = 0
 
 
 def hidden_field(rbm, v):
     """g * (x(v) W), what the visible units tell the hidden ones.  [..., V] -> [..., H]"""
-    return linear(rbm.units.to_hidden(v), rbm.W) * rbm.gain
+    return linear(rbm.units.to_hidden(v), rbm.W, axis=rbm.axis) * rbm.gain
 
 
 def visible_field(rbm, h):
     """(g * h) W', what the hidden units tell the visible ones.  [..., H] -> [..., V]"""
-    return linear(h * rbm.gain, rbm.W, transposed=True)
+    return linear(h * rbm.gain, rbm.W, transposed=True, axis=rbm.axis)
 
 
 def hidden_logits(rbm, v):

@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from neurovocal_tf.rbm import noise
-from neurovocal_tf.rbm.energy import bias_mean, linear
+from neurovocal_tf.rbm.energy import bias_mean
+from neurovocal_tf.rbm.products import linear
 
 
 def start_of_chain(rbm, kind):
@@ -15,14 +16,15 @@ def gibbs_chain(rbm, v, num_steps, stream, temperature=1.0, transposed=None):
     """`num_steps` full steps from v.
 
     Args:
-        rbm: an `RBM` whose biases match v.    v: [..., V], the start, of static shape.    num_steps: int or scalar int tensor.
+        rbm: an `RBM` whose biases match v, and whose `axis` tells where both have their units.
+        v: [..., V], or [V, B], the start, of static shape.    num_steps: int or scalar int tensor.
         stream: source of noise. From a `DrawnStream` the steps, an int, stand one after another in the graph: a loop's own
             operations would take a tenth of the time of such small ones.
-        temperature: number, or a tensor that broadcasts against [..., V] and [..., H].
+        temperature: number, or a tensor that broadcasts against v and h.
         transposed: W' [H, V], where a loop around the chain has it ready.
 
     Returns:
-        (sample, mean): v after the last step and E[v|h] of that step, both [..., V].
+        (sample, mean): v after the last step and E[v|h] of that step, both shaped as v.
     """
     # A product with a transposed kernel takes longer, in every step.
     to_visible = tf.transpose(rbm.W) if transposed is None else transposed
@@ -30,12 +32,15 @@ def gibbs_chain(rbm, v, num_steps, stream, temperature=1.0, transposed=None):
     units, scale = rbm.units.standardised()
     bv = rbm.bv / scale
     # Spread out once: for operations on small arrays that takes longer than what they compute.
-    warmth_h, warmth_v = (tf.broadcast_to(temperature, [*tf.unstack(tf.shape(v)[:-1]), size]) for size in (rbm.bh.shape[-1], v.shape[-1]))
+    shape_h, shape_v = (_shape(v, x.shape[rbm.axis], rbm.axis) for x in (rbm.bh, v))
+    warmth_h, warmth_v, gain = (
+        tf.broadcast_to(x, shape) for x, shape in ((temperature, shape_h), (temperature, shape_v), (rbm.gain, shape_h))
+    )
 
     def step(index, v, _):
-        probability = tf.sigmoid((rbm.bh + linear(v, rbm.W) * rbm.gain) / warmth_h)
+        probability = tf.sigmoid((rbm.bh + linear(v, rbm.W, axis=rbm.axis) * gain) / warmth_h)
         h = tf.cast(stream.uniforms(noise.HIDDEN, index, probability.shape) < probability, probability.dtype)
-        mean = units.mean(bv, linear(h * rbm.gain, to_visible), warmth_v)
+        mean = units.mean(bv, linear(h * gain, to_visible, axis=rbm.axis), warmth_v)
         sample = units.sample(mean, stream, index, warmth_v)
         return index + 1, tf.ensure_shape(sample, v.shape), tf.ensure_shape(mean, v.shape)
 
@@ -47,3 +52,10 @@ def gibbs_chain(rbm, v, num_steps, stream, temperature=1.0, transposed=None):
         steps = tf.while_loop(lambda index, *_: index < num_steps, step, steps)
     _, sample, mean = steps
     return sample * scale, mean * scale
+
+
+def _shape(v, num_units, axis):
+    """The shape of v with another number of units."""
+    shape = tf.unstack(tf.shape(v))
+    shape[axis] = num_units
+    return shape

@@ -22,6 +22,8 @@ import typing
 
 import tensorflow as tf
 
+from neurovocal_tf.rbm.products import along
+
 HIDDEN, VISIBLE, INPUT_NOISE, DROPOUT = range(4)
 _NUM_PURPOSES = 8
 _MAX_UNITS = 2**16
@@ -80,10 +82,14 @@ class BatchStream(typing.NamedTuple):
 
 
 class RowStream(typing.NamedTuple):
-    """Numbers for one generated frame of each row: `seeds` int64 [B], `frame` int64 [B], counted from the song's first."""
+    """Numbers for one generated frame of each row: `seeds` int64 [B], `frame` int64 [B], counted from the song's first.
+
+    With `axis` 0 they come as [units, B] instead of [B, units], see `products`; each is the same number.
+    """
 
     seeds: tf.Tensor
     frame: tf.Tensor
+    axis: int = -1
 
     def uniforms(self, purpose, index, shape):
         """Uniforms in [0, 1).  -> float32 [B, units]"""
@@ -107,15 +113,19 @@ class RowStream(typing.NamedTuple):
         return [radius * wave(angle) for radius, angle in pairs for wave in (tf.cos, tf.sin)]
 
     def _words(self, purpose, four, shape):
-        num_units = shape[-1]
+        num_units = shape[self.axis]
         if num_units > _MAX_UNITS:
             raise ValueError(f"`shape` must have at most {_MAX_UNITS} units. Received: shape={shape}")
         seeds = tf.bitcast(self.seeds, tf.uint32)
-        low, high = (lowbias32(seeds[:, i : i + 1]) for i in (0, 1))
-        frame = tf.cast(self.frame, tf.uint32)[:, tf.newaxis]
+        rows_axis = -1 - self.axis
+        low, high, frame = (along(words, rows_axis) for words in (*tf.unstack(lowbias32(seeds), axis=1), tf.cast(self.frame, tf.uint32)))
         key = (tf.cast(four, tf.uint32) * _u32(_NUM_PURPOSES) + _u32(purpose)) * _u32(_MAX_UNITS)
-        units = key[..., tf.newaxis, tf.newaxis] + tf.cast(tf.range(num_units), tf.uint32)
+        units = key[..., tf.newaxis, tf.newaxis] + along(tf.cast(tf.range(num_units), tf.uint32), self.axis)
         # Of shapes [B, 1] and [1, units] or [N, 1, units]: they meet in the middle of the hash, and half of it is done on the small ones.
+        if self.axis == 0:
+            # Spread out first: what is short along the last axis is spread slowly, and would be so in every operation.
+            low, high, frame = (tf.broadcast_to(words, [num_units, tf.shape(seeds)[0]]) for words in (low, high, frame))
+            units = tf.tile(units, [1] * (units.shape.rank - 1) + [tf.shape(seeds)[0]])
         return pcg4d(low, high, frame, units)
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import json
 import os
 
 import numpy as np
@@ -13,6 +14,9 @@ from tensorflow_serving.apis import prediction_log_pb2
 from neurovocal_tf.server import batched_graph, heaps, refusals
 
 _WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
+_METADATA = os.path.join("assets.extra", "neurovocal_tf.json")
+# The output by which a song's graph tells in what layout this machine sings, and of the signature that saves an initialiser.
+_LAYOUT, _INITIALISER = "layout", "__saved_model_init_op"
 
 
 class LoadedVersion:
@@ -34,6 +38,8 @@ class LoadedVersion:
         # Copies, since any part of a message keeps the whole of it in memory.
         #: Name -> SignatureDef.
         self.signatures = {name: copy.deepcopy(signature) for name, signature in meta_graph.signature_def.items() if signature.method_name}
+        #: int, the layout in which this machine sings its songs, numbered as in the version's metadata; None until `warm_up` has seen one.
+        self.layout = None
         if not self.signatures:
             raise ValueError(f"`folder` must hold a SavedModel with signatures. Received: folder={self.folder}")
         graph = tf.Graph()
@@ -50,6 +56,8 @@ class LoadedVersion:
             restoring = meta_graph.saver_def
             variables = os.path.join(self.folder, "variables", "variables")
             self._session.run(restoring.restore_op_name, {restoring.filename_tensor_name: variables})
+            if _INITIALISER in meta_graph.signature_def:
+                self._session.run(meta_graph.signature_def[_INITIALISER].outputs[_INITIALISER].name.partition(":")[0])
             self._calls = {name: self._callable(graph, signature) for name, signature in self.signatures.items()}
         except BaseException:
             self.close()
@@ -68,7 +76,19 @@ class LoadedVersion:
         # Not by tf.data, whose iterators wait for a pool of threads that all sessions share.
         for record in tf.compat.v1.io.tf_record_iterator(path):
             request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
-            self.predict(request.model_spec.signature_name, {name: tf.make_ndarray(value) for name, value in request.inputs.items()})
+            inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
+            answer = self.predict(request.model_spec.signature_name, inputs)
+            if np.size(answer.get(_LAYOUT, ())):
+                self.layout = int(answer[_LAYOUT][0])
+
+    @property
+    def layout_description(self):
+        """What `layout` means, as the version's metadata says it; empty where either is not known."""
+        try:
+            with open(os.path.join(self.folder, _METADATA), encoding="utf-8") as file:
+                return json.load(file)["layouts"].get(str(self.layout), "")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return ""
 
     def predict(self, signature_name, inputs):
         """A signature's answer.

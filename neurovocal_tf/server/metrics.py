@@ -36,10 +36,10 @@ class Metrics:
                 self._latencies[api, entrypoint][bisect.bisect_left(_BUCKETS, micros)] += 1
                 self._latency_sums[api, entrypoint] += micros
 
-    def page(self):
-        """All of it as text, in Prometheus' exposition format 0.0.4."""
+    def page(self, layouts):
+        """All of it as text, in Prometheus' exposition format 0.0.4; `layouts` as in `Versions`."""
         with self._lock:
-            return "\n".join([*self._count_lines(), *self._latency_lines()]) + "\n"
+            return "\n".join([*self._count_lines(), *self._latency_lines(), *self._layout_lines(layouts)]) + "\n"
 
     def _count_lines(self):
         name = ":tensorflow:serving:request_count"
@@ -56,3 +56,9 @@ class Metrics:
                 yield f'{name}_bucket{{{labels},le="{end}"}} {number}'
             yield f"{name}_sum{{{labels}}} {self._latency_sums[api, entrypoint]:.6g}"
             yield f"{name}_count{{{labels}}} {sum(counts)}"
+
+    def _layout_lines(self, layouts):
+        name = ":neurovocal:song_layout"
+        yield f"# TYPE {name} gauge"
+        for version, layout in layouts.items():
+            yield f'{name}{{model_name="{self._model_name}",version="{version}"}} {layout}'

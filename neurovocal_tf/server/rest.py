@@ -56,7 +56,7 @@ class RestApi:
         if path == "/":
             return self._static_page()
         if path == _METRICS:
-            return web.Response(text=self._inference.metrics.page(), content_type="text/plain")
+            return web.Response(text=self._inference.metrics.page(self._inference.versions.layouts), content_type="text/plain")
         if not path.lower().startswith("/v1/"):
             raise refusals.not_found(f"Not found: {path}. The API is under /v1/models/{self._inference.model_name}")
         if request.method == "POST" and (match := _PREDICT.fullmatch(path)):

@@ -73,6 +73,12 @@ class Versions:
             return dict(sorted(self._statuses.items(), reverse=True))
 
     @property
+    def layouts(self):
+        """Dict of version -> the layout in which this machine sings its songs, of the loaded ones that have told."""
+        with self._changed:
+            return {number: loaded.layout for number, loaded in sorted(self._loaded.items()) if loaded.layout is not None}
+
+    @property
     def is_available(self):
         """Whether there is a version to ask."""
         return bool(self._loaded)
@@ -164,6 +170,8 @@ class Versions:
         with self._changed:
             self._loaded[number], self._num_leases[number] = loaded, 0
         self._tell(number, VersionStatus(State.AVAILABLE))
+        if loaded.layout is not None:
+            _LOG.info("version %d: songs in layout %d, %s", number, loaded.layout, loaded.layout_description)
 
     def _unload(self, number):
         self._tell(number, VersionStatus(State.UNLOADING))

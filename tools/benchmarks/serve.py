@@ -39,12 +39,14 @@ os.sched_setaffinity(0, {core})
 import tensorflow as tf
 from neurovocal_tf import trainer
 from neurovocal_tf.config import Config
+from neurovocal_tf.tiling import Layout
 config = Config()
 model, settings = trainer.build_model(config), config.generation
 def song(seed):
     return model.generate(seed, tf.constant([num_frames]), tf.constant([1.0]), num_gibbs_steps=settings.num_gibbs_steps,
-                          chain_start=settings.chain_start, emission_noise=settings.emission_noise)[0]
-times = {}
+                          chain_start=settings.chain_start, emission_noise=settings.emission_noise, layout=layouts[name])[0]
+# XLA wants to know the number of tiles when it compiles.
+times, layouts = {}, {"plain": None, "xla": Layout.ROWS}
 for name, compiled in (("plain", False), ("xla", True)):
     graph = tf.function(song, input_signature=[tf.TensorSpec([1], tf.int64)], autograph=False, jit_compile=compiled)
     graph(tf.constant([0], tf.int64))

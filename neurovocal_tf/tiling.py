@@ -1,0 +1,174 @@
+"""How rows are laid out to be sung, so that no bit of a song depends on what is sung beside it.
+
+Matrix products and transcendental functions change in their last bit with the number of rows they are given, and one flipped
+sample makes the rest of a song another song. So rows are sung in tiles of a fixed size: every operation always sees the same
+shape. That leaves a row's place in its tile. In the layout LANES it cannot matter (`rbm.products` says why); in ROWS it depends on
+the processor's kernels, which with AVX-512 sing nearly twice as fast that way. So a machine is asked before it sings: ROWS where
+no place matters there, else LANES where none does, else ALONE, each row in the same place of a tile of its own, which is exact
+whatever the kernels do, and takes as long as so many tiles.
+"""
+
+import enum
+import logging
+import uuid
+
+import tensorflow as tf
+
+from neurovocal_tf.rbm.energy import hidden_logits, visible_mean
+from neurovocal_tf.rbm.gibbs import gibbs_chain
+from neurovocal_tf.rbm.noise import VISIBLE, RowStream
+
+_LOG = logging.getLogger(__name__)
+
+TILE_ROWS = 8
+# Of different rows that the check puts into all places; of one alone, in which by chance every sum rounds alike, nothing would be seen.
+_NUM_ROWS_CHECKED = 3
+_CHAIN_STEPS = 2
+
+
+class Layout(enum.IntEnum):
+    """Where the rows of a tile lie."""
+
+    ROWS = 0
+    LANES = 1
+    ALONE = 2
+
+    @property
+    def description(self):
+        """What it means for who sings, in a line."""
+        return _DESCRIPTIONS[self]
+
+
+_DESCRIPTIONS = {
+    Layout.ROWS: f"{TILE_ROWS} songs a tile, one after another in memory; verified on this machine",
+    Layout.LANES: f"{TILE_ROWS} songs a tile, along the vectors' lanes; verified on this machine",
+    Layout.ALONE: "one song a tile, since its bits would depend on its place among others on this machine; exact, but slower",
+}
+
+
+def tiled(rows, layout):
+    """Rows in tiles, filled up with ones.
+
+    Args:
+        rows: [B, ...].    layout: `Layout`, or int32 [] where it is known only when the graph runs.
+
+    Returns:
+        [tiles, TILE_ROWS, ...], at least one tile.
+    """
+    per_tile, rest = _rows_per_tile(layout), rows.shape[1:]
+    num_tiles = tf.maximum((tf.shape(rows)[0] + per_tile - 1) // per_tile, 1)
+    whole = tf.reshape(_filled(rows, 0, num_tiles * per_tile), [num_tiles, per_tile, *rest])
+    return tf.ensure_shape(_filled(whole, 1, TILE_ROWS), [None, TILE_ROWS, *rest])
+
+
+def tile_shape(num_units, axis):
+    """The shape of a tile whose rows have so many units along `axis`, see `rbm.products`."""
+    return [TILE_ROWS, num_units] if axis == -1 else [num_units, TILE_ROWS]
+
+
+def untiled(tiles, layout, num_rows):
+    """Inverse of `tiled`, the first `num_rows` rows.  [tiles, TILE_ROWS, ...] -> [B, ...]"""
+    rows = tiles[:, : _rows_per_tile(layout)]
+    return tf.reshape(rows, tf.concat([[-1], tf.shape(tiles)[2:]], axis=0))[:num_rows]
+
+
+def in_layout(layout, in_rows, in_lanes):
+    """What `in_rows()` returns in the layout ROWS, and else what `in_lanes()` does; a graph holds both unless the `Layout` is known."""
+    if isinstance(layout, Layout):
+        return in_rows() if layout == Layout.ROWS else in_lanes()
+    return tf.cond(layout == Layout.ROWS, in_rows, in_lanes)
+
+
+def _rows_per_tile(layout):
+    if isinstance(layout, Layout):
+        return 1 if layout == Layout.ALONE else TILE_ROWS
+    return tf.where(layout == Layout.ALONE, 1, TILE_ROWS)
+
+
+def _filled(rows, axis, size):
+    paddings = [[0, 0]] * rows.shape.rank
+    paddings[axis] = [0, size - tf.shape(rows)[axis]]
+    return tf.pad(rows, paddings, constant_values=1)
+
+
+def choose_layout(encoder, conditional_rbm):
+    """The fastest layout in which no place matters on the machine that runs this.  -> int32 [], a `Layout`"""
+    alike = {axis: all_places_alike(encoder, conditional_rbm, axis) for axis in (-1, 0)}
+    return tf.where(alike[-1], int(Layout.ROWS), tf.where(alike[0], int(Layout.LANES), int(Layout.ALONE)))
+
+
+def all_places_alike(encoder, conditional_rbm, axis):
+    """Whether a row gives the same bits in every place of its tile, with this model and on the machine that runs this.
+
+    The same row stands in all places, which is every roll of a tile in one product, and all that singing computes of it, with the
+    model's own weights and so in its own shapes, is compared bit for bit; that for several rows. Sums that are only read as samples
+    are compared themselves: a last bit seldom flips a sample.
+
+    Args:
+        encoder, conditional_rbm: the model's layers, built.    axis: -1 or 0, the layout, see `rbm.products`.
+
+    Returns:
+        bool [].
+    """
+    weights, rbm_weights = encoder.step_weights(), conditional_rbm.step_weights(axis)
+    sizes = encoder.state_size, conditional_rbm.num_visible
+
+    @tf.autograph.experimental.do_not_convert
+    def is_alike(row):
+        seeds = tf.fill([TILE_ROWS], tf.cast(row, tf.int64))
+        stream = RowStream(seeds, tf.zeros([TILE_ROWS], tf.int64), axis)
+        state, frame = (stream.normals(VISIBLE, index, tile_shape(size, axis)) for index, size in enumerate(sizes))
+        rbm = conditional_rbm.machine(encoder.output(state, axis), rbm_weights, axis)
+        logits = hidden_logits(rbm, frame)
+        chain = gibbs_chain(rbm, frame, _CHAIN_STEPS, stream)
+        mean = visible_mean(rbm, tf.sigmoid(logits))
+        after = encoder.step(frame, state, weights, axis)
+        return tf.reduce_all([_is_same(x, -1 - axis) for x in (rbm.bv, rbm.bh, rbm.gain, logits, mean, after, *chain)])
+
+    return tf.reduce_all(tf.map_fn(is_alike, tf.range(_NUM_ROWS_CHECKED), fn_output_signature=tf.bool))
+
+
+def _is_same(x, rows_axis):
+    """Whether all rows hold the same bits: not the same numbers, since NaN is not even itself."""
+    bits = tf.bitcast(x, tf.int32)
+    return tf.reduce_all(bits == tf.gather(bits, [0], axis=rows_axis))
+
+
+class MachineLayout(tf.saved_model.experimental.TrackableResource):
+    """The layout in which a model is sung on the machine that has loaded it, found once: here, and anew wherever an export is loaded.
+
+    A saved graph that holds it runs the check among its initialisers, after the weights are restored; where a runtime leaves those
+    out, the layout is ALONE.
+
+    Args:
+        model: `RNNRBM`, built; its variables must be part of what is saved.
+    """
+
+    def __init__(self, model):
+        super().__init__()
+        # As a graph, since songs are: TensorFlow may compute an operation by itself with other kernels.
+        self._choose = tf.function(lambda: choose_layout(model.encoder, model.conditional_rbm), autograph=False).get_concrete_function()
+        # Tables of one name are one table.
+        self._name = f"machine_layout_{uuid.uuid4()}"
+        with tf.init_scope():
+            self._initialize()
+        if self.found == Layout.ALONE:
+            _LOG.warning("Songs are sung in the layout ALONE, %s.", Layout.ALONE.description)
+
+    @property
+    def found(self):
+        """The `Layout` that was found here."""
+        with tf.init_scope():
+            return Layout(int(self.read()))
+
+    # Never destroyed: who keeps a signature of a loaded export alone would lose the table with the rest of it.
+    def _create_resource(self):
+        return tf.raw_ops.MutableHashTableV2(shared_name=self._name, key_dtype=tf.int32, value_dtype=tf.int32)
+
+    def _initialize(self):
+        tf.raw_ops.LookupTableInsertV2(table_handle=self.resource_handle, keys=[0], values=self._choose()[tf.newaxis])
+
+    def read(self):
+        """What was found.  -> int32 [], a `Layout`"""
+        found = tf.raw_ops.LookupTableFindV2(table_handle=self.resource_handle, keys=[0], default_value=int(Layout.ALONE))
+        return tf.reshape(found, [])
