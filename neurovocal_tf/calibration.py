@@ -3,7 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf import pipeline, scoring
+from neurovocal_tf import scoring
+from neurovocal_tf.data import pipeline
 from neurovocal_tf.run_folder import RunFolder
 from neurovocal_tf.scoring import EVERYTHING_USUAL
 

@@ -8,9 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf import checkpoint, files, plots
+from neurovocal_tf import checkpoint, files
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.optimizers import averaged_weights, swap_averages
+from neurovocal_tf.plots import canvas
 from neurovocal_tf.rbm.energy import hidden_logits
 
 _PICTURE_FRAMES = 600
@@ -116,10 +117,10 @@ class Pictures(keras.callbacks.Callback):
         self.draw_curves()
         with weights_to_keep(self.model), self._writer.as_default(step=epoch + 1):
             songs = self._songs_figure()
-            plots.save_figure(songs, self.folder.file(f"samples_epoch_{epoch + 1}.png"))
+            canvas.save_figure(songs, self.folder.file(f"samples_epoch_{epoch + 1}.png"))
             pictures = {"songs": songs, "filters": self._filters_figure(), "hidden": self._hidden_figure()}
             for name, figure in pictures.items():
-                tf.summary.image(name, plots.figure_to_rgb(figure)[np.newaxis])
+                tf.summary.image(name, canvas.figure_to_rgb(figure)[np.newaxis])
 
     def on_train_end(self, logs=None):
         self._writer.close()
@@ -127,19 +128,19 @@ class Pictures(keras.callbacks.Callback):
     def draw_curves(self):
         """Writes curves.png."""
         columns = {name: [row[name] for row in self.history] for name in self.history[0]}
-        plots.save_figure(plots.curves_figure(columns, self.data.unit), self.folder.file("curves.png"))
+        canvas.save_figure(canvas.curves_figure(columns, self.data.unit), self.folder.file("curves.png"))
 
     def _songs_figure(self):
         seeds = tf.range(_NUM_PICTURED, dtype=tf.int64) + self.endpoints.config.training.seed
         songs = self.endpoints.generate(seeds, tf.fill([_NUM_PICTURED], self.num_generated), tf.ones([_NUM_PICTURED]))
         real = [self._decibels(frames) for frames in self.real]
-        return plots.comparison_figure(real, list(np.asarray(songs["spectrogram"])), *self._scales())
+        return canvas.comparison_figure(real, list(np.asarray(songs["spectrogram"])), *self._scales())
 
     def _filters_figure(self):
-        return plots.filters_figure(np.asarray(self.model.conditional_rbm.W), self._scales()[1])
+        return canvas.filters_figure(np.asarray(self.model.conditional_rbm.W), self._scales()[1])
 
     def _hidden_figure(self):
-        return plots.hidden_figure(np.asarray(self._hidden(self.real[0][np.newaxis])[0]), self._scales()[0])
+        return canvas.hidden_figure(np.asarray(self._hidden(self.real[0][np.newaxis])[0]), self._scales()[0])
 
     def _hidden_probabilities(self, frames):
         return tf.sigmoid(hidden_logits(self.model(frames), self.model.standardisation(frames)))

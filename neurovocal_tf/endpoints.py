@@ -10,8 +10,9 @@ import typing
 import tensorflow as tf
 
 from neurovocal_tf import scoring
-from neurovocal_tf.audio import segmentation_in_graph, sequences, spectrogram, synthesis, wav
+from neurovocal_tf.audio import spectrogram, synthesis, wav
 from neurovocal_tf.batching import Traced, each_row, endpoint
+from neurovocal_tf.segmentation import detector_in_graph, sequences
 from neurovocal_tf.status import Status
 from neurovocal_tf.tiling import MachineLayout
 
@@ -268,7 +269,7 @@ class Endpoints:
     def _segment_audio(self, audio_bytes):
         def segment(audio_bytes):
             samples, status = self._samples(audio_bytes)
-            onsets, offsets = segmentation_in_graph.detect(samples, self.sample_rate, self.config.segmentation)
+            onsets, offsets = detector_in_graph.detect(samples, self.sample_rate, self.config.segmentation)
             status = _first_status((status, status > Status.CLEANED), (Status.NO_SOUND, tf.size(onsets) == 0), (status, True))
             return {"onsets": onsets, "offsets": offsets, "num_segments": tf.size(onsets), "status": status}
 
@@ -281,7 +282,7 @@ class Endpoints:
         def read(audio_bytes):
             samples, status = self._samples(audio_bytes)
             frames, lengths, frame_onsets = sequences.sequence_frames(
-                samples, self.sample_rate, self.scale, self.config, detector=segmentation_in_graph.detect
+                samples, self.sample_rate, self.scale, self.config, detector=detector_in_graph.detect
             )
             num_frames = tf.shape(frames)[0]
             status = _first_status(

@@ -11,7 +11,8 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_score
 from threadpoolctl import threadpool_limits
 
-from neurovocal_tf.audio import segmentation, spectrogram
+from neurovocal_tf.audio import spectrogram
+from neurovocal_tf.segmentation.detector import detect
 
 # With these the kinds found among the 601 labelled syllables of one Bengalese finch agree best with its eleven
 # labels (adjusted Rand index 0.89): a 50 dB floor lets background noise in (0.83), one mean spectrum loses the sweeps (0.56).
@@ -127,7 +128,7 @@ def _no_syllables(config):
 
 def _syllables(samples, sample_rate, detector, config):
     """One song's onsets_s [S], offsets_s [S], peak_frequencies_hz [S], spectra_db [S, 4, V], and which is the song's first [S]."""
-    onsets, offsets, _ = segmentation.detect(samples, sample_rate, detector)
+    onsets, offsets, _ = detect(samples, sample_rate, detector)
     if not len(onsets):
         return _no_syllables(config)
     whole_window = np.pad(samples, (0, max(config.n_fft - len(samples), 0)))

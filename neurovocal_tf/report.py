@@ -8,10 +8,13 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf import evaluation, frame_sequences, likelihood, likelihood_baselines, likelihood_plots, pipeline, plots, songs
+from neurovocal_tf import evaluation, likelihood, likelihood_baselines, songs
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.baselines import BaselineStatistics
+from neurovocal_tf.data import frame_sequences, pipeline
 from neurovocal_tf.endpoints import Endpoints
+from neurovocal_tf.plots import canvas
+from neurovocal_tf.plots import likelihood as likelihood_plots
 from neurovocal_tf.run_folder import RunFolder
 
 _PICTURED_S = 3.0
@@ -66,7 +69,7 @@ def evaluate(trained, workdir, data_dir=None, song_options=SongOptions(), likeli
 def write_pictures(pictures, folder):
     """Writes each figure as a PNG of its name."""
     for name, figure in pictures.items():
-        plots.save_figure(figure, os.path.join(folder, f"{name}.png"))
+        canvas.save_figure(figure, os.path.join(folder, f"{name}.png"))
 
 
 def as_table(figures):
@@ -179,7 +182,7 @@ def _songs(trained, data, data_dir, held_out, options):
     real_decibels = [np.asarray(spectrogram.model_frames_to_decibels(frames, data.scale)) for frames in held_out[:_NUM_PICTURED]]
     pictures = {
         "songs": _song_picture(real_decibels, [song.decibels for song in generated], data, trained.config),
-        "statistics": plots.statistics_figure(real_statistics, generated_statistics),
+        "statistics": canvas.statistics_figure(real_statistics, generated_statistics),
     }
     return evaluation.compare_songs(real_statistics, generated_statistics), pictures
 
@@ -193,7 +196,7 @@ def _song_picture(real, generated, data, config):
         starts = [max(len(decibels) - num_frames, 0) // 2 for decibels in spectrograms]
         return [decibels[start : start + num_frames] for decibels, start in zip(spectrograms, starts, strict=True)]
 
-    return plots.comparison_figure(middles(real[:2]), middles(generated[:4]), frame_s, data.sample_rate / 2)
+    return canvas.comparison_figure(middles(real[:2]), middles(generated[:4]), frame_s, data.sample_rate / 2)
 
 
 def _defined(value):

@@ -10,10 +10,11 @@ import dataclasses
 import json
 import os
 
-from neurovocal_tf import files, frame_sequences
+from neurovocal_tf import files
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import Config, changed_settings, may_change_on_resume
-from neurovocal_tf.pipeline import Source
+from neurovocal_tf.data import frame_sequences
+from neurovocal_tf.data.pipeline import Source
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,8 +5,9 @@ import math
 import keras
 import numpy as np
 
-from neurovocal_tf import evaluation, pipeline, songs
+from neurovocal_tf import evaluation, songs
 from neurovocal_tf.callbacks import weights_to_keep
+from neurovocal_tf.data import pipeline
 
 # Of the finch, 80 s: over 40 s the pauses alone move the syllables per second by a tenth either way.
 _NUM_SONGS = 16

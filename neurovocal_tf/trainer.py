@@ -8,18 +8,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf import checkpoint, evaluation, files, pipeline
+from neurovocal_tf import checkpoint, evaluation, files
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.baselines import BaselineStatistics, RidgeVAR
 from neurovocal_tf.callbacks import AveragedValidation, EpochPhases, Pictures, RunRecord
 from neurovocal_tf.config import SEQUENCES_WITH_GAPS, Config
+from neurovocal_tf.data import pipeline
+from neurovocal_tf.data.survey import check_annotations, survey
 from neurovocal_tf.endpoints import Endpoints
 from neurovocal_tf.optimizers import GuardedAdam, GuardedRMSprop, PhasedLearningRate, Phases
 from neurovocal_tf.rnn_rbm import RNNRBM
 from neurovocal_tf.run_folder import DataSummary, RunFolder
 from neurovocal_tf.song_check import SongCheck, epochs_to_check
-from neurovocal_tf.survey import check_annotations, survey
 
 # A bin that hardly varies would be blown up to the weight of all others.
 _SMALLEST_SD_DB = 1.0

@@ -51,7 +51,7 @@ def rng():
 @pytest.fixture(scope="session")
 def simulated_recordings(tmp_path_factory):
     """Folder of five recordings of the simulated bird, 1.5 s each at 16 kHz."""
-    from neurovocal_tf.audio.simulated_song import write_recordings
+    from neurovocal_tf.data.simulated_song import write_recordings
 
     folder = tmp_path_factory.mktemp("simulated")
     write_recordings(folder, num_recordings=5, duration_s=1.5)

@@ -59,9 +59,9 @@ def largest_resident_kb():
 
 def tally(num_files):
     """How so many damaged files ended: Counter of "samples", "reason: ..." and "DEFECT: ..."."""
-    from neurovocal_tf import segment_folder
     from neurovocal_tf.audio.readers import UnreadableRecording
     from neurovocal_tf.config import Config
+    from neurovocal_tf.segmentation.folder import segment_file
 
     files, ends = list(whole_files()), collections.Counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -71,7 +71,7 @@ def tally(num_files):
             path.write_bytes(data)
             start = time.monotonic()
             try:
-                segment_folder.segment_file(path, Config())
+                segment_file(path, Config())
                 end = "samples"
             except UnreadableRecording as reason:
                 end = f"reason: {re.sub('[0-9]+', 'N', str(reason).split(':')[0].split(';')[0])}"

@@ -8,8 +8,8 @@ import hypothesis.strategies as st
 import pytest
 import reference
 
-from neurovocal_tf.audio import annotations
-from neurovocal_tf.audio.annotations import Annotation
+from neurovocal_tf import annotations
+from neurovocal_tf.annotations import Annotation
 
 FORMATS = ("csv", "audacity", "raven", "textgrid")
 TEXT_GRID = {

@@ -10,10 +10,11 @@ import pytest
 import tensorflow as tf
 
 from neurovocal_tf import trainer
-from neurovocal_tf.audio import segmentation, spectrogram
-from neurovocal_tf.audio.simulated_song import simulate_song
+from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.config import Config
+from neurovocal_tf.data.simulated_song import simulate_song
 from neurovocal_tf.rbm import energy, units
+from neurovocal_tf.segmentation import detector
 
 TOOLS = pathlib.Path(__file__).resolve().parent.parent / "tools"
 
@@ -157,7 +158,7 @@ def test_the_plain_loop_finds_the_same_segments_and_spectra():
 
     samples, _ = simulate_song(3, duration_s=4.0, sample_rate=16_000)
     config = Config().replace(threshold_method="percentile", threshold=70.0, low_hz=0.0, high_hz=0.0)
-    onsets, offsets, _ = segmentation.detect(samples, 16_000, config.segmentation)
+    onsets, offsets, _ = detector.detect(samples, 16_000, config.segmentation)
     peer_onsets, peer_offsets, spectra = segment_peer.segment_spectrograms(samples, 16_000, config.segmentation, 256, 128)
     assert len(onsets) > 3 and (list(onsets), list(offsets)) == (peer_onsets, peer_offsets)
     power, _, _ = spectrogram.span_power_spectrograms(samples, onsets, offsets, 16_000, config.spectrogram)

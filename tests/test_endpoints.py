@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from neurovocal_tf import endpoints as endpoints_lib
 from neurovocal_tf import trainer
-from neurovocal_tf.audio import readers, segmentation, sequences, spectrogram, wav
+from neurovocal_tf.audio import readers, spectrogram, wav
+from neurovocal_tf.segmentation import detector, sequences
 from neurovocal_tf.status import DESCRIPTIONS, Status
 
 MAX_FRAMES = 40
@@ -244,7 +245,7 @@ def test_recordings_are_segmented_and_transformed_as_the_package_does_it(endpoin
     for i, contents in enumerate(recordings[:3]):
         (tmp_path / "x.wav").write_bytes(contents)
         samples = readers.read(tmp_path / "x.wav")
-        onsets, offsets, _ = segmentation.detect(samples, 16_000, endpoints.config.segmentation)
+        onsets, offsets, _ = detector.detect(samples, 16_000, endpoints.config.segmentation)
         count = segments["num_segments"][i]
         # Sums taken in another order may put a boundary one sample off.
         np.testing.assert_allclose(segments["onsets"][i, :count], onsets, rtol=0, atol=1)

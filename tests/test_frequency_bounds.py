@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import reference
 
-from neurovocal_tf.audio import frequency_bounds
-from neurovocal_tf.audio.frequency_bounds import frequency_bounds_hz
-from neurovocal_tf.audio.segmentation import blocks_of
 from neurovocal_tf.config import SpectrogramConfig
+from neurovocal_tf.segmentation import frequency_bounds
+from neurovocal_tf.segmentation.detector import blocks_of
+from neurovocal_tf.segmentation.frequency_bounds import frequency_bounds_hz
 
 
 def oracle_bounds(samples, rate, n_fft, share, low_hz=0.0, high_hz=1e9):

@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurovocal_tf import flags, hypermodel, trainer
-from neurovocal_tf.audio.simulated_song import write_recordings
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import Config
+from neurovocal_tf.data.simulated_song import write_recordings
 from neurovocal_tf.optimizers import Phases, averaged_weights
 from neurovocal_tf.run_folder import DataSummary
 

@@ -5,9 +5,12 @@ import pytest
 import reference
 import scipy.stats
 
-from neurovocal_tf import frame_sequences, likelihood, likelihood_baselines, likelihood_plots, plots, trainer
+from neurovocal_tf import likelihood, likelihood_baselines, trainer
 from neurovocal_tf.config import Config
+from neurovocal_tf.data import frame_sequences
 from neurovocal_tf.likelihood import LikelihoodOptions
+from neurovocal_tf.plots import canvas
+from neurovocal_tf.plots import likelihood as likelihood_plots
 from neurovocal_tf.rnn_rbm import RNNRBM
 
 NUM_VISIBLE, NUM_HIDDEN = 5, 4
@@ -227,5 +230,5 @@ def test_the_picture_shows_the_bracket_and_every_baseline(tmp_path):
     figure = likelihood_plots.likelihood_figure(figures)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["independent", "markov chain", "model"]
     assert {text.get_text() for text in figure.axes[0].texts} == {"-11.100", "-10.500", "RAISE -6.200, AIS -6.100"}
-    plots.save_figure(figure, tmp_path / "likelihood.png")
+    canvas.save_figure(figure, tmp_path / "likelihood.png")
     assert (tmp_path / "likelihood.png").stat().st_size > 5000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from neurovocal_tf.audio.annotations import matching
+from neurovocal_tf.annotations import matching
 
 AUDACITY = "{}\t{}\tx\n"
 ROWS = "file,onset_s,offset_s\n"

@@ -8,10 +8,9 @@ import reference
 import soundfile
 import tensorflow as tf
 
-from neurovocal_tf import pipeline
-from neurovocal_tf.audio import simulated_song
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import SEQUENCES, Config
+from neurovocal_tf.data import pipeline, simulated_song
 
 SAMPLE_RATE = 16_000
 SCALE = FrameScale(reference_power=1e-6)

@@ -5,10 +5,10 @@ import pytest
 import scipy.ndimage
 import words_under_noise
 
-from neurovocal_tf import detector_search, segment_folder, truth
-from neurovocal_tf.agreement import agreement
-from neurovocal_tf.audio import segmentation, simulated_song
 from neurovocal_tf.config import Config
+from neurovocal_tf.data import simulated_song
+from neurovocal_tf.segmentation import detector, folder, truth, tuning
+from neurovocal_tf.segmentation.agreement import agreement
 
 
 @pytest.fixture
@@ -19,10 +19,10 @@ def preset(repository, settings_of):
 
 @pytest.mark.parametrize(("folder_name", "name", "least"), [("bengalese_finch_gy6or6", "songbird", 0.95), ("mouse_usv", "mouse_usv", 0.93)])
 def test_a_preset_untuned_agrees_with_what_people_marked(shared_recordings, preset, folder_name, name, least):
-    paths = segment_folder.recordings_by_name(str(shared_recordings / folder_name))
+    paths = folder.recordings_by_name(str(shared_recordings / folder_name))
     true, _ = truth.segments_by_file(shared_recordings / folder_name / "annotations.csv", paths)
     found = truth.examples(paths, true, Config())
-    pooled = detector_search.pooled_agreement(found, type("Settings", (), {"segmentation": preset(name)}), 0.01)
+    pooled = tuning.pooled_agreement(found, type("Settings", (), {"segmentation": preset(name)}), 0.01)
     assert pooled.scores()["segment_f1"] >= least
 
 
@@ -65,7 +65,7 @@ def test_a_bird_that_nobody_tuned_for_is_found_by_the_preset_for_songbirds(prese
     samples = HARDSHIPS[hardship](song.astype(np.float64), rate, rng)
     moved_s = len(song) / rate if hardship.startswith("nine") else 0.0
     true = [(call.onset_s + moved_s, call.offset_s + moved_s) for call in truth]
-    onsets, offsets, _ = segmentation.detect(samples.astype(np.float32), rate, preset("songbird"))
+    onsets, offsets, _ = detector.detect(samples.astype(np.float32), rate, preset("songbird"))
     scores = agreement(np.stack([onsets, offsets], axis=1) / rate, true, 0.01).scores()
     assert len(true) > 20 and scores["segment_f1"] >= 0.95
 
@@ -77,5 +77,5 @@ def test_pulses_of_a_few_milliseconds_are_found_by_the_preset_for_bats(preset, r
         time = np.arange(round((offset - onset) * rate)) / rate
         first = round(onset * rate)
         samples[first : first + len(time)] += 4e-3 * np.sin(2 * np.pi * (80e3 * time - 40e3 * time**2 / (2 * (offset - onset))))
-    onsets, offsets, _ = segmentation.detect(samples, rate, preset("bat"))
+    onsets, offsets, _ = detector.detect(samples, rate, preset("bat"))
     assert agreement(np.stack([onsets, offsets], axis=1) / rate, true, 0.002).scores()["segment_f1"] == 1.0

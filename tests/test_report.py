@@ -9,7 +9,8 @@ import pytest
 import reference
 import tensorflow as tf
 
-from neurovocal_tf import pipeline, report, trainer
+from neurovocal_tf import report, trainer
+from neurovocal_tf.data import pipeline
 from neurovocal_tf.run_folder import RunFolder
 
 
@@ -37,7 +38,7 @@ def test_errors_of_held_out_frames_are_told_by_label(annotated_run, monkeypatch)
     monkeypatch.setattr(report.evaluation, "song_statistics", lambda *_: None)
     monkeypatch.setattr(report.evaluation, "compare_songs", lambda *_: {})
     monkeypatch.setattr(report, "_song_picture", lambda *_: None)
-    monkeypatch.setattr(report.plots, "statistics_figure", lambda *_: None)
+    monkeypatch.setattr(report.canvas, "statistics_figure", lambda *_: None)
     data = RunFolder(workdir).data()
     trained = trainer.Trained(trainer.build_model(config), config, data.scale, data.sample_rate, epoch=0)
     figures, _ = report.evaluate(trained, workdir, song_options=report.SongOptions(seconds=0.1, num_songs=1))

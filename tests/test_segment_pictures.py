@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from neurovocal_tf import segment_folder, segment_pictures, segment_plots
-from neurovocal_tf.audio import segmentation
-from neurovocal_tf.audio.overview import overview
 from neurovocal_tf.config import Config, SegmentationConfig
+from neurovocal_tf.plots import segments
+from neurovocal_tf.segmentation import detector, folder
+from neurovocal_tf.segmentation import pictures as segment_pictures
+from neurovocal_tf.segmentation.overview import overview
 
 RATE = 16_000
 QUIET = Config().replace(buffer_ms=0.0)
@@ -32,14 +33,14 @@ def segmented(tmp_path):
     (tmp_path / "data" / "day 2").mkdir(parents=True)
     for name, at in (("a b.wav", TONES), (NESTED, TONES[:1]), ("hiss.wav", [])):
         soundfile.write(tmp_path / "data" / name, tones(1.0, at), RATE)
-    run_of = segment_folder.SegmentedFolder(tmp_path / "data", tmp_path / "out", QUIET)
+    run_of = folder.SegmentedFolder(tmp_path / "data", tmp_path / "out", QUIET)
     run_of.run(1, lambda num_bytes: None)
     return run_of
 
 
 @pytest.mark.parametrize("seconds", [2.0, 700.0])
 def test_a_picture_shows_ten_seconds_or_a_minute_a_row_and_ten_rows_a_page(seconds):
-    np.testing.assert_allclose(segment_plots.column_s(seconds), (seconds if seconds < 10 else seconds / 12) / 1250)
+    np.testing.assert_allclose(segments.column_s(seconds), (seconds if seconds < 10 else seconds / 12) / 1250)
     column_s = 0.5
     num_columns = round(seconds / column_s)
     seen = type(
@@ -47,7 +48,7 @@ def test_a_picture_shows_ten_seconds_or_a_minute_a_row_and_ten_rows_a_page(secon
         (),
         dict(column_s=column_s, max_hz=8000.0, decibels=np.zeros((num_columns, 5)), trace_db=np.zeros(num_columns), level_db=1.0),
     )
-    figures = list(segment_plots.segment_figures(seen, [(0.5, 1.0)], [(0.4, 1.1)], "a"))
+    figures = list(segments.segment_figures(seen, [(0.5, 1.0)], [(0.4, 1.1)], "a"))
     assert [len(figure.axes) for figure in figures] == ([2] if seconds < 40 else [20, 4])
 
 
@@ -88,14 +89,14 @@ def test_a_stop_between_two_pictures_keeps_the_first(segmented, monkeypatch):
 @pytest.mark.parametrize("num_samples", [1, 100, 1999, 2000, 2001, 16_003, 40_000])
 def test_an_overview_has_a_column_for_every_part_of_a_recording_of_any_length(num_samples, rng):
     samples = rng.standard_normal(num_samples).astype(np.float32)
-    seen = overview(lambda: segmentation.blocks_of(samples, 777), RATE, SegmentationConfig(), [(0.0, 0.01)], 0.0077)
+    seen = overview(lambda: detector.blocks_of(samples, 777), RATE, SegmentationConfig(), [(0.0, 0.01)], 0.0077)
     num_columns = -(-num_samples // round(0.0077 * RATE))
     assert seen.decibels.shape == (num_columns, 129) and seen.trace_db.shape == (num_columns,)
 
 
 def test_an_overview_has_the_level_of_each_column_and_the_peak_of_each_segment():
     samples = tones(1.0, [(0.25, 0.5)]).astype(np.float32)
-    seen = overview(lambda: segmentation.blocks_of(samples, 777), RATE, SegmentationConfig(), [(0.25, 0.5), (0.9, 0.9001)], 0.125)
+    seen = overview(lambda: detector.blocks_of(samples, 777), RATE, SegmentationConfig(), [(0.25, 0.5), (0.9, 0.9001)], 0.125)
     assert seen.decibels.shape == (8, 129) and seen.trace_db.shape == (8,)
     assert seen.decibels.max(axis=1).argsort()[-2:].tolist() in ([2, 3], [3, 2])
     assert seen.trace_db[2:4].min() > seen.level_db + 20

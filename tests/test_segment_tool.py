@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from neurovocal_tf import detector_search, segment_folder, segment_formats, truth
-from neurovocal_tf.agreement import Agreement, agreement
+from neurovocal_tf.annotations import matching
 from neurovocal_tf.audio import readers
-from neurovocal_tf.audio.annotations import matching
 from neurovocal_tf.config import Config
+from neurovocal_tf.segmentation import folder as segment_folder
+from neurovocal_tf.segmentation import formats, truth, tuning
+from neurovocal_tf.segmentation.agreement import Agreement, agreement
 
 RATE = 16_000
 TONES = [(0.3, 0.42), (0.8, 0.9), (1.5, 1.62)]
@@ -106,7 +107,7 @@ def segmented(folder, tmp_path):
 
 @pytest.mark.parametrize("format", ["csv", "audacity", "raven", "textgrid"])
 def test_what_is_written_in_a_format_is_read_back_for_the_recordings_it_is_of(segmented, folder, format):
-    segment_formats.write(segmented, [format], QUIET)
+    formats.write(segmented, [format], QUIET)
     table = os.path.join(segmented.out_dir, format if format != "csv" else "annotations.csv")
     by_file = matching.match(table, readers.list_recordings(folder)).of
     for name in ("a b.wav", os.path.join("day 2", "C.WAV")):
@@ -121,8 +122,8 @@ def test_what_is_written_in_a_format_is_read_back_for_the_recordings_it_is_of(se
 
 
 def test_the_raven_table_over_all_counts_time_through_all_and_names_where_each_recording_is(segmented, folder):
-    segment_formats.write(segmented, ["raven"], QUIET)
-    with open(os.path.join(segmented.out_dir, segment_formats.COMBINED), newline="", encoding="utf-8") as file:
+    formats.write(segmented, ["raven"], QUIET)
+    with open(os.path.join(segmented.out_dir, formats.COMBINED), newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     found = [*segmented.segments("a b.wav"), *(segmented.segments(os.path.join("day 2", "C.WAV")) + 2.0)]
     np.testing.assert_allclose([(float(row["Begin Time (s)"]), float(row["End Time (s)"])) for row in rows], found, atol=1e-6)
@@ -136,10 +137,10 @@ def test_recordings_that_differ_in_their_extension_have_files_of_their_own(tmp_p
         soundfile.write(tmp_path / "data" / name, tones(1.0, TONES[:1]), RATE)
     run_of = segment_folder.SegmentedFolder(tmp_path / "data", tmp_path / "out", QUIET)
     run_of.run(1, lambda num_bytes: None)
-    segment_formats.write(run_of, ["textgrid", "textgrid"], QUIET)
+    formats.write(run_of, ["textgrid", "textgrid"], QUIET)
     assert sorted(os.listdir(tmp_path / "out" / "textgrid")) == ["A.flac.TextGrid", "a.wav.TextGrid", "b.TextGrid"]
     with pytest.raises(ValueError, match="`format` must be among csv, audacity, raven, textgrid. Received: format=csv,praat"):
-        segment_formats.check(["csv", "praat"])
+        formats.check(["csv", "praat"])
 
 
 def test_a_second_start_keeps_what_is_done_with_the_same_settings_only(segmented, folder, tmp_path):
@@ -258,7 +259,7 @@ def test_truth_is_matched_to_the_recordings_by_name_and_by_channel(tmp_path):
 
 
 def test_truth_is_a_folder_of_any_format_or_one_tier_of_it(segmented, tmp_path):
-    segment_formats.write(segmented, ["textgrid"], QUIET)
+    formats.write(segmented, ["textgrid"], QUIET)
     for tier in (None, "segments"):
         true, notes = truth.segments_by_file(tmp_path / "out" / "textgrid", segmented.paths, tier=tier)
         assert notes == [] and {name: len(times) for name, times in true.items() if len(times)} == {"a b.wav": 3, "day 2/C.WAV": 2}
@@ -271,14 +272,14 @@ def tones_to_tune_with(number):
 
 
 def test_tuning_goes_up_and_finds_settings_that_agree_better_on_recordings_it_has_not_seen():
-    examples = [detector_search.Example(tones(1.2, at), RATE, np.array(at)) for at in map(tones_to_tune_with, range(3))]
-    training, held_out = detector_search.split(examples, seed=0)
+    examples = [tuning.Example(tones(1.2, at), RATE, np.array(at)) for at in map(tones_to_tune_with, range(3))]
+    training, held_out = tuning.split(examples, seed=0)
     deaf = Config().replace(threshold=400.0)
-    trials = list(itertools.islice(detector_search.search(training, deaf, 0.01), 24))
+    trials = list(itertools.islice(tuning.search(training, deaf, 0.01), 24))
     scores = [score for score, _ in trials]
     assert scores[0][0] == 0.0 and scores == sorted(scores)
-    assert detector_search.pooled_agreement(held_out, deaf, 0.01).scores()["segment_recall"] == 0.0
-    assert detector_search.pooled_agreement(held_out, trials[-1][1], 0.01).scores()["segment_f1"] > 0.9
+    assert tuning.pooled_agreement(held_out, deaf, 0.01).scores()["segment_recall"] == 0.0
+    assert tuning.pooled_agreement(held_out, trials[-1][1], 0.01).scores()["segment_f1"] > 0.9
     # Both detectors take their turns from the start.
     assert trials[0][1].segmentation == deaf.segmentation and trials[1][1].segmentation.detector == "contrast"
 
@@ -305,8 +306,8 @@ def test_interrupted_tuning_writes_the_best_settings_so_far_as_flags_that_traini
 
 
 def test_the_only_recording_is_parted_in_time():
-    example = detector_search.Example(np.zeros(300), 100, np.array([(0.5, 0.6), (1.9, 2.1), (2.5, 2.6)]))
-    (training,), (held_out,) = detector_search.split([example], seed=0)
+    example = tuning.Example(np.zeros(300), 100, np.array([(0.5, 0.6), (1.9, 2.1), (2.5, 2.6)]))
+    (training,), (held_out,) = tuning.split([example], seed=0)
     assert (len(training.samples), len(held_out.samples)) == (200, 100)
     np.testing.assert_allclose(training.segments, [(0.5, 0.6), (1.9, 2.1)])
     np.testing.assert_allclose(held_out.segments, [(0.5, 0.6)])

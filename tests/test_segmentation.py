@@ -12,9 +12,10 @@ import scipy.signal
 import soundfile
 import tensorflow as tf
 
-from neurovocal_tf.audio import segmentation, spectrogram
-from neurovocal_tf.audio.band_pass import band_pass_taps, filtered
+from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.config import SegmentationConfig, SpectrogramConfig
+from neurovocal_tf.segmentation import detector
+from neurovocal_tf.segmentation.band_pass import band_pass_taps, filtered
 
 UNFILTERED = SegmentationConfig(low_hz=0.0, high_hz=0.0)
 SEED = dataclasses.replace(UNFILTERED, threshold_method="percentile", threshold=90.0)
@@ -31,7 +32,7 @@ ULTRASOUND = SegmentationConfig(
 
 
 def found(samples, sample_rate, config):
-    onsets, offsets, scores_db = segmentation.detect(samples, sample_rate, config)
+    onsets, offsets, scores_db = detector.detect(samples, sample_rate, config)
     assert onsets.dtype == offsets.dtype == np.int64
     assert len(scores_db) == len(onsets) and np.all(scores_db >= 0)
     return list(zip(onsets.tolist(), offsets.tolist()))
@@ -194,22 +195,22 @@ def test_no_edges_are_no_filter():
 def test_a_band_without_a_frequency_is_refused():
     samples = np.zeros(100, np.float32)
     with pytest.raises(ValueError, match="`low_hz` must be below half the sample rate, 4000 Hz. Received: low_hz=30000"):
-        segmentation.detect(samples, 8000, SegmentationConfig(low_hz=30_000.0, high_hz=110_000.0))
+        detector.detect(samples, 8000, SegmentationConfig(low_hz=30_000.0, high_hz=110_000.0))
     with pytest.raises(ValueError, match="`low_hz` must be below `high_hz`, 500 Hz. Received: low_hz=600"):
-        segmentation.detect(samples, 8000, SegmentationConfig(low_hz=600.0, high_hz=500.0))
+        detector.detect(samples, 8000, SegmentationConfig(low_hz=600.0, high_hz=500.0))
 
 
 def test_a_gap_of_exactly_the_minimum_is_kept_and_lengths_are_strict():
     segments = np.array([0, 15, 30, 60]), np.array([10, 25, 50, 75]), np.array([1.0, 3.0, 2.0, 1.0])
-    joined = segmentation.join_gaps(*segments, 5.5)
+    joined = detector.join_gaps(*segments, 5.5)
     assert [x.tolist() for x in joined] == [[0, 60], [50, 75], [3.0, 1.0]]
-    assert segmentation.join_gaps(*segments, 5)[0].tolist() == [0, 15, 30, 60]
-    kept = segmentation.keep_by_length(*segments, 10, 20)
+    assert detector.join_gaps(*segments, 5)[0].tolist() == [0, 15, 30, 60]
+    kept = detector.keep_by_length(*segments, 10, 20)
     assert [x.tolist() for x in kept] == [[60], [75], [1.0]]
 
 
 def test_the_buffer_ends_where_the_recording_does():
-    onsets, offsets = segmentation.add_buffer(np.array([3, 50]), np.array([20, 97]), 5, 100)
+    onsets, offsets = detector.add_buffer(np.array([3, 50]), np.array([20, 97]), 5, 100)
     assert (onsets.tolist(), offsets.tolist()) == ([0, 45], [25, 100])
 
 
@@ -220,9 +221,9 @@ def test_inside_a_dataset_it_finds_the_same(rng):
     dataset = tf.data.Dataset.from_generator(lambda: [samples], output_signature=tf.TensorSpec([None]))
 
     def detect(array):
-        return segmentation.detect(array, rate, SegmentationConfig())
+        return detector.detect(array, rate, SegmentationConfig())
 
-    columns = next(iter(dataset.map(lambda x: segmentation.in_graph(detect, x))))
+    columns = next(iter(dataset.map(lambda x: detector.in_graph(detect, x))))
     assert [column.dtype for column in columns] == [tf.int64, tf.int64, tf.float64] and len(columns[0]) == 2
     for column, expected in zip(columns, detect(samples), strict=True):
         np.testing.assert_array_equal(column, expected)

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neurovocal_tf.audio import segmentation, segmentation_in_graph, simulated_song
 from neurovocal_tf.config import SegmentationConfig
+from neurovocal_tf.data import simulated_song
+from neurovocal_tf.segmentation import detector as detector_in_numpy
+from neurovocal_tf.segmentation import detector_in_graph
 
 RATE = 16_000
 
@@ -16,7 +18,7 @@ RATE = 16_000
 def both(samples, config, sample_rate=RATE):
     """Segments [S, 2] of the NumPy detector, and of the one in a graph."""
     graph = tf.function(
-        lambda samples: segmentation_in_graph.detect(samples, sample_rate, config),
+        lambda samples: detector_in_graph.detect(samples, sample_rate, config),
         input_signature=[tf.TensorSpec([None], tf.float32)],
         autograph=False,
     )
@@ -24,7 +26,7 @@ def both(samples, config, sample_rate=RATE):
     assert not operations & {"PyFunc", "EagerPyFunc", "PyFuncStateless"}
     found = graph(tf.constant(samples, tf.float32))
     assert [column.dtype for column in found] == [tf.int64, tf.int64]
-    expected = segmentation.detect(np.asarray(samples, np.float32), sample_rate, config)[:2]
+    expected = detector_in_numpy.detect(np.asarray(samples, np.float32), sample_rate, config)[:2]
     return np.stack(expected, axis=1), np.stack([column.numpy() for column in found], axis=1)
 
 
@@ -100,7 +102,7 @@ def test_a_constant_has_no_segments(detector, method):
     )
     for value, (low_hz, high_hz) in itertools.product([0.0, 0.1], [(0.0, 0.0), (0.0, 2000.0), (500.0, 0.0)]):
         some = dataclasses.replace(config, low_hz=low_hz, high_hz=high_hz)
-        assert len(segmentation_in_graph.detect(tf.fill([3000], value), RATE, some)[0]) == 0
+        assert len(detector_in_graph.detect(tf.fill([3000], value), RATE, some)[0]) == 0
 
 
 def test_a_call_among_digital_silence_is_found_by_both(rng):
@@ -120,17 +122,17 @@ def test_digital_silence_is_no_noise_floor_for_both(song):
 def test_a_band_that_holds_nothing_is_refused():
     for detector in THRESHOLDS:
         with pytest.raises(ValueError, match="`low_hz`"):
-            segmentation_in_graph.detect(tf.zeros([100]), RATE, SegmentationConfig(detector=detector, low_hz=9000.0))
+            detector_in_graph.detect(tf.zeros([100]), RATE, SegmentationConfig(detector=detector, low_hz=9000.0))
 
 
 def test_percentiles_are_those_of_numpy(rng):
     values = rng.standard_normal((3, 101)).astype(np.float32)
     for percent in (0.0, 10.0, 33.3, 50.0, 99.9, 100.0):
         expected = np.percentile(values.astype(np.float64), percent, axis=-1)
-        np.testing.assert_allclose(segmentation_in_graph.percentile(tf.constant(values), percent), expected, rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(detector_in_graph.percentile(tf.constant(values), percent), expected, rtol=1e-12, atol=1e-15)
 
 
 def test_bouts_are_runs_of_segments_with_short_gaps():
     segments = tf.constant([0, 8, 30, 80], tf.int64), tf.constant([10, 20, 40, 90], tf.int64)
-    assert [x.numpy().tolist() for x in segmentation_in_graph.bouts(*segments, 10)] == [[0, 80], [40, 90]]
-    assert [len(x) for x in segmentation_in_graph.bouts(*(x[:0] for x in segments), 10)] == [0, 0]
+    assert [x.numpy().tolist() for x in detector_in_graph.bouts(*segments, 10)] == [[0, 80], [40, 90]]
+    assert [len(x) for x in detector_in_graph.bouts(*(x[:0] for x in segments), 10)] == [0, 0]

@@ -5,7 +5,7 @@ import hypothesis.strategies as st
 import numpy as np
 import reference
 
-from neurovocal_tf.audio.annotations import Annotation, segments
+from neurovocal_tf.annotations import Annotation, segments
 
 several = st.lists(
     st.tuples(st.integers(0, 20), st.integers(1, 8), st.sampled_from("abc")).map(lambda s: (s[0], s[0] + s[1], s[2])), max_size=8

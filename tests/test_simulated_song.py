@@ -8,9 +8,11 @@ import pytest
 import reference
 import soundfile
 
-from neurovocal_tf.audio import annotations as annotation_files
-from neurovocal_tf.audio import readers, segmentation, simulated_song, spectrogram
+from neurovocal_tf import annotations as annotation_files
+from neurovocal_tf.audio import readers, spectrogram
 from neurovocal_tf.config import SegmentationConfig, SpectrogramConfig
+from neurovocal_tf.data import simulated_song
+from neurovocal_tf.segmentation import detector
 
 MAX_GAP_S = 0.1
 
@@ -54,7 +56,7 @@ def test_the_default_detector_finds_the_calls(folder):
     truth = annotation_files.read(folder / "annotations.csv")
     for path in readers.list_recordings(folder):
         samples, rate = soundfile.read(path, dtype="float32")
-        onsets, offsets = (x / rate for x in segmentation.detect(samples, rate, SegmentationConfig())[:2])
+        onsets, offsets = (x / rate for x in detector.detect(samples, rate, SegmentationConfig())[:2])
         marked = [(a.onset_s, a.offset_s) for a in truth if path.endswith(a.file)]
         assert reference.segmentation_f1(list(zip(onsets, offsets)), marked) >= 0.95
 

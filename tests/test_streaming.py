@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurovocal_tf import streaming
-from neurovocal_tf.audio import simulated_song, spectrogram, synthesis
+from neurovocal_tf.audio import spectrogram, synthesis
 from neurovocal_tf.config import SpectrogramConfig
+from neurovocal_tf.data import simulated_song
 
 CONFIG = SpectrogramConfig()
 WIDE = SpectrogramConfig(n_fft=512, hop_length=100)

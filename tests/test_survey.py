@@ -9,10 +9,10 @@ import pytest
 import reference
 import soundfile
 
-from neurovocal_tf.audio import simulated_song
-from neurovocal_tf.audio.annotations import read
+from neurovocal_tf.annotations import read
 from neurovocal_tf.config import Config
-from neurovocal_tf.survey import check_annotations, survey
+from neurovocal_tf.data import simulated_song
+from neurovocal_tf.data.survey import check_annotations, survey
 
 SAMPLE_RATE = 16_000
 CONFIG = Config().replace(n_fft=128, hop_length=64)

@@ -6,8 +6,9 @@ import reference
 import soundfile
 import tensorflow as tf
 
-from neurovocal_tf.audio import simulated_song, spectrogram, synthesis
+from neurovocal_tf.audio import spectrogram, synthesis
 from neurovocal_tf.config import SpectrogramConfig
+from neurovocal_tf.data import simulated_song
 
 CONFIG = SpectrogramConfig()
 compiled = tf.function(synthesis.griffin_lim, autograph=False)

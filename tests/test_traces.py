@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import reference
 
-from neurovocal_tf.audio import percentiles, segmentation, traces
-from neurovocal_tf.audio.percentiles import Replayed, percentile
 from neurovocal_tf.config import SegmentationConfig
+from neurovocal_tf.segmentation import percentiles, traces
+from neurovocal_tf.segmentation.detector import detect, detect_in_blocks
+from neurovocal_tf.segmentation.percentiles import Replayed, percentile
 
 CONTRAST = SegmentationConfig(detector="contrast", threshold=12.0, noise_floor_percentile=20.0, min_length_ms=3.0)
 SMALL_PAGES = {"_ENVELOPE_PAGE": 1024, "_CONTRAST_PAGE": 1024}
@@ -63,9 +64,9 @@ def test_blocks_of_any_length_give_what_the_whole_recording_gives(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(traces, "_ENVELOPE_PAGE", page)
         patch.setattr(traces, "_CONTRAST_PAGE", page)
-        whole = segmentation.detect_in_blocks(lambda: [samples], 8000, config)
+        whole = detect_in_blocks(lambda: [samples], 8000, config)
         patch.setattr(traces, "Replayed", lambda make: Replayed(make, max_bytes=kept_bytes))
-        cut = segmentation.detect_in_blocks(lambda: (samples[a:b] for a, b in zip(cuts[:-1], cuts[1:])), 8000, config)
+        cut = detect_in_blocks(lambda: (samples[a:b] for a, b in zip(cuts[:-1], cuts[1:])), 8000, config)
     assert (cut.level, cut.num_samples) == (whole.level, whole.num_samples) and whole.num_samples == num_samples
     for name in ("onsets", "offsets", "scores_db"):
         np.testing.assert_array_equal(getattr(cut, name), getattr(whole, name))
@@ -90,10 +91,10 @@ def test_a_narrow_call_under_louder_noise_has_contrast(rng):
     inside = slice(rate // 2, rate // 2 + 3200)
     samples[inside] += 0.04 * np.sin(2 * np.pi * 6000 * np.arange(3200) / rate)
     config = dataclasses.replace(CONTRAST, smoothing_ms=16.0, min_length_ms=15.0, noise_floor_percentile=50.0, threshold=7.0)
-    onsets, offsets, scores_db = segmentation.detect(samples, rate, dataclasses.replace(config, buffer_ms=0.0, max_length_ms=1000.0))
+    onsets, offsets, scores_db = detect(samples, rate, dataclasses.replace(config, buffer_ms=0.0, max_length_ms=1000.0))
     assert len(onsets) == 1 and scores_db[0] > 1
     np.testing.assert_allclose([onsets[0] / rate, offsets[0] / rate], [0.5, 0.6], atol=0.01)
-    assert len(segmentation.detect(samples, rate, SegmentationConfig())[0]) == 0
+    assert len(detect(samples, rate, SegmentationConfig())[0]) == 0
 
 
 def test_a_rustle_as_loud_as_the_noise_has_contrast_over_many_bins(rng):
@@ -103,11 +104,11 @@ def test_a_rustle_as_loud_as_the_noise_has_contrast_over_many_bins(rng):
     # Of 64 bins in a band of 4 kHz, 7 windows of which a quarter is new: a mean of some hundred numbers is right to a tenth.
     lengths = dict(noise_floor_percentile=50.0, threshold=2.0, max_length_ms=1000.0, buffer_ms=0.0)
     wide = dataclasses.replace(CONTRAST, contrast_bandwidth_hz=4000.0, smoothing_ms=20.0, **lengths)
-    ((onset, offset),) = np.stack(segmentation.detect(samples, rate, wide)[:2], axis=1) / rate
+    ((onset, offset),) = np.stack(detect(samples, rate, wide)[:2], axis=1) / rate
     assert abs(onset - 0.4) < 0.01 and abs(offset - 0.6) < 0.01
     narrow = dataclasses.replace(wide, contrast_bandwidth_hz=0.0)
     for threshold in (2.0, 6.0, 10.0):
-        found = np.stack(segmentation.detect(samples, rate, dataclasses.replace(narrow, threshold=threshold))[:2], axis=1) / rate
+        found = np.stack(detect(samples, rate, dataclasses.replace(narrow, threshold=threshold))[:2], axis=1) / rate
         assert not any(abs(a - 0.4) < 0.01 and abs(b - 0.6) < 0.01 for a, b in found)
 
 
@@ -116,7 +117,7 @@ def test_a_rustle_as_loud_as_the_noise_has_contrast_over_many_bins(rng):
 @pytest.mark.parametrize("num_samples", [0, 1, 100, 40_000])
 def test_silence_and_a_constant_have_no_contrast(method, value, num_samples):
     config = dataclasses.replace(CONTRAST, threshold_method=method)
-    assert not len(segmentation.detect(np.full(num_samples, value, np.float32), 16_000, config)[0])
+    assert not len(detect(np.full(num_samples, value, np.float32), 16_000, config)[0])
 
 
 def test_an_absolute_threshold_is_an_amplitude_for_both_detectors():
@@ -125,7 +126,7 @@ def test_an_absolute_threshold_is_an_amplitude_for_both_detectors():
     samples = np.concatenate([np.zeros(rate, np.float32), 0.2 * sine, np.zeros(rate, np.float32)])
     for detector, reached in (("envelope", 0.2 * 2 / np.pi), ("contrast", 0.2)):
         config = SegmentationConfig(detector=detector, threshold_method="absolute", threshold=reached / 10, max_length_ms=2000.0)
-        scores_db = segmentation.detect(samples, rate, config)[2]
+        scores_db = detect(samples, rate, config)[2]
         # Twenty dB over a tenth; the filter's and the window's ripple are below 0.1 dB, a mean over whole periods or nearly so.
         np.testing.assert_allclose(scores_db, [20.0], atol=0.5)
 
@@ -137,7 +138,7 @@ def test_hysteresis_follows_a_call_down_to_where_it_fades():
     lengths = []
     for hysteresis_db in (0.0, 6.0):
         config = SegmentationConfig(threshold_method="absolute", threshold=0.2, hysteresis_db=hysteresis_db, max_length_ms=1000.0)
-        onsets, offsets, _ = segmentation.detect(samples, rate, config)
+        onsets, offsets, _ = detect(samples, rate, config)
         lengths.append(int(offsets[0] - onsets[0]))
     # Six dB of a decay by 1/e in 800 samples.
     assert abs(lengths[1] - lengths[0] - 800 * np.log(10 ** (6 / 20))) < 40
@@ -180,7 +181,7 @@ def test_digital_silence_around_a_recording_is_not_its_noise_floor(detector, sha
     samples[8000:9600] += 0.1 * np.sin(np.arange(1600))
     padded = np.append(samples, np.zeros(int(len(samples) * share / (1 - share)))).astype(np.float32)
     config = SegmentationConfig(detector=detector, threshold={"envelope": 2.5, "contrast": 28.0}[detector])
-    alone, together = (segmentation.detect(some, rate, config)[:2] for some in (samples.astype(np.float32), padded))
+    alone, together = (detect(some, rate, config)[:2] for some in (samples.astype(np.float32), padded))
     assert len(alone[0]) == 1
     # The filter and the windows reach over the edge, so that a few values more are counted.
     np.testing.assert_allclose(together, alone, atol=64)

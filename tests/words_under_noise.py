@@ -63,12 +63,12 @@ def noise(num_samples, rate, signal_to_noise_db, colour, seed):
 
 def agreement_with(detector, recordings, range_db, signal_to_noise_db, seed, colour="white"):
     """`Agreement` of what a detector finds with the words.  detector: `SegmentationConfig`"""
-    from neurovocal_tf.agreement import agreement
-    from neurovocal_tf.audio import segmentation
+    from neurovocal_tf.segmentation.agreement import agreement
+    from neurovocal_tf.segmentation.detector import detect
 
     clean, rate, true = strung_together(recordings, range_db, seed)
     noisy = clean + noise(len(clean), rate, signal_to_noise_db, colour, seed)
-    onsets, offsets, _ = segmentation.detect(noisy, rate, detector)
+    onsets, offsets, _ = detect(noisy, rate, detector)
     return agreement(np.stack([onsets, offsets], axis=1) / rate, true, _TOLERANCE_S)
 
 

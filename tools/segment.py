@@ -54,16 +54,17 @@ setting_flags.define(_SECTIONS)
 def main(argv):
     import tqdm  # here, so that --help needs none of these
 
-    from neurovocal_tf import files, segment_folder, segment_formats
+    from neurovocal_tf import files
+    from neurovocal_tf.segmentation import folder, formats
 
     config = setting_flags.config_from_flags()
-    segment_formats.check(_FORMAT.value or ())
-    paths = segment_folder.recordings_by_name(_DATA_DIR.value)
+    formats.check(_FORMAT.value or ())
+    paths = folder.recordings_by_name(_DATA_DIR.value)
     true = _true_segments(paths, config) if _TRUTH.value else None
     if _TUNE.value:
         figures = _tune(paths, true, config)
     else:
-        run = segment_folder.SegmentedFolder(_DATA_DIR.value, _OUT.value, config)
+        run = folder.SegmentedFolder(_DATA_DIR.value, _OUT.value, config)
         if run.num_resumed:
             _say(f"{run.num_resumed} of {len(paths)} recordings were finished before")
         with tqdm.tqdm(total=run.num_bytes_left, unit="B", unit_scale=True, dynamic_ncols=True, desc="segment") as bar:
@@ -78,7 +79,7 @@ def main(argv):
 
 
 def _true_segments(paths, config):
-    from neurovocal_tf import truth
+    from neurovocal_tf.segmentation import truth
 
     true, notes = truth.segments_by_file(_TRUTH.value, paths, config.audio.channel, _TRUTH_TIER.value)
     for note in notes:
@@ -101,7 +102,7 @@ def _report(run):
 
 
 def _score(run, true):
-    from neurovocal_tf import truth
+    from neurovocal_tf.segmentation import truth
 
     table = truth.score({name: run.segments(name) for name in run.finished}, true, _TOLERANCE_MS.value / 1000)
     truth.write_scores(os.path.join(run.out_dir, "scores.csv"), table)
@@ -115,15 +116,15 @@ def _score(run, true):
 def _tune(paths, true, config):
     import tqdm
 
-    from neurovocal_tf import detector_search, truth
+    from neurovocal_tf.segmentation import truth, tuning
 
     if true is None:
         raise ValueError("`truth` must be given, for --tune to compare with. Received: truth=None")
     tolerance_s, tuned = _TOLERANCE_MS.value / 1000, None
-    training, held_out = detector_search.split(truth.examples(paths, true, config), _TUNE_SEED.value)
+    training, held_out = tuning.split(truth.examples(paths, true, config), _TUNE_SEED.value)
     end_s = time.monotonic() + 60 * _TUNE_MINUTES.value
     with _first_interrupt() as stop, tqdm.tqdm(unit="trial", dynamic_ncols=True, desc="tune") as bar:
-        for (segment_f1, _), best in detector_search.search(training, config, tolerance_s):
+        for (segment_f1, _), best in tuning.search(training, config, tolerance_s):
             tuned = best
             bar.set_postfix_str(f"segment F1 {segment_f1:.3f}", refresh=False)
             bar.update()
@@ -139,7 +140,7 @@ def _tune(paths, true, config):
     figures = {}
     for part, some in (("training", training), ("held_out", held_out)):
         for when, settings in (("before", config), ("after", tuned)):
-            scores = detector_search.pooled_agreement(some, settings, tolerance_s).scores()
+            scores = tuning.pooled_agreement(some, settings, tolerance_s).scores()
             figures |= {f"{part}_{when}_{name}": value for name, value in scores.items()}
             f1 = "   ".join(f"{kind} F1 {scores[f'{kind}_f1']:.3f}" for kind in ("segment", "onset", "frame"))
             print(f"{part.replace('_', ' '):9} {when:7} tuning:   {f1}")
@@ -169,20 +170,20 @@ def _first_interrupt():
 def _write_formats(run, config):
     import tqdm
 
-    from neurovocal_tf import segment_formats
+    from neurovocal_tf.segmentation import formats
 
     with tqdm.tqdm(total=len(run.finished), unit="recording", dynamic_ncols=True, desc="format") as bar:
-        segment_formats.write(run, _FORMAT.value, config, bar.update)
+        formats.write(run, _FORMAT.value, config, bar.update)
     print(f"{', '.join(_FORMAT.value)}: {run.out_dir}")
 
 
 def _draw(run, true, config):
     import tqdm
 
-    from neurovocal_tf import segment_pictures
+    from neurovocal_tf.segmentation import pictures
 
     with tqdm.tqdm(total=len(run.finished), unit="picture", dynamic_ncols=True, desc="plot") as bar:
-        segment_pictures.draw(run, true, config, bar.update)
+        pictures.draw(run, true, config, bar.update)
     print(f"pictures: {os.path.join(run.out_dir, 'pictures')}")
 
 

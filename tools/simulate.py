@@ -25,7 +25,7 @@ _TRUTH = "annotations.csv"
 
 
 def main(argv):
-    from neurovocal_tf.audio import simulated_song  # here, so that --help needs none of its libraries
+    from neurovocal_tf.data import simulated_song  # here, so that --help needs none of its libraries
 
     before = _own_files(_OUT.value)
     paths = simulated_song.write_recordings(_OUT.value, _NUM_RECORDINGS.value, _DURATION_S.value, _SEED.value, _SAMPLE_RATE.value)

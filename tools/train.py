@@ -51,7 +51,7 @@ def _train_folds(trainer, config, data):
 
 
 def _callbacks(data, num_epochs):
-    from neurovocal_tf.pipeline import num_batches
+    from neurovocal_tf.data.pipeline import num_batches
     from neurovocal_tf.progress import Progress
 
     config = setting_flags.config_from_flags()

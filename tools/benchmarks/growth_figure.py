@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from neurovocal_tf import plots
+from neurovocal_tf.plots import canvas
 
 _COLOURS = {"frames": "#1f6f8b", "bins": "#e07a1f", "hidden": "#6a4c93", "k": "#2a9d5c", "batch": "#c1324f"}
 _NAMES = {
@@ -35,7 +35,7 @@ def draw(comparisons, path):
         axis.grid(color="#e8eaed", linewidth=0.8)
         axis.set_axisbelow(True)
     figure.get_layout_engine().set(w_pad=0.12)
-    plots.save_figure(figure, path)
+    canvas.save_figure(figure, path)
 
 
 def _draw_steps(axis, comparisons):

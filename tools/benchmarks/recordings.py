@@ -5,9 +5,9 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf import pipeline
-from neurovocal_tf.audio import readers, simulated_song
+from neurovocal_tf.audio import readers
 from neurovocal_tf.audio.spectrogram import FrameScale
+from neurovocal_tf.data import pipeline, simulated_song
 
 _NUM_DIFFERENT = 8
 

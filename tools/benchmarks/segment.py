@@ -12,10 +12,11 @@ import soundfile
 
 from benchmarks.segment_peer import segment_spectrograms
 from benchmarks.timing import Result, Variant, interleaved
-from neurovocal_tf import pipeline
-from neurovocal_tf.audio import segmentation, simulated_song, spectrogram
+from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import Config
+from neurovocal_tf.data import pipeline, simulated_song
+from neurovocal_tf.segmentation import detector
 
 _SAMPLE_RATE = 44_100
 _MINUTES = 10
@@ -52,7 +53,7 @@ def in_memory(samples, peers):
     settings = _SEED.spectrogram
 
     def ours():
-        onsets, offsets, _ = segmentation.detect(samples, _SAMPLE_RATE, _SEED.segmentation)
+        onsets, offsets, _ = detector.detect(samples, _SAMPLE_RATE, _SEED.segmentation)
         return spectrogram.span_power_spectrograms(samples, onsets, offsets, _SAMPLE_RATE, settings)
 
     yield Variant("neurovocal_tf", ours, seconds, "second")

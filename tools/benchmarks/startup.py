@@ -6,7 +6,7 @@ import sys
 import tempfile
 
 from benchmarks.timing import Variant, interleaved
-from neurovocal_tf.audio import simulated_song
+from neurovocal_tf.data import simulated_song
 
 _TOOLS = pathlib.Path(__file__).resolve().parent.parent
 

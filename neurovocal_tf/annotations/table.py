@@ -4,7 +4,7 @@ import csv
 import dataclasses
 import io
 
-from neurovocal_tf.audio.annotations.annotation import number, time_s
+from neurovocal_tf.annotations.annotation import number, time_s
 
 _DELIMITERS = ",;\t"
 

@@ -5,7 +5,7 @@ import dataclasses
 import os
 import re
 
-from neurovocal_tf.audio import annotations as annotation_files
+from neurovocal_tf import annotations as annotation_files
 
 _EXTENSIONS = (".csv", ".tsv", ".txt", ".textgrid")
 # What programs append to a recording's name: Raven's `song.Table.1.selections.txt`, DAS's `song_annotations.csv`, or an extension.

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from neurovocal_tf import plots
+from neurovocal_tf.plots import canvas
 
 _FOUND, _TRUE, _LEVEL = "#1fb6d1", "#e07a1f", "#c0392b"
 _WIDTH_IN = 14.0
@@ -38,7 +38,7 @@ def segment_figures(overview, found, true, title):
     """
     duration_s = len(overview.decibels) * overview.column_s
     row_s = _row_s(duration_s)
-    limits = plots.decibel_limits(overview.decibels[:: max(len(overview.decibels) // 5000, 1)])
+    limits = canvas.decibel_limits(overview.decibels[:: max(len(overview.decibels) // 5000, 1)])
     starts = np.arange(round(duration_s / row_s)) * row_s
     for first in range(0, len(starts), _ROWS_ON_PAGE):
         page = starts[first : first + _ROWS_ON_PAGE]

@@ -7,7 +7,7 @@ and flags in angle brackets, so that one scanner serves both forms; an exclamati
 import re
 
 from neurovocal_tf import files
-from neurovocal_tf.audio.annotations.annotation import Annotation, check_order, only_file, shown, time_s
+from neurovocal_tf.annotations.annotation import Annotation, check_order, only_file, shown, time_s
 
 _TOKEN = re.compile(
     r"""(?<!\S)(?:(?P<comment>![^\n]*)|"(?P<string>(?:[^"]|"")*)"|<(?P<flag>[^>\s]*)>|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?))(?!\S)"""

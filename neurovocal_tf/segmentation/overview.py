@@ -6,7 +6,7 @@ import numpy as np
 import scipy.fft
 import scipy.signal
 
-from neurovocal_tf.audio.traces import TRACES, pages
+from neurovocal_tf.segmentation.traces import TRACES, pages
 
 _PAGE_COLUMNS = 64
 _SMALLEST = 1e-20

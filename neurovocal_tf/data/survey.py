@@ -7,12 +7,12 @@ import os
 
 import numpy as np
 
-from neurovocal_tf import frame_sequences
+from neurovocal_tf.annotations import matching
+from neurovocal_tf.annotations import segments as annotated
 from neurovocal_tf.audio import readers, spectrogram
-from neurovocal_tf.audio.annotations import matching
-from neurovocal_tf.audio.annotations import segments as annotated
-from neurovocal_tf.audio.sequences import span_power
-from neurovocal_tf.pipeline import Source
+from neurovocal_tf.data import frame_sequences
+from neurovocal_tf.data.pipeline import Source
+from neurovocal_tf.segmentation.sequences import span_power
 
 # The loudest 1 in 10,000 cells are clicks and clipping, not song.
 _REFERENCE_SHARE = 1e-4

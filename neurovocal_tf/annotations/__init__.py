@@ -13,8 +13,8 @@ Times are kept within a microsecond by each of them.
 import os
 import re
 
-from neurovocal_tf.audio.annotations import audacity, csv_table, raven, textgrid
-from neurovocal_tf.audio.annotations.annotation import Annotation
+from neurovocal_tf.annotations import audacity, csv_table, raven, textgrid
+from neurovocal_tf.annotations.annotation import Annotation
 
 __all__ = ["EXTENSIONS", "Annotation", "decode", "format_of", "read", "write"]
 

@@ -2,16 +2,18 @@
 
 import tensorflow as tf
 
-from neurovocal_tf.audio import segmentation, segmentation_in_graph, spectrogram
+from neurovocal_tf.audio import spectrogram
+from neurovocal_tf.segmentation import detector as detector_in_numpy
+from neurovocal_tf.segmentation import detector_in_graph
 
 
 def detect(samples, sample_rate, config):
-    """Onsets and offsets int64 [S] of vocalizations, by `segmentation.detect`, as tensors.
+    """Onsets and offsets int64 [S] of vocalizations, by `detector.detect`, as tensors.
 
     Args:
         samples: float32 [N], an array or a tensor.    sample_rate: Hz.    config: `SegmentationConfig`.
     """
-    return segmentation.in_graph(lambda array: segmentation.detect(array, sample_rate, config), samples)[:2]
+    return detector_in_numpy.in_graph(lambda array: detector_in_numpy.detect(array, sample_rate, config), samples)[:2]
 
 
 def sequence_spans(samples, sample_rate, config, segments=None, detector=detect):
@@ -29,9 +31,9 @@ def sequence_spans(samples, sample_rate, config, segments=None, detector=detect)
     if config.data.sequence != "bout":
         return onsets, offsets
     gap = config.data.bout_gap_s * sample_rate
-    onsets, offsets = segmentation_in_graph.bouts(onsets, offsets, gap)
+    onsets, offsets = detector_in_graph.bouts(onsets, offsets, gap)
     # Half a gap of the silence around it: without any, a model would not learn that singing begins after silence.
-    return segmentation_in_graph.add_buffer(onsets, offsets, int(gap / 2), tf.size(samples, out_type=tf.int64))
+    return detector_in_graph.add_buffer(onsets, offsets, int(gap / 2), tf.size(samples, out_type=tf.int64))
 
 
 def span_power(samples, sample_rate, config, segments=None, detector=detect):

@@ -5,9 +5,9 @@ import os
 import numpy as np
 import soundfile
 
+from neurovocal_tf import annotations as annotation_files
 from neurovocal_tf import files
-from neurovocal_tf.audio import annotations as annotation_files
-from neurovocal_tf.audio.annotations import Annotation
+from neurovocal_tf.annotations import Annotation
 
 INTRODUCTORY_NOTE = "i"
 END = "end"

@@ -7,8 +7,8 @@ import os
 
 import numpy as np
 
-from neurovocal_tf.agreement import Agreement, agreement
-from neurovocal_tf.audio import segmentation
+from neurovocal_tf.segmentation import detector
+from neurovocal_tf.segmentation.agreement import Agreement, agreement
 
 _HELD_OUT = 1 / 3
 _MAX_ROUNDS = 3
@@ -67,7 +67,7 @@ def pooled_agreement(examples, config, tolerance_s):
     """`Agreement` of what the detector finds in all examples with what people marked."""
 
     def one(example):
-        onsets, offsets, _ = segmentation.detect(example.samples, example.sample_rate, config.segmentation)
+        onsets, offsets, _ = detector.detect(example.samples, example.sample_rate, config.segmentation)
         return agreement(np.stack([onsets, offsets], axis=1) / example.sample_rate, example.segments, tolerance_s)
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:

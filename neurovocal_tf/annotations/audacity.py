@@ -3,7 +3,7 @@ r"""Audacity's label tracks: onset, offset and label with tabs between, then, if
 import re
 
 from neurovocal_tf import files
-from neurovocal_tf.audio.annotations.annotation import Annotation, check_order, number, on_one_line, only_file, shown, time_s
+from neurovocal_tf.annotations.annotation import Annotation, check_order, number, on_one_line, only_file, shown, time_s
 
 _NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
 _FREQUENCIES = "\\"

@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from neurovocal_tf.audio.traces import TRACES
+from neurovocal_tf.segmentation.traces import TRACES
 
 _BLOCK = 2**18
 

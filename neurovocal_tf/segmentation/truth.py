@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 from neurovocal_tf import files
-from neurovocal_tf.agreement import Agreement, agreement
+from neurovocal_tf.annotations import matching, segments
 from neurovocal_tf.audio import readers
-from neurovocal_tf.audio.annotations import matching, segments
-from neurovocal_tf.detector_search import Example
+from neurovocal_tf.segmentation.agreement import Agreement, agreement
+from neurovocal_tf.segmentation.tuning import Example
 
 _SCORES = tuple(f"{kind}_{score}" for kind in ("segment", "onset", "frame") for score in ("precision", "recall", "f1"))
 _COLUMNS = ("file", "num_found", "num_true", *_SCORES)

@@ -9,14 +9,14 @@ import numpy as np
 import scipy.signal
 import tensorflow as tf
 
-from neurovocal_tf.audio import traces
-from neurovocal_tf.audio.band_pass import STOPBAND_DB, band_pass_taps, transform_length
+from neurovocal_tf.segmentation import traces
+from neurovocal_tf.segmentation.band_pass import STOPBAND_DB, band_pass_taps, transform_length
 
 _SILENCE = 10 ** (-traces.SILENCE_DB / 10)
 
 
 def detect(samples, sample_rate, config):
-    """Onsets and offsets of the vocalizations in some samples, as `segmentation.detect` finds them.
+    """Onsets and offsets of the vocalizations in some samples, as `detector.detect` finds them.
 
     Args:
         samples: float32 tensor [N].    sample_rate: Hz, a Python number.    config: `SegmentationConfig`.

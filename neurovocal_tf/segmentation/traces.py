@@ -9,8 +9,8 @@ import numpy as np
 import scipy.fft
 import scipy.signal
 
-from neurovocal_tf.audio.band_pass import STOPBAND_DB, band_pass_taps, filtered
-from neurovocal_tf.audio.percentiles import Replayed, percentile
+from neurovocal_tf.segmentation.band_pass import STOPBAND_DB, band_pass_taps, filtered
+from neurovocal_tf.segmentation.percentiles import Replayed, percentile
 
 _ENVELOPE_PAGE = 2**16
 _CONTRAST_PAGE = 2**18

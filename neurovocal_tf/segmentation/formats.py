@@ -6,8 +6,9 @@ import os
 
 import numpy as np
 
-from neurovocal_tf.audio import annotations, readers
-from neurovocal_tf.audio.frequency_bounds import frequency_bounds_hz
+from neurovocal_tf import annotations
+from neurovocal_tf.audio import readers
+from neurovocal_tf.segmentation.frequency_bounds import frequency_bounds_hz
 
 # Some readers refuse what has no label.
 _LABEL = "segment"

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from neurovocal_tf.annotations import segments as annotated
 from neurovocal_tf.audio import readers, spectrogram
-from neurovocal_tf.audio.annotations import segments as annotated
-from neurovocal_tf.audio.sequences import sequence_frames as frames_of_sequences
-from neurovocal_tf.frame_sequences import FrameSplit
+from neurovocal_tf.data.frame_sequences import FrameSplit
+from neurovocal_tf.segmentation.sequences import sequence_frames as frames_of_sequences
 
 _PARALLEL_FILES = 4
 _GRAPH_SEED = 1

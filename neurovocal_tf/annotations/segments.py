@@ -45,7 +45,7 @@ def in_samples(times_s, sample_rate, first_sample, num_samples):
     Args:
         times_s: float64 [S, 2].    sample_rate: Hz.    first_sample, num_samples: int64 [], of the stretch.
 
-    Returns: onsets and offsets, int64 [S'], as `segmentation.detect` gives them.
+    Returns: onsets and offsets, int64 [S'], as `detector.detect` gives them.
     """
     import tensorflow as tf  # here, for those who need none
 

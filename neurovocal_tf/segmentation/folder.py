@@ -11,8 +11,9 @@ import numpy as np
 
 from neurovocal_tf import config as config_lib
 from neurovocal_tf import files
-from neurovocal_tf.audio import readers, segmentation
-from neurovocal_tf.audio.annotations import Annotation, csv_table
+from neurovocal_tf.annotations import Annotation, csv_table
+from neurovocal_tf.audio import readers
+from neurovocal_tf.segmentation import detector
 
 COLUMNS = (*csv_table.COLUMNS, "score")
 _FILE_COLUMNS = ("file", "num_bytes", "sample_rate", "duration_s", "num_segments", "note")
@@ -27,7 +28,7 @@ class SegmentedFile:
 
     Attributes:
         sample_rate: Hz.    duration_s: seconds that were read.
-        onsets_s, offsets_s: `[S]`, seconds from the start of the recording.    scores_db: `[S]`, see `segmentation.Segments`.
+        onsets_s, offsets_s: `[S]`, seconds from the start of the recording.    scores_db: `[S]`, see `detector.Segments`.
         note: a sentence for the user, or "".
     """
 
@@ -66,7 +67,7 @@ def segment_file(path, config, on_block=lambda share: None):
             yield block
 
     try:
-        found = segmentation.detect_in_blocks(blocks, sample_rate, config.segmentation)
+        found = detector.detect_in_blocks(blocks, sample_rate, config.segmentation)
     except readers.UnreadableRecording:
         raise
     except ValueError as error:

@@ -1,8 +1,8 @@
 """CSV: `file,onset_s,offset_s,label`, and the columns of vak, crowsetta, DAS and WhisperSeg."""
 
 from neurovocal_tf import files
-from neurovocal_tf.audio.annotations import table
-from neurovocal_tf.audio.annotations.annotation import Annotation, check_order
+from neurovocal_tf.annotations import table
+from neurovocal_tf.annotations.annotation import Annotation, check_order
 
 COLUMNS = ("file", "onset_s", "offset_s", "label")
 _FURTHER = ("channel", "low_hz", "high_hz", "score")

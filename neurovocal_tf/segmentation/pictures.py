@@ -7,9 +7,10 @@ import os
 
 import numpy as np
 
-from neurovocal_tf import files, plots, segment_plots
+from neurovocal_tf import files
 from neurovocal_tf.audio import readers
-from neurovocal_tf.audio.overview import overview
+from neurovocal_tf.plots import canvas, segments
+from neurovocal_tf.segmentation.overview import overview
 
 _COLUMNS = ("file", "num_pages", "shows", "peak_frequencies_hz")
 
@@ -40,24 +41,24 @@ def draw(folder, true, config, on_picture=lambda: None):
             rows = [[drawn[name][column] for column in _COLUMNS] for name in sorted(drawn)]
             files.write_csv(os.path.join(folder.out_dir, "pictures", "drawn.csv"), _COLUMNS, rows)
     if durations:
-        figure = segment_plots.histograms_figure(*(np.concatenate(parts) for parts in (durations, gaps, peaks)))
-        plots.save_figure(figure, os.path.join(folder.out_dir, "pictures", "histograms.png"))
+        figure = segments.histograms_figure(*(np.concatenate(parts) for parts in (durations, gaps, peaks)))
+        canvas.save_figure(figure, os.path.join(folder.out_dir, "pictures", "histograms.png"))
 
 
 def _draw_one(folder, name, found, truth, config):
     """How many pages were drawn and what the histograms need."""
     seen, number = _overview(folder, name, found, config), 0
-    for number, figure in enumerate(segment_plots.segment_figures(seen, found, truth, name), start=1):
+    for number, figure in enumerate(segments.segment_figures(seen, found, truth, name), start=1):
         path = _path(folder, name, number)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        plots.save_figure(figure, path)
+        canvas.save_figure(figure, path)
     return {"num_pages": str(number), "peak_frequencies_hz": " ".join(f"{peak:.1f}" for peak in seen.peak_frequencies_hz)}
 
 
 def _overview(folder, name, found, config):
     audio, path = config.audio, folder.paths[name]
     rate = audio.sample_rate or readers.probe(path, audio.time_expansion).sample_rate
-    column_s = segment_plots.column_s(folder.duration_s(name))
+    column_s = segments.column_s(folder.duration_s(name))
     return overview(lambda: readers.blocks(path, audio.channel, rate, audio.time_expansion), rate, config.segmentation, found, column_s)
 
 

@@ -6,8 +6,8 @@
 import os
 
 from neurovocal_tf import files
-from neurovocal_tf.audio.annotations import table
-from neurovocal_tf.audio.annotations.annotation import Annotation, check_order, on_one_line
+from neurovocal_tf.annotations import table
+from neurovocal_tf.annotations.annotation import Annotation, check_order, on_one_line
 
 _BEGIN, _END, _OFFSET = "Begin Time (s)", "End Time (s)", "File Offset (s)"
 _LOW, _HIGH = "Low Freq (Hz)", "High Freq (Hz)"
