@@ -16,7 +16,7 @@ _MODULE_OF = {
     "GuardedRMSprop": "optimizers",
     "PhasedLearningRate": "optimizers",
     "Phases": "optimizers",
-    "RNNRBM": "rnn_rbm",
+    "RNNRBM": "model.rnn_rbm",
     "export_saved_model": "serving",
     "load_trained": "trainer",
     "share_out_cores": "trainer",

@@ -20,9 +20,10 @@ import numpy as np
 import tensorflow as tf
 
 import neurovocal_tf
-from neurovocal_tf import scoring, status, warmup
+from neurovocal_tf import status, warmup
 from neurovocal_tf.endpoints import DEFAULT_MAX_FRAMES, DEFAULT_TEMPERATURE, Endpoints
-from neurovocal_tf.tiling import Layout
+from neurovocal_tf.model import scoring
+from neurovocal_tf.model.tiling import Layout
 
 METADATA = os.path.join("assets.extra", "neurovocal_tf.json")
 WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")

@@ -17,8 +17,8 @@ from neurovocal_tf.config import SEQUENCES_WITH_GAPS, Config
 from neurovocal_tf.data import pipeline
 from neurovocal_tf.data.survey import check_annotations, survey
 from neurovocal_tf.endpoints import Endpoints
+from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.optimizers import GuardedAdam, GuardedRMSprop, PhasedLearningRate, Phases
-from neurovocal_tf.rnn_rbm import RNNRBM
 from neurovocal_tf.run_folder import DataSummary, RunFolder
 from neurovocal_tf.song_check import SongCheck, epochs_to_check
 

@@ -103,7 +103,8 @@ def trained_run(tmp_path_factory, simulated_recordings, tiny_config):
 @pytest.fixture(scope="session")
 def endpoints(trained_run):
     """Endpoints of `trained_run`, of at most 40 frames, with a range for every score; traced once for all tests."""
-    from neurovocal_tf import endpoints, scoring, trainer
+    from neurovocal_tf import endpoints, trainer
+    from neurovocal_tf.model import scoring
 
     usual = scoring.UsualRanges(score=(-1.0, 1.0), order_score=(0.0, 1.5), surprise=(-5.0, float("inf")))
     return endpoints.Endpoints(trainer.load_trained(trained_run), max_frames=40, usual=usual)

@@ -37,16 +37,17 @@ ARROWS = {
     # Probability.
     "rbm": set(),
     "layers": {"rbm"},
+    "model": {"layers", "rbm"},
     # Wire.
     "server": {"json_numbers"},
     # In no room of the house.
     "baselines": set(),
     "batching": set(),
-    "calibration": {"data", "run_folder", "scoring"},
+    "calibration": {"data", "model", "run_folder"},
     "callbacks": {"audio", "checkpoint", "files", "optimizers", "plots", "rbm"},
     "checkpoint": {"files"},
     "client": {"status", "streaming", "transports"},
-    "endpoints": {"audio", "batching", "scoring", "segmentation", "status", "tiling"},
+    "endpoints": {"audio", "batching", "model", "segmentation", "status"},
     "evaluation": {"audio", "segmentation"},
     "exactness": {"server"},
     "hypermodel": {"config", "files", "optimizers", "run_folder", "trainer"},
@@ -66,15 +67,11 @@ ARROWS = {
         "run_folder",
         "songs",
     },
-    "rnn_rbm": {"layers", "rbm", "singing"},
     "run_folder": {"audio", "config", "data", "files"},
-    "scoring": {"rbm"},
-    "serving": {"endpoints", "scoring", "status", "tiling", "warmup"},
-    "singing": {"rbm", "tiling"},
+    "serving": {"endpoints", "model", "status", "warmup"},
     "song_check": {"callbacks", "data", "evaluation", "songs"},
     "songs": {"audio", "files", "plots"},
     "streaming": set(),
-    "tiling": {"rbm"},
     "trainer": {
         "audio",
         "baselines",
@@ -85,8 +82,8 @@ ARROWS = {
         "endpoints",
         "evaluation",
         "files",
+        "model",
         "optimizers",
-        "rnn_rbm",
         "run_folder",
         "song_check",
     },
@@ -209,7 +206,7 @@ def test_what_knows_of_sound_and_what_knows_of_probability_stay_apart():
     def reach(name):
         return {name}.union(*(reach(other) for other in ARROWS[name]))
 
-    sound, probability = {"audio", "annotations", "plots", "segmentation", "data"}, {"rbm", "layers", "singing", "rnn_rbm", "scoring"}
+    sound, probability = {"audio", "annotations", "plots", "segmentation", "data"}, {"rbm", "layers", "model"}
     assert not any(reach(name) & probability for name in (*sound, "run_folder", "evaluation"))
     assert not any(reach(name) & sound for name in (*probability, "optimizers"))
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neurovocal_tf import calibration, scoring, trainer
+from neurovocal_tf import calibration, trainer
 from neurovocal_tf.data import pipeline
+from neurovocal_tf.model import scoring
 from neurovocal_tf.run_folder import RunFolder
 
 

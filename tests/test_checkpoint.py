@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from neurovocal_tf import checkpoint
 from neurovocal_tf.checkpoint import BestWeights
+from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.optimizers import GuardedAdam
-from neurovocal_tf.rnn_rbm import RNNRBM
 
 
 def compiled_model(seed=0, num_hidden=3):

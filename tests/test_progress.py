@@ -5,8 +5,8 @@ import time
 import numpy as np
 import tensorflow as tf
 
+from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.progress import Progress
-from neurovocal_tf.rnn_rbm import RNNRBM
 
 
 def waiting_of(delay_s, num_batches=4):

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neurovocal_tf import rnn_rbm
+from neurovocal_tf.model import rnn_rbm
+from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.optimizers import GuardedAdam, GuardedRMSprop
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.energy import mean_field
-from neurovocal_tf.rnn_rbm import RNNRBM
 
 pytestmark = pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
 

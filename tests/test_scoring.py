@@ -5,11 +5,11 @@ import pytest
 import reference
 import tensorflow as tf
 
-from neurovocal_tf import scoring
+from neurovocal_tf.model import scoring
+from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.rbm.energy import RBM, free_energy, mean_field
 from neurovocal_tf.rbm.gibbs import gibbs_chain
 from neurovocal_tf.rbm.noise import RowStream
-from neurovocal_tf.rnn_rbm import RNNRBM
 
 LENGTHS = [9, 1, 6]
 

@@ -10,10 +10,10 @@ import reference
 import scipy.stats
 import tensorflow as tf
 
+from neurovocal_tf.model.rnn_rbm import RNNRBM
+from neurovocal_tf.model.tiling import TILE_ROWS
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.gibbs import gibbs_chain
-from neurovocal_tf.rnn_rbm import RNNRBM
-from neurovocal_tf.tiling import TILE_ROWS
 
 NUM_SONGS, MAX_FRAMES = 20, 7
 BATCH_SIZES = (1, 3, 8, 9, 20)

@@ -17,11 +17,11 @@ from tensorflow.core.protobuf import saved_model_pb2
 from test_singing import make_model, singer
 
 from neurovocal_tf import endpoints, serving, trainer
+from neurovocal_tf.model.tiling import TILE_ROWS, Layout, MachineLayout, all_places_alike, choose_layout, tiled, untiled
 from neurovocal_tf.rbm.products import affine, linear
 from neurovocal_tf.server.loaded_version import LoadedVersion
 from neurovocal_tf.server.metrics import Metrics
 from neurovocal_tf.server.versions import Versions
-from neurovocal_tf.tiling import TILE_ROWS, Layout, MachineLayout, all_places_alike, choose_layout, tiled, untiled
 
 EVERY_LAYOUT = pytest.mark.parametrize("layout", list(Layout))
 NUM_SHAPES = 24

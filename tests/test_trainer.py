@@ -18,8 +18,8 @@ from neurovocal_tf.baselines import RidgeVAR
 from neurovocal_tf.callbacks import AveragedValidation, RunRecord
 from neurovocal_tf.checkpoint import BestWeights
 from neurovocal_tf.config import Config
+from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.optimizers import GuardedAdam
-from neurovocal_tf.rnn_rbm import RNNRBM
 from neurovocal_tf.run_folder import RunFolder
 
 NINE_BINS = Config().replace(n_fft=16, hop_length=8, dynamic_range_db=70.0)

@@ -39,7 +39,7 @@ os.sched_setaffinity(0, {core})
 import tensorflow as tf
 from neurovocal_tf import trainer
 from neurovocal_tf.config import Config
-from neurovocal_tf.tiling import Layout
+from neurovocal_tf.model.tiling import Layout
 config = Config()
 model, settings = trainer.build_model(config), config.generation
 def song(seed):

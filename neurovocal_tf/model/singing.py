@@ -9,10 +9,10 @@ import typing
 
 import tensorflow as tf
 
+from neurovocal_tf.model.tiling import choose_layout, in_layout, tile_shape, tiled, untiled
 from neurovocal_tf.rbm.gibbs import gibbs_chain, start_of_chain
 from neurovocal_tf.rbm.noise import RowStream, draw_ahead
 from neurovocal_tf.rbm.products import along
-from neurovocal_tf.tiling import choose_layout, in_layout, tile_shape, tiled, untiled
 
 # Enough for the cores of a large machine; on a small one they wait for each other at no cost.
 _TILES_AT_ONCE = 16

@@ -8,10 +8,10 @@ import tensorflow as tf
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
 from neurovocal_tf.layers.standardisation import Standardisation
+from neurovocal_tf.model.singing import sing
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.energy import bias_mean, contrastive_divergence, masked_mean, mean_field, pseudo_log_likelihood
 from neurovocal_tf.rbm.gibbs import gibbs_chain
-from neurovocal_tf.singing import sing
 
 
 @keras.saving.register_keras_serializable(package="neurovocal_tf")
