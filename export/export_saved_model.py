@@ -22,24 +22,26 @@ setting_flags.define(["generation"])
 
 
 def main(argv):
-    from neurovocal_tf import calibration, serving, trainer  # here, so that --help needs no TensorFlow
+    from neurovocal_tf.evaluation import usual_ranges  # here, so that --help needs no TensorFlow
+    from neurovocal_tf.serving import export
+    from neurovocal_tf.training import trainer
 
     trained = trainer.load_trained(_WORKDIR.value, setting_flags.config_from_flags)
     if trained.scale is None:
         raise ValueError(f"`workdir` must hold a model of recordings, not of frame sequences. Received: workdir={_WORKDIR.value}")
-    usual = _usual_ranges(calibration, trained)
-    version = serving.export_saved_model(trained, _EXPORT_DIR.value, _MAX_FRAMES.value, usual, calibration.data_summary(_WORKDIR.value))
+    usual = _usual_ranges(usual_ranges, trained)
+    version = export.export_saved_model(trained, _EXPORT_DIR.value, _MAX_FRAMES.value, usual, usual_ranges.data_summary(_WORKDIR.value))
     print(f"exported epoch {trained.epoch} to {version}", file=sys.stderr)
 
 
-def _usual_ranges(calibration, trained):
+def _usual_ranges(usual_ranges, trained):
     try:
-        return calibration.usual_ranges(trained, _WORKDIR.value, _DATA_DIR.value)
+        return usual_ranges.usual_ranges(trained, _WORKDIR.value, _DATA_DIR.value)
     except ValueError as reason:
         if _DATA_DIR.value:
             raise
         print(f"{reason} So nothing will be called unusual; see --data_dir.", file=sys.stderr)
-        return calibration.EVERYTHING_USUAL
+        return usual_ranges.EVERYTHING_USUAL
 
 
 if __name__ == "__main__":

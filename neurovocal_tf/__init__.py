@@ -12,15 +12,15 @@ _MODULE_OF = {
     "Config": "config",
     "ConditionalRBM": "layers.conditional_rbm",
     "GatedRecurrentEncoder": "layers.gated_recurrent_encoder",
-    "GuardedAdam": "optimizers",
-    "GuardedRMSprop": "optimizers",
-    "PhasedLearningRate": "optimizers",
-    "Phases": "optimizers",
+    "GuardedAdam": "training.optimizers",
+    "GuardedRMSprop": "training.optimizers",
+    "PhasedLearningRate": "training.optimizers",
+    "Phases": "training.optimizers",
     "RNNRBM": "model.rnn_rbm",
-    "export_saved_model": "serving",
-    "load_trained": "trainer",
-    "share_out_cores": "trainer",
-    "train": "trainer",
+    "export_saved_model": "serving.export",
+    "load_trained": "training.trainer",
+    "share_out_cores": "training.trainer",
+    "train": "training.trainer",
 }
 
 __all__ = ["__version__", *_MODULE_OF]

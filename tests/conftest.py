@@ -89,7 +89,7 @@ def tiny_config():
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory, simulated_recordings, tiny_config):
     """Run folder of an undisturbed training with `tiny_config` on `simulated_recordings`; tests only read it."""
-    from neurovocal_tf import callbacks, trainer
+    from neurovocal_tf.training import callbacks, trainer
 
     workdir = tmp_path_factory.mktemp("runs") / "undisturbed"
     with pytest.MonkeyPatch.context() as patch:
@@ -103,8 +103,9 @@ def trained_run(tmp_path_factory, simulated_recordings, tiny_config):
 @pytest.fixture(scope="session")
 def endpoints(trained_run):
     """Endpoints of `trained_run`, of at most 40 frames, with a range for every score; traced once for all tests."""
-    from neurovocal_tf import endpoints, trainer
     from neurovocal_tf.model import scoring
+    from neurovocal_tf.serving import endpoints
+    from neurovocal_tf.training import trainer
 
     usual = scoring.UsualRanges(score=(-1.0, 1.0), order_score=(0.0, 1.5), surprise=(-5.0, float("inf")))
     return endpoints.Endpoints(trainer.load_trained(trained_run), max_frames=40, usual=usual)
@@ -113,11 +114,12 @@ def endpoints(trained_run):
 @pytest.fixture(scope="session")
 def export_dir(trained_run, endpoints, tmp_path_factory):
     """Folder of versions that holds a first one, exported with the settings of `endpoints`; tests only read that."""
-    from neurovocal_tf import serving, trainer
+    from neurovocal_tf.serving import export
+    from neurovocal_tf.training import trainer
 
     folder = tmp_path_factory.mktemp("models") / "bird"
     trained = trainer.load_trained(trained_run)
-    assert serving.export_saved_model(trained, folder, 40, endpoints.usual, {"num_training_sources": 4}) == os.path.join(folder, "1")
+    assert export.export_saved_model(trained, folder, 40, endpoints.usual, {"num_training_sources": 4}) == os.path.join(folder, "1")
     return folder
 
 

@@ -38,57 +38,25 @@ ARROWS = {
     "rbm": set(),
     "layers": {"rbm"},
     "model": {"layers", "rbm"},
+    # Where they meet.
+    "generation": {"model", "audio", "plots", "config", "files"},
+    "runs": {"data", "model", "layers", "audio", "config", "files"},
+    "runs/run_folder": {"data", "audio", "config", "files"},
+    "serving": {"generation", "model", "segmentation", "audio", "status"},
+    # `serving` only until `generation` has what sings.
+    "evaluation": {"generation", "serving", "runs", "data", "model", "rbm", "segmentation", "audio", "plots"},
+    "evaluation/baselines": set(),
+    "evaluation/song_likeness": {"segmentation", "audio", "config"},
+    # `serving` as above.
+    "training": {"evaluation", "generation", "serving", "runs", "data", "model", "rbm", "audio", "plots", "config", "files"},
+    "training/optimizers": set(),
     # Wire.
     "server": {"json_numbers"},
     # In no room of the house.
-    "baselines": set(),
-    "batching": set(),
-    "calibration": {"data", "model", "run_folder"},
-    "callbacks": {"audio", "checkpoint", "files", "optimizers", "plots", "rbm"},
-    "checkpoint": {"files"},
     "client": {"status", "streaming", "transports"},
-    "endpoints": {"audio", "batching", "model", "segmentation", "status"},
-    "evaluation": {"audio", "segmentation"},
     "exactness": {"server"},
-    "hypermodel": {"config", "files", "optimizers", "run_folder", "trainer"},
-    "likelihood": {"rbm"},
-    "likelihood_baselines": {"baselines"},
-    "optimizers": set(),
-    "progress": set(),
-    "report": {
-        "audio",
-        "baselines",
-        "data",
-        "endpoints",
-        "evaluation",
-        "likelihood",
-        "likelihood_baselines",
-        "plots",
-        "run_folder",
-        "songs",
-    },
-    "run_folder": {"audio", "config", "data", "files"},
-    "serving": {"endpoints", "model", "status", "warmup"},
-    "song_check": {"callbacks", "data", "evaluation", "songs"},
-    "songs": {"audio", "files", "plots"},
     "streaming": set(),
-    "trainer": {
-        "audio",
-        "baselines",
-        "callbacks",
-        "checkpoint",
-        "config",
-        "data",
-        "endpoints",
-        "evaluation",
-        "files",
-        "model",
-        "optimizers",
-        "run_folder",
-        "song_check",
-    },
     "transports": {"json_numbers"},
-    "warmup": {"audio"},
 }
 
 # Rooms, and files as "room/file", that hold to few libraries beside the standard library.
@@ -103,8 +71,8 @@ LIBRARIES = {
     "client": {"numpy"},
     "rbm": {"tensorflow", "numpy"},
     "plots": {"numpy", "matplotlib"},
-    "baselines": {"numpy", "scipy"},
-    "likelihood_baselines": {"numpy", "scipy"},
+    "evaluation/baselines": {"numpy", "scipy"},
+    "evaluation/likelihood_baselines": {"numpy", "scipy"},
     "data/frame_sequences": {"numpy", "tensorflow"},
 }
 # Rooms whose libraries need not be installed with the package: an extra of setup.py names them.
@@ -119,9 +87,9 @@ WITHOUT_KERAS = {
     "flags",
     "plots",
     "data",
-    "baselines",
+    "evaluation/baselines",
     "files",
-    "run_folder",
+    "runs/run_folder",
 }
 
 
@@ -207,8 +175,9 @@ def test_what_knows_of_sound_and_what_knows_of_probability_stay_apart():
         return {name}.union(*(reach(other) for other in ARROWS[name]))
 
     sound, probability = {"audio", "annotations", "plots", "segmentation", "data"}, {"rbm", "layers", "model"}
-    assert not any(reach(name) & probability for name in (*sound, "run_folder", "evaluation"))
-    assert not any(reach(name) & sound for name in (*probability, "optimizers"))
+    assert not any(reach(name) & probability for name in (*sound, "runs/run_folder", "evaluation/song_likeness"))
+    assert not any(reach(name) & sound for name in (*probability, "training/optimizers"))
+    assert not reach("serving") & {"data", "runs", "training"}
 
 
 def test_only_flags_imports_absl_flags():
@@ -221,7 +190,7 @@ def test_only_tools_and_export_use_flags():
 
 def test_only_the_entry_point_and_the_training_progress_write_to_the_terminal_or_exit():
     spoken = re.compile(r"print|input|exit|quit|sys\.exit|os\._exit|sys\.stdout\.\w+|sys\.stderr\.\w+")
-    assert {place(path) for path in in_package() for name, _ in calls(path) if spoken.fullmatch(name)} <= {"flags", "progress"}
+    assert {place(path) for path in in_package() for name, _ in calls(path) if spoken.fullmatch(name)} <= {"flags", "training/progress"}
 
 
 def test_no_pickle_and_no_code_from_strings():

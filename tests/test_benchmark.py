@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neurovocal_tf import trainer
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.config import Config
 from neurovocal_tf.data.simulated_song import simulate_song
 from neurovocal_tf.rbm import energy, units
 from neurovocal_tf.segmentation import detector
+from neurovocal_tf.training import trainer
 
 TOOLS = pathlib.Path(__file__).resolve().parent.parent / "tools"
 

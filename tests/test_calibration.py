@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neurovocal_tf import calibration, trainer
 from neurovocal_tf.data import pipeline
+from neurovocal_tf.evaluation import usual_ranges
 from neurovocal_tf.model import scoring
-from neurovocal_tf.run_folder import RunFolder
+from neurovocal_tf.runs.run_folder import RunFolder
+from neurovocal_tf.training import trainer
 
 
 def test_the_ranges_are_four_deviations_about_the_held_out_pieces(trained_run, monkeypatch):
@@ -20,7 +21,7 @@ def test_the_ranges_are_four_deviations_about_the_held_out_pieces(trained_run, m
     spec = [tf.TensorSpec([None, 32, 65], tf.float32)]
     score = tf.function(lambda frames: scoring.score(trained.model, frames, [32], 3), input_signature=spec, autograph=False)
     found = [score(piece[np.newaxis]) for piece in pieces]
-    usual = calibration.usual_ranges(trained, trained_run)
+    usual = usual_ranges.usual_ranges(trained, trained_run)
     assert len(pieces) >= 8
     for name in scoring.SCORES:
         values = np.array([float(getattr(scores, name)) for scores in found])
@@ -28,16 +29,16 @@ def test_the_ranges_are_four_deviations_about_the_held_out_pieces(trained_run, m
         np.testing.assert_allclose([lower, upper], values.mean() + values.std() * np.array([-4, 4]), rtol=1e-3)
         assert ((lower < values) & (values < upper)).all()
     # Of too few pieces nobody knows how much they vary.
-    monkeypatch.setattr(calibration, "_MIN_PIECES", len(pieces) + 1)
-    assert calibration.usual_ranges(trained, trained_run) == scoring.EVERYTHING_USUAL
+    monkeypatch.setattr(usual_ranges, "_MIN_PIECES", len(pieces) + 1)
+    assert usual_ranges.usual_ranges(trained, trained_run) == scoring.EVERYTHING_USUAL
 
 
 def test_recordings_that_are_gone_are_named(trained_run, tmp_path):
     with pytest.raises(ValueError, match="`data_dir` must hold the recordings"):
-        calibration.usual_ranges(trainer.load_trained(trained_run), trained_run, tmp_path / "gone")
+        usual_ranges.usual_ranges(trainer.load_trained(trained_run), trained_run, tmp_path / "gone")
 
 
 def test_the_summary_counts_the_recordings(trained_run):
-    summary = calibration.data_summary(trained_run)
+    summary = usual_ranges.data_summary(trained_run)
     assert (summary["num_training_sources"], summary["num_validation_sources"], summary["unit"]) == (4, 1, "dB")
     assert summary["training_frames"] > summary["validation_frames"] > 0 and "previous_frame" in summary["validation_baseline_errors"]

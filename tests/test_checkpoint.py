@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neurovocal_tf import checkpoint
-from neurovocal_tf.checkpoint import BestWeights
 from neurovocal_tf.model.rnn_rbm import RNNRBM
-from neurovocal_tf.optimizers import GuardedAdam
+from neurovocal_tf.runs import checkpoint
+from neurovocal_tf.runs.checkpoint import BestWeights
+from neurovocal_tf.training.optimizers import GuardedAdam
 
 
 def compiled_model(seed=0, num_hidden=3):

@@ -5,11 +5,11 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from neurovocal_tf import endpoints as endpoints_lib
-from neurovocal_tf import trainer
 from neurovocal_tf.audio import readers, spectrogram, wav
 from neurovocal_tf.segmentation import detector, sequences
+from neurovocal_tf.serving import endpoints as endpoints_lib
 from neurovocal_tf.status import DESCRIPTIONS, Status
+from neurovocal_tf.training import trainer
 
 MAX_FRAMES = 40
 SEEDS = [7, 0, 2**62, -1, 7]

@@ -9,8 +9,8 @@ import pytest
 import reference
 import soundfile
 
-from neurovocal_tf import baselines, evaluation
 from neurovocal_tf.config import Config
+from neurovocal_tf.evaluation import baselines, song_likeness
 
 SAMPLE_RATE = 16_000
 # A boundary moves outwards by half the detector's running mean, 2 ms, and by what its band-pass rings beyond a sudden tone.
@@ -157,16 +157,16 @@ def test_one_step_error_equals_a_loop_over_masked_frames(rng):
     actual, predicted = rng.normal(size=(2, 3, 6, 4))
     mask = rng.random((3, 6)) < 0.6
     expected = reference.root_mean_square_error(actual, predicted, mask)
-    assert evaluation.one_step_error_db(actual, predicted, mask) == pytest.approx(expected, rel=1e-12)
+    assert song_likeness.one_step_error_db(actual, predicted, mask) == pytest.approx(expected, rel=1e-12)
 
 
 def test_one_step_error_ignores_what_the_padding_holds(rng):
     actual, predicted = rng.normal(size=(2, 3, 6, 4))
     mask = np.arange(6) < np.array([[6], [2], [0]])
-    expected = evaluation.one_step_error_db(actual, predicted, mask)
+    expected = song_likeness.one_step_error_db(actual, predicted, mask)
     actual[~mask], predicted[~mask] = np.nan, np.inf
-    assert evaluation.one_step_error_db(actual, predicted, mask) == expected
-    assert math.isnan(evaluation.one_step_error_db(actual, predicted, np.zeros((3, 6))))
+    assert song_likeness.one_step_error_db(actual, predicted, mask) == expected
+    assert math.isnan(song_likeness.one_step_error_db(actual, predicted, np.zeros((3, 6))))
 
 
 def test_the_table_takes_all_errors_on_the_same_frames_of_all_batches(rng):
@@ -177,11 +177,11 @@ def test_the_table_takes_all_errors_on_the_same_frames_of_all_batches(rng):
     padded = np.where(mask[..., None], frames, np.nan)
     batches = [(padded[:2], mask[:2]), (padded[2:], mask[2:])]
     predictors = {name: baseline.one_step_predictions for name, baseline in fitted.items()}
-    errors = evaluation.one_step_errors(batches, {"too high": lambda f: np.asarray(f, np.float32) + 2} | predictors)
+    errors = song_likeness.one_step_errors(batches, {"too high": lambda f: np.asarray(f, np.float32) + 2} | predictors)
     assert errors["too high"] == pytest.approx(2.0, rel=1e-6)
     assert set(errors) == {"too high", "mean", "previous_frame", "ridge_var2"}
     for name, baseline in fitted.items():
-        expected = evaluation.one_step_error_db(frames, baseline.one_step_predictions(frames), mask)
+        expected = song_likeness.one_step_error_db(frames, baseline.one_step_predictions(frames), mask)
         assert errors[name] == pytest.approx(expected, rel=1e-12)
 
 
@@ -209,7 +209,7 @@ def _random_song(rng, kinds, order, count=40):
 def test_tones_give_back_their_durations_gaps_and_pitches(rng):
     syllables = [(0.3, 0.05, 1000.0), (0.08, 0.1, 3000.0), (0.12, 0.07, 5000.0), (0.9, 0.06, 2000.0)]
     samples, _ = song = _song(syllables, rng)
-    found = evaluation.song_statistics([song], Config())
+    found = song_likeness.song_statistics([song], Config())
     assert found.num_syllables == 4
     assert found.syllables_per_s == pytest.approx(4 * SAMPLE_RATE / len(samples))
     np.testing.assert_allclose(found.durations_s, [0.05, 0.1, 0.07, 0.06], atol=2 * BOUNDARY_S)
@@ -225,7 +225,7 @@ def test_tones_give_back_their_durations_gaps_and_pitches(rng):
 
 def test_medians_are_of_all_songs_and_no_gap_spans_two(rng):
     songs = [_song([(0.3, 0.05, 1000.0), (0.1, 0.05, 1000.0)], rng, tail_s=0.01), _song([(0.01, 0.08, 4000.0)], rng)]
-    found = evaluation.song_statistics(iter(songs), Config())
+    found = song_likeness.song_statistics(iter(songs), Config())
     assert found.num_syllables == 3
     assert len(found.gaps_s) == 1
     assert found.follows.tolist() == [False, True, False]
@@ -237,20 +237,20 @@ def test_medians_are_of_all_songs_and_no_gap_spans_two(rng):
 def test_loud_hum_below_the_band_is_no_syllables_peak(rng):
     samples, _ = _song([(0.3, 0.08, 2500.0)], rng)
     hum = np.sin(2 * np.pi * 120 * np.arange(len(samples)) / SAMPLE_RATE)
-    found = evaluation.song_statistics([(samples + hum.astype(np.float32), SAMPLE_RATE)], Config())
+    found = song_likeness.song_statistics([(samples + hum.astype(np.float32), SAMPLE_RATE)], Config())
     assert found.median_peak_frequency_hz == pytest.approx(2500, abs=SAMPLE_RATE / 256 / 2)
 
 
 @pytest.mark.parametrize("samples", [np.zeros(0), np.zeros(10), np.zeros(8000)])
 def test_silence_has_no_syllables_and_no_medians(samples):
-    found = evaluation.song_statistics([(samples, SAMPLE_RATE)], Config())
+    found = song_likeness.song_statistics([(samples, SAMPLE_RATE)], Config())
     assert found.num_syllables == 0
     assert math.isnan(found.median_duration_s) and math.isnan(found.median_gap_s) and math.isnan(found.median_peak_frequency_hz)
-    assert math.isnan(evaluation.compare_songs(found, found)["num_kinds_real"])
+    assert math.isnan(song_likeness.compare_songs(found, found)["num_kinds_real"])
 
 
 def test_no_song_at_all_is_no_error():
-    assert math.isnan(evaluation.song_statistics([], Config()).syllables_per_s)
+    assert math.isnan(song_likeness.song_statistics([], Config()).syllables_per_s)
 
 
 @pytest.fixture(scope="module")
@@ -260,7 +260,7 @@ def bird():
     rng = np.random.default_rng(3)
 
     def statistics(order, kinds=kinds, songs=2):
-        return evaluation.song_statistics([_random_song(rng, kinds, order) for _ in range(songs)], Config())
+        return song_likeness.song_statistics([_random_song(rng, kinds, order) for _ in range(songs)], Config())
 
     return {
         "real": statistics((0, 1, 2)),
@@ -272,37 +272,37 @@ def bird():
 
 
 def test_kinds_of_syllable_are_counted_and_visited(bird):
-    again = evaluation.syllable_kinds(bird["real"], bird["again"])
+    again = song_likeness.syllable_kinds(bird["real"], bird["again"])
     assert (again["num_kinds_real"], again["num_kinds_generated"]) == (3, 3)
     assert again["share_unfamiliar"] <= 0.05
-    assert evaluation.syllable_kinds(bird["real"], bird["one_kind"])["num_kinds_generated"] == 1
+    assert song_likeness.syllable_kinds(bird["real"], bird["one_kind"])["num_kinds_generated"] == 1
 
 
 def test_syllables_unlike_any_real_one_belong_to_no_kind(bird):
-    stranger = evaluation.syllable_kinds(bird["real"], bird["stranger"])
+    stranger = song_likeness.syllable_kinds(bird["real"], bird["stranger"])
     assert stranger["num_kinds_generated"] == 0
     assert stranger["share_unfamiliar"] == 1.0
     assert stranger["transition_divergence_nats"] == pytest.approx(math.log(2))
 
 
 def test_transition_divergence_tells_the_order_of_the_same_syllables(bird):
-    assert evaluation.syllable_kinds(bird["real"], bird["again"])["transition_divergence_nats"] < 0.1
-    assert evaluation.syllable_kinds(bird["real"], bird["backwards"])["transition_divergence_nats"] > 0.5
+    assert song_likeness.syllable_kinds(bird["real"], bird["again"])["transition_divergence_nats"] < 0.1
+    assert song_likeness.syllable_kinds(bird["real"], bird["backwards"])["transition_divergence_nats"] > 0.5
 
 
 def test_transition_divergence_is_the_jensen_shannon_divergence(rng):
     counts = rng.integers(0, 9, size=(2, 4, 4)).astype(float)
     p, q = (c.ravel() / c.sum() for c in counts)
-    assert evaluation._divergence(*counts) == pytest.approx(reference.jensen_shannon_nats(p, q), rel=1e-9)
+    assert song_likeness._divergence(*counts) == pytest.approx(reference.jensen_shannon_nats(p, q), rel=1e-9)
 
 
 def test_pairs_of_kinds_are_counted_within_bouts_only():
-    counts = evaluation._pairs(np.array([0, 1, 0, 1, 2]), np.array([False, True, False, True, True]), 3)
+    counts = song_likeness._pairs(np.array([0, 1, 0, 1, 2]), np.array([False, True, False, True, True]), 3)
     assert counts.tolist() == [[0, 2, 0], [0, 0, 1], [0, 0, 0]]
 
 
 def test_a_bird_compared_with_itself_has_ratios_of_one_and_no_distance(bird):
-    table = evaluation.compare_songs(bird["real"], bird["real"])
+    table = song_likeness.compare_songs(bird["real"], bird["real"])
     for key, value in table.items():
         if key.startswith("ratio_"):
             assert value == 1.0
@@ -312,7 +312,7 @@ def test_a_bird_compared_with_itself_has_ratios_of_one_and_no_distance(bird):
 
 
 def test_ratios_are_generated_over_real(bird):
-    table = evaluation.compare_songs(bird["real"], bird["stranger"])
+    table = song_likeness.compare_songs(bird["real"], bird["stranger"])
     assert table["ratio_median_peak_frequency"] == table["generated_median_peak_frequency_hz"] / table["real_median_peak_frequency_hz"]
     assert table["ratio_median_duration"] > 1.5
     assert table["ks_peak_frequency"] == 1.0
@@ -320,7 +320,7 @@ def test_ratios_are_generated_over_real(bird):
 
 
 def test_comparison_is_the_same_every_time(bird):
-    assert evaluation.compare_songs(bird["real"], bird["again"]) == evaluation.compare_songs(bird["real"], bird["again"])
+    assert song_likeness.compare_songs(bird["real"], bird["again"]) == song_likeness.compare_songs(bird["real"], bird["again"])
 
 
 def test_perfect_copies_are_one_kind_without_a_warning(bird, recwarn):
@@ -330,7 +330,7 @@ def test_perfect_copies_are_one_kind_without_a_warning(bird, recwarn):
     names = ("durations_s", "gaps_s", "peak_frequencies_hz", "spectra_db")
     arrays = {name: copies(getattr(bird["real"], name)) for name in names}
     same = dataclasses.replace(bird["real"], num_syllables=12, follows=np.arange(12) > 0, **arrays)
-    kinds = evaluation.syllable_kinds(same, same)
+    kinds = song_likeness.syllable_kinds(same, same)
     assert (kinds["num_kinds_real"], kinds["num_kinds_generated"], kinds["share_unfamiliar"]) == (1, 1, 0.0)
     assert not recwarn.list
 
@@ -339,10 +339,10 @@ def test_two_halves_of_one_finchs_songs_are_alike_and_songs_played_backwards_are
     files = sorted((shared_recordings / "bengalese_finch_gy6or6").glob("*.wav"))
     songs = [soundfile.read(file, dtype="float32") for file in files]
     half, other, backwards = (
-        evaluation.song_statistics(chosen, Config())
+        song_likeness.song_statistics(chosen, Config())
         for chosen in (songs[::2], songs[1::2], [(samples[::-1], sample_rate) for samples, sample_rate in songs[1::2]])
     )
-    alike, unlike = evaluation.compare_songs(half, other), evaluation.compare_songs(half, backwards)
+    alike, unlike = song_likeness.compare_songs(half, other), song_likeness.compare_songs(half, backwards)
     for key, ratio in alike.items():
         if key.startswith("ratio_"):
             assert 0.9 < ratio < 1.1, key
@@ -356,24 +356,24 @@ def test_two_halves_of_one_finchs_songs_are_alike_and_songs_played_backwards_are
 def songs_of(rate, durations_s, gaps_s, peaks_hz):
     arrays = [np.asarray(values, float) for values in (durations_s, gaps_s, peaks_hz)]
     medians = [np.median(values) if len(values) else math.nan for values in arrays]
-    return evaluation.SongStatistics(len(durations_s), rate, *medians, *arrays, np.empty(0), np.empty(0, bool))
+    return song_likeness.SongStatistics(len(durations_s), rate, *medians, *arrays, np.empty(0), np.empty(0, bool))
 
 
 def test_the_distance_of_songs_adds_rate_distributions_and_medians():
     durations, gaps, peaks = np.linspace(0.02, 0.1, 20), np.linspace(0.01, 0.1, 19), np.linspace(1e3, 4e3, 20)
     real = songs_of(6.0, durations, gaps, peaks)
-    assert evaluation.song_distance(real, real) == 0.0
+    assert song_likeness.song_distance(real, real) == 0.0
     # Twice or half as many in the same time are as far.
-    assert evaluation.song_distance(real, songs_of(12.0, durations, gaps, peaks)) == pytest.approx(math.log(2))
-    assert evaluation.song_distance(real, songs_of(3.0, durations, gaps, peaks)) == pytest.approx(math.log(2))
+    assert song_likeness.song_distance(real, songs_of(12.0, durations, gaps, peaks)) == pytest.approx(math.log(2))
+    assert song_likeness.song_distance(real, songs_of(3.0, durations, gaps, peaks)) == pytest.approx(math.log(2))
     # A quarter of the durations beyond all real ones, their median as it was; every gap longer than any real one.
     longer = np.where(np.arange(20) >= 15, 1.0, durations)
-    assert evaluation.song_distance(real, songs_of(6.0, longer, gaps, peaks)) == pytest.approx(0.25)
-    assert evaluation.song_distance(real, songs_of(6.0, durations, gaps + 1, peaks)) == pytest.approx(1.0 + math.log(1.055 / 0.055))
+    assert song_likeness.song_distance(real, songs_of(6.0, longer, gaps, peaks)) == pytest.approx(0.25)
+    assert song_likeness.song_distance(real, songs_of(6.0, durations, gaps + 1, peaks)) == pytest.approx(1.0 + math.log(1.055 / 0.055))
 
 
 @pytest.mark.parametrize("count", [0, 9])
 def test_songs_of_too_few_syllables_are_at_an_infinite_distance(count):
     values = np.linspace(0.01, 0.1, 30)
     real, few = songs_of(6.0, values, values, values), songs_of(1.0, values[:count], values[: max(count - 1, 0)], values[:count])
-    assert evaluation.song_distance(real, few) == evaluation.song_distance(few, real) == math.inf
+    assert song_likeness.song_distance(real, few) == song_likeness.song_distance(few, real) == math.inf

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neurovocal_tf import callbacks, songs, trainer
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import frame_sequences, pipeline
 from neurovocal_tf.data.survey import survey
-from neurovocal_tf.endpoints import Endpoints
-from neurovocal_tf.run_folder import RunFolder
+from neurovocal_tf.generation import songs
+from neurovocal_tf.runs.run_folder import RunFolder
+from neurovocal_tf.serving.endpoints import Endpoints
+from neurovocal_tf.training import callbacks, trainer
 
 LENGTHS = {"train": [5, 1, 9, 12, 3, 8], "valid": [4, 7], "test": [6, 2]}
 NUM_VISIBLE = 7

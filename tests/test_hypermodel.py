@@ -17,12 +17,13 @@ from absl import flags as absl_flags
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurovocal_tf import flags, hypermodel, trainer
+from neurovocal_tf import flags
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import Config
 from neurovocal_tf.data.simulated_song import write_recordings
-from neurovocal_tf.optimizers import Phases, averaged_weights
-from neurovocal_tf.run_folder import DataSummary
+from neurovocal_tf.runs.run_folder import DataSummary
+from neurovocal_tf.training import hypermodel, trainer
+from neurovocal_tf.training.optimizers import Phases, averaged_weights
 
 # keras-tuner's own.
 pytestmark = [

@@ -5,13 +5,14 @@ import pytest
 import reference
 import scipy.stats
 
-from neurovocal_tf import likelihood, likelihood_baselines, trainer
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import frame_sequences
-from neurovocal_tf.likelihood import LikelihoodOptions
+from neurovocal_tf.evaluation import likelihood, likelihood_baselines
+from neurovocal_tf.evaluation.likelihood import LikelihoodOptions
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots import likelihood as likelihood_plots
+from neurovocal_tf.training import trainer
 
 NUM_VISIBLE, NUM_HIDDEN = 5, 4
 LENGTHS = (6, 1, 9)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurovocal_tf.optimizers import GuardedAdam, GuardedRMSprop, PhasedLearningRate, Phases, averaged_weights, swap_averages
+from neurovocal_tf.training.optimizers import GuardedAdam, GuardedRMSprop, PhasedLearningRate, Phases, averaged_weights, swap_averages
 
 # Steps are sums and quotients of a handful of float32 operations on numbers near 1.
 ONE_STEP = dict(rtol=0, atol=1e-6)

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf.model.rnn_rbm import RNNRBM
-from neurovocal_tf.progress import Progress
+from neurovocal_tf.training.progress import Progress
 
 
 def waiting_of(delay_s, num_batches=4):

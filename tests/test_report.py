@@ -9,9 +9,10 @@ import pytest
 import reference
 import tensorflow as tf
 
-from neurovocal_tf import report, trainer
 from neurovocal_tf.data import pipeline
-from neurovocal_tf.run_folder import RunFolder
+from neurovocal_tf.evaluation import report
+from neurovocal_tf.runs.run_folder import RunFolder
+from neurovocal_tf.training import trainer
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +36,8 @@ def test_errors_of_held_out_frames_are_told_by_label(annotated_run, monkeypatch)
     workdir, _, config = annotated_run
     # Singing, comparing songs and drawing take longer than all that is looked at here.
     monkeypatch.setattr(report.songs, "sing_songs", lambda *_: [])
-    monkeypatch.setattr(report.evaluation, "song_statistics", lambda *_: None)
-    monkeypatch.setattr(report.evaluation, "compare_songs", lambda *_: {})
+    monkeypatch.setattr(report.song_likeness, "song_statistics", lambda *_: None)
+    monkeypatch.setattr(report.song_likeness, "compare_songs", lambda *_: {})
     monkeypatch.setattr(report, "_song_picture", lambda *_: None)
     monkeypatch.setattr(report.canvas, "statistics_figure", lambda *_: None)
     data = RunFolder(workdir).data()

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from neurovocal_tf.model import rnn_rbm
 from neurovocal_tf.model.rnn_rbm import RNNRBM
-from neurovocal_tf.optimizers import GuardedAdam, GuardedRMSprop
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.energy import mean_field
+from neurovocal_tf.training.optimizers import GuardedAdam, GuardedRMSprop
 
 pytestmark = pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
 

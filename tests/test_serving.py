@@ -15,8 +15,10 @@ import tensorflow as tf
 from google.protobuf import text_format
 from tensorflow.core.protobuf import saved_model_pb2
 
-from neurovocal_tf import serving, songs, trainer
 from neurovocal_tf.audio import wav
+from neurovocal_tf.generation import songs
+from neurovocal_tf.serving import export
+from neurovocal_tf.training import trainer
 
 MAX_FRAMES = 40
 
@@ -184,8 +186,8 @@ def test_the_batching_parameters_are_what_a_model_server_reads(export_dir):
         "max_enqueued_batches": 1_000,
     }
     plain = [line.split(": ") for line in lines if "{" not in line]
-    assert [int(value) for name, value in plain if name == "allowed_batch_sizes"] == list(serving.BATCH_SIZES)
-    assert plain[-1] == ["pad_variable_length_inputs", "true"] and len(plain) == len(serving.BATCH_SIZES) + 1
+    assert [int(value) for name, value in plain if name == "allowed_batch_sizes"] == list(export.BATCH_SIZES)
+    assert plain[-1] == ["pad_variable_length_inputs", "true"] and len(plain) == len(export.BATCH_SIZES) + 1
 
 
 def test_an_export_takes_the_next_number_and_never_replaces_another(export_dir, trained, tmp_path, monkeypatch):
@@ -195,8 +197,8 @@ def test_an_export_takes_the_next_number_and_never_replaces_another(export_dir, 
     for name in ("9", "notes"):
         (export_dir / name).mkdir()
         (export_dir / name / "kept.txt").write_text("kept")
-    monkeypatch.setattr(serving, "_save", lambda folder, endpoints: pathlib.Path(folder, "saved_model.pb").write_bytes(b"graph"))
-    assert serving.export_saved_model(trained, str(export_dir), MAX_FRAMES) == str(export_dir / "10")
+    monkeypatch.setattr(export, "_save", lambda folder, endpoints: pathlib.Path(folder, "saved_model.pb").write_bytes(b"graph"))
+    assert export.export_saved_model(trained, str(export_dir), MAX_FRAMES) == str(export_dir / "10")
     assert sorted(os.listdir(export_dir)) == ["1", "10", "9", "notes"]
     assert digests(export_dir / "1") == before and os.listdir(export_dir / "9") == ["kept.txt"]
     assert oct(os.stat(export_dir / "10").st_mode & 0o777) == "0o755"
@@ -207,9 +209,9 @@ def test_an_export_that_fails_leaves_nothing(trained, tmp_path, monkeypatch):
         pathlib.Path(folder, "saved_model.pb").write_bytes(b"half")
         raise OSError("disk is full")
 
-    monkeypatch.setattr(serving, "_save", full_disk)
+    monkeypatch.setattr(export, "_save", full_disk)
     with pytest.raises(OSError, match="disk is full"):
-        serving.export_saved_model(trained, tmp_path / "models")
+        export.export_saved_model(trained, tmp_path / "models")
     assert os.listdir(tmp_path / "models") == []
 
 
@@ -219,8 +221,8 @@ def test_a_number_that_someone_else_took_meanwhile_is_left_alone(tmp_path, monke
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "saved_model.pb").write_text("theirs")
     listed = iter([[], ["1"]])  # at the first look the other export is not there yet
-    monkeypatch.setattr(serving.os, "listdir", lambda _: next(listed))
-    assert serving._publish(str(finished), str(tmp_path)) == str(tmp_path / "2")
+    monkeypatch.setattr(export.os, "listdir", lambda _: next(listed))
+    assert export._publish(str(finished), str(tmp_path)) == str(tmp_path / "2")
     assert (tmp_path / "1" / "saved_model.pb").read_text() == "theirs"
 
 
@@ -243,7 +245,7 @@ def test_the_warm_up_asks_every_endpoint_at_every_batch_size_and_none_of_it_fail
         if num_rows == 2:
             assert loaded.signatures[name](**inputs)["status"].numpy().tolist() == [0] * num_rows, name
     names = set(signatures) - {"__saved_model_init_op"}
-    assert asked == {(name, size) for name in names for size in serving.BATCH_SIZES}
+    assert asked == {(name, size) for name in names for size in export.BATCH_SIZES}
     assert len(asked) == len(records) <= 1000  # a model server takes no more
 
 

@@ -6,10 +6,11 @@ import types
 import numpy as np
 import pytest
 
-from neurovocal_tf import evaluation, song_check, trainer
-from neurovocal_tf.endpoints import Endpoints
-from neurovocal_tf.optimizers import Phases
-from neurovocal_tf.run_folder import RunFolder
+from neurovocal_tf.evaluation import song_likeness
+from neurovocal_tf.runs.run_folder import RunFolder
+from neurovocal_tf.serving.endpoints import Endpoints
+from neurovocal_tf.training import song_check, trainer
+from neurovocal_tf.training.optimizers import Phases
 
 
 @pytest.mark.parametrize(
@@ -65,8 +66,8 @@ def test_only_the_first_minutes_of_many_recordings_are_heard(monkeypatch, traine
     def statistics(songs, config):
         heard.append(sum(len(samples) / rate for samples, rate in songs))
 
-    monkeypatch.setattr(evaluation, "song_statistics", statistics)
-    monkeypatch.setattr(evaluation, "song_distance", lambda real, generated: 1.0)
+    monkeypatch.setattr(song_likeness, "song_statistics", statistics)
+    monkeypatch.setattr(song_likeness, "song_distance", lambda real, generated: 1.0)
     monkeypatch.setattr(song_check, "_HEARD_S", 3.0)
     first, second = [samples for samples, _ in song_check.pipeline.recordings(sources[:2], trained.sample_rate, trained.config)]
     checked(monkeypatch, Singer(trained, []), sources, [1], epoch=0)
@@ -76,7 +77,7 @@ def test_only_the_first_minutes_of_many_recordings_are_heard(monkeypatch, traine
 
 def test_a_training_keeps_the_epoch_whose_songs_are_nearest(monkeypatch, tiny_config, simulated_recordings, tmp_path):
     distances = iter([0.5, 0.25])
-    monkeypatch.setattr(evaluation, "song_distance", lambda real, generated: next(distances))
+    monkeypatch.setattr(song_likeness, "song_distance", lambda real, generated: next(distances))
     monkeypatch.setattr(song_check, "_SONG_FRAMES", 60)
     config = tiny_config.replace(num_song_checks=2, cd_steps=(1, 2), epochs_per_rate=(1, 3), learning_rates=(1e-3, 3e-4))
     # As a user names it: relative to where they are.

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from neurovocal_tf import songs
+from neurovocal_tf.generation import songs
 
 NUM_FRAMES = 20
 

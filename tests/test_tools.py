@@ -15,9 +15,10 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from neurovocal_tf import endpoints as endpoints_lib
-from neurovocal_tf import flags, trainer
-from neurovocal_tf.run_folder import RunFolder
+from neurovocal_tf import flags
+from neurovocal_tf.runs.run_folder import RunFolder
+from neurovocal_tf.serving import endpoints as endpoints_lib
+from neurovocal_tf.training import trainer
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOOLS = sorted(str(path.relative_to(ROOT)) for folder in ("tools", "export") for path in (ROOT / folder).glob("*.py"))
@@ -27,12 +28,12 @@ TOOLS = sorted(str(path.relative_to(ROOT)) for folder in ("tools", "export") for
 FORKING_SERVER = """
 import gc, json, os, runpy, sys, traceback
 import keras, matplotlib.figure, scipy.signal, sklearn.cluster, soundfile, soxr, tensorflow, tensorflow_io, tqdm
-import neurovocal_tf.calibration, neurovocal_tf.callbacks, neurovocal_tf.report
-import neurovocal_tf.serving, neurovocal_tf.songs, neurovocal_tf.trainer
+import neurovocal_tf.evaluation.usual_ranges, neurovocal_tf.training.callbacks, neurovocal_tf.evaluation.report
+import neurovocal_tf.serving.export, neurovocal_tf.generation.songs, neurovocal_tf.training.trainer
 
 # Drawing takes longer than training so small a model.
-neurovocal_tf.callbacks._PICTURE_FRAMES = 40
-neurovocal_tf.trainer._NUM_PICTURES = 2
+neurovocal_tf.training.callbacks._PICTURE_FRAMES = 40
+neurovocal_tf.training.trainer._NUM_PICTURES = 2
 gc.freeze()
 for line in sys.stdin:
     call = json.loads(line)

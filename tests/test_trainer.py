@@ -13,14 +13,15 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from neurovocal_tf import checkpoint, trainer
-from neurovocal_tf.baselines import RidgeVAR
-from neurovocal_tf.callbacks import AveragedValidation, RunRecord
-from neurovocal_tf.checkpoint import BestWeights
 from neurovocal_tf.config import Config
+from neurovocal_tf.evaluation.baselines import RidgeVAR
 from neurovocal_tf.model.rnn_rbm import RNNRBM
-from neurovocal_tf.optimizers import GuardedAdam
-from neurovocal_tf.run_folder import RunFolder
+from neurovocal_tf.runs import checkpoint
+from neurovocal_tf.runs.checkpoint import BestWeights
+from neurovocal_tf.runs.run_folder import RunFolder
+from neurovocal_tf.training import trainer
+from neurovocal_tf.training.callbacks import AveragedValidation, RunRecord
+from neurovocal_tf.training.optimizers import GuardedAdam
 
 NINE_BINS = Config().replace(n_fft=16, hop_length=8, dynamic_range_db=70.0)
 

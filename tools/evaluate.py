@@ -39,7 +39,9 @@ setting_flags.define(["generation"])
 
 
 def main(argv):
-    from neurovocal_tf import files, progress, report, trainer  # here, so that --help needs no TensorFlow
+    from neurovocal_tf import files  # here, so that --help needs no TensorFlow
+    from neurovocal_tf.evaluation import report
+    from neurovocal_tf.training import progress, trainer
 
     trained = trainer.load_trained(_WORKDIR.value, setting_flags.config_from_flags)
     data = setting_flags.one_of(_DATA_DIR, _FRAMES, required=False)
@@ -52,7 +54,7 @@ def main(argv):
 
 
 def _likelihood_options(trained):
-    from neurovocal_tf.likelihood import LikelihoodOptions
+    from neurovocal_tf.evaluation.likelihood import LikelihoodOptions
 
     if not _NUM_TEMPERATURES.value:
         return None

@@ -24,7 +24,7 @@ setting_flags.define()
 
 
 def main(argv):
-    from neurovocal_tf import trainer  # here, so that --help needs no TensorFlow
+    from neurovocal_tf.training import trainer  # here, so that --help needs no TensorFlow
 
     config, data = setting_flags.config_from_flags(), setting_flags.one_of(_DATA_DIR, _FRAMES)
     trainer.share_out_cores(config)
@@ -52,7 +52,7 @@ def _train_folds(trainer, config, data):
 
 def _callbacks(data, num_epochs):
     from neurovocal_tf.data.pipeline import num_batches
-    from neurovocal_tf.progress import Progress
+    from neurovocal_tf.training.progress import Progress
 
     config = setting_flags.config_from_flags()
     return [Progress(num_epochs, num_batches(data.training_frames, config), data.unit)]

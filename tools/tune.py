@@ -34,8 +34,8 @@ setting_flags.define()
 def main(argv):
     import tensorflow as tf  # here, so that --help needs none of these
 
-    from neurovocal_tf import hypermodel, trainer
-    from neurovocal_tf.progress import SearchProgress
+    from neurovocal_tf.training import hypermodel, trainer
+    from neurovocal_tf.training.progress import SearchProgress
 
     # Each trial's model is traced anew, which TensorFlow takes for a mistake.
     tf.get_logger().setLevel("ERROR")

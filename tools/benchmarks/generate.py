@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from benchmarks import ceilings, configurations, operations
 from benchmarks.timing import Variant, interleaved
-from neurovocal_tf import trainer
 from neurovocal_tf.audio.spectrogram import FrameScale
-from neurovocal_tf.endpoints import Endpoints
+from neurovocal_tf.serving.endpoints import Endpoints
+from neurovocal_tf.training import trainer
 
 _NUM_FRAMES = 64
 _ROWS = (1, 32)

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks import configurations, recordings
 from benchmarks.timing import Result, Variant, interleaved
 from benchmarks.train import our_step
-from neurovocal_tf import trainer
+from neurovocal_tf.training import trainer
 
 # Each size of the package's default model in turn, from half of the default to four times as much.
 _FACTORS = (0.5, 1, 2, 4)

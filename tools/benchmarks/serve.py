@@ -19,10 +19,11 @@ import numpy as np
 from benchmarks import soak
 from benchmarks.served import MODEL, serving
 from benchmarks.timing import Figures
-from neurovocal_tf import Client, trainer, transports
-from neurovocal_tf import serving as exporting
+from neurovocal_tf import Client, transports
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import Config
+from neurovocal_tf.serving import export as exporting
+from neurovocal_tf.training import trainer
 
 _RATE = 32_000
 _STREAM_FRAMES = 500
@@ -37,7 +38,7 @@ import json, os, sys, time
 core, num_frames, rounds = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 os.sched_setaffinity(0, {core})
 import tensorflow as tf
-from neurovocal_tf import trainer
+from neurovocal_tf.training import trainer
 from neurovocal_tf.config import Config
 from neurovocal_tf.model.tiling import Layout
 config = Config()

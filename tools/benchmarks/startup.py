@@ -14,7 +14,7 @@ _TOOLS = pathlib.Path(__file__).resolve().parent.parent
 _FIRST_STEP = """
 import os, sys
 import keras
-from neurovocal_tf import trainer
+from neurovocal_tf.training import trainer
 from neurovocal_tf.config import Config
 
 class FirstStep(keras.callbacks.Callback):
@@ -33,7 +33,7 @@ def measure(options):
             "Python alone": ["-c", ""],
             "train.py --help": [str(_TOOLS / "train.py"), "--help"],
             "import TensorFlow": ["-c", "import tensorflow"],
-            "import neurovocal_tf.trainer": ["-c", "import neurovocal_tf.trainer"],
+            "import neurovocal_tf.training.trainer": ["-c", "import neurovocal_tf.training.trainer"],
             "train.py to the first step": ["-c", _FIRST_STEP, folder],
         }
         variants = [Variant(name, lambda arguments=arguments: _run(arguments, folder)) for name, arguments in commands.items()]

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from benchmarks import apart, ceilings, configurations, keras_peer, operations, recordings
 from benchmarks.timing import Variant, interleaved
-from neurovocal_tf import trainer
+from neurovocal_tf.training import trainer
 
 _NUM_RECORDINGS = 48
 

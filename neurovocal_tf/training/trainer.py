@@ -8,19 +8,21 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf import checkpoint, evaluation, files
+from neurovocal_tf import files
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.audio.spectrogram import FrameScale
-from neurovocal_tf.baselines import BaselineStatistics, RidgeVAR
-from neurovocal_tf.callbacks import AveragedValidation, EpochPhases, Pictures, RunRecord
 from neurovocal_tf.config import SEQUENCES_WITH_GAPS, Config
 from neurovocal_tf.data import pipeline
 from neurovocal_tf.data.survey import check_annotations, survey
-from neurovocal_tf.endpoints import Endpoints
+from neurovocal_tf.evaluation import song_likeness
+from neurovocal_tf.evaluation.baselines import BaselineStatistics, RidgeVAR
 from neurovocal_tf.model.rnn_rbm import RNNRBM
-from neurovocal_tf.optimizers import GuardedAdam, GuardedRMSprop, PhasedLearningRate, Phases
-from neurovocal_tf.run_folder import DataSummary, RunFolder
-from neurovocal_tf.song_check import SongCheck, epochs_to_check
+from neurovocal_tf.runs import checkpoint
+from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
+from neurovocal_tf.serving.endpoints import Endpoints
+from neurovocal_tf.training.callbacks import AveragedValidation, EpochPhases, Pictures, RunRecord
+from neurovocal_tf.training.optimizers import GuardedAdam, GuardedRMSprop, PhasedLearningRate, Phases
+from neurovocal_tf.training.song_check import SongCheck, epochs_to_check
 
 # A bin that hardly varies would be blown up to the weight of all others.
 _SMALLEST_SD_DB = 1.0
@@ -252,7 +254,7 @@ def _summarise(found, data_dir, config):
         validation=found.validation if of_recordings else (),
         training_frames=tuple(lengths["training"]),
         validation_frames=tuple(lengths["validation"]),
-        baselines=evaluation.one_step_errors(windows, predictors),
+        baselines=song_likeness.one_step_errors(windows, predictors),
         num_visible=None if of_recordings else found.training.num_visible,
     )
     autoregression = direct.fit()[f"ridge_var{num_direct}"] if num_direct else None

@@ -10,10 +10,10 @@ import typing
 import tensorflow as tf
 
 from neurovocal_tf.audio import spectrogram, synthesis, wav
-from neurovocal_tf.batching import Traced, each_row, endpoint
 from neurovocal_tf.model import scoring
 from neurovocal_tf.model.tiling import MachineLayout
 from neurovocal_tf.segmentation import detector_in_graph, sequences
+from neurovocal_tf.serving.rows import Traced, each_row, endpoint
 from neurovocal_tf.status import Status
 
 DEFAULT_TEMPERATURE = 1.0

@@ -80,7 +80,7 @@ class BestWeights:
 
     Attributes:
         weights: list of arrays, as `model.variables`.    epoch: int, 0 before the first.    cd_steps: int, its k.
-        song_distance: float, see `evaluation.song_distance`; infinite where it did not sing.    error: float.
+        song_distance: float, see `song_likeness.song_distance`; infinite where it did not sing.    error: float.
     """
 
     def __init__(self):

@@ -20,10 +20,11 @@ import numpy as np
 import tensorflow as tf
 
 import neurovocal_tf
-from neurovocal_tf import status, warmup
-from neurovocal_tf.endpoints import DEFAULT_MAX_FRAMES, DEFAULT_TEMPERATURE, Endpoints
+from neurovocal_tf import status
 from neurovocal_tf.model import scoring
 from neurovocal_tf.model.tiling import Layout
+from neurovocal_tf.serving import warmup
+from neurovocal_tf.serving.endpoints import DEFAULT_MAX_FRAMES, DEFAULT_TEMPERATURE, Endpoints
 
 METADATA = os.path.join("assets.extra", "neurovocal_tf.json")
 WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")

@@ -10,7 +10,7 @@ import dataclasses
 import numpy as np
 import scipy.linalg
 
-from neurovocal_tf.baselines import BaselineStatistics, RidgeVAR
+from neurovocal_tf.evaluation.baselines import BaselineStatistics, RidgeVAR
 
 # A unit that never varied would have a density without bound.
 _SMALLEST_VARIANCE_SHARE = 1e-6

@@ -6,7 +6,7 @@ import tensorflow as tf
 from neurovocal_tf.data import pipeline
 from neurovocal_tf.model import scoring
 from neurovocal_tf.model.scoring import EVERYTHING_USUAL
-from neurovocal_tf.run_folder import RunFolder
+from neurovocal_tf.runs.run_folder import RunFolder
 
 # So many standard deviations about the mean of the held-out pieces are usual.
 _NUM_DEVIATIONS = 4.0

@@ -12,10 +12,11 @@ import keras_tuner
 import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf import files, trainer
+from neurovocal_tf import files
 from neurovocal_tf.config import Config, number_type, settings
-from neurovocal_tf.optimizers import Phases
-from neurovocal_tf.run_folder import RunFolder
+from neurovocal_tf.runs.run_folder import RunFolder
+from neurovocal_tf.training import trainer
+from neurovocal_tf.training.optimizers import Phases
 
 OBJECTIVE = "val_one_step_error"
 TUNERS = ("hyperband", "bayesian", "random")

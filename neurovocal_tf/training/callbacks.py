@@ -8,11 +8,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf import checkpoint, files
+from neurovocal_tf import files
 from neurovocal_tf.audio import spectrogram
-from neurovocal_tf.optimizers import averaged_weights, swap_averages
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.rbm.energy import hidden_logits
+from neurovocal_tf.runs import checkpoint
+from neurovocal_tf.training.optimizers import averaged_weights, swap_averages
 
 _PICTURE_FRAMES = 600
 _NUM_PICTURED = 3

@@ -5,9 +5,10 @@ import math
 import keras
 import numpy as np
 
-from neurovocal_tf import evaluation, songs
-from neurovocal_tf.callbacks import weights_to_keep
 from neurovocal_tf.data import pipeline
+from neurovocal_tf.evaluation import song_likeness
+from neurovocal_tf.generation import songs
+from neurovocal_tf.training.callbacks import weights_to_keep
 
 # Of the finch, 80 s: over 40 s the pauses alone move the syllables per second by a tenth either way.
 _NUM_SONGS = 16
@@ -19,7 +20,7 @@ _HEARD_S = 180.0
 
 
 class SongCheck(keras.callbacks.Callback):
-    """Adds `song_distance` to an epoch's logs: that of `evaluation.song_distance` at the named epochs, NaN at others.
+    """Adds `song_distance` to an epoch's logs: that of `song_likeness.song_distance` at the named epochs, NaN at others.
 
     Args:
         endpoints: `endpoints.Endpoints` of the model that trains.    sources: list of `pipeline.Source`, of the recordings that train.
@@ -36,11 +37,11 @@ class SongCheck(keras.callbacks.Callback):
 
     def _distance(self):
         if self._real is None:
-            self._real = evaluation.song_statistics(self._recordings(), self.endpoints.config)
+            self._real = song_likeness.song_statistics(self._recordings(), self.endpoints.config)
         with weights_to_keep(self.model):
             seeds = range(_FIRST_SEED, _FIRST_SEED + _NUM_SONGS)
             sung = [(song.waveform, self.endpoints.sample_rate) for song in songs.sing_songs(self.endpoints, seeds, _SONG_FRAMES)]
-        return evaluation.song_distance(self._real, evaluation.song_statistics(sung, self.endpoints.config))
+        return song_likeness.song_distance(self._real, song_likeness.song_statistics(sung, self.endpoints.config))
 
     def _recordings(self):
         heard_s = 0.0
