@@ -22,7 +22,8 @@ _JSON = flags.DEFINE_string("json", None, "File for the figures.")
 
 
 def main(argv):
-    from neurovocal_tf import exactness, files  # here, so that --help needs no TensorFlow
+    from neurovocal_tf import files  # here, so that --help needs no TensorFlow
+    from neurovocal_tf.server import exactness
 
     load = exactness.Load(_NUM_CALLERS.value, _CALLS_EACH.value, _MAX_FRAMES.value, seed=_SEED.value)
     began = time.monotonic()

@@ -21,8 +21,9 @@ import wave
 import numpy as np
 from absl import flags
 
-from neurovocal_tf import Client, files, streaming
+from neurovocal_tf import Client, files
 from neurovocal_tf import flags as setting_flags
+from neurovocal_tf.client import streaming
 
 _SERVER = flags.DEFINE_string("server", "http://localhost:8501", "http://HOST:PORT for REST, grpc://HOST:PORT for gRPC.")
 _MODEL = flags.DEFINE_string("model", "neurovocal", "The model's name at the server.")

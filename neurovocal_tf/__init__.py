@@ -8,7 +8,7 @@ import importlib
 __version__ = "0.2.0"
 
 _MODULE_OF = {
-    "Client": "client",
+    "Client": "client.client",
     "Config": "config",
     "ConditionalRBM": "layers.conditional_rbm",
     "GatedRecurrentEncoder": "layers.gated_recurrent_encoder",

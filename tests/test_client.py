@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neurovocal_tf import Client, streaming, transports
+from neurovocal_tf import Client
 from neurovocal_tf.audio import wav
+from neurovocal_tf.client import streaming, transports
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # The export takes no more than 40 frames at once.

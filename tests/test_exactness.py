@@ -5,8 +5,8 @@ import shutil
 import pytest
 import tensorflow as tf
 
-from neurovocal_tf.exactness import Comparison, Load, compare
 from neurovocal_tf.model.tiling import Layout
+from neurovocal_tf.server.exactness import Comparison, Load, compare
 
 LOAD = Load(num_callers=24, max_frames=9)
 BATCHING = "max_batch_size { value: 32 }\nbatch_timeout_micros { value: 50000 }\nmax_enqueued_batches { value: 99 }\n"

@@ -9,8 +9,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurovocal_tf import streaming
 from neurovocal_tf.audio import spectrogram, synthesis
+from neurovocal_tf.client import streaming
 from neurovocal_tf.config import SpectrogramConfig
 from neurovocal_tf.data import simulated_song
 

@@ -19,8 +19,9 @@ import numpy as np
 from benchmarks import soak
 from benchmarks.served import MODEL, serving
 from benchmarks.timing import Figures
-from neurovocal_tf import Client, transports
+from neurovocal_tf import Client
 from neurovocal_tf.audio.spectrogram import FrameScale
+from neurovocal_tf.client import transports
 from neurovocal_tf.config import Config
 from neurovocal_tf.serving import export as exporting
 from neurovocal_tf.training import trainer

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from neurovocal_tf import transports
+from neurovocal_tf.client import transports
 
 _NUM_SONGS = 24
 _MOST_FRAMES = 20

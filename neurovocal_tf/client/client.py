@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from neurovocal_tf import streaming, transports
+from neurovocal_tf.client import streaming, transports
 from neurovocal_tf.status import DESCRIPTIONS, Status
 
 
