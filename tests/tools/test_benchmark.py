@@ -16,7 +16,7 @@ from neurovocal_tf.rbm import energy, units
 from neurovocal_tf.segmentation import detector
 from neurovocal_tf.training import trainer
 
-TOOLS = pathlib.Path(__file__).resolve().parent.parent / "tools"
+TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools"
 
 
 @pytest.fixture(scope="module", autouse=True)

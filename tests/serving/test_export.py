@@ -106,7 +106,7 @@ def answers_through_c_api(endpoints, signatures, export_dir, tmp_path_factory):
     """What a process that has the C libraries, and no TensorFlow for Python, is answered: to the good calls, and to the bad ones."""
     folder = tmp_path_factory.mktemp("c_api")
     libraries = os.path.dirname(importlib.util.find_spec("tensorflow").origin)
-    client = pathlib.Path(__file__).with_name("c_api_client.py")
+    client = pathlib.Path(__file__).resolve().parent.parent / "support" / "c_api_client.py"
     good, bad = list(good_calls(endpoints, signatures)), list(bad_calls(endpoints))
     calls = [call(signatures[name], values) for name, values, *_ in [*good, *bad]]
     (folder / "calls.json").write_text(json.dumps(calls))

@@ -1,6 +1,6 @@
 """Malformed requests by number, over REST and gRPC: each must get its own error code, and none may harm the next good request.
 
-    python tests/malformed_requests.py /models/finch 5000
+    python tests/campaigns/malformed_requests.py /models/finch 5000
 
 starts export/server.py on that folder, fires so many, and prints how each ended. What ended otherwise than it must is a DEFECT.
 """
@@ -72,7 +72,7 @@ def _resident_mb(process):
 
 def main(model_dir, num_requests):
     max_request_mb = 1
-    server = pathlib.Path(__file__).resolve().parent.parent / "export" / "server.py"
+    server = pathlib.Path(__file__).resolve().parents[2] / "export" / "server.py"
     flags = [f"--model_dir={model_dir}", "--rest_port=0", "--grpc_port=0", f"--max_request_mb={max_request_mb}"]
     environment = os.environ | {"PYTHONPATH": str(server.parent.parent)}
     with subprocess.Popen([sys.executable, str(server), *flags], stdout=subprocess.PIPE, text=True, env=environment) as process:

@@ -20,7 +20,7 @@ from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.serving import endpoints as endpoints_lib
 from neurovocal_tf.training import trainer
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = sorted(str(path.relative_to(ROOT)) for folder in ("tools", "export") for path in (ROOT / folder).glob("*.py"))
 
 # Imports what takes seconds to import, once, and then becomes each command in a process of its own. TensorFlow has run

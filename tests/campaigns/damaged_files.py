@@ -1,6 +1,6 @@
 """Damaged recordings by number: random bytes, truncations, flipped header bytes, in every format that is written here.
 
-    python tests/damaged_files.py 10000
+    python tests/campaigns/damaged_files.py 10000
 
 segments so many of them and prints how each ended: with samples, with a reason, or, which is a defect, in any other way.
 """

@@ -1,6 +1,6 @@
 """Runs the tests of bits with the kernels of lesser processors, in one and in several threads, and tells how each run ended.
 
-    python tests/instruction_sets.py [TEST ...]
+    python tests/campaigns/instruction_sets.py [TEST ...]
 
 Without tests: those of tiles, songs, endpoints and exactness. oneDNN, which computes TensorFlow's matrix products, takes its kernels
 for an older processor where ONEDNN_MAX_CPU_ISA says so; a processor's own set is the largest that can be tried. The exit code is 1 if
@@ -14,7 +14,7 @@ import sys
 import time
 import typing
 
-TESTS = ["tests/test_tiling.py", "tests/test_singing.py", "tests/test_endpoints.py", "tests/test_exactness.py"]
+TESTS = ["tests/model/test_tiling.py", "tests/model/test_singing.py", "tests/serving/test_endpoints.py", "tests/server/test_exactness.py"]
 # The test that starts such a run itself.
 _LEFT_OUT = "not lesser_processor"
 
@@ -55,7 +55,7 @@ def run_tests(repository, setting, tests):
 
 def main(tests):
     """Runs `tests` under every setting.  -> exit code"""
-    repository = pathlib.Path(__file__).resolve().parent.parent
+    repository = pathlib.Path(__file__).resolve().parents[2]
     outcomes = []
     for setting in SETTINGS:
         began = time.monotonic()

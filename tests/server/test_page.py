@@ -11,7 +11,7 @@ import tensorflow as tf
 from neurovocal_tf.audio import wav
 from neurovocal_tf.status import DESCRIPTIONS
 
-PAGE = pathlib.Path(__file__).resolve().parent.parent / "export" / "page" / "index.html"
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "export" / "page" / "index.html"
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from neurovocal_tf import Client
 from neurovocal_tf.audio import wav
 from neurovocal_tf.client import streaming, transports
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 # The export takes no more than 40 frames at once.
 NUM_FRAMES = 90
 

@@ -1,6 +1,6 @@
 r"""How well the preset for speech finds the onsets of words that are strung together with known gaps, under noise.
 
-    python tests/words_under_noise.py FOLDER
+    python tests/campaigns/words_under_noise.py FOLDER
 
 prints the onset F1 (within 30 ms) for the recordings of single words in a folder, in a random order, each brought to one loudness, with
 gaps of 0.2 to 1 s, under white and under pink noise. What the onset of a word is, is a matter of how faint a sound still counts: one
@@ -17,7 +17,7 @@ import scipy.ndimage
 import scipy.signal
 import soundfile
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 _RANGES_DB = (None, 40.0, 30.0, 20.0)
 _NUM_STRINGS = 3
 _TOLERANCE_S = 0.03
