@@ -13,8 +13,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from instruction_sets import Setting, run_tests
+from random_models import make_model, singer
 from tensorflow.core.protobuf import saved_model_pb2
-from test_singing import make_model, singer
 
 from neurovocal_tf.model.tiling import TILE_ROWS, Layout, MachineLayout, all_places_alike, choose_layout, tiled, untiled
 from neurovocal_tf.rbm.products import affine, linear
