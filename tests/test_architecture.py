@@ -48,7 +48,7 @@ ARROWS = {
     "evaluation/baselines": set(),
     "evaluation/song_likeness": {"segmentation", "audio", "config"},
     # `serving` as above.
-    "training": {"evaluation", "generation", "serving", "runs", "data", "model", "rbm", "audio", "plots", "config", "files"},
+    "training": {"evaluation", "generation", "serving", "runs", "data", "model", "layers", "rbm", "audio", "plots", "config", "files"},
     "training/optimizers": set(),
     # Wire.
     "server": {"json_numbers"},

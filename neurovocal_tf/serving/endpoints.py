@@ -85,7 +85,7 @@ class Endpoints:
         self.usual = usual
         self.layout = MachineLayout(self.model)
         encoder, num_visible = self.model.encoder, self.model.num_visible
-        width = encoder.num_units
+        width = encoder.embedding_size
         sequences_of_frames = (_floats(None, None, num_visible), tf.TensorSpec([None], tf.int32))
         self._embedding = _Reading(
             Traced(lambda frames, lengths: scoring.embed(self.model, frames, lengths)._asdict(), *sequences_of_frames),

@@ -16,6 +16,8 @@ from neurovocal_tf.data import pipeline
 from neurovocal_tf.data.survey import check_annotations, survey
 from neurovocal_tf.evaluation import song_likeness
 from neurovocal_tf.evaluation.baselines import BaselineStatistics, RidgeVAR
+from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
+from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.runs import checkpoint
 from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
@@ -85,23 +87,43 @@ def build_model(config, num_visible=None):
         config: `Config`.    num_visible: int, V; None: the bins of the configured spectrogram.
     """
     num_visible, model = num_visible or spectrogram.num_bins(config.spectrogram), config.model
+    rbm = ConditionalRBM(
+        num_visible,
+        max(int(model.hidden_scalar * num_visible), 1),
+        model.visible_units,
+        model.coupling_gain,
+        model.weight_init,
+        # Apart from the encoder's, which take the numbers from the seed on.
+        seed=config.training.seed + 1000,
+        name="conditional_rbm",
+    )
     return RNNRBM(
-        num_visible=num_visible,
-        num_hidden=max(int(model.hidden_scalar * num_visible), 1),
-        num_recurrent=max(int(model.recurrent_scalar * num_visible), 1),
-        num_layers=model.num_layers,
-        num_direct_frames=model.num_direct_frames,
-        visible_units=model.visible_units,
-        gates=model.gates,
-        learned_initial_state=model.learned_initial_state,
-        coupling_gain=model.coupling_gain,
-        dropout=model.dropout,
+        ENCODERS["gated"](num_visible, config),
+        rbm,
         input_noise=model.input_noise,
         state_dropout=model.state_dropout,
         negative_start=config.training.negative_start,
-        weight_init=model.weight_init,
         seed=config.training.seed,
     )
+
+
+def _gated_encoder(num_visible, config):
+    model = config.model
+    return GatedRecurrentEncoder(
+        max(int(model.recurrent_scalar * num_visible), 1),
+        model.num_layers,
+        model.gates,
+        model.learned_initial_state,
+        model.dropout,
+        model.num_direct_frames,
+        model.weight_init,
+        seed=config.training.seed,
+        name="gated_recurrent_encoder",
+    )
+
+
+# Name -> function of (bins of a frame, `Config`) -> layer that fulfils `layers.encoder.Encoder`. Another encoder is one more line.
+ENCODERS = {"gated": _gated_encoder}
 
 
 def compile_model(model, config):
@@ -179,8 +201,9 @@ def _start_from_autoregression(model, autoregression):
     for name, rows in (("Wuv", np.concatenate(direct)), ("Wuh", None)):
         weights = getattr(model.conditional_rbm, name)
         values = np.array(weights)
-        values[: model.encoder.num_units] *= _SHARE_OF_ENCODER
-        values[model.encoder.num_units :] = 0.0 if rows is None else rows
+        num_learned = len(values) - model.encoder.num_direct_frames * model.num_visible
+        values[:num_learned] *= _SHARE_OF_ENCODER
+        values[num_learned:] = 0.0 if rows is None else rows
         weights.assign(values)
 
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import reference
 import scipy.stats
+from random_models import fresh_model
 
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import frame_sequences
 from neurovocal_tf.evaluation import likelihood, likelihood_baselines
 from neurovocal_tf.evaluation.likelihood import LikelihoodOptions
-from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots import likelihood as likelihood_plots
 from neurovocal_tf.training import trainer
@@ -21,7 +21,9 @@ OPTIONS = LikelihoodOptions(num_temperatures=60, num_chains=24, compiled=False)
 
 def model_of(visible_units, rng, coupling_gain=False):
     """A small model with couplings and biases that matter, and a standardisation that does something where it may."""
-    model = RNNRBM(NUM_VISIBLE, NUM_HIDDEN, num_recurrent=3, visible_units=visible_units, num_direct_frames=1, coupling_gain=coupling_gain)
+    model = fresh_model(
+        NUM_VISIBLE, NUM_HIDDEN, num_recurrent=3, visible_units=visible_units, num_direct_frames=1, coupling_gain=coupling_gain
+    )
     for weights in model.trainable_variables:
         weights.assign(0.6 * rng.normal(size=weights.shape))
     if coupling_gain:

@@ -11,11 +11,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from random_models import fresh_model
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from neurovocal_tf.config import Config
 from neurovocal_tf.evaluation.baselines import RidgeVAR
-from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.runs import checkpoint
 from neurovocal_tf.runs.checkpoint import BestWeights
 from neurovocal_tf.runs.run_folder import RunFolder
@@ -310,7 +310,7 @@ def test_nothing_usable_leaves_no_run_behind(tiny_config, tmp_path):
 @pytest.fixture
 def averaging_model():
     """A model whose weights differ from their averages."""
-    model = RNNRBM(num_visible=3, num_hidden=2, num_recurrent=2)
+    model = fresh_model(num_visible=3, num_hidden=2, num_recurrent=2)
     optimizer = GuardedAdam(use_ema=True, ema_momentum=0.75)
     optimizer.build(model.trainable_variables)
     model.compile(optimizer=optimizer)
@@ -355,7 +355,7 @@ def test_the_best_weights_are_the_averages_of_the_epoch_with_the_smallest_valida
     assert (best.epoch, best.error) == (2, 1.0)
     assert [row["baseline_mean"] for row in history_of(tmp_path)] == [9.0] * 4
 
-    singer = RNNRBM(num_visible=3, num_hidden=2, num_recurrent=2)
+    singer = fresh_model(num_visible=3, num_hidden=2, num_recurrent=2)
     assert checkpoint.load_best(folder.checkpoint, singer) == 2
     for one, other in zip(weights_of(singer), averages[2], strict=True):
         np.testing.assert_array_equal(one, other)
