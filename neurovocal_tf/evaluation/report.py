@@ -40,7 +40,7 @@ def evaluate(trained, workdir, data_dir=None, song_options=SongOptions(), likeli
     """A model's figures and pictures, on the held-out recordings, or on the test split of a file of frame sequences.
 
     Args:
-        trained: `trainer.Trained`.    workdir: its run folder.
+        trained: `trained.Trained`.    workdir: its run folder.
         data_dir: of the recordings, or an .npz file of frame sequences; None: where the run found them.
         song_options: `SongOptions`.    likelihood_options: `likelihood.LikelihoodOptions`; None: no likelihood.
         report: called with the share of the likelihood that is done, from 0 to 1.

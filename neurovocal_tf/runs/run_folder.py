@@ -67,6 +67,17 @@ class DataSummary:
                 raise ValueError(f"`data_dir` must hold the recordings this run began with, and there is no {source.path}.")
         return parts
 
+    def for_export(self):
+        """What an export says of the recordings behind its model: a dict of JSON values."""
+        return {
+            "num_training_sources": len(self.training),
+            "num_validation_sources": len(self.validation),
+            "training_frames": sum(self.training_frames),
+            "validation_frames": sum(self.validation_frames),
+            "validation_baseline_errors": self.baselines,
+            "unit": self.unit,
+        }
+
     def _splits_in(self, path):
         splits = frame_sequences.read_frames(path)
         frame_sequences.check_width(splits, self.num_visible, path)

@@ -8,6 +8,7 @@ import pytest
 
 from neurovocal_tf.evaluation import song_likeness
 from neurovocal_tf.runs.run_folder import RunFolder
+from neurovocal_tf.runs.trained import load_trained
 from neurovocal_tf.serving.endpoints import Endpoints
 from neurovocal_tf.training import song_check, trainer
 from neurovocal_tf.training.optimizers import Phases
@@ -23,7 +24,7 @@ def test_the_epochs_that_sing_are_spread_over_those_with_the_most_gibbs_steps(nu
 
 @pytest.fixture(scope="module")
 def trained(trained_run):
-    return trainer.load_trained(trained_run)
+    return load_trained(trained_run)
 
 
 class Singer:
