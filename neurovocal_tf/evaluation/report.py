@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.data import frame_sequences, pipeline
+from neurovocal_tf.data.sources import recordings
 from neurovocal_tf.evaluation import likelihood, likelihood_baselines, song_likeness
 from neurovocal_tf.evaluation.baselines import BaselineStatistics
 from neurovocal_tf.generation import songs
@@ -177,7 +178,7 @@ def _songs(trained, data, data_dir, held_out, options):
     num_frames = max(math.ceil(options.seconds * data.sample_rate / trained.config.spectrogram.hop_length / options.num_songs), 1)
     seeds = range(options.seed, options.seed + options.num_songs)
     generated = list(songs.sing_songs(endpoints, seeds, num_frames, options.temperature))
-    real_statistics = song_likeness.song_statistics(pipeline.recordings(validation, data.sample_rate, trained.config), trained.config)
+    real_statistics = song_likeness.song_statistics(recordings(validation, data.sample_rate, trained.config), trained.config)
     heard = [(song.waveform, data.sample_rate) for song in generated]
     generated_statistics = song_likeness.song_statistics(heard, trained.config)
     real_decibels = [np.asarray(spectrogram.model_frames_to_decibels(frames, data.scale)) for frames in held_out[:_NUM_PICTURED]]

@@ -14,7 +14,7 @@ from neurovocal_tf import files
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import Config, changed_settings, may_change_on_resume
 from neurovocal_tf.data import frame_sequences
-from neurovocal_tf.data.pipeline import Source
+from neurovocal_tf.data.sources import Source
 
 
 @dataclasses.dataclass(frozen=True)
