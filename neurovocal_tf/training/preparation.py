@@ -9,8 +9,8 @@ import tensorflow as tf
 from neurovocal_tf import files
 from neurovocal_tf.data import pipeline
 from neurovocal_tf.data.survey import check_annotations, survey
-from neurovocal_tf.evaluation import song_likeness
 from neurovocal_tf.evaluation.baselines import BaselineStatistics
+from neurovocal_tf.evaluation.one_step import one_step_errors
 from neurovocal_tf.runs.run_folder import DataSummary
 from neurovocal_tf.training.initialisation import Moments
 
@@ -103,7 +103,7 @@ def _summarise(found, data_dir, config):
         validation=found.validation if of_recordings else (),
         training_frames=tuple(lengths["training"]),
         validation_frames=tuple(lengths["validation"]),
-        baselines=song_likeness.one_step_errors(windows, predictors),
+        baselines=one_step_errors(windows, predictors),
         num_visible=None if of_recordings else found.training.num_visible,
     )
     autoregression = direct.fit()[f"ridge_var{num_direct}"] if num_direct else None

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from neurovocal_tf.data.sources import recordings
+from neurovocal_tf.discovery.syllables import song_statistics
 from neurovocal_tf.evaluation import song_likeness
 from neurovocal_tf.generation import songs
 from neurovocal_tf.training.callbacks import weights_to_keep
@@ -37,11 +38,11 @@ class SongCheck(keras.callbacks.Callback):
 
     def _distance(self):
         if self._real is None:
-            self._real = song_likeness.song_statistics(self._recordings(), self.endpoints.config)
+            self._real = song_statistics(self._recordings(), self.endpoints.config)
         with weights_to_keep(self.model):
             seeds = range(_FIRST_SEED, _FIRST_SEED + _NUM_SONGS)
             sung = [(song.waveform, self.endpoints.sample_rate) for song in songs.sing_songs(self.endpoints, seeds, _SONG_FRAMES)]
-        return song_likeness.song_distance(self._real, song_likeness.song_statistics(sung, self.endpoints.config))
+        return song_likeness.song_distance(self._real, song_statistics(sung, self.endpoints.config))
 
     def _recordings(self):
         heard_s = 0.0

@@ -67,7 +67,7 @@ def test_only_the_first_minutes_of_many_recordings_are_heard(monkeypatch, traine
     def statistics(songs, config):
         heard.append(sum(len(samples) / rate for samples, rate in songs))
 
-    monkeypatch.setattr(song_likeness, "song_statistics", statistics)
+    monkeypatch.setattr(song_check, "song_statistics", statistics)
     monkeypatch.setattr(song_likeness, "song_distance", lambda real, generated: 1.0)
     monkeypatch.setattr(song_check, "_HEARD_S", 3.0)
     first, second = [samples for samples, _ in song_check.recordings(sources[:2], trained.sample_rate, trained.config)]
