@@ -8,7 +8,7 @@ import tensorflow as tf
 from neurovocal_tf.config import Config
 from neurovocal_tf.layers.encoder import check_encoder
 from neurovocal_tf.rbm import noise
-from neurovocal_tf.training.trainer import ENCODERS
+from neurovocal_tf.runs.trained import ENCODERS
 
 NUM_ROWS, NUM_FRAMES, NUM_VISIBLE = 8, 6, 7
 # Sums of some dozens of float32 products of order 1, through layers and steps.
