@@ -1,9 +1,9 @@
 """The band that each segment of a recording occupies, of recordings of any length."""
 
-import math
-
 import numpy as np
 import scipy.signal
+
+from neurovocal_tf.segmentation.band import in_band_or_all
 
 # About as many are held at once of a long segment.
 _STRETCH_SAMPLES = 2**19
@@ -27,8 +27,7 @@ def frequency_bounds_hz(blocks, sample_rate, onsets, offsets, n_fft, share=0.9, 
         raise ValueError(f"`share` must be above 0, and at most 1. Received: share={share}")
     power = np.zeros((len(onsets), n_fft // 2 + 1))
     frequencies = np.arange(n_fft // 2 + 1) * (sample_rate / n_fft)
-    band = (frequencies >= low_hz) & (frequencies <= (high_hz or math.inf))
-    band = band if band.any() else np.ones_like(band)
+    band = in_band_or_all(frequencies, low_hz, high_hz)
     stretches = _stretches(np.asarray(onsets, np.int64), np.asarray(offsets, np.int64), n_fft)
     for segment, samples in _samples_of(blocks, stretches, n_fft):
         windows = scipy.signal.spectrogram(samples, sample_rate, nperseg=n_fft, noverlap=n_fft // 2)[-1]

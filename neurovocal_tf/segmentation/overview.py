@@ -6,6 +6,7 @@ import numpy as np
 import scipy.fft
 import scipy.signal
 
+from neurovocal_tf.segmentation.band import in_band_or_all
 from neurovocal_tf.segmentation.traces import TRACES, pages
 
 _PAGE_COLUMNS = 64
@@ -82,8 +83,7 @@ def _spectrogram(blocks_of, sample_rate, config, segments, column):
         _add_to_segments(sums, segments, start + places, power)
         start += num_own
     frequencies = np.arange(n_fft // 2 + 1) * (sample_rate / n_fft)
-    band = (frequencies >= config.low_hz) & (frequencies <= (config.high_hz or sample_rate))
-    peaks_hz = frequencies[np.argmax(np.where(band if band.any() else True, sums, -1.0), axis=1)]
+    peaks_hz = frequencies[np.argmax(np.where(in_band_or_all(frequencies, config.low_hz, config.high_hz), sums, -1.0), axis=1)]
     return np.concatenate(columns), peaks_hz
 
 
