@@ -116,6 +116,13 @@ def one_of(*holders, required=True):
     return given[0].value if given else None
 
 
+def say(line):
+    """Tells the user a line that is no result, on standard error, above a progress bar where there is one."""
+    import tqdm  # here, so that --help needs none of it
+
+    tqdm.tqdm.write(line, file=sys.stderr)
+
+
 def run(main):
     """Parses the command line, calls `main(argv)` and exits: the one entry point of every tool.
 

@@ -62,7 +62,7 @@ LIBRARIES = {
     "config": set(),
     "files": set(),
     "status": set(),
-    "flags": {"absl"},
+    "flags": {"absl", "tqdm"},
     "client": {"numpy"},
     "json_numbers": {"numpy", "orjson"},
     "client/transports": {"numpy", "grpc", "tensorflow", "tensorflow_serving"},

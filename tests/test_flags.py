@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
+import tqdm
 from absl import flags as absl_flags
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -294,6 +296,15 @@ def test_a_mistake_of_the_user_is_one_line_and_exit_code_1(arguments, message, t
 
 def test_ctrl_c_is_one_line_and_exit_code_130(tool):
     assert tool("--data_dir=x", "--raises=KeyboardInterrupt()") == (130, "", "interrupted\n")
+
+
+def test_what_a_tool_says_goes_above_its_bar_and_never_among_its_results(capfd):
+    with tqdm.tqdm(total=2, ncols=30, mininterval=0.0) as bar:
+        flags.say("a.wav is cut off")
+        bar.update()
+    out, err = capfd.readouterr()
+    lines = re.split("[\r\n]+", err)
+    assert out == "" and lines.count("a.wav is cut off") == 1 and any("| 1/2" in line for line in lines)
 
 
 def test_a_bug_keeps_its_traceback(tool):

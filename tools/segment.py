@@ -17,7 +17,6 @@ import contextlib
 import math
 import os
 import signal
-import sys
 import threading
 import time
 
@@ -49,6 +48,7 @@ _WORKERS = flags.DEFINE_integer("workers", 0, "Recordings at once; 0: as many as
 _JSON = flags.DEFINE_string("json", None, "Where to write the figures.")
 _SECTIONS = ("audio", "segmentation")
 setting_flags.define(_SECTIONS)
+_say = setting_flags.say
 
 
 def main(argv):
@@ -185,13 +185,6 @@ def _draw(run, true, config):
     with tqdm.tqdm(total=len(run.finished), unit="picture", dynamic_ncols=True, desc="plot") as bar:
         pictures.draw(run, true, config, bar.update)
     print(f"pictures: {os.path.join(run.out_dir, 'pictures')}")
-
-
-def _say(line):
-    import tqdm
-
-    # Above the bar, where there is one.
-    tqdm.tqdm.write(line, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ samples_epoch_N.png, skipped.csv and TensorBoard's curves; every other tool need
 """
 
 import os
-import sys
 
 from absl import flags
 
@@ -32,9 +31,9 @@ def main(argv):
     if _FOLDS.value:
         return _train_folds(config, data)
     os.makedirs(_WORKDIR.value, exist_ok=True)
-    result = trainer.train(config, data, _WORKDIR.value, report=_say, callbacks=_callbacks)
+    result = trainer.train(config, data, _WORKDIR.value, report=setting_flags.say, callbacks=_callbacks)
     setting_flags.write_flags(os.path.join(_WORKDIR.value, "flags.txt"), config)
-    _say(_summary(result))
+    setting_flags.say(_summary(result))
 
 
 def _train_folds(config, data):
@@ -46,11 +45,11 @@ def _train_folds(config, data):
     for fold in range(_FOLDS.value):
         # Another number of folds is another split, which a run cannot go on with.
         workdir = os.path.join(_WORKDIR.value, f"fold_{fold + 1}_of_{_FOLDS.value}")
-        results.append(trainer.train(config, data, workdir, _say, _callbacks, (fold, _FOLDS.value)))
-        _say(f"fold {fold + 1}: {_summary(results[-1])}")
+        results.append(trainer.train(config, data, workdir, setting_flags.say, _callbacks, (fold, _FOLDS.value)))
+        setting_flags.say(f"fold {fold + 1}: {_summary(results[-1])}")
     for name in results[0]:
         values = [result[name] for result in results]
-        _say(f"{name}: mean {np.mean(values):.4g}, standard deviation {np.std(values):.2g} over {len(values)} folds")
+        setting_flags.say(f"{name}: mean {np.mean(values):.4g}, standard deviation {np.std(values):.2g} over {len(values)} folds")
 
 
 def _callbacks(data, num_epochs):
@@ -64,10 +63,6 @@ def _callbacks(data, num_epochs):
 def _summary(result):
     baselines = ", ".join(f"{name[9:].replace('_', ' ')} {result[name]:.4g}" for name in result if name.startswith("baseline_"))
     return f"best epoch {result['epoch']}: held-out one-step error {result['val_one_step_error']:.4g} (baselines: {baselines})"
-
-
-def _say(line):
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

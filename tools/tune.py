@@ -8,7 +8,6 @@ and what the search itself keeps. Settings that are not searched hold as they ar
 """
 
 import os
-import sys
 
 from absl import flags
 
@@ -50,7 +49,7 @@ def main(argv):
         return bars
 
     limits = (_TUNER.value, _NUM_TRIALS.value, _TRIAL_EPOCHS.value)
-    search = hypermodel.Search(config, space, _DATA_DIR.value, _WORKDIR.value, *limits, _say, progress)
+    search = hypermodel.Search(config, space, _DATA_DIR.value, _WORKDIR.value, *limits, setting_flags.say, progress)
     try:
         search.run()
     finally:
@@ -70,13 +69,6 @@ def _write(trials, unit, hypermodel):
         print(f"settings of trial {best.number}: {path}")
         if _JSON.value:
             hypermodel.write_figures(_JSON.value, trials, unit)
-
-
-def _say(line):
-    import tqdm
-
-    # Above the bar, where there is one.
-    tqdm.tqdm.write(line, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -79,9 +79,13 @@ class Recording:
         """Length in seconds."""
         return self.num_samples / self.sample_rate
 
+    def rate_at(self, sample_rate):
+        """Hz of the samples that `read` gives at a setting of `sample_rate`: 0 means the recording's own rate."""
+        return sample_rate or self.sample_rate
+
     def decoder_at(self, sample_rate):
         """The decoder to name to `read_in_graph`, where nothing resamples in the graph: 0 means the file's own rate."""
-        return self.decoder if sample_rate in (0, self.sample_rate) else LIBSNDFILE
+        return self.decoder if self.rate_at(sample_rate) == self.sample_rate else LIBSNDFILE
 
 
 def list_recordings(data_dir):

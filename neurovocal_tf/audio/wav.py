@@ -20,6 +20,20 @@ _LARGEST_SAMPLE = 1e3
 _LOUDEST = 0.99
 
 
+def first_status(*cases):
+    """The `Status` of the first case that holds, fine if none does.
+
+    Args:
+        cases: pairs of a `Status`, or an integer tensor that holds one, and whether it holds, a bool or a bool tensor [].
+
+    Returns: int32 [].
+    """
+    first = tf.constant(int(Status.FINE))
+    for status, holds in reversed(cases):
+        first = tf.where(holds, tf.cast(status, tf.int32), first)
+    return first
+
+
 def decode(contents, sample_rate, channel, max_samples, time_expansion=1):
     """Samples of one channel of a WAV file: PCM of 8, 16, 24 or 32 bits, or 32-bit floats.
 
@@ -51,7 +65,7 @@ def decode(contents, sample_rate, channel, max_samples, time_expansion=1):
     is_known = (is_float | is_pcm) & (num_channels > 0) & (block * 8 == num_channels * bits)
     num_samples = tf.minimum(data_size, size - data) // tf.maximum(block, 1)
     first_channel = int(channel) if channel.isdigit() else 0
-    status = _first_of(
+    status = first_status(
         (Status.NOT_WAV, ~_is_riff(number) | (fmt == 0) | (data == 0) | (is_known & (num_samples < 1))),
         (Status.UNSUPPORTED, ~is_known),
         (Status.WRONG_RATE, rate * time_expansion != int(sample_rate)),
@@ -97,14 +111,6 @@ def _full_scale(samples, is_float):
     # Eight bits are the only width counted from 0.
     words = tf.bitwise.bitwise_xor(words, tf.where(width == 1, tf.int32.min, 0))
     return tf.where(is_float, tf.bitcast(words, tf.float32), tf.cast(words, tf.float32) * 2.0**-31)
-
-
-def _first_of(*cases):
-    """The `Status` of the first case that holds, int32 []."""
-    status = tf.constant(int(Status.FINE))
-    for case, holds in reversed(cases):
-        status = tf.where(holds, int(case), status)
-    return status
 
 
 def _tag(text):

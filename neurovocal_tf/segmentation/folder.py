@@ -56,7 +56,7 @@ def segment_file(path, config, on_block=lambda share: None):
     Raises: `readers.UnreadableRecording` if the file is no recording, silent, too short, or has nothing in the detector's band.
     """
     recording = readers.probe(path, config.audio.time_expansion)
-    sample_rate = config.audio.sample_rate or recording.sample_rate
+    sample_rate = recording.rate_at(config.audio.sample_rate)
     expected = max(recording.num_samples * sample_rate // recording.sample_rate, 1)
     extremes = [np.inf, -np.inf]
 

@@ -62,7 +62,7 @@ def _stems(names):
 
 def _with_frequencies(found, path, config):
     audio, segmentation = config.audio, config.segmentation
-    rate = audio.sample_rate or readers.probe(path, audio.time_expansion).sample_rate
+    rate = readers.probe(path, audio.time_expansion).rate_at(audio.sample_rate)
     bounds = frequency_bounds_hz(
         readers.blocks(path, audio.channel, rate, audio.time_expansion) if found else (),
         rate,

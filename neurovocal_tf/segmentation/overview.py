@@ -6,6 +6,7 @@ import numpy as np
 import scipy.fft
 import scipy.signal
 
+from neurovocal_tf.segmentation.segment_spectra import peak_frequencies_hz
 from neurovocal_tf.segmentation.traces import TRACES, pages
 
 _PAGE_COLUMNS = 64
@@ -21,7 +22,7 @@ class Overview:
         decibels: float32 `[C, V]`, the largest power in each column, dB.
         trace_db: float32 `[C]`, the detector's trace, its largest value in each column, dB.
         level_db: its threshold.
-        peak_frequencies_hz: float64 `[S]`, of each segment the bin of the largest mean power within the detector's band.
+        peak_frequencies_hz: float64 `[S]`, of each segment that of the largest mean power within the detector's band.
     """
 
     column_s: float
@@ -43,7 +44,9 @@ def overview(blocks_of, sample_rate, config, segments, column_s):
     """
     column = max(round(column_s * sample_rate), 1)
     trace = TRACES[config.detector](blocks_of, sample_rate, config)
-    decibels, peaks_hz = _spectrogram(blocks_of, sample_rate, config, np.asarray(segments).reshape(-1, 2) * sample_rate, column)
+    decibels = _spectrogram(blocks_of, config.contrast_n_fft, column)
+    ends = np.round(np.asarray(segments, np.float64).reshape(-1, 2) * sample_rate).T
+    peaks_hz = peak_frequencies_hz(blocks_of(), sample_rate, *ends, config.contrast_n_fft, config.low_hz, config.high_hz)
     return Overview(
         column_s=column / sample_rate,
         max_hz=sample_rate / 2,
@@ -65,12 +68,11 @@ def _pooled_trace(trace, column, num_columns):
     return pooled
 
 
-def _spectrogram(blocks_of, sample_rate, config, segments, column):
-    """The spectrogram in columns, dB [C, V], and the peak frequency of each segment, Hz [S]; segments in samples."""
-    n_fft = config.contrast_n_fft
+def _spectrogram(blocks_of, n_fft, column):
+    """The spectrogram in columns, dB [C, V]."""
     window = scipy.signal.get_window("hann", n_fft).astype(np.float32)
     hop = min(max(n_fft // 2, 1), column)
-    sums, columns, start = np.zeros((len(segments), n_fft // 2 + 1)), [], 0
+    columns = []
     for page, first in pages(blocks_of(), _PAGE_COLUMNS * column, n_fft // 2):
         num_own = len(page) - n_fft // 2 * 2
         windows = np.lib.stride_tricks.sliding_window_view((page - first).astype(np.float32), n_fft)[:num_own:hop]
@@ -79,17 +81,4 @@ def _spectrogram(blocks_of, sample_rate, config, segments, column):
         # The last column may begin after the last window's centre.
         edges = np.minimum(np.searchsorted(places, np.arange(0, num_own, column)), len(power) - 1)
         columns.append(10 * np.log10(np.maximum(np.maximum.reduceat(power, edges), _SMALLEST)))
-        _add_to_segments(sums, segments, start + places, power)
-        start += num_own
-    frequencies = np.arange(n_fft // 2 + 1) * (sample_rate / n_fft)
-    band = (frequencies >= config.low_hz) & (frequencies <= (config.high_hz or sample_rate))
-    peaks_hz = frequencies[np.argmax(np.where(band if band.any() else True, sums, -1.0), axis=1)]
-    return np.concatenate(columns), peaks_hz
-
-
-def _add_to_segments(sums, segments, centres, power):
-    """Adds to each segment the power of the windows centred in it, or of the one nearest to a segment shorter than a hop."""
-    firsts, lasts = np.searchsorted(centres, segments[:, 0]), np.searchsorted(centres, segments[:, 1])
-    for i in np.flatnonzero((segments[:, 1] > centres[0]) & (segments[:, 0] <= centres[-1])):
-        first = min(firsts[i], len(power) - 1)
-        sums[i] += power[first : max(lasts[i], first + 1)].sum(axis=0)
+    return np.concatenate(columns)

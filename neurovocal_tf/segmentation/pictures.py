@@ -57,7 +57,7 @@ def _draw_one(folder, name, found, truth, config):
 
 def _overview(folder, name, found, config):
     audio, path = config.audio, folder.paths[name]
-    rate = audio.sample_rate or readers.probe(path, audio.time_expansion).sample_rate
+    rate = readers.probe(path, audio.time_expansion).rate_at(audio.sample_rate)
     column_s = segments.column_s(folder.duration_s(name))
     return overview(lambda: readers.blocks(path, audio.channel, rate, audio.time_expansion), rate, config.segmentation, found, column_s)
 

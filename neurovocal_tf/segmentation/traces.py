@@ -9,6 +9,7 @@ import numpy as np
 import scipy.fft
 import scipy.signal
 
+from neurovocal_tf.segmentation.band import in_band
 from neurovocal_tf.segmentation.band_pass import STOPBAND_DB, band_pass_taps, filtered
 from neurovocal_tf.segmentation.percentiles import Replayed, percentile
 
@@ -216,7 +217,7 @@ def _page_length(shortest, context, hop):
 def band(sample_rate, config):
     """The slice of the contrast's bins that lie in the detector's band.  Raises ValueError if none does."""
     frequencies = np.arange(config.contrast_n_fft // 2 + 1) * (sample_rate / config.contrast_n_fft)
-    inside = np.flatnonzero((frequencies >= config.low_hz) & (frequencies <= (config.high_hz or sample_rate)))
+    inside = np.flatnonzero(in_band(frequencies, config.low_hz, config.high_hz))
     if not len(inside):
         raise ValueError(
             f"`low_hz` and `high_hz` must hold a bin of the spectrum, {sample_rate / config.contrast_n_fft:g} Hz apart up to "

@@ -86,7 +86,7 @@ def examples(paths, true, config):
             break
         try:
             recording = readers.probe(paths[name], config.audio.time_expansion)
-            rate = config.audio.sample_rate or recording.sample_rate
+            rate = recording.rate_at(config.audio.sample_rate)
             samples = readers.read(recording, config.audio.channel, rate, config.audio.time_expansion)
         except readers.UnreadableRecording:
             continue

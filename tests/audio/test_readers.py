@@ -120,6 +120,14 @@ def test_a_dataset_reads_whatever_the_decoder(odd_formats):
         assert len(samples) == 96_000
 
 
+@pytest.mark.parametrize("asked, rate", [(0, 80_000), (80_000, 80_000), (8_000, 8_000)])
+def test_a_recording_knows_the_rate_of_the_samples_that_are_read_of_it(tmp_path, asked, rate):
+    recording = readers.probe(sound_file(tmp_path), time_expansion=5)
+    assert recording.rate_at(asked) == rate
+    # 1000 samples of a file at 16 kHz, that is 12.5 ms of the sound.
+    assert len(readers.read(recording, sample_rate=asked, time_expansion=5)) == round(0.0125 * rate)
+
+
 def test_without_tensorflow_io_libsndfile_reads_everything(odd_formats, monkeypatch):
     monkeypatch.setattr(readers, "_tensorflow_io_decoder", lambda: None)
     path = str(odd_formats / "song_pcm_16.wav")

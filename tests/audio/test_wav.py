@@ -144,3 +144,13 @@ def test_what_is_encoded_is_heard_within_half_a_step_and_turned_down_only_if_it_
         # Half a step of 16 bits, and the roundings of two products.
         np.testing.assert_allclose(heard, samples * min(0.99 / peak, 1.0), atol=0.5001 / 32768)
     assert soundfile.read(io.BytesIO(wav.encode(samples[:0], RATE).numpy()))[0].shape == (0,)
+
+
+def test_of_several_cases_the_first_that_holds_is_the_status():
+    def status(*cases):
+        return Status(int(wav.first_status(*cases)))
+
+    assert status() == status((Status.NOT_WAV, False)) == Status.FINE
+    assert status((Status.NOT_WAV, False), (Status.TOO_LONG, tf.constant(True)), (Status.CLEANED, True)) == Status.TOO_LONG
+    # A row's status so far, of any integer type.
+    assert status((tf.constant(Status.NO_CHANNEL, tf.int64), True), (Status.CLEANED, True)) == Status.NO_CHANNEL

@@ -7,7 +7,7 @@ import pytest
 import reference
 
 from neurovocal_tf.config import SpectrogramConfig
-from neurovocal_tf.segmentation import frequency_bounds
+from neurovocal_tf.segmentation import segment_spectra
 from neurovocal_tf.segmentation.detector import blocks_of
 from neurovocal_tf.segmentation.frequency_bounds import frequency_bounds_hz
 
@@ -32,7 +32,7 @@ def oracle_bounds(samples, rate, n_fft, share, low_hz=0.0, high_hz=1e9):
 def test_the_band_of_a_segment_holds_the_middle_of_its_power(share, block_length, rng, monkeypatch):
     n_fft, rate = 64, 8000
     # Parts of four windows: the segments below take several.
-    monkeypatch.setattr(frequency_bounds, "_STRETCH_SAMPLES", 128)
+    monkeypatch.setattr(segment_spectra, "_STRETCH_SAMPLES", 128)
     samples = rng.standard_normal(4000) * np.linspace(0.1, 1, 4000) + np.sin(2 * np.pi * 60 / rate * np.arange(4000))
     onsets, offsets = np.array([-5, 1000, 1001]), np.array([900, 1064, 3999])
     for limits in ({}, dict(low_hz=500.0, high_hz=3000.0)):

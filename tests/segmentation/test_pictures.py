@@ -102,3 +102,12 @@ def test_an_overview_has_the_level_of_each_column_and_the_peak_of_each_segment()
     assert seen.trace_db[2:4].min() > seen.level_db + 20
     # Bins are 62.5 Hz apart.
     assert abs(seen.peak_frequencies_hz[0] - 3000) < 62.5 and seen.peak_frequencies_hz.shape == (2,)
+
+
+def test_the_peak_in_an_overview_is_that_of_the_segment_alone():
+    """Not of what is cut off around it, nor of the microphone's offset, which the recording's first sample need not tell."""
+    samples = 0.3 * np.sin(2 * np.pi * 1000 * np.arange(2 * RATE) / RATE) + 0.5
+    samples[0], samples[8000:8800] = 0.0, 0.5 + tones(1.0, [(0.0, 0.5)])[:800] / 100
+    segments_s = [(0.5, 0.55), (1.0, 1.2)]
+    seen = overview(lambda: detector.blocks_of(samples, 777), RATE, SegmentationConfig(low_hz=0.0, high_hz=0.0), segments_s, 0.125)
+    assert seen.peak_frequencies_hz.tolist() == [3000.0, 1000.0]
