@@ -112,6 +112,12 @@ def endpoints(trained_run):
 
 
 @pytest.fixture(scope="session")
+def singer(endpoints):
+    """The `Singer` of `endpoints`."""
+    return endpoints.singer
+
+
+@pytest.fixture(scope="session")
 def export_dir(trained_run, endpoints, tmp_path_factory):
     """Folder of versions that holds a first one, exported with the settings of `endpoints`; tests only read that."""
     from neurovocal_tf.runs.trained import load_trained

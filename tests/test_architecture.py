@@ -44,13 +44,11 @@ ARROWS = {
     "runs": {"data", "model", "layers", "audio", "config", "files"},
     "runs/run_folder": {"data", "audio", "config", "files"},
     "serving": {"generation", "model", "segmentation", "audio", "status"},
-    # `serving` only until `generation` has what sings.
-    "evaluation": {"discovery", "generation", "serving", "runs", "data", "model", "rbm", "segmentation", "audio", "plots"},
+    "evaluation": {"discovery", "generation", "runs", "data", "model", "rbm", "segmentation", "audio", "plots"},
     "evaluation/baselines": set(),
     "evaluation/one_step": set(),
     "evaluation/song_likeness": {"discovery"},
-    # `serving` as above.
-    "training": {"evaluation", "discovery", "generation", "serving", "runs", "data", "model", "rbm", "audio", "plots", "config", "files"},
+    "training": {"evaluation", "discovery", "generation", "runs", "data", "model", "rbm", "audio", "plots", "config", "files"},
     "training/optimizers": set(),
     # Wire.
     "server": {"json_numbers"},

@@ -27,26 +27,26 @@ setting_flags.define(["generation"])
 
 def main(argv):
     from neurovocal_tf.generation import songs  # here, so that --help needs no TensorFlow
+    from neurovocal_tf.generation.singer import Singer
     from neurovocal_tf.runs.trained import load_trained
-    from neurovocal_tf.serving.endpoints import Endpoints
 
     trained = load_trained(_WORKDIR.value, setting_flags.config_from_flags)
     out = _OUT.value or os.path.join(_WORKDIR.value, "songs")
     os.makedirs(out, exist_ok=True)
     seeds = range(_SEED.value, _SEED.value + _NUM_SONGS.value)
-    endpoints = Endpoints(trained, max_frames=_NUM_FRAMES.value)
+    singer = Singer(trained, max_frames=_NUM_FRAMES.value)
     if trained.scale is None:
-        return _generate_frames(songs, endpoints, seeds, out)
-    for song in songs.sing_songs(endpoints, seeds, _NUM_FRAMES.value, _TEMPERATURE.value, _PRIME.value):
+        return _generate_frames(songs, singer, seeds, out)
+    for song in songs.sing_songs(singer, seeds, _NUM_FRAMES.value, _TEMPERATURE.value, _PRIME.value):
         stem = os.path.join(out, f"song_{song.seed}")
-        songs.write_song(stem, song, endpoints)
-        print(f"{stem}.wav: {len(song.waveform) / endpoints.sample_rate:.2f} s", file=sys.stderr, flush=True)
+        songs.write_song(stem, song, singer)
+        print(f"{stem}.wav: {len(song.waveform) / singer.sample_rate:.2f} s", file=sys.stderr, flush=True)
 
 
-def _generate_frames(songs, endpoints, seeds, out):
+def _generate_frames(songs, singer, seeds, out):
     if _PRIME.value:
         raise ValueError(f"`prime` must not be given for a model of frame sequences. Received: prime={_PRIME.value}")
-    for seed, frames in songs.generate_frames(endpoints, seeds, _NUM_FRAMES.value, _TEMPERATURE.value):
+    for seed, frames in songs.generate_frames(singer, seeds, _NUM_FRAMES.value, _TEMPERATURE.value):
         stem = os.path.join(out, f"song_{seed}")
         songs.write_frames(stem, frames)
         print(f"{stem}.npz: {len(frames)} frames", file=sys.stderr, flush=True)

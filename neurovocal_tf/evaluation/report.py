@@ -16,10 +16,10 @@ from neurovocal_tf.evaluation import likelihood, likelihood_baselines, song_like
 from neurovocal_tf.evaluation.baselines import BaselineStatistics
 from neurovocal_tf.evaluation.one_step import one_step_error, one_step_errors
 from neurovocal_tf.generation import songs
+from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots import likelihood as likelihood_plots
 from neurovocal_tf.runs.run_folder import RunFolder
-from neurovocal_tf.serving.endpoints import Endpoints
 
 _PICTURED_S = 3.0
 _NUM_PICTURED = 3
@@ -176,10 +176,10 @@ def _up_to(sequences, num_frames):
 def _songs(trained, data, data_dir, held_out, options):
     """Figures and pictures of generated songs beside the held-out recordings."""
     validation = data.sources_in(data_dir)[1]
-    endpoints = Endpoints(trained)
+    singer = Singer(trained)
     num_frames = max(math.ceil(options.seconds * data.sample_rate / trained.config.spectrogram.hop_length / options.num_songs), 1)
     seeds = range(options.seed, options.seed + options.num_songs)
-    generated = list(songs.sing_songs(endpoints, seeds, num_frames, options.temperature))
+    generated = list(songs.sing_songs(singer, seeds, num_frames, options.temperature))
     real_statistics = song_statistics(recordings(validation, data.sample_rate, trained.config), trained.config)
     heard = [(song.waveform, data.sample_rate) for song in generated]
     generated_statistics = song_statistics(heard, trained.config)

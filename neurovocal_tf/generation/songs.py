@@ -23,11 +23,11 @@ class Song:
     waveform: np.ndarray
 
 
-def sing_songs(endpoints, seeds, num_frames, temperature=1.0, prime_path=None):
+def sing_songs(singer, seeds, num_frames, temperature=1.0, prime_path=None):
     """Generates songs one after another; each depends on its own seed alone.
 
     Args:
-        endpoints: `endpoints.Endpoints`.    seeds: ints.    num_frames: int, of each song.    temperature: float.
+        singer: `singer.Singer`.    seeds: ints.    num_frames: int, of each song.    temperature: float.
         prime_path: path of a recording that every song goes on from, or None.
 
     Yields:
@@ -36,53 +36,50 @@ def sing_songs(endpoints, seeds, num_frames, temperature=1.0, prime_path=None):
     Raises:
         ValueError: the priming recording cannot be read, or is shorter than a window.
     """
-    state = None if prime_path is None else _primed_state(endpoints, prime_path)
+    state = None if prime_path is None else _primed_state(singer, prime_path)
     for some, rows in _rows(seeds, num_frames, temperature):
         if state is None:
-            song = endpoints.generate(*rows)
+            song = singer.generate(*rows)
         else:
-            song = endpoints.generate_continue(*rows, tf.zeros([len(some)], tf.int64), tf.repeat(state, len(some), axis=0))
+            song = singer.generate(*rows, state=tf.repeat(state, len(some), axis=0))
         for seed, decibels in zip(some, song["spectrogram"], strict=True):
-            sound = endpoints.synthesise(decibels[tf.newaxis], [len(decibels)], tf.zeros([1, 0]), [0])
-            yield Song(seed, np.asarray(decibels), np.asarray(sound["waveform"][0]))
+            yield Song(seed, np.asarray(decibels), np.asarray(singer.sound(decibels)))
 
 
-def _primed_state(endpoints, path):
+def _primed_state(singer, path):
     try:
-        audio = endpoints.config.audio
-        samples = readers.read(path, audio.channel, endpoints.sample_rate, audio.time_expansion)
+        audio = singer.config.audio
+        samples = readers.read(path, audio.channel, singer.sample_rate, audio.time_expansion)
     except readers.UnreadableRecording as reason:
         raise ValueError(f"`prime` must be a recording. Received: prime={path}, which {reason}") from None
-    power = spectrogram.power_spectrogram(samples, endpoints.sample_rate, endpoints.config.spectrogram)
+    power = spectrogram.power_spectrogram(samples, singer.sample_rate, singer.config.spectrogram)
     if not power.shape[0]:
-        raise ValueError(f"`prime` must have at least n_fft={endpoints.config.spectrogram.n_fft} samples. Received: prime={path}")
-    return endpoints.prime(power)
+        raise ValueError(f"`prime` must have at least n_fft={singer.config.spectrogram.n_fft} samples. Received: prime={path}")
+    return singer.prime(power)
 
 
-def write_song(stem, song, endpoints):
+def write_song(stem, song, singer):
     """Writes stem.wav (16 bit, turned down if it would clip), stem.npz (`decibels`, `waveform`, `sample_rate`) and stem.png."""
     with files.replacing(f"{stem}.wav") as temporary:
-        pathlib.Path(temporary).write_bytes(wav.encode(song.waveform, endpoints.sample_rate).numpy())
+        pathlib.Path(temporary).write_bytes(wav.encode(song.waveform, singer.sample_rate).numpy())
     with files.replacing(f"{stem}.npz") as temporary:
-        np.savez(temporary, decibels=song.decibels, waveform=song.waveform, sample_rate=endpoints.sample_rate)
-    frame_s = endpoints.config.spectrogram.hop_length / endpoints.sample_rate
-    figure = canvas.song_figure(
-        song.decibels, frame_s, endpoints.sample_rate / 2, f"seed {song.seed}", song.waveform, endpoints.sample_rate
-    )
+        np.savez(temporary, decibels=song.decibels, waveform=song.waveform, sample_rate=singer.sample_rate)
+    frame_s = singer.config.spectrogram.hop_length / singer.sample_rate
+    figure = canvas.song_figure(song.decibels, frame_s, singer.sample_rate / 2, f"seed {song.seed}", song.waveform, singer.sample_rate)
     canvas.save_figure(figure, f"{stem}.png")
 
 
-def generate_frames(endpoints, seeds, num_frames, temperature=1.0):
+def generate_frames(singer, seeds, num_frames, temperature=1.0):
     """Generates frame sequences with a model that has learned such; each depends on its own seed alone.
 
     Args:
-        endpoints: `endpoints.Endpoints`.    seeds: ints.    num_frames: int, of each sequence.    temperature: float.
+        singer: `singer.Singer`.    seeds: ints.    num_frames: int, of each sequence.    temperature: float.
 
     Yields:
         (seed, frames [L, V] in the data's unit).
     """
     for some, rows in _rows(seeds, num_frames, temperature):
-        yield from zip(some, np.asarray(endpoints.generate(*rows)["spectrogram"]), strict=True)
+        yield from zip(some, np.asarray(singer.generate(*rows)["spectrogram"]), strict=True)
 
 
 def _rows(seeds, num_frames, temperature):

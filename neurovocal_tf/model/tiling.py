@@ -135,7 +135,8 @@ def _is_same(x, rows_axis):
 
 
 class MachineLayout(tf.saved_model.experimental.TrackableResource):
-    """The layout in which a model is sung on the machine that has loaded it, found once: here, and anew wherever an export is loaded.
+    """The layout in which a model is sung on the machine that has loaded it, found once: here before its first song, and anew wherever
+    an export is loaded.
 
     A saved graph that holds it runs the check among its initialisers, after the weights are restored; where a runtime leaves those
     out, the layout is ALONE.
@@ -147,13 +148,10 @@ class MachineLayout(tf.saved_model.experimental.TrackableResource):
     def __init__(self, model):
         super().__init__()
         # As a graph, since songs are: TensorFlow may compute an operation by itself with other kernels.
-        self._choose = tf.function(lambda: choose_layout(model.encoder, model.conditional_rbm), autograph=False).get_concrete_function()
+        self._choose = tf.function(lambda: choose_layout(model.encoder, model.conditional_rbm), autograph=False)
+        self._is_found = False
         # Tables of one name are one table.
         self._name = f"machine_layout_{uuid.uuid4()}"
-        with tf.init_scope():
-            self._initialize()
-        if self.found == Layout.ALONE:
-            _LOG.warning("Songs are sung in the layout ALONE, %s.", Layout.ALONE.description)
 
     @property
     def found(self):
@@ -161,14 +159,26 @@ class MachineLayout(tf.saved_model.experimental.TrackableResource):
         with tf.init_scope():
             return Layout(int(self.read()))
 
+    def _find(self):
+        if self._is_found:
+            return
+        self._is_found = True
+        with tf.init_scope():
+            self._initialize()
+        if self.found == Layout.ALONE:
+            _LOG.warning("Songs are sung in the layout ALONE, %s.", Layout.ALONE.description)
+
     # Never destroyed: who keeps a signature of a loaded export alone would lose the table with the rest of it.
     def _create_resource(self):
         return tf.raw_ops.MutableHashTableV2(shared_name=self._name, key_dtype=tf.int32, value_dtype=tf.int32)
 
     def _initialize(self):
-        tf.raw_ops.LookupTableInsertV2(table_handle=self.resource_handle, keys=[0], values=self._choose()[tf.newaxis])
+        tf.raw_ops.LookupTableInsertV2(
+            table_handle=self.resource_handle, keys=[0], values=self._choose.get_concrete_function()()[tf.newaxis]
+        )
 
     def read(self):
         """What was found.  -> int32 [], a `Layout`"""
+        self._find()
         found = tf.raw_ops.LookupTableFindV2(table_handle=self.resource_handle, keys=[0], default_value=int(Layout.ALONE))
         return tf.reshape(found, [])

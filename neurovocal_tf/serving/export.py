@@ -21,10 +21,11 @@ import tensorflow as tf
 
 import neurovocal_tf
 from neurovocal_tf import status
+from neurovocal_tf.generation.singer import DEFAULT_MAX_FRAMES, DEFAULT_TEMPERATURE
 from neurovocal_tf.model import scoring
 from neurovocal_tf.model.tiling import Layout
 from neurovocal_tf.serving import warmup
-from neurovocal_tf.serving.endpoints import DEFAULT_MAX_FRAMES, DEFAULT_TEMPERATURE, Endpoints
+from neurovocal_tf.serving.endpoints import Endpoints
 
 METADATA = os.path.join("assets.extra", "neurovocal_tf.json")
 WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
@@ -78,7 +79,7 @@ def metadata(endpoints):
         "usual_ranges": {name: [_finite(limit) for limit in limits] for name, limits in dataclasses.asdict(endpoints.usual).items()},
         "status": {str(int(code)): text for code, text in status.DESCRIPTIONS.items()},
         "layouts": {str(int(layout)): layout.description for layout in Layout},
-        "layout_where_exported": int(endpoints.layout.found),
+        "layout_where_exported": int(endpoints.singer.layout.found),
         "config": dataclasses.asdict(endpoints.config),
         "versions": {
             "neurovocal_tf": neurovocal_tf.__version__,
@@ -109,7 +110,7 @@ def _save(folder, endpoints):
     carrier = tf.Module()
     carrier.weights = [variable.value for variable in endpoints.model.variables]
     # Wherever it is loaded, its initialiser finds out how that machine can sing exactly.
-    carrier.layout = endpoints.layout
+    carrier.layout = endpoints.singer.layout
     tf.saved_model.save(carrier, folder, signatures)
 
 

@@ -55,21 +55,12 @@ def _padded(rows, spec):
     return rows.with_values(values).to_tensor(shape=[None, *spec.shape])
 
 
-class Traced:
-    """A function whose graph is made once, when it is first called, and is part of whatever graph calls it after that.
+def floats(*shape):
+    """`tf.TensorSpec` of float32."""
+    return tf.TensorSpec(shape, tf.float32)
 
-    A `tf.function` would make it anew for every caller.
 
-    Args:
-        function: takes one tensor for each of `specs`.    specs: `tf.TensorSpec`s.
-    """
-
-    def __init__(self, function, *specs):
-        self._function = tf.function(function, input_signature=specs, autograph=False)
-        self._graph = None
-
-    def __call__(self, *tensors):
-        if self._graph is None:
-            with tf.init_scope():
-                self._graph = self._function.get_concrete_function()
-        return self._graph(*tensors)
+def is_within(values, limits):
+    """Whether values lie in the closed range; NaN does not.  [...] -> bool [...]"""
+    lower, upper = limits
+    return (values >= lower) & (values <= upper)

@@ -95,13 +95,13 @@ class Pictures(keras.callbacks.Callback):
 
     Args:
         folder: `RunFolder`.    data: `DataSummary`.    real: list of model frames [L, V], held out.
-        endpoints: `endpoints.Endpoints` of the model that trains.
+        singer: `Singer` of the model that trains.
         history: list of dicts, one an epoch.    epochs: the epochs, counted from 1, after which to draw.
     """
 
-    def __init__(self, folder, data, real, endpoints, history, epochs):
+    def __init__(self, folder, data, real, singer, history, epochs):
         super().__init__()
-        self.folder, self.data, self.endpoints, self.history, self.epochs = folder, data, endpoints, history, set(epochs)
+        self.folder, self.data, self.singer, self.history, self.epochs = folder, data, singer, history, set(epochs)
         self.real = [np.asarray(frames)[:_PICTURE_FRAMES] for frames in real[:_NUM_PICTURED]]
         # Beside words of half a second, ten seconds of song would be all that one sees.
         self.num_generated = min(2 * max(map(len, self.real)), _PICTURE_FRAMES)
@@ -132,8 +132,8 @@ class Pictures(keras.callbacks.Callback):
         canvas.save_figure(canvas.curves_figure(columns, self.data.unit), self.folder.file("curves.png"))
 
     def _songs_figure(self):
-        seeds = tf.range(_NUM_PICTURED, dtype=tf.int64) + self.endpoints.config.training.seed
-        songs = self.endpoints.generate(seeds, tf.fill([_NUM_PICTURED], self.num_generated), tf.ones([_NUM_PICTURED]))
+        seeds = tf.range(_NUM_PICTURED, dtype=tf.int64) + self.singer.config.training.seed
+        songs = self.singer.generate(seeds, tf.fill([_NUM_PICTURED], self.num_generated), tf.ones([_NUM_PICTURED]))
         real = [self._decibels(frames) for frames in self.real]
         return canvas.comparison_figure(real, list(np.asarray(songs["spectrogram"])), *self._scales())
 
@@ -152,7 +152,7 @@ class Pictures(keras.callbacks.Callback):
     def _scales(self):
         if self.data.scale is None:
             return None, None
-        return self.endpoints.config.spectrogram.hop_length / self.data.sample_rate, self.data.sample_rate / 2
+        return self.singer.config.spectrogram.hop_length / self.data.sample_rate, self.data.sample_rate / 2
 
 
 def monitored_error(row):

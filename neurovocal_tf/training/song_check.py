@@ -24,13 +24,13 @@ class SongCheck(keras.callbacks.Callback):
     """Adds `song_distance` to an epoch's logs: that of `song_likeness.song_distance` at the named epochs, NaN at others.
 
     Args:
-        endpoints: `endpoints.Endpoints` of the model that trains.    sources: list of `sources.Source`, of the recordings that train.
+        singer: `Singer` of the model that trains.    sources: list of `sources.Source`, of the recordings that train.
         epochs: the epochs, counted from 1, after which to sing.
     """
 
-    def __init__(self, endpoints, sources, epochs):
+    def __init__(self, singer, sources, epochs):
         super().__init__()
-        self.endpoints, self.sources, self.epochs = endpoints, sources, set(epochs)
+        self.singer, self.sources, self.epochs = singer, sources, set(epochs)
         self._real = None
 
     def on_epoch_end(self, epoch, logs=None):
@@ -38,15 +38,15 @@ class SongCheck(keras.callbacks.Callback):
 
     def _distance(self):
         if self._real is None:
-            self._real = song_statistics(self._recordings(), self.endpoints.config)
+            self._real = song_statistics(self._recordings(), self.singer.config)
         with weights_to_keep(self.model):
             seeds = range(_FIRST_SEED, _FIRST_SEED + _NUM_SONGS)
-            sung = [(song.waveform, self.endpoints.sample_rate) for song in songs.sing_songs(self.endpoints, seeds, _SONG_FRAMES)]
-        return song_likeness.song_distance(self._real, song_statistics(sung, self.endpoints.config))
+            sung = [(song.waveform, self.singer.sample_rate) for song in songs.sing_songs(self.singer, seeds, _SONG_FRAMES)]
+        return song_likeness.song_distance(self._real, song_statistics(sung, self.singer.config))
 
     def _recordings(self):
         heard_s = 0.0
-        for samples, sample_rate in recordings(self.sources, self.endpoints.sample_rate, self.endpoints.config):
+        for samples, sample_rate in recordings(self.sources, self.singer.sample_rate, self.singer.config):
             yield samples, sample_rate
             heard_s += len(samples) / sample_rate
             if heard_s >= _HEARD_S:

@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from neurovocal_tf import files
 from neurovocal_tf.config import SEQUENCES_WITH_GAPS
+from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.runs import checkpoint
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import Trained, build_model
-from neurovocal_tf.serving.endpoints import Endpoints
 from neurovocal_tf.training.callbacks import AveragedValidation, EpochPhases, Pictures, RunRecord
 from neurovocal_tf.training.cores import num_parts
 from neurovocal_tf.training.initialisation import start_from_data
@@ -90,11 +90,11 @@ def train(config, data_dir, workdir, report=lambda line: None, callbacks=(), fol
     rates, cd_steps, num_epochs = training_phases(config)
     record = RunRecord(folder, best, history, data.summary.baselines)
     drawn = np.unique(np.ceil(np.linspace(0, num_epochs, _NUM_PICTURES + 1)[1:]).astype(int)).tolist() if pictures else []
-    endpoints = Endpoints(Trained(model, config, data.summary.scale, data.summary.sample_rate, 0))
-    pictured = Pictures(folder, data.summary, data.real_sequences, endpoints, history, drawn)
+    singer = Singer(Trained(model, config, data.summary.scale, data.summary.sample_rate, 0))
+    pictured = Pictures(folder, data.summary, data.real_sequences, singer, history, drawn)
     has_songs = data.summary.scale is not None and config.data.sequence in SEQUENCES_WITH_GAPS
     checks = epochs_to_check(config.training.num_song_checks, cd_steps, num_epochs) if has_songs else ()
-    checked = [SongCheck(endpoints, data.sources, checks)] if checks else []
+    checked = [SongCheck(singer, data.sources, checks)] if checks else []
     further = callbacks(data.summary, num_epochs) if callable(callbacks) else list(callbacks)
     try:
         model.fit(

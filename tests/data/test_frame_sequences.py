@@ -205,10 +205,10 @@ def test_frame_sequences_train_and_the_run_folder_knows_their_width(frame_run, f
 
 def test_a_model_of_frames_gives_frames_in_their_own_unit_each_by_its_seed_alone(frame_run):
     endpoints = Endpoints(load_trained(frame_run[0]), max_frames=9)
-    generated = dict(songs.generate_frames(endpoints, [5, 6, 7], 6))
+    generated = dict(songs.generate_frames(endpoints.singer, [5, 6, 7], 6))
     for frames in generated.values():
         assert frames.shape == (6, NUM_VISIBLE) and frames.min() >= 0 and frames.max() <= 1
-    ((_, alone),) = songs.generate_frames(endpoints, [6], 6)
+    ((_, alone),) = songs.generate_frames(endpoints.singer, [6], 6)
     np.testing.assert_array_equal(alone, generated[6])
     assert not np.array_equal(generated[5], generated[6])
     rows = endpoints.generate([5, 5], [3, 6], [1.0, 1.0])

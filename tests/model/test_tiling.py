@@ -165,11 +165,11 @@ def test_a_song_alone_is_the_song_along_the_lanes(model):
 
 def test_a_machine_that_sings_songs_alone_is_told(model, monkeypatch, caplog):
     with caplog.at_level(logging.WARNING):
-        MachineLayout(model)
+        MachineLayout(model).read()
     assert not caplog.records
     monkeypatch.setattr(tf, "matmul", flawed_matmul(0, 1))
     with caplog.at_level(logging.WARNING):
-        MachineLayout(model)
+        MachineLayout(model).read()
     assert "ALONE, one song a tile" in caplog.text
 
 
@@ -236,7 +236,7 @@ def test_two_models_have_a_layout_each(trained_run, rng, monkeypatch):
     sound = endpoints.Endpoints(load_trained(trained_run), max_frames=3)
     monkeypatch.setattr(tf, "matmul", flawed_matmul(0, 1))
     flawed = endpoints.Endpoints(load_trained(trained_run), max_frames=3)
-    assert flawed.layout.found == Layout.ALONE and sound.layout.found != Layout.ALONE
+    assert flawed.singer.layout.found == Layout.ALONE and sound.singer.layout.found != Layout.ALONE
 
 
 # --- other processors

@@ -309,4 +309,4 @@ def test_priming_is_encoding_the_recording(endpoints, simulated_recordings):
     for t in range(60):
         state = encoder.step(standardised[:, t], state)
     # 60 steps of float32 with values up to 10.
-    np.testing.assert_allclose(endpoints.prime(power), state, atol=60 * 10 * 2.0**-23)
+    np.testing.assert_allclose(endpoints.singer.prime(power), state, atol=60 * 10 * 2.0**-23)

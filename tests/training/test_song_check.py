@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from neurovocal_tf.evaluation import song_likeness
+from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import load_trained
-from neurovocal_tf.serving.endpoints import Endpoints
 from neurovocal_tf.training import song_check, trainer
 from neurovocal_tf.training.optimizers import Phases
 
@@ -27,8 +27,8 @@ def trained(trained_run):
     return load_trained(trained_run)
 
 
-class Singer:
-    """Stands for the endpoints of a model whose songs are known."""
+class KnownSinger:
+    """Stands for the singer of a model whose songs are known."""
 
     def __init__(self, trained, waveforms):
         self.config, self.sample_rate = trained.config, trained.sample_rate
@@ -37,9 +37,9 @@ class Singer:
 
 
 def checked(monkeypatch, singer, sources, epochs, epoch):
-    def sing_songs(endpoints, seeds, num_frames):
+    def sing_songs(singer, seeds, num_frames):
         assert len(set(seeds)) == 16 and min(seeds) > 2**31  # no seed that a flag can name
-        return [types.SimpleNamespace(waveform=waveform) for waveform in endpoints.waveforms]
+        return [types.SimpleNamespace(waveform=waveform) for waveform in singer.waveforms]
 
     monkeypatch.setattr(song_check.songs, "sing_songs", sing_songs)
     callback = song_check.SongCheck(singer, sources, epochs)
@@ -54,10 +54,10 @@ def test_a_model_that_sings_the_recordings_themselves_is_at_no_distance_and_a_si
 ):
     sources, _ = RunFolder(trained_run).data().sources_in()
     recordings = [samples for samples, _ in song_check.recordings(sources, trained.sample_rate, trained.config)]
-    same = Singer(trained, recordings)
+    same = KnownSinger(trained, recordings)
     assert checked(monkeypatch, same, sources, [1, 3], epoch=2) == 0.0
     assert math.isnan(checked(monkeypatch, same, sources, [1, 3], epoch=1))
-    assert checked(monkeypatch, Singer(trained, [np.zeros_like(recordings[0])]), sources, [1], epoch=0) == math.inf
+    assert checked(monkeypatch, KnownSinger(trained, [np.zeros_like(recordings[0])]), sources, [1], epoch=0) == math.inf
 
 
 def test_only_the_first_minutes_of_many_recordings_are_heard(monkeypatch, trained, trained_run):
@@ -71,7 +71,7 @@ def test_only_the_first_minutes_of_many_recordings_are_heard(monkeypatch, traine
     monkeypatch.setattr(song_likeness, "song_distance", lambda real, generated: 1.0)
     monkeypatch.setattr(song_check, "_HEARD_S", 3.0)
     first, second = [samples for samples, _ in song_check.recordings(sources[:2], trained.sample_rate, trained.config)]
-    checked(monkeypatch, Singer(trained, []), sources, [1], epoch=0)
+    checked(monkeypatch, KnownSinger(trained, []), sources, [1], epoch=0)
     length_s = len(first) / trained.sample_rate
     assert heard[0] == pytest.approx(length_s if length_s >= 3 else length_s + len(second) / trained.sample_rate)
 
@@ -94,13 +94,13 @@ def test_segments_without_their_gaps_are_not_compared_with_whole_recordings(tiny
     assert "song_distance" not in trainer.train(config, simulated_recordings, tmp_path, pictures=False)
 
 
-def test_endpoints_of_a_model_in_training_sing_with_the_weights_it_has_now(trained):
-    endpoints = Endpoints(trained)
-    song = next(iter(song_check.songs.sing_songs(endpoints, [1 << 40], 20))).decibels
+def test_the_singer_of_a_model_in_training_sings_with_the_weights_it_has_now(trained):
+    singer = Singer(trained)
+    song = next(iter(song_check.songs.sing_songs(singer, [1 << 40], 20))).decibels
     bv = np.array(trained.model.conditional_rbm.bv)
     trained.model.conditional_rbm.bv.assign(bv + 5.0)
     try:
-        other = next(iter(song_check.songs.sing_songs(endpoints, [1 << 40], 20))).decibels
+        other = next(iter(song_check.songs.sing_songs(singer, [1 << 40], 20))).decibels
     finally:
         trained.model.conditional_rbm.bv.assign(bv)
     assert other.mean() > song.mean() + 1.0

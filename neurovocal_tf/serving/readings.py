@@ -1,0 +1,131 @@
+"""What a trained model makes of sounds that it is given: spectrograms and recordings, row by row.
+
+Contents never raise: what cannot be read is answered as if it were empty, with a `Status` that says why.
+"""
+
+import typing
+
+import tensorflow as tf
+
+from neurovocal_tf.audio import spectrogram, synthesis, wav
+from neurovocal_tf.audio.wav import first_status
+from neurovocal_tf.generation.traced import Traced
+from neurovocal_tf.model import scoring
+from neurovocal_tf.segmentation import detector_in_graph, sequences
+from neurovocal_tf.serving.rows import each_row, floats, is_within
+from neurovocal_tf.status import Status
+
+COUNT, PLACES = tf.TensorSpec([], tf.int32), tf.TensorSpec([None], tf.int64)
+
+# No frame of a model comes near these; what does would make its answer infinite.
+_SANE_DECIBELS = (-1e3, 1e2)
+
+
+class Reading(typing.NamedTuple):
+    """What a model can tell of sequences: `function`(frames [S, L, V], lengths [S]) -> dict as in `specs`, of at least `least_frames`."""
+
+    function: typing.Callable
+    specs: dict
+    least_frames: int
+
+
+class Readings:
+    """The readings of a model, `embedding` and `scores`, and how rows come to them.
+
+    Args:
+        trained: `runs.trained.Trained`, or whatever has its `model`, `config`, `scale` and `sample_rate`.
+        max_frames: int; longer spectrograms and recordings are refused by their status.    usual: `scoring.UsualRanges`.
+    """
+
+    def __init__(self, trained, max_frames, usual):
+        self._model, self._config, self._scale, self._sample_rate = trained.model, trained.config, trained.scale, trained.sample_rate
+        self._max_frames = max_frames
+        self._usual = usual
+        model, encoder = self._model, self._model.encoder
+        sequences_of_frames = (floats(None, None, model.num_visible), tf.TensorSpec([None], tf.int32))
+        width = encoder.embedding_size
+        self.embedding = Reading(
+            Traced(lambda frames, lengths: scoring.embed(model, frames, lengths)._asdict(), *sequences_of_frames),
+            {"embedding": floats(width), "frame_embedding": floats(None, width), "state": floats(encoder.state_size)},
+            least_frames=1,
+        )
+        sampling = (self._config.generation.num_gibbs_steps, self._config.generation.chain_start)
+        self.scores = Reading(
+            Traced(lambda frames, lengths: scoring.score(model, frames, lengths, *sampling)._asdict(), *sequences_of_frames),
+            dict.fromkeys(scoring.SCORES, floats()) | {"frame_score": floats(None), "frame_surprise": floats(None)},
+            least_frames=2,
+        )
+        #: A recording's samples, none if they are of no use, and its `Status`.  string [] -> float32 [N], int32 []
+        self.samples = Traced(self._decoded, tf.TensorSpec([], tf.string))
+
+    def read_spectrograms(self, reading, decibels, lengths):
+        """Each row's frames as one sequence, and the answers padded to as many frames as came in."""
+        num_frames = tf.shape(decibels)[1]
+        lengths = tf.clip_by_value(lengths, 0, num_frames)
+
+        def read(row):
+            status, decibels = self.sane_frames(*row, reading.least_frames, self._max_frames)
+            frames = spectrogram.decibels_to_model_frames(decibels, self._scale)
+            return reading.function(frames[tf.newaxis], tf.shape(frames)[:1]) | {"status": status}
+
+        answers = each_row(read, (decibels, lengths), reading.specs | {"status": COUNT})
+        for name, spec in reading.specs.items():
+            if spec.shape.rank and spec.shape[0] is None:
+                missing = num_frames - tf.shape(answers[name])[1]
+                answers[name] = tf.pad(answers[name], [[0, 0], [0, missing], *[[0, 0]] * (spec.shape.rank - 1)])
+        return answers
+
+    def sane_frames(self, decibels, length, least_frames, most_frames):
+        """A row's `Status`, and its frames, none if they are too many, with silence for numbers that are none."""
+        is_too_long = length > most_frames
+        decibels = decibels[: tf.where(is_too_long, 0, length)]
+        is_sane = is_within(decibels, _SANE_DECIBELS)
+        status = first_status(
+            (Status.TOO_LONG, is_too_long),
+            (Status.TOO_SHORT, length < least_frames),
+            (Status.CLEANED, ~tf.reduce_all(is_sane)),
+        )
+        return status, tf.where(is_sane, decibels, -self._scale.dynamic_range_db)
+
+    def read_recordings(self, reading, audio_bytes):
+        """The frames of each row's sequences, each sequence from its own beginning."""
+
+        def read(audio_bytes):
+            samples, status = self.samples(audio_bytes)
+            frames, lengths, frame_onsets = sequences.sequence_frames(
+                samples, self._sample_rate, self._scale, self._config, detector=detector_in_graph.detect
+            )
+            num_frames = tf.shape(frames)[0]
+            status = first_status(
+                (status, status > Status.CLEANED),
+                (Status.NO_SOUND, num_frames == 0),
+                (Status.TOO_SHORT, num_frames < reading.least_frames),
+                (status, True),
+            )
+            apart = tf.RaggedTensor.from_row_lengths(frames, lengths, validate=False)
+            answers = reading.function(apart.to_tensor(shape=[None, None, self._model.num_visible]), tf.cast(lengths, tf.int32))
+            return answers | {"lengths": num_frames, "frame_onsets": frame_onsets, "status": status}
+
+        return each_row(read, audio_bytes, reading.specs | {"lengths": COUNT, "frame_onsets": PLACES, "status": COUNT})
+
+    def _decoded(self, audio_bytes):
+        settings = self._config.spectrogram
+        max_samples = synthesis.num_output_samples(self._max_frames, settings)
+        audio = self._config.audio
+        samples, status = wav.decode(audio_bytes, self._sample_rate, audio.channel, max_samples, audio.time_expansion)
+        is_constant = tf.reduce_all(samples == samples[:1])
+        status = first_status(
+            (status, status > Status.CLEANED),
+            (Status.TOO_SHORT, tf.size(samples) < settings.n_fft),
+            (Status.NO_SOUND, is_constant),
+            (status, True),
+        )
+        return samples[: tf.where(status > Status.CLEANED, 0, tf.size(samples))], status
+
+    def judged(self, answers):
+        """Scores with, for each of them, whether it lies outside its usual range; rows without an answer are not unusual."""
+        judgements = {}
+        for name in scoring.SCORES:
+            is_outside = ~is_within(answers[name], getattr(self._usual, name))
+            judgements[f"{name}_is_unusual"] = is_outside & (answers["status"] <= Status.CLEANED)
+        return answers | judgements | {"is_unusual": tf.reduce_any(tf.stack(list(judgements.values())), axis=0)}
