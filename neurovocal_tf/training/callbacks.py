@@ -11,6 +11,8 @@ import tensorflow as tf
 from neurovocal_tf import files
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.plots import canvas
+from neurovocal_tf.plots.songs import comparison_figure
+from neurovocal_tf.plots.training import curves_figure, filters_figure, hidden_figure
 from neurovocal_tf.rbm.energy import hidden_logits
 from neurovocal_tf.runs import checkpoint
 from neurovocal_tf.training.optimizers import averaged_weights, swap_averages
@@ -129,19 +131,19 @@ class Pictures(keras.callbacks.Callback):
     def draw_curves(self):
         """Writes curves.png."""
         columns = {name: [row[name] for row in self.history] for name in self.history[0]}
-        canvas.save_figure(canvas.curves_figure(columns, self.data.unit), self.folder.file("curves.png"))
+        canvas.save_figure(curves_figure(columns, self.data.unit), self.folder.file("curves.png"))
 
     def _songs_figure(self):
         seeds = tf.range(_NUM_PICTURED, dtype=tf.int64) + self.endpoints.config.training.seed
         songs = self.endpoints.generate(seeds, tf.fill([_NUM_PICTURED], self.num_generated), tf.ones([_NUM_PICTURED]))
         real = [self._decibels(frames) for frames in self.real]
-        return canvas.comparison_figure(real, list(np.asarray(songs["spectrogram"])), *self._scales())
+        return comparison_figure(real, list(np.asarray(songs["spectrogram"])), *self._scales())
 
     def _filters_figure(self):
-        return canvas.filters_figure(np.asarray(self.model.conditional_rbm.W), self._scales()[1])
+        return filters_figure(np.asarray(self.model.conditional_rbm.W), self._scales()[1])
 
     def _hidden_figure(self):
-        return canvas.hidden_figure(np.asarray(self._hidden(self.real[0][np.newaxis])[0]), self._scales()[0])
+        return hidden_figure(np.asarray(self._hidden(self.real[0][np.newaxis])[0]), self._scales()[0])
 
     def _hidden_probabilities(self, frames):
         return tf.sigmoid(hidden_logits(self.model(frames), self.model.standardisation(frames)))
