@@ -57,6 +57,7 @@ ARROWS = {
     # Wire.
     "server": {"json_numbers"},
     "client": {"json_numbers", "status"},
+    "client/wav_output": {"files"},
 }
 
 # Rooms, and files as "room/file", that hold to few libraries beside the standard library.
