@@ -10,20 +10,18 @@ the segments and scores of a WAV file are printed as JSON. In Python: `from neur
 """
 
 import contextlib
-import io
 import json
 import os
 import pathlib
 import sys
 import time
-import wave
 
 import numpy as np
 from absl import flags
 
 from neurovocal_tf import Client, files
 from neurovocal_tf import flags as setting_flags
-from neurovocal_tf.client import streaming
+from neurovocal_tf.client import streaming, wav_output
 
 _SERVER = flags.DEFINE_string("server", "http://localhost:8501", "http://HOST:PORT for REST, grpc://HOST:PORT for gRPC.")
 _MODEL = flags.DEFINE_string("model", "neurovocal", "The model's name at the server.")
@@ -43,9 +41,6 @@ _GAIN_DB = flags.DEFINE_float("gain_db", 0.0, "Louder or softer by so many dB.",
 _PRIME = flags.DEFINE_string("prime", None, "WAV file that the song goes on from, at the model's rate.")
 _RECORDING = flags.DEFINE_string("recording", None, "WAV file to tell segments and scores of, instead of singing.")
 _JSON = flags.DEFINE_string("json", None, "File for the figures.")
-
-# A WAV file counts its bytes in 32 bits, and its header's own are among them.
-_MOST_SAMPLES = (2**32 - 1 - 36) // 2
 
 
 def main(argv):
@@ -75,12 +70,14 @@ def _write(blocks):
     """Writes blocks as they come.  -> dict of figures"""
     began, latencies_s, num_samples, num_cut, rate = time.monotonic(), [], 0, 0, 1
     gain = 10 ** (_GAIN_DB.value / 20)
-    with _standard_output() if _OUT.value == "-" else _wav_file(_OUT.value) as write, contextlib.suppress(KeyboardInterrupt):
+    to_stream = _OUT.value == "-"
+    output = wav_output.stream(sys.stdout.buffer, _FORMAT.value) if to_stream else wav_output.wav_file(_OUT.value)
+    with output as write, contextlib.suppress(KeyboardInterrupt):
         for block in blocks:
             pcm, cut = streaming.to_pcm(block.sound.samples, gain)
             rate = block.sound.sample_rate
             num_samples, num_cut = num_samples + len(block.sound.samples), num_cut + cut
-            if num_samples > _MOST_SAMPLES and (_OUT.value != "-" or _FORMAT.value == "wav"):
+            if num_samples > wav_output.MOST_SAMPLES and (not to_stream or _FORMAT.value == "wav"):
                 raise ValueError(f"`num_frames` must be of a song that a WAV file can hold, 4 GB. Received: num_frames={_NUM_FRAMES.value}")
             latencies_s.append(block.elapsed_s)
             write(pcm, rate)
@@ -97,60 +94,6 @@ def _write(blocks):
         "slowest_block_ms": 1e3 * max(latencies_s),
         "num_blocks": len(latencies_s),
     }
-
-
-@contextlib.contextmanager
-def _wav_file(path):
-    """Writes samples under another name, with the header last, and renames the file when it is whole; Ctrl-C ends the song."""
-    with contextlib.ExitStack() as opened:
-        file = None
-
-        def write(pcm, rate):
-            nonlocal file
-            if file is None:
-                # Not before there is something to write.
-                file = opened.enter_context(wave.open(opened.enter_context(files.replacing(path)), "wb"))
-                _describe(file, rate)
-            file.writeframesraw(pcm)
-
-        yield write
-
-
-@contextlib.contextmanager
-def _standard_output():
-    """Writes samples, after a header if they are to be a WAV file. A reader that has heard enough is no error."""
-    is_begun = _FORMAT.value == "pcm"
-
-    def write(pcm, rate):
-        nonlocal is_begun
-        if not is_begun:
-            sys.stdout.buffer.write(_streaming_header(rate))
-            is_begun = True
-        sys.stdout.buffer.write(pcm)
-        sys.stdout.buffer.flush()
-
-    try:
-        yield write
-    except BrokenPipeError:
-        # Python would complain once more when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _streaming_header(rate):
-    """A WAV header whose length is the largest there is, as players take it for a file that is still being written."""
-    header = io.BytesIO()
-    with wave.open(header, "wb") as file:
-        _describe(file, rate)
-        file.setnframes(_MOST_SAMPLES)
-        file.writeframesraw(b"")
-        # At its end it would write how much there is by then.
-        return header.getvalue()
-
-
-def _describe(file, rate):
-    file.setnchannels(1)
-    file.setsampwidth(2)
-    file.setframerate(rate)
 
 
 def _tell(client):

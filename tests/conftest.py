@@ -89,12 +89,12 @@ def tiny_config():
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory, simulated_recordings, tiny_config):
     """Run folder of an undisturbed training with `tiny_config` on `simulated_recordings`; tests only read it."""
-    from neurovocal_tf.training import callbacks, trainer
+    from neurovocal_tf.training import pictures, trainer
 
     workdir = tmp_path_factory.mktemp("runs") / "undisturbed"
     with pytest.MonkeyPatch.context() as patch:
         # Drawing takes longer than training so small a model.
-        patch.setattr(callbacks, "_PICTURE_FRAMES", 40)
+        patch.setattr(pictures, "_PICTURE_FRAMES", 40)
         patch.setattr(trainer, "_NUM_PICTURES", 2)
         trainer.train(tiny_config, simulated_recordings, workdir)
     return workdir

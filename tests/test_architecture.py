@@ -50,9 +50,12 @@ ARROWS = {
     "evaluation/song_likeness": {"discovery"},
     "training": {"evaluation", "discovery", "generation", "runs", "data", "model", "rbm", "audio", "plots", "config", "files"},
     "training/optimizers": set(),
+    "training/phases": set(),
+    "training/averages": set(),
     # Wire.
     "server": {"json_numbers"},
     "client": {"json_numbers", "status"},
+    "client/wav_output": {"files"},
 }
 
 # Rooms, and files as "room/file", that hold to few libraries beside the standard library.
@@ -173,7 +176,7 @@ def test_what_knows_of_sound_and_what_knows_of_probability_stay_apart():
 
     sound, probability = {"audio", "annotations", "plots", "segmentation", "data"}, {"rbm", "layers", "model"}
     assert not any(reach(name) & probability for name in (*sound, "runs/run_folder", "evaluation/song_likeness"))
-    assert not any(reach(name) & sound for name in (*probability, "training/optimizers"))
+    assert not any(reach(name) & sound for name in (*probability, "training/optimizers", "training/phases", "training/averages"))
     assert not reach("serving") & {"data", "runs", "training"}
 
 

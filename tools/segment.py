@@ -18,7 +18,6 @@ import math
 import os
 import signal
 import threading
-import time
 
 from absl import flags
 
@@ -120,30 +119,28 @@ def _tune(paths, true, config):
 
     if true is None:
         raise ValueError("`truth` must be given, for --tune to compare with. Received: truth=None")
-    tolerance_s, tuned = _TOLERANCE_MS.value / 1000, None
+    tolerance_s = _TOLERANCE_MS.value / 1000
     training, held_out = tuning.split(truth.examples(paths, true, config), _TUNE_SEED.value)
-    end_s = time.monotonic() + 60 * _TUNE_MINUTES.value
     with _first_interrupt() as stop, tqdm.tqdm(unit="trial", dynamic_ncols=True, desc="tune") as bar:
-        for (segment_f1, _), best in tuning.search(training, config, tolerance_s):
-            tuned = best
+
+        def on_trial(segment_f1):
             bar.set_postfix_str(f"segment F1 {segment_f1:.3f}", refresh=False)
             bar.update()
-            if stop.is_set():
-                _say("stopped: these are the best settings so far")
-                break
-            if time.monotonic() > end_s:
-                _say(f"stopped after --tune_minutes={_TUNE_MINUTES.value:g}: more of them may find better settings")
-                break
+
+        tuned, ending = tuning.search_until(training, config, tolerance_s, 60 * _TUNE_MINUTES.value, stop.is_set, on_trial)
+        if ending == "stopped":
+            _say("stopped: these are the best settings so far")
+        elif ending == "out of time":
+            _say(f"stopped after --tune_minutes={_TUNE_MINUTES.value:g}: more of them may find better settings")
     os.makedirs(_OUT.value, exist_ok=True)
     path = os.path.join(_OUT.value, "tuned.flags")
     setting_flags.write_flags(path, tuned, sections=_SECTIONS)
     figures = {}
-    for part, some in (("training", training), ("held_out", held_out)):
-        for when, settings in (("before", config), ("after", tuned)):
-            scores = tuning.pooled_agreement(some, settings, tolerance_s).scores()
-            figures |= {f"{part}_{when}_{name}": value for name, value in scores.items()}
-            f1 = "   ".join(f"{kind} F1 {scores[f'{kind}_f1']:.3f}" for kind in ("segment", "onset", "frame"))
-            print(f"{part.replace('_', ' '):9} {when:7} tuning:   {f1}")
+    parts, settings = {"training": training, "held_out": held_out}, {"before": config, "after": tuned}
+    for part, when, scores in tuning.compared(parts, settings, tolerance_s):
+        figures |= {f"{part}_{when}_{name}": value for name, value in scores.items()}
+        f1 = "   ".join(f"{kind} F1 {scores[f'{kind}_f1']:.3f}" for kind in ("segment", "onset", "frame"))
+        print(f"{part.replace('_', ' '):9} {when:7} tuning:   {f1}")
     print(f"settings: {path}")
     return figures
 

@@ -33,15 +33,16 @@ setting_flags.define()
 def main(argv):
     import tensorflow as tf  # here, so that --help needs none of these
 
-    from neurovocal_tf.training import hypermodel
     from neurovocal_tf.training.cores import share_out_cores
     from neurovocal_tf.training.progress import SearchProgress
+    from neurovocal_tf.training.search import Search
+    from neurovocal_tf.training.search_space import DEFAULT_SEARCH, search_space
 
     # Each trial's model is traced anew, which TensorFlow takes for a mistake.
     tf.get_logger().setLevel("ERROR")
     config = setting_flags.config_from_flags()
     share_out_cores(config)
-    space = hypermodel.search_space(_SEARCH.value or hypermodel.DEFAULT_SEARCH, config)
+    space = search_space(_SEARCH.value or DEFAULT_SEARCH, config)
     bars = []
 
     def progress(num_epochs, num_done, unit):
@@ -49,26 +50,28 @@ def main(argv):
         return bars
 
     limits = (_TUNER.value, _NUM_TRIALS.value, _TRIAL_EPOCHS.value)
-    search = hypermodel.Search(config, space, _DATA_DIR.value, _WORKDIR.value, *limits, setting_flags.say, progress)
+    search = Search(config, space, _DATA_DIR.value, _WORKDIR.value, *limits, setting_flags.say, progress)
     try:
         search.run()
     finally:
         bars[0].close()
-        _write(search.trials(), search.data.summary.unit, hypermodel)
+        _write(search.trials(), search.data.summary.unit)
 
 
-def _write(trials, unit, hypermodel):
+def _write(trials, unit):
+    from neurovocal_tf.training.search import best_trials_table, write_figures, write_trials
+
     if not trials:
         return
-    hypermodel.write_trials(os.path.join(_WORKDIR.value, "trials.csv"), trials)
-    print(hypermodel.best_trials_table(trials, unit))
+    write_trials(os.path.join(_WORKDIR.value, "trials.csv"), trials)
+    print(best_trials_table(trials, unit))
     best = trials[0]
     if best.error is not None:
         path = os.path.join(_WORKDIR.value, "best.flags")
         setting_flags.write_flags(path, best.config)
         print(f"settings of trial {best.number}: {path}")
         if _JSON.value:
-            hypermodel.write_figures(_JSON.value, trials, unit)
+            write_figures(_JSON.value, trials, unit)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from neurovocal_tf.generation import songs
 from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots import likelihood as likelihood_plots
+from neurovocal_tf.plots.songs import comparison_figure, statistics_figure
 from neurovocal_tf.runs.run_folder import RunFolder
 
 _PICTURED_S = 3.0
@@ -186,7 +187,7 @@ def _songs(trained, data, data_dir, held_out, options):
     real_decibels = [np.asarray(spectrogram.model_frames_to_decibels(frames, data.scale)) for frames in held_out[:_NUM_PICTURED]]
     pictures = {
         "songs": _song_picture(real_decibels, [song.decibels for song in generated], data, trained.config),
-        "statistics": canvas.statistics_figure(real_statistics, generated_statistics),
+        "statistics": statistics_figure(real_statistics, generated_statistics),
     }
     return song_likeness.compare_songs(real_statistics, generated_statistics), pictures
 
@@ -200,7 +201,7 @@ def _song_picture(real, generated, data, config):
         starts = [max(len(decibels) - num_frames, 0) // 2 for decibels in spectrograms]
         return [decibels[start : start + num_frames] for decibels, start in zip(spectrograms, starts, strict=True)]
 
-    return canvas.comparison_figure(middles(real[:2]), middles(generated[:4]), frame_s, data.sample_rate / 2)
+    return comparison_figure(middles(real[:2]), middles(generated[:4]), frame_s, data.sample_rate / 2)
 
 
 def _defined(value):

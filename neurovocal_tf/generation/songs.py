@@ -9,6 +9,7 @@ import tensorflow as tf
 from neurovocal_tf import files
 from neurovocal_tf.audio import readers, spectrogram, wav
 from neurovocal_tf.plots import canvas
+from neurovocal_tf.plots.songs import comparison_figure, song_figure
 
 # Four tiles of `singing`: they are sung side by side, one a core.
 _SONGS_AT_ONCE = 32
@@ -65,7 +66,7 @@ def write_song(stem, song, singer):
     with files.replacing(f"{stem}.npz") as temporary:
         np.savez(temporary, decibels=song.decibels, waveform=song.waveform, sample_rate=singer.sample_rate)
     frame_s = singer.config.spectrogram.hop_length / singer.sample_rate
-    figure = canvas.song_figure(song.decibels, frame_s, singer.sample_rate / 2, f"seed {song.seed}", song.waveform, singer.sample_rate)
+    figure = song_figure(song.decibels, frame_s, singer.sample_rate / 2, f"seed {song.seed}", song.waveform, singer.sample_rate)
     canvas.save_figure(figure, f"{stem}.png")
 
 
@@ -100,4 +101,4 @@ def write_frames(stem, frames):
     """Writes stem.npz (`frames`) and stem.png."""
     with files.replacing(f"{stem}.npz") as temporary:
         np.savez(temporary, frames=frames)
-    canvas.save_figure(canvas.comparison_figure([], [frames], None, None), f"{stem}.png")
+    canvas.save_figure(comparison_figure([], [frames], None, None), f"{stem}.png")

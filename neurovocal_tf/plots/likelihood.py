@@ -2,8 +2,7 @@
 
 import re
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from neurovocal_tf.plots import canvas
 
 _MODEL, _BASELINE = "#e07a1f", "#5f6368"
 _STANDARD_ERRORS = 3
@@ -20,8 +19,7 @@ def likelihood_figure(figures):
     sides = [(figures[f"log_likelihood_{name}_nats"], figures[f"log_likelihood_{name}_se_nats"]) for name in ("raise", "ais")]
     found = (re.fullmatch(r"baseline_(.+)_log_likelihood_nats", name) for name in figures)
     baselines = sorted((figures[match[0]], match[1].replace("_", " ")) for match in found if match)
-    figure = Figure(figsize=(9.0, 1.4 + 0.45 * len(baselines)), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas.empty_figure(9.0, 1.4 + 0.45 * len(baselines))
     axis = figure.add_subplot()
     for row, (value, _) in enumerate(baselines):
         axis.plot(value, row, "o", color=_BASELINE)

@@ -3,8 +3,6 @@
 import math
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
@@ -47,7 +45,7 @@ def segment_figures(overview, found, true, title):
 
 def histograms_figure(durations_s, gaps_s, peak_frequencies_hz):
     """Histograms of segments: durations, gaps between neighbours, peak frequencies; logarithmic in time.  -> `Figure`"""
-    figure = _figure(_WIDTH_IN, 3.6)
+    figure = canvas.empty_figure(_WIDTH_IN, 3.6)
     series = (
         ("segments", "duration", "ms", durations_s, 1e3, True),
         ("gaps", "gap", "ms", gaps_s, 1e3, True),
@@ -74,7 +72,7 @@ def histograms_figure(durations_s, gaps_s, peak_frequencies_hz):
 
 
 def _page(overview, found, true, title, starts, row_s, limits):
-    figure = _figure(_WIDTH_IN, (_SHORT_ROW_IN if row_s <= _SHORT_ROW_S else _LONG_ROW_IN) * len(starts) + 0.5)
+    figure = canvas.empty_figure(_WIDTH_IN, (_SHORT_ROW_IN if row_s <= _SHORT_ROW_S else _LONG_ROW_IN) * len(starts) + 0.5)
     axes = figure.subplots(2 * len(starts), 1, squeeze=False, height_ratios=[3, 1.2] * len(starts))[:, 0]
     trace = overview.trace_db[np.isfinite(overview.trace_db)]
     trace_limits = np.percentile(trace, 0.5) - 2, max(trace.max(), overview.level_db) + 2
@@ -142,9 +140,3 @@ def _explain(axis, true):
 def _row_s(duration_s):
     longest = _SHORT_ROW_S if duration_s <= _SHORT_S else _LONG_ROW_S
     return duration_s / max(math.ceil(duration_s / longest - 1e-3), 1)
-
-
-def _figure(width_in, height_in):
-    figure = Figure(figsize=(width_in, height_in), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure

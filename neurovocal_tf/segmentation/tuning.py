@@ -4,6 +4,7 @@ import concurrent.futures
 import dataclasses
 import itertools
 import os
+import time
 
 import numpy as np
 
@@ -98,6 +99,40 @@ def search(examples, config, tolerance_s):
                 best[start] = found
                 # Of two as good, the detector that was asked for.
                 yield max((best[i] for i in sorted(best)), key=lambda pair: pair[0])
+
+
+def search_until(examples, config, tolerance_s, limit_s, is_stopped, on_trial=lambda segment_f1: None):
+    """Searches, see `search`, until nothing more is found, the time is over, or somebody stops it; after one trial at least.
+
+    Args:
+        examples, config, tolerance_s: see `search`.    limit_s: seconds that it may take.    is_stopped: function, true to end it.
+        on_trial: called after each trial with the best segment F1 so far.
+
+    Returns:
+        (the best `Config`, how it ended: "finished", "stopped" or "out of time").
+    """
+    end_s, best = time.monotonic() + limit_s, config
+    for (segment_f1, _), best in search(examples, config, tolerance_s):
+        on_trial(segment_f1)
+        if is_stopped():
+            return best, "stopped"
+        if time.monotonic() > end_s:
+            return best, "out of time"
+    return best, "finished"
+
+
+def compared(parts, settings, tolerance_s):
+    """How well each of some settings agrees with each part of the examples.
+
+    Args:
+        parts: dict of name -> list of `Example`.    settings: dict of name -> `Config`.    tolerance_s: seconds.
+
+    Yields:
+        (name of the part, name of the settings, dict of scores as `Agreement.scores` has them).
+    """
+    for part, examples in parts.items():
+        for name, config in settings.items():
+            yield part, name, pooled_agreement(examples, config, tolerance_s).scores()
 
 
 def _ascend(config, tried):

@@ -1,49 +1,14 @@
-"""What happens between a run's epochs: phases, averaged weights, checkpoints, records, pictures."""
+"""What is kept of a run after every epoch: its checkpoint, its history and its curves."""
 
-import contextlib
 import math
 import time
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf import files
-from neurovocal_tf.audio import spectrogram
-from neurovocal_tf.plots import canvas
-from neurovocal_tf.rbm.energy import hidden_logits
 from neurovocal_tf.runs import checkpoint
-from neurovocal_tf.training.optimizers import averaged_weights, swap_averages
-
-_PICTURE_FRAMES = 600
-_NUM_PICTURED = 3
-
-
-class EpochPhases(keras.callbacks.Callback):
-    """Tells the data with which epoch to begin, and the model its k.
-
-    Args:
-        epoch_variable: int64 variable that the training dataset reads when it begins.    cd_steps: `Phases` of k.
-    """
-
-    def __init__(self, epoch_variable, cd_steps):
-        super().__init__()
-        self.epoch_variable = epoch_variable
-        self.cd_steps = cd_steps
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch_variable.assign(epoch)
-        self.model.cd_steps.assign(self.cd_steps.at(epoch))
-
-
-class AveragedValidation(keras.callbacks.Callback):
-    """Validates with the weights' moving averages, and puts the weights back."""
-
-    def on_test_begin(self, logs=None):
-        swap_averages(self.model.optimizer, self.model.trainable_variables)
-
-    def on_test_end(self, logs=None):
-        swap_averages(self.model.optimizer, self.model.trainable_variables)
+from neurovocal_tf.training.averages import weights_to_keep
 
 
 class RunRecord(keras.callbacks.Callback):
@@ -90,76 +55,6 @@ class RunRecord(keras.callbacks.Callback):
         self._writer.close()
 
 
-class Pictures(keras.callbacks.Callback):
-    """Draws what the model has learned, into the run folder and into TensorBoard.
-
-    Args:
-        folder: `RunFolder`.    data: `DataSummary`.    real: list of model frames [L, V], held out.
-        singer: `Singer` of the model that trains.
-        history: list of dicts, one an epoch.    epochs: the epochs, counted from 1, after which to draw.
-    """
-
-    def __init__(self, folder, data, real, singer, history, epochs):
-        super().__init__()
-        self.folder, self.data, self.singer, self.history, self.epochs = folder, data, singer, history, set(epochs)
-        self.real = [np.asarray(frames)[:_PICTURE_FRAMES] for frames in real[:_NUM_PICTURED]]
-        # Beside words of half a second, ten seconds of song would be all that one sees.
-        self.num_generated = min(2 * max(map(len, self.real)), _PICTURE_FRAMES)
-        self._writer = None
-        # Frame after frame of a recurrence takes seconds outside a graph.
-        self._hidden = tf.function(self._hidden_probabilities, autograph=False)
-
-    def on_train_begin(self, logs=None):
-        self._writer = tf.summary.create_file_writer(self.folder.file("tensorboard"))
-
-    def on_epoch_end(self, epoch, logs=None):
-        if epoch + 1 not in self.epochs:
-            return
-        self.draw_curves()
-        with weights_to_keep(self.model), self._writer.as_default(step=epoch + 1):
-            songs = self._songs_figure()
-            canvas.save_figure(songs, self.folder.file(f"samples_epoch_{epoch + 1}.png"))
-            pictures = {"songs": songs, "filters": self._filters_figure(), "hidden": self._hidden_figure()}
-            for name, figure in pictures.items():
-                tf.summary.image(name, canvas.figure_to_rgb(figure)[np.newaxis])
-
-    def on_train_end(self, logs=None):
-        self._writer.close()
-
-    def draw_curves(self):
-        """Writes curves.png."""
-        columns = {name: [row[name] for row in self.history] for name in self.history[0]}
-        canvas.save_figure(canvas.curves_figure(columns, self.data.unit), self.folder.file("curves.png"))
-
-    def _songs_figure(self):
-        seeds = tf.range(_NUM_PICTURED, dtype=tf.int64) + self.singer.config.training.seed
-        songs = self.singer.generate(seeds, tf.fill([_NUM_PICTURED], self.num_generated), tf.ones([_NUM_PICTURED]))
-        real = [self._decibels(frames) for frames in self.real]
-        return canvas.comparison_figure(real, list(np.asarray(songs["spectrogram"])), *self._scales())
-
-    def _filters_figure(self):
-        return canvas.filters_figure(np.asarray(self.model.conditional_rbm.W), self._scales()[1])
-
-    def _hidden_figure(self):
-        return canvas.hidden_figure(np.asarray(self._hidden(self.real[0][np.newaxis])[0]), self._scales()[0])
-
-    def _hidden_probabilities(self, frames):
-        return tf.sigmoid(hidden_logits(self.model(frames), self.model.standardisation(frames)))
-
-    def _decibels(self, frames):
-        return np.asarray(spectrogram.model_frames_to_decibels(frames, self.data.scale) if self.data.scale else frames)
-
-    def _scales(self):
-        if self.data.scale is None:
-            return None, None
-        return self.singer.config.spectrogram.hop_length / self.data.sample_rate, self.data.sample_rate / 2
-
-
 def monitored_error(row):
     """What tells the best epoch, from its row of the history: of binary units the pseudo-likelihood, negated, else the one-step error."""
     return -row["val_pseudo_log_likelihood"] if "val_pseudo_log_likelihood" in row else row["val_one_step_error"]
-
-
-def weights_to_keep(model):
-    """A context in which the model holds the weights worth keeping: their averages, where it averages."""
-    return averaged_weights(model.optimizer, model.trainable_variables) if model.optimizer.use_ema else contextlib.nullcontext()

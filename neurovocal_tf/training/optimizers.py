@@ -1,6 +1,4 @@
-"""Optimisers that survive non-finite gradients, and learning rates that change by epoch."""
-
-import contextlib
+"""Optimisers that survive non-finite gradients."""
 
 import keras
 import numpy as np
@@ -133,7 +131,7 @@ class GuardedOptimizer(keras.optimizers.Optimizer):
         """Nothing: `update_step` did it, so that a skipped step leaves the averages alone too."""
 
     def finalize_variable_values(self, var_list):
-        """Nothing: `fit` ends with the weights as trained, so that training can go on from them. See `averaged_weights`."""
+        """Nothing: `fit` ends with the weights as trained, so that training can go on from them. See `averages.averaged_weights`."""
 
     def get_config(self):
         """The constructor's arguments."""
@@ -224,96 +222,3 @@ def _clipped(gradients, clip_norm):
         return gradients
     norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients]))
     return [g * tf.minimum(1.0, clip_norm / norm) for g in gradients]
-
-
-def swap_averages(optimizer, variables):
-    """Exchanges `variables` with their moving averages in place; its own inverse.
-
-    Does nothing where the optimiser keeps no averages. Raises ValueError for variables it was not built for.
-    """
-    if not optimizer.use_ema:
-        return
-    optimizer._check_variables_are_known(variables)
-    for variable in variables:
-        average = optimizer._model_variables_moving_average[optimizer._get_variable_index(variable)]
-        weight, mean = np.array(variable), np.array(average)
-        variable.assign(mean)
-        average.assign(weight)
-
-
-@contextlib.contextmanager
-def averaged_weights(optimizer, variables):
-    """Within this context `variables` hold their moving averages; afterwards they are as they were, bit for bit."""
-    swap_averages(optimizer, variables)
-    try:
-        yield
-    finally:
-        swap_averages(optimizer, variables)
-
-
-@keras.saving.register_keras_serializable(package="neurovocal_tf")
-class Phases:
-    """A value that changes by epoch: `values[i]` holds for `epochs[i]` epochs, the last one for ever.
-
-    Args:
-        values: one number or a sequence of numbers, one a phase.
-        epochs: one number or a sequence of them, the epochs of each phase. One number, of either, serves all phases.
-    """
-
-    def __init__(self, values, epochs):
-        values, epochs = (tuple(np.atleast_1d(given).tolist()) for given in (values, epochs))
-        num_phases = max(len(values), len(epochs))
-        for key, given in (("values", values), ("epochs", epochs)):
-            if len(given) not in (1, num_phases):
-                raise ValueError(f"`{key}` must have one number or {num_phases}. Received: {key}={given}")
-        if not all(isinstance(n, int) and n >= 1 for n in epochs):
-            raise ValueError(f"`epochs` must be whole numbers of at least 1. Received: epochs={epochs}")
-        self.values = values * (num_phases // len(values))
-        self.epochs = epochs * (num_phases // len(epochs))
-
-    @property
-    def num_epochs(self):
-        """Epochs of all phases together."""
-        return sum(self.epochs)
-
-    def at(self, epoch):
-        """The value in `epoch`, counted from 0."""
-        if epoch < 0:
-            raise ValueError(f"`epoch` must be at least 0. Received: epoch={epoch}")
-        ends = np.cumsum(self.epochs)
-        return self.values[min(int(np.searchsorted(ends, epoch, side="right")), len(self.values) - 1)]
-
-    def get_config(self):
-        """The constructor's arguments."""
-        return {"values": list(self.values), "epochs": list(self.epochs)}
-
-    @classmethod
-    def from_config(cls, config):
-        """Inverse of `get_config`."""
-        return cls(**config)
-
-
-@keras.saving.register_keras_serializable(package="neurovocal_tf")
-class PhasedLearningRate(keras.callbacks.Callback):
-    """Sets the optimiser's learning rate at the beginning of each epoch.
-
-    Args:
-        phases: `Phases` of learning rates.
-    """
-
-    def __init__(self, phases):
-        super().__init__()
-        self.phases = phases
-
-    def on_epoch_begin(self, epoch, logs=None):
-        """Sets the rate of `epoch`, counted from 0 over the whole training, resumed or not."""
-        self.model.optimizer.learning_rate = self.phases.at(epoch)
-
-    def get_config(self):
-        """The constructor's arguments."""
-        return {"phases": keras.saving.serialize_keras_object(self.phases)}
-
-    @classmethod
-    def from_config(cls, config):
-        """Inverse of `get_config`."""
-        return cls(keras.saving.deserialize_keras_object(config["phases"]))

@@ -9,7 +9,7 @@ from neurovocal_tf.data.sources import recordings
 from neurovocal_tf.discovery.syllables import song_statistics
 from neurovocal_tf.evaluation import song_likeness
 from neurovocal_tf.generation import songs
-from neurovocal_tf.training.callbacks import weights_to_keep
+from neurovocal_tf.training.averages import weights_to_keep
 
 # Of the finch, 80 s: over 40 s the pauses alone move the syllables per second by a tenth either way.
 _NUM_SONGS = 16

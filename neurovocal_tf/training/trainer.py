@@ -13,10 +13,13 @@ from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.runs import checkpoint
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import Trained, build_model
-from neurovocal_tf.training.callbacks import AveragedValidation, EpochPhases, Pictures, RunRecord
+from neurovocal_tf.training.averages import AveragedValidation
+from neurovocal_tf.training.callbacks import RunRecord
 from neurovocal_tf.training.cores import num_parts
 from neurovocal_tf.training.initialisation import start_from_data
-from neurovocal_tf.training.optimizers import GuardedAdam, GuardedRMSprop, PhasedLearningRate, Phases
+from neurovocal_tf.training.optimizers import GuardedAdam, GuardedRMSprop
+from neurovocal_tf.training.phases import EpochPhases, PhasedLearningRate, Phases
+from neurovocal_tf.training.pictures import Pictures
 from neurovocal_tf.training.preparation import prepare_data
 from neurovocal_tf.training.song_check import SongCheck, epochs_to_check
 

@@ -15,7 +15,7 @@ from neurovocal_tf.generation import songs
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import build_model, load_trained
 from neurovocal_tf.serving.endpoints import Endpoints
-from neurovocal_tf.training import callbacks, trainer
+from neurovocal_tf.training import pictures, trainer
 from neurovocal_tf.training.initialisation import Moments, start_from_data
 
 LENGTHS = {"train": [5, 1, 9, 12, 3, 8], "valid": [4, 7], "test": [6, 2]}
@@ -189,7 +189,7 @@ def frame_run(frame_file, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("runs") / "rolls"
     with pytest.MonkeyPatch.context() as patch:
         # Drawing takes longer than training so small a model.
-        patch.setattr(callbacks, "_PICTURE_FRAMES", 5)
+        patch.setattr(pictures, "_PICTURE_FRAMES", 5)
         patch.setattr(trainer, "_NUM_PICTURES", 1)
         return workdir, trainer.train(CONFIG, frame_file, workdir)
 

@@ -9,6 +9,8 @@ from matplotlib.image import AxesImage
 from matplotlib.image import imread as read_image
 
 from neurovocal_tf.plots import canvas
+from neurovocal_tf.plots.songs import _edges, comparison_figure, song_figure, statistics_figure
+from neurovocal_tf.plots.training import curves_figure, filters_figure, hidden_figure
 
 FRAME_S, MAX_HZ = 0.004, 16_000
 
@@ -55,15 +57,15 @@ def _pixels(figure):
 
 def test_figures_need_neither_pyplot_nor_a_display():
     code = (
-        "import sys, numpy as np; from neurovocal_tf.plots import canvas; "
-        "canvas.figure_to_rgb(canvas.song_figure(np.zeros((9, 5)), 0.01, 4000, 'x')); "
+        "import sys, numpy as np; from neurovocal_tf.plots import canvas, songs; "
+        "canvas.figure_to_rgb(songs.song_figure(np.zeros((9, 5)), 0.01, 4000, 'x')); "
         "sys.exit('matplotlib.pyplot' in sys.modules or 'tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], env={"PATH": "", "MPLBACKEND": "TkAgg"}, check=False).returncode == 0
 
 
 def test_a_long_song_wraps_on_even_rows_that_cover_all_of_it(song):
-    figure = canvas.song_figure(song, FRAME_S, MAX_HZ, "a song")
+    figure = song_figure(song, FRAME_S, MAX_HZ, "a song")
     rows = [axis for axis in figure.axes if axis.images]
     assert len(rows) == 3
     limits = np.array([axis.get_xlim() for axis in rows])
@@ -76,16 +78,16 @@ def test_a_long_song_wraps_on_even_rows_that_cover_all_of_it(song):
 
 
 def test_all_rows_share_the_colours_of_one_bar_in_decibels(song):
-    figure = canvas.song_figure(song, FRAME_S, MAX_HZ, "a song")
+    figure = song_figure(song, FRAME_S, MAX_HZ, "a song")
     assert {image.get_clim() for image in _images(figure)} == {canvas.decibel_limits(song)}
     assert [axis.get_ylabel() for axis in figure.axes].count("dB") == 1
-    chosen = canvas.song_figure(song, FRAME_S, MAX_HZ, "a song", limits=(-80.0, -20.0))
+    chosen = song_figure(song, FRAME_S, MAX_HZ, "a song", limits=(-80.0, -20.0))
     assert {image.get_clim() for image in _images(chosen)} == {(-80.0, -20.0)}
 
 
 def test_a_waveform_stands_over_the_time_of_its_spectrogram(song, rng):
     waveform = rng.normal(size=round(6 * 8000)).astype(np.float32)
-    figure = canvas.song_figure(song, FRAME_S, MAX_HZ, "a song", waveform, 8000)
+    figure = song_figure(song, FRAME_S, MAX_HZ, "a song", waveform, 8000)
     rows = [axis for axis in figure.axes if axis.images]
     waves = [axis for axis in figure.axes if axis.collections and not axis.axison]
     assert len(waves) == len(rows) == 3
@@ -98,7 +100,7 @@ def test_a_waveform_stands_over_the_time_of_its_spectrogram(song, rng):
 
 
 def test_an_hour_of_song_still_fits_a_picture():
-    figure = canvas.song_figure(np.zeros((100_000, 2)), 0.036, MAX_HZ, "an hour")
+    figure = song_figure(np.zeros((100_000, 2)), 0.036, MAX_HZ, "an hour")
     assert len(_images(figure)) == 24
     assert figure.get_size_inches()[1] * figure.dpi < 2**16
 
@@ -113,7 +115,7 @@ def test_colour_limits_ignore_clicks_and_what_is_not_finite(song):
 
 
 def test_real_songs_stand_above_generated_ones_on_the_same_scales(song):
-    figure = canvas.comparison_figure([song[:500]], [song[500:1100], song[:300]], FRAME_S, MAX_HZ)
+    figure = comparison_figure([song[:500]], [song[500:1100], song[:300]], FRAME_S, MAX_HZ)
     rows = [axis for axis in figure.axes if axis.images]
     assert [axis.get_title(loc="left") for axis in rows] == ["real", "generated", "generated"]
     assert len({image.get_clim() for image in _images(figure)}) == 1
@@ -127,13 +129,13 @@ def test_real_songs_stand_above_generated_ones_on_the_same_scales(song):
 
 
 def test_generated_songs_alone_can_be_compared_and_nothing_cannot(song):
-    _pixels(canvas.comparison_figure([], [song[:50]], FRAME_S, MAX_HZ))
+    _pixels(comparison_figure([], [song[:50]], FRAME_S, MAX_HZ))
     with pytest.raises(ValueError, match="`real` and `generated` must hold at least one song"):
-        canvas.comparison_figure([], [], FRAME_S, MAX_HZ)
+        comparison_figure([], [], FRAME_S, MAX_HZ)
 
 
 def test_curves_show_the_model_beside_labelled_baselines():
-    figure = canvas.curves_figure(_history(40))
+    figure = curves_figure(_history(40))
     error = figure.axes[0]
     assert error.get_ylabel() == "one-step error (dB)"
     assert [text.get_text() for text in error.texts] == ["mean 7.00", "previous frame 4.50", "ridge VAR(2) 3.50"]
@@ -145,14 +147,14 @@ def test_curves_show_the_model_beside_labelled_baselines():
 
 
 def test_every_second_phase_is_shaded():
-    figure = canvas.curves_figure({**_history(9), "learning_rate": [3.0] * 3 + [2.0] * 3 + [1.0] * 3, "cd_steps": [1] * 9})
+    figure = curves_figure({**_history(9), "learning_rate": [3.0] * 3 + [2.0] * 3 + [1.0] * 3, "cd_steps": [1] * 9})
     (patch,) = figure.axes[0].patches
     np.testing.assert_allclose(patch.get_extents().transformed(figure.axes[0].transData.inverted()).intervalx, (3.5, 6.5))
 
 
 @pytest.mark.parametrize("num_epochs", [0, 1, 2])
 def test_curves_of_the_first_epochs_draw(num_epochs):
-    _pixels(canvas.curves_figure(_history(num_epochs)))
+    _pixels(curves_figure(_history(num_epochs)))
 
 
 def test_curves_leave_out_what_is_missing_or_not_finite():
@@ -163,22 +165,22 @@ def test_curves_leave_out_what_is_missing_or_not_finite():
     history["reconstruction_error"] = [float("nan")] * 6
     history["baseline_ridge_var2"] = [float("nan")] * 6
     history["learning_rate"] = history["learning_rate"][:3]
-    figure = canvas.curves_figure(history)
+    figure = curves_figure(history)
     assert figure.axes[0].lines[0].get_xdata().tolist() == [2, 4, 5, 6]
     _pixels(figure)
-    _pixels(canvas.curves_figure({}))
+    _pixels(curves_figure({}))
 
 
 def test_a_wild_first_epoch_does_not_flatten_the_curve():
     history = _history(5)
     history["val_one_step_error"] = [500.0, 4.0, 3.5, 3.4, 3.3]
-    assert canvas.curves_figure(history).axes[0].get_ylim()[1] < 10
+    assert curves_figure(history).axes[0].get_ylim()[1] < 10
 
 
 def test_filters_are_the_largest_columns_by_the_frequency_of_their_peaks(rng):
     W = 1e-3 * rng.normal(size=(20, 30))
     W[[15, 3, 9], [4, 8, 20]] = [5.0, -4.0, 3.0]
-    figure = canvas.filters_figure(W, MAX_HZ, num=3)
+    figure = filters_figure(W, MAX_HZ, num=3)
     (image,) = (image for image in figure.axes[0].images if isinstance(image, AxesImage))
     np.testing.assert_allclose(image.get_array(), W[:, [8, 20, 4]])
     assert figure.axes[0].get_ylim() == (0.0, 16.0)
@@ -190,7 +192,7 @@ def test_filters_are_the_largest_columns_by_the_frequency_of_their_peaks(rng):
 def test_hidden_units_stand_in_the_order_of_their_peaks():
     hidden = np.zeros((50, 3))
     hidden[[40, 5, 20], [0, 1, 2]] = 1.0
-    figure = canvas.hidden_figure(hidden, FRAME_S)
+    figure = hidden_figure(hidden, FRAME_S)
     (image,) = figure.axes[0].images
     np.testing.assert_array_equal(image.get_array().T, hidden[:, [1, 2, 0]])
     np.testing.assert_allclose(figure.axes[0].get_xlim(), (0, 50 * FRAME_S))
@@ -200,7 +202,7 @@ def test_hidden_units_stand_in_the_order_of_their_peaks():
 
 
 def test_histograms_count_every_syllable_as_a_share(rng):
-    figure = canvas.statistics_figure(_statistics(rng, 300), _statistics(rng, 40))
+    figure = statistics_figure(_statistics(rng, 300), _statistics(rng, 40))
     assert [axis.get_xlabel() for axis in figure.axes] == ["syllable duration (ms)", "gap (ms)", "peak frequency (kHz)"]
     legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert legend == ["real (300)", "generated (40)"]
@@ -211,14 +213,14 @@ def test_histograms_count_every_syllable_as_a_share(rng):
 
 @pytest.mark.parametrize("counts", [(0, 0), (1, 0), (1, 1), (0, 5)])
 def test_histograms_of_almost_nothing_draw(rng, counts):
-    _pixels(canvas.statistics_figure(*(_statistics(rng, count) for count in counts)))
+    _pixels(statistics_figure(*(_statistics(rng, count) for count in counts)))
 
 
 def test_histogram_bins_hold_whole_fft_bins():
     values = 125.0 * np.arange(8, 200)
-    widths = np.diff(canvas._edges(values))
+    widths = np.diff(_edges(values))
     np.testing.assert_allclose(widths / 125.0, np.round(widths[0] / 125.0))
-    counts, _ = np.histogram(values, canvas._edges(values))
+    counts, _ = np.histogram(values, _edges(values))
     assert set(counts[2:-3]) == {round(widths[0] / 125.0)}
 
 
@@ -229,10 +231,10 @@ def test_constant_empty_and_not_finite_arrays_draw(shape, value):
     array = np.full(shape, value)
     with np.errstate(all="raise"):
         for figure in (
-            canvas.song_figure(array, FRAME_S, MAX_HZ, "odd", np.full(100, value), 8000),
-            canvas.comparison_figure([array], [array], FRAME_S, MAX_HZ),
-            canvas.hidden_figure(array, FRAME_S),
-            canvas.filters_figure(array.T, MAX_HZ),
+            song_figure(array, FRAME_S, MAX_HZ, "odd", np.full(100, value), 8000),
+            comparison_figure([array], [array], FRAME_S, MAX_HZ),
+            hidden_figure(array, FRAME_S),
+            filters_figure(array.T, MAX_HZ),
         ):
             _pixels(figure)
 
@@ -243,19 +245,19 @@ def test_no_figure_changes_what_it_is_given(song, rng):
     statistics = _statistics(rng, 30)
     given = [song, waveform, W, hidden, statistics.durations_s, statistics.gaps_s]
     before = [array.copy() for array in given]
-    canvas.song_figure(song, FRAME_S, MAX_HZ, "", waveform, 8000)
-    canvas.comparison_figure([song], [song], FRAME_S, MAX_HZ)
-    canvas.filters_figure(W, MAX_HZ)
-    canvas.hidden_figure(hidden, FRAME_S)
-    canvas.statistics_figure(statistics, statistics)
-    canvas.curves_figure(history)
+    song_figure(song, FRAME_S, MAX_HZ, "", waveform, 8000)
+    comparison_figure([song], [song], FRAME_S, MAX_HZ)
+    filters_figure(W, MAX_HZ)
+    hidden_figure(hidden, FRAME_S)
+    statistics_figure(statistics, statistics)
+    curves_figure(history)
     for array, copy in zip(given, before, strict=True):
         np.testing.assert_array_equal(array, copy)
     assert history == _history(5)
 
 
 def test_a_saved_picture_is_whole_and_alone_in_its_folder(song, tmp_path):
-    figure = canvas.song_figure(song[:100], FRAME_S, MAX_HZ, "a song")
+    figure = song_figure(song[:100], FRAME_S, MAX_HZ, "a song")
     path = tmp_path / "song.png"
     path.write_bytes(b"an older picture")
     canvas.save_figure(figure, path)

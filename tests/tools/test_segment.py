@@ -284,6 +284,16 @@ def test_tuning_goes_up_and_finds_settings_that_agree_better_on_recordings_it_ha
     assert trials[0][1].segmentation == deaf.segmentation and trials[1][1].segmentation.detector == "contrast"
 
 
+@pytest.mark.parametrize("limit_s, stops_after, ending", [(0.0, 9, "out of time"), (1e4, 3, "stopped")])
+def test_a_search_ends_when_it_is_stopped_or_the_time_is_over_but_not_before_one_trial(limit_s, stops_after, ending):
+    example = tuning.Example(tones(1.2, tones_to_tune_with(0)), RATE, np.array(tones_to_tune_with(0)))
+    seen = []
+    found = tuning.search_until([example], Config(), 0.01, limit_s, lambda: len(seen) >= stops_after, seen.append)
+    trials = list(itertools.islice(tuning.search([example], Config(), 0.01), len(seen)))
+    assert found == (trials[-1][1], ending)
+    assert seen == [score for (score, _), _ in trials] and len(seen) == (3 if ending == "stopped" else 1)
+
+
 def test_interrupted_tuning_writes_the_best_settings_so_far_as_flags_that_training_takes(started, folder, tmp_path, settings_of):
     for number in range(3):
         soundfile.write(folder / f"{number}.wav", tones(at=tones_to_tune_with(number)), RATE)

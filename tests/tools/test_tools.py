@@ -28,11 +28,11 @@ TOOLS = sorted(str(path.relative_to(ROOT)) for folder in ("tools", "export") for
 FORKING_SERVER = """
 import gc, json, os, runpy, sys, traceback
 import keras, matplotlib.figure, scipy.signal, sklearn.cluster, soundfile, soxr, tensorflow, tensorflow_io, tqdm
-import neurovocal_tf.evaluation.usual_ranges, neurovocal_tf.training.callbacks, neurovocal_tf.evaluation.report
+import neurovocal_tf.evaluation.usual_ranges, neurovocal_tf.training.pictures, neurovocal_tf.evaluation.report
 import neurovocal_tf.serving.export, neurovocal_tf.generation.songs, neurovocal_tf.training.trainer
 
 # Drawing takes longer than training so small a model.
-neurovocal_tf.training.callbacks._PICTURE_FRAMES = 40
+neurovocal_tf.training.pictures._PICTURE_FRAMES = 40
 neurovocal_tf.training.trainer._NUM_PICTURES = 2
 gc.freeze()
 for line in sys.stdin:

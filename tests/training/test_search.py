@@ -23,7 +23,10 @@ from neurovocal_tf.config import Config
 from neurovocal_tf.data.simulated_song import write_recordings
 from neurovocal_tf.runs.run_folder import DataSummary
 from neurovocal_tf.training import hypermodel, trainer
-from neurovocal_tf.training.optimizers import Phases, averaged_weights
+from neurovocal_tf.training.averages import averaged_weights
+from neurovocal_tf.training.phases import Phases
+from neurovocal_tf.training.search import Search, _fingerprint, best_trials_table, hyperband_epochs, write_trials
+from neurovocal_tf.training.search_space import DEFAULT_SEARCH, DIMENSIONS, Dimension, search_space, with_values
 
 # keras-tuner's own.
 pytestmark = [
@@ -85,12 +88,12 @@ def config_of_flagfile(path):
 
 
 def test_a_search_is_over_the_named_settings_in_the_given_ranges():
-    space = hypermodel.search_space(["num_layers=2:5", " dropout", "gates=tanh", "clip_norm=0:1:2.5"], CONFIG)
+    space = search_space(["num_layers=2:5", " dropout", "gates=tanh", "clip_norm=0:1:2.5"], CONFIG)
     assert space == {
-        "num_layers": hypermodel.Dimension("linear", (2, 5)),
-        "dropout": hypermodel.DIMENSIONS["dropout"],
-        "gates": hypermodel.Dimension("choice", ("tanh",)),
-        "clip_norm": hypermodel.Dimension("choice", (0.0, 1.0, 2.5)),
+        "num_layers": Dimension("linear", (2, 5)),
+        "dropout": DIMENSIONS["dropout"],
+        "gates": Dimension("choice", ("tanh",)),
+        "clip_norm": Dimension("choice", (0.0, 1.0, 2.5)),
     }
 
 
@@ -108,16 +111,16 @@ def test_a_search_is_over_the_named_settings_in_the_given_ranges():
 )
 def test_what_cannot_be_searched_is_refused_by_name(entry, message):
     with pytest.raises(ValueError, match=message):
-        hypermodel.search_space([entry], CONFIG)
+        search_space([entry], CONFIG)
 
 
 def test_every_range_holds_for_the_default_settings():
-    assert list(hypermodel.search_space(hypermodel.DIMENSIONS, Config())) == list(hypermodel.DIMENSIONS)
-    assert set(hypermodel.DEFAULT_SEARCH) <= set(hypermodel.DIMENSIONS)
+    assert list(search_space(DIMENSIONS, Config())) == list(DIMENSIONS)
+    assert set(DEFAULT_SEARCH) <= set(DIMENSIONS)
 
 
 def test_a_trial_changes_nothing_but_its_values_and_scales_all_learning_rates():
-    changed = hypermodel.with_values(CONFIG, {"learning_rates": 0.123456, "num_layers": 2, "hidden_scalar": 1.23456789})
+    changed = with_values(CONFIG, {"learning_rates": 0.123456, "num_layers": 2, "hidden_scalar": 1.23456789})
     assert changed == CONFIG.replace(learning_rates=(3.705e-4, 1.235e-4), num_layers=2, hidden_scalar=1.235)
 
 
@@ -149,7 +152,7 @@ def test_the_epochs_that_the_bar_promises_are_those_that_hyperband_runs(tmp_path
     tuner = Rehearsal(OneNumber(), keras_tuner.Objective("error", "min"), max_epochs=max_epochs, directory=tmp_path, seed=1)
     tuner.num_epochs = 0
     tuner.search(verbose=0)
-    assert hypermodel.hyperband_epochs(max_epochs) == tuner.num_epochs
+    assert hyperband_epochs(max_epochs) == tuner.num_epochs
 
 
 def stopping_after(num_trials):
@@ -181,7 +184,7 @@ class Spoiler(keras.callbacks.Callback):
 
 
 def new_search(recordings, workdir, config=CONFIG, tuner="random", **options):
-    return hypermodel.Search(config, hypermodel.search_space(SEARCH, config), recordings, workdir, tuner, num_trials=2, **options)
+    return Search(config, search_space(SEARCH, config), recordings, workdir, tuner, num_trials=2, **options)
 
 
 def test_a_stopped_search_goes_on_with_the_trial_that_was_stopped(recordings, tmp_path, searched):
@@ -201,8 +204,8 @@ def test_a_stopped_search_goes_on_with_the_trial_that_was_stopped(recordings, tm
     assert {name: str(value) for name, value in good.values.items()}.items() <= undisturbed.items()
     assert good.error == pytest.approx(float(undisturbed["val_one_step_error"]), rel=SAME)
 
-    assert hypermodel.best_trials_table(resumed.trials(), "dB").splitlines()[2].split()[:2] == ["1", "failed"]
-    hypermodel.write_trials(tmp_path / "trials.csv", resumed.trials())
+    assert best_trials_table(resumed.trials(), "dB").splitlines()[2].split()[:2] == ["1", "failed"]
+    write_trials(tmp_path / "trials.csv", resumed.trials())
     assert (tmp_path / "trials.csv").read_text().splitlines()[2].startswith("1,,2,")
 
 
@@ -217,17 +220,17 @@ def test_a_search_whose_trials_all_fail_says_so(recordings, tmp_path):
 
 
 def test_trials_of_another_search_are_not_mixed_in():
-    space = hypermodel.search_space(SEARCH, CONFIG)
+    space = search_space(SEARCH, CONFIG)
     summary = DataSummary("recordings", 16_000, FrameScale("decibel", 1.0, 70.0, 1.0), (), (), (9, 8), (7,), {"mean": 1.0})
-    same = hypermodel._fingerprint(CONFIG, space, summary, 5)
-    assert same == hypermodel._fingerprint(CONFIG, space, dataclasses.replace(summary, baselines={}), 5)
+    same = _fingerprint(CONFIG, space, summary, 5)
+    assert same == _fingerprint(CONFIG, space, dataclasses.replace(summary, baselines={}), 5)
     others = [
         (CONFIG.replace(input_noise=0.2), space, summary, 5),
-        (CONFIG, hypermodel.search_space(["hidden_scalar=0.05:0.3", "learning_rates"], CONFIG), summary, 5),
+        (CONFIG, search_space(["hidden_scalar=0.05:0.3", "learning_rates"], CONFIG), summary, 5),
         (CONFIG, space, dataclasses.replace(summary, training_frames=(9, 9)), 5),
         (CONFIG, space, summary, 6),
     ]
-    assert len({same, *(hypermodel._fingerprint(*other) for other in others)}) == 5
+    assert len({same, *(_fingerprint(*other) for other in others)}) == 5
 
 
 def test_hyperband_promotes_a_trial_with_its_weights(recordings, tmp_path):
@@ -261,7 +264,7 @@ def test_the_tool_writes_a_flag_file_that_trains_to_the_same_error(recordings, s
     assert figures["val_one_step_error_db"] == errors[0] == min(errors)
 
     config = config_of_flagfile(searched / "best.flags")
-    assert config == hypermodel.with_values(CONFIG, {name: float(rows[0][name]) for name in ("hidden_scalar", "learning_rates")})
+    assert config == with_values(CONFIG, {name: float(rows[0][name]) for name in ("hidden_scalar", "learning_rates")})
     trained = trainer.train(config, recordings, tmp_path, pictures=False)
     assert trained["val_one_step_error"] == pytest.approx(errors[0], rel=SAME)
 

@@ -11,7 +11,7 @@ from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import load_trained
 from neurovocal_tf.training import song_check, trainer
-from neurovocal_tf.training.optimizers import Phases
+from neurovocal_tf.training.phases import Phases
 
 
 @pytest.mark.parametrize(

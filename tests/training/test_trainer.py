@@ -1,6 +1,5 @@
 """A folder of recordings in, a trained model out; stopped and gone on with as if nothing had happened."""
 
-import csv
 import hashlib
 import json
 import os
@@ -11,21 +10,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from random_models import fresh_model
+from histories import history_of
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from neurovocal_tf.config import Config
-from neurovocal_tf.evaluation.baselines import RidgeVAR
-from neurovocal_tf.runs import checkpoint
-from neurovocal_tf.runs.checkpoint import BestWeights
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import build_model, load_trained
-from neurovocal_tf.training import cores, trainer
-from neurovocal_tf.training.callbacks import AveragedValidation, RunRecord
-from neurovocal_tf.training.initialisation import Moments, start_from_data
-from neurovocal_tf.training.optimizers import GuardedAdam
-
-NINE_BINS = Config().replace(n_fft=16, hop_length=8, dynamic_range_db=70.0)
+from neurovocal_tf.training import trainer
 
 
 def contents(folder):
@@ -52,47 +43,7 @@ def assert_same_training(workdir, other):
         np.testing.assert_array_equal(arrays[name], array, err_msg=name)
 
 
-def history_of(workdir):
-    with open(RunFolder(workdir).file("history.csv"), encoding="utf-8", newline="") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-
-
-# --- the model
-
-
-def test_the_published_configuration_has_the_published_sizes():
-    seed = Config().replace(num_direct_frames=0)
-    model = build_model(seed)
-    shapes = {variable.path.split("/")[-1]: tuple(variable.shape) for variable in model.variables}
-    assert shapes["W"] == (129, 219) and shapes["Wuv"] == (167, 129) and shapes["Wuh"] == (167, 219)
-    assert [shapes[f"recurrent_kernel_{i}"] for i in range(3)] == [(167, 3 * 167)] * 3
-
-
-def moments_of(rng, order=2):
-    mean = rng.normal(-40.0, 5.0, 9)
-    coefficients = rng.normal(0.0, 0.1, (order, 9, 9))
-    autoregression = RidgeVAR(mean, mean - mean @ coefficients.sum(axis=0), coefficients, ridge=0.1)
-    return Moments(mean, np.array([0.3, *rng.uniform(2.0, 9.0, 8)]), autoregression, 1000, in_decibels=True)
-
-
-@pytest.mark.parametrize(
-    "batch_size, num_cores, wanted, num_parts",
-    [(8, 2, 0, 2), (8, 16, 0, 2), (20, 2, 0, 2), (20, 16, 0, 5), (9, 2, 0, 1), (1, 2, 0, 1), (7, 4, 0, 1), (8, 1, 0, 1), (8, 1, 4, 4)],
-)
-def test_a_batch_has_a_part_for_every_core_that_four_rows_can_be_spared_for(batch_size, num_cores, wanted, num_parts, monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: num_cores)
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda: ["CPU"])
-    assert cores.num_parts(Config().replace(batch_size=batch_size, parallel_parts=wanted)) == num_parts
-
-
-@pytest.mark.parametrize("num_cores, threads", [(1, 1), (2, 1), (16, 8)])
-def test_each_part_of_a_batch_has_its_share_of_the_cores(num_cores, threads, monkeypatch):
-    found = []
-    monkeypatch.setattr(os, "cpu_count", lambda: num_cores)
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda: ["CPU"])
-    monkeypatch.setattr(tf.config.threading, "set_intra_op_parallelism_threads", found.append)
-    cores.share_out_cores(Config().replace(batch_size=8))
-    assert found == [threads]
+# --- the optimiser of a model
 
 
 def test_precision_is_of_the_encoders_products_while_it_trains(tiny_config, rng):
@@ -110,46 +61,6 @@ def test_precision_is_of_the_encoders_products_while_it_trains(tiny_config, rng)
     difference = np.abs(states["bfloat16"] - states["float32"]).max()
     # Eight bits of numbers up to 1, through two layers of six frames.
     assert 2.0**-12 < difference < 0.05
-
-
-def test_beside_a_gpu_a_batch_stays_whole(monkeypatch):
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda: ["CPU", "GPU"])
-    assert cores.num_parts(Config()) == 1
-
-
-def test_a_fresh_gaussian_model_predicts_as_the_autoregression_does_but_for_what_its_encoder_and_hidden_units_add(rng):
-    moments = moments_of(rng)
-    model = build_model(NINE_BINS)
-    rbm, num_units = model.conditional_rbm, model.encoder.num_units
-    rbm.W.assign(tf.zeros_like(rbm.W))
-    start_from_data(model, moments, NINE_BINS)
-    np.testing.assert_allclose(model.standardisation.offset, moments.mean, rtol=1e-6)
-    # A bin that hardly varies counts as if it varied by a decibel.
-    np.testing.assert_allclose(model.standardisation.scale, [1.0, *moments.sd[1:]], rtol=1e-6)
-    assert not np.asarray(rbm.Wuh)[num_units:].any()
-    rbm.Wuv.assign(tf.concat([tf.zeros_like(rbm.Wuv[:num_units]), rbm.Wuv[num_units:]], axis=0))
-    frames = (moments.mean + moments.sd * rng.normal(size=(12, 9))).astype(np.float32)
-    expected = moments.autoregression.one_step_predictions(frames)
-    # float32 of values up to 60 dB, summed over 18 inputs.
-    np.testing.assert_allclose(model.predict_step(frames[np.newaxis])[0], expected, atol=60 * 18 * 2.0**-23)
-
-
-@pytest.mark.parametrize("visible_units, weight_init", [("mean_field", "scaled"), ("mean_field", "published"), ("gaussian", "scaled")])
-def test_a_fresh_machines_own_mean_is_that_of_the_data(visible_units, weight_init):
-    moments = Moments(np.linspace(-69.9, -0.1, 9), np.full(9, 5.0), None, num_frames=10**12, in_decibels=True)
-    config = NINE_BINS.replace(visible_units=visible_units, num_direct_frames=0, weight_init=weight_init)
-    model = build_model(config)
-    start_from_data(model, moments, config)
-    rbm, mean = model.conditional_rbm, moments.mean[np.newaxis].astype(np.float32)
-    if visible_units == "mean_field":
-        # 70 dB below the reference is 0 and the reference is 1.
-        ends = model.standardisation(np.array([[-70.0] * 9, [-35.0] * 9, [0.0] * 9]))
-        np.testing.assert_allclose(ends, [[0.0] * 9, [0.5] * 9, [1.0] * 9])
-    standardised = np.asarray(model.standardisation(mean))
-    hidden = 1 / (1 + np.exp(-(np.asarray(rbm.bh) + standardised @ np.asarray(rbm.W))))
-    field = np.asarray(rbm.bv) + hidden @ np.asarray(rbm.W).T
-    found = field if visible_units == "gaussian" else 1 / (1 + np.exp(-field))
-    np.testing.assert_allclose(model.standardisation.inverse(found), mean, atol=70 * 9 * 2.0**-23)
 
 
 # --- a training
@@ -183,19 +94,6 @@ def test_tensorboard_has_curves_and_pictures(trained_run):
     assert {"cd_cost", "val_one_step_error", "learning_rate", "songs", "filters", "hidden"} <= tags
     assert [event.step for event in events.Tensors("val_one_step_error")] == [1, 2, 3]
     assert [event.step for event in events.Tensors("songs")] == [2, 3]
-
-
-def test_what_is_loaded_is_the_best_model_and_model_keras_is_the_same(trained_run, tiny_config):
-    history = history_of(trained_run)
-    trained = load_trained(trained_run)
-    assert trained.epoch == min(history, key=lambda row: (-row["cd_steps"], row["val_one_step_error"]))["epoch"]
-    assert (trained.config, trained.sample_rate) == (tiny_config, 16_000)
-    assert trained.scale == RunFolder(trained_run).data().scale
-    saved = keras.saving.load_model(trained_run / "model.keras")
-    assert saved.get_config() == trained.model.get_config() | {"name": saved.name}
-    for one, other in zip(saved.variables, trained.model.variables, strict=True):
-        np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
-    assert load_trained(trained_run, lambda config: config.replace(num_gibbs_steps=7)).config.generation.num_gibbs_steps == 7
 
 
 @pytest.mark.parametrize("l2_on, expected", [("recurrent", {"recurrent_kernel_0"}), ("rbm", {"W", "Wuv", "Wuh", "Wug"})])
@@ -304,64 +202,3 @@ def test_nothing_usable_leaves_no_run_behind(tiny_config, tmp_path):
     with pytest.raises(ValueError, match="it is empty"):
         trainer.train(tiny_config, tmp_path / "recordings", tmp_path / "run")
     assert not RunFolder(tmp_path / "run").has_run()
-
-
-# --- what happens between epochs
-
-
-@pytest.fixture
-def averaging_model():
-    """A model whose weights differ from their averages."""
-    model = fresh_model(num_visible=3, num_hidden=2, num_recurrent=2)
-    optimizer = GuardedAdam(use_ema=True, ema_momentum=0.75)
-    optimizer.build(model.trainable_variables)
-    model.compile(optimizer=optimizer)
-    optimizer.apply([tf.ones_like(variable) for variable in model.trainable_variables], model.trainable_variables)
-    return model
-
-
-def weights_of(model):
-    return [np.array(variable) for variable in model.trainable_variables]
-
-
-def averages_of(model):
-    return [np.array(average) for average in model.optimizer._model_variables_moving_average]
-
-
-def test_validation_sees_the_averages_and_training_goes_on_with_the_weights(averaging_model):
-    weights, averages = weights_of(averaging_model), averages_of(averaging_model)
-    assert not np.array_equal(weights[0], averages[0])
-    validation = AveragedValidation()
-    validation.set_model(averaging_model)
-    validation.on_test_begin()
-    np.testing.assert_array_equal(weights_of(averaging_model)[0], averages[0])
-    validation.on_test_end()
-    for found, expected in ((weights_of(averaging_model), weights), (averages_of(averaging_model), averages)):
-        for one, other in zip(found, expected, strict=True):
-            np.testing.assert_array_equal(one, other)
-
-
-def test_the_best_weights_are_the_averages_of_the_epoch_with_the_smallest_validation_error(averaging_model, tmp_path):
-    folder, best, history = RunFolder(tmp_path), BestWeights(), []
-    record = RunRecord(folder, best, history, {"mean": 9.0})
-    record.set_model(averaging_model)
-    record.on_train_begin()
-    averages, weights = {}, None
-    for epoch, error in enumerate([2.0, 1.0, np.nan, 3.0]):
-        variables = averaging_model.trainable_variables
-        averaging_model.optimizer.apply([tf.ones_like(variable) for variable in variables], variables)
-        averages[epoch + 1], weights = averages_of(averaging_model), weights_of(averaging_model)
-        record.on_epoch_begin(epoch)
-        record.on_epoch_end(epoch, {"val_one_step_error": error})
-    record.on_train_end()
-    assert (best.epoch, best.error) == (2, 1.0)
-    assert [row["baseline_mean"] for row in history_of(tmp_path)] == [9.0] * 4
-
-    singer = fresh_model(num_visible=3, num_hidden=2, num_recurrent=2)
-    assert checkpoint.load_best(folder.checkpoint, singer) == 2
-    for one, other in zip(weights_of(singer), averages[2], strict=True):
-        np.testing.assert_array_equal(one, other)
-    # Training itself goes on with the weights, not with their averages.
-    checkpoint.restore(folder.checkpoint, averaging_model, BestWeights())
-    for one, other in zip(weights_of(averaging_model), weights, strict=True):
-        np.testing.assert_array_equal(one, other)
