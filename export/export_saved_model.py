@@ -23,14 +23,16 @@ setting_flags.define(["generation"])
 
 def main(argv):
     from neurovocal_tf.evaluation import usual_ranges  # here, so that --help needs no TensorFlow
+    from neurovocal_tf.runs.run_folder import RunFolder
+    from neurovocal_tf.runs.trained import load_trained
     from neurovocal_tf.serving import export
-    from neurovocal_tf.training import trainer
 
-    trained = trainer.load_trained(_WORKDIR.value, setting_flags.config_from_flags)
+    trained = load_trained(_WORKDIR.value, setting_flags.config_from_flags)
     if trained.scale is None:
         raise ValueError(f"`workdir` must hold a model of recordings, not of frame sequences. Received: workdir={_WORKDIR.value}")
     usual = _usual_ranges(usual_ranges, trained)
-    version = export.export_saved_model(trained, _EXPORT_DIR.value, _MAX_FRAMES.value, usual, usual_ranges.data_summary(_WORKDIR.value))
+    data = RunFolder(_WORKDIR.value).data().for_export()
+    version = export.export_saved_model(trained, _EXPORT_DIR.value, _MAX_FRAMES.value, usual, data)
     print(f"exported epoch {trained.epoch} to {version}", file=sys.stderr)
 
 

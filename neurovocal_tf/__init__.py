@@ -18,8 +18,8 @@ _MODULE_OF = {
     "Phases": "training.optimizers",
     "RNNRBM": "model.rnn_rbm",
     "export_saved_model": "serving.export",
-    "load_trained": "training.trainer",
-    "share_out_cores": "training.trainer",
+    "load_trained": "runs.trained",
+    "share_out_cores": "training.cores",
     "train": "training.trainer",
 }
 

@@ -104,21 +104,21 @@ def trained_run(tmp_path_factory, simulated_recordings, tiny_config):
 def endpoints(trained_run):
     """Endpoints of `trained_run`, of at most 40 frames, with a range for every score; traced once for all tests."""
     from neurovocal_tf.model import scoring
+    from neurovocal_tf.runs.trained import load_trained
     from neurovocal_tf.serving import endpoints
-    from neurovocal_tf.training import trainer
 
     usual = scoring.UsualRanges(score=(-1.0, 1.0), order_score=(0.0, 1.5), surprise=(-5.0, float("inf")))
-    return endpoints.Endpoints(trainer.load_trained(trained_run), max_frames=40, usual=usual)
+    return endpoints.Endpoints(load_trained(trained_run), max_frames=40, usual=usual)
 
 
 @pytest.fixture(scope="session")
 def export_dir(trained_run, endpoints, tmp_path_factory):
     """Folder of versions that holds a first one, exported with the settings of `endpoints`; tests only read that."""
+    from neurovocal_tf.runs.trained import load_trained
     from neurovocal_tf.serving import export
-    from neurovocal_tf.training import trainer
 
     folder = tmp_path_factory.mktemp("models") / "bird"
-    trained = trainer.load_trained(trained_run)
+    trained = load_trained(trained_run)
     assert export.export_saved_model(trained, folder, 40, endpoints.usual, {"num_training_sources": 4}) == os.path.join(folder, "1")
     return folder
 

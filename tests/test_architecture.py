@@ -40,15 +40,17 @@ ARROWS = {
     "model": {"layers", "rbm"},
     # Where they meet.
     "generation": {"model", "audio", "plots", "config", "files"},
+    "discovery": {"segmentation", "audio", "config"},
     "runs": {"data", "model", "layers", "audio", "config", "files"},
     "runs/run_folder": {"data", "audio", "config", "files"},
     "serving": {"generation", "model", "segmentation", "audio", "status"},
     # `serving` only until `generation` has what sings.
-    "evaluation": {"generation", "serving", "runs", "data", "model", "rbm", "segmentation", "audio", "plots"},
+    "evaluation": {"discovery", "generation", "serving", "runs", "data", "model", "rbm", "segmentation", "audio", "plots"},
     "evaluation/baselines": set(),
-    "evaluation/song_likeness": {"segmentation", "audio", "config"},
+    "evaluation/one_step": set(),
+    "evaluation/song_likeness": {"discovery"},
     # `serving` as above.
-    "training": {"evaluation", "generation", "serving", "runs", "data", "model", "rbm", "audio", "plots", "config", "files"},
+    "training": {"evaluation", "discovery", "generation", "serving", "runs", "data", "model", "rbm", "audio", "plots", "config", "files"},
     "training/optimizers": set(),
     # Wire.
     "server": {"json_numbers"},
@@ -66,6 +68,7 @@ LIBRARIES = {
     "client/transports": {"numpy", "grpc", "tensorflow", "tensorflow_serving"},
     "rbm": {"tensorflow", "numpy"},
     "plots": {"numpy", "matplotlib"},
+    "discovery": {"numpy", "scipy", "sklearn", "threadpoolctl"},
     "evaluation/baselines": {"numpy", "scipy"},
     "evaluation/likelihood_baselines": {"numpy", "scipy"},
     "data/frame_sequences": {"numpy", "tensorflow"},
@@ -82,6 +85,7 @@ WITHOUT_KERAS = {
     "flags",
     "plots",
     "data",
+    "discovery",
     "evaluation/baselines",
     "files",
     "runs/run_folder",

@@ -41,9 +41,10 @@ setting_flags.define(["generation"])
 def main(argv):
     from neurovocal_tf import files  # here, so that --help needs no TensorFlow
     from neurovocal_tf.evaluation import report
-    from neurovocal_tf.training import progress, trainer
+    from neurovocal_tf.runs.trained import load_trained
+    from neurovocal_tf.training import progress
 
-    trained = trainer.load_trained(_WORKDIR.value, setting_flags.config_from_flags)
+    trained = load_trained(_WORKDIR.value, setting_flags.config_from_flags)
     data = setting_flags.one_of(_DATA_DIR, _FRAMES, required=False)
     songs = report.SongOptions(_SECONDS.value, _NUM_SONGS.value, _SEED.value, _TEMPERATURE.value)
     with progress.share_bar("likelihood") as bar:

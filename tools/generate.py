@@ -27,10 +27,10 @@ setting_flags.define(["generation"])
 
 def main(argv):
     from neurovocal_tf.generation import songs  # here, so that --help needs no TensorFlow
+    from neurovocal_tf.runs.trained import load_trained
     from neurovocal_tf.serving.endpoints import Endpoints
-    from neurovocal_tf.training import trainer
 
-    trained = trainer.load_trained(_WORKDIR.value, setting_flags.config_from_flags)
+    trained = load_trained(_WORKDIR.value, setting_flags.config_from_flags)
     out = _OUT.value or os.path.join(_WORKDIR.value, "songs")
     os.makedirs(out, exist_ok=True)
     seeds = range(_SEED.value, _SEED.value + _NUM_SONGS.value)

@@ -24,19 +24,22 @@ setting_flags.define()
 
 def main(argv):
     from neurovocal_tf.training import trainer  # here, so that --help needs no TensorFlow
+    from neurovocal_tf.training.cores import share_out_cores
 
     config, data = setting_flags.config_from_flags(), setting_flags.one_of(_DATA_DIR, _FRAMES)
-    trainer.share_out_cores(config)
+    share_out_cores(config)
     if _FOLDS.value:
-        return _train_folds(trainer, config, data)
+        return _train_folds(config, data)
     os.makedirs(_WORKDIR.value, exist_ok=True)
     result = trainer.train(config, data, _WORKDIR.value, report=setting_flags.say, callbacks=_callbacks)
     setting_flags.write_flags(os.path.join(_WORKDIR.value, "flags.txt"), config)
     setting_flags.say(_summary(result))
 
 
-def _train_folds(trainer, config, data):
+def _train_folds(config, data):
     import numpy as np
+
+    from neurovocal_tf.training import trainer
 
     results = []
     for fold in range(_FOLDS.value):

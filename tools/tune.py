@@ -33,13 +33,14 @@ setting_flags.define()
 def main(argv):
     import tensorflow as tf  # here, so that --help needs none of these
 
-    from neurovocal_tf.training import hypermodel, trainer
+    from neurovocal_tf.training import hypermodel
+    from neurovocal_tf.training.cores import share_out_cores
     from neurovocal_tf.training.progress import SearchProgress
 
     # Each trial's model is traced anew, which TensorFlow takes for a mistake.
     tf.get_logger().setLevel("ERROR")
     config = setting_flags.config_from_flags()
-    trainer.share_out_cores(config)
+    share_out_cores(config)
     space = hypermodel.search_space(_SEARCH.value or hypermodel.DEFAULT_SEARCH, config)
     bars = []
 

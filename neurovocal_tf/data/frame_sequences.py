@@ -20,7 +20,7 @@ SPLITS = ("train", "valid", "test")
 class FrameSplit:
     """The sequences of one split: `frames` [sum of L, V] of any real type, `lengths` int64 [S].
 
-    It takes the place of a list of `pipeline.Source`: its length is the number of sequences.
+    It takes the place of a list of `sources.Source`: its length is the number of sequences.
     """
 
     frames: np.ndarray

@@ -11,7 +11,7 @@ from neurovocal_tf.annotations import matching
 from neurovocal_tf.annotations import segments as annotated
 from neurovocal_tf.audio import readers, spectrogram
 from neurovocal_tf.data import frame_sequences
-from neurovocal_tf.data.pipeline import Source
+from neurovocal_tf.data.sources import Source
 from neurovocal_tf.segmentation.sequences import span_power
 
 # The loudest 1 in 10,000 cells are clicks and clipping, not song.

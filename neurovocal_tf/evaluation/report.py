@@ -10,8 +10,11 @@ import tensorflow as tf
 
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.data import frame_sequences, pipeline
+from neurovocal_tf.data.sources import recordings
+from neurovocal_tf.discovery.syllables import song_statistics
 from neurovocal_tf.evaluation import likelihood, likelihood_baselines, song_likeness
 from neurovocal_tf.evaluation.baselines import BaselineStatistics
+from neurovocal_tf.evaluation.one_step import one_step_error, one_step_errors
 from neurovocal_tf.generation import songs
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots import likelihood as likelihood_plots
@@ -40,7 +43,7 @@ def evaluate(trained, workdir, data_dir=None, song_options=SongOptions(), likeli
     """A model's figures and pictures, on the held-out recordings, or on the test split of a file of frame sequences.
 
     Args:
-        trained: `trainer.Trained`.    workdir: its run folder.
+        trained: `trained.Trained`.    workdir: its run folder.
         data_dir: of the recordings, or an .npz file of frame sequences; None: where the run found them.
         song_options: `SongOptions`.    likelihood_options: `likelihood.LikelihoodOptions`; None: no likelihood.
         report: called with the share of the likelihood that is done, from 0 to 1.
@@ -108,13 +111,13 @@ def _one_step(model, baselines, held_out, labels):
     predict = tf.function(lambda frames: model.predict_step(frames), input_signature=[tf.TensorSpec([1, None, model.num_visible])])
     predictors = {"one_step_error": lambda frames: predict(tf.constant(frames[np.newaxis], tf.float32))[0]}
     predictors |= {f"baseline_{name}": baseline.one_step_predictions for name, baseline in baselines.items()}
-    errors = song_likeness.one_step_errors(((frames, np.ones(len(frames))) for frames in held_out), predictors)
+    errors = one_step_errors(((frames, np.ones(len(frames))) for frames in held_out), predictors)
     counts = collections.Counter(label for of_one in labels for label in of_one.tolist() if label)
     if counts:
         actual, labels = np.concatenate(held_out), np.concatenate(labels)
         predicted = np.concatenate([predictors["one_step_error"](frames) for frames in held_out])
         for label, _ in counts.most_common(_MAX_LABELS):
-            errors[f"one_step_error_of_label_{label}"] = song_likeness.one_step_error_db(actual, predicted, labels == label)
+            errors[f"one_step_error_of_label_{label}"] = one_step_error(actual, predicted, labels == label)
     return errors
 
 
@@ -177,9 +180,9 @@ def _songs(trained, data, data_dir, held_out, options):
     num_frames = max(math.ceil(options.seconds * data.sample_rate / trained.config.spectrogram.hop_length / options.num_songs), 1)
     seeds = range(options.seed, options.seed + options.num_songs)
     generated = list(songs.sing_songs(endpoints, seeds, num_frames, options.temperature))
-    real_statistics = song_likeness.song_statistics(pipeline.recordings(validation, data.sample_rate, trained.config), trained.config)
+    real_statistics = song_statistics(recordings(validation, data.sample_rate, trained.config), trained.config)
     heard = [(song.waveform, data.sample_rate) for song in generated]
-    generated_statistics = song_likeness.song_statistics(heard, trained.config)
+    generated_statistics = song_statistics(heard, trained.config)
     real_decibels = [np.asarray(spectrogram.model_frames_to_decibels(frames, data.scale)) for frames in held_out[:_NUM_PICTURED]]
     pictures = {
         "songs": _song_picture(real_decibels, [song.decibels for song in generated], data, trained.config),

@@ -17,7 +17,7 @@ def usual_ranges(trained, workdir, data_dir=None):
     """The range of each score over pieces of the held-out recordings, each as long as a training window.
 
     Args:
-        trained: `trainer.Trained`.    workdir: its run folder.    data_dir: of the recordings; None: where the run found them.
+        trained: `trained.Trained`.    workdir: its run folder.    data_dir: of the recordings; None: where the run found them.
 
     Returns:
         `scoring.UsualRanges`: mean +- 4 standard deviations; open where fewer than 8 pieces are held out.
@@ -44,16 +44,3 @@ def usual_ranges(trained, workdir, data_dir=None):
     middle, width = found.mean(axis=0), _NUM_DEVIATIONS * found.std(axis=0)
     limits = np.column_stack([middle - width, middle + width]).tolist()
     return scoring.UsualRanges(**{name: tuple(pair) for name, pair in zip(scoring.SCORES, limits, strict=True)})
-
-
-def data_summary(workdir):
-    """What an export says of the recordings behind its model: a dict of JSON values."""
-    data = RunFolder(workdir).data()
-    return {
-        "num_training_sources": len(data.training),
-        "num_validation_sources": len(data.validation),
-        "training_frames": sum(data.training_frames),
-        "validation_frames": sum(data.validation_frames),
-        "validation_baseline_errors": data.baselines,
-        "unit": data.unit,
-    }

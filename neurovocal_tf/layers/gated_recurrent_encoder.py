@@ -12,7 +12,7 @@ from neurovocal_tf.rbm.products import affine
 
 @keras.saving.register_keras_serializable(package="neurovocal_tf")
 class GatedRecurrentEncoder(keras.layers.Layer):
-    """Gated recurrent layers, one upon the other:
+    """An `encoder.Encoder` of gated recurrent layers, one upon the other:
 
         z, r = g(x_t W_zr + b_zr + h U_zr)        c = tanh(x_t W_c + b_c + (r * h) U_c)        h' = h + z * (c - h)
 
@@ -77,6 +77,16 @@ class GatedRecurrentEncoder(keras.layers.Layer):
     def output_size(self):
         """Size of u, the part of the state from the top layer on."""
         return self.state_size - (self.num_layers - 1) * self.num_units
+
+    @property
+    def embedding_size(self):
+        """E, the units of the top layer."""
+        return self.num_units
+
+    @property
+    def num_dropouts(self):
+        """One for each layer's inputs."""
+        return self.num_layers
 
     def build(self, input_shape):
         self.num_inputs = input_shape[-1]
@@ -159,6 +169,10 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         """The part u of a state that the RBM's biases see.  [..., R] -> [..., U + P * V], or with `axis` 0 [R, B] -> [U + P * V, B]"""
         hidden_layers = (self.num_layers - 1) * self.num_units
         return tf.split(state, [hidden_layers, self.output_size], axis=axis)[1]
+
+    def embedding(self, state):
+        """The top layer's units.  [..., R] -> [..., U]"""
+        return self.output(state)[..., : self.num_units]
 
     def _parts(self, state, axis=-1):
         """A state [B, R] as a list of layers' states [B, U] and a list of the last frames [B, V], newest first; `axis` as in `step`."""

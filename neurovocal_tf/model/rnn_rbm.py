@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
+from neurovocal_tf.layers.encoder import check_encoder
 from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
 from neurovocal_tf.layers.standardisation import Standardisation
 from neurovocal_tf.model.singing import sing
@@ -29,15 +30,11 @@ class RNNRBM(keras.Model):
         u_t = encoder(v_t, u_{t-1})        p(v_t | v_1 .. v_{t-1}) = RBM(W, bv + u_{t-1} Wuv, bh + u_{t-1} Wuh)
 
     Args:
-        num_visible: int, V, bins of a frame.    num_hidden: int, H.    num_recurrent: int, U, units of each recurrent layer.
-        num_layers: int.    visible_units: "gaussian", "mean_field" or "bernoulli".    gates: "sigmoid" or "tanh".
-        learned_initial_state: bool.    coupling_gain: bool, whether the encoder also scales the couplings W, see `ConditionalRBM`.
-        dropout: share of the encoder's inputs dropped in training.
-        num_direct_frames: int, how many of the last frames the RBM's biases see directly, see `GatedRecurrentEncoder`.
+        encoder: a layer that fulfils `layers.encoder.Encoder`.    conditional_rbm: `ConditionalRBM`, whose `num_visible` is V.
         input_noise: standard deviation, in standardised units, of noise on the encoder's input in training.
         state_dropout: share of u, as the RBM reads it, dropped in training.
         negative_start: "data" or "bias", where the negative phase's chains start, see `negative_phase`.
-        weight_init: "scaled" or "published".    seed: int, of initial weights and of the noise in training.
+        seed: int, of the noise in training.
 
     Input: frames `[B, T, V]` in the data's units (dB for spectrograms), and is_start bool `[B]`: which rows begin a sequence.
     Output: `RBM` with a bv, bh and gain for every frame; W sees standardised frames.
@@ -45,67 +42,21 @@ class RNNRBM(keras.Model):
     Reference: Boulanger-Lewandowski, Bengio & Vincent, 2012, https://arxiv.org/abs/1206.6392
     """
 
-    def __init__(
-        self,
-        num_visible,
-        num_hidden,
-        num_recurrent,
-        num_layers=1,
-        visible_units="gaussian",
-        gates="sigmoid",
-        learned_initial_state=True,
-        coupling_gain=False,
-        dropout=0.0,
-        num_direct_frames=0,
-        input_noise=0.0,
-        state_dropout=0.0,
-        negative_start="data",
-        weight_init="scaled",
-        seed=0,
-        **kwargs,
-    ):
+    def __init__(self, encoder, conditional_rbm, input_noise=0.0, state_dropout=0.0, negative_start="data", seed=0, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})  # the encoder alone follows a global policy of mixed precision
+        check_encoder(encoder)
         if negative_start not in ("data", "bias"):
             raise ValueError(f"`negative_start` must be data or bias. Received: negative_start={negative_start}")
         if not 0 <= state_dropout < 1:
             raise ValueError(f"`state_dropout` must be at least 0 and below 1. Received: state_dropout={state_dropout}")
-        self._arguments = dict(
-            num_visible=num_visible,
-            num_hidden=num_hidden,
-            num_recurrent=num_recurrent,
-            num_layers=num_layers,
-            visible_units=visible_units,
-            gates=gates,
-            learned_initial_state=learned_initial_state,
-            coupling_gain=coupling_gain,
-            dropout=dropout,
-            num_direct_frames=num_direct_frames,
-            input_noise=input_noise,
-            state_dropout=state_dropout,
-            negative_start=negative_start,
-            weight_init=weight_init,
-            seed=seed,
-        )
-        self.num_visible = num_visible
+        self.num_visible = conditional_rbm.num_visible
         self.input_noise = input_noise
         self.state_dropout = state_dropout
         self.negative_start = negative_start
         self.seed = seed
-        self.standardisation = Standardisation(bounded=visible_units != "gaussian", name="standardisation")
-        self.encoder = GatedRecurrentEncoder(
-            num_recurrent,
-            num_layers,
-            gates,
-            learned_initial_state,
-            dropout,
-            num_direct_frames,
-            weight_init,
-            seed=seed,
-            name="gated_recurrent_encoder",
-        )
-        self.conditional_rbm = ConditionalRBM(
-            num_visible, num_hidden, visible_units, coupling_gain, weight_init, seed=seed + 1000, name="conditional_rbm"
-        )
+        self.standardisation = Standardisation(bounded=conditional_rbm.visible_units != "gaussian", name="standardisation")
+        self.encoder = encoder
+        self.conditional_rbm = conditional_rbm
         # Weights, so that a change of k traces nothing anew and a checkpoint carries both.
         self.cd_steps = self.add_weight(name="cd_steps", shape=(), dtype="int32", initializer="ones", trainable=False)
         self.num_train_steps = self.add_weight(name="num_train_steps", shape=(), dtype="int32", initializer="zeros", trainable=False)
@@ -115,13 +66,18 @@ class RNNRBM(keras.Model):
         self.reconstruction_error = RootMeanSquare(name="reconstruction_error")
         self.one_step_error = RootMeanSquare(name="one_step_error")
         # Real units have none in closed form, and mean-field ones hold what is neither 0 nor 1.
-        self.pseudo_log_likelihood = keras.metrics.Mean(name="pseudo_log_likelihood") if visible_units == "bernoulli" else None
+        self.pseudo_log_likelihood = (
+            keras.metrics.Mean(name="pseudo_log_likelihood") if conditional_rbm.visible_units == "bernoulli" else None
+        )
         self._build()
 
     def _build(self):
-        self.standardisation.build((None, None, self.num_visible))
-        self.encoder.build((None, None, self.num_visible))
-        self.conditional_rbm.build((None, None, self.encoder.output_size))
+        frames = (None, None, self.num_visible)
+        self.standardisation.build(frames)
+        if not self.encoder.built:
+            self.encoder.build(frames)
+        if not self.conditional_rbm.built:
+            self.conditional_rbm.build((None, None, self.encoder.output_size))
         self.built = True
 
     def call(self, frames, is_start=None, training=False, stream=None):
@@ -142,8 +98,8 @@ class RNNRBM(keras.Model):
     def _dropped(self, u, stream):
         if not self.state_dropout:
             return u
-        # The encoder's layers take the numbers before.
-        keep = stream.uniforms(noise.DROPOUT, self.encoder.num_layers, u.shape) >= self.state_dropout
+        # The encoder takes the numbers before.
+        keep = stream.uniforms(noise.DROPOUT, self.encoder.num_dropouts, u.shape) >= self.state_dropout
         return tf.where(keep, u / (1.0 - self.state_dropout), 0.0)
 
     def compile(self, *args, jit_compile=False, num_parts=1, **kwargs):
@@ -274,4 +230,25 @@ class RNNRBM(keras.Model):
         return self.standardisation.inverse(frames), state, next_frame
 
     def get_config(self):
-        return {**super().get_config(), **self._arguments}
+        layers = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in ("encoder", "conditional_rbm")}
+        names = ("input_noise", "state_dropout", "negative_start", "seed")
+        return {**super().get_config(), **layers, **{name: getattr(self, name) for name in names}}
+
+    @classmethod
+    def from_config(cls, config):
+        if "num_recurrent" in config:
+            return cls(**_of_version_0_1(config))
+        layers = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("encoder", "conditional_rbm")}
+        return cls(**{**config, **layers})
+
+
+def _of_version_0_1(config):
+    """The arguments of a model that was saved when it made its layers itself, from sizes and options all in one."""
+    config = dict(config)
+    num_visible, num_hidden, num_units = (config.pop(name) for name in ("num_visible", "num_hidden", "num_recurrent"))
+    visible_units, coupling_gain, weight_init = (config.pop(name) for name in ("visible_units", "coupling_gain", "weight_init"))
+    of_encoder = ("num_layers", "gates", "learned_initial_state", "dropout", "num_direct_frames")
+    options = {name: config.pop(name) for name in of_encoder}
+    encoder = GatedRecurrentEncoder(num_units, **options, weight_init=weight_init, name="gated_recurrent_encoder")
+    rbm = ConditionalRBM(num_visible, num_hidden, visible_units, coupling_gain, weight_init, name="conditional_rbm")
+    return config | {"encoder": encoder, "conditional_rbm": rbm}

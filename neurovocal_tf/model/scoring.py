@@ -56,7 +56,7 @@ EVERYTHING_USUAL = UsualRanges()
 
 
 def embed(model, frames, lengths):
-    """Embeddings of sequences of frames: the top recurrent layer's state.
+    """Embeddings of sequences of frames, see `Encoder.embedding`.
 
     Args:
         model: `RNNRBM`.    frames: float32 [S, L, V], in the model's units; each sequence is read from its beginning.
@@ -68,8 +68,7 @@ def embed(model, frames, lengths):
     frames, lengths, is_frame = _at_least_one(frames, lengths)
     encoder = model.encoder
     states = model.states(frames)
-    top = states[:, :, (encoder.num_layers - 1) * encoder.num_units : encoder.num_layers * encoder.num_units]
-    frame_embedding = tf.boolean_mask(top, is_frame)
+    frame_embedding = tf.boolean_mask(encoder.embedding(states), is_frame)
     last = states[-1, tf.maximum(lengths[-1], 1) - 1]
     return Embedding(
         embedding=_mean(frame_embedding),

@@ -179,7 +179,7 @@ def statistics_figure(real, generated):
     """Durations, gaps and peak frequencies of real and generated syllables, as shares of each.
 
     Args:
-        real, generated: objects with arrays `durations_s`, `gaps_s`, `peak_frequencies_hz`, as `song_likeness.SongStatistics`.
+        real, generated: objects with arrays `durations_s`, `gaps_s`, `peak_frequencies_hz`, as `syllables.SongStatistics`.
     Returns: `Figure`.
     """
     figure = _figure(3.2, 1)

@@ -14,7 +14,7 @@ from neurovocal_tf import files
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import Config, changed_settings, may_change_on_resume
 from neurovocal_tf.data import frame_sequences
-from neurovocal_tf.data.pipeline import Source
+from neurovocal_tf.data.sources import Source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +66,17 @@ class DataSummary:
             if not os.path.isfile(source.path):
                 raise ValueError(f"`data_dir` must hold the recordings this run began with, and there is no {source.path}.")
         return parts
+
+    def for_export(self):
+        """What an export says of the recordings behind its model: a dict of JSON values."""
+        return {
+            "num_training_sources": len(self.training),
+            "num_validation_sources": len(self.validation),
+            "training_frames": sum(self.training_frames),
+            "validation_frames": sum(self.validation_frames),
+            "validation_baseline_errors": self.baselines,
+            "unit": self.unit,
+        }
 
     def _splits_in(self, path):
         splits = frame_sequences.read_frames(path)

@@ -70,7 +70,7 @@ class Endpoints:
     segment_audio      audio_bytes string [B] -> onsets, offsets int64 [B, S] in samples, num_segments int32 [B], sample_rate int32 [B]
 
     Args:
-        trained: `trainer.Trained`, or whatever has its `model`, `config`, `scale` and `sample_rate`. A model of frame sequences, whose
+        trained: `trained.Trained`, or whatever has its `model`, `config`, `scale` and `sample_rate`. A model of frame sequences, whose
             `scale` is None, has `generate` and `generate_continue` alone, and their spectrograms are the frames themselves.
         max_frames: int; a longer song is cut to it, a longer spectrogram or recording refused by its status.
         usual: `scoring.UsualRanges`.
@@ -85,7 +85,7 @@ class Endpoints:
         self.usual = usual
         self.layout = MachineLayout(self.model)
         encoder, num_visible = self.model.encoder, self.model.num_visible
-        width = encoder.num_units
+        width = encoder.embedding_size
         sequences_of_frames = (_floats(None, None, num_visible), tf.TensorSpec([None], tf.int32))
         self._embedding = _Reading(
             Traced(lambda frames, lengths: scoring.embed(self.model, frames, lengths)._asdict(), *sequences_of_frames),

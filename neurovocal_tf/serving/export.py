@@ -42,7 +42,7 @@ def export_saved_model(trained, export_dir, max_frames=DEFAULT_MAX_FRAMES, usual
     Its signatures are those of `endpoints.Endpoints`; `generate` is also `serving_default`.
 
     Args:
-        trained: `trainer.Trained`.    export_dir: folder of versions; made if it is not there.    max_frames: int, longest song.
+        trained: `trained.Trained`.    export_dir: folder of versions; made if it is not there.    max_frames: int, longest song.
         usual: `scoring.UsualRanges`, outside which a call is unusual.
         training_data: dict of JSON values about the recordings, for the metadata.
 

@@ -15,8 +15,11 @@ import tensorflow as tf
 from neurovocal_tf import files
 from neurovocal_tf.config import Config, number_type, settings
 from neurovocal_tf.runs.run_folder import RunFolder
+from neurovocal_tf.runs.trained import build_model
 from neurovocal_tf.training import trainer
+from neurovocal_tf.training.initialisation import start_from_data
 from neurovocal_tf.training.optimizers import Phases
+from neurovocal_tf.training.preparation import prepare_data
 
 OBJECTIVE = "val_one_step_error"
 TUNERS = ("hyperband", "bayesian", "random")
@@ -109,7 +112,7 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
 
     Args:
         config: `Config` whose other settings hold.    space: dict of name -> `Dimension`.
-        data: `trainer.TrainingData`, the same for all trials.    epoch_variable: the one that `data` reads.
+        data: `preparation.TrainingData`, the same for all trials.    epoch_variable: the one that `data` reads.
         report: called with a line after each trial.    callbacks: Keras callbacks of every trial.
     """
 
@@ -132,8 +135,8 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
     def build(self, hp):
         """A model of the drawn size, started from the data and compiled."""
         config = with_values(self.config, self.values_of(hp))
-        model = trainer.build_model(config, self.data.summary.num_visible)
-        trainer.start_from_data(model, self.data.moments, config)
+        model = build_model(config, self.data.summary.num_visible)
+        start_from_data(model, self.data.moments, config)
         trainer.compile_model(model, config)
         return model
 
@@ -230,7 +233,7 @@ class Search:
         self.config, self.report = config, report
         self.epochs = trial_epochs or trainer.training_phases(config)[2]
         epoch_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.data = trainer.prepare_data(config, data_dir, folder, epoch_variable, report)
+        self.data = prepare_data(config, data_dir, folder, epoch_variable, report)
         self._is_hyperband = tuner == "hyperband"
         self._num_trials = num_trials
         self._hypermodel = RNNRBMHyperModel(config, space, self.data, epoch_variable, self._report_trial, [])

@@ -5,7 +5,8 @@ import math
 import keras
 import numpy as np
 
-from neurovocal_tf.data import pipeline
+from neurovocal_tf.data.sources import recordings
+from neurovocal_tf.discovery.syllables import song_statistics
 from neurovocal_tf.evaluation import song_likeness
 from neurovocal_tf.generation import songs
 from neurovocal_tf.training.callbacks import weights_to_keep
@@ -23,7 +24,7 @@ class SongCheck(keras.callbacks.Callback):
     """Adds `song_distance` to an epoch's logs: that of `song_likeness.song_distance` at the named epochs, NaN at others.
 
     Args:
-        endpoints: `endpoints.Endpoints` of the model that trains.    sources: list of `pipeline.Source`, of the recordings that train.
+        endpoints: `endpoints.Endpoints` of the model that trains.    sources: list of `sources.Source`, of the recordings that train.
         epochs: the epochs, counted from 1, after which to sing.
     """
 
@@ -37,15 +38,15 @@ class SongCheck(keras.callbacks.Callback):
 
     def _distance(self):
         if self._real is None:
-            self._real = song_likeness.song_statistics(self._recordings(), self.endpoints.config)
+            self._real = song_statistics(self._recordings(), self.endpoints.config)
         with weights_to_keep(self.model):
             seeds = range(_FIRST_SEED, _FIRST_SEED + _NUM_SONGS)
             sung = [(song.waveform, self.endpoints.sample_rate) for song in songs.sing_songs(self.endpoints, seeds, _SONG_FRAMES)]
-        return song_likeness.song_distance(self._real, song_likeness.song_statistics(sung, self.endpoints.config))
+        return song_likeness.song_distance(self._real, song_statistics(sung, self.endpoints.config))
 
     def _recordings(self):
         heard_s = 0.0
-        for samples, sample_rate in pipeline.recordings(self.sources, self.endpoints.sample_rate, self.endpoints.config):
+        for samples, sample_rate in recordings(self.sources, self.endpoints.sample_rate, self.endpoints.config):
             yield samples, sample_rate
             heard_s += len(samples) / sample_rate
             if heard_s >= _HEARD_S:

@@ -13,8 +13,10 @@ from neurovocal_tf.data import frame_sequences, pipeline
 from neurovocal_tf.data.survey import survey
 from neurovocal_tf.generation import songs
 from neurovocal_tf.runs.run_folder import RunFolder
+from neurovocal_tf.runs.trained import build_model, load_trained
 from neurovocal_tf.serving.endpoints import Endpoints
 from neurovocal_tf.training import callbacks, trainer
+from neurovocal_tf.training.initialisation import Moments, start_from_data
 
 LENGTHS = {"train": [5, 1, 9, 12, 3, 8], "valid": [4, 7], "test": [6, 2]}
 NUM_VISIBLE = 7
@@ -194,7 +196,7 @@ def frame_run(frame_file, tmp_path_factory):
 
 def test_frame_sequences_train_and_the_run_folder_knows_their_width(frame_run, frame_file):
     workdir, result = frame_run
-    trained = trainer.load_trained(workdir)
+    trained = load_trained(workdir)
     assert (trained.model.num_visible, trained.scale, trained.sample_rate) == (NUM_VISIBLE, None, 0)
     assert result["epoch"] == trained.epoch and np.isfinite(result["val_one_step_error"])
     assert {"curves.png", "samples_epoch_2.png", "model.keras"} <= {path.name for path in workdir.iterdir()}
@@ -202,7 +204,7 @@ def test_frame_sequences_train_and_the_run_folder_knows_their_width(frame_run, f
 
 
 def test_a_model_of_frames_gives_frames_in_their_own_unit_each_by_its_seed_alone(frame_run):
-    endpoints = Endpoints(trainer.load_trained(frame_run[0]), max_frames=9)
+    endpoints = Endpoints(load_trained(frame_run[0]), max_frames=9)
     generated = dict(songs.generate_frames(endpoints, [5, 6, 7], 6))
     for frames in generated.values():
         assert frames.shape == (6, NUM_VISIBLE) and frames.min() >= 0 and frames.max() <= 1
@@ -240,9 +242,9 @@ def test_a_fresh_binary_model_without_couplings_predicts_the_smoothed_shares(fra
     split = frame_sequences.read_frames(frame_file)["train"]
     frames = split.frames.astype(np.float64)
     frames[:, 3] = 0.0
-    model = trainer.build_model(CONFIG, NUM_VISIBLE)
+    model = build_model(CONFIG, NUM_VISIBLE)
     model.conditional_rbm.W.assign(tf.zeros_like(model.conditional_rbm.W))
-    moments = trainer.Moments(frames.mean(axis=0), frames.std(axis=0), None, len(frames), in_decibels=False)
-    trainer.start_from_data(model, moments, CONFIG)
+    moments = Moments(frames.mean(axis=0), frames.std(axis=0), None, len(frames), in_decibels=False)
+    start_from_data(model, moments, CONFIG)
     found = 1 / (1 + np.exp(-np.asarray(model.conditional_rbm.bv)))
     np.testing.assert_allclose(found, (frames.sum(axis=0) + 0.5) / 39, rtol=1e-5)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import SEQUENCES, Config
 from neurovocal_tf.data import pipeline, simulated_song
+from neurovocal_tf.data.sources import Source, stretch_of
 
 SAMPLE_RATE = 16_000
 SCALE = FrameScale(reference_power=1e-6)
@@ -29,7 +30,7 @@ def recordings(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def sources(recordings):
-    return [pipeline.Source(path, decoder) for path, decoder in zip(recordings, ("tensorflow_io", "libsndfile", "libsndfile"), strict=True)]
+    return [Source(path, decoder) for path, decoder in zip(recordings, ("tensorflow_io", "libsndfile", "libsndfile"), strict=True)]
 
 
 def found(sources, config, scale=SCALE):
@@ -130,13 +131,13 @@ def test_max_power_divides_each_segment_by_its_own_maximum_before_packing(sequen
 
 def test_stretches_part_a_recording_without_overlap_or_loss(rng):
     samples = rng.normal(size=1001)
-    parts = [pipeline.stretch_of(samples, begin, end) for begin, end in ((0.0, 0.3), (0.3, 0.8), (0.8, 1.0))]
+    parts = [stretch_of(samples, begin, end) for begin, end in ((0.0, 0.3), (0.3, 0.8), (0.8, 1.0))]
     np.testing.assert_array_equal(np.concatenate(parts), samples)
     assert [len(part) for part in parts] == [300, 501, 200]
 
 
 def test_a_stretch_inside_a_recording_is_no_true_start_but_a_segment_in_it_is(recordings):
-    sources = [pipeline.Source(recordings[0], "libsndfile", begin, end) for begin, end in ((0.0, 0.5), (0.5, 1.0))]
+    sources = [Source(recordings[0], "libsndfile", begin, end) for begin, end in ((0.0, 0.5), (0.5, 1.0))]
     first, second = found(sources, CONFIG)
     assert (first[1], second[1]) == (True, False)
     samples = soundfile.read(recordings[0])[0]
@@ -149,7 +150,7 @@ def test_a_stretch_inside_a_recording_is_no_true_start_but_a_segment_in_it_is(re
 
 def test_a_recording_without_a_vocalization_has_no_sequence(tmp_path, sources):
     soundfile.write(tmp_path / "silent.wav", np.zeros(8000), SAMPLE_RATE)
-    silent = pipeline.Source(str(tmp_path / "silent.wav"), "libsndfile")
+    silent = Source(str(tmp_path / "silent.wav"), "libsndfile")
     config = CONFIG.replace(sequence="packed")
     assert_equal(found([silent, sources[0]], config), found([sources[0]], config))
 
@@ -183,7 +184,7 @@ def oracle_annotated(samples, begin, end, config):
 def test_annotations_cut_in_the_detectors_place_and_their_labels_stay_with_the_frames(sequence, begin, end, recordings):
     config = CONFIG.replace(sequence=sequence, bout_gap_s=0.06)
     samples = soundfile.read(recordings[0])[0]
-    source = pipeline.Source(recordings[0], "libsndfile", begin, end, SEGMENTS)
+    source = Source(recordings[0], "libsndfile", begin, end, SEGMENTS)
     actual = list(pipeline.labelled_sequences([source], SAMPLE_RATE, SCALE, config).as_numpy_iterator())
     expected = []
     for spans in oracle_annotated(samples, begin, end, config):
@@ -200,7 +201,7 @@ def test_annotations_cut_in_the_detectors_place_and_their_labels_stay_with_the_f
 
 def test_sources_may_have_any_number_of_annotations_and_come_in_any_order(recordings):
     config = CONFIG.replace(sequence="segment")
-    sources = [pipeline.Source(path, "libsndfile", segments=SEGMENTS[:n]) for path, n in zip(recordings, (0, 5, 1), strict=True)]
+    sources = [Source(path, "libsndfile", segments=SEGMENTS[:n]) for path, n in zip(recordings, (0, 5, 1), strict=True)]
     alone = [found([source], config) for source in sources]
     assert [len(some) for some in alone] == [0, 4, 1]
     order = tf.constant([2, 0, 1])
@@ -273,7 +274,7 @@ def test_an_epoch_is_a_pure_function_of_seed_and_epoch(cache_mb, sequence, sourc
 
 @pytest.mark.parametrize("cache_mb, sequence", [(64, "recording"), (0, "recording"), (0, "bout"), (64, "segment"), (0, "packed")])
 def test_an_epoch_holds_every_frame_marks_true_starts_and_has_the_promised_shapes(cache_mb, sequence, recordings):
-    sources = [pipeline.Source(path, "libsndfile", begin) for path, begin in zip(recordings, (0.0, 0.25, 0.0), strict=True)]
+    sources = [Source(path, "libsndfile", begin) for path, begin in zip(recordings, (0.0, 0.25, 0.0), strict=True)]
     config = CONFIG.replace(cache_mb=cache_mb, sequence=sequence, batch_size=5, window_frames=23)
     # Noise makes every frame one of its kind, by which its place is known.
     sequences = found(sources, config)
@@ -301,7 +302,7 @@ def test_an_epoch_holds_every_frame_marks_true_starts_and_has_the_promised_shape
 
 def test_what_is_cached_is_read_once(tmp_path):
     paths = simulated_song.write_recordings(tmp_path, 2, 1.0)
-    sources = [pipeline.Source(path, "tensorflow_io") for path in paths]
+    sources = [Source(path, "tensorflow_io") for path in paths]
     epochs = epochs_of(sources, CONFIG, lengths_of(sources, CONFIG), 0, 1, 0)
     first = next(epochs)
     for path in paths:

@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 import reference
 import scipy.stats
+from random_models import fresh_model
 
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import frame_sequences
 from neurovocal_tf.evaluation import likelihood, likelihood_baselines
 from neurovocal_tf.evaluation.likelihood import LikelihoodOptions
-from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots import likelihood as likelihood_plots
-from neurovocal_tf.training import trainer
+from neurovocal_tf.runs.trained import build_model
+from neurovocal_tf.training.initialisation import Moments, start_from_data
 
 NUM_VISIBLE, NUM_HIDDEN = 5, 4
 LENGTHS = (6, 1, 9)
@@ -21,7 +22,9 @@ OPTIONS = LikelihoodOptions(num_temperatures=60, num_chains=24, compiled=False)
 
 def model_of(visible_units, rng, coupling_gain=False):
     """A small model with couplings and biases that matter, and a standardisation that does something where it may."""
-    model = RNNRBM(NUM_VISIBLE, NUM_HIDDEN, num_recurrent=3, visible_units=visible_units, num_direct_frames=1, coupling_gain=coupling_gain)
+    model = fresh_model(
+        NUM_VISIBLE, NUM_HIDDEN, num_recurrent=3, visible_units=visible_units, num_direct_frames=1, coupling_gain=coupling_gain
+    )
     for weights in model.trainable_variables:
         weights.assign(0.6 * rng.normal(size=weights.shape))
     if coupling_gain:
@@ -116,11 +119,11 @@ def test_independent_keys_are_the_marginals_exact_value(rng):
 
 def independent_model(config, frames):
     """A model started from the data without couplings and without recurrence."""
-    model = trainer.build_model(config, frames.shape[1])
+    model = build_model(config, frames.shape[1])
     for weights in (model.conditional_rbm.W, model.conditional_rbm.Wuv):
         weights.assign(np.zeros(weights.shape))
-    moments = trainer.Moments(frames.mean(axis=0, dtype=np.float64), frames.std(axis=0), None, len(frames), in_decibels=False)
-    trainer.start_from_data(model, moments, config)
+    moments = Moments(frames.mean(axis=0, dtype=np.float64), frames.std(axis=0), None, len(frames), in_decibels=False)
+    start_from_data(model, moments, config)
     return model
 
 

@@ -12,7 +12,8 @@ import tensorflow as tf
 from neurovocal_tf.data import pipeline
 from neurovocal_tf.evaluation import report
 from neurovocal_tf.runs.run_folder import RunFolder
-from neurovocal_tf.training import trainer
+from neurovocal_tf.runs.trained import Trained, build_model
+from neurovocal_tf.training.preparation import prepare_data
 
 
 @pytest.fixture(scope="module")
@@ -29,19 +30,19 @@ def annotated_run(tmp_path_factory, simulated_recordings, tiny_config):
 
 
 def prepared(config, data_dir, workdir):
-    return trainer.prepare_data(config, data_dir, RunFolder(workdir), tf.Variable(0, dtype=tf.int64), lambda line: None)
+    return prepare_data(config, data_dir, RunFolder(workdir), tf.Variable(0, dtype=tf.int64), lambda line: None)
 
 
 def test_errors_of_held_out_frames_are_told_by_label(annotated_run, monkeypatch):
     workdir, _, config = annotated_run
     # Singing, comparing songs and drawing take longer than all that is looked at here.
     monkeypatch.setattr(report.songs, "sing_songs", lambda *_: [])
-    monkeypatch.setattr(report.song_likeness, "song_statistics", lambda *_: None)
+    monkeypatch.setattr(report, "song_statistics", lambda *_: None)
     monkeypatch.setattr(report.song_likeness, "compare_songs", lambda *_: {})
     monkeypatch.setattr(report, "_song_picture", lambda *_: None)
     monkeypatch.setattr(report.canvas, "statistics_figure", lambda *_: None)
     data = RunFolder(workdir).data()
-    trained = trainer.Trained(trainer.build_model(config), config, data.scale, data.sample_rate, epoch=0)
+    trained = Trained(build_model(config), config, data.scale, data.sample_rate, epoch=0)
     figures, _ = report.evaluate(trained, workdir, song_options=report.SongOptions(seconds=0.1, num_songs=1))
     errors = collections.defaultdict(list)
     for frames, _, labels in pipeline.labelled_sequences(data.sources_in()[1], data.sample_rate, data.scale, config).as_numpy_iterator():

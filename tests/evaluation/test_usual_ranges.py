@@ -8,11 +8,11 @@ from neurovocal_tf.data import pipeline
 from neurovocal_tf.evaluation import usual_ranges
 from neurovocal_tf.model import scoring
 from neurovocal_tf.runs.run_folder import RunFolder
-from neurovocal_tf.training import trainer
+from neurovocal_tf.runs.trained import load_trained
 
 
 def test_the_ranges_are_four_deviations_about_the_held_out_pieces(trained_run, monkeypatch):
-    trained = trainer.load_trained(trained_run)
+    trained = load_trained(trained_run)
     data = RunFolder(trained_run).data()
     _, validation = data.sources_in()
     pieces = []
@@ -35,10 +35,4 @@ def test_the_ranges_are_four_deviations_about_the_held_out_pieces(trained_run, m
 
 def test_recordings_that_are_gone_are_named(trained_run, tmp_path):
     with pytest.raises(ValueError, match="`data_dir` must hold the recordings"):
-        usual_ranges.usual_ranges(trainer.load_trained(trained_run), trained_run, tmp_path / "gone")
-
-
-def test_the_summary_counts_the_recordings(trained_run):
-    summary = usual_ranges.data_summary(trained_run)
-    assert (summary["num_training_sources"], summary["num_validation_sources"], summary["unit"]) == (4, 1, "dB")
-    assert summary["training_frames"] > summary["validation_frames"] > 0 and "previous_frame" in summary["validation_baseline_errors"]
+        usual_ranges.usual_ranges(load_trained(trained_run), trained_run, tmp_path / "gone")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import reference
 import tensorflow as tf
+from random_models import fresh_model
 
 from neurovocal_tf.model import scoring
-from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.rbm.energy import RBM, free_energy, mean_field
 from neurovocal_tf.rbm.gibbs import gibbs_chain
 from neurovocal_tf.rbm.noise import RowStream
@@ -16,7 +16,7 @@ LENGTHS = [9, 1, 6]
 
 def make_model(**arguments):
     rng = np.random.default_rng(20)
-    model = RNNRBM(5, 4, 3, num_layers=2, num_direct_frames=1, **arguments)
+    model = fresh_model(5, 4, 3, num_layers=2, num_direct_frames=1, **arguments)
     for weight in model.trainable_variables:
         weight.assign(0.2 * rng.normal(size=weight.shape) if weight.name == "log_sigma" else rng.normal(size=weight.shape) / 2)
     model.standardisation.set(-40.0, 10.0)

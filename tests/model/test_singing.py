@@ -9,9 +9,8 @@ import pytest
 import reference
 import scipy.stats
 import tensorflow as tf
-from random_models import make_model, singer
+from random_models import fresh_model, make_model, singer
 
-from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.model.tiling import TILE_ROWS
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.gibbs import gibbs_chain
@@ -87,7 +86,7 @@ def test_a_song_continued_is_the_song_uninterrupted_bit_for_bit(visible_units, e
 
 
 def test_tiles_do_not_wait_for_each_other():
-    model = RNNRBM(5, 4, 3, 2, num_direct_frames=1, coupling_gain=True)
+    model = fresh_model(5, 4, 3, 2, num_direct_frames=1, coupling_gain=True)
 
     @tf.function(autograph=False)
     def sing(seeds):

@@ -18,11 +18,11 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from neurovocal_tf.model.tiling import TILE_ROWS, Layout, MachineLayout, all_places_alike, choose_layout, tiled, untiled
 from neurovocal_tf.rbm.products import affine, linear
+from neurovocal_tf.runs.trained import load_trained
 from neurovocal_tf.server.loaded_version import LoadedVersion
 from neurovocal_tf.server.metrics import Metrics
 from neurovocal_tf.server.versions import Versions
 from neurovocal_tf.serving import endpoints, export
-from neurovocal_tf.training import trainer
 
 EVERY_LAYOUT = pytest.mark.parametrize("layout", list(Layout))
 NUM_SHAPES = 24
@@ -201,7 +201,7 @@ def test_an_export_tells_how_the_machine_sings_and_so_does_its_server(export_dir
 
 def test_an_export_with_flawed_kernels_sings_songs_alone_and_says_so(trained_run, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(tf, "matmul", flawed_matmul(0, 1))
-    version = export.export_saved_model(trainer.load_trained(trained_run), tmp_path, 40)
+    version = export.export_saved_model(load_trained(trained_run), tmp_path, 40)
     monkeypatch.undo()
     loaded = LoadedVersion(version, num_batch_threads=0)
     try:
@@ -233,9 +233,9 @@ def test_a_runtime_that_leaves_out_the_initialisers_sings_songs_alone(export_dir
 
 
 def test_two_models_have_a_layout_each(trained_run, rng, monkeypatch):
-    sound = endpoints.Endpoints(trainer.load_trained(trained_run), max_frames=3)
+    sound = endpoints.Endpoints(load_trained(trained_run), max_frames=3)
     monkeypatch.setattr(tf, "matmul", flawed_matmul(0, 1))
-    flawed = endpoints.Endpoints(trainer.load_trained(trained_run), max_frames=3)
+    flawed = endpoints.Endpoints(load_trained(trained_run), max_frames=3)
     assert flawed.layout.found == Layout.ALONE and sound.layout.found != Layout.ALONE
 
 

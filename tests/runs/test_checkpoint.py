@@ -6,15 +6,15 @@ import os
 import numpy as np
 import pytest
 import tensorflow as tf
+from random_models import fresh_model
 
-from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.runs import checkpoint
 from neurovocal_tf.runs.checkpoint import BestWeights
 from neurovocal_tf.training.optimizers import GuardedAdam
 
 
 def compiled_model(seed=0, num_hidden=3):
-    model = RNNRBM(num_visible=4, num_hidden=num_hidden, num_recurrent=2, seed=seed)
+    model = fresh_model(num_visible=4, num_hidden=num_hidden, num_recurrent=2, seed=seed)
     optimizer = GuardedAdam(use_ema=True)
     optimizer.build(model.trainable_variables)
     model.compile(optimizer=optimizer)
@@ -47,7 +47,7 @@ def test_a_checkpoint_gives_everything_back_bit_for_bit(model, tmp_path):
         for one, other in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
     assert best.figures() == {"epoch": 2, "cd_steps": 15, "song_distance": 1 / 3, "error": 0.1 + 0.2}
-    singer = RNNRBM(num_visible=4, num_hidden=3, num_recurrent=2)
+    singer = fresh_model(num_visible=4, num_hidden=3, num_recurrent=2)
     assert checkpoint.load_best(path, singer) == 2
     for one, other, array in zip(singer.variables, model.variables, best.weights, strict=True):
         np.testing.assert_array_equal(np.asarray(one), np.asarray(other) + 1)

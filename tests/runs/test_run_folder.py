@@ -8,7 +8,7 @@ import pytest
 
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import Config, may_change_on_resume, number_type, settings
-from neurovocal_tf.data.pipeline import Source
+from neurovocal_tf.data.sources import Source
 from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
 
 
@@ -121,3 +121,14 @@ def test_a_folder_without_a_run_is_named(tmp_path):
 def test_errors_are_in_decibels_unless_the_scale_is_linear(tmp_path):
     assert summary(tmp_path).unit == "dB"
     assert dataclasses.replace(summary(tmp_path), scale=FrameScale(scaling="max_power")).unit == "relative power"
+
+
+def test_an_export_is_told_how_many_recordings_and_frames_there_were_and_the_baselines(tmp_path):
+    assert summary(tmp_path).for_export() == {
+        "num_training_sources": 1,
+        "num_validation_sources": 1,
+        "training_frames": 30,
+        "validation_frames": 5,
+        "validation_baseline_errors": {"mean": 1.25, "ridge_var2": 0.5},
+        "unit": "dB",
+    }

@@ -6,10 +6,10 @@ import soundfile
 import tensorflow as tf
 
 from neurovocal_tf.audio import readers, spectrogram, wav
+from neurovocal_tf.runs.trained import Trained, build_model, load_trained
 from neurovocal_tf.segmentation import detector, sequences
 from neurovocal_tf.serving import endpoints as endpoints_lib
 from neurovocal_tf.status import DESCRIPTIONS, Status
-from neurovocal_tf.training import trainer
 
 MAX_FRAMES = 40
 SEEDS = [7, 0, 2**62, -1, 7]
@@ -180,11 +180,11 @@ def test_every_answer_is_the_same_bit_for_bit_in_every_batch_and_under_any_paddi
 def test_a_song_in_linear_power_is_the_same_in_every_batch_too(tiny_config, rng):
     """Its decibels are a logarithm, whose last bit depends on whether its number shares a register with others."""
     config = tiny_config.replace(scaling="max_power", visible_units="mean_field", chain_start="zeros")
-    model = trainer.build_model(config)
+    model = build_model(config)
     for weight in model.trainable_variables:
         weight.assign(rng.normal(size=weight.shape) / np.sqrt(weight.shape[0]))
     scale = spectrogram.FrameScale("max_power", 1e-5, 70.0, 3e-5)
-    trained = trainer.Trained(model, config, scale, 16_000, 0)
+    trained = Trained(model, config, scale, 16_000, 0)
     generate = endpoints_lib.Endpoints(trained, MAX_FRAMES).generate
     together = generate(*rows(range(11), [7, 3] * 5 + [5], np.linspace(0.5, 2, 11)))["spectrogram"].numpy()
     for i in range(11):
@@ -281,7 +281,7 @@ def test_bad_recordings_are_told_by_their_status(endpoints, recordings):
 
 def test_every_sequence_of_a_recording_is_read_from_its_own_beginning(trained_run, simulated_recordings):
     """Of a model of segments: the answer of a recording is that of its segments, one after another."""
-    trained = trainer.load_trained(trained_run, lambda config: config.replace(sequence="segment"))
+    trained = load_trained(trained_run, lambda config: config.replace(sequence="segment"))
     samples, rate = soundfile.read(simulated_recordings / "simulated_001.wav", dtype="float32")
     endpoints = endpoints_lib.Endpoints(trained, 1_000)
     found = arrays(endpoints.encode_audio(tf.constant([wav.encode(samples, rate).numpy()])))

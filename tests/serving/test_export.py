@@ -17,15 +17,15 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from neurovocal_tf.audio import wav
 from neurovocal_tf.generation import songs
+from neurovocal_tf.runs.trained import load_trained
 from neurovocal_tf.serving import export
-from neurovocal_tf.training import trainer
 
 MAX_FRAMES = 40
 
 
 @pytest.fixture(scope="module")
 def trained(trained_run):
-    return trainer.load_trained(trained_run)
+    return load_trained(trained_run)
 
 
 @pytest.fixture(scope="module")

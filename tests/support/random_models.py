@@ -1,14 +1,34 @@
 """Models that have learned nothing, and what they sing."""
 
+import inspect
+
 import numpy as np
 import tensorflow as tf
 
+from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
+from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
 from neurovocal_tf.model.rnn_rbm import RNNRBM
+
+
+def fresh_model(num_visible, num_hidden, num_recurrent, num_layers=1, visible_units="gaussian", seed=0, **options):
+    """An `RNNRBM` of gated layers; each of `options` goes to the layers that know it, or to the model."""
+
+    def of(kind):
+        return {name: value for name, value in options.items() if name in inspect.signature(kind.__init__).parameters}
+
+    unknown = options.keys() - {name for kind in (GatedRecurrentEncoder, ConditionalRBM, RNNRBM) for name in of(kind)}
+    assert not unknown, unknown
+    return RNNRBM(
+        GatedRecurrentEncoder(num_recurrent, num_layers, seed=seed, name="gated_recurrent_encoder", **of(GatedRecurrentEncoder)),
+        ConditionalRBM(num_visible, num_hidden, visible_units, seed=seed + 1000, name="conditional_rbm", **of(ConditionalRBM)),
+        seed=seed,
+        **of(RNNRBM),
+    )
 
 
 def make_model(rng, sizes, visible_units="gaussian", **arguments):
     """A model whose states and samples fluctuate."""
-    model = RNNRBM(*sizes, visible_units=visible_units, **arguments)
+    model = fresh_model(*sizes, visible_units=visible_units, **arguments)
     for weight in model.trainable_variables:
         spread = 0.2 if weight.name == "log_sigma" else 1 / np.sqrt(weight.shape[0])
         weight.assign(spread * rng.normal(size=weight.shape))

@@ -13,8 +13,8 @@ from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.config import Config
 from neurovocal_tf.data.simulated_song import simulate_song
 from neurovocal_tf.rbm import energy, units
+from neurovocal_tf.runs.trained import build_model
 from neurovocal_tf.segmentation import detector
-from neurovocal_tf.training import trainer
 
 TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools"
 
@@ -35,7 +35,7 @@ def tiny(tiny_config):
     from benchmarks import configurations
 
     config = tiny_config.replace(window_frames=6, batch_size=4)
-    return config, trainer.build_model(config), configurations.random_batch(config)
+    return config, build_model(config), configurations.random_batch(config)
 
 
 def free_energies(peer_free_energy, gaussian, rng):

@@ -17,8 +17,8 @@ import tensorflow as tf
 
 from neurovocal_tf import flags
 from neurovocal_tf.runs.run_folder import RunFolder
+from neurovocal_tf.runs.trained import load_trained
 from neurovocal_tf.serving import endpoints as endpoints_lib
-from neurovocal_tf.training import trainer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = sorted(str(path.relative_to(ROOT)) for folder in ("tools", "export") for path in (ROOT / folder).glob("*.py"))
@@ -176,7 +176,7 @@ def test_generated_songs_are_those_of_the_endpoints_and_of_the_export(tool, trai
     assert os.listdir(tmp_path / "models") == ["1"]
 
     rows = tf.constant([6, 5], tf.int64), tf.constant([25, 25]), tf.ones([2])
-    expected = endpoints_lib.Endpoints(trainer.load_trained(trained_run)).generate(*rows)
+    expected = endpoints_lib.Endpoints(load_trained(trained_run)).generate(*rows)
     exported = tf.saved_model.load(str(tmp_path / "models" / "1")).signatures["serving_default"]
     served = exported(seed=rows[0], num_frames=rows[1], temperature=rows[2])
     for i, seed in enumerate((6, 5)):

@@ -4,8 +4,8 @@ import time
 
 import numpy as np
 import tensorflow as tf
+from random_models import fresh_model
 
-from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.training.progress import Progress
 
 
@@ -17,7 +17,7 @@ def waiting_of(delay_s, num_batches=4):
             time.sleep(delay_s)
             yield np.zeros((2, 3, 4), np.float32), np.ones((2, 3), np.float32), np.ones(2, bool)
 
-    model = RNNRBM(4, 3, 2)
+    model = fresh_model(4, 3, 2)
     model.compile(optimizer="sgd")
     signature = tf.TensorSpec([2, 3, 4]), tf.TensorSpec([2, 3]), tf.TensorSpec([2], tf.bool)
     data = tf.data.Dataset.from_generator(batches, output_signature=signature)

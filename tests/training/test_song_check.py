@@ -8,6 +8,7 @@ import pytest
 
 from neurovocal_tf.evaluation import song_likeness
 from neurovocal_tf.runs.run_folder import RunFolder
+from neurovocal_tf.runs.trained import load_trained
 from neurovocal_tf.serving.endpoints import Endpoints
 from neurovocal_tf.training import song_check, trainer
 from neurovocal_tf.training.optimizers import Phases
@@ -23,7 +24,7 @@ def test_the_epochs_that_sing_are_spread_over_those_with_the_most_gibbs_steps(nu
 
 @pytest.fixture(scope="module")
 def trained(trained_run):
-    return trainer.load_trained(trained_run)
+    return load_trained(trained_run)
 
 
 class Singer:
@@ -52,7 +53,7 @@ def test_a_model_that_sings_the_recordings_themselves_is_at_no_distance_and_a_si
     monkeypatch, trained, trained_run
 ):
     sources, _ = RunFolder(trained_run).data().sources_in()
-    recordings = [samples for samples, _ in song_check.pipeline.recordings(sources, trained.sample_rate, trained.config)]
+    recordings = [samples for samples, _ in song_check.recordings(sources, trained.sample_rate, trained.config)]
     same = Singer(trained, recordings)
     assert checked(monkeypatch, same, sources, [1, 3], epoch=2) == 0.0
     assert math.isnan(checked(monkeypatch, same, sources, [1, 3], epoch=1))
@@ -66,10 +67,10 @@ def test_only_the_first_minutes_of_many_recordings_are_heard(monkeypatch, traine
     def statistics(songs, config):
         heard.append(sum(len(samples) / rate for samples, rate in songs))
 
-    monkeypatch.setattr(song_likeness, "song_statistics", statistics)
+    monkeypatch.setattr(song_check, "song_statistics", statistics)
     monkeypatch.setattr(song_likeness, "song_distance", lambda real, generated: 1.0)
     monkeypatch.setattr(song_check, "_HEARD_S", 3.0)
-    first, second = [samples for samples, _ in song_check.pipeline.recordings(sources[:2], trained.sample_rate, trained.config)]
+    first, second = [samples for samples, _ in song_check.recordings(sources[:2], trained.sample_rate, trained.config)]
     checked(monkeypatch, Singer(trained, []), sources, [1], epoch=0)
     length_s = len(first) / trained.sample_rate
     assert heard[0] == pytest.approx(length_s if length_s >= 3 else length_s + len(second) / trained.sample_rate)

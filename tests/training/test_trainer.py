@@ -11,16 +11,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from random_models import fresh_model
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from neurovocal_tf.config import Config
 from neurovocal_tf.evaluation.baselines import RidgeVAR
-from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.runs import checkpoint
 from neurovocal_tf.runs.checkpoint import BestWeights
 from neurovocal_tf.runs.run_folder import RunFolder
-from neurovocal_tf.training import trainer
+from neurovocal_tf.runs.trained import build_model, load_trained
+from neurovocal_tf.training import cores, trainer
 from neurovocal_tf.training.callbacks import AveragedValidation, RunRecord
+from neurovocal_tf.training.initialisation import Moments, start_from_data
 from neurovocal_tf.training.optimizers import GuardedAdam
 
 NINE_BINS = Config().replace(n_fft=16, hop_length=8, dynamic_range_db=70.0)
@@ -60,7 +62,7 @@ def history_of(workdir):
 
 def test_the_published_configuration_has_the_published_sizes():
     seed = Config().replace(num_direct_frames=0)
-    model = trainer.build_model(seed)
+    model = build_model(seed)
     shapes = {variable.path.split("/")[-1]: tuple(variable.shape) for variable in model.variables}
     assert shapes["W"] == (129, 219) and shapes["Wuv"] == (167, 129) and shapes["Wuh"] == (167, 219)
     assert [shapes[f"recurrent_kernel_{i}"] for i in range(3)] == [(167, 3 * 167)] * 3
@@ -70,7 +72,7 @@ def moments_of(rng, order=2):
     mean = rng.normal(-40.0, 5.0, 9)
     coefficients = rng.normal(0.0, 0.1, (order, 9, 9))
     autoregression = RidgeVAR(mean, mean - mean @ coefficients.sum(axis=0), coefficients, ridge=0.1)
-    return trainer.Moments(mean, np.array([0.3, *rng.uniform(2.0, 9.0, 8)]), autoregression, 1000, in_decibels=True)
+    return Moments(mean, np.array([0.3, *rng.uniform(2.0, 9.0, 8)]), autoregression, 1000, in_decibels=True)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ def moments_of(rng, order=2):
 def test_a_batch_has_a_part_for_every_core_that_four_rows_can_be_spared_for(batch_size, num_cores, wanted, num_parts, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: num_cores)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda: ["CPU"])
-    assert trainer.num_parts(Config().replace(batch_size=batch_size, parallel_parts=wanted)) == num_parts
+    assert cores.num_parts(Config().replace(batch_size=batch_size, parallel_parts=wanted)) == num_parts
 
 
 @pytest.mark.parametrize("num_cores, threads", [(1, 1), (2, 1), (16, 8)])
@@ -89,7 +91,7 @@ def test_each_part_of_a_batch_has_its_share_of_the_cores(num_cores, threads, mon
     monkeypatch.setattr(os, "cpu_count", lambda: num_cores)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda: ["CPU"])
     monkeypatch.setattr(tf.config.threading, "set_intra_op_parallelism_threads", found.append)
-    trainer.share_out_cores(Config().replace(batch_size=8))
+    cores.share_out_cores(Config().replace(batch_size=8))
     assert found == [threads]
 
 
@@ -98,7 +100,7 @@ def test_precision_is_of_the_encoders_products_while_it_trains(tiny_config, rng)
     states = {}
     for precision in ("float32", "bfloat16"):
         config = tiny_config.replace(precision=precision)
-        model = trainer.build_model(config)
+        model = build_model(config)
         song = tf.constant([1], tf.int64), tf.constant([2]), tf.constant([1.0])
         before = model.generate(*song, num_gibbs_steps=1)[0].numpy()
         trainer.compile_model(model, config)
@@ -112,15 +114,15 @@ def test_precision_is_of_the_encoders_products_while_it_trains(tiny_config, rng)
 
 def test_beside_a_gpu_a_batch_stays_whole(monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda: ["CPU", "GPU"])
-    assert trainer.num_parts(Config()) == 1
+    assert cores.num_parts(Config()) == 1
 
 
 def test_a_fresh_gaussian_model_predicts_as_the_autoregression_does_but_for_what_its_encoder_and_hidden_units_add(rng):
     moments = moments_of(rng)
-    model = trainer.build_model(NINE_BINS)
+    model = build_model(NINE_BINS)
     rbm, num_units = model.conditional_rbm, model.encoder.num_units
     rbm.W.assign(tf.zeros_like(rbm.W))
-    trainer.start_from_data(model, moments, NINE_BINS)
+    start_from_data(model, moments, NINE_BINS)
     np.testing.assert_allclose(model.standardisation.offset, moments.mean, rtol=1e-6)
     # A bin that hardly varies counts as if it varied by a decibel.
     np.testing.assert_allclose(model.standardisation.scale, [1.0, *moments.sd[1:]], rtol=1e-6)
@@ -134,10 +136,10 @@ def test_a_fresh_gaussian_model_predicts_as_the_autoregression_does_but_for_what
 
 @pytest.mark.parametrize("visible_units, weight_init", [("mean_field", "scaled"), ("mean_field", "published"), ("gaussian", "scaled")])
 def test_a_fresh_machines_own_mean_is_that_of_the_data(visible_units, weight_init):
-    moments = trainer.Moments(np.linspace(-69.9, -0.1, 9), np.full(9, 5.0), None, num_frames=10**12, in_decibels=True)
+    moments = Moments(np.linspace(-69.9, -0.1, 9), np.full(9, 5.0), None, num_frames=10**12, in_decibels=True)
     config = NINE_BINS.replace(visible_units=visible_units, num_direct_frames=0, weight_init=weight_init)
-    model = trainer.build_model(config)
-    trainer.start_from_data(model, moments, config)
+    model = build_model(config)
+    start_from_data(model, moments, config)
     rbm, mean = model.conditional_rbm, moments.mean[np.newaxis].astype(np.float32)
     if visible_units == "mean_field":
         # 70 dB below the reference is 0 and the reference is 1.
@@ -185,7 +187,7 @@ def test_tensorboard_has_curves_and_pictures(trained_run):
 
 def test_what_is_loaded_is_the_best_model_and_model_keras_is_the_same(trained_run, tiny_config):
     history = history_of(trained_run)
-    trained = trainer.load_trained(trained_run)
+    trained = load_trained(trained_run)
     assert trained.epoch == min(history, key=lambda row: (-row["cd_steps"], row["val_one_step_error"]))["epoch"]
     assert (trained.config, trained.sample_rate) == (tiny_config, 16_000)
     assert trained.scale == RunFolder(trained_run).data().scale
@@ -193,13 +195,13 @@ def test_what_is_loaded_is_the_best_model_and_model_keras_is_the_same(trained_ru
     assert saved.get_config() == trained.model.get_config() | {"name": saved.name}
     for one, other in zip(saved.variables, trained.model.variables, strict=True):
         np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
-    assert trainer.load_trained(trained_run, lambda config: config.replace(num_gibbs_steps=7)).config.generation.num_gibbs_steps == 7
+    assert load_trained(trained_run, lambda config: config.replace(num_gibbs_steps=7)).config.generation.num_gibbs_steps == 7
 
 
 @pytest.mark.parametrize("l2_on, expected", [("recurrent", {"recurrent_kernel_0"}), ("rbm", {"W", "Wuv", "Wuh", "Wug"})])
 def test_l2_is_on_the_weights_that_are_named(l2_on, expected):
     config = Config().replace(num_layers=1, coupling_gain=True, l2=0.1, l2_on=l2_on)
-    model = trainer.build_model(config, num_visible=3)
+    model = build_model(config, num_visible=3)
     trainer.compile_model(model, config)
     optimizer = model.optimizer
     assert {weight.name for weight in model.trainable_variables if optimizer.l2_path in weight.path} == expected
@@ -245,7 +247,7 @@ def interrupted(averaging_config, simulated_recordings, tmp_path_factory):
 def test_an_interrupted_run_has_saved_its_last_whole_epoch(interrupted, undisturbed):
     history, expected = (checkpoint_of(workdir)[1]["history"] for workdir in (interrupted, undisturbed[0]))
     assert history == expected[:1]
-    assert trainer.load_trained(interrupted).epoch == 1
+    assert load_trained(interrupted).epoch == 1
     assert {"model.keras", "history.csv", "curves.png"} <= set(os.listdir(interrupted))
 
 
@@ -310,7 +312,7 @@ def test_nothing_usable_leaves_no_run_behind(tiny_config, tmp_path):
 @pytest.fixture
 def averaging_model():
     """A model whose weights differ from their averages."""
-    model = RNNRBM(num_visible=3, num_hidden=2, num_recurrent=2)
+    model = fresh_model(num_visible=3, num_hidden=2, num_recurrent=2)
     optimizer = GuardedAdam(use_ema=True, ema_momentum=0.75)
     optimizer.build(model.trainable_variables)
     model.compile(optimizer=optimizer)
@@ -355,7 +357,7 @@ def test_the_best_weights_are_the_averages_of_the_epoch_with_the_smallest_valida
     assert (best.epoch, best.error) == (2, 1.0)
     assert [row["baseline_mean"] for row in history_of(tmp_path)] == [9.0] * 4
 
-    singer = RNNRBM(num_visible=3, num_hidden=2, num_recurrent=2)
+    singer = fresh_model(num_visible=3, num_hidden=2, num_recurrent=2)
     assert checkpoint.load_best(folder.checkpoint, singer) == 2
     for one, other in zip(weights_of(singer), averages[2], strict=True):
         np.testing.assert_array_equal(one, other)

@@ -8,8 +8,8 @@ import tensorflow as tf
 from benchmarks import ceilings, configurations, operations
 from benchmarks.timing import Variant, interleaved
 from neurovocal_tf.audio.spectrogram import FrameScale
+from neurovocal_tf.runs.trained import build_model
 from neurovocal_tf.serving.endpoints import Endpoints
-from neurovocal_tf.training import trainer
 
 _NUM_FRAMES = 64
 _ROWS = (1, 32)
@@ -18,7 +18,7 @@ _ROWS = (1, 32)
 def measure(options):
     """Yields the list of `Result`s of each configuration and number of rows."""
     for name, config in configurations.CONFIGURATIONS.items():
-        model = trainer.build_model(config)
+        model = build_model(config)
         sizes = configurations.sizes_of(model)
         scale = FrameScale(config.spectrogram.scaling, 1.0, config.spectrogram.dynamic_range_db, 1.0)
         endpoints = Endpoints(types.SimpleNamespace(model=model, config=config, scale=scale, sample_rate=32_000))

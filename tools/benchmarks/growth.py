@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks import configurations, recordings
 from benchmarks.timing import Result, Variant, interleaved
 from benchmarks.train import our_step
-from neurovocal_tf.training import trainer
+from neurovocal_tf.runs.trained import build_model
 
 # Each size of the package's default model in turn, from half of the default to four times as much.
 _FACTORS = (0.5, 1, 2, 4)
@@ -62,7 +62,7 @@ def _step(default, name, setting, value, factor):
             scalar: getattr(default.model, scalar) / factor for scalar in ("hidden_scalar", "recurrent_scalar")
         }
     config = default.replace(**changes)
-    model, batch = trainer.build_model(config), configurations.random_batch(config)
+    model, batch = build_model(config), configurations.random_batch(config)
     size = {"bins": model.num_visible, "hidden": model.conditional_rbm.num_hidden}.get(name, scaled)
     return Variant(str(size), our_step(model, config, batch), batch[1].size, "frame")
 

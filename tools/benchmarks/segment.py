@@ -16,6 +16,7 @@ from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import pipeline, simulated_song
+from neurovocal_tf.data.sources import Source
 from neurovocal_tf.segmentation import detector
 
 _SAMPLE_RATE = 44_100
@@ -63,7 +64,7 @@ def in_memory(samples, peers):
 
 
 def _frames_from(paths):
-    sources = [pipeline.Source(str(path), "tensorflow_io") for path in paths]
+    sources = [Source(str(path), "tensorflow_io") for path in paths]
     scale = FrameScale()
     for _ in pipeline.sequences(sources, _SAMPLE_RATE, scale, _SEED.replace(sequence="packed")):
         pass

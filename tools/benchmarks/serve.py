@@ -23,8 +23,8 @@ from neurovocal_tf import Client
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.client import transports
 from neurovocal_tf.config import Config
+from neurovocal_tf.runs.trained import build_model
 from neurovocal_tf.serving import export as exporting
-from neurovocal_tf.training import trainer
 
 _RATE = 32_000
 _STREAM_FRAMES = 500
@@ -39,11 +39,11 @@ import json, os, sys, time
 core, num_frames, rounds = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 os.sched_setaffinity(0, {core})
 import tensorflow as tf
-from neurovocal_tf.training import trainer
 from neurovocal_tf.config import Config
 from neurovocal_tf.model.tiling import Layout
+from neurovocal_tf.runs.trained import build_model
 config = Config()
-model, settings = trainer.build_model(config), config.generation
+model, settings = build_model(config), config.generation
 def song(seed):
     return model.generate(seed, tf.constant([num_frames]), tf.constant([1.0]), num_gibbs_steps=settings.num_gibbs_steps,
                           chain_start=settings.chain_start, emission_noise=settings.emission_noise, layout=layouts[name])[0]
@@ -76,7 +76,7 @@ def _export(folder, seed, config=None):
     """A version folder with fresh weights; how fast a model sings does not depend on them."""
     config = config or Config().replace(seed=seed)
     scale = FrameScale(config.spectrogram.scaling, 1.0, config.spectrogram.dynamic_range_db, 1.0)
-    model = trainer.build_model(config)
+    model = build_model(config)
     return exporting.export_saved_model(types.SimpleNamespace(model=model, config=config, scale=scale, sample_rate=_RATE, epoch=0), folder)
 
 

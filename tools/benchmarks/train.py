@@ -10,7 +10,9 @@ import tensorflow as tf
 
 from benchmarks import apart, ceilings, configurations, keras_peer, operations, recordings
 from benchmarks.timing import Variant, interleaved
+from neurovocal_tf.runs.trained import build_model
 from neurovocal_tf.training import trainer
+from neurovocal_tf.training.cores import share_out_cores
 
 _NUM_RECORDINGS = 48
 
@@ -30,18 +32,18 @@ def measure(options):
 
 def _ours(config):
     """The `Variant`s of a step in either precision, in a process that is set up as tools/train.py sets up its own."""
-    trainer.share_out_cores(config)
+    share_out_cores(config)
     batch = configurations.random_batch(config)
     for name, precision in (("neurovocal_tf", "float32"), ("neurovocal_tf, bfloat16", "bfloat16")):
-        model = trainer.build_model(config)
+        model = build_model(config)
         count = operations.training(configurations.sizes_of(model), config.training.cd_steps[0])
         yield Variant(name, our_step(model, config.replace(precision=precision), batch), batch[1].size, "frame", count)
 
 
 def _epochs(config, paths):
     """`Variant`s of an epoch: from memory, and a later one and the first from recordings; in a process as of `_ours`."""
-    trainer.share_out_cores(config)
-    model = trainer.build_model(config)
+    share_out_cores(config)
+    model = build_model(config)
     trainer.compile_model(model, config)
     model.cd_steps.assign(config.training.cd_steps[0])
     model.make_train_function()
@@ -85,7 +87,7 @@ def our_step(model, config, batch):
 
 
 def _peers(config, batch):
-    sizes = configurations.sizes_of(trainer.build_model(config))
+    sizes = configurations.sizes_of(build_model(config))
     peers = {
         "Keras": keras_peer.training_step(sizes, config, batch, jit_compile=False),
         "Keras, XLA": keras_peer.training_step(sizes, config, batch, jit_compile=True),

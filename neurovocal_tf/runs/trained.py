@@ -1,0 +1,88 @@
+"""A run's model: built as its settings say, and loaded from its folder with what it takes to use it."""
+
+import dataclasses
+
+from neurovocal_tf.audio import spectrogram
+from neurovocal_tf.audio.spectrogram import FrameScale
+from neurovocal_tf.config import Config
+from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
+from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
+from neurovocal_tf.model.rnn_rbm import RNNRBM
+from neurovocal_tf.runs import checkpoint
+from neurovocal_tf.runs.run_folder import RunFolder
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A trained model and what it takes to use it: `model`, `config`, `scale`, `sample_rate` in Hz, `epoch` of its weights."""
+
+    model: RNNRBM
+    config: Config
+    scale: FrameScale
+    sample_rate: int
+    epoch: int
+
+
+def build_model(config, num_visible=None):
+    """An `RNNRBM` of the configured size, with fresh weights.
+
+    Args:
+        config: `Config`.    num_visible: int, V; None: the bins of the configured spectrogram.
+    """
+    num_visible, model = num_visible or spectrogram.num_bins(config.spectrogram), config.model
+    conditional_rbm = ConditionalRBM(
+        num_visible,
+        max(int(model.hidden_scalar * num_visible), 1),
+        model.visible_units,
+        model.coupling_gain,
+        model.weight_init,
+        # Far from the encoder's, which takes a number for each of its weights, from the seed on.
+        seed=config.training.seed + 1000,
+        name="conditional_rbm",
+    )
+    return RNNRBM(
+        ENCODERS["gated"](num_visible, config),
+        conditional_rbm,
+        input_noise=model.input_noise,
+        state_dropout=model.state_dropout,
+        negative_start=config.training.negative_start,
+        seed=config.training.seed,
+    )
+
+
+def _gated_recurrent_encoder(num_visible, config):
+    model = config.model
+    return GatedRecurrentEncoder(
+        max(int(model.recurrent_scalar * num_visible), 1),
+        model.num_layers,
+        model.gates,
+        model.learned_initial_state,
+        model.dropout,
+        model.num_direct_frames,
+        model.weight_init,
+        seed=config.training.seed,
+        name="gated_recurrent_encoder",
+    )
+
+
+# Name -> function of (bins of a frame, `Config`) that makes a `layers.encoder.Encoder`. Another encoder is another line.
+ENCODERS = {"gated": _gated_recurrent_encoder}
+
+
+def load_trained(workdir, with_flags=lambda config: config):
+    """The best model of a run so far.
+
+    Args:
+        workdir: run folder.    with_flags: called with the run's `Config` for the one to use, such as `flags.config_from_flags`.
+
+    Returns:
+        `Trained`.
+
+    Raises:
+        ValueError: no run in the folder.
+    """
+    folder = RunFolder(workdir)
+    config, data = folder.config(), folder.data()
+    model = build_model(config, data.num_visible)
+    epoch = checkpoint.load_best(folder.checkpoint, model)
+    return Trained(model, with_flags(config), data.scale, data.sample_rate, epoch)

@@ -1,0 +1,27 @@
+"""How a batch and its parts share the cores of a machine."""
+
+import os
+
+import tensorflow as tf
+
+# Fewer rows would not be worth the weights that each of their products reads.
+_SMALLEST_PART = 4
+
+
+def num_parts(config):
+    """Parts that a batch is worked on in: as configured, or one a core, of at least `_SMALLEST_PART` rows; beside a GPU one."""
+    if config.training.parallel_parts:
+        return config.training.parallel_parts
+    if len(tf.config.list_physical_devices()) > 1:
+        return 1
+    batch_size = config.data.batch_size
+    numbers = range(1, min(os.cpu_count(), batch_size // _SMALLEST_PART) + 1)
+    return max((number for number in numbers if batch_size % number == 0), default=1)
+
+
+def share_out_cores(config):
+    """Leaves each part of a batch its share of the cores: one part's products would otherwise push the other parts off theirs.
+
+    For a process whose work is training, before TensorFlow has computed anything; afterwards it raises RuntimeError.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(max(os.cpu_count() // num_parts(config), 1))
