@@ -4,7 +4,7 @@ import contextlib
 import csv
 import json
 import os
-import tempfile
+import secrets
 
 
 @contextlib.contextmanager
@@ -12,14 +12,12 @@ def replacing(path):
     """A temporary path beside `path`, renamed to it when the block ends well and removed when it does not."""
     path = os.path.abspath(path)
     stem, extension = os.path.splitext(os.path.basename(path))
-    handle, temporary = tempfile.mkstemp(prefix=f".{stem}-", suffix=extension, dir=os.path.dirname(path))
-    os.close(handle)
+    temporary = os.path.join(os.path.dirname(path), f".{stem}-{secrets.token_urlsafe(6)}{extension}")
+    # With the permissions of any new file. Those of `tempfile` are for their owner alone, and what other files get could only be read
+    # by setting the process's umask, for a moment in which other threads' files would be open to all.
+    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     try:
         yield temporary
-        # mkstemp's files are for their owner alone.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
     except BaseException:
         if os.path.exists(temporary):

@@ -59,13 +59,14 @@ class _TextSerializer(flags.ArgumentSerializer):
 
 
 def define(sections=None, flag_values=flags.FLAGS):
-    """Defines one flag for each setting in the named sections of `Config`; None: for all settings."""
+    """Defines one flag for each setting in the named sections of `Config`, and for those named by themselves; None: for all settings."""
     known = [section for section, _ in _fields_by_section()]
+    names = {field.name for _, field in config_lib.settings()}
     for section in sections or ():
-        if section not in known:
-            raise ValueError(f"`sections` must be among {', '.join(known)}. Received: sections={sections}")
+        if section not in known and section not in names:
+            raise ValueError(f"`sections` must be among {', '.join(known)}, or settings. Received: sections={sections}")
     for section, field in config_lib.settings():
-        if sections is None or section in sections:
+        if _is_among(sections, section, field):
             _define_one(field, flag_values=flag_values, module_name=f"{__name__}.{section}")
 
 
@@ -88,18 +89,17 @@ def given_flags(flag_values=flags.FLAGS):
 
 
 def flag_lines(config, sections=None):
-    """Every setting of `config`, or of the named sections, as a line of a flag file, under one comment a section."""
+    """Every setting of `config`, or those that `define` takes under `sections`, as a line of a flag file, under one comment a section."""
     lines = []
     for section, fields in _fields_by_section():
-        if sections is not None and section not in sections:
-            continue
         values = getattr(config, section)
-        lines += [f"# {section}", *(f"--{field.name}={_text_of(getattr(values, field.name))}" for field in fields)]
+        found = [f"--{f.name}={_text_of(getattr(values, f.name))}" for f in fields if _is_among(sections, section, f)]
+        lines += [f"# {section}", *found] if found else []
     return lines
 
 
 def write_flags(path, config=None, flag_values=flags.FLAGS, sections=None):
-    """Writes every setting, or those of the named sections, to `path` as a flag file; `config` None: as the flags have them."""
+    """Writes every setting, or those of `sections`, to `path` as a flag file; `config` None: as the flags have them."""
     config = config_from_flags(flag_values=flag_values) if config is None else config
     files.write_text(path, "\n".join(flag_lines(config, sections)) + "\n")
 
@@ -291,6 +291,10 @@ def _text_of(value):
     if isinstance(value, tuple):
         return ",".join(map(_text_of, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _is_among(sections, section, field):
+    return sections is None or section in sections or field.name in sections
 
 
 def _defined(flag_values):

@@ -99,6 +99,15 @@ def test_a_tool_may_use_some_sections_only():
     assert flags.config_from_flags(flag_values=values) == Config().replace(threshold=3.0)
 
 
+def test_a_tool_may_use_single_settings_of_a_section():
+    values = parsed("--n_fft=512", sections=("audio", "n_fft"))
+    assert "n_fft" in values and "scaling" not in values and "threshold" not in values
+    config = flags.config_from_flags(flag_values=values)
+    assert config == Config().replace(n_fft=512)
+    audio = flags.flag_lines(config, ("audio",))
+    assert flags.flag_lines(config, ("audio", "n_fft")) == [*audio, "# spectrogram", "--n_fft=512"]
+
+
 def test_an_unknown_section_is_refused():
     with pytest.raises(ValueError, match="`sections` must be among audio, "):
         flags.define(("music",), absl_flags.FlagValues())

@@ -45,7 +45,8 @@ _TUNE_SEED = flags.DEFINE_integer("tune_seed", 0, "Which third of the recordings
 _PLOT = flags.DEFINE_bool("plot", False, "Draw every recording with its segments, and histograms of all.")
 _WORKERS = flags.DEFINE_integer("workers", 0, "Recordings at once; 0: as many as there are processor cores.", lower_bound=0)
 _JSON = flags.DEFINE_string("json", None, "Where to write the figures.")
-_SECTIONS = ("audio", "segmentation")
+# In windows as long and as far apart as a model's frames segments are measured and pictures drawn.
+_SECTIONS = ("audio", "segmentation", "n_fft", "hop_length")
 setting_flags.define(_SECTIONS)
 _say = setting_flags.say
 

@@ -6,7 +6,9 @@ import math
 import numpy as np
 
 from neurovocal_tf.audio import spectrogram
+from neurovocal_tf.segmentation.band import in_band_or_all
 from neurovocal_tf.segmentation.detector import detect
+from neurovocal_tf.segmentation.segment_spectra import peak_frequencies_hz
 
 # With these the call types found among the 601 labelled syllables of one Bengalese finch agree best with its eleven
 # labels (adjusted Rand index 0.89): a 50 dB floor lets background noise in (0.83), one mean spectrum loses the sweeps (0.56).
@@ -22,7 +24,7 @@ class SongStatistics:
         num_syllables: S, segments that the detector found, without its buffer.
         syllables_per_s: S over the songs' whole length.
         durations_s: `[S]`. gaps_s: `[G]`, from a syllable's offset to the next onset within a bout.
-        peak_frequencies_hz: `[S]`, the bin of the largest mean power within the detector's band.
+        peak_frequencies_hz: `[S]`, as `segment_spectra.peak_frequencies_hz` within the detector's band.
         spectra_db: `[S, 4, V]`, power of each quarter of a syllable under the syllable's maximum, not below -30 dB.
         follows: bool `[S]`, whether a syllable continues the bout of the one before it; G are true.
     """
@@ -83,9 +85,9 @@ def _syllables(samples, sample_rate, detector, config):
     whole_window = np.pad(samples, (0, max(config.n_fft - len(samples), 0)))
     power = np.asarray(spectrogram.power_spectrogram(whole_window, sample_rate, config), np.float64)
     portions = np.stack([_portions(power, onset, offset, config) for onset, offset in zip(onsets, offsets, strict=True)])
-    frequencies = spectrogram.bin_frequencies_hz(sample_rate, config)
-    band = _in_band(frequencies, detector)
-    peaks = frequencies[np.argmax(np.where(band, portions.mean(axis=1), -1.0), axis=-1)]
+    edges_hz = detector.low_hz, detector.high_hz
+    band = in_band_or_all(spectrogram.bin_frequencies_hz(sample_rate, config), *edges_hz)
+    peaks = peak_frequencies_hz([samples], sample_rate, onsets, offsets, config, *edges_hz)
     firsts = np.arange(len(onsets)) == 0
     return onsets / sample_rate, offsets / sample_rate, peaks, _under_maximum_db(np.where(band, portions, 0.0)), firsts
 
@@ -97,12 +99,6 @@ def _portions(power, onset, offset, config):
     last = min(max(math.floor(last), first), len(power) - 1)
     edges = np.linspace(first, last + 1, _PORTIONS + 1)
     return np.stack([power[int(a) : max(math.ceil(b), int(a) + 1)].mean(axis=0) for a, b in zip(edges[:-1], edges[1:], strict=True)])
-
-
-def _in_band(frequencies, config):
-    """Which bins lie in the detector's band; all where it holds none."""
-    band = (frequencies >= config.low_hz) & (frequencies <= (config.high_hz or math.inf))
-    return band if band.any() else np.ones_like(band)
 
 
 def _under_maximum_db(power):

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf.rbm.products import linear
-from neurovocal_tf.rbm.units import Bernoulli
+from neurovocal_tf.rbm.units import Bernoulli, MeanField
 
 
 class RBM(typing.NamedTuple):
@@ -98,10 +98,11 @@ def pseudo_log_likelihood(rbm, v):
     With d = 1 - 2 v_i, unit i flips at the cost dF = -d bv_i - sum_j softplus(l_j + d g_j W_ij) - softplus(l_j), l the hidden logits of v,
     and p(v_i | rest) = sigmoid(dF). No partition function is needed, which makes it a cheap monitor; but what units tell of one
     another is counted for each of them, so that it may rise while the likelihood falls. Binary units only: for real ones every
-    term is an integral of its own.
+    term is an integral of its own, and mean-field ones hold fractions, which have no probability.
     Reference: Besag, 1975; for RBMs Marlin et al., 2010.
     """
-    if not isinstance(rbm.units, Bernoulli):
+    # Mean-field units are a kind of Bernoulli, and hold what is neither 0 nor 1: `ais.sampled_units` are those that they stand for.
+    if not isinstance(rbm.units, Bernoulli) or isinstance(rbm.units, MeanField):
         raise ValueError(f"`rbm` must have binary visible units. Received: rbm.units={type(rbm.units).__name__}")
     logits = hidden_logits(rbm, v)
     softplus = tf.nn.softplus(logits)

@@ -132,17 +132,19 @@ class RowStream(typing.NamedTuple):
 class DrawnStream(typing.NamedTuple):
     """A `RowStream`'s numbers for every step of a chain, drawn before its first: op by op, few large draws cost less than many small.
 
-    `hidden` are K tensors [B, H], `visible` K tensors [B, V] or None; made by `draw_ahead`.
+    Both fields are dicts of purpose -> K tensors [B, units]; what was not drawn is not there. Made by `draw_ahead`.
     """
 
-    hidden: list
-    visible: list | None
+    drawn_uniforms: dict
+    drawn_normals: dict
 
     def uniforms(self, purpose, index, shape):
-        """The uniforms of one step, an int, or whatever the visible units were drawn.  -> float32 [B, units]"""
-        return {HIDDEN: self.hidden, VISIBLE: self.visible}[purpose][index]
+        """The uniforms of one step, an int.  -> float32 [B, units]"""
+        return self.drawn_uniforms[purpose][index]
 
-    normals = uniforms
+    def normals(self, purpose, index, shape):
+        """The standard normals of one step, an int.  -> float32 [B, units]"""
+        return self.drawn_normals[purpose][index]
 
 
 def draw_ahead(stream, num_steps, hidden_shape, visible_shape, visible_noise):
@@ -160,9 +162,12 @@ def draw_ahead(stream, num_steps, hidden_shape, visible_shape, visible_noise):
         fours = zip(*(tf.unstack(numbers) for numbers in draw(purpose, tf.range((num_steps + 3) // 4), shape)), strict=True)
         return [numbers for four in fours for numbers in four]
 
-    draw_visible = {"uniforms": stream.four_uniforms, "normals": stream.four_normals}.get(visible_noise)
-    visible = draw_visible and of_steps(VISIBLE, draw_visible, visible_shape)
-    return DrawnStream(of_steps(HIDDEN, stream.four_uniforms, hidden_shape), visible)
+    uniforms, normals = {HIDDEN: of_steps(HIDDEN, stream.four_uniforms, hidden_shape)}, {}
+    if visible_noise == "uniforms":
+        uniforms[VISIBLE] = of_steps(VISIBLE, stream.four_uniforms, visible_shape)
+    elif visible_noise == "normals":
+        normals[VISIBLE] = of_steps(VISIBLE, stream.four_normals, visible_shape)
+    return DrawnStream(uniforms, normals)
 
 
 def _cross_multiply(x, y, z, w):

@@ -67,7 +67,7 @@ def _with_frequencies(found, path, config):
         readers.blocks(path, audio.channel, rate, audio.time_expansion) if found else (),
         rate,
         *(np.round([getattr(annotation, end) * rate for annotation in found]) for end in ("onset_s", "offset_s")),
-        segmentation.contrast_n_fft,
+        config.spectrogram,
         low_hz=segmentation.low_hz,
         high_hz=segmentation.high_hz,
     )

@@ -38,15 +38,16 @@ def overview(blocks_of, sample_rate, config, segments, column_s):
 
     Args:
         blocks_of: () -> iterator of float32 `[n]`, the recording's samples.
-        sample_rate: Hz.    config: `SegmentationConfig`; windows have its `contrast_n_fft` samples.
+        sample_rate: Hz.    config: `Config`; its `segmentation` and `spectrogram` count.
         segments: `[S, 2]`, onsets and offsets in seconds, in time order.
         column_s: seconds of a column.
     """
     column = max(round(column_s * sample_rate), 1)
-    trace = TRACES[config.detector](blocks_of, sample_rate, config)
-    decibels = _spectrogram(blocks_of, config.contrast_n_fft, column)
+    detector = config.segmentation
+    trace = TRACES[detector.detector](blocks_of, sample_rate, detector)
+    decibels = _spectrogram(blocks_of, config.spectrogram, column)
     ends = np.round(np.asarray(segments, np.float64).reshape(-1, 2) * sample_rate).T
-    peaks_hz = peak_frequencies_hz(blocks_of(), sample_rate, *ends, config.contrast_n_fft, config.low_hz, config.high_hz)
+    peaks_hz = peak_frequencies_hz(blocks_of(), sample_rate, *ends, config.spectrogram, detector.low_hz, detector.high_hz)
     return Overview(
         column_s=column / sample_rate,
         max_hz=sample_rate / 2,
@@ -68,10 +69,11 @@ def _pooled_trace(trace, column, num_columns):
     return pooled
 
 
-def _spectrogram(blocks_of, n_fft, column):
+def _spectrogram(blocks_of, config, column):
     """The spectrogram in columns, dB [C, V]."""
+    n_fft = config.n_fft
     window = scipy.signal.get_window("hann", n_fft).astype(np.float32)
-    hop = min(max(n_fft // 2, 1), column)
+    hop = min(config.hop_length, column)
     columns = []
     for page, first in pages(blocks_of(), _PAGE_COLUMNS * column, n_fft // 2):
         num_own = len(page) - n_fft // 2 * 2

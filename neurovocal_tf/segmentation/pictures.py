@@ -29,7 +29,8 @@ def draw(folder, true, config, on_picture=lambda: None):
     try:
         for name in folder.finished:
             found, truth = folder.segments(name), None if true is None else true.get(name, ())
-            shows = _digest(found, truth, os.path.getsize(folder.paths[name]), folder.duration_s(name))
+            windows = config.spectrogram.n_fft, config.spectrogram.hop_length
+            shows = _digest(found, truth, os.path.getsize(folder.paths[name]), folder.duration_s(name), windows)
             if not _is_drawn(folder, drawn.get(name), shows):
                 drawn[name] = {"file": name, "shows": shows} | _draw_one(folder, name, found, truth, config)
             durations.append(found[:, 1] - found[:, 0])
@@ -59,7 +60,7 @@ def _overview(folder, name, found, config):
     audio, path = config.audio, folder.paths[name]
     rate = readers.probe(path, audio.time_expansion).rate_at(audio.sample_rate)
     column_s = segments.column_s(folder.duration_s(name))
-    return overview(lambda: readers.blocks(path, audio.channel, rate, audio.time_expansion), rate, config.segmentation, found, column_s)
+    return overview(lambda: readers.blocks(path, audio.channel, rate, audio.time_expansion), rate, config, found, column_s)
 
 
 def _read_drawn(folder):
@@ -76,8 +77,8 @@ def _is_drawn(folder, row, shows):
     return all(os.path.exists(_path(folder, row["file"], number)) for number in range(1, int(row["num_pages"]) + 1))
 
 
-def _digest(found, truth, num_bytes, duration_s):
-    shown = [found.tolist(), None if truth is None else np.asarray(truth, np.float64).tolist(), num_bytes, duration_s]
+def _digest(found, truth, num_bytes, duration_s, windows):
+    shown = [found.tolist(), None if truth is None else np.asarray(truth, np.float64).tolist(), num_bytes, duration_s, windows]
     return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
 
 

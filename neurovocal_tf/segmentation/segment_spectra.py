@@ -9,27 +9,29 @@ from neurovocal_tf.segmentation.band import in_band_or_all
 _STRETCH_SAMPLES = 2**19
 
 
-def segment_power(blocks, sample_rate, onsets, offsets, n_fft, window):
-    """Power of each segment, summed over windows half their length apart that lie within it, the mean of each window removed.
+def segment_power(blocks, sample_rate, onsets, offsets, config, window):
+    """Power of each segment, summed over the windows that lie within it, the mean of each window removed.
 
     A segment shorter than a window is measured in the window about its middle.
 
     Args:
         blocks: iterable of float `[n]`, the recording's samples in order; gone through once, and held no longer than needed.
         sample_rate: Hz.    onsets, offsets: `[S]`, samples, the offset exclusive, clipped to what there is.
-        n_fft: samples in a window.    window: its name, and what the name needs, as `scipy.signal.get_window` takes it.
+        config: `SpectrogramConfig`; its `n_fft` and `hop_length` count.
+        window: the window's name, and what the name needs, as `scipy.signal.get_window` takes it.
 
-    Returns: NumPy float64 `[S, n_fft // 2 + 1]`, and the frequencies of its bins, Hz.
+    Returns: NumPy float64 `[S, V]`, and the frequencies of its bins, Hz `[V]`.
     """
+    n_fft, hop_length = config.n_fft, config.hop_length
     power = np.zeros((len(onsets), n_fft // 2 + 1))
-    stretches = _stretches(np.asarray(onsets, np.int64), np.asarray(offsets, np.int64), n_fft)
+    stretches = _stretches(np.asarray(onsets, np.int64), np.asarray(offsets, np.int64), n_fft, hop_length)
     for segment, samples in _samples_of(blocks, stretches, n_fft):
-        windows = scipy.signal.spectrogram(samples, sample_rate, window, nperseg=n_fft, noverlap=n_fft // 2)[-1]
+        windows = scipy.signal.spectrogram(samples, sample_rate, window, nperseg=n_fft, noverlap=n_fft - hop_length)[-1]
         power[segment] += windows.sum(axis=-1)
     return power, np.arange(n_fft // 2 + 1) * (sample_rate / n_fft)
 
 
-def peak_frequencies_hz(blocks, sample_rate, onsets, offsets, n_fft, low_hz=0.0, high_hz=0.0):
+def peak_frequencies_hz(blocks, sample_rate, onsets, offsets, config, low_hz=0.0, high_hz=0.0):
     """The frequency with the largest mean power in each segment: the peak of what seewave and warbleR call its mean spectrum.
 
     Measured in Hann windows within the segment, as there and in Raven: what is loud outside of the band leaks far less into it than
@@ -37,21 +39,20 @@ def peak_frequencies_hz(blocks, sample_rate, onsets, offsets, n_fft, low_hz=0.0,
     Frequency is that of the loudest moment; the mean is less at the mercy of a click.
 
     Args:
-        blocks, sample_rate, onsets, offsets, n_fft: as for `segment_power`.
+        blocks, sample_rate, onsets, offsets, config: as for `segment_power`.
         low_hz, high_hz: only bins between them count, 0 being no limit; all count where there is none between.
 
     Returns: NumPy float64 `[S]`, Hz, the centre of a bin; of a silent segment the lowest that counts.
     """
-    power, frequencies = segment_power(blocks, sample_rate, onsets, offsets, n_fft, "hann")
+    power, frequencies = segment_power(blocks, sample_rate, onsets, offsets, config, "hann")
     return frequencies[np.argmax(np.where(in_band_or_all(frequencies, low_hz, high_hz), power, -1.0), axis=1)]
 
 
-def _stretches(onsets, offsets, n_fft):
+def _stretches(onsets, offsets, n_fft, hop):
     """(first, last, segment) of what is to be read, in time order: long segments in parts that have the windows of the whole."""
-    hop = n_fft - n_fft // 2
     at_once, found = max(_STRETCH_SAMPLES // hop, 1), []
     for segment, (onset, offset) in enumerate(zip(np.maximum(onsets, 0).tolist(), offsets.tolist(), strict=True)):
-        num_windows = (offset - onset - n_fft // 2) // hop
+        num_windows = (offset - onset - (n_fft - hop)) // hop
         if num_windows < 1:
             first = max((onset + offset - n_fft) // 2, 0)
             found.append((first, first + n_fft, segment))

@@ -38,7 +38,7 @@ class Inference:
             if self._num_requests >= self._max_requests:
                 raise refusals.exhausted(f"There are {self._max_requests} requests already.")
             self._num_requests += 1
-        return Ticket(self)
+        return Ticket(self._threads, self._leave)
 
     def lease(self, spec_name, version=None, label=None):
         """`Versions.lease` of the model of that name, if it is this one's."""
@@ -75,10 +75,14 @@ class Inference:
 
 
 class Ticket:
-    """The right of one request to a thread, to be used in a `with` block."""
+    """The right of one request to a thread, to be used in a `with` block.
 
-    def __init__(self, inference):
-        self._inference = inference
+    Args:
+        threads: `concurrent.futures.Executor`.    give_back: called once, when the thread is free for another request.
+    """
+
+    def __init__(self, threads, give_back):
+        self._threads, self._give_back = threads, give_back
         self._is_wanted = True
         self._future = None
 
@@ -89,9 +93,9 @@ class Ticket:
         # A caller who has left does not stop TensorFlow: the place is free when the work is done.
         self._is_wanted = False
         if self._future is None or self._future.cancel():
-            self._inference._leave()
+            self._give_back()
         else:
-            self._future.add_done_callback(lambda _: self._inference._leave())
+            self._future.add_done_callback(lambda _: self._give_back())
 
     async def run(self, work, timeout_s):
         """Awaits `work(is_wanted)` in a thread; `is_wanted()` tells whether the caller still waits for it.
@@ -99,7 +103,7 @@ class Ticket:
         Raises:
             refusals.Refusal: what `work` raises, or that the time is up.
         """
-        self._future = self._inference._threads.submit(work, lambda: self._is_wanted)
+        self._future = self._threads.submit(work, lambda: self._is_wanted)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(self._future), timeout_s)
         except asyncio.TimeoutError:

@@ -13,9 +13,6 @@ from neurovocal_tf.server.rest import RestApi
 _SHUTDOWN_S = 5.0
 # How long a caller whose request is refused may go on sending it.
 _LINGERING_S = 1.0
-# aiohttp would log a traceback for every request that is not HTTP. What goes wrong in this package `rest` logs.
-_PARSER_LOG = logging.getLogger("neurovocal_tf.server.http")
-_PARSER_LOG.disabled = True
 
 
 class ModelServer:
@@ -37,7 +34,7 @@ class ModelServer:
             lingering_time=_LINGERING_S,
             shutdown_timeout=_SHUTDOWN_S,
             access_log=None,
-            logger=_PARSER_LOG,
+            logger=_silent_log(),
         )
         self._grpc = None
 
@@ -79,3 +76,11 @@ class ModelServer:
             await self._grpc.stop(_SHUTDOWN_S)
         await self._rest.cleanup()
         self._inference.close()
+
+
+def _silent_log():
+    """What aiohttp logs to: a traceback for every request that is not HTTP. What goes wrong in this package `rest` logs."""
+    # One of its own, which the process's other logs do not know, and which no setting of theirs turns on.
+    log = logging.Logger("neurovocal_tf.server.http")
+    log.disabled = True
+    return log

@@ -48,6 +48,15 @@ def test_loud_hum_below_the_band_is_no_syllables_peak(rng):
     assert found.median_peak_frequency_hz == pytest.approx(2500, abs=SAMPLE_RATE / 256 / 2)
 
 
+def test_loud_hum_just_below_the_band_is_no_syllables_peak_either(rng):
+    """Nor does it leak into the band's lowest bin, as it does through the windows of the model's frames: there it is the peak."""
+    tones, _ = song([(0.3, 0.08, 2500.0)], rng)
+    hum = 0.8 * np.sin(2 * np.pi * 300 * np.arange(len(tones)) / SAMPLE_RATE)
+    found = song_statistics([(0.1 * tones + hum.astype(np.float32), SAMPLE_RATE)], Config())
+    assert found.num_syllables == 1
+    assert found.median_peak_frequency_hz == pytest.approx(2500, abs=SAMPLE_RATE / 256 / 2)
+
+
 @pytest.mark.parametrize("samples", [np.zeros(0), np.zeros(10), np.zeros(8000)])
 def test_silence_has_no_syllables_and_no_medians(samples):
     found = song_statistics([(samples, SAMPLE_RATE)], Config())

@@ -227,6 +227,15 @@ def test_pseudo_likelihood_of_real_units_is_refused(rng):
         energy.pseudo_log_likelihood(random_machine(rng, "gaussian")[1], tf.zeros([NUM_FRAMES, NUM_VISIBLE]))
 
 
+def test_pseudo_likelihood_of_fractions_is_refused_and_that_of_the_binary_units_they_stand_for_is_not(rng):
+    rbm = random_machine(rng, "bernoulli")[1]
+    soft, v = rbm._replace(units=units.MeanField()), tf.zeros([NUM_FRAMES, NUM_VISIBLE])
+    with pytest.raises(ValueError, match="`rbm` must have binary visible units. Received: rbm.units=MeanField"):
+        energy.pseudo_log_likelihood(soft, v + 0.3)
+    found = energy.pseudo_log_likelihood(soft._replace(units=ais.sampled_units(soft.units)), v)
+    np.testing.assert_array_equal(found, energy.pseudo_log_likelihood(rbm, v))
+
+
 # --- what the bounds do not say
 
 

@@ -197,18 +197,27 @@ def test_both_layouts_of_a_batch_draw_the_same_numbers():
     for visible_noise in ("uniforms", "normals"):
         ahead = noise.draw_ahead(rows, 6, (3, 7), (3, 5), visible_noise), noise.draw_ahead(lanes, 6, (7, 3), (5, 3), visible_noise)
         for step in range(6):
-            np.testing.assert_array_equal(ahead[1].hidden[step], ahead[0].hidden[step].numpy().T)
-            np.testing.assert_allclose(ahead[1].visible[step], ahead[0].visible[step].numpy().T, **LAST_PLACES)
+            hidden = [stream.uniforms(noise.HIDDEN, step, None).numpy() for stream in ahead]
+            np.testing.assert_array_equal(hidden[1], hidden[0].T)
+            visible = [getattr(stream, visible_noise)(noise.VISIBLE, step, None).numpy() for stream in ahead]
+            np.testing.assert_allclose(visible[1], visible[0].T, **LAST_PLACES)
         np.testing.assert_array_equal(lanes.uniforms(noise.HIDDEN, 5, (7, 3)), rows.uniforms(noise.HIDDEN, 5, (3, 7)).numpy().T)
 
 
 def test_a_chains_noise_drawn_ahead_is_that_of_its_steps():
     stream, shapes = row_stream([5, -9], [0, 3]), ((2, 7), (2, 5))
     ahead = noise.draw_ahead(stream, 6, *shapes, "normals")
-    assert noise.draw_ahead(stream, 6, *shapes, None).visible is None
     for step in range(6):
         np.testing.assert_array_equal(ahead.uniforms(noise.HIDDEN, step, (2, 7)), stream.uniforms(noise.HIDDEN, step, (2, 7)))
         np.testing.assert_allclose(ahead.normals(noise.VISIBLE, step, (2, 5)), stream.normals(noise.VISIBLE, step, (2, 5)), **LAST_PLACES)
+
+
+def test_of_a_chains_noise_no_other_kind_is_given_than_was_asked_for():
+    ahead = {kind: noise.draw_ahead(row_stream([5, -9], [0, 3]), 2, (2, 7), (2, 5), kind) for kind in ("uniforms", "normals", None)}
+    not_drawn = [(None, "uniforms", noise.VISIBLE), ("normals", "uniforms", noise.VISIBLE), ("normals", "normals", noise.HIDDEN)]
+    for kind, method, purpose in [*not_drawn, ("uniforms", "normals", noise.VISIBLE)]:
+        with pytest.raises(KeyError):
+            getattr(ahead[kind], method)(purpose, 0, None)
 
 
 @BOTH_STREAMS

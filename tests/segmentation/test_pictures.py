@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from neurovocal_tf.config import Config, SegmentationConfig
+from neurovocal_tf.config import Config
 from neurovocal_tf.plots import segments
 from neurovocal_tf.segmentation import detector, folder
 from neurovocal_tf.segmentation import pictures as segment_pictures
@@ -71,6 +71,8 @@ def test_pictures_are_drawn_anew_only_where_they_would_show_something_else(segme
     os.remove(os.path.join(pictures, NESTED + ".png"))
     segment_pictures.draw(segmented, {"a b.wav": np.array(TONES)}, QUIET)
     assert drawn[6:] == [NESTED]
+    segment_pictures.draw(segmented, {"a b.wav": np.array(TONES)}, QUIET.replace(n_fft=512))
+    assert drawn[7:] == ["a b.wav", NESTED, "hiss.wav"]
 
 
 def test_a_stop_between_two_pictures_keeps_the_first(segmented, monkeypatch):
@@ -89,14 +91,14 @@ def test_a_stop_between_two_pictures_keeps_the_first(segmented, monkeypatch):
 @pytest.mark.parametrize("num_samples", [1, 100, 1999, 2000, 2001, 16_003, 40_000])
 def test_an_overview_has_a_column_for_every_part_of_a_recording_of_any_length(num_samples, rng):
     samples = rng.standard_normal(num_samples).astype(np.float32)
-    seen = overview(lambda: detector.blocks_of(samples, 777), RATE, SegmentationConfig(), [(0.0, 0.01)], 0.0077)
+    seen = overview(lambda: detector.blocks_of(samples, 777), RATE, Config(), [(0.0, 0.01)], 0.0077)
     num_columns = -(-num_samples // round(0.0077 * RATE))
     assert seen.decibels.shape == (num_columns, 129) and seen.trace_db.shape == (num_columns,)
 
 
 def test_an_overview_has_the_level_of_each_column_and_the_peak_of_each_segment():
     samples = tones(1.0, [(0.25, 0.5)]).astype(np.float32)
-    seen = overview(lambda: detector.blocks_of(samples, 777), RATE, SegmentationConfig(), [(0.25, 0.5), (0.9, 0.9001)], 0.125)
+    seen = overview(lambda: detector.blocks_of(samples, 777), RATE, Config(), [(0.25, 0.5), (0.9, 0.9001)], 0.125)
     assert seen.decibels.shape == (8, 129) and seen.trace_db.shape == (8,)
     assert seen.decibels.max(axis=1).argsort()[-2:].tolist() in ([2, 3], [3, 2])
     assert seen.trace_db[2:4].min() > seen.level_db + 20
@@ -104,10 +106,23 @@ def test_an_overview_has_the_level_of_each_column_and_the_peak_of_each_segment()
     assert abs(seen.peak_frequencies_hz[0] - 3000) < 62.5 and seen.peak_frequencies_hz.shape == (2,)
 
 
+def test_an_overview_has_the_windows_of_a_model_s_frames_whatever_those_of_the_detector():
+    samples = tones(1.0, [(0.25, 0.5)]).astype(np.float32)
+
+    def of(**settings):
+        return overview(lambda: detector.blocks_of(samples, 777), RATE, QUIET.replace(**settings), [(0.25, 0.5)], 0.125)
+
+    few, many = of(n_fft=64, hop_length=32), of(n_fft=2048, contrast_n_fft=512)
+    assert (few.decibels.shape, many.decibels.shape) == ((8, 33), (8, 1025))
+    # The nearest bins to 3000 Hz.
+    assert (few.peak_frequencies_hz.tolist(), many.peak_frequencies_hz.tolist()) == ([3000.0], [3000.0])
+    np.testing.assert_array_equal(of(contrast_n_fft=1024).decibels, of().decibels)
+
+
 def test_the_peak_in_an_overview_is_that_of_the_segment_alone():
     """Not of what is cut off around it, nor of the microphone's offset, which the recording's first sample need not tell."""
     samples = 0.3 * np.sin(2 * np.pi * 1000 * np.arange(2 * RATE) / RATE) + 0.5
     samples[0], samples[8000:8800] = 0.0, 0.5 + tones(1.0, [(0.0, 0.5)])[:800] / 100
     segments_s = [(0.5, 0.55), (1.0, 1.2)]
-    seen = overview(lambda: detector.blocks_of(samples, 777), RATE, SegmentationConfig(low_hz=0.0, high_hz=0.0), segments_s, 0.125)
+    seen = overview(lambda: detector.blocks_of(samples, 777), RATE, Config().replace(low_hz=0.0, high_hz=0.0), segments_s, 0.125)
     assert seen.peak_frequencies_hz.tolist() == [3000.0, 1000.0]

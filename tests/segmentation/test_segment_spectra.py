@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from neurovocal_tf.config import SpectrogramConfig
 from neurovocal_tf.segmentation.detector import blocks_of
 from neurovocal_tf.segmentation.segment_spectra import peak_frequencies_hz
 
 RATE, N_FFT = 16_000, 256
+WINDOWS = SpectrogramConfig(n_fft=N_FFT, hop_length=100)
 # Bins are 62.5 Hz apart.
 WIDTH_HZ = RATE / N_FFT
 
@@ -16,13 +18,13 @@ def sine(frequency_hz, amplitude, num_samples):
 
 
 def peaks(samples, onsets, offsets, *band_hz, block_length=777):
-    return peak_frequencies_hz(blocks_of(samples, block_length), RATE, onsets, offsets, N_FFT, *band_hz)
+    return peak_frequencies_hz(blocks_of(samples, block_length), RATE, onsets, offsets, WINDOWS, *band_hz)
 
 
 def oracle_peak(samples):
-    """The frequency at which the powers of Hann windows within one segment, half a window apart, have the largest sum."""
+    """The frequency at which the powers of Hann windows within one segment have the largest sum."""
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
-    windows = [samples[i : i + N_FFT] for i in range(0, len(samples) - N_FFT + 1, N_FFT // 2)]
+    windows = [samples[i : i + N_FFT] for i in range(0, len(samples) - N_FFT + 1, WINDOWS.hop_length)]
     return np.argmax(sum(np.abs(np.fft.rfft((x - x.mean()) * hann)) ** 2 for x in windows)) * WIDTH_HZ
 
 

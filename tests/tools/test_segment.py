@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from neurovocal_tf import annotations
 from neurovocal_tf.annotations import matching
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import Config
@@ -119,6 +120,18 @@ def test_what_is_written_in_a_format_is_read_back_for_the_recordings_it_is_of(se
         if format in ("audacity", "raven"):
             # The tone's bin and, of the window's main lobe, at most one on each side.
             assert all(3000 - 1.5 * RATE / 256 <= a.low_hz < 3000 < a.high_hz <= 3000 + 1.5 * RATE / 256 for a in found)
+
+
+def test_the_band_of_a_segment_is_measured_in_the_windows_of_a_model_s_frames_whatever_those_of_the_detector(segmented):
+    def widths(**settings):
+        formats.write(segmented, ["raven"], QUIET.replace(**settings))
+        found = annotations.read(os.path.join(segmented.out_dir, "raven", "a b.selections.txt"))
+        return [a.high_hz - a.low_hz for a in found]
+
+    # A tone's bins, two or three of them.
+    fine, coarse = widths(n_fft=1024, hop_length=512), widths(n_fft=128, hop_length=64)
+    assert max(fine) <= 3 * RATE / 1024 and min(coarse) >= RATE / 128
+    assert widths(contrast_n_fft=1024) == widths(contrast_n_fft=64)
 
 
 def test_the_raven_table_over_all_counts_time_through_all_and_names_where_each_recording_is(segmented, folder):
