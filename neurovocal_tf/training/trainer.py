@@ -95,9 +95,9 @@ def train(config, data_dir, workdir, report=lambda line: None, callbacks=(), fol
     drawn = np.unique(np.ceil(np.linspace(0, num_epochs, _NUM_PICTURES + 1)[1:]).astype(int)).tolist() if pictures else []
     singer = Singer(Trained(model, config, data.summary.scale, data.summary.sample_rate, 0))
     pictured = Pictures(folder, data.summary, data.real_sequences, singer, history, drawn)
-    has_songs = data.summary.scale is not None and config.data.sequence in SEQUENCES_WITH_GAPS
+    has_songs = data.summary.is_sound and config.data.sequence in SEQUENCES_WITH_GAPS
     checks = epochs_to_check(config.training.num_song_checks, cd_steps, num_epochs) if has_songs else ()
-    checked = [SongCheck(singer, data.sources, checks)] if checks else []
+    checked = [SongCheck(singer, data.trained_on, checks)] if checks else []
     further = callbacks(data.summary, num_epochs) if callable(callbacks) else list(callbacks)
     try:
         model.fit(
