@@ -9,6 +9,7 @@ from neurovocal_tf.annotations import segments as annotated
 from neurovocal_tf.audio import readers, spectrogram
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import Config
+from neurovocal_tf.data.found_spans import FoundSpans
 from neurovocal_tf.data.sources import check_annotations, stretch_bounds, stretch_of
 from neurovocal_tf.segmentation.sequences import sequence_frames
 
@@ -24,12 +25,14 @@ class Recordings:
     Attributes:
         sources: tuple of `Source`, one at least.    sample_rate: Hz, to which all are brought.    scale: `FrameScale`.
         config: `Config`, whose settings of audio, segmentation, spectrogram and data count.
+        spans: `FoundSpans`, what the detector has found so far.
     """
 
     sources: tuple
     sample_rate: int
     scale: FrameScale
     config: Config
+    spans: FoundSpans = dataclasses.field(default_factory=FoundSpans)
 
     def __len__(self):
         return len(self.sources)
@@ -68,20 +71,21 @@ class Recordings:
     def _sequences(self, order, with_labels):
         sample_rate, config = self.sample_rate, self.config
         columns = zip(*((source.path, source.decoder, source.begin, source.end) for source in self.sources), strict=True)
-        columns = tuple(tf.constant(column) for column in columns)
+        columns = tf.range(len(self)), *(tf.constant(column) for column in columns)
         by_people = self.sources[0].segments is not None
         if by_people:
             columns += _annotations_of(self.sources, config)
         rows = tf.data.Dataset.from_tensor_slices(tuple(column if order is None else tf.gather(column, order) for column in columns))
 
         @_as_it_is
-        def frames_of(path, decoder, begin, end, times_s=None, changes_s=None, labels=None):
+        def frames_of(index, path, decoder, begin, end, times_s=None, changes_s=None, labels=None):
             samples = readers.read_in_graph(path, decoder, config.audio.channel, sample_rate, config.audio.time_expansion)
             first, last = stretch_bounds(tf.size(samples), begin, end)
             samples, segments = samples[first:last], None
             if by_people:
                 segments = annotated.in_samples(times_s, sample_rate, first, last - first)
-            frames, lengths, frame_onsets = sequence_frames(samples, sample_rate, self.scale, config, segments)
+            detector = self.spans.detector_in_graph(self.sources, index)
+            frames, lengths, frame_onsets = sequence_frames(samples, sample_rate, self.scale, config, segments, detector)
             per_frame = [frames]
             if with_labels and by_people:
                 middles = frame_onsets + config.spectrogram.n_fft // 2

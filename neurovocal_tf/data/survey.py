@@ -10,6 +10,7 @@ import numpy as np
 from neurovocal_tf.annotations import segments as annotated
 from neurovocal_tf.audio import readers, spectrogram
 from neurovocal_tf.data import frame_sequences
+from neurovocal_tf.data.found_spans import FoundSpans
 from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.data.sequence_data import SequenceData
 from neurovocal_tf.data.sources import Source, annotated_segments
@@ -63,26 +64,26 @@ def survey(data_dir, config, fold=None):
     recordings, skipped = _probed(readers.list_recordings(data_dir), config.audio.time_expansion)
     sample_rate = config.audio.sample_rate or _commonest_rate(recordings)
     segments, annotation_notes = annotated_segments([recording.path for recording in recordings], config)
-    usable, levels = [], {}
+    sources = [Source(r.path, r.decoder_at(sample_rate), segments=segments[r.path]) for r in recordings]
+    usable, levels, spans = [], {}, FoundSpans()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        looks = pool.map(lambda recording: _look(recording, sample_rate, config, segments[recording.path]), recordings)
-        for recording, (found, reason) in zip(recordings, looks, strict=True):
+        looks = pool.map(lambda source: _look(source, sample_rate, config, spans), sources)
+        for source, (found, reason) in zip(sources, looks, strict=True):
             if reason:
-                skipped.append((recording.path, reason))
+                skipped.append((source.path, reason))
             else:
-                usable.append(recording)
-                levels[recording.path] = found
+                usable.append(source)
+                levels[source.path] = found
     if not usable:
         raise ValueError(_nothing_usable(data_dir, skipped))
-    sources = [Source(r.path, r.decoder_at(sample_rate), segments=segments[r.path]) for r in usable]
-    parts = _split(sources, config, fold)
+    parts = _split(usable, config, fold)
     scale = _scale([levels[source.path] for source in parts[0]], config)
-    training, validation = (Recordings(part, sample_rate, scale, config) for part in parts)
+    training, validation = (Recordings(part, sample_rate, scale, config, spans) for part in parts)
     return Survey(
         training=training,
         validation=validation,
         skipped=tuple(sorted(skipped)),
-        notes=(*_rate_notes(usable, sample_rate), *annotation_notes),
+        notes=(*_rate_notes([r for r in recordings if r.path in levels], sample_rate), *annotation_notes),
     )
 
 
@@ -110,27 +111,28 @@ def _commonest_rate(recordings):
     return max(counts, key=lambda rate: (counts[rate], rate)) if counts else 0
 
 
-def _look(recording, sample_rate, config, segments):
-    """A recording's `_Levels`, None if it cannot be used; and why it cannot, else nothing."""
+def _look(source, sample_rate, config, spans):
+    """A whole recording's `_Levels`, None if it cannot be used; and why it cannot, else nothing."""
     try:
-        return _levels_of(recording, sample_rate, config, segments), ""
+        return _levels_of(source, sample_rate, config, spans), ""
     except readers.UnreadableRecording as reason:
         # Its words alone: the exception holds the samples.
         return None, str(reason)
 
 
-def _levels_of(recording, sample_rate, config, segments):
-    """A recording's `_Levels`.  Raises `readers.UnreadableRecording` if it cannot be used, with the reason."""
+def _levels_of(source, sample_rate, config, spans):
+    """A whole recording's `_Levels`.  Raises `readers.UnreadableRecording` if it cannot be used, with the reason."""
+    segments = source.segments
     if segments == ():
         raise readers.UnreadableRecording("has no annotations")
-    samples = readers.read(recording, config.audio.channel, sample_rate, config.audio.time_expansion)
+    samples = readers.read(source.path, config.audio.channel, sample_rate, config.audio.time_expansion)
     if len(samples) < config.spectrogram.n_fft:
         raise readers.UnreadableRecording(f"shorter than one window: {len(samples)} samples, and n_fft={config.spectrogram.n_fft}")
     if not np.ptp(samples):
         raise readers.UnreadableRecording("is silent")
     if segments is not None:
         segments = annotated.in_samples(annotated.cuts(segments, config.data.sequence), sample_rate, 0, len(samples))
-    power, lengths, _ = (np.asarray(array) for array in span_power(samples, sample_rate, config, segments))
+    power, lengths, _ = (np.asarray(array) for array in span_power(samples, sample_rate, config, segments, spans.detector_of(source)))
     if not lengths.sum() and segments is not None:
         raise readers.UnreadableRecording("its annotations lie after its end, or are all shorter than one window")
     if not lengths.sum():

@@ -15,6 +15,7 @@ from neurovocal_tf import files
 from neurovocal_tf.audio.spectrogram import FrameScale, OwnUnit
 from neurovocal_tf.config import Config, changed_settings, may_change_on_resume
 from neurovocal_tf.data import frame_sequences
+from neurovocal_tf.data.found_spans import FoundSpans
 from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.data.sequence_data import SequenceData
 from neurovocal_tf.data.sources import Source
@@ -97,14 +98,14 @@ class DataSummary:
             raise ValueError(
                 f"`data_dir` must hold the recordings this run began with, and there is no such folder. Received: data_dir={data_dir}"
             )
-        folder = _folder_of(data_dir)
+        folder, spans = _folder_of(data_dir), FoundSpans()
         parts = []
         for sources in (self.training, self.validation):
             sources = tuple(dataclasses.replace(source, path=os.path.join(folder, source.path)) for source in sources)
             for source in sources:
                 if not os.path.isfile(source.path):
                     raise ValueError(f"`data_dir` must hold the recordings this run began with, and there is no {source.path}.")
-            parts.append(Recordings(sources, self.sample_rate, self.scale, config))
+            parts.append(Recordings(sources, self.sample_rate, self.scale, config, spans))
         training, validation = parts
         return Parts(training, validation, test=validation)
 

@@ -40,13 +40,15 @@ def prepare_data(config, data_dir, folder, epoch_variable, report, fold=None):
     if summary is None:
         found = survey(data_dir, config, fold)
         _report_survey(found, folder, report)
-        summary, moments = _summarise(found, data_dir, config)
+        summary, moments, validation_batches, real_sequences = _summarise(found, data_dir, config)
         training, validation = found.training, found.validation
         folder.write_data(summary)
     else:
         training, validation, _ = summary.parts_in(config, data_dir)
         training.check_unchanged(summary.training_frames)
         validation.check_unchanged(summary.validation_frames)
+        validation_batches = pipeline.validation_dataset(validation, config, summary.validation_frames)
+        real_sequences = [frames for frames, _ in validation.sequences().take(_NUM_PICTURED).as_numpy_iterator()]
     report(
         f"{training.description} train ({sum(summary.training_frames)} frames in {len(summary.training_frames)} sequences), "
         f"{len(validation)} validate"
@@ -56,8 +58,8 @@ def prepare_data(config, data_dir, folder, epoch_variable, report, fold=None):
         trained_on=training,
         training=pipeline.training_dataset(training, config, epoch_variable, summary.training_frames),
         num_batches=pipeline.num_batches(summary.training_frames, config),
-        validation=pipeline.validation_dataset(validation, config, summary.validation_frames),
-        real_sequences=[frames for frames, _ in validation.sequences().take(_NUM_PICTURED).as_numpy_iterator()],
+        validation=validation_batches,
+        real_sequences=real_sequences,
         moments=moments,
     )
 
@@ -72,9 +74,13 @@ def _report_survey(found, folder, report):
 
 
 def _summarise(found, data_dir, config):
-    """The data's summary, and the `Moments` of its training frames, from one pass over them."""
+    """The data's summary, the `Moments` of its training frames, the batches that validate, and the sequences to picture.
+
+    What trains is read once. What validates is read twice, since its errors need the baselines, and its batches the number of
+    frames; if they are kept in memory, the second time is also that of all epochs.
+    """
     num_direct = config.model.num_direct_frames
-    statistics, direct, sums = BaselineStatistics(), BaselineStatistics(max(num_direct, 1)), 0.0
+    statistics, direct, sums, real_sequences = BaselineStatistics(), BaselineStatistics(max(num_direct, 1)), 0.0, []
     lengths = {"training": [], "validation": []}
     for frames, _ in found.training.sequences().as_numpy_iterator():
         statistics.update(frames)
@@ -84,6 +90,8 @@ def _summarise(found, data_dir, config):
         sums = sums + np.stack([frames.sum(axis=0), np.square(frames).sum(axis=0)])
     for frames, _ in found.validation.sequences().as_numpy_iterator():
         lengths["validation"].append(len(frames))
+        if len(real_sequences) < _NUM_PICTURED:
+            real_sequences.append(frames)
     for part, found_lengths in lengths.items():
         if not found_lengths:
             remedy = "--validation=recordings" if config.data.annotations else "another --threshold, or --sequence=recording"
@@ -106,4 +114,4 @@ def _summarise(found, data_dir, config):
     )
     autoregression = direct.fit()[f"ridge_var{num_direct}"] if num_direct else None
     sd = np.sqrt(np.maximum(square - mean**2, 0.0))
-    return summary, Moments(mean, sd, autoregression, sum(lengths["training"]), scale.in_decibels)
+    return summary, Moments(mean, sd, autoregression, sum(lengths["training"]), scale.in_decibels), batches, real_sequences

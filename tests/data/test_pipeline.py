@@ -160,6 +160,14 @@ def test_a_recording_without_a_vocalization_has_no_sequence(tmp_path, sources):
     assert_equal(found([silent, sources[0]], config), found([sources[0]], config))
 
 
+@pytest.mark.parametrize("sequence", ["bout", "segment", "packed"])
+def test_recordings_read_again_have_the_sequences_of_the_first_time_whatever_their_order(sequence, sources):
+    data, order = data_of(sources, CONFIG.replace(sequence=sequence)), [2, 0, 1]
+    first, again = (list(data.sequences(order).as_numpy_iterator()) for order in (None, tf.constant(order)))
+    assert_equal(first, found(sources, data.config))
+    assert_equal(again, found([sources[i] for i in order], data.config))
+
+
 # --- annotations
 
 # Overlapping, nested, shorter than a window, touching the end, and of the same recording parted at 9600 samples.
