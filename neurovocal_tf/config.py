@@ -126,6 +126,15 @@ class DataConfig:
         "recordings: some recordings are held out. temporal: the first part of every recording trains, the rest validates.",
         choices=("recordings", "temporal"),
     )
+    train_list: str = _setting(
+        "",
+        "Recordings that train: a text file of names or patterns relative to the data folder, one a line, or TABLE.csv:COLUMN=VALUE, rows "
+        "of a table with a column `file`. Without --held_out_list all others are held out.",
+        may_change=True,
+    )
+    held_out_list: str = _setting(
+        "", "Recordings that are held out, listed as in --train_list. Without that one all others train.", may_change=True
+    )
     validation_fraction: float = _setting(0.2, "Share of the recordings (or of each one's time) that validates.", low=0.01, high=0.9)
     shuffle_windows: int = _setting(4096, "Windows in the shuffle buffer.", low=1)
     cache_mb: int = _setting(
@@ -335,6 +344,12 @@ def _inconsistencies(config):
             f"`annotations` cut segments and bouts, not whole recordings: `sequence` must be bout, segment or packed. "
             f"Received: sequence={config.data.sequence}"
         )
+    for name in ("train_list", "held_out_list"):
+        if getattr(config.data, name) and config.data.validation != "recordings":
+            yield (
+                f"`{name}` parts whole recordings: `validation` must be recordings. Received: validation={config.data.validation}, "
+                f"{name}={getattr(config.data, name)}"
+            )
     if spectrogram.n_fft % 2:
         yield f"`n_fft` must be even. Received: n_fft={spectrogram.n_fft}"
     if spectrogram.hop_length > spectrogram.n_fft // 2:

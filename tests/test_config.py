@@ -113,4 +113,4 @@ def test_json_without_a_section_or_setting_has_its_defaults():
 
 
 def test_a_resumed_run_may_change_only_what_leaves_the_weights_alone():
-    assert set(may_change_on_resume()) == {"cache_mb", "epochs", "annotations"}
+    assert set(may_change_on_resume()) == {"cache_mb", "epochs", "annotations", "train_list", "held_out_list"}
