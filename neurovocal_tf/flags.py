@@ -15,12 +15,12 @@ import pathlib
 import re
 import sys
 import textwrap
-import typing
 
 from absl import app, flags, logging
 
 from neurovocal_tf import config as config_lib
 from neurovocal_tf import files
+from neurovocal_tf.settings import is_list, number_type
 
 _HELP_FLAGS = ("--help", "-help", "--helpshort", "-helpshort", "-h", "-?")
 _HELP_WIDTH = 100
@@ -39,7 +39,7 @@ class _NumberListParser(flags.ArgumentParser):
     """Numbers with commas between them, each within its setting's range, as a tuple."""
 
     def __init__(self, field):
-        element = flags.IntegerParser if config_lib.number_type(field) is int else flags.FloatParser
+        element = flags.IntegerParser if number_type(field) is int else flags.FloatParser
         self._element = element(**_bounds(field))
         self.syntactic_help = f"a list of numbers with commas between them, each {self._element.syntactic_help}"
 
@@ -167,8 +167,8 @@ def help_text(program, description, flag_values=flags.FLAGS):
 
 def _define_one(field, **where):
     name, default, text = field.name, field.default, field.metadata["help"]
-    kind = config_lib.number_type(field)
-    if _is_list(field):
+    kind = number_type(field)
+    if is_list(field):
         flags.DEFINE(_NumberListParser(field), name, default, text, serializer=_TextSerializer(), **where)
     elif field.metadata["choices"]:
         flags.DEFINE_enum(name, default, field.metadata["choices"], text, **where)
@@ -278,13 +278,9 @@ def _range(field):
 
 
 def _bounds(field):
-    kind = config_lib.number_type(field)
+    kind = number_type(field)
     limits = {"lower_bound": field.metadata["low"], "upper_bound": field.metadata["high"]}
     return {name: None if math.isinf(limit) else kind(limit) for name, limit in limits.items()}
-
-
-def _is_list(field):
-    return typing.get_origin(field.type) is tuple
 
 
 def _text_of(value):

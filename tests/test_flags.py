@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurovocal_tf import flags
-from neurovocal_tf.config import Config, changed_settings, number_type
+from neurovocal_tf.config import Config, changed_settings
 from neurovocal_tf.config import settings as all_settings
+from neurovocal_tf.settings import number_type
 
 TOOL = '''r"""Sings like a finch.
 

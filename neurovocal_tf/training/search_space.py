@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from neurovocal_tf.config import number_type, settings
+from neurovocal_tf.config import settings
+from neurovocal_tf.settings import number_type
 
 
 @dataclasses.dataclass(frozen=True)
