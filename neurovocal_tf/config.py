@@ -132,8 +132,12 @@ class ModelConfig:
     """The RNN-RBM's shape and what its training adds to the input."""
 
     visible_units: str = setting("gaussian", "Visible units of the RBM.", choices=VISIBLE_UNITS)
-    hidden_scalar: float = setting(1.7, "Hidden units of the RBM per visible unit.", low=0.01, high=100.0)
-    recurrent_scalar: float = setting(1.3, "Recurrent units of each layer per visible unit.", low=0.01, high=100.0)
+    num_hidden: int = setting(0, "Hidden units of the RBM. 0: --hidden_scalar says how many.", low=0, high=1_000_000)
+    num_recurrent: int = setting(0, "Recurrent units in each layer. 0: --recurrent_scalar says how many.", low=0, high=1_000_000)
+    hidden_scalar: float = setting(1.7, "Hidden units for each visible unit. It counts only where --num_hidden is 0.", low=0.01, high=100.0)
+    recurrent_scalar: float = setting(
+        1.3, "Recurrent units in each layer for each visible unit. It counts only where --num_recurrent is 0.", low=0.01, high=100.0
+    )
     num_layers: int = setting(3, "Layers of the gated recurrent encoder.", low=1, high=32)
     num_direct_frames: int = setting(2, "How many of the last frames the RBM's biases see directly, past the encoder.", low=0, high=16)
     gates: str = setting("sigmoid", "Non-linearity of the encoder's gates.", choices=("sigmoid", "tanh"))
@@ -151,6 +155,14 @@ class ModelConfig:
         0.0, "Share of the encoder's state, as the RBM's biases and gain read it, dropped in training.", low=0.0, high=0.95
     )
     input_noise: float = setting(0.1, "Standard deviation, in standardised units, of noise on the encoder's input in training.", low=0.0)
+
+    def hidden_units(self, num_visible):
+        """Hidden units of the RBM of a model with `num_visible` visible units.  int"""
+        return self.num_hidden or max(int(self.hidden_scalar * num_visible), 1)
+
+    def recurrent_units(self, num_visible):
+        """Recurrent units in each layer of a model with `num_visible` visible units.  int"""
+        return self.num_recurrent or max(int(self.recurrent_scalar * num_visible), 1)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -234,6 +234,21 @@ def test_flag_files_of_the_repository_are_valid(repository):
         flags.config_from_flags(flag_values=parsed(f"--flagfile={file}"))
 
 
+@pytest.mark.parametrize(
+    ("name", "num_visible", "hidden", "recurrent"),
+    [
+        ("jsb", 88, 200, 200),
+        ("nottingham", 88, 200, 200),
+        ("mouse_usv", 257, 218, 167),
+        ("demo", 129, 129, 193),
+        ("songbird", 129, 219, 167),
+    ],
+)
+def test_the_flag_files_ask_for_as_many_units_as_ever(name, num_visible, hidden, recurrent, repository):
+    config = flags.config_from_flags(flag_values=parsed(f"--flagfile={repository / 'tools' / 'flagfiles' / name}.flags"))
+    assert (config.model.hidden_units(num_visible), config.model.recurrent_units(num_visible)) == (hidden, recurrent)
+
+
 def test_the_seed_flag_file_is_the_published_configuration_but_for_where_its_weights_start(repository):
     seed = f"--flagfile={repository / 'tools' / 'flagfiles' / 'seed.flags'}"
     learning = flags.config_from_flags(flag_values=parsed(seed))
@@ -245,7 +260,7 @@ def test_the_seed_flag_file_is_the_published_configuration_but_for_where_its_wei
     assert (config.spectrogram.n_fft, config.spectrogram.hop_length, config.spectrogram.scaling) == (256, 128, "max_power")
     assert (d.sequence, d.batch_size, d.window_frames) == ("packed", 1, 160)
     num_visible = config.spectrogram.n_fft // 2 + 1
-    assert (num_visible, int(m.hidden_scalar * num_visible), int(m.recurrent_scalar * num_visible)) == (129, 219, 167)
+    assert (num_visible, m.hidden_units(num_visible), m.recurrent_units(num_visible)) == (129, 219, 167)
     assert (m.visible_units, m.num_layers, m.gates, m.weight_init) == ("mean_field", 3, "tanh", "published")
     assert (m.learned_initial_state, m.num_direct_frames, m.dropout, m.input_noise) == (False, 0, 0.0, 0.0)
     assert t.negative_start == "data"
