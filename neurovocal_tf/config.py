@@ -76,7 +76,7 @@ class SegmentationConfig:
     smoothing_ms: float = setting(
         4.0, "Length in ms of the running mean that makes the envelope, or that the bins' power goes through.", low=0.0, high=1000.0
     )
-    min_gap_ms: float = setting(2.0, "Segments closer than this many ms are joined (the seed's `spacing`).", low=0.0)
+    min_gap_ms: float = setting(2.0, "Segments closer than this many ms are joined (published as `spacing`).", low=0.0)
     min_length_ms: float = setting(15.0, "Segments must be longer than this many ms.", low=0.0)
     max_length_ms: float = setting(500.0, "Segments must be shorter than this many ms.", low=0.0)
     buffer_ms: float = setting(5.0, "Time in ms added on both sides of a kept segment, clipped to the file.", low=0.0)
@@ -170,7 +170,7 @@ class TrainingConfig:
     """The optimiser, its schedule, and the negative phase."""
 
     epochs: int = setting(0, "Epochs in all; 0: the sum of --epochs_per_rate.", low=0, may_change=True)
-    optimizer: str = setting("adam", "adam: guarded Adam. rmsprop: the seed's RMSProp.", choices=("adam", "rmsprop"))
+    optimizer: str = setting("adam", "adam: guarded Adam. rmsprop: the published RMSProp.", choices=("adam", "rmsprop"))
     learning_rates: tuple[float, ...] = setting((1.5e-3, 5e-4, 1e-4), "Learning rates, one a phase.", low=0.0)
     epochs_per_rate: tuple[int, ...] = setting((45, 15, 10), "Epochs of each phase; one number serves all.", low=1)
     cd_steps: tuple[int, ...] = setting(

@@ -173,6 +173,19 @@ def test_the_arrows_form_no_circle():
         left = {name: arrows for name, arrows in left.items() if name not in free}
 
 
+def test_the_picture_of_the_rooms_is_true():
+    rooms = {name: arrows for name, arrows in ARROWS.items() if "/" not in name}
+
+    def reach(name):
+        return rooms[name].union(*(reach(other) for other in rooms[name]))
+
+    # What follows from another arrow is left out of it.
+    direct = {(name, other) for name, arrows in rooms.items() for other in arrows if not any(other in reach(x) for x in arrows - {other})}
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^    (\w+) --> (\w+)$", page, re.MULTILINE)) == direct
+    assert {name for name in rooms if not re.search(rf"^        {name}$", page, re.MULTILINE)} == set()
+
+
 def test_what_knows_of_sound_and_what_knows_of_probability_stay_apart():
     def reach(name):
         return {name}.union(*(reach(other) for other in ARROWS[name]))

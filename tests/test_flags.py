@@ -229,7 +229,7 @@ def test_one_file_may_be_included_twice_side_by_side(tmp_path):
 
 def test_flag_files_of_the_repository_are_valid(repository):
     files = sorted((repository / "tools" / "flagfiles").glob("*.flags"))
-    assert {"seed", "songbird", "mouse_usv", "speech", "demo"} <= {file.stem for file in files}
+    assert {"published", "songbird", "mouse_usv", "speech", "demo"} <= {file.stem for file in files}
     for file in files:
         flags.config_from_flags(flag_values=parsed(f"--flagfile={file}"))
 
@@ -249,10 +249,11 @@ def test_the_flag_files_ask_for_as_many_units_as_ever(name, num_visible, hidden,
     assert (config.model.hidden_units(num_visible), config.model.recurrent_units(num_visible)) == (hidden, recurrent)
 
 
-def test_the_seed_flag_file_is_the_published_configuration_but_for_where_its_weights_start(repository):
-    seed = f"--flagfile={repository / 'tools' / 'flagfiles' / 'seed.flags'}"
-    learning = flags.config_from_flags(flag_values=parsed(seed))
-    config = flags.config_from_flags(flag_values=parsed(seed, "--gates=tanh", "--weight_init=published"))
+@pytest.mark.parametrize("name", ["published", "seed"])
+def test_the_flag_file_of_the_published_configuration_is_it_but_for_where_its_weights_start(repository, name):
+    published = f"--flagfile={repository / 'tools' / 'flagfiles' / f'{name}.flags'}"
+    learning = flags.config_from_flags(flag_values=parsed(published))
+    config = flags.config_from_flags(flag_values=parsed(published, "--gates=tanh", "--weight_init=published"))
     assert [name for name, _, _ in changed_settings(learning, config)] == ["gates", "weight_init"]
     s, d, m, t, g = config.segmentation, config.data, config.model, config.training, config.generation
     assert (s.threshold_method, s.threshold, s.low_hz, s.high_hz) == ("percentile", 90.0, 0.0, 0.0)

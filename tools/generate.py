@@ -37,7 +37,7 @@ def main(argv):
     singer = Singer(trained, max_frames=_NUM_FRAMES.value)
     if trained.scale is None:
         return _generate_frames(songs, singer, seeds, out)
-    for song in songs.sing_songs(singer, seeds, _NUM_FRAMES.value, _TEMPERATURE.value, _PRIME.value):
+    for song in songs.generate_songs(singer, seeds, _NUM_FRAMES.value, _TEMPERATURE.value, _PRIME.value):
         stem = os.path.join(out, f"song_{song.seed}")
         songs.write_song(stem, song, singer)
         print(f"{stem}.wav: {len(song.waveform) / singer.sample_rate:.2f} s", file=sys.stderr, flush=True)

@@ -48,7 +48,6 @@ _JSON = flags.DEFINE_string("json", None, "Where to write the figures.")
 # In windows as long and as far apart as a model's frames segments are measured and pictures drawn.
 _SECTIONS = ("audio", "segmentation", "n_fft", "hop_length")
 setting_flags.define(_SECTIONS)
-_say = setting_flags.say
 
 
 def main(argv):
@@ -66,7 +65,7 @@ def main(argv):
     else:
         run = folder.SegmentedFolder(_DATA_DIR.value, _OUT.value, config)
         if run.num_resumed:
-            _say(f"{run.num_resumed} of {len(paths)} recordings were finished before")
+            setting_flags.say(f"{run.num_resumed} of {len(paths)} recordings were finished before")
         with tqdm.tqdm(total=run.num_bytes_left, unit="B", unit_scale=True, dynamic_ncols=True, desc="segment") as bar:
             run.run(_WORKERS.value or os.cpu_count(), bar.update)
         figures = _report(run) | (_score(run, true) if true else {})
@@ -83,16 +82,16 @@ def _true_segments(paths, config):
 
     true, notes = truth.segments_by_file(_TRUTH.value, paths, config.audio.channel, _TRUTH_TIER.value)
     for note in notes:
-        _say(note)
+        setting_flags.say(note)
     return true
 
 
 def _report(run):
     for name, result in sorted(run.results.items()):
         if result.note:
-            _say(f"{name} {result.note}")
+            setting_flags.say(f"{name} {result.note}")
     for name, reason in sorted(run.skipped.items()):
-        _say(f"skipped {name}: {reason}")
+        setting_flags.say(f"skipped {name}: {reason}")
     figures = run.figures()
     print(
         f"{figures['num_segments']} segments in {figures['num_files']} recordings, {figures['duration_s']:.1f} s; "
@@ -109,7 +108,7 @@ def _score(run, true):
     print(truth.as_table(table))
     not_scored = len(set(run.finished) - set(true))
     if not_scored:
-        _say(f"{not_scored} recordings are not in {_TRUTH.value} and are not scored")
+        setting_flags.say(f"{not_scored} recordings are not in {_TRUTH.value} and are not scored")
     return {name: value for name, value in table[-1].items() if name != "file"}
 
 
@@ -130,9 +129,9 @@ def _tune(paths, true, config):
 
         tuned, ending = tuning.search_until(training, config, tolerance_s, 60 * _TUNE_MINUTES.value, stop.is_set, on_trial)
         if ending == "stopped":
-            _say("stopped: these are the best settings so far")
+            setting_flags.say("stopped: these are the best settings so far")
         elif ending == "out of time":
-            _say(f"stopped after --tune_minutes={_TUNE_MINUTES.value:g}: more of them may find better settings")
+            setting_flags.say(f"stopped after --tune_minutes={_TUNE_MINUTES.value:g}: more of them may find better settings")
     os.makedirs(_OUT.value, exist_ok=True)
     path = os.path.join(_OUT.value, "tuned.flags")
     setting_flags.write_flags(path, tuned, sections=_SECTIONS)

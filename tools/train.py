@@ -31,7 +31,7 @@ def main(argv):
     if _FOLDS.value:
         return _train_folds(config, data)
     os.makedirs(_WORKDIR.value, exist_ok=True)
-    result = trainer.train(config, data, _WORKDIR.value, report=setting_flags.say, callbacks=_callbacks)
+    result = trainer.train(config, data, _WORKDIR.value, report=setting_flags.say, progress=_progress)
     setting_flags.write_flags(os.path.join(_WORKDIR.value, "flags.txt"), config)
     setting_flags.say(_summary(result))
 
@@ -45,14 +45,14 @@ def _train_folds(config, data):
     for fold in range(_FOLDS.value):
         # Another number of folds is another split, which a run cannot go on with.
         workdir = os.path.join(_WORKDIR.value, f"fold_{fold + 1}_of_{_FOLDS.value}")
-        results.append(trainer.train(config, data, workdir, setting_flags.say, _callbacks, (fold, _FOLDS.value)))
+        results.append(trainer.train(config, data, workdir, setting_flags.say, fold=(fold, _FOLDS.value), progress=_progress))
         setting_flags.say(f"fold {fold + 1}: {_summary(results[-1])}")
     for name in results[0]:
         values = [result[name] for result in results]
         setting_flags.say(f"{name}: mean {np.mean(values):.4g}, standard deviation {np.std(values):.2g} over {len(values)} folds")
 
 
-def _callbacks(data, num_epochs):
+def _progress(data, num_epochs):
     from neurovocal_tf.data.pipeline import num_batches
     from neurovocal_tf.training.progress import Progress
 

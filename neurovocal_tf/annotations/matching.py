@@ -18,17 +18,17 @@ class Matched:
 
     Attributes:
         of: dict of recording's path -> tuple of `Annotation` in time order, empty where a file says that there is nothing.
-        strangers: names of annotated recordings that are not among those asked for.
+        unmatched: names of annotated recordings that are not among those asked for.
         passed_over: paths of files that hold no annotations.
     """
 
     of: dict
-    strangers: tuple
+    unmatched: tuple
     passed_over: tuple
 
     def notes(self, path):
         """Sentences for the user on what in the file or folder `path` counts for nothing."""
-        several = ((self.strangers, "annotated recordings that are not there"), (self.passed_over, "files without annotations"))
+        several = ((self.unmatched, "annotated recordings that are not there"), (self.passed_over, "files without annotations"))
         return [
             f"{len(names)} {what} in {path} {'is' if len(names) == 1 else 'are'} passed over; the first: {names[0]}"
             for names, what in several
@@ -57,7 +57,7 @@ def match(path, recordings, tier=None, setting="annotations"):
         name = os.path.basename(recording)
         for key in {name, os.path.splitext(name)[0]}:
             by_name[key].append(recording)
-    claims, strangers, passed_over = {}, [], []
+    claims, unmatched, passed_over = {}, [], []
     for file in _annotation_files(path, setting):
         if os.path.isdir(path) and annotation_files.format_of(file, annotation_files.decode(file)) is None:
             passed_over.append(file)
@@ -65,21 +65,21 @@ def match(path, recordings, tier=None, setting="annotations"):
         for name, annotations in _by_recording(annotation_files.read(file, tier)).items():
             recording, agreement = _meant(name, file, by_name)
             if recording is None:
-                strangers.append(name or file)
+                unmatched.append(name or file)
                 continue
             known = claims.get(recording)
             if known and known[0] == agreement:
                 raise ValueError(f"{recording} is annotated twice: as {known[2]} in {known[1]}, and as {name or file} in {file}.")
             if known and known[0] > agreement:
-                strangers.append(name or file)
+                unmatched.append(name or file)
                 continue
             if known:
-                strangers.append(known[2])
+                unmatched.append(known[2])
             claims[recording] = (agreement, file, name or file, annotations)
     in_time_order = {
         recording: tuple(sorted(annotations, key=lambda a: (a.onset_s, a.offset_s))) for recording, (*_, annotations) in claims.items()
     }
-    return Matched(in_time_order, tuple(strangers), tuple(passed_over))
+    return Matched(in_time_order, tuple(unmatched), tuple(passed_over))
 
 
 def _annotation_files(path, setting):

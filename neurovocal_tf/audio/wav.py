@@ -127,7 +127,7 @@ def encode(samples, sample_rate):
         The file's bytes, scalar string.
     """
     peak = tf.reduce_max(tf.abs(samples))
-    heard = samples * tf.where(peak > _LOUDEST, _LOUDEST / peak, 1.0)
+    quiet_enough = samples * tf.where(peak > _LOUDEST, _LOUDEST / peak, 1.0)
     # The op cuts off what is below a step; of whole steps there is nothing to cut.
-    steps = tf.round(heard * 32768.0) / 32768.0
+    steps = tf.round(quiet_enough * 32768.0) / 32768.0
     return tf.audio.encode_wav(steps[:, tf.newaxis], sample_rate)

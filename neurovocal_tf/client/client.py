@@ -76,8 +76,8 @@ class Client:
 
     def generate_continue(self, seed, num_frames, frame, state, temperature=0.0):
         """The `Song` that goes on at `frame` from `state`, those of a `Song` before or of `encode`."""
-        going_on = {"frame": np.array([frame], np.int64), "state": np.asarray(state, np.float32)[np.newaxis]}
-        return _song(self._row("generate_continue", **_song_inputs(seed, num_frames, temperature), **going_on))
+        continuation = {"frame": np.array([frame], np.int64), "state": np.asarray(state, np.float32)[np.newaxis]}
+        return _song(self._row("generate_continue", **_song_inputs(seed, num_frames, temperature), **continuation))
 
     def generate_audio(self, seed, num_frames, temperature=0.0):
         """A song that sounds.  -> dict: spectrogram [L, V], waveform [N], sample_rate, wav_bytes, state, next_frame"""

@@ -67,12 +67,12 @@ def survey(data_dir, config, fold=None):
     usable, levels = [], {}
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         looks = pool.map(lambda recording: _look(recording, sample_rate, config, segments[recording.path]), recordings)
-        for recording, look in zip(recordings, looks, strict=True):
-            if isinstance(look, str):
-                skipped.append((recording.path, look))
+        for recording, (found, reason) in zip(recordings, looks, strict=True):
+            if reason:
+                skipped.append((recording.path, reason))
             else:
                 usable.append(recording)
-                levels[recording.path] = look
+                levels[recording.path] = found
     if not usable:
         raise ValueError(_nothing_usable(data_dir, skipped))
     sources = [Source(r.path, r.decoder_at(sample_rate), segments=segments[r.path]) for r in usable]
@@ -133,27 +133,33 @@ def _commonest_rate(recordings):
 
 
 def _look(recording, sample_rate, config, segments):
-    """A recording's `_Levels`, or the reason why it cannot be used."""
-    if segments == ():
-        return "has no annotations"
+    """A recording's `_Levels`, None if it cannot be used; and why it cannot, else nothing."""
     try:
-        samples = readers.read(recording, config.audio.channel, sample_rate, config.audio.time_expansion)
+        return _levels_of(recording, sample_rate, config, segments), ""
     except readers.UnreadableRecording as reason:
-        return str(reason)
+        # Its words alone: the exception holds the samples.
+        return None, str(reason)
+
+
+def _levels_of(recording, sample_rate, config, segments):
+    """A recording's `_Levels`.  Raises `readers.UnreadableRecording` if it cannot be used, with the reason."""
+    if segments == ():
+        raise readers.UnreadableRecording("has no annotations")
+    samples = readers.read(recording, config.audio.channel, sample_rate, config.audio.time_expansion)
     if len(samples) < config.spectrogram.n_fft:
-        return f"shorter than one window: {len(samples)} samples, and n_fft={config.spectrogram.n_fft}"
+        raise readers.UnreadableRecording(f"shorter than one window: {len(samples)} samples, and n_fft={config.spectrogram.n_fft}")
     if not np.ptp(samples):
-        return "is silent"
+        raise readers.UnreadableRecording("is silent")
     if segments is not None:
         segments = annotated.in_samples(annotated.cuts(segments, config.data.sequence), sample_rate, 0, len(samples))
     power, lengths, _ = (np.asarray(array) for array in span_power(samples, sample_rate, config, segments))
     if not lengths.sum() and segments is not None:
-        return "its annotations lie after its end, or are all shorter than one window"
+        raise readers.UnreadableRecording("its annotations lie after its end, or are all shorter than one window")
     if not lengths.sum():
-        return "no vocalization found by the detector: try another --threshold, or --sequence=recording"
+        raise readers.UnreadableRecording("no vocalization found by the detector: try another --threshold, or --sequence=recording")
     # What sounds may all lie after the last whole window.
     if not power.max() > 0:
-        return "is silent"
+        raise readers.UnreadableRecording("is silent")
     decibels = 10 * np.log10(np.maximum(power, 1e-30))
     ends = np.cumsum(lengths)
     maxima = np.array([power[end - length : end].max() for length, end in zip(lengths, ends, strict=True) if length])

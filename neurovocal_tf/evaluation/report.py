@@ -180,10 +180,10 @@ def _songs(trained, data, data_dir, held_out, options):
     singer = Singer(trained)
     num_frames = max(math.ceil(options.seconds * data.sample_rate / trained.config.spectrogram.hop_length / options.num_songs), 1)
     seeds = range(options.seed, options.seed + options.num_songs)
-    generated = list(songs.sing_songs(singer, seeds, num_frames, options.temperature))
+    generated = list(songs.generate_songs(singer, seeds, num_frames, options.temperature))
     real_statistics = song_statistics(recordings(validation, data.sample_rate, trained.config), trained.config)
-    heard = [(song.waveform, data.sample_rate) for song in generated]
-    generated_statistics = song_statistics(heard, trained.config)
+    waveforms = [(song.waveform, data.sample_rate) for song in generated]
+    generated_statistics = song_statistics(waveforms, trained.config)
     real_decibels = [np.asarray(spectrogram.model_frames_to_decibels(frames, data.scale)) for frames in held_out[:_NUM_PICTURED]]
     pictures = {
         "songs": _song_picture(real_decibels, [song.decibels for song in generated], data, trained.config),

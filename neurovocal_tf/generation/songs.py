@@ -24,7 +24,7 @@ class Song:
     waveform: np.ndarray
 
 
-def sing_songs(singer, seeds, num_frames, temperature=1.0, prime_path=None):
+def generate_songs(singer, seeds, num_frames, temperature=1.0, prime_path=None):
     """Generates songs one after another; each depends on its own seed alone.
 
     Args:

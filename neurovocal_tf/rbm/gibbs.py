@@ -33,15 +33,15 @@ def gibbs_chain(rbm, v, num_steps, stream, temperature=1.0, transposed=None):
     bv = rbm.bv / scale
     # Spread out once: for operations on small arrays that takes longer than what they compute.
     shape_h, shape_v = (_shape(v, x.shape[rbm.axis], rbm.axis) for x in (rbm.bh, v))
-    warmth_h, warmth_v, gain = (
+    temperature_h, temperature_v, gain = (
         tf.broadcast_to(x, shape) for x, shape in ((temperature, shape_h), (temperature, shape_v), (rbm.gain, shape_h))
     )
 
     def step(index, v, _):
-        probability = tf.sigmoid((rbm.bh + linear(v, rbm.W, axis=rbm.axis) * gain) / warmth_h)
+        probability = tf.sigmoid((rbm.bh + linear(v, rbm.W, axis=rbm.axis) * gain) / temperature_h)
         h = tf.cast(stream.uniforms(noise.HIDDEN, index, probability.shape) < probability, probability.dtype)
-        mean = units.mean(bv, linear(h * gain, to_visible, axis=rbm.axis), warmth_v)
-        sample = units.sample(mean, stream, index, warmth_v)
+        mean = units.mean(bv, linear(h * gain, to_visible, axis=rbm.axis), temperature_v)
+        sample = units.sample(mean, stream, index, temperature_v)
         return index + 1, tf.ensure_shape(sample, v.shape), tf.ensure_shape(mean, v.shape)
 
     steps = (tf.constant(0), v / scale, v / scale)

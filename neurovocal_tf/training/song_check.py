@@ -41,7 +41,7 @@ class SongCheck(keras.callbacks.Callback):
             self._real = song_statistics(self._recordings(), self.singer.config)
         with weights_to_keep(self.model):
             seeds = range(_FIRST_SEED, _FIRST_SEED + _NUM_SONGS)
-            sung = [(song.waveform, self.singer.sample_rate) for song in songs.sing_songs(self.singer, seeds, _SONG_FRAMES)]
+            sung = [(song.waveform, self.singer.sample_rate) for song in songs.generate_songs(self.singer, seeds, _SONG_FRAMES)]
         return song_likeness.song_distance(self._real, song_statistics(sung, self.singer.config))
 
     def _recordings(self):

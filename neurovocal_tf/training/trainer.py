@@ -58,14 +58,17 @@ def phase_callbacks(model, rates, cd_steps, epoch_variable):
     return [PhasedLearningRate(rates), EpochPhases(epoch_variable, cd_steps), *averaged]
 
 
-def train(config, data_dir, workdir, report=lambda line: None, callbacks=(), fold=None, pictures=True):
+def train(
+    config, data_dir, workdir, report=lambda line: None, callbacks=(), fold=None, pictures=True, progress=lambda data, num_epochs: ()
+):
     """Trains a model, or goes on with one.
 
     Args:
         config: `Config`.    data_dir: folder of recordings, or an .npz file of frame sequences, see `frame_sequences`.
         workdir: run folder; made if it is not there.
-        report: called with lines for the user.    callbacks: Keras callbacks, or a function (data summary, epochs) -> list.
+        report: called with lines for the user.    callbacks: Keras callbacks.
         fold: None, or (i, n) for forward chaining, see `survey.survey`.    pictures: draw during training.
+        progress: called with the `DataSummary` and the number of epochs for further callbacks, which show how far it is.
 
     Returns:
         dict of floats: the best epoch's `val_one_step_error`, `epoch`, `song_distance` if it sang, and each `baseline_*`.
@@ -98,7 +101,7 @@ def train(config, data_dir, workdir, report=lambda line: None, callbacks=(), fol
     has_songs = data.summary.scale is not None and config.data.sequence in SEQUENCES_WITH_GAPS
     checks = epochs_to_check(config.training.num_song_checks, cd_steps, num_epochs) if has_songs else ()
     checked = [SongCheck(singer, data.sources, checks)] if checks else []
-    further = callbacks(data.summary, num_epochs) if callable(callbacks) else list(callbacks)
+    further = [*callbacks, *progress(data.summary, num_epochs)]
     try:
         model.fit(
             data.training,

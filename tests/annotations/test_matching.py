@@ -81,7 +81,7 @@ def test_of_two_that_may_be_meant_the_nearer_counts_whatever_their_order(folder)
     for text in ("day 1/a.wav,1,2\nday 3/a.wav,3,4\n", "day 3/a.wav,3,4\nday 1/a.wav,1,2\n"):
         folder({"all.csv": ROWS + text})
         by_name, found = matched(base / "all.csv", recordings, base)
-        assert by_name == {"data/day 1/a.wav": [1.0]} and found.strangers == ("day 3/a.wav",)
+        assert by_name == {"data/day 1/a.wav": [1.0]} and found.unmatched == ("day 3/a.wav",)
 
 
 def test_what_is_not_there_and_what_is_no_annotation_file_is_told(folder):
@@ -94,7 +94,7 @@ def test_what_is_not_there_and_what_is_no_annotation_file_is_told(folder):
     }
     base, recordings = folder({**texts, ".git/a.txt": AUDACITY.format(1, 2), "b.txt": AUDACITY.format(1, 2)})
     found = matching.match(base, recordings)
-    assert (found.of, set(found.strangers)) == ({}, {"gone.wav", str(base / "b.txt")})
+    assert (found.of, set(found.unmatched)) == ({}, {"gone.wav", str(base / "b.txt")})
     assert found.passed_over == (str(base / "README.txt"), str(base / "meta.csv"))
     with pytest.raises(ValueError, match="meta.csv, line 1: must be the begin of an annotation file"):
         matching.match(base / "meta.csv", recordings)

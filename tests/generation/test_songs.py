@@ -13,7 +13,7 @@ NUM_FRAMES = 20
 
 
 def sung(singer, seeds, **options):
-    return {song.seed: song for song in songs.sing_songs(singer, seeds, NUM_FRAMES, **options)}
+    return {song.seed: song for song in songs.generate_songs(singer, seeds, NUM_FRAMES, **options)}
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from neurovocal_tf.segmentation import detector
 from neurovocal_tf.segmentation.band_pass import band_pass_taps, filtered
 
 UNFILTERED = SegmentationConfig(low_hz=0.0, high_hz=0.0)
-SEED = dataclasses.replace(UNFILTERED, threshold_method="percentile", threshold=90.0)
+PUBLISHED = dataclasses.replace(UNFILTERED, threshold_method="percentile", threshold=90.0)
 ULTRASOUND = SegmentationConfig(
     low_hz=45_000.0,
     high_hz=110_000.0,
@@ -97,8 +97,8 @@ def test_on_a_finch_the_seeds_setting_finds_what_the_plain_loops_find(shared_rec
     num_segments = num_frames = 0
     for path in sorted((shared_recordings / "bengalese_finch_gy6or6").glob("*.wav")):
         samples, rate = soundfile.read(path, dtype="float32")
-        segments = found(samples, rate, SEED)
-        assert segments == reference.detect(samples, rate, SEED, envelope=windowed_means)
+        segments = found(samples, rate, PUBLISHED)
+        assert segments == reference.detect(samples, rate, PUBLISHED, envelope=windowed_means)
         num_segments += len(segments)
         num_frames += sum(spectrogram.num_frames(offset - onset, SpectrogramConfig()) for onset, offset in segments)
     assert (num_segments, num_frames) == (238, 1907)
@@ -122,7 +122,7 @@ def test_on_real_recordings_most_segments_are_those_that_people_marked(shared_re
     assert hits / total > least
 
 
-@pytest.mark.parametrize("config", [SegmentationConfig(), UNFILTERED, SEED], ids=["default", "unfiltered", "seed"])
+@pytest.mark.parametrize("config", [SegmentationConfig(), UNFILTERED, PUBLISHED], ids=["default", "unfiltered", "published"])
 @pytest.mark.parametrize("num_samples", [0, 1, 7, 100, 1600, 3200, 16_000])
 @pytest.mark.parametrize("value", [0.0, 0.3, -1.0])
 def test_silence_and_a_constant_have_no_segments(config, num_samples, value):

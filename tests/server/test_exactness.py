@@ -37,7 +37,7 @@ def test_a_model_whose_rows_depend_on_their_batch_is_found_out(where, tmp_path):
         tf.TensorSpec([None], dtype, name=name)
         for name, dtype in (("seed", tf.int64), ("num_frames", tf.int32), ("temperature", tf.float32))
     ]
-    going_on = [tf.TensorSpec([None], tf.int64, name="frame"), tf.TensorSpec([None, 2], tf.float32, name="state")]
+    continuation = [tf.TensorSpec([None], tf.int64, name="frame"), tf.TensorSpec([None, 2], tf.float32, name="state")]
 
     def sing(seed, num_frames, temperature, frame=None, state=None):
         first = tf.zeros_like(seed) if frame is None else frame
@@ -49,7 +49,10 @@ def test_a_model_whose_rows_depend_on_their_batch_is_found_out(where, tmp_path):
         return {**answer, "lengths": num_frames, "next_frame": first + tf.cast(num_frames, tf.int64)}
 
     module = tf.Module()
-    graphs = {"generate": tf.function(sing, input_signature=rows), "generate_continue": tf.function(sing, input_signature=rows + going_on)}
+    graphs = {
+        "generate": tf.function(sing, input_signature=rows),
+        "generate_continue": tf.function(sing, input_signature=rows + continuation),
+    }
     tf.saved_model.save(module, str(tmp_path / "1"), {name: graph.get_concrete_function() for name, graph in graphs.items()})
     (tmp_path / "1" / "batching_params.pbtxt").write_text(BATCHING)
     found = compare(tmp_path / "1", LOAD)

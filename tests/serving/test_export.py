@@ -159,7 +159,7 @@ def test_the_songs_that_are_written_as_files_are_those_of_the_export(endpoints, 
     some = {"seed": [7, 0], "num_frames": [25, 25], "temperature": [1.0, 1.0]}
     specs = {spec.name: spec.dtype for spec in endpoints.generate.input_signature}
     served = loaded.signatures["generate_audio"](**{name: tf.constant(values, specs[name]) for name, values in some.items()})
-    for i, song in enumerate(songs.sing_songs(endpoints.singer, some["seed"], 25)):
+    for i, song in enumerate(songs.generate_songs(endpoints.singer, some["seed"], 25)):
         np.testing.assert_array_equal(song.decibels, served["spectrogram"][i])
         np.testing.assert_array_equal(song.waveform, served["waveform"][i])
 

@@ -23,7 +23,7 @@ def envelope(samples, length):
 
 
 def detect(samples, sample_rate, config, envelope=envelope):
-    """The seed's detector on samples without a band-pass, one sample and one segment at a time: a list of (onset, offset)."""
+    """The published detector on samples without a band-pass, one sample and one segment at a time: a list of (onset, offset)."""
     if not len(samples):
         return []
     per_ms = sample_rate / 1000

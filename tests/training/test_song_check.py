@@ -37,11 +37,11 @@ class KnownSinger:
 
 
 def checked(monkeypatch, singer, sources, epochs, epoch):
-    def sing_songs(singer, seeds, num_frames):
+    def generate_songs(singer, seeds, num_frames):
         assert len(set(seeds)) == 16 and min(seeds) > 2**31  # no seed that a flag can name
         return [types.SimpleNamespace(waveform=waveform) for waveform in singer.waveforms]
 
-    monkeypatch.setattr(song_check.songs, "sing_songs", sing_songs)
+    monkeypatch.setattr(song_check.songs, "generate_songs", generate_songs)
     callback = song_check.SongCheck(singer, sources, epochs)
     callback.set_model(singer.model)
     logs = {}
@@ -96,11 +96,11 @@ def test_segments_without_their_gaps_are_not_compared_with_whole_recordings(tiny
 
 def test_the_singer_of_a_model_in_training_sings_with_the_weights_it_has_now(trained):
     singer = Singer(trained)
-    song = next(iter(song_check.songs.sing_songs(singer, [1 << 40], 20))).decibels
+    song = next(iter(song_check.songs.generate_songs(singer, [1 << 40], 20))).decibels
     bv = np.array(trained.model.conditional_rbm.bv)
     trained.model.conditional_rbm.bv.assign(bv + 5.0)
     try:
-        other = next(iter(song_check.songs.sing_songs(singer, [1 << 40], 20))).decibels
+        other = next(iter(song_check.songs.generate_songs(singer, [1 << 40], 20))).decibels
     finally:
         trained.model.conditional_rbm.bv.assign(bv)
     assert other.mean() > song.mean() + 1.0

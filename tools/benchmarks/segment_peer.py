@@ -1,4 +1,4 @@
-"""The seed's detector and spectrograms as a plain loop of NumPy and SciPy, as one would write them in a notebook."""
+"""The published detector and spectrograms as a plain loop of NumPy and SciPy, as one would write them in a notebook."""
 
 import numpy as np
 import scipy.signal

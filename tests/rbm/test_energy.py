@@ -1,35 +1,13 @@
-"""One frame's probability (units, energy, gibbs) against enumeration over every state of tiny machines."""
+"""One frame's energy, and what follows from it, against enumeration over every state of tiny machines."""
 
 import numpy as np
 import pytest
 import reference
 import scipy.stats
 import tensorflow as tf
+from tiny_machines import BOTH_SIGMAS, FLOAT32, NUM_HIDDEN, NUM_VISIBLE, SIGMA, machine, parameters
 
-from neurovocal_tf.rbm import energy, gibbs, noise, units
-
-# Sums of about ten float32 numbers of size 1 to 10.
-FLOAT32 = dict(rtol=2e-6, atol=5e-6)
-
-NUM_VISIBLE, NUM_HIDDEN = 4, 3
-SIGMA = np.array([0.5, 1.0, 1.6, 0.8])
-
-
-def parameters(rng, num_visible=NUM_VISIBLE, num_hidden=NUM_HIDDEN):
-    """W, bv, bh in float64 that float32 can hold, large enough for strong couplings."""
-    shapes = (num_visible, num_hidden), (num_visible,), (num_hidden,)
-    return [rng.normal(size=s).astype(np.float32).astype(np.float64) for s in shapes]
-
-
-def machine(W, bv, bh, sigma=None, batch=()):
-    """The RBM of those parameters, its biases repeated over `batch`."""
-    kind = units.Bernoulli() if sigma is None else units.Gaussian(tf.constant(np.log(sigma), tf.float32))
-    W, bv, bh = (tf.constant(p, tf.float32) for p in (W, bv, bh))
-    return energy.RBM(W, tf.broadcast_to(bv, [*batch, *bv.shape]), tf.broadcast_to(bh, [*batch, *bh.shape]), kind)
-
-
-BOTH_SIGMAS = pytest.mark.parametrize("sigma", [None, SIGMA], ids=["bernoulli", "gaussian"])
-
+from neurovocal_tf.rbm import energy, units
 
 # --- energy
 
@@ -247,69 +225,6 @@ def test_mean_field_of_a_machine_without_couplings_is_its_mean(sigma, rng):
     np.testing.assert_allclose(energy.mean_field(machine(0 * W, bv, bh, sigma, batch=(1,)))[0], expected, **FLOAT32)
 
 
-# --- Gibbs sampling
-
-NUM_CHAINS = 30_000
-
-
-def samples_of_the_model(rng, values, sigma, temperature):
-    """Exact samples, [NUM_CHAINS, V], by enumeration."""
-    if sigma is None:
-        p = reference.joint(*values, temperature).sum(axis=1)
-        return reference.binary_states(NUM_VISIBLE)[rng.choice(len(p), NUM_CHAINS, p=p)]
-    weights, means, spread, _ = reference.mixture(*values, sigma, temperature)
-    component = rng.choice(len(weights), NUM_CHAINS, p=weights)
-    return means[component] + spread * rng.normal(size=(NUM_CHAINS, NUM_VISIBLE))
-
-
-def assert_distributed_as_the_model(samples, values, sigma, temperature):
-    if sigma is None:
-        p = reference.joint(*values, temperature).sum(axis=1)
-        counts = np.bincount((samples @ 2 ** np.arange(NUM_VISIBLE)[::-1]).astype(int), minlength=len(p))
-        assert scipy.stats.chisquare(counts, p * len(samples)).pvalue > 1e-3
-        return
-    weights, means, spread, _ = reference.mixture(*values, sigma, temperature)
-    # The marginal along any direction is a mixture of normals: bins alone would miss their correlations.
-    for direction in (*np.eye(NUM_VISIBLE), np.ones(NUM_VISIBLE), np.array([1.0, -1.0, 0.5, 0.0])):
-        centres, width = means @ direction, np.linalg.norm(spread * direction)
-        cdf = lambda x, centres=centres, width=width: sum(p * scipy.stats.norm.cdf(x, c, width) for p, c in zip(weights, centres))  # noqa: E731
-        assert scipy.stats.kstest(samples @ direction, cdf).pvalue > 1e-3
-
-
-@BOTH_SIGMAS
-@pytest.mark.parametrize("temperature", [0.7, 1.0, 1.8])
-@pytest.mark.parametrize("start, num_steps", [("model", 2), ("zeros", 60)])
-def test_a_gibbs_chain_stays_at_the_models_distribution_and_goes_there(sigma, temperature, start, num_steps, rng):
-    values = parameters(rng)
-    first = samples_of_the_model(rng, values, sigma, temperature) if start == "model" else np.zeros((NUM_CHAINS, NUM_VISIBLE))
-    chain = tf.function(gibbs.gibbs_chain, autograph=False)
-    stream = noise.BatchStream(tf.constant(1), tf.constant(2))
-    rbm = machine(*values, sigma)
-    sample, mean = chain(rbm, tf.constant(first, tf.float32), tf.constant(num_steps), stream, tf.constant(temperature))
-    assert_distributed_as_the_model(sample.numpy().astype(np.float64), values, sigma, temperature)
-    # The mean has the samples' expectation and less variance: it is the last half-step's E[v|h].
-    assert np.all(mean.numpy().var(axis=0) < sample.numpy().var(axis=0))
-    np.testing.assert_allclose(mean.numpy().mean(axis=0), sample.numpy().mean(axis=0), atol=4 * sample.numpy().std() / np.sqrt(NUM_CHAINS))
-
-
-def test_a_chain_of_no_steps_returns_its_start():
-    v = tf.constant([[1.0, 0.0, 1.0, 0.0]])
-    rbm = machine(*parameters(np.random.default_rng(0)))
-    sample, mean = gibbs.gibbs_chain(rbm, v, 0, noise.BatchStream(tf.constant(0), tf.constant(0)))
-    np.testing.assert_array_equal(sample, v)
-    np.testing.assert_array_equal(mean, v)
-
-
-def test_temperature_may_differ_from_row_to_row(rng):
-    values = parameters(rng)
-    temperatures = np.repeat([0.7, 1.8], NUM_CHAINS // 2).astype(np.float32)[:, None]
-    stream = noise.BatchStream(tf.constant(1), tf.constant(2))
-    chain = tf.function(gibbs.gibbs_chain, autograph=False)
-    sample, _ = chain(machine(*values), tf.zeros([NUM_CHAINS, NUM_VISIBLE]), tf.constant(60), stream, tf.constant(temperatures))
-    for rows, temperature in zip(np.split(sample.numpy().astype(np.float64), 2), (0.7, 1.8)):
-        assert_distributed_as_the_model(rows, values, None, temperature)
-
-
 @BOTH_SIGMAS
 def test_scaling_all_energies_equals_scaling_the_temperature(sigma, rng):
     W, bv, bh = parameters(rng)
@@ -321,35 +236,3 @@ def test_scaling_all_energies_equals_scaling_the_temperature(sigma, rng):
     np.testing.assert_allclose(energy.hidden_logits(warm, v) / 2.0, energy.hidden_logits(cold, v), **FLOAT32)
     if sigma is None:
         np.testing.assert_allclose(energy.visible_mean(warm, h, 2.0), energy.visible_mean(cold, h), **FLOAT32)
-
-
-# --- visible units
-
-
-def test_mean_field_units_hold_their_probability_and_are_never_sampled():
-    mean = tf.constant([[0.2, 0.9]])
-    assert units.MeanField().sample(mean, None, 0) is mean
-    np.testing.assert_allclose(units.MeanField().mean(tf.constant([0.3]), tf.constant([0.7]), 2.0), [1 / (1 + np.exp(-0.5))], rtol=1e-6)
-
-
-def test_emission_of_no_noise_is_the_mean():
-    mean, sample = tf.constant([[0.2, 0.9]]), tf.constant([[0.0, 1.0]])
-    assert units.Bernoulli().emit(mean, sample, 0.0) is mean
-    np.testing.assert_array_equal(units.Gaussian(tf.zeros([2])).emit(mean, sample, 0.0), mean)
-
-
-def test_emission_of_gaussian_units_has_its_share_of_their_noise():
-    stream = noise.RowStream(tf.range(20_000, dtype=tf.int64), tf.zeros([20_000], tf.int64))
-    mean = tf.fill([20_000, 2], 3.0)
-    gaussian = units.Gaussian(tf.math.log([0.5, 2.0]))
-    emitted = gaussian.emit(mean, gaussian.sample(mean, stream, 0, tf.fill([20_000, 1], 2.25)), 0.4).numpy()
-    np.testing.assert_allclose(emitted.std(axis=0), 0.4 * np.array([0.5, 2.0]) * 1.5, rtol=4 / np.sqrt(2 * 20_000))
-    np.testing.assert_allclose(emitted.mean(axis=0), 3.0, atol=4 * 1.2 / np.sqrt(20_000))
-
-
-def test_emission_of_binary_units_is_a_sample():
-    stream = noise.RowStream(tf.range(20_000, dtype=tf.int64), tf.zeros([20_000], tf.int64))
-    mean = tf.fill([20_000, 2], 0.3)
-    emitted = units.Bernoulli().emit(mean, units.Bernoulli().sample(mean, stream, 0), 0.5).numpy()
-    assert set(np.unique(emitted)) == {0.0, 1.0}
-    np.testing.assert_allclose(emitted.mean(axis=0), 0.3, atol=4 * np.sqrt(0.21 / 20_000))
