@@ -5,9 +5,14 @@ and the run folder keeps them as `config.json`. Field names are unique over all 
 """
 
 import dataclasses
+import functools
 import json
+import logging
 
+from neurovocal_tf import earlier_settings
 from neurovocal_tf.settings import check, setting
+
+_LOG = logging.getLogger(__name__)
 
 SEQUENCES_WITH_GAPS = ("recording", "bout")
 SEQUENCES = (*SEQUENCES_WITH_GAPS, "segment", "packed")
@@ -108,10 +113,10 @@ class DataConfig:
     )
     annotations: str = setting(
         "",
-        "Annotation file, or folder of them, that replaces the detector: CSV, Audacity, Raven or Praat, matched to the recordings by name.",
+        "Annotation file, or folder of them, that replaces the detector: CSV, Audacity, Raven or Praat, matched to the recordings by name. "
+        "With #TIER after it: of Praat's TextGrids only the interval tier of that name.",
         may_change=True,
     )
-    annotation_tier: str = setting("", "The only interval tier to read from Praat's TextGrids; none: all tiers.")
     bout_gap_s: float = setting(0.5, "Segments no further apart than this many seconds are one bout.", low=0.0)
     window_frames: int = setting(128, "Frames in a training window.", low=2, high=100_000)
     batch_size: int = setting(8, "Windows in a batch.", low=1, high=100_000)
@@ -121,10 +126,6 @@ class DataConfig:
         choices=("recordings", "temporal"),
     )
     validation_fraction: float = setting(0.2, "Share of the recordings (or of each one's time) that validates.", low=0.01, high=0.9)
-    shuffle_windows: int = setting(4096, "Windows in the shuffle buffer.", low=1)
-    cache_mb: int = setting(
-        1024, "Keep the frames in memory after the first epoch if they fit into this many MB; 0: never.", low=0, may_change=True
-    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,14 +200,6 @@ class TrainingConfig:
         "0, or segments without their gaps: the epoch of the smallest validation error is kept.",
         low=0,
     )
-    compiled: bool = setting(True, "Compile the training step with XLA.")
-    precision: str = setting(
-        "float32",
-        "Of the encoder's products while it trains. bfloat16 is faster on processors that have it (avx512_bf16), and costs a little of the "
-        "likelihood; weights, the RBM, and all that is sung or evaluated later are float32 either way.",
-        choices=("float32", "bfloat16"),
-    )
-    parallel_parts: int = setting(0, "Parts of a batch worked on at the same time, one a core; 0: as many as serve this machine.", low=0)
     seed: int = setting(0, "Seed of everything random.", low=0, high=2**31 - 1)
 
 
@@ -225,6 +218,23 @@ class GenerationConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class ExecutionConfig:
+    """How a machine does the work of training. What is learned is the same, but for rounding."""
+
+    compiled: bool = setting(True, "Compile the training step with XLA.")
+    precision: str = setting(
+        "float32",
+        "Of the encoder's products while it trains. bfloat16 is faster on processors that have it (avx512_bf16), and costs a little of the "
+        "likelihood; weights, the RBM, and all that is sung or evaluated later are float32 either way.",
+        choices=("float32", "bfloat16"),
+    )
+    parallel_parts: int = setting(0, "Parts of a batch worked on at the same time, one a core; 0: as many as serve this machine.", low=0)
+    cache_mb: int = setting(
+        1024, "Keep the frames in memory after the first epoch if they fit into this many MB; 0: never.", low=0, may_change=True
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
     """All settings of one run."""
 
@@ -235,6 +245,7 @@ class Config:
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     generation: GenerationConfig = GenerationConfig()
+    execution: ExecutionConfig = ExecutionConfig()
 
     def __post_init__(self):
         for section, field in settings():
@@ -260,8 +271,13 @@ class Config:
 
     @classmethod
     def from_json(cls, text):
-        """Inverse of `to_json`. Raises ValueError for unknown names and values out of range."""
-        data = json.loads(text)
+        """Inverse of `to_json`, for the files of earlier versions too. Raises ValueError for unknown names and values out of range.
+
+        A value that an earlier version used and this one does not is logged as a warning.
+        """
+        data, lines = earlier_settings.sections_as_now(json.loads(text))
+        for line in lines:
+            _warn_once(line)
         types = {f.name: f.type for f in dataclasses.fields(cls)}
         if not isinstance(data, dict) or not set(data) <= set(types):
             raise ValueError(f"config.json must hold the sections {sorted(types)}.")
@@ -297,8 +313,15 @@ def may_change_on_resume():
     return tuple(field.name for _, field in settings() if field.metadata["may_change"])
 
 
+@functools.cache
+def _warn_once(line):
+    """Logs a line the first time only: some tools read a file several times."""
+    _LOG.warning("%s", line)
+
+
 def _inconsistencies(config):
     segmentation, spectrogram, training = config.segmentation, config.spectrogram, config.training
+    num_parts, batch_size = config.execution.parallel_parts, config.data.batch_size
     if not (config.audio.channel in ("mean", "loudest") or config.audio.channel.isdigit()):
         yield f"`channel` must be mean, loudest or a number. Received: channel={config.audio.channel}"
     if segmentation.threshold_method == "percentile" and segmentation.threshold > 100:
@@ -319,11 +342,8 @@ def _inconsistencies(config):
         yield f"`n_fft` must be even. Received: n_fft={spectrogram.n_fft}"
     if spectrogram.hop_length > spectrogram.n_fft // 2:
         yield f"`hop_length` must be at most n_fft / 2. Received: hop_length={spectrogram.hop_length}, n_fft={spectrogram.n_fft}"
-    if training.parallel_parts and config.data.batch_size % training.parallel_parts:
-        yield (
-            f"`parallel_parts` must divide `batch_size`. Received: parallel_parts={training.parallel_parts}, "
-            f"batch_size={config.data.batch_size}"
-        )
+    if num_parts and batch_size % num_parts:
+        yield f"`parallel_parts` must divide `batch_size`. Received: parallel_parts={num_parts}, batch_size={batch_size}"
     phases = len(training.learning_rates)
     for name in ("epochs_per_rate", "cd_steps"):
         if len(getattr(training, name)) not in (1, phases):

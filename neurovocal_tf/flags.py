@@ -19,7 +19,7 @@ import textwrap
 from absl import app, flags, logging
 
 from neurovocal_tf import config as config_lib
-from neurovocal_tf import files
+from neurovocal_tf import earlier_settings, files
 from neurovocal_tf.settings import is_list, number_type
 
 _HELP_FLAGS = ("--help", "-help", "--helpshort", "-helpshort", "-h", "-?")
@@ -138,9 +138,18 @@ def run(main):
 def expand_flagfiles(arguments, flag_values=flags.FLAGS):
     """Puts the lines of each flag file, and of the files it includes, in the place of its `--flagfile`.
 
+    Flags of earlier versions are brought to those of today, and the user is told.
+
     Raises:
         ValueError: a file cannot be read, includes itself, or has a line that is no flag.
     """
+    expanded, lines = earlier_settings.arguments_as_now(_expanded(arguments, flag_values), flag_values)
+    for line in lines:
+        say(line)
+    return expanded
+
+
+def _expanded(arguments, flag_values):
     expanded, rest = [], iter(arguments)
     for argument in rest:
         if argument == "--":
@@ -251,6 +260,8 @@ def _included_file(argument):
 
 def _is_unused_setting(line, flag_values):
     name = re.split(r"[=\s]", line.lstrip("-"))[0]
+    if earlier_settings.is_of_no_use(name, flag_values):
+        return True
     fields = {field.name for _, field in config_lib.settings()}
     if name not in fields:
         name = name.removeprefix("no")

@@ -24,11 +24,12 @@ ALL_FILES = sorted([*FILES, *(ROOT / "tools").rglob("*.py"), *(ROOT / "export").
 ARROWS = {
     # What all stand on.
     "settings": set(),
-    "config": {"settings"},
+    "earlier_settings": set(),
+    "config": {"settings", "earlier_settings"},
     "files": set(),
     "status": set(),
     "json_numbers": set(),
-    "flags": {"config", "settings", "files"},
+    "flags": {"config", "settings", "earlier_settings", "files"},
     # Sound.
     "audio": {"config", "status"},
     "annotations": {"files"},
@@ -62,6 +63,7 @@ ARROWS = {
 # Rooms, and files as "room/file", that hold to few libraries beside the standard library.
 LIBRARIES = {
     "settings": set(),
+    "earlier_settings": set(),
     "config": set(),
     "files": set(),
     "status": set(),
@@ -85,6 +87,7 @@ WITHOUT_KERAS = {
     "segmentation",
     "rbm",
     "settings",
+    "earlier_settings",
     "config",
     "flags",
     "plots",
