@@ -15,12 +15,12 @@ import pathlib
 import re
 import sys
 import textwrap
-import typing
 
 from absl import app, flags, logging
 
 from neurovocal_tf import config as config_lib
-from neurovocal_tf import files
+from neurovocal_tf import earlier_settings, files
+from neurovocal_tf.settings import is_list, number_type
 
 _HELP_FLAGS = ("--help", "-help", "--helpshort", "-helpshort", "-h", "-?")
 _HELP_WIDTH = 100
@@ -39,7 +39,7 @@ class _NumberListParser(flags.ArgumentParser):
     """Numbers with commas between them, each within its setting's range, as a tuple."""
 
     def __init__(self, field):
-        element = flags.IntegerParser if config_lib.number_type(field) is int else flags.FloatParser
+        element = flags.IntegerParser if number_type(field) is int else flags.FloatParser
         self._element = element(**_bounds(field))
         self.syntactic_help = f"a list of numbers with commas between them, each {self._element.syntactic_help}"
 
@@ -138,9 +138,18 @@ def run(main):
 def expand_flagfiles(arguments, flag_values=flags.FLAGS):
     """Puts the lines of each flag file, and of the files it includes, in the place of its `--flagfile`.
 
+    Flags of earlier versions are brought to those of today, and the user is told.
+
     Raises:
         ValueError: a file cannot be read, includes itself, or has a line that is no flag.
     """
+    expanded, lines = earlier_settings.arguments_as_now(_expanded(arguments, flag_values), flag_values)
+    for line in lines:
+        say(line)
+    return expanded
+
+
+def _expanded(arguments, flag_values):
     expanded, rest = [], iter(arguments)
     for argument in rest:
         if argument == "--":
@@ -167,8 +176,8 @@ def help_text(program, description, flag_values=flags.FLAGS):
 
 def _define_one(field, **where):
     name, default, text = field.name, field.default, field.metadata["help"]
-    kind = config_lib.number_type(field)
-    if _is_list(field):
+    kind = number_type(field)
+    if is_list(field):
         flags.DEFINE(_NumberListParser(field), name, default, text, serializer=_TextSerializer(), **where)
     elif field.metadata["choices"]:
         flags.DEFINE_enum(name, default, field.metadata["choices"], text, **where)
@@ -251,6 +260,8 @@ def _included_file(argument):
 
 def _is_unused_setting(line, flag_values):
     name = re.split(r"[=\s]", line.lstrip("-"))[0]
+    if earlier_settings.is_of_no_use(name, flag_values):
+        return True
     fields = {field.name for _, field in config_lib.settings()}
     if name not in fields:
         name = name.removeprefix("no")
@@ -278,13 +289,9 @@ def _range(field):
 
 
 def _bounds(field):
-    kind = config_lib.number_type(field)
+    kind = number_type(field)
     limits = {"lower_bound": field.metadata["low"], "upper_bound": field.metadata["high"]}
     return {name: None if math.isinf(limit) else kind(limit) for name, limit in limits.items()}
-
-
-def _is_list(field):
-    return typing.get_origin(field.type) is tuple
 
 
 def _text_of(value):

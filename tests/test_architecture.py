@@ -23,11 +23,13 @@ ALL_FILES = sorted([*FILES, *(ROOT / "tools").rglob("*.py"), *(ROOT / "export").
 # What stands as "room/file" holds for that file in the place of its room's.
 ARROWS = {
     # What all stand on.
-    "config": set(),
+    "settings": set(),
+    "earlier_settings": set(),
+    "config": {"settings", "earlier_settings"},
     "files": set(),
     "status": set(),
     "json_numbers": set(),
-    "flags": {"config", "files"},
+    "flags": {"config", "settings", "earlier_settings", "files"},
     # Sound.
     "audio": {"config", "status"},
     "annotations": {"files"},
@@ -48,7 +50,7 @@ ARROWS = {
     "evaluation/baselines": set(),
     "evaluation/one_step": set(),
     "evaluation/song_likeness": {"discovery"},
-    "training": {"evaluation", "discovery", "generation", "runs", "data", "model", "rbm", "audio", "plots", "config", "files"},
+    "training": {"evaluation", "discovery", "generation", "runs", "data", "model", "rbm", "audio", "plots", "config", "settings", "files"},
     "training/optimizers": set(),
     "training/phases": set(),
     "training/averages": set(),
@@ -60,6 +62,8 @@ ARROWS = {
 
 # Rooms, and files as "room/file", that hold to few libraries beside the standard library.
 LIBRARIES = {
+    "settings": set(),
+    "earlier_settings": set(),
     "config": set(),
     "files": set(),
     "status": set(),
@@ -82,6 +86,8 @@ WITHOUT_KERAS = {
     "annotations",
     "segmentation",
     "rbm",
+    "settings",
+    "earlier_settings",
     "config",
     "flags",
     "plots",

@@ -38,7 +38,7 @@ class Matched:
         ]
 
 
-def match(path: str | os.PathLike[str], recordings: Iterable[str], tier: str | None = None, setting: str = "annotations") -> Matched:
+def match(path: str | os.PathLike[str], recordings: Iterable[str], setting: str = "annotations") -> Matched:
     """Matches an annotation file, or all in a folder and the folders below it, to recordings.
 
     A recording goes by the name that the annotations give, else by that of their file: `song.wav` by `song.txt`, `song.wav.csv` or
@@ -46,14 +46,18 @@ def match(path: str | os.PathLike[str], recordings: Iterable[str], tier: str | N
     so folders may have moved since. In a folder, files that are not annotations are passed over.
 
     Args:
-        path: the file or folder.    recordings: paths.    tier: see `annotations.read`.
+        path: the file or folder; with #TIER after it, only the interval tier of that name is read from TextGrids.
+        recordings: paths.
         setting: name of the setting that `path` is the value of, for the user to know which.
 
     Returns: `Matched`.
 
     Raises: ValueError for a broken file, a name that may mean two recordings, and a recording that is annotated twice.
     """
-    path = os.fspath(path)
+    given = os.fspath(path)
+    path, tier = _path_and_tier(given)
+    if not os.path.exists(path):
+        raise ValueError(f"`{setting}` must be an annotation file, or a folder of them. Received: {setting}={given}")
     by_name = collections.defaultdict(list)
     for recording in recordings:
         name = os.path.basename(recording)
@@ -61,7 +65,7 @@ def match(path: str | os.PathLike[str], recordings: Iterable[str], tier: str | N
             by_name[key].append(recording)
     claims: dict[str, tuple[int, str, str, list[Annotation]]] = {}
     unmatched, passed_over = [], []
-    for file in _annotation_files(path, setting):
+    for file in _annotation_files(path):
         if os.path.isdir(path) and annotation_files.format_of(file, annotation_files.decode(file)) is None:
             passed_over.append(file)
             continue
@@ -85,9 +89,13 @@ def match(path: str | os.PathLike[str], recordings: Iterable[str], tier: str | N
     return Matched(in_time_order, tuple(unmatched), tuple(passed_over))
 
 
-def _annotation_files(path: str, setting: str) -> list[str]:
-    if not os.path.exists(path):
-        raise ValueError(f"`{setting}` must be an annotation file, or a folder of them. Received: {setting}={path}")
+def _path_and_tier(given: str) -> tuple[str, str | None]:
+    """FILE and TIER of FILE#TIER; the tier is None where there is none, as in a file whose own name has a #."""
+    path, mark, tier = given.rpartition("#")
+    return (path, tier) if mark and not os.path.exists(given) else (given, None)
+
+
+def _annotation_files(path: str) -> list[str]:
     if not os.path.isdir(path):
         return [path]
     found = []

@@ -21,21 +21,21 @@ _MAX_EXAMPLES_S = 1200.0
 
 
 def segments_by_file(
-    path: str | os.PathLike[str], paths: Mapping[str, str], channel: str = "mean", tier: str | None = None
+    path: str | os.PathLike[str], paths: Mapping[str, str], channel: str = "mean"
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Annotated segments of each of some recordings.
 
     Args:
-        path: file of annotations in any format that `annotations.read` knows, or folder of them.
+        path: as `matching.match`: a file of annotations or a folder of them, with or without #TIER.
         paths: dict of name -> path of the recordings.
-        channel: as `segments.of`.    tier: as `annotations.read`.
+        channel: as `segments.of`.
 
     Returns: dict of name -> `[S, 2]`, onsets and offsets in seconds, without the recordings that have no annotation; and what
         `Matched.notes` tells.
 
     Raises: ValueError as `matching.match`, or if none of the recordings is annotated.
     """
-    found = matching.match(path, paths.values(), tier, setting="truth")
+    found = matching.match(path, paths.values(), setting="truth")
     if not found.of:
         raise ValueError(f"`truth` must name recordings of the folder, and names none. Received: truth={path}")
     by_name = {

@@ -12,8 +12,8 @@ _SMALLEST_PART = 4
 
 def num_parts(config: Config) -> int:
     """Parts that a batch is worked on in: as configured, or one a core, of at least `_SMALLEST_PART` rows; beside a GPU one."""
-    if config.training.parallel_parts:
-        return config.training.parallel_parts
+    if config.execution.parallel_parts:
+        return config.execution.parallel_parts
     if len(tf.config.list_physical_devices()) > 1:
         return 1
     batch_size = config.data.batch_size

@@ -3,7 +3,8 @@
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from neurovocal_tf.config import Config, number_type, settings
+from neurovocal_tf.config import Config, settings
+from neurovocal_tf.settings import number_type
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +36,7 @@ DIMENSIONS = {
     "optimizer": Dimension("choice", ("adam", "rmsprop")),
     "gates": Dimension("choice", ("sigmoid", "tanh")),
 }
+_NUMBER_OF_SCALAR = {"hidden_scalar": "num_hidden", "recurrent_scalar": "num_recurrent"}
 DEFAULT_SEARCH = ("hidden_scalar", "recurrent_scalar", "num_layers", "dropout", "input_noise", "learning_rates", "clip_norm", "l2")
 
 
@@ -84,7 +86,9 @@ def with_values(config: Config, values: Mapping[str, str | float]) -> Config:
     if "learning_rates" in rounded:
         factor = rounded["learning_rates"]
         rounded["learning_rates"] = tuple(float(f"{rate * factor:.4g}") for rate in config.training.learning_rates)
-    return config.replace(**rounded)
+    # A number of units that is given would win over its scalar, and every trial would be of the same size.
+    unset = {number: 0 for scalar, number in _NUMBER_OF_SCALAR.items() if scalar in rounded}
+    return config.replace(**rounded | unset)
 
 
 def value_text(value: str | float) -> str:
