@@ -12,7 +12,7 @@ from neurovocal_tf.rbm.energy import hidden_logits
 from neurovocal_tf.training.averages import weights_to_keep
 
 _PICTURE_FRAMES = 600
-_NUM_PICTURED = 3
+NUM_PICTURED = 3
 
 
 class Pictures(keras.callbacks.Callback):
@@ -27,7 +27,7 @@ class Pictures(keras.callbacks.Callback):
     def __init__(self, folder, data, real, singer, history, epochs):
         super().__init__()
         self.folder, self.data, self.singer, self.history, self.epochs = folder, data, singer, history, set(epochs)
-        self.real = [np.asarray(frames)[:_PICTURE_FRAMES] for frames in real[:_NUM_PICTURED]]
+        self.real = [np.asarray(frames)[:_PICTURE_FRAMES] for frames in real[:NUM_PICTURED]]
         # Beside words of half a second, ten seconds of song would be all that one sees.
         self.num_generated = min(2 * max(map(len, self.real)), _PICTURE_FRAMES)
         self._writer = None
@@ -57,8 +57,8 @@ class Pictures(keras.callbacks.Callback):
         canvas.save_figure(curves_figure(columns, self.data.unit), self.folder.file("curves.png"))
 
     def _songs_figure(self):
-        seeds = tf.range(_NUM_PICTURED, dtype=tf.int64) + self.singer.config.training.seed
-        songs = self.singer.generate(seeds, tf.fill([_NUM_PICTURED], self.num_generated), tf.ones([_NUM_PICTURED]))
+        seeds = tf.range(NUM_PICTURED, dtype=tf.int64) + self.singer.config.training.seed
+        songs = self.singer.generate(seeds, tf.fill([NUM_PICTURED], self.num_generated), tf.ones([NUM_PICTURED]))
         real = [self._decibels(frames) for frames in self.real]
         return comparison_figure(real, list(np.asarray(songs["spectrogram"])), *self._scales())
 

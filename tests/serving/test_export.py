@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -191,17 +192,19 @@ def test_the_batching_parameters_are_what_a_model_server_reads(export_dir):
 
 
 def test_an_export_takes_the_next_number_and_never_replaces_another(export_dir, trained, tmp_path, monkeypatch):
-    before = digests(export_dir / "1")
+    versions = tmp_path / "versions"
+    shutil.copytree(export_dir / "1", versions / "1")
+    before = digests(versions / "1")
     assert {"saved_model.pb", "batching_params.pbtxt", "assets.extra/tf_serving_warmup_requests"} <= before.keys()
     # Numbers count, not their order as text, and folders of other names are none of ours.
     for name in ("9", "notes"):
-        (export_dir / name).mkdir()
-        (export_dir / name / "kept.txt").write_text("kept")
+        (versions / name).mkdir()
+        (versions / name / "kept.txt").write_text("kept")
     monkeypatch.setattr(export, "_save", lambda folder, endpoints: pathlib.Path(folder, "saved_model.pb").write_bytes(b"graph"))
-    assert export.export_saved_model(trained, str(export_dir), MAX_FRAMES) == str(export_dir / "10")
-    assert sorted(os.listdir(export_dir)) == ["1", "10", "9", "notes"]
-    assert digests(export_dir / "1") == before and os.listdir(export_dir / "9") == ["kept.txt"]
-    assert oct(os.stat(export_dir / "10").st_mode & 0o777) == "0o755"
+    assert export.export_saved_model(trained, str(versions), MAX_FRAMES) == str(versions / "10")
+    assert sorted(os.listdir(versions)) == ["1", "10", "9", "notes"]
+    assert digests(versions / "1") == before and os.listdir(versions / "9") == ["kept.txt"]
+    assert oct(os.stat(versions / "10").st_mode & 0o777) == "0o755"
 
 
 def test_an_export_that_fails_leaves_nothing(trained, tmp_path, monkeypatch):
