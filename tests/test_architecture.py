@@ -23,13 +23,14 @@ ALL_FILES = sorted([*FILES, *(ROOT / "tools").rglob("*.py"), *(ROOT / "export").
 # What stands as "room/file" holds for that file in the place of its room's.
 ARROWS = {
     # What all stand on.
-    "settings": set(),
     "earlier_settings": set(),
-    "config": {"settings", "earlier_settings"},
+    "settings": {"earlier_settings"},
+    "config": {"settings"},
     "files": set(),
     "status": set(),
     "json_numbers": set(),
-    "flags": {"config", "settings", "earlier_settings", "files"},
+    "flag_help": {"config"},
+    "flags": {"flag_help", "config", "settings", "earlier_settings", "files"},
     # Sound.
     "audio": {"config", "status"},
     "annotations": {"files"},
@@ -67,6 +68,7 @@ LIBRARIES = {
     "config": set(),
     "files": set(),
     "status": set(),
+    "flag_help": set(),
     "flags": {"absl", "tqdm"},
     "client": {"numpy"},
     "json_numbers": {"numpy", "orjson"},
@@ -89,6 +91,7 @@ WITHOUT_KERAS = {
     "settings",
     "earlier_settings",
     "config",
+    "flag_help",
     "flags",
     "plots",
     "data",

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurovocal_tf.config import Config, _warn_once, changed_settings, may_change_on_resume, settings
+from neurovocal_tf import settings as settings_module
+from neurovocal_tf.config import Config, changed_settings, may_change_on_resume, settings
 
 
 def test_names_are_unique_over_all_sections():
@@ -122,7 +123,7 @@ EARLIER = """{
 
 
 def test_a_config_file_of_an_earlier_version_is_read_and_what_counts_no_more_is_told_once(caplog):
-    _warn_once.cache_clear()
+    settings_module._warn_once.cache_clear()
     config = Config.from_json(EARLIER)
     execution = dict(compiled=False, precision="bfloat16", parallel_parts=4, cache_mb=7)
     model = dict(hidden_scalar=2.28, recurrent_scalar=0.5)
@@ -134,7 +135,7 @@ def test_a_config_file_of_an_earlier_version_is_read_and_what_counts_no_more_is_
 
 
 def test_nothing_is_told_of_a_config_file_of_an_earlier_version_with_the_defaults(caplog):
-    _warn_once.cache_clear()
+    settings_module._warn_once.cache_clear()
     data = {"data": {"annotations": "", "annotation_tier": "", "shuffle_windows": 4096, "cache_mb": 1024}}
     assert Config.from_json(json.dumps(data)) == Config() and caplog.messages == []
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from neurovocal_tf import flags
 from neurovocal_tf.config import Config, changed_settings
 from neurovocal_tf.config import settings as all_settings
+from neurovocal_tf.flag_help import FIRST, help_text
 from neurovocal_tf.settings import number_type
 
 TOOL = '''r"""Sings like a finch.
@@ -107,6 +108,16 @@ def test_a_tool_may_use_single_settings_of_a_section():
     assert config == Config().replace(n_fft=512)
     audio = flags.flag_lines(config, ("audio",))
     assert flags.flag_lines(config, ("audio", "n_fft")) == [*audio, "# spectrogram", "--n_fft=512"]
+
+
+def test_a_flag_of_a_tool_that_is_called_as_a_setting_is_none():
+    values = absl_flags.FlagValues()
+    flags.define(("generation",), values)
+    absl_flags.DEFINE_integer("seed", 0, "Seed of the first song.", flag_values=values)
+    values(["tool", f"--seed={2**40}", "--num_iterations=3"])
+    assert flags.given_flags(values) == ("num_iterations",)
+    assert flags.config_from_flags(Config().replace(seed=5), values) == Config().replace(seed=5, num_iterations=3)
+    assert "random numbers" not in flags.help_text("tool.py", "Sings.", values)
 
 
 def test_an_unknown_section_is_refused():
@@ -341,17 +352,31 @@ def test_help_is_quiet_about_absl_and_exits_with_zero(flag, tool):
     code, out, err = tool(flag)
     assert (code, err) == (0, "")
     assert out.startswith("Sings like a finch.\n")
-    assert max(map(len, out.split("\n\nAudio")[1].splitlines())) <= 115
+    assert max(map(len, out.splitlines())) <= 80
     for shown in ("  --data_dir=...", "  --threshold=2.5", "  --[no]compiled", "Segmentation: ", "[16 to 16384]", "[sigmoid | tanh]"):
         assert shown in out
     for hidden in ("verbosity", "pdb", "logtostderr"):
         assert hidden not in out
-    assert out.index("data_dir") < out.index("sample_rate") < out.index("threshold") < out.index("num_gibbs_steps")
+    assert len(FIRST) == 10
+    order = ["data_dir", *FIRST, "sample_rate", "threshold_method", "num_gibbs_steps", "cache_mb"]
+    places = [out.index(f"\n  --{name}=") for name in order]
+    assert places == sorted(places)
+    for _, field in all_settings():
+        assert len(re.findall(rf"^  --(\[no\])?{field.name}\b", out, re.MULTILINE)) == 1
 
 
 def test_help_shows_only_the_sections_a_tool_uses(tool):
     _, out, _ = tool("--help", sections="('audio',)")
-    assert "--sample_rate" in out and "--threshold" not in out and "Segmentation" not in out
+    assert "--sample_rate" in out and "--threshold" not in out and "Segmentation" not in out and "matter" not in out
+
+
+def test_help_breaks_long_commands_as_a_shell_does_and_fills_paragraphs():
+    command = f"    python tools/x.py --one={'a' * 40} --two={'b' * 40}"
+    text = help_text(f"Does one thing\nand another.\n\n{command}\n\n{'word ' * 40}", [("x", 1, "Help.")], ())
+    lines = text.splitlines()
+    assert lines[0] == "Does one thing and another." and max(map(len, lines)) <= 80
+    broken = text[text.index("    python") :].split("\n\n")[0]
+    assert "".join(line.strip().removesuffix("\\") for line in broken.splitlines()) == command.strip()
 
 
 @pytest.mark.parametrize(
