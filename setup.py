@@ -51,6 +51,6 @@ setup(
         "serve": SERVE,
         # A peer of tools/benchmark.py, which does without it too.
         "benchmark": ["torch>=2.4"],
-        "test": ["hypothesis>=6.100", "pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6", *SERVE],
+        "test": ["hypothesis>=6.100", "mypy>=1.10", "pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6", *SERVE],
     },
 )

@@ -4,6 +4,7 @@ Public names are imported when they are first used, so that importing the packag
 """
 
 import importlib
+from typing import Any
 
 __version__ = "0.2.0"
 
@@ -26,11 +27,11 @@ _MODULE_OF = {
 __all__ = ["__version__", *_MODULE_OF]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}. Public names: {', '.join(_MODULE_OF)}")
     return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *_MODULE_OF])

@@ -1,230 +1,268 @@
-"""Every setting of the package: its default, unit, range and help, written once.
+"""All settings of the package. Each one has its default, unit, range and help here, and nowhere else.
 
-The dataclasses are frozen; `flags.py` turns their fields into command-line flags of the same names,
-and the run folder keeps them as `config.json`. Field names are unique over all sections.
+A section is a frozen dataclass, and `Config` holds one of each. `flags.py` makes a command-line flag of every setting, and a run
+folder keeps all of them in config.json. No two settings have the same name, even in different sections.
 """
 
 import dataclasses
 import json
-import math
-import typing
+
+from neurovocal_tf.settings import check, from_json, setting
 
 SEQUENCES_WITH_GAPS = ("recording", "bout")
 SEQUENCES = (*SEQUENCES_WITH_GAPS, "segment", "packed")
 VISIBLE_UNITS = ("gaussian", "mean_field", "bernoulli")
 
 
-def _setting(default, help, *, choices=None, low=-math.inf, high=math.inf, may_change=False):
-    """A dataclass field that carries its help text, its range [low, high], and whether a resumed run may change it."""
-    metadata = dict(help=help, choices=choices, low=low, high=high, may_change=may_change)
-    return dataclasses.field(default=default, metadata=metadata)
-
-
 @dataclasses.dataclass(frozen=True)
 class AudioConfig:
-    """How a file becomes one channel of samples."""
+    """How sound files are read."""
 
-    sample_rate: int = _setting(
+    sample_rate: int = setting(
         0,
-        "Rate in Hz to which recordings are brought; 0: for training the commonest among them, else each its own.",
+        "Sample rate in Hz; recordings with another one are resampled. 0: training takes the rate that most recordings have, and "
+        "everything else takes the rate of each recording.",
         low=0,
         high=10_000_000,
     )
-    time_expansion: int = _setting(
+    time_expansion: int = setting(
         1,
-        "By how much the files were slowed down when written; rates, frequencies and times are those of the sound itself.",
+        "How many times slower than real the files play, as those of some bat detectors do. All rates, frequencies and times are those "
+        "of the real sound.",
         low=1,
         high=1000,
     )
-    channel: str = _setting(
+    channel: str = setting(
         "loudest",
-        "Which channel of a multichannel file: loudest, mean, or a number counted from 0. The mean of microphones that stand apart echoes.",
+        "Which channel of a file with several: loudest, mean, or a number from 0. The mean of microphones far apart has echoes.",
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class SegmentationConfig:
-    """How vocalizations are cut out: trace, threshold, hysteresis, join, keep by length, pad."""
+    """How vocalizations are found in a recording."""
 
-    detector: str = _setting(
+    detector: str = setting(
         "envelope",
-        "What the threshold is set on. envelope: smoothed amplitude behind the band-pass. contrast: the largest power over the bins of "
-        "the band, each over its own noise floor, for calls that are faint beside hum and hiss.",
+        "The curve that is compared with the threshold. envelope: the smoothed amplitude in the band. contrast: the power of the "
+        "frequency bin that stands out most from its own noise floor, for calls that are faint beside hum and hiss.",
         choices=("envelope", "contrast"),
     )
-    threshold_method: str = _setting(
+    threshold_method: str = setting(
         "noise_floor",
-        "percentile: the `threshold`-th percentile of the envelope or contrast. noise_floor: `threshold` times the envelope's "
-        "`noise_floor_percentile`, or `threshold` dB over each bin's own. absolute: an amplitude of `threshold`, full scale being 1.",
+        "What the number in --threshold means. noise_floor: a factor over the noise floor of the envelope, or dB over the noise floor "
+        "of each bin with --detector=contrast. percentile: a percentile of the curve. absolute: an amplitude, full scale being 1.",
         choices=("noise_floor", "percentile", "absolute"),
     )
-    threshold: float = _setting(
-        2.5, "Percentile (0 to 100), factor or dB over the noise floor, or amplitude, by --threshold_method.", low=0.0
-    )
-    noise_floor_percentile: float = _setting(
-        10.0, "Percentile of the envelope, or of each bin's power, that counts as the noise floor.", low=0.0, high=100.0
-    )
-    hysteresis_db: float = _setting(
-        0.0,
-        "A segment begins and ends where the trace is this many dB below the threshold that it must reach; 0: at it.",
-        low=0.0,
-        high=120.0,
-    )
-    contrast_n_fft: int = _setting(256, "Samples in a window of --detector=contrast; they are a quarter of it apart.", low=16, high=16_384)
-    contrast_bandwidth_hz: float = _setting(
-        0.0,
-        "Over how many Hz --detector=contrast averages the bins, each over its own noise floor, before it takes the largest; 0: not at "
-        "all, for whistles. Rustling sounds lie over many bins, and stand out of the noise of none.",
+    threshold: float = setting(
+        2.5,
+        "How loud a sound must be to count: a factor over the noise floor, or what else --threshold_method says (dB, a percentile from 0 "
+        "to 100, an amplitude).",
         low=0.0,
     )
-    low_hz: float = _setting(500.0, "Lower edge in Hz of the detector's band; 0: none.", low=0.0)
-    high_hz: float = _setting(10_000.0, "Upper edge in Hz of the detector's band, clipped below Nyquist; 0: none.", low=0.0)
-    smoothing_ms: float = _setting(
-        4.0, "Length in ms of the running mean that makes the envelope, or that the bins' power goes through.", low=0.0, high=1000.0
+    noise_floor_percentile: float = setting(
+        10.0, "The percentile of the envelope, or of the power in each bin, that is taken as the noise floor.", low=0.0, high=100.0
     )
-    min_gap_ms: float = _setting(2.0, "Segments closer than this many ms are joined (published as `spacing`).", low=0.0)
-    min_length_ms: float = _setting(15.0, "Segments must be longer than this many ms.", low=0.0)
-    max_length_ms: float = _setting(500.0, "Segments must be shorter than this many ms.", low=0.0)
-    buffer_ms: float = _setting(5.0, "Time in ms added on both sides of a kept segment, clipped to the file.", low=0.0)
+    hysteresis_db: float = setting(
+        0.0, "A segment begins and ends where the curve is this many dB below the threshold. 0: at the threshold.", low=0.0, high=120.0
+    )
+    contrast_n_fft: int = setting(
+        256, "Samples in a window of --detector=contrast. Windows begin a quarter of this length apart.", low=16, high=16_384
+    )
+    contrast_bandwidth_hz: float = setting(
+        0.0,
+        "--detector=contrast takes the mean of neighbouring bins over this many Hz. 0: each bin alone, which is best for whistles. Some "
+        "hundred Hz find rustling sounds, which are spread over many bins and stand out in none.",
+        low=0.0,
+    )
+    low_hz: float = setting(500.0, "Lower edge in Hz of the band in which vocalizations are looked for. 0: none.", low=0.0)
+    high_hz: float = setting(
+        10_000.0, "Upper edge in Hz of that band. It is lowered where the sample rate is too low for it. 0: none.", low=0.0
+    )
+    smoothing_ms: float = setting(
+        4.0, "Length in ms of the running mean that smooths the envelope, or the power of each bin.", low=0.0, high=1000.0
+    )
+    min_gap_ms: float = setting(2.0, "Segments less than this many ms apart are joined (published as `spacing`).", low=0.0)
+    min_length_ms: float = setting(15.0, "Segments must be longer than this many ms.", low=0.0)
+    max_length_ms: float = setting(500.0, "Segments must be shorter than this many ms.", low=0.0)
+    buffer_ms: float = setting(5.0, "Time in ms that is added before and after each segment, within the recording.", low=0.0)
 
 
 @dataclasses.dataclass(frozen=True)
 class SpectrogramConfig:
-    """How samples become frames."""
+    """How sound becomes frames, the columns of a spectrogram."""
 
-    n_fft: int = _setting(256, "Samples in a window; a frame has n_fft / 2 + 1 bins.", low=16, high=16_384)
-    hop_length: int = _setting(128, "Samples from one window to the next.", low=1, high=16_384)
-    scaling: str = _setting(
+    n_fft: int = setting(256, "Samples in a window. A frame has n_fft / 2 + 1 frequency bins.", low=16, high=16_384)
+    hop_length: int = setting(128, "Samples from the beginning of one window to the beginning of the next.", low=1, high=16_384)
+    scaling: str = setting(
         "decibel",
-        "decibel: dB under the data's reference with a soft floor. max_power: linear power of each spectrogram divided by its maximum.",
+        "Unit of the frames. decibel: dB below a reference level that is measured in the recordings. max_power: power divided by the "
+        "largest power in the same spectrogram.",
         choices=("decibel", "max_power"),
     )
-    dynamic_range_db: float = _setting(60.0, "How far below the reference, in dB, the soft floor lies.", low=10.0, high=200.0)
+    dynamic_range_db: float = setting(
+        60.0, "How many dB below the reference the floor is. What is far below it comes out as the floor.", low=10.0, high=200.0
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """How frames become batches, and which of them validate."""
+    """How frames become batches, and what is held out for validation."""
 
-    sequence: str = _setting(
+    sequence: str = setting(
         "recording",
-        "What one training sequence is: the whole recording; a bout (segments with short gaps, and half a gap of silence around them); "
-        "a segment; or the segments of a recording packed end to end.",
+        "What one training sequence is. recording: a whole recording. bout: segments with short gaps between them, and half a gap of "
+        "silence before and after. segment: one segment. packed: all segments of a recording, one right after another.",
         choices=SEQUENCES,
     )
-    annotations: str = _setting(
+    annotations: str = setting(
         "",
-        "Annotation file, or folder of them, that replaces the detector: CSV, Audacity, Raven or Praat, matched to the recordings by name.",
+        "File or folder with annotations to use instead of the detector: CSV, Audacity, Raven or Praat. They go to the recordings of the "
+        "same names. FILE#TIER reads only the interval tier TIER of Praat's TextGrids.",
         may_change=True,
     )
-    annotation_tier: str = _setting("", "The only interval tier to read from Praat's TextGrids; none: all tiers.")
-    bout_gap_s: float = _setting(0.5, "Segments no further apart than this many seconds are one bout.", low=0.0)
-    window_frames: int = _setting(128, "Frames in a training window.", low=2, high=100_000)
-    batch_size: int = _setting(8, "Windows in a batch.", low=1, high=100_000)
-    validation: str = _setting(
+    bout_gap_s: float = setting(0.5, "Segments belong to one bout if the gap between them is at most this many seconds.", low=0.0)
+    window_frames: int = setting(128, "Frames in a training window.", low=2, high=100_000)
+    batch_size: int = setting(8, "Windows in a batch.", low=1, high=100_000)
+    validation: str = setting(
         "recordings",
-        "recordings: some recordings are held out. temporal: the first part of every recording trains, the rest validates.",
+        "What is held out. recordings: some of the recordings. temporal: the last part of every recording.",
         choices=("recordings", "temporal"),
     )
-    train_list: str = _setting(
+    train_list: str = setting(
         "",
-        "Recordings that train: a text file of names or patterns relative to the data folder, one a line, or TABLE.csv:COLUMN=VALUE, rows "
-        "of a table with a column `file`. Without --held_out_list all others are held out.",
+        "The recordings that train: a text file with their names or patterns, relative to the data folder, one a line. Or "
+        "TABLE.csv:COLUMN=VALUE, those that a table names in its column `file`. Without --held_out_list all others are held out.",
         may_change=True,
     )
-    held_out_list: str = _setting(
-        "", "Recordings that are held out, listed as in --train_list. Without that one all others train.", may_change=True
+    held_out_list: str = setting(
+        "", "The recordings that are held out, listed as in --train_list. Without that one all others train.", may_change=True
     )
-    validation_fraction: float = _setting(0.2, "Share of the recordings (or of each one's time) that validates.", low=0.01, high=0.9)
-    shuffle_windows: int = _setting(4096, "Windows in the shuffle buffer.", low=1)
-    cache_mb: int = _setting(
-        1024, "Keep the frames in memory after the first epoch if they fit into this many MB; 0: never.", low=0, may_change=True
+    validation_fraction: float = setting(
+        0.2, "How much is held out: the share of the recordings, or of the time of each recording.", low=0.01, high=0.9
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """The RNN-RBM's shape and what its training adds to the input."""
+    """The shape of the RNN-RBM, and the noise that keeps it from learning by heart."""
 
-    visible_units: str = _setting("gaussian", "Visible units of the RBM.", choices=VISIBLE_UNITS)
-    hidden_scalar: float = _setting(1.7, "Hidden units of the RBM per visible unit.", low=0.01, high=100.0)
-    recurrent_scalar: float = _setting(1.3, "Recurrent units of each layer per visible unit.", low=0.01, high=100.0)
-    num_layers: int = _setting(3, "Layers of the gated recurrent encoder.", low=1, high=32)
-    num_direct_frames: int = _setting(2, "How many of the last frames the RBM's biases see directly, past the encoder.", low=0, high=16)
-    gates: str = _setting("sigmoid", "Non-linearity of the encoder's gates.", choices=("sigmoid", "tanh"))
-    learned_initial_state: bool = _setting(True, "Learn the encoder's state before the first frame; otherwise it is zero.")
-    coupling_gain: bool = _setting(
-        False, "Let the encoder scale each hidden unit's couplings W from frame to frame, beside the biases: for binary frames."
+    visible_units: str = setting(
+        "gaussian",
+        "Visible units of the RBM. gaussian: for real numbers, such as dB. mean_field: for numbers from 0 to 1. bernoulli: for zeros "
+        "and ones.",
+        choices=VISIBLE_UNITS,
     )
-    weight_init: str = _setting(
+    num_hidden: int = setting(0, "Hidden units of the RBM. 0: --hidden_scalar says how many.", low=0, high=1_000_000)
+    num_recurrent: int = setting(0, "Recurrent units in each layer. 0: --recurrent_scalar says how many.", low=0, high=1_000_000)
+    hidden_scalar: float = setting(1.7, "Hidden units for each visible unit, if --num_hidden is 0.", low=0.01, high=100.0)
+    recurrent_scalar: float = setting(1.3, "Recurrent units for each visible unit, if --num_recurrent is 0.", low=0.01, high=100.0)
+    num_layers: int = setting(3, "Recurrent layers of the encoder.", low=1, high=32)
+    num_direct_frames: int = setting(2, "How many of the last frames the RBM sees directly, past the encoder.", low=0, high=16)
+    gates: str = setting("sigmoid", "Function in the gates of the encoder.", choices=("sigmoid", "tanh"))
+    learned_initial_state: bool = setting(True, "Learn the state of the encoder before the first frame. Otherwise it is zero.")
+    coupling_gain: bool = setting(
+        False, "The encoder also scales the couplings W of each hidden unit from frame to frame. This helps with binary frames."
+    )
+    weight_init: str = setting(
         "scaled",
-        "scaled: Glorot and orthogonal weights. published: W from N(0, 0.01), everything else from N(0, 0.0001).",
+        "How the weights start. scaled: Glorot and orthogonal. published: W from N(0, 0.01), all others from N(0, 0.0001).",
         choices=("scaled", "published"),
     )
-    dropout: float = _setting(0.0, "Share of each layer's inputs dropped in training.", low=0.0, high=0.95)
-    state_dropout: float = _setting(
-        0.0, "Share of the encoder's state, as the RBM's biases and gain read it, dropped in training.", low=0.0, high=0.95
+    dropout: float = setting(0.0, "Share of the inputs of each layer that training drops.", low=0.0, high=0.95)
+    state_dropout: float = setting(0.0, "Share of the encoder's state that training drops where the RBM reads it.", low=0.0, high=0.95)
+    input_noise: float = setting(
+        0.1, "Noise that training adds to the input of the encoder: its standard deviation, where that of the data is 1.", low=0.0
     )
-    input_noise: float = _setting(0.1, "Standard deviation, in standardised units, of noise on the encoder's input in training.", low=0.0)
+
+    def hidden_units(self, num_visible):
+        """Hidden units of the RBM of a model with `num_visible` visible units.  int"""
+        return self.num_hidden or max(int(self.hidden_scalar * num_visible), 1)
+
+    def recurrent_units(self, num_visible):
+        """Recurrent units in each layer of a model with `num_visible` visible units.  int"""
+        return self.num_recurrent or max(int(self.recurrent_scalar * num_visible), 1)
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
-    """The optimiser, its schedule, and the negative phase."""
+    """How the weights are learned."""
 
-    epochs: int = _setting(0, "Epochs in all; 0: the sum of --epochs_per_rate.", low=0, may_change=True)
-    optimizer: str = _setting("adam", "adam: guarded Adam. rmsprop: the published RMSProp.", choices=("adam", "rmsprop"))
-    learning_rates: tuple[float, ...] = _setting((1.5e-3, 5e-4, 1e-4), "Learning rates, one a phase.", low=0.0)
-    epochs_per_rate: tuple[int, ...] = _setting((45, 15, 10), "Epochs of each phase; one number serves all.", low=1)
-    cd_steps: tuple[int, ...] = _setting(
-        (5, 10, 20), "Gibbs steps k of contrastive divergence, one a phase; one number serves all.", low=1, high=8192
+    epochs: int = setting(0, "Epochs in all. 0: the sum of --epochs_per_rate.", low=0, may_change=True)
+    optimizer: str = setting(
+        "adam",
+        "adam: Adam. rmsprop: RMSProp as published. Both are guarded against gradients that are not finite.",
+        choices=("adam", "rmsprop"),
     )
-    negative_start: str = _setting(
+    learning_rates: tuple[float, ...] = setting((1.5e-3, 5e-4, 1e-4), "Learning rates, one for each phase of the training.", low=0.0)
+    epochs_per_rate: tuple[int, ...] = setting((45, 15, 10), "Epochs of each phase. One number counts for all phases.", low=1)
+    cd_steps: tuple[int, ...] = setting(
+        (5, 10, 20), "Gibbs steps of contrastive divergence in each phase. One number counts for all phases.", low=1, high=8192
+    )
+    negative_start: str = setting(
         "bias",
-        "Where the negative phase's Gibbs chain starts: at the data, as contrastive divergence has it; or where generation starts, "
-        "at the mean under the biases.",
+        "Where the Gibbs chains of contrastive divergence start. data: at the frames, as is usual. bias: at the mean that follows from "
+        "the biases, where the chains of songs start.",
         choices=("bias", "data"),
     )
-    clip_norm: float = _setting(0.0, "Largest global norm of the gradient; 0: no clipping.", low=0.0)
-    l1: float = _setting(0.0, "L1 on the encoder's weights, times the learning rate.", low=0.0)
-    l2: float = _setting(0.0, "L2 on the weights that --l2_on names, times the learning rate.", low=0.0)
-    l2_on: str = _setting(
+    clip_norm: float = setting(0.0, "Largest norm of the gradient of all weights. 0: no limit.", low=0.0)
+    l1: float = setting(0.0, "L1 penalty on the weights of the encoder, times the learning rate.", low=0.0)
+    l2: float = setting(0.0, "L2 penalty on the weights that --l2_on names, times the learning rate.", low=0.0)
+    l2_on: str = setting(
         "recurrent",
-        "recurrent: the encoder's recurrent weights. rbm: the RBM's couplings and what conditions them; strong ones sample slowly.",
+        "Which weights have the L2 penalty. recurrent: the recurrent weights of the encoder. rbm: the couplings of the RBM, and the "
+        "weights from the encoder to the RBM. Sampling is slow where the couplings are strong.",
         choices=("recurrent", "rbm"),
     )
-    weight_average: float = _setting(
-        0.98, "Momentum of the weights' moving average, used to validate and to sing; 0: none.", low=0.0, high=0.999999
+    weight_average: float = setting(
+        0.98,
+        "Momentum of the moving average of the weights, with which the model validates and sings. 0: no average.",
+        low=0.0,
+        high=0.999999,
     )
-    num_song_checks: int = _setting(
+    num_song_checks: int = setting(
         5,
-        "How many of the epochs with the most Gibbs steps sing, to be compared with the recordings that train: the nearest is kept. "
-        "0, or segments without their gaps: the epoch of the smallest validation error is kept.",
+        "How many of the epochs with the most Gibbs steps are judged by their songs. The songs are compared with the recordings that "
+        "train, and the epoch with the most similar songs is kept. 0: the epoch with the smallest validation error is kept, as always "
+        "where sequences have no gaps.",
         low=0,
     )
-    compiled: bool = _setting(True, "Compile the training step with XLA.")
-    precision: str = _setting(
-        "float32",
-        "Of the encoder's products while it trains. bfloat16 is faster on processors that have it (avx512_bf16), and costs a little of the "
-        "likelihood; weights, the RBM, and all that is sung or evaluated later are float32 either way.",
-        choices=("float32", "bfloat16"),
-    )
-    parallel_parts: int = _setting(0, "Parts of a batch worked on at the same time, one a core; 0: as many as serve this machine.", low=0)
-    seed: int = _setting(0, "Seed of everything random.", low=0, high=2**31 - 1)
+    seed: int = setting(0, "Seed of all random numbers.", low=0, high=2**31 - 1)
 
 
 @dataclasses.dataclass(frozen=True)
 class GenerationConfig:
     """How the model sings."""
 
-    num_gibbs_steps: int = _setting(20, "Gibbs steps for each generated frame.", low=1, high=8192)
-    chain_start: str = _setting(
-        "bias", "Where the Gibbs chain of a frame starts: at the mean under the biases, or at zeros.", choices=("bias", "zeros")
+    num_gibbs_steps: int = setting(20, "Gibbs steps for each frame of a song.", low=1, high=8192)
+    chain_start: str = setting(
+        "bias",
+        "Where the Gibbs chain of each frame starts. bias: at the mean that follows from the biases. zeros: at zeros.",
+        choices=("bias", "zeros"),
     )
-    emission_noise: float = _setting(
-        1.0, "Share of the visible units' own noise that is sung and fed back, 0 (the mean) to 1 (a sample).", low=0.0, high=1.0
+    emission_noise: float = setting(
+        1.0, "How much of the noise of the visible units is in a song. 0: none, each frame is the mean. 1: all of it.", low=0.0, high=1.0
     )
-    num_iterations: int = _setting(100, "Iterations of fast Griffin-Lim.", low=1, high=10_000)
+    num_iterations: int = setting(100, "Iterations of fast Griffin-Lim, which turns frames into sound.", low=1, high=10_000)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExecutionConfig:
+    """How a machine does the work of training. The model learns the same, but for rounding."""
+
+    compiled: bool = setting(True, "Compile the training step, and the estimate of the likelihood, with XLA.")
+    precision: str = setting(
+        "float32",
+        "Precision of the encoder's products in training. bfloat16 is faster on processors that have it (avx512_bf16), and costs a "
+        "little of the likelihood. The weights, the RBM, songs and evaluations are float32 in any case.",
+        choices=("float32", "bfloat16"),
+    )
+    parallel_parts: int = setting(
+        0, "Parts of a batch that are computed at the same time, each on a core of its own. 0: as many as this machine can use.", low=0
+    )
+    cache_mb: int = setting(
+        1024, "Keep the frames in memory after the first epoch if they need at most this many MB. 0: never.", low=0, may_change=True
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -238,10 +276,11 @@ class Config:
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     generation: GenerationConfig = GenerationConfig()
+    execution: ExecutionConfig = ExecutionConfig()
 
     def __post_init__(self):
         for section, field in settings():
-            _check(field, getattr(getattr(self, section), field.name))
+            check(field, getattr(getattr(self, section), field.name))
         for message in _inconsistencies(self):
             raise ValueError(message)
 
@@ -263,21 +302,8 @@ class Config:
 
     @classmethod
     def from_json(cls, text):
-        """Inverse of `to_json`. Raises ValueError for unknown names and values out of range."""
-        data = json.loads(text)
-        types = {f.name: f.type for f in dataclasses.fields(cls)}
-        if not isinstance(data, dict) or not set(data) <= set(types):
-            raise ValueError(f"config.json must hold the sections {sorted(types)}.")
-        built = {}
-        for section, values in data.items():
-            if not isinstance(values, dict):
-                raise ValueError(f"config.json: `{section}` must be an object of settings. Received: {section}={values!r}")
-            known = {f.name: f for f in dataclasses.fields(types[section])}
-            unknown = sorted(set(values) - set(known))
-            if unknown:
-                raise ValueError(f"config.json: `{unknown[0]}` is not a setting of `{section}`.")
-            built[section] = types[section](**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-        return cls(**built)
+        """Inverse of `to_json`, for the files of earlier versions too. Raises ValueError for unknown names and values out of range."""
+        return from_json(cls, text)
 
 
 def settings():
@@ -300,34 +326,9 @@ def may_change_on_resume():
     return tuple(field.name for _, field in settings() if field.metadata["may_change"])
 
 
-def number_type(field):
-    """The type of a setting's value, or of its elements where it is a tuple: bool, int, float or str."""
-    return typing.get_args(field.type)[0] if typing.get_origin(field.type) is tuple else field.type
-
-
-def _check(field, value):
-    meta, kind = field.metadata, number_type(field)
-    several = typing.get_origin(field.type) is tuple
-    if isinstance(value, tuple) != several or value == ():
-        raise ValueError(f"`{field.name}` must be {'a list of' if several else 'one'} {kind.__name__}. Received: {field.name}={value!r}")
-    if meta["choices"] and value not in meta["choices"]:
-        raise ValueError(f"`{field.name}` must be one of {', '.join(meta['choices'])}. Received: {field.name}={value}")
-    for number in value if several else (value,):
-        right_type = isinstance(number, (int, float) if kind is float else kind) and (kind is bool or not isinstance(number, bool))
-        if not right_type:
-            raise ValueError(f"`{field.name}` must be {kind.__name__}. Received: {field.name}={value!r}")
-        if kind in (int, float) and not (meta["low"] <= number <= meta["high"] and math.isfinite(number)):
-            raise ValueError(f"`{field.name}` must be {_range(meta)}. Received: {field.name}={value}")
-
-
-def _range(meta):
-    if math.isinf(meta["high"]):
-        return f"at least {meta['low']:g}"
-    return f"between {meta['low']:g} and {meta['high']:g}"
-
-
 def _inconsistencies(config):
     segmentation, spectrogram, training = config.segmentation, config.spectrogram, config.training
+    num_parts, batch_size = config.execution.parallel_parts, config.data.batch_size
     if not (config.audio.channel in ("mean", "loudest") or config.audio.channel.isdigit()):
         yield f"`channel` must be mean, loudest or a number. Received: channel={config.audio.channel}"
     if segmentation.threshold_method == "percentile" and segmentation.threshold > 100:
@@ -354,11 +355,8 @@ def _inconsistencies(config):
         yield f"`n_fft` must be even. Received: n_fft={spectrogram.n_fft}"
     if spectrogram.hop_length > spectrogram.n_fft // 2:
         yield f"`hop_length` must be at most n_fft / 2. Received: hop_length={spectrogram.hop_length}, n_fft={spectrogram.n_fft}"
-    if training.parallel_parts and config.data.batch_size % training.parallel_parts:
-        yield (
-            f"`parallel_parts` must divide `batch_size`. Received: parallel_parts={training.parallel_parts}, "
-            f"batch_size={config.data.batch_size}"
-        )
+    if num_parts and batch_size % num_parts:
+        yield f"`parallel_parts` must divide `batch_size`. Received: parallel_parts={num_parts}, batch_size={batch_size}"
     phases = len(training.learning_rates)
     for name in ("epochs_per_rate", "cd_steps"):
         if len(getattr(training, name)) not in (1, phases):

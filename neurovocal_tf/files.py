@@ -5,10 +5,11 @@ import csv
 import json
 import os
 import secrets
+from collections.abc import Iterable, Iterator
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     """A temporary path beside `path`, renamed to it when the block ends well and removed when it does not."""
     path = os.path.abspath(path)
     stem, extension = os.path.splitext(os.path.basename(path))
@@ -25,18 +26,18 @@ def replacing(path):
         raise
 
 
-def write_text(path, text):
+def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Writes UTF-8 text."""
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         file.write(text)
 
 
-def write_json(path, value):
+def write_json(path: str | os.PathLike[str], value: object) -> None:
     """Writes a value as indented JSON."""
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
-def write_csv(path, names, rows):
+def write_csv(path: str | os.PathLike[str], names: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """Writes a header and rows."""
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

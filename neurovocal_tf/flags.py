@@ -1,30 +1,26 @@
-"""Settings as command-line flags, flag files, and the one entry point of every tool.
+"""Settings as command-line flags, flag files, and how every tool starts and ends.
 
-A flag file holds one `--name=value` a line; lines that begin with # are comments. It may include others with
-`--flagfile=other.flags`, found relative to the including file. Of two values the later one holds. A line that names a
-setting which a tool does not use is passed over, so that one file serves detector and training alike.
+A flag file holds one `--name=value` on each line. Lines that begin with # are comments. A line `--flagfile=other.flags` includes
+another file, whose path is relative to the file with the line. If a flag has two values, the later one counts. A tool passes over
+the settings in a flag file that it does not use, so that one file serves segmentation and training.
 """
 
-import dataclasses
 import functools
-import inspect
 import itertools
 import math
 import os
 import pathlib
 import re
 import sys
-import textwrap
-import typing
 
 from absl import app, flags, logging
 
 from neurovocal_tf import config as config_lib
-from neurovocal_tf import files
+from neurovocal_tf import earlier_settings, files, flag_help
+from neurovocal_tf.flag_help import text_of
+from neurovocal_tf.settings import is_list, number_type
 
 _HELP_FLAGS = ("--help", "-help", "--helpshort", "-helpshort", "-h", "-?")
-_HELP_WIDTH = 100
-_HELP_COLUMN = 34
 
 # What absl says of a bad value, and what a user understands.
 _PLAINER = (
@@ -39,7 +35,7 @@ class _NumberListParser(flags.ArgumentParser):
     """Numbers with commas between them, each within its setting's range, as a tuple."""
 
     def __init__(self, field):
-        element = flags.IntegerParser if config_lib.number_type(field) is int else flags.FloatParser
+        element = flags.IntegerParser if number_type(field) is int else flags.FloatParser
         self._element = element(**_bounds(field))
         self.syntactic_help = f"a list of numbers with commas between them, each {self._element.syntactic_help}"
 
@@ -55,7 +51,7 @@ class _NumberListParser(flags.ArgumentParser):
 
 class _TextSerializer(flags.ArgumentSerializer):
     def serialize(self, value):
-        return _text_of(value)
+        return text_of(value)
 
 
 def define(sections=None, flag_values=flags.FLAGS):
@@ -67,7 +63,7 @@ def define(sections=None, flag_values=flags.FLAGS):
             raise ValueError(f"`sections` must be among {', '.join(known)}, or settings. Received: sections={sections}")
     for section, field in config_lib.settings():
         if _is_among(sections, section, field):
-            _define_one(field, flag_values=flag_values, module_name=f"{__name__}.{section}")
+            _define_one(field, flag_values=flag_values, module_name=_module_of(section))
 
 
 def config_from_flags(base=None, flag_values=flags.FLAGS):
@@ -93,7 +89,7 @@ def flag_lines(config, sections=None):
     lines = []
     for section, fields in _fields_by_section():
         values = getattr(config, section)
-        found = [f"--{f.name}={_text_of(getattr(values, f.name))}" for f in fields if _is_among(sections, section, f)]
+        found = [f"--{f.name}={text_of(getattr(values, f.name))}" for f in fields if _is_among(sections, section, f)]
         lines += [f"# {section}", *found] if found else []
     return lines
 
@@ -138,9 +134,18 @@ def run(main):
 def expand_flagfiles(arguments, flag_values=flags.FLAGS):
     """Puts the lines of each flag file, and of the files it includes, in the place of its `--flagfile`.
 
+    Flags of earlier versions are brought to those of today, and the user is told.
+
     Raises:
         ValueError: a file cannot be read, includes itself, or has a line that is no flag.
     """
+    expanded, lines = earlier_settings.arguments_as_now(_expanded(arguments, flag_values), flag_values)
+    for line in lines:
+        say(line)
+    return expanded
+
+
+def _expanded(arguments, flag_values):
     expanded, rest = [], iter(arguments)
     for argument in rest:
         if argument == "--":
@@ -153,22 +158,15 @@ def expand_flagfiles(arguments, flag_values=flags.FLAGS):
 
 
 def help_text(program, description, flag_values=flags.FLAGS):
-    """What --help prints: the description, the tool's own flags, the settings it uses by section."""
-    own = [_help_entry(f.name, f.default, f.help) for f in flag_values.get_flags_for_module(program)]
-    flagfile = _help_entry("flagfile", None, "Read flags from this file; later flags override its own.")
-    blocks = [inspect.cleandoc(description or f"Usage: {program} [flags]"), "\n".join(["This tool:", *own, flagfile])]
-    titles = {section.name: section.type.__doc__ for section in dataclasses.fields(config_lib.Config)}
-    for section, fields in _fields_by_section():
-        entries = [_help_entry(f.name, f.default, f.metadata["help"], _range(f)) for f in fields if f.name in flag_values]
-        if entries:
-            blocks.append("\n".join([f"{section.capitalize()}: {titles[section]}", *entries]))
-    return "\n\n".join(blocks) + "\n"
+    """What --help prints, see `flag_help`: the tool's description, its own flags, and the settings that it has."""
+    own = [(flag.name, flag.default, flag.help) for flag in flag_values.get_flags_for_module(program)]
+    return flag_help.help_text(description or f"Usage: {program} [flags]", own, _defined(flag_values))
 
 
 def _define_one(field, **where):
     name, default, text = field.name, field.default, field.metadata["help"]
-    kind = config_lib.number_type(field)
-    if _is_list(field):
+    kind = number_type(field)
+    if is_list(field):
         flags.DEFINE(_NumberListParser(field), name, default, text, serializer=_TextSerializer(), **where)
     elif field.metadata["choices"]:
         flags.DEFINE_enum(name, default, field.metadata["choices"], text, **where)
@@ -251,46 +249,18 @@ def _included_file(argument):
 
 def _is_unused_setting(line, flag_values):
     name = re.split(r"[=\s]", line.lstrip("-"))[0]
+    if earlier_settings.is_of_no_use(name, flag_values):
+        return True
     fields = {field.name for _, field in config_lib.settings()}
     if name not in fields:
         name = name.removeprefix("no")
     return name in fields and name not in flag_values
 
 
-def _help_entry(name, default, text, limits=""):
-    if isinstance(default, bool):
-        left, limits = f"  --[no]{name}", f"default: {_text_of(default)}"
-    else:
-        left = f"  --{name}={'...' if default is None else _text_of(default)}"
-    column = " " * _HELP_COLUMN
-    right = textwrap.fill(f"{text} [{limits}]" if limits else text, _HELP_WIDTH, initial_indent=column, subsequent_indent=column)
-    # Too long a name stands on a line of its own.
-    return left.ljust(_HELP_COLUMN) + right.lstrip() if len(left) < _HELP_COLUMN else f"{left}\n{right}"
-
-
-def _range(field):
-    low, high, choices = (field.metadata[key] for key in ("low", "high", "choices"))
-    if choices:
-        return " | ".join(choices)
-    if math.isinf(low):
-        return ""
-    return f"at least {low:.10g}" if math.isinf(high) else f"{low:.10g} to {high:.10g}"
-
-
 def _bounds(field):
-    kind = config_lib.number_type(field)
+    kind = number_type(field)
     limits = {"lower_bound": field.metadata["low"], "upper_bound": field.metadata["high"]}
     return {name: None if math.isinf(limit) else kind(limit) for name, limit in limits.items()}
-
-
-def _is_list(field):
-    return typing.get_origin(field.type) is tuple
-
-
-def _text_of(value):
-    if isinstance(value, tuple):
-        return ",".join(map(_text_of, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _is_among(sections, section, field):
@@ -298,7 +268,14 @@ def _is_among(sections, section, field):
 
 
 def _defined(flag_values):
-    return [field.name for _, field in config_lib.settings() if field.name in flag_values]
+    """Names of the settings that `define` has made flags of. A tool's own flag of the same name, such as --seed, is no setting."""
+    names = [(field.name, _module_of(section)) for section, field in config_lib.settings()]
+    return [name for name, module in names if name in flag_values and flag_values.find_module_defining_flag(name) == module]
+
+
+def _module_of(section):
+    """What absl keeps as the module that has defined the flags of a section."""
+    return f"{__name__}.{section}"
 
 
 def _fields_by_section():

@@ -18,7 +18,7 @@ class Status(enum.IntEnum):
 
 
 # A row of any but the first two statuses is answered as if it had no frames.
-DESCRIPTIONS = {
+DESCRIPTIONS: dict[int, str] = {
     Status.FINE: "nothing is wrong",
     Status.CLEANED: "NaN, infinite or absurdly large numbers were replaced",
     Status.TOO_SHORT: "fewer samples than a window has, or fewer frames than the answer needs",

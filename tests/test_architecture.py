@@ -23,11 +23,14 @@ ALL_FILES = sorted([*FILES, *(ROOT / "tools").rglob("*.py"), *(ROOT / "export").
 # What stands as "room/file" holds for that file in the place of its room's.
 ARROWS = {
     # What all stand on.
-    "config": set(),
+    "earlier_settings": set(),
+    "settings": {"earlier_settings"},
+    "config": {"settings"},
     "files": set(),
     "status": set(),
     "json_numbers": set(),
-    "flags": {"config", "files"},
+    "flag_help": {"config"},
+    "flags": {"flag_help", "config", "settings", "earlier_settings", "files"},
     # Sound.
     "audio": {"config", "status"},
     "annotations": {"files"},
@@ -48,7 +51,7 @@ ARROWS = {
     "evaluation/baselines": set(),
     "evaluation/one_step": set(),
     "evaluation/song_likeness": {"discovery"},
-    "training": {"evaluation", "discovery", "generation", "runs", "data", "model", "rbm", "audio", "plots", "config", "files"},
+    "training": {"evaluation", "discovery", "generation", "runs", "data", "model", "rbm", "audio", "plots", "config", "settings", "files"},
     "training/optimizers": set(),
     "training/phases": set(),
     "training/averages": set(),
@@ -60,9 +63,12 @@ ARROWS = {
 
 # Rooms, and files as "room/file", that hold to few libraries beside the standard library.
 LIBRARIES = {
+    "settings": set(),
+    "earlier_settings": set(),
     "config": set(),
     "files": set(),
     "status": set(),
+    "flag_help": set(),
     "flags": {"absl", "tqdm"},
     "client": {"numpy"},
     "json_numbers": {"numpy", "orjson"},
@@ -82,7 +88,10 @@ WITHOUT_KERAS = {
     "annotations",
     "segmentation",
     "rbm",
+    "settings",
+    "earlier_settings",
     "config",
+    "flag_help",
     "flags",
     "plots",
     "data",
@@ -91,6 +100,9 @@ WITHOUT_KERAS = {
     "files",
     "runs/run_folder",
 }
+# Rooms, and files as "room/file", whose public functions and methods do not all have type hints yet.
+WITHOUT_HINTS = {"config", "flags", "data", "runs", "evaluation/report", "evaluation/usual_ranges", "training/pictures"}
+WITHOUT_HINTS |= {"training/preparation", "training/search", "training/song_check", "training/trainer"}
 
 
 @functools.cache
@@ -238,6 +250,27 @@ def test_every_public_function_and_class_has_a_docstring(path):
     assert ast.get_docstring(tree(path)) or not tree(path).body
     public = [node for node in tree(path).body if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")]
     assert [node.name for node in public if not ast.get_docstring(node)] == []
+
+
+def without_hints(path):
+    """Public functions and methods, with those that Python calls, that do not say of what type a parameter or their result is."""
+    for owner in (tree(path), *(node for node in tree(path).body if isinstance(node, ast.ClassDef))):
+        for node in owner.body:
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or re.match(r"_(?!_)", node.name):
+                continue
+            is_bound = isinstance(owner, ast.ClassDef) and "staticmethod" not in map(ast.unparse, node.decorator_list)
+            arguments = node.args
+            named = [*arguments.posonlyargs, *arguments.args][int(is_bound) :] + arguments.kwonlyargs
+            given = [*named, *filter(None, (arguments.vararg, arguments.kwarg))]
+            if node.returns is None or any(argument.annotation is None for argument in given):
+                yield f"{getattr(owner, 'name', '')}.{node.name}".lstrip(".")
+
+
+@pytest.mark.parametrize("path", FILES, ids=names_of(FILES))
+def test_every_public_function_and_method_has_hints(path):
+    missing = list(without_hints(path))
+    assert missing == [] or {room(path), place(path)} & WITHOUT_HINTS
+    assert missing or place(path) not in WITHOUT_HINTS, "it has them all: take it off the list"
 
 
 def test_importing_the_package_its_settings_its_flags_or_its_client_needs_no_tensorflow():

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neurovocal_tf import settings as settings_module
 from neurovocal_tf.config import Config, changed_settings, may_change_on_resume, settings
 
 
@@ -110,6 +111,39 @@ def test_json_without_a_section_or_setting_has_its_defaults():
     data = json.loads(Config().replace(threshold=7.0).to_json())
     del data["generation"], data["audio"]["channel"]
     assert Config.from_json(json.dumps(data)) == Config().replace(threshold=7.0)
+
+
+# As version 0.1.0 wrote it, shortened.
+EARLIER = """{
+  "audio": {"sample_rate": 0, "time_expansion": 1, "channel": "loudest"},
+  "data": {"sequence": "bout", "annotations": "/marks", "annotation_tier": "words", "shuffle_windows": 64, "cache_mb": 7},
+  "model": {"hidden_scalar": 2.28, "recurrent_scalar": 0.5},
+  "training": {"epochs": 3, "compiled": false, "precision": "bfloat16", "parallel_parts": 4, "seed": 5}
+}"""
+
+
+def test_a_config_file_of_an_earlier_version_is_read_and_what_counts_no_more_is_told_once(caplog):
+    settings_module._warn_once.cache_clear()
+    config = Config.from_json(EARLIER)
+    execution = dict(compiled=False, precision="bfloat16", parallel_parts=4, cache_mb=7)
+    model = dict(hidden_scalar=2.28, recurrent_scalar=0.5)
+    assert config == Config().replace(sequence="bout", annotations="/marks#words", epochs=3, seed=5, **execution, **model)
+    assert (config.model.hidden_units(88), config.model.recurrent_units(88)) == (200, 44)
+    assert Config.from_json(EARLIER) == config
+    told = "config.json: shuffle_windows is no longer a setting and is ignored: 4096 windows are shuffled at a time."
+    assert caplog.messages == [told]
+
+
+def test_nothing_is_told_of_a_config_file_of_an_earlier_version_with_the_defaults(caplog):
+    settings_module._warn_once.cache_clear()
+    data = {"data": {"annotations": "", "annotation_tier": "", "shuffle_windows": 4096, "cache_mb": 1024}}
+    assert Config.from_json(json.dumps(data)) == Config() and caplog.messages == []
+
+
+@pytest.mark.parametrize("section, name", [("model", "shuffle_windows"), ("model", "compiled"), ("data", "precision")])
+def test_a_setting_of_an_earlier_version_is_known_in_its_own_section_only(section, name):
+    with pytest.raises(ValueError, match=f"config.json: `{name}` is not a setting of `{section}`."):
+        Config.from_json(json.dumps({section: {name: 1}}))
 
 
 def test_a_resumed_run_may_change_only_what_leaves_the_weights_alone():

@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurovocal_tf import flags
-from neurovocal_tf.config import Config, changed_settings, number_type
+from neurovocal_tf.config import Config, changed_settings
 from neurovocal_tf.config import settings as all_settings
+from neurovocal_tf.flag_help import FIRST, help_text
+from neurovocal_tf.settings import number_type
 
 TOOL = '''r"""Sings like a finch.
 
@@ -108,6 +110,16 @@ def test_a_tool_may_use_single_settings_of_a_section():
     assert flags.flag_lines(config, ("audio", "n_fft")) == [*audio, "# spectrogram", "--n_fft=512"]
 
 
+def test_a_flag_of_a_tool_that_is_called_as_a_setting_is_none():
+    values = absl_flags.FlagValues()
+    flags.define(("generation",), values)
+    absl_flags.DEFINE_integer("seed", 0, "Seed of the first song.", flag_values=values)
+    values(["tool", f"--seed={2**40}", "--num_iterations=3"])
+    assert flags.given_flags(values) == ("num_iterations",)
+    assert flags.config_from_flags(Config().replace(seed=5), values) == Config().replace(seed=5, num_iterations=3)
+    assert "random numbers" not in flags.help_text("tool.py", "Sings.", values)
+
+
 def test_an_unknown_section_is_refused():
     with pytest.raises(ValueError, match="`sections` must be among audio, "):
         flags.define(("music",), absl_flags.FlagValues())
@@ -194,6 +206,65 @@ def test_a_flag_file_may_hold_settings_that_the_tool_does_not_use(tmp_path):
     assert flags.given_flags(parsed(f"--flagfile={top}", sections=("segmentation",))) == ("threshold",)
 
 
+SHUFFLING = "--shuffle_windows is no longer a setting and is ignored: 4096 windows are shuffled at a time.\n"
+
+
+def tier_is_used(name, whole):
+    return f"--{name} is no longer a flag: {whole} takes its place, and is used.\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "changes", "told"),
+    [
+        (["--shuffle_windows=64", "--threshold=3"], {"threshold": 3.0}, SHUFFLING),
+        (["--shuffle_windows=64", "--shuffle_windows=4096"], {}, ""),
+        (["--annotations=", "--annotation_tier=", "--shuffle_windows=4096"], {}, ""),
+        (
+            ["--annotation_tier=words", "--sequence=bout", "--annotations=/a", "--annotations=/b"],
+            {"sequence": "bout", "annotations": "/b#words"},
+            tier_is_used("annotation_tier", "--annotations=/b#words"),
+        ),
+        (
+            ["--annotation_tier=words"],
+            {},
+            "--annotation_tier is no longer a flag and is ignored: --annotations=FILE#TIER takes its place.\n",
+        ),
+        (["--nocompiled", "--precision=bfloat16", "--cache_mb=7"], {"compiled": False, "precision": "bfloat16", "cache_mb": 7}, ""),
+    ],
+)
+def test_a_flag_file_of_an_earlier_version_is_read_and_what_counts_no_more_is_told(lines, changes, told, tmp_path, capfd):
+    values = parsed(f"--flagfile={write(tmp_path / 'earlier.flags', *lines)}")
+    assert flags.config_from_flags(flag_values=values) == Config().replace(**changes)
+    assert capfd.readouterr() == ("", told)
+
+
+def test_a_tier_goes_to_annotations_that_are_given_elsewhere(tmp_path, capfd):
+    earlier = write(tmp_path / "earlier.flags", "--annotation_tier=words", "--sequence=bout", "--annotations=/a")
+    assert parsed(f"--flagfile={earlier}", "--annotations", "/new place").annotations == "/new place#words"
+    assert capfd.readouterr().err == tier_is_used("annotation_tier", "--annotations=/new place#words")
+
+
+def test_flags_that_are_gone_are_known_to_the_tools_that_had_them_only(tmp_path, capfd):
+    values = absl_flags.FlagValues()
+    flags.define(("audio",), values)
+    absl_flags.DEFINE_string("truth", None, "Truth.", flag_values=values)
+    # Settings that a tool does not use are passed over in a flag file, those that are gone too.
+    earlier = write(tmp_path / "earlier.flags", "--shuffle_windows=64", "--annotation_tier=words", "--truth_tier=words")
+    assert flags.expand_flagfiles([f"--flagfile={earlier}", "--truth=x"], values) == ["--truth=x#words"]
+    assert capfd.readouterr().err == tier_is_used("truth_tier", "--truth=x#words")
+    for argument in ("--shuffle_windows=64", "--annotation_tier=words"):
+        with pytest.raises(absl_flags.UnrecognizedFlagError):
+            values(["tool", *flags.expand_flagfiles([argument], values)])
+    with pytest.raises(absl_flags.UnrecognizedFlagError, match="truth_tier"):
+        parsed("--truth_tier=words")
+
+
+@pytest.mark.parametrize("typo", ["--shufle_windows=64", "--annotations_tier=words", "--shuffle_window=64"])
+def test_a_flag_that_never_was_one_stays_a_mistake(typo, tmp_path):
+    with pytest.raises(absl_flags.UnrecognizedFlagError):
+        parsed(f"--flagfile={write(tmp_path / 'earlier.flags', typo)}")
+
+
 def test_an_unknown_flag_in_a_flag_file_is_refused(tmp_path):
     with pytest.raises(absl_flags.UnrecognizedFlagError, match="tresh"):
         parsed(f"--flagfile={write(tmp_path / 'top.flags', '--tresh=2')}", sections=("segmentation",))
@@ -235,6 +306,21 @@ def test_flag_files_of_the_repository_are_valid(repository):
         flags.config_from_flags(flag_values=parsed(f"--flagfile={file}"))
 
 
+@pytest.mark.parametrize(
+    ("name", "num_visible", "hidden", "recurrent"),
+    [
+        ("jsb", 88, 200, 200),
+        ("nottingham", 88, 200, 200),
+        ("mouse_usv", 257, 218, 167),
+        ("demo", 129, 129, 193),
+        ("songbird", 129, 219, 167),
+    ],
+)
+def test_the_flag_files_ask_for_as_many_units_as_ever(name, num_visible, hidden, recurrent, repository):
+    config = flags.config_from_flags(flag_values=parsed(f"--flagfile={repository / 'tools' / 'flagfiles' / name}.flags"))
+    assert (config.model.hidden_units(num_visible), config.model.recurrent_units(num_visible)) == (hidden, recurrent)
+
+
 @pytest.mark.parametrize("name", ["published", "seed"])
 def test_the_flag_file_of_the_published_configuration_is_it_but_for_where_its_weights_start(repository, name):
     published = f"--flagfile={repository / 'tools' / 'flagfiles' / f'{name}.flags'}"
@@ -247,7 +333,7 @@ def test_the_flag_file_of_the_published_configuration_is_it_but_for_where_its_we
     assert (config.spectrogram.n_fft, config.spectrogram.hop_length, config.spectrogram.scaling) == (256, 128, "max_power")
     assert (d.sequence, d.batch_size, d.window_frames) == ("packed", 1, 160)
     num_visible = config.spectrogram.n_fft // 2 + 1
-    assert (num_visible, int(m.hidden_scalar * num_visible), int(m.recurrent_scalar * num_visible)) == (129, 219, 167)
+    assert (num_visible, m.hidden_units(num_visible), m.recurrent_units(num_visible)) == (129, 219, 167)
     assert (m.visible_units, m.num_layers, m.gates, m.weight_init) == ("mean_field", 3, "tanh", "published")
     assert (m.learned_initial_state, m.num_direct_frames, m.dropout, m.input_noise) == (False, 0, 0.0, 0.0)
     assert t.negative_start == "data"
@@ -268,17 +354,31 @@ def test_help_is_quiet_about_absl_and_exits_with_zero(flag, tool):
     code, out, err = tool(flag)
     assert (code, err) == (0, "")
     assert out.startswith("Sings like a finch.\n")
-    assert max(map(len, out.split("\n\nAudio")[1].splitlines())) <= 115
+    assert max(map(len, out.splitlines())) <= 80
     for shown in ("  --data_dir=...", "  --threshold=2.5", "  --[no]compiled", "Segmentation: ", "[16 to 16384]", "[sigmoid | tanh]"):
         assert shown in out
     for hidden in ("verbosity", "pdb", "logtostderr"):
         assert hidden not in out
-    assert out.index("data_dir") < out.index("sample_rate") < out.index("threshold") < out.index("num_gibbs_steps")
+    assert len(FIRST) == 10
+    order = ["data_dir", *FIRST, "sample_rate", "threshold_method", "num_gibbs_steps", "cache_mb"]
+    places = [out.index(f"\n  --{name}=") for name in order]
+    assert places == sorted(places)
+    for _, field in all_settings():
+        assert len(re.findall(rf"^  --(\[no\])?{field.name}\b", out, re.MULTILINE)) == 1
 
 
 def test_help_shows_only_the_sections_a_tool_uses(tool):
     _, out, _ = tool("--help", sections="('audio',)")
-    assert "--sample_rate" in out and "--threshold" not in out and "Segmentation" not in out
+    assert "--sample_rate" in out and "--threshold" not in out and "Segmentation" not in out and "matter" not in out
+
+
+def test_help_breaks_long_commands_as_a_shell_does_and_fills_paragraphs():
+    command = f"    python tools/x.py --one={'a' * 40} --two={'b' * 40}"
+    text = help_text(f"Does one thing\nand another.\n\n{command}\n\n{'word ' * 40}", [("x", 1, "Help.")], ())
+    lines = text.splitlines()
+    assert lines[0] == "Does one thing and another." and max(map(len, lines)) <= 80
+    broken = text[text.index("    python") :].split("\n\n")[0]
+    assert "".join(line.strip().removesuffix("\\") for line in broken.splitlines()) == command.strip()
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def _likelihood_options(trained):
         num_frames=_NUM_TEST_FRAMES.value,
         base=_BASE.value,
         seed=_SEED.value,
-        compiled=trained.config.training.compiled,
+        compiled=trained.config.execution.compiled,
     )
 
 

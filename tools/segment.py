@@ -46,7 +46,6 @@ _TRUTH = flags.DEFINE_string(
     None,
     "Annotations to compare with: a file or folder of CSV, Audacity, Raven or Praat. Recordings that are not in it are not scored.",
 )
-_TRUTH_TIER = flags.DEFINE_string("truth_tier", None, "The only interval tier to read from Praat's TextGrids of --truth; none: all.")
 _TOLERANCE_MS = flags.DEFINE_float("tolerance_ms", 10.0, "How far a boundary may be off the truth, in ms.", lower_bound=0.0)
 _TUNE = flags.DEFINE_bool("tune", False, "Search for the detector's settings that agree best with --truth, instead of segmenting.")
 _TUNE_MINUTES = flags.DEFINE_float("tune_minutes", 4.0, "How long --tune searches at most, in minutes.", lower_bound=0.0)
@@ -103,7 +102,7 @@ def _asked_for(paths):
 def _true_segments(paths, config):
     from neurovocal_tf.segmentation import truth
 
-    true, notes = truth.segments_by_file(_TRUTH.value, paths, config.audio.channel, _TRUTH_TIER.value)
+    true, notes = truth.segments_by_file(_TRUTH.value, paths, config.audio.channel)
     for note in notes:
         setting_flags.say(note)
     return true

@@ -13,12 +13,17 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of recordings, searched with all folders below it.")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of recordings. Folders inside it are searched too.")
 _FRAMES = flags.DEFINE_string(
-    "frames", None, "Frame sequences instead: an .npz file with train, valid, test [frames, V], one sequence after another, and *_lengths."
+    "frames", None, "File of frame sequences to learn instead, .npz: train, valid and test [frames, V], and the lengths of their sequences."
 )
-_WORKDIR = flags.DEFINE_string("workdir", None, "Run folder; made if it is not there.", required=True)
-_FOLDS = flags.DEFINE_integer("folds", 0, "Forward chaining: N models, each validated on the time after what it learned.", lower_bound=0)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Run folder. It is made if it does not exist.", required=True)
+_FOLDS = flags.DEFINE_integer(
+    "folds",
+    0,
+    "Train this many models. Each is validated on the part of the recordings after the part it learned. 0: one model, by --validation.",
+    lower_bound=0,
+)
 setting_flags.define()
 
 

@@ -13,8 +13,8 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of recordings, searched with all folders below it.", required=True)
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the search; made if it is not there.", required=True)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of recordings. Folders inside it are searched too.", required=True)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the search. It is made if it does not exist.", required=True)
 _TUNER = flags.DEFINE_enum("tuner", "hyperband", ("hyperband", "bayesian", "random"), "How the next trial is chosen.")
 _SEARCH = flags.DEFINE_list(
     "search",

@@ -12,6 +12,7 @@ Times are kept within a microsecond by each of them.
 
 import os
 import re
+from collections.abc import Iterable, Mapping
 
 from neurovocal_tf.annotations import audacity, csv_table, raven, textgrid
 from neurovocal_tf.annotations.annotation import Annotation
@@ -24,7 +25,7 @@ EXTENSIONS = {"csv": ".csv", "audacity": ".txt", "raven": ".selections.txt", "te
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
-def read(path, tier=None):
+def read(path: str | os.PathLike[str], tier: str | None = None) -> list[Annotation]:
     """Annotations of one file, in its order; the format is recognised by content, of an empty file by extension.
 
     What has no duration, such as a point label, marks a moment and no vocalization: it is left out. Columns that no attribute of
@@ -50,7 +51,9 @@ def read(path, tier=None):
     return [annotation for annotation in found if annotation.offset_s > annotation.onset_s]
 
 
-def write(path, annotations, format, durations_s=None):
+def write(
+    path: str | os.PathLike[str], annotations: Iterable[Annotation], format: str, durations_s: Mapping[str, float] | None = None
+) -> None:
     """Writes annotations; an existing file is replaced in one step.
 
     Args:
@@ -67,7 +70,7 @@ def write(path, annotations, format, durations_s=None):
     _MODULES[format].write(path, list(annotations), durations_s or {})
 
 
-def format_of(path, text):
+def format_of(path: str | os.PathLike[str], text: str) -> str | None:
     """Name of the format that a file's text is in, or None for text of another kind.  `path` decides where there is no text."""
     if textgrid.recognises(text):
         return "textgrid"
@@ -76,7 +79,7 @@ def format_of(path, text):
     return next((name for name in ("raven", "csv", "audacity") if _MODULES[name].recognises(text)), None)
 
 
-def decode(path):
+def decode(path: str | os.PathLike[str]) -> str:
     """The text of a file, UTF-8 or UTF-16, without its byte-order mark.
 
     Raises: ValueError, one line with the file, and the line of what is no UTF-8.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Iterable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Annotation:
     score: float | None = None
 
 
-def number(text, name, place, what="a number"):
+def number(text: str, name: str, place: str, what: str = "a number") -> float:
     """The finite number that `text` is.
 
     Raises: ValueError that names the `place`, and the number by its own `name` there.
@@ -41,7 +42,7 @@ def number(text, name, place, what="a number"):
     return value
 
 
-def time_s(text, name, place):
+def time_s(text: str, name: str, place: str) -> float:
     """The seconds that `text` is, not negative. Raises ValueError as `number` does."""
     value = number(text, name, place, "a time in seconds")
     if value < 0:
@@ -49,14 +50,14 @@ def time_s(text, name, place):
     return value
 
 
-def check_order(onset_s, offset_s, names, place):
+def check_order(onset_s: float, offset_s: float, names: tuple[str, str], place: str) -> None:
     """Raises ValueError that names the `place` if an offset is before its onset; `names` are theirs."""
     if offset_s < onset_s:
         onset, offset = names
         raise ValueError(f"{place}: `{offset}` must not be before `{onset}`. Received: {onset}={onset_s:.10g}, {offset}={offset_s:.10g}")
 
 
-def only_file(annotations, format):
+def only_file(annotations: Iterable[Annotation], format: str) -> str:
     """The one recording that all annotations are of, "" if there are none. Raises ValueError if they are of several."""
     files = list(dict.fromkeys(annotation.file for annotation in annotations))
     if len(files) > 1:
@@ -64,11 +65,11 @@ def only_file(annotations, format):
     return files[0] if files else ""
 
 
-def shown(text):
+def shown(text: str) -> str:
     """What an error message shows of a text that was received: its begin, on one line."""
     return " ".join(text.split())[:80]
 
 
-def on_one_line(text):
+def on_one_line(text: str) -> str:
     """A text for a format without quotes: tabs and line breaks become spaces."""
     return " ".join(text.replace("\t", " ").splitlines())

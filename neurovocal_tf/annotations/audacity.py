@@ -1,6 +1,8 @@
 r"""Audacity's label tracks: onset, offset and label with tabs between, then, if a band was marked, a line of backslash, low, high."""
 
+import os
 import re
+from collections.abc import Mapping, Sequence
 
 from neurovocal_tf import files
 from neurovocal_tf.annotations.annotation import Annotation, check_order, number, on_one_line, only_file, shown, time_s
@@ -10,14 +12,14 @@ _FREQUENCIES = "\\"
 _UNDEFINED_HZ = -1
 
 
-def recognises(text):
+def recognises(text: str) -> bool:
     """Whether the first line that is not empty begins with two numbers."""
     return re.match(rf"\s*{_NUMBER}\t{_NUMBER}(\t|\n|$)", text) is not None
 
 
-def parse(text, path):
+def parse(text: str, path: str | os.PathLike[str]) -> list[Annotation]:
     """Annotations of a label track, or of several one after another; `file` is not said, and Audacity's -1 Hz is no frequency."""
-    found = []
+    found: list[tuple[float, float, str, dict[str, float | None]]] = []
     for line_num, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
@@ -34,10 +36,13 @@ def parse(text, path):
         for name, cell in zip(("low_hz", "high_hz"), cells[1:], strict=True):
             frequency = number(cell, name, place)
             found[-1][3][name] = frequency if frequency >= 0 else None
-    return [Annotation("", onset_s, offset_s, label, **band) for onset_s, offset_s, label, band in found]
+    return [
+        Annotation("", onset_s, offset_s, label, low_hz=band.get("low_hz"), high_hz=band.get("high_hz"))
+        for onset_s, offset_s, label, band in found
+    ]
 
 
-def write(path, annotations, durations_s):
+def write(path: str | os.PathLike[str], annotations: Sequence[Annotation], durations_s: Mapping[str, float]) -> None:
     """The label track of one recording, times to the microsecond; channels and scores have no place in it."""
     only_file(annotations, "audacity")
     lines = []

@@ -1,5 +1,8 @@
 """CSV: `file,onset_s,offset_s,label`, and the columns of vak, crowsetta, DAS and WhisperSeg."""
 
+import os
+from collections.abc import Mapping, Sequence
+
 from neurovocal_tf import files
 from neurovocal_tf.annotations import table
 from neurovocal_tf.annotations.annotation import Annotation, check_order
@@ -15,18 +18,18 @@ _DIALECTS = (
 KNOWN_COLUMNS = ", or ".join(f"{onset} and {offset}" for onset, offset, _, _ in _DIALECTS)
 
 
-def recognises(text):
+def recognises(text: str) -> bool:
     """Whether the first line names columns of onsets and offsets."""
-    return _dialect(table.header_of(text)) is not None
+    return bool(_dialects(table.header_of(text)))
 
 
-def parse(text, path):
+def parse(text: str, path: str | os.PathLike[str]) -> list[Annotation]:
     """Annotations of a table, `file` as it stands there.
 
     DAS lists kinds of song that do not occur with times that are NaN; they are passed over.
     """
     header = table.header_of(text)
-    onset, offset, label, files_ = _dialect(header)
+    onset, offset, label, files_ = _dialects(header)[0]
     file = next((name for name in files_ if name in header), "")
     found = []
     for row in table.rows(text, path):
@@ -39,7 +42,7 @@ def parse(text, path):
     return found
 
 
-def write(path, annotations, durations_s):
+def write(path: str | os.PathLike[str], annotations: Sequence[Annotation], durations_s: Mapping[str, float]) -> None:
     """Times to the microsecond; a column beyond the label is written if any annotation has something to say in it."""
     further = [name for name in _FURTHER if any(getattr(annotation, name) is not None for annotation in annotations)]
     rows = (
@@ -49,5 +52,5 @@ def write(path, annotations, durations_s):
     files.write_csv(path, (*COLUMNS, *further), rows)
 
 
-def _dialect(header):
-    return next((dialect for dialect in _DIALECTS if set(dialect[:2]) <= set(header)), None)
+def _dialects(header: Sequence[str]) -> list[tuple[str, str, str, tuple[str, str]]]:
+    return [dialect for dialect in _DIALECTS if set(dialect[:2]) <= set(header)]

@@ -4,8 +4,10 @@ import collections
 import dataclasses
 import os
 import re
+from collections.abc import Iterable, Sequence
 
 from neurovocal_tf import annotations as annotation_files
+from neurovocal_tf.annotations import Annotation
 
 _EXTENSIONS = (".csv", ".tsv", ".txt", ".textgrid")
 # What programs append to a recording's name: Raven's `song.Table.1.selections.txt`, DAS's `song_annotations.csv`, or an extension.
@@ -22,11 +24,11 @@ class Matched:
         passed_over: paths of files that hold no annotations.
     """
 
-    of: dict
-    unmatched: tuple
-    passed_over: tuple
+    of: dict[str, tuple[Annotation, ...]]
+    unmatched: tuple[str, ...]
+    passed_over: tuple[str, ...]
 
-    def notes(self, path):
+    def notes(self, path: str | os.PathLike[str]) -> list[str]:
         """Sentences for the user on what in the file or folder `path` counts for nothing."""
         several = ((self.unmatched, "annotated recordings that are not there"), (self.passed_over, "files without annotations"))
         return [
@@ -36,7 +38,7 @@ class Matched:
         ]
 
 
-def match(path, recordings, tier=None, setting="annotations"):
+def match(path: str | os.PathLike[str], recordings: Iterable[str], setting: str = "annotations") -> Matched:
     """Matches an annotation file, or all in a folder and the folders below it, to recordings.
 
     A recording goes by the name that the annotations give, else by that of their file: `song.wav` by `song.txt`, `song.wav.csv` or
@@ -44,47 +46,56 @@ def match(path, recordings, tier=None, setting="annotations"):
     so folders may have moved since. In a folder, files that are not annotations are passed over.
 
     Args:
-        path: the file or folder.    recordings: paths.    tier: see `annotations.read`.
+        path: the file or folder; with #TIER after it, only the interval tier of that name is read from TextGrids.
+        recordings: paths.
         setting: name of the setting that `path` is the value of, for the user to know which.
 
     Returns: `Matched`.
 
     Raises: ValueError for a broken file, a name that may mean two recordings, and a recording that is annotated twice.
     """
-    path = os.fspath(path)
+    given = os.fspath(path)
+    path, tier = _path_and_tier(given)
+    if not os.path.exists(path):
+        raise ValueError(f"`{setting}` must be an annotation file, or a folder of them. Received: {setting}={given}")
     by_name = collections.defaultdict(list)
     for recording in recordings:
         name = os.path.basename(recording)
         for key in {name, os.path.splitext(name)[0]}:
             by_name[key].append(recording)
-    claims, unmatched, passed_over = {}, [], []
-    for file in _annotation_files(path, setting):
+    claims: dict[str, tuple[int, str, str, list[Annotation]]] = {}
+    unmatched, passed_over = [], []
+    for file in _annotation_files(path):
         if os.path.isdir(path) and annotation_files.format_of(file, annotation_files.decode(file)) is None:
             passed_over.append(file)
             continue
         for name, annotations in _by_recording(annotation_files.read(file, tier)).items():
-            recording, agreement = _meant(name, file, by_name)
-            if recording is None:
+            meant, agreement = _meant(name, file, by_name)
+            if meant is None:
                 unmatched.append(name or file)
                 continue
-            known = claims.get(recording)
+            known = claims.get(meant)
             if known and known[0] == agreement:
-                raise ValueError(f"{recording} is annotated twice: as {known[2]} in {known[1]}, and as {name or file} in {file}.")
+                raise ValueError(f"{meant} is annotated twice: as {known[2]} in {known[1]}, and as {name or file} in {file}.")
             if known and known[0] > agreement:
                 unmatched.append(name or file)
                 continue
             if known:
                 unmatched.append(known[2])
-            claims[recording] = (agreement, file, name or file, annotations)
+            claims[meant] = (agreement, file, name or file, annotations)
     in_time_order = {
         recording: tuple(sorted(annotations, key=lambda a: (a.onset_s, a.offset_s))) for recording, (*_, annotations) in claims.items()
     }
     return Matched(in_time_order, tuple(unmatched), tuple(passed_over))
 
 
-def _annotation_files(path, setting):
-    if not os.path.exists(path):
-        raise ValueError(f"`{setting}` must be an annotation file, or a folder of them. Received: {setting}={path}")
+def _path_and_tier(given: str) -> tuple[str, str | None]:
+    """FILE and TIER of FILE#TIER; the tier is None where there is none, as in a file whose own name has a #."""
+    path, mark, tier = given.rpartition("#")
+    return (path, tier) if mark and not os.path.exists(given) else (given, None)
+
+
+def _annotation_files(path: str) -> list[str]:
     if not os.path.isdir(path):
         return [path]
     found = []
@@ -94,7 +105,7 @@ def _annotation_files(path, setting):
     return sorted(found)
 
 
-def _by_recording(annotations):
+def _by_recording(annotations: Iterable[Annotation]) -> dict[str, list[Annotation]]:
     """Annotations by the name of their recording; of none, those of the recording that the file is named after."""
     groups = collections.defaultdict(list)
     for annotation in annotations:
@@ -102,7 +113,7 @@ def _by_recording(annotations):
     return groups or {"": []}
 
 
-def _meant(name, file, by_name):
+def _meant(name: str, file: str, by_name: dict[str, list[str]]) -> tuple[str | None, int]:
     """The recording that is meant by a name in a file, or None, and how many folders agree."""
     # Raven on Windows writes paths that no other system can split.
     place = os.path.join(os.path.dirname(file), name.replace("\\", "/")) if name else _ENDINGS.sub("", file)
@@ -115,7 +126,7 @@ def _meant(name, file, by_name):
     return (best[0], max(agreements)) if best else (None, 0)
 
 
-def _agreement(folders, others):
+def _agreement(folders: Sequence[str], others: Sequence[str]) -> int:
     """How many folders agree, counted from the last."""
     count = 0
     for one, other in zip(reversed(folders), reversed(others), strict=False):

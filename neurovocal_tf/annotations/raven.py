@@ -4,6 +4,7 @@
 """
 
 import os
+from collections.abc import Mapping, Sequence
 
 from neurovocal_tf import files
 from neurovocal_tf.annotations import table
@@ -16,19 +17,19 @@ _LABELS = ("Annotation", "Label", "Call Type", "Species", "Common Name")
 _SCORES = ("Score", "Confidence")
 
 
-def recognises(text):
+def recognises(text: str) -> bool:
     """Whether the first line names Raven's two columns of times."""
     return {_BEGIN, _END} <= set(table.header_of(text))
 
 
-def parse(text, path):
+def parse(text: str, path: str | os.PathLike[str]) -> list[Annotation]:
     """Annotations of a table; a selection that is listed once for each view counts once.
 
     A path below the table's own folder becomes relative to it.
     """
     header = table.header_of(text)
     label, score = (next((name for name in names if name in header), "") for names in (_LABELS, _SCORES))
-    found = {}
+    found: dict[tuple[str, str, float | None, float, float], Annotation] = {}
     for row in table.rows(text, path, quoted=False):
         begin_s, end_s = row.time_s(_BEGIN), row.time_s(_END)
         check_order(begin_s, end_s, (_BEGIN, _END), row.place)
@@ -49,7 +50,7 @@ def parse(text, path):
     return list(found.values())
 
 
-def write(path, annotations, durations_s):
+def write(path: str | os.PathLike[str], annotations: Sequence[Annotation], durations_s: Mapping[str, float]) -> None:
     """A table that Raven opens; with annotations of several recordings, or durations of several, one over all of them."""
     recordings = list(durations_s) or list(dict.fromkeys(a.file for a in annotations))
     for a in annotations:
@@ -73,10 +74,10 @@ def write(path, annotations, durations_s):
     files.write_text(path, "\n".join(lines) + "\n")
 
 
-def _absolute(file, path):
+def _absolute(file: str, path: str | os.PathLike[str]) -> str:
     return os.path.abspath(os.path.join(os.path.dirname(path), file)) if file else ""
 
 
-def _relative(file, path):
+def _relative(file: str, path: str | os.PathLike[str]) -> str:
     folder = os.path.dirname(os.path.abspath(path)) + os.sep
     return file.removeprefix(folder)

@@ -1,17 +1,28 @@
 """Annotated segments of one recording, (onset_s, offset_s, label) in time order, as what cuts sequences and labels frames."""
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from neurovocal_tf.annotations.annotation import Annotation
 
-def of(annotations, channel="mean"):
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+# (onset_s, offset_s, label)
+Segment = tuple[float, float, str]
+
+
+def of(annotations: Iterable[Annotation], channel: str = "mean") -> tuple[Segment, ...]:
     """The segments that some `Annotation`s mark, on one channel where both name one.  -> tuple of (onset_s, offset_s, label)"""
     number = int(channel) if channel.isdigit() else None
     return tuple((a.onset_s, a.offset_s, a.label) for a in annotations if None in (number, a.channel) or a.channel == number)
 
 
-def cuts(segments, sequence):
+def cuts(segments: Iterable[Segment], sequence: str) -> np.ndarray:
     """Onsets and offsets in seconds that cut sequences of a kind, NumPy float64 [S, 2]: of bouts, none overlaps or touches another."""
-    times = []
+    times: list[list[float]] = []
     for onset_s, offset_s, _ in segments:
         # A bout ends with whatever ends last in it, which need not be what began last.
         if sequence == "bout" and times and onset_s <= times[-1][1]:
@@ -21,7 +32,7 @@ def cuts(segments, sequence):
     return np.array(times, np.float64).reshape(-1, 2)
 
 
-def label_changes(segments):
+def label_changes(segments: Iterable[Segment]) -> tuple[np.ndarray, list[str]]:
     """When the label changes, and to which: "" where there is no segment, of overlapping ones the last begun.
 
     Returns: seconds, increasing, NumPy float64 [K], and list of K labels.
@@ -39,7 +50,9 @@ def label_changes(segments):
     return np.array(times, np.float64), labels
 
 
-def in_samples(times_s, sample_rate, first_sample, num_samples):
+def in_samples(
+    times_s: "tf.Tensor", sample_rate: float, first_sample: "tf.Tensor", num_samples: "tf.Tensor"
+) -> "tuple[tf.Tensor, tf.Tensor]":
     """Segments as samples of a stretch of their recording; what lies outside is cut off or left out.
 
     Args:
@@ -55,7 +68,7 @@ def in_samples(times_s, sample_rate, first_sample, num_samples):
     return kept[:, 0], kept[:, 1]
 
 
-def labels_at(times_s, changes_s, labels):
+def labels_at(times_s: "tf.Tensor", changes_s: "tf.Tensor", labels: "tf.Tensor") -> "tf.Tensor":
     """The label at some times.
 
     Args:

@@ -3,6 +3,8 @@
 import csv
 import dataclasses
 import io
+import os
+from collections.abc import Iterator
 
 from neurovocal_tf.annotations.annotation import number, time_s
 
@@ -13,28 +15,28 @@ _DELIMITERS = ",;\t"
 class Row:
     """One line: `cells`, dict of column -> text, and its `place`, the file and line for error messages."""
 
-    cells: dict
+    cells: dict[str, str]
     place: str
     decimal_comma: bool
 
-    def text(self, column):
+    def text(self, column: str) -> str:
         """A cell, "" where the table has no such column."""
         return self.cells.get(column) or ""
 
-    def time_s(self, column):
+    def time_s(self, column: str) -> float:
         """A cell that must be a time in seconds. Raises ValueError."""
         return time_s(self._plain(column), column, self.place)
 
-    def optional_number(self, column):
+    def optional_number(self, column: str) -> float | None:
         """A cell that may be empty: a number, or None. Raises ValueError for anything else."""
         return number(self._plain(column), column, self.place) if self.text(column).strip() else None
 
-    def _plain(self, column):
+    def _plain(self, column: str) -> str:
         text = self.text(column)
         return text.replace(",", ".") if self.decimal_comma else text
 
 
-def header_of(text):
+def header_of(text: str) -> list[str]:
     """Column names of a table, [] of text that is none; its delimiter is whichever the first line has most of."""
     first = text.lstrip("\n").split("\n", 1)[0]
     try:
@@ -43,7 +45,7 @@ def header_of(text):
         return []
 
 
-def rows(text, path, quoted=True):
+def rows(text: str, path: str | os.PathLike[str], quoted: bool = True) -> Iterator[Row]:
     """The lines of a table under its header, those without any cell left out.
 
     Args:
@@ -52,8 +54,8 @@ def rows(text, path, quoted=True):
     Returns: iterable of `Row`. Raises ValueError for a line with more cells than the header, or broken quotes.
     """
     delimiter = _delimiter(text.lstrip("\n").split("\n", 1)[0])
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, strict=True)
     names = None
     try:
         for cells in reader:
@@ -70,5 +72,5 @@ def rows(text, path, quoted=True):
         raise ValueError(f"{path}, line {reader.line_num}: is not a table: {error}.") from None
 
 
-def _delimiter(line):
+def _delimiter(line: str) -> str:
     return max(_DELIMITERS, key=line.count)

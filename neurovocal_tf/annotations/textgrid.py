@@ -4,7 +4,9 @@ As Praat itself does (its manual, "TextGrid file formats"), the reader looks at 
 and flags in angle brackets, so that one scanner serves both forms; an exclamation mark begins a comment.
 """
 
+import os
 import re
+from collections.abc import Iterable, Mapping, Sequence
 
 from neurovocal_tf import files
 from neurovocal_tf.annotations.annotation import Annotation, check_order, only_file, shown, time_s
@@ -19,12 +21,12 @@ _UNLABELLED = "segment"
 _TIER = "segments"
 
 
-def recognises(text):
+def recognises(text: str) -> bool:
     """Whether it begins as Praat's text files of any kind do."""
     return re.match(r'\s*(File type\s*=\s*)?"ooTextFile', text) is not None
 
 
-def parse(text, path, tier=None):
+def parse(text: str, path: str | os.PathLike[str], tier: str | None = None) -> list[Annotation]:
     """Annotations of all interval tiers, or of the one that is named: their intervals with a label. Point tiers are passed over."""
     tokens = _Tokens(text, path)
     tokens.string("the file's type")
@@ -51,7 +53,7 @@ def parse(text, path, tier=None):
     return found
 
 
-def write(path, annotations, durations_s):
+def write(path: str | os.PathLike[str], annotations: Sequence[Annotation], durations_s: Mapping[str, float]) -> None:
     """A TextGrid in the long form, UTF-8, of intervals from 0 to the recording's end.
 
     Intervals of a tier cannot overlap: what overlaps goes to a further tier. One without a label is labelled "segment".
@@ -75,21 +77,21 @@ def write(path, annotations, durations_s):
     files.write_text(path, "\n".join(lines) + "\n")
 
 
-def _interval(tokens):
+def _interval(tokens: "_Tokens") -> Annotation:
     onset_s = tokens.time_s("xmin")
     offset_s = tokens.time_s("xmax")
     check_order(onset_s, offset_s, ("xmin", "xmax"), tokens.place)
     return Annotation("", onset_s, offset_s, tokens.string("text"))
 
 
-def _text_of(time_s):
+def _text_of(time_s: float) -> str:
     """Seconds to the nanosecond: other programs stumble over exponents."""
     return f"{time_s:.9f}".rstrip("0").rstrip(".")
 
 
-def _without_overlaps(annotations):
+def _without_overlaps(annotations: Iterable[Annotation]) -> list[list[Annotation]]:
     """Annotations in as few lists as there are at one moment, none overlapping another of its list."""
-    tiers = []
+    tiers: list[list[Annotation]] = []
     for annotation in sorted(annotations, key=lambda a: (a.onset_s, a.offset_s)):
         # What is written decides: times that differ by less touch.
         onset = float(_text_of(annotation.onset_s))
@@ -100,7 +102,7 @@ def _without_overlaps(annotations):
     return tiers
 
 
-def _tiled(tier, end):
+def _tiled(tier: Iterable[Annotation], end: str) -> list[tuple[str, str, str]]:
     """(onset, offset, label) as text, from 0 to `end`, with empty intervals between the annotations."""
     intervals, last = [], _text_of(0)
     for a in tier:
@@ -115,40 +117,40 @@ def _tiled(tier, end):
 class _Tokens:
     """What Praat reads of a text file, one after another, each with its line."""
 
-    def __init__(self, text, path):
+    def __init__(self, text: str, path: str | os.PathLike[str]) -> None:
         self._text, self._path = text, path
         self._matches = _TOKEN.finditer(text)
         self._position, self._line = 0, 1
 
     @property
-    def place(self):
+    def place(self) -> str:
         """Where the token last read begins."""
         return f"{self._path}, line {self._line}"
 
-    def string(self, name):
+    def string(self, name: str) -> str:
         """The next token, which must be a string; its doubled quotes become single ones."""
         return self._next("string", name, "a text in quotes").replace('""', '"')
 
-    def flag(self, name):
+    def flag(self, name: str) -> str:
         """The next token, which must be a flag."""
         return self._next("flag", name, "a flag in angle brackets")
 
-    def number(self, name):
+    def number(self, name: str) -> str:
         """The next token, which must be a number, as text."""
         return self._next("number", name, "a number")
 
-    def time_s(self, name):
+    def time_s(self, name: str) -> float:
         """The next token, which must be a time."""
         return time_s(self.number(name), name, self.place)
 
-    def count(self, name):
+    def count(self, name: str) -> int:
         """The next token, which must be a whole number."""
         text = self.number(name)
         if not text.isdecimal():
             raise ValueError(f"{self.place}: `{name}` must be a whole number. Received: {name}={shown(text)}")
         return int(text)
 
-    def _next(self, kind, name, what):
+    def _next(self, kind: str, name: str, what: str) -> str:
         match = next((match for match in self._matches if match.lastgroup != "comment"), None)
         if match is None:
             raise ValueError(f"{self._path}, line {self._text.rstrip().count(chr(10)) + 1}: ends before `{name}`.")

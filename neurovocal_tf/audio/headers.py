@@ -9,7 +9,7 @@ _MAX_GRAPH_BYTES = 64 * 2**20
 _MAX_CHUNKS = 64
 
 
-def is_canonical_wav(path):
+def is_canonical_wav(path: str | os.PathLike[str]) -> bool:
     """Whether a short WAV file is the 44-byte header of 16-bit PCM and then samples to the end, as that header says."""
     size = os.path.getsize(path)
     if size > _MAX_GRAPH_BYTES:
@@ -24,7 +24,7 @@ def is_canonical_wav(path):
     return tags and pcm_16 and (riff_size, data_size) == (size - 8, size - 44) and data_size % block == 0
 
 
-def is_cut_off(path):
+def is_cut_off(path: str | os.PathLike[str]) -> bool:
     """Whether a RIFF or AIFF file ends before the samples that its header promises; libsndfile reads what is there without a word."""
     with open(path, "rb") as file:
         tag = file.read(4)

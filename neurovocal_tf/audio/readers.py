@@ -10,12 +10,17 @@ import functools
 import itertools
 import os
 import struct
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 import soxr
 
 from neurovocal_tf.audio import headers
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 TENSORFLOW_IO = "tensorflow_io"
 LIBSNDFILE = "libsndfile"
@@ -75,20 +80,20 @@ class Recording:
     is_cut_off: bool = False
 
     @property
-    def duration_s(self):
+    def duration_s(self) -> float:
         """Length in seconds."""
         return self.num_samples / self.sample_rate
 
-    def rate_at(self, sample_rate):
+    def rate_at(self, sample_rate: int) -> int:
         """Hz of the samples that `read` gives at a setting of `sample_rate`: 0 means the recording's own rate."""
         return sample_rate or self.sample_rate
 
-    def decoder_at(self, sample_rate):
+    def decoder_at(self, sample_rate: int) -> str:
         """The decoder to name to `read_in_graph`, where nothing resamples in the graph: 0 means the file's own rate."""
         return self.decoder if self.rate_at(sample_rate) == self.sample_rate else LIBSNDFILE
 
 
-def list_recordings(data_dir):
+def list_recordings(data_dir: str | os.PathLike[str]) -> list[str]:
     """Paths of all audio files in a folder and the folders below it, sorted; of a file, that file.
 
     What counts is the extension, in upper or lower case, of a format that libsndfile reads. Hidden files and folders are left out.
@@ -114,7 +119,7 @@ def list_recordings(data_dir):
     return sorted(files)
 
 
-def probe(path, time_expansion=1):
+def probe(path: str | os.PathLike[str], time_expansion: int = 1) -> Recording:
     """What the header of one file says, a `Recording`; no samples are read.
 
     Args:
@@ -135,7 +140,7 @@ def probe(path, time_expansion=1):
         return Recording(path, sample_rate, file.channels, file.frames, decoder, headers.is_cut_off(path))
 
 
-def read(recording, channel="mean", sample_rate=0, time_expansion=1):
+def read(recording: Recording | str | os.PathLike[str], channel: str = "mean", sample_rate: int = 0, time_expansion: int = 1) -> np.ndarray:
     """Samples of one channel of a recording as a whole.
 
     Args:
@@ -151,7 +156,13 @@ def read(recording, channel="mean", sample_rate=0, time_expansion=1):
     return np.concatenate(list(blocks(recording, channel, sample_rate, time_expansion)))
 
 
-def blocks(recording, channel="mean", sample_rate=0, time_expansion=1, block_values=_BLOCK_VALUES):
+def blocks(
+    recording: Recording | str | os.PathLike[str],
+    channel: str = "mean",
+    sample_rate: int = 0,
+    time_expansion: int = 1,
+    block_values: int = _BLOCK_VALUES,
+) -> Iterator[np.ndarray]:
     """Samples of one channel of a recording, block after block, each a NumPy float32 `[n]`: in bounded memory what `read` gives.
 
     Args:
@@ -160,7 +171,7 @@ def blocks(recording, channel="mean", sample_rate=0, time_expansion=1, block_val
 
     Raises: as `read`, when the blocks are gone through.
     """
-    path = getattr(recording, "path", recording)
+    path = recording.path if isinstance(recording, Recording) else recording
     if channel == "loudest":
         channel = _loudest_channel(path, block_values)
     with _opened(path) as file:
@@ -172,7 +183,7 @@ def blocks(recording, channel="mean", sample_rate=0, time_expansion=1, block_val
             yield from _resampled(mono, own_rate, sample_rate)
 
 
-def _decoded(file, block_values):
+def _decoded(file: soundfile.SoundFile, block_values: int) -> Iterator[np.ndarray]:
     """Blocks of all channels, float32 [n, C], n > 0."""
     num_frames, some = max(block_values // file.channels, 1), False
     while True:
@@ -193,7 +204,7 @@ def _decoded(file, block_values):
         raise UnreadableRecording("holds no samples")
 
 
-def _resampled(mono, own_rate, sample_rate):
+def _resampled(mono: Iterable[np.ndarray], own_rate: int, sample_rate: int) -> Iterator[np.ndarray]:
     # The stream gives the same samples whatever the blocks are, and the same as all at once.
     stream, some = soxr.ResampleStream(own_rate, sample_rate, 1, dtype="float32"), False
     for block in itertools.chain(mono, [None]):
@@ -205,7 +216,9 @@ def _resampled(mono, own_rate, sample_rate):
         raise UnreadableRecording(f"too short to resample from {own_rate} Hz to {sample_rate} Hz")
 
 
-def read_in_graph(path, decoder, channel="mean", sample_rate=0, time_expansion=1):
+def read_in_graph(
+    path: "str | tf.Tensor", decoder: "str | tf.Tensor", channel: str = "mean", sample_rate: int = 0, time_expansion: int = 1
+) -> "tf.Tensor":
     """Samples of one channel, as `read` gives them, for `tf.data.Dataset.map`.
 
     Args:
@@ -220,8 +233,8 @@ def read_in_graph(path, decoder, channel="mean", sample_rate=0, time_expansion=1
     """
     import tensorflow as tf  # here, for those who need none
 
-    def with_libsndfile():
-        def samples_of(path):
+    def with_libsndfile() -> "tf.Tensor":
+        def samples_of(path: np.ndarray | bytes) -> np.ndarray:
             # Bytes in a graph, a zero-dimensional array of them without one.
             return read(os.fsdecode(np.asarray(path).item()), channel, sample_rate, time_expansion)
 
@@ -231,14 +244,14 @@ def read_in_graph(path, decoder, channel="mean", sample_rate=0, time_expansion=1
     if decode_wav is None:
         return with_libsndfile()
 
-    def in_graph():
+    def in_graph() -> "tf.Tensor":
         pcm = decode_wav(tf.io.read_file(path), dtype=tf.int16)
         return one_channel_in_graph(tf.cast(pcm, tf.float32) / 32768.0, channel)
 
     return tf.cond(tf.equal(decoder, TENSORFLOW_IO), in_graph, with_libsndfile)
 
 
-def one_channel_in_graph(samples, channel):
+def one_channel_in_graph(samples: "tf.Tensor", channel: str) -> "tf.Tensor":
     """One channel of samples, as `read` makes it, equal bit for bit for 16-bit ones.
 
     Args:
@@ -256,7 +269,7 @@ def one_channel_in_graph(samples, channel):
     return samples[:, int(channel)]
 
 
-def _one_channel(samples, channel):
+def _one_channel(samples: np.ndarray, channel: str) -> np.ndarray:
     num_channels = samples.shape[1]
     if channel == "mean":
         # A sum of 16-bit samples is exact, whatever its order; a library's mean may multiply by a rounded 1 / C.
@@ -266,7 +279,7 @@ def _one_channel(samples, channel):
     return np.ascontiguousarray(samples[:, int(channel)])
 
 
-def _loudest_channel(path, block_values):
+def _loudest_channel(path: str | os.PathLike[str], block_values: int) -> str:
     """The channel with the largest sum of squares, as text."""
     with _opened(path) as file:
         if file.channels == 1:
@@ -275,7 +288,7 @@ def _loudest_channel(path, block_values):
     return str(np.argmax(energies))
 
 
-def _opened(path):
+def _opened(path: str | os.PathLike[str]) -> soundfile.SoundFile:
     if not os.path.isfile(path):
         raise UnreadableRecording("is not there")
     if os.path.getsize(path) == 0:
@@ -286,7 +299,7 @@ def _opened(path):
         raise UnreadableRecording(_reason(error)) from None
 
 
-def _reason(error):
+def _reason(error: Exception) -> str:
     text = getattr(error, "error_string", None) or str(error) or type(error).__name__
     if text.startswith("Format not recognised"):
         return "is not audio that libsndfile reads"
@@ -296,7 +309,7 @@ def _reason(error):
 
 
 @functools.cache
-def _tensorflow_io_decoder():
+def _tensorflow_io_decoder() -> "Callable[..., tf.Tensor] | None":
     """tensorflow-io's WAV decoder, or None where it is not installed or does not load with this TensorFlow."""
     silence = struct.pack("<4sI8sIHHIIHH4sI2h", b"RIFF", 40, b"WAVEfmt ", 16, 1, 1, 8000, 16000, 2, 16, b"data", 4, 0, 0)
     try:

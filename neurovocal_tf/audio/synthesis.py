@@ -7,6 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf.audio import spectrogram
+from neurovocal_tf.audio.spectrogram import Count
+from neurovocal_tf.config import SpectrogramConfig
 
 # Below any amplitude that matters, and large enough to divide by.
 _SMALLEST = 1e-20
@@ -20,12 +22,20 @@ _LOBES_PER_BIN = 0.875
 _MEANS_KEPT = 0.95
 
 
-def num_output_samples(num_frames, config):
+def num_output_samples(num_frames: Count, config: SpectrogramConfig) -> Count:
     """Samples that `num_frames` frames (at least one) span: (L - 1) * hop_length + n_fft."""
     return (num_frames - 1) * config.hop_length + config.n_fft
 
 
-def griffin_lim(power, sample_rate, config, num_iterations=100, momentum=0.99, lengths=None, known=None):
+def griffin_lim(
+    power: np.ndarray | tf.Tensor,
+    sample_rate: float | tf.Tensor,
+    config: SpectrogramConfig,
+    num_iterations: int | tf.Tensor = 100,
+    momentum: float = 0.99,
+    lengths: tf.Tensor | None = None,
+    known: tf.Tensor | None = None,
+) -> tf.Tensor:
     """Waveforms whose power spectrograms are close to the given ones.
 
     Fast Griffin-Lim (Perraudin, Balazs, Sondergaard, 2013, doi 10.1109/WASPAA.2013.6701851), started from single-pass
@@ -85,7 +95,7 @@ def griffin_lim(power, sample_rate, config, num_iterations=100, momentum=0.99, l
     return waveform(spectrum, means)
 
 
-def _certainty(known, num_samples, config):
+def _certainty(known: tf.Tensor, num_samples: int | tf.Tensor, config: SpectrogramConfig) -> tuple[tf.Tensor, tf.Tensor]:
     """How far each sample is given, 1 to 0, and the samples as far as they are, both [.., N]."""
     num_known = tf.shape(known)[1]
     ahead = tf.cast(num_known - tf.range(num_samples), tf.float32) / config.hop_length
@@ -93,14 +103,14 @@ def _certainty(known, num_samples, config):
     return certain, tf.pad(known, [[0, 0], [0, num_samples - num_known]])
 
 
-def _phases(known, config):
+def _phases(known: tf.Tensor, config: SpectrogramConfig) -> tf.Tensor:
     """Phases of the whole windows of samples, in cycles, [B, K, V]."""
     windows = tf.signal.frame(known, config.n_fft, config.hop_length)
     windows -= tf.reduce_mean(windows, axis=-1, keepdims=True)
     return tf.math.angle(tf.signal.rfft(windows * spectrogram.window(config).astype(np.float32))) / (2 * np.pi)
 
 
-def phases_from_peaks(magnitude, config, known):
+def phases_from_peaks(magnitude: tf.Tensor, config: SpectrogramConfig, known: tf.Tensor) -> tf.Tensor:
     """A first guess of the phases: every peak of a frame is a sinusoid that goes on from the frame before.
 
     Single-pass spectrogram inversion (Beauregard, Harish, Wyse, 2015): the bins around a peak give its frequency, the frequency
@@ -140,7 +150,7 @@ def phases_from_peaks(magnitude, config, known):
     return tf.concat([known, centre + turned[:, num_known:]], axis=1)
 
 
-def _summit(left, middle, right, bins):
+def _summit(left: tf.Tensor, middle: tf.Tensor, right: tf.Tensor, bins: np.ndarray) -> tf.Tensor:
     """For every bin the peak reached by going uphill from it, [B, L, V]."""
     uphill = tf.where((left > middle) & (left >= right), -1, tf.where(right > middle, 1, 0))
     goal = uphill + bins.astype(np.int32)
@@ -150,7 +160,7 @@ def _summit(left, middle, right, bins):
     return goal
 
 
-def _peak_shift(left, middle, right, config):
+def _peak_shift(left: tf.Tensor, middle: tf.Tensor, right: tf.Tensor, config: SpectrogramConfig) -> tf.Tensor:
     """How far a sinusoid's frequency is above the bin of its peak, -0.5 to 0.5, [B, L, V]; it holds at peaks only.
 
     The larger neighbour's share of the peak tells: a polynomial fitted to the window's own transform.
@@ -164,7 +174,7 @@ def _peak_shift(left, middle, right, config):
     return tf.where(right > left, shift, -shift)
 
 
-def _sine(cycles):
+def _sine(cycles: tf.Tensor) -> tf.Tensor:
     """sin(2 pi x) within 0.002, of additions and products only.
 
     A library's sine may differ in its last bit with the place in the batch, and a row must sound as it does alone.
@@ -174,5 +184,5 @@ def _sine(cycles):
     return parabola * (0.775 + 0.225 * tf.abs(parabola))
 
 
-def _overlap_add(frames, config):
+def _overlap_add(frames: tf.Tensor, config: SpectrogramConfig) -> tf.Tensor:
     return tf.signal.overlap_and_add(frames, config.hop_length)

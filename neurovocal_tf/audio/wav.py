@@ -4,6 +4,8 @@
 Source: Microsoft & IBM, "Multimedia Programming Interface and Data Specifications 1.0" (1991); WAVE_FORMAT_EXTENSIBLE (2001).
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from neurovocal_tf.audio import readers
@@ -20,7 +22,7 @@ _LARGEST_SAMPLE = 1e3
 _LOUDEST = 0.99
 
 
-def first_status(*cases):
+def first_status(*cases: tuple[Status | tf.Tensor, bool | tf.Tensor]) -> tf.Tensor:
     """The `Status` of the first case that holds, fine if none does.
 
     Args:
@@ -34,7 +36,7 @@ def first_status(*cases):
     return first
 
 
-def decode(contents, sample_rate, channel, max_samples, time_expansion=1):
+def decode(contents: tf.Tensor, sample_rate: float, channel: str, max_samples: int, time_expansion: int = 1) -> tuple[tf.Tensor, tf.Tensor]:
     """Samples of one channel of a WAV file: PCM of 8, 16, 24 or 32 bits, or 32-bit floats.
 
     Args:
@@ -81,11 +83,11 @@ def decode(contents, sample_rate, channel, max_samples, time_expansion=1):
     return tf.where(is_sane, samples, 0.0), status
 
 
-def _is_riff(number):
+def _is_riff(number: Callable[[tf.Tensor, int], tf.Tensor]) -> tf.Tensor:
     return (number(tf.constant(0, tf.int64), 4) == _tag("RIFF")) & (number(tf.constant(8, tf.int64), 4) == _tag("WAVE"))
 
 
-def _chunks(number, size):
+def _chunks(number: Callable[[tf.Tensor, int], tf.Tensor], size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Where the bodies of the chunks `fmt ` and `data` begin, 0 if there is none before it, and how long the latter says it is."""
 
     def is_before_data(count, position, fmt, data, data_size):
@@ -103,7 +105,7 @@ def _chunks(number, size):
     return tf.while_loop(is_before_data, step, loop)[2:]
 
 
-def _full_scale(samples, is_float):
+def _full_scale(samples: tf.Tensor, is_float: tf.Tensor) -> tf.Tensor:
     """Little-endian bytes uint8 [N, C, W] -> float32 [N, C]."""
     width = tf.shape(samples)[2]
     # At the upper end of a word of 32 bits every width has the same full scale.
@@ -113,11 +115,11 @@ def _full_scale(samples, is_float):
     return tf.where(is_float, tf.bitcast(words, tf.float32), tf.cast(words, tf.float32) * 2.0**-31)
 
 
-def _tag(text):
+def _tag(text: str) -> int:
     return int.from_bytes(text.encode("ascii"), "little")
 
 
-def encode(samples, sample_rate):
+def encode(samples: tf.Tensor, sample_rate: int | tf.Tensor) -> tf.Tensor:
     """A WAV file of 16 bit and one channel, turned down if it would clip.
 
     Args:

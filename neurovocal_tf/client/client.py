@@ -2,11 +2,17 @@
 
 import dataclasses
 import time
+from collections.abc import Collection, Iterator
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from neurovocal_tf.client import streaming, transports
 from neurovocal_tf.status import DESCRIPTIONS, Status
+
+# Of one row: arrays, NumPy's scalars where the row has but one number, and bytes.
+Answer = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,51 +53,61 @@ class Client:
         timeout_s: seconds, of each request.
     """
 
-    def __init__(self, server="http://localhost:8501", model="neurovocal", version=None, timeout_s=60.0):
+    def __init__(
+        self, server: str = "http://localhost:8501", model: str = "neurovocal", version: int | None = None, timeout_s: float = 60.0
+    ) -> None:
         self._transport = transports.connect(server, model, version, timeout_s)
 
-    def __enter__(self):
+    def __enter__(self) -> "Client":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """Lets go of the connection."""
         self._transport.close()
 
-    def predict(self, signature, **inputs):
+    def predict(self, signature: str, **inputs: npt.ArrayLike) -> dict[str, np.ndarray]:
         """Asks a signature as it is.  arrays [B, ...] -> dict of arrays [B, ...]"""
         return self._transport.predict(signature, inputs)
 
-    def status(self):
+    def status(self) -> dict[int, str]:
         """State of each of the model's versions, "AVAILABLE" when it answers.  -> dict of int -> str"""
         return self._transport.status()
 
     # --- songs
 
-    def generate(self, seed, num_frames, temperature=0.0):
+    def generate(self, seed: int, num_frames: int, temperature: float = 0.0) -> Song:
         """The beginning of a song: a `Song` of at most as many frames as the export allows. Temperature 0 means the default."""
         return _song(self._row("generate", **_song_inputs(seed, num_frames, temperature)))
 
-    def generate_continue(self, seed, num_frames, frame, state, temperature=0.0):
+    def generate_continue(self, seed: int, num_frames: int, frame: int, state: npt.ArrayLike, temperature: float = 0.0) -> Song:
         """The `Song` that goes on at `frame` from `state`, those of a `Song` before or of `encode`."""
-        continuation = {"frame": np.array([frame], np.int64), "state": np.asarray(state, np.float32)[np.newaxis]}
+        continuation: dict[str, np.ndarray] = {"frame": np.array([frame], np.int64), "state": np.asarray(state, np.float32)[np.newaxis]}
         return _song(self._row("generate_continue", **_song_inputs(seed, num_frames, temperature), **continuation))
 
-    def generate_audio(self, seed, num_frames, temperature=0.0):
+    def generate_audio(self, seed: int, num_frames: int, temperature: float = 0.0) -> Answer:
         """A song that sounds.  -> dict: spectrogram [L, V], waveform [N], sample_rate, wav_bytes, state, next_frame"""
         answer = self._row("generate_audio", **_song_inputs(seed, num_frames, temperature))
         frames, samples = answer["spectrogram"][: answer["lengths"]], answer["waveform"][: answer["num_samples"]]
         return answer | {"spectrogram": frames, "waveform": samples}
 
-    def synthesise(self, spectrogram, known=()):
+    def synthesise(self, spectrogram: npt.ArrayLike, known: npt.ArrayLike = ()) -> streaming.Sound:
         """The `streaming.Sound` of frames in dB [L, V], of which the first samples, `known` [P], have sounded already."""
         known = np.asarray(known, np.float32)[np.newaxis]
         answer = self._row("synthesise", **_frame_inputs(spectrogram), known=known, num_known=np.array([known.size], np.int32))
         return streaming.Sound(answer["waveform"][: answer["num_samples"]], int(answer["sample_rate"]), int(answer["hop_length"]))
 
-    def stream(self, seed, num_frames=None, temperature=0.0, block_frames=streaming.DEFAULT_BLOCK_FRAMES, start=None, with_sound=True):
+    def stream(
+        self,
+        seed: int,
+        num_frames: int | None = None,
+        temperature: float = 0.0,
+        block_frames: int = streaming.DEFAULT_BLOCK_FRAMES,
+        start: Song | None = None,
+        with_sound: bool = True,
+    ) -> Iterator[Block]:
         """A song of any length, block by block; the same song, bit for bit, whatever the blocks.
 
         Args:
@@ -116,39 +132,39 @@ class Client:
                     raise ValueError(f"the server sang none of {size} frames")
                 size -= len(song.spectrogram)
                 num_sung += len(song.spectrogram)
-                sound = joined and joined.add(song.spectrogram, is_last=num_sung == num_frames)
+                sound = joined.add(song.spectrogram, is_last=num_sung == num_frames) if joined else None
                 yield Block(song, sound, time.monotonic() - began)
 
-    def prime(self, audio_bytes):
+    def prime(self, audio_bytes: bytes) -> Song:
         """What a song goes on from after a recording: a `Song` of no frames.  A WAV file's bytes -> `Song`"""
         answer = self.encode_audio(audio_bytes)
         return Song(np.zeros((0, 0), np.float32), answer["state"], 0)
 
     # --- spectrograms and recordings
 
-    def encode(self, spectrogram):
+    def encode(self, spectrogram: npt.ArrayLike) -> Answer:
         """Frames in dB [L, V] -> dict: embedding [E], frame_embedding [L, E], state [R]."""
         return self._row("encode", **_frame_inputs(spectrogram))
 
-    def score(self, spectrogram):
+    def score(self, spectrogram: npt.ArrayLike) -> Answer:
         """Frames in dB [L, V] -> dict: score, order_score, surprise, frame_score [L], frame_surprise [L], is_unusual and its parts."""
         return self._row("score", **_frame_inputs(spectrogram))
 
-    def encode_audio(self, audio_bytes):
+    def encode_audio(self, audio_bytes: bytes) -> Answer:
         """A WAV file's bytes -> as `encode`, with lengths, and frame_onsets [L] in samples."""
         return self._row("encode_audio", audio_bytes=np.array([audio_bytes], object))
 
-    def score_audio(self, audio_bytes):
+    def score_audio(self, audio_bytes: bytes) -> Answer:
         """A WAV file's bytes -> as `score`, with lengths, and frame_onsets [L] in samples."""
         return self._row("score_audio", audio_bytes=np.array([audio_bytes], object))
 
-    def segment_audio(self, audio_bytes):
+    def segment_audio(self, audio_bytes: bytes) -> Answer:
         """A WAV file's bytes -> dict: onsets, offsets [S] in samples, sample_rate. Without a vocalization S is 0."""
         answer = self._row("segment_audio", may_be=(Status.NO_SOUND,), audio_bytes=np.array([audio_bytes], object))
         count = answer["num_segments"]
         return answer | {name: answer[name][:count].astype(np.int64) for name in ("onsets", "offsets")}
 
-    def _row(self, signature, may_be=(), **inputs):
+    def _row(self, signature: str, may_be: Collection[Status] = (), **inputs: npt.ArrayLike) -> Answer:
         """The answer to one row, without its first dimension."""
         answer = {name: value[0] for name, value in self.predict(signature, **inputs).items()}
         status = int(answer["status"])
@@ -158,7 +174,7 @@ class Client:
         return answer
 
 
-def _song_inputs(seed, num_frames, temperature):
+def _song_inputs(seed: int, num_frames: int, temperature: float) -> dict[str, np.ndarray]:
     return {
         "seed": np.array([seed], np.int64),
         "num_frames": np.array([num_frames], np.int32),
@@ -166,12 +182,12 @@ def _song_inputs(seed, num_frames, temperature):
     }
 
 
-def _frame_inputs(spectrogram):
+def _frame_inputs(spectrogram: npt.ArrayLike) -> dict[str, np.ndarray]:
     spectrogram = np.asarray(spectrogram, np.float32)
     if spectrogram.ndim != 2 or not spectrogram.size:
         raise ValueError(f"`spectrogram` must have frames [L, V], L at least 1. Received: spectrogram of shape {spectrogram.shape}")
     return {"spectrogram": spectrogram[np.newaxis], "lengths": np.array([len(spectrogram)], np.int32)}
 
 
-def _song(answer):
+def _song(answer: Answer) -> Song:
     return Song(answer["spectrogram"][: answer["lengths"]], answer["state"], int(answer["next_frame"]))

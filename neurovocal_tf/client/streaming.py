@@ -5,8 +5,10 @@ Nothing here but NumPy: a program that streams from a server needs no TensorFlow
 
 import dataclasses
 import itertools
+from collections.abc import Callable, Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 # Small enough that the first is heard within 100 ms on one slow core.
 FIRST_BLOCK_FRAMES = 16
@@ -16,7 +18,7 @@ _MORE_FRAMES = 2
 _FULL_SCALE = 32_768
 
 
-def block_sizes(num_frames=None, block_frames=DEFAULT_BLOCK_FRAMES):
+def block_sizes(num_frames: int | None = None, block_frames: int = DEFAULT_BLOCK_FRAMES) -> Iterator[int]:
     """Frames of each block: few at first, so that a listener does not wait, and twice as many each time up to `block_frames`.
 
     Args:
@@ -56,13 +58,13 @@ class JoinedSound:
             makes it.
     """
 
-    def __init__(self, synthesise):
+    def __init__(self, synthesise: Callable[[np.ndarray, np.ndarray], Sound]) -> None:
         self._synthesise = synthesise
-        self._frames = None
+        self._frames: np.ndarray | None = None
         self._known = np.zeros(0, np.float32)
         self._num_heard = 0
 
-    def add(self, frames, is_last=False):
+    def add(self, frames: np.ndarray, is_last: bool = False) -> Sound:
         """The samples that can be heard now: all but those of the last few frames, or all of them if the song ends here.
 
         Args:
@@ -88,7 +90,7 @@ class JoinedSound:
         return dataclasses.replace(sound, samples=heard)
 
 
-def to_pcm(samples, gain=1.0):
+def to_pcm(samples: npt.ArrayLike, gain: float = 1.0) -> tuple[bytes, int]:
     """16-bit little-endian samples as bytes, and how many of them were beyond full scale and are cut.  [N] -> (bytes, int)"""
     steps = np.round(np.asarray(samples, np.float64) * gain * _FULL_SCALE)
     cut = np.clip(steps, -_FULL_SCALE, _FULL_SCALE - 1)

@@ -6,8 +6,11 @@ TensorFlow is needed for gRPC alone. https://www.tensorflow.org/tfx/serving/api_
 import base64
 import http.client
 import urllib.parse
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from neurovocal_tf import json_numbers
 
@@ -17,12 +20,12 @@ _PORTS = {"http": 8501, "grpc": 8500}
 class Refused(ValueError):
     """The server's own words on a request that it did not answer; `code` is its HTTP status or the name of its gRPC status."""
 
-    def __init__(self, code, message):
+    def __init__(self, code: int | str, message: str) -> None:
         super().__init__(f"the server refused ({code}): {message}")
         self.code = code
 
 
-def connect(server, model, version=None, timeout_s=60.0):
+def connect(server: str, model: str, version: int | None = None, timeout_s: float = 60.0) -> "RestTransport | GrpcTransport":
     """A `RestTransport` or a `GrpcTransport`.
 
     Args:
@@ -34,9 +37,9 @@ def connect(server, model, version=None, timeout_s=60.0):
         known, port = parts.scheme in _PORTS and parts.hostname and not parts.path.strip("/"), parts.port
     except ValueError:
         known = False
-    if not known:
+    if not known or parts.hostname is None:
         raise ValueError(f"`server` must be http://HOST:PORT or grpc://HOST:PORT. Received: server={server}")
-    kind = {"http": RestTransport, "grpc": GrpcTransport}[parts.scheme]
+    kind: type[RestTransport] | type[GrpcTransport] = RestTransport if parts.scheme == "http" else GrpcTransport
     return kind(parts.hostname, port or _PORTS[parts.scheme], model, version, timeout_s)
 
 
@@ -47,12 +50,12 @@ class RestTransport:
         host, port: of the server.    model: name.    version: int or None.    timeout_s: of each request.
     """
 
-    def __init__(self, host, port, model, version, timeout_s):
+    def __init__(self, host: str, port: int, model: str, version: int | None, timeout_s: float) -> None:
         self.where = f"http://{host}:{port}"
         self._path = f"/v1/models/{urllib.parse.quote(model, safe='')}" + ("" if version is None else f"/versions/{version}")
         self._connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
 
-    def predict(self, signature, inputs):
+    def predict(self, signature: str, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, np.ndarray]:
         """Asks a signature.  dict of arrays [B, ...] -> dict of arrays [B, ...]: float32, int64, bool, or bytes as objects.
 
         Raises:
@@ -62,16 +65,16 @@ class RestTransport:
         outputs = self._ask("POST", f"{self._path}:predict", body)["outputs"]
         return {name: _from_json(value) for name, value in outputs.items()}
 
-    def status(self):
+    def status(self) -> dict[int, str]:
         """State of each version that the server knows, "AVAILABLE" when it answers.  -> dict of int -> str"""
         versions = self._ask("GET", self._path)["model_version_status"]
         return {int(version["version"]): version["state"] for version in versions}
 
-    def close(self):
+    def close(self) -> None:
         """Lets go of the connection."""
         self._connection.close()
 
-    def _ask(self, method, path, body=None):
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
         headers = {} if body is None else {"Content-Type": "application/json"}
         try:
             code, contents = self._send(method, path, body, headers)
@@ -88,7 +91,7 @@ class RestTransport:
             raise Refused(code, answer.get("error", answer) if isinstance(answer, dict) else answer)
         return answer
 
-    def _send(self, method, path, body, headers):
+    def _send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
         is_fresh = self._connection.sock is None
         try:
             self._connection.request(method, path, body, headers)
@@ -105,7 +108,7 @@ class RestTransport:
 class GrpcTransport:
     """One channel; arguments and methods are those of `RestTransport`, and any number of threads may share it."""
 
-    def __init__(self, host, port, model, version, timeout_s):
+    def __init__(self, host: str, port: int, model: str, version: int | None, timeout_s: float) -> None:
         import grpc  # here, so that REST needs neither gRPC nor TensorFlow
         from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
@@ -117,7 +120,7 @@ class GrpcTransport:
         self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
-    def predict(self, signature, inputs):
+    def predict(self, signature: str, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, np.ndarray]:
         """As `RestTransport.predict`; the numbers come back with the types they have at the server."""
         import tensorflow as tf
         from tensorflow_serving.apis import predict_pb2
@@ -130,7 +133,7 @@ class GrpcTransport:
         response = self._call(self._predictions.Predict, request)
         return {name: tf.make_ndarray(value) for name, value in response.outputs.items()}
 
-    def status(self):
+    def status(self) -> dict[int, str]:
         """As `RestTransport.status`."""
         from tensorflow_serving.apis import get_model_status_pb2
 
@@ -140,16 +143,16 @@ class GrpcTransport:
         states = get_model_status_pb2.ModelVersionStatus.State
         return {version.version: states.Name(version.state) for version in versions}
 
-    def close(self):
+    def close(self) -> None:
         """Lets go of the channel."""
         self._channel.close()
 
-    def _name(self, spec):
+    def _name(self, spec: Any) -> None:
         spec.name = self._model
         if self._version is not None:
             spec.version.value = self._version
 
-    def _call(self, method, request):
+    def _call(self, method: Callable[..., Any], request: Any) -> Any:
         import grpc
 
         try:
@@ -163,14 +166,14 @@ class GrpcTransport:
         raise Refused(code.name, details)
 
 
-def _to_json(value):
+def _to_json(value: npt.ArrayLike) -> np.ndarray | list[dict[str, str]]:
     value = np.asarray(value)
     if value.dtype == object:
         return [{"b64": base64.b64encode(item).decode("ascii")} for item in value]
     return value
 
 
-def _from_json(value):
+def _from_json(value: Any) -> np.ndarray:
     values = np.array(value)
     if values.dtype == object:
         flat = [base64.b64decode(item["b64"]) for item in values.ravel()]

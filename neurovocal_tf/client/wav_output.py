@@ -4,6 +4,8 @@ import contextlib
 import io
 import os
 import wave
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 from neurovocal_tf import files
 
@@ -12,7 +14,7 @@ MOST_SAMPLES = (2**32 - 1 - 36) // 2
 
 
 @contextlib.contextmanager
-def wav_file(path):
+def wav_file(path: str | os.PathLike[str]) -> Iterator[Callable[[bytes, int], None]]:
     """Writes samples under another name, with the header last, and renames the file when it is whole; Ctrl-C ends the song.
 
     Gives a function (bytes of 16-bit samples, little-endian, of one channel; their rate in Hz) to call for each block.
@@ -20,7 +22,7 @@ def wav_file(path):
     with contextlib.ExitStack() as opened:
         file = None
 
-        def write(pcm, rate):
+        def write(pcm: bytes, rate: int) -> None:
             nonlocal file
             if file is None:
                 # Not before there is something to write.
@@ -32,7 +34,7 @@ def wav_file(path):
 
 
 @contextlib.contextmanager
-def stream(output, sample_format):
+def stream(output: BinaryIO, sample_format: str) -> Iterator[Callable[[bytes, int], None]]:
     """Writes samples to an open binary file, such as standard output. A reader that has heard enough is no error.
 
     Args:
@@ -42,7 +44,7 @@ def stream(output, sample_format):
     """
     is_begun = sample_format == "pcm"
 
-    def write(pcm, rate):
+    def write(pcm: bytes, rate: int) -> None:
         nonlocal is_begun
         if not is_begun:
             output.write(_streaming_header(rate))
@@ -57,7 +59,7 @@ def stream(output, sample_format):
         os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
 
 
-def _streaming_header(rate):
+def _streaming_header(rate: int) -> bytes:
     """A WAV header whose length is the largest there is, as players take it for a file that is still being written."""
     header = io.BytesIO()
     with wave.open(header, "wb") as file:
@@ -68,7 +70,7 @@ def _streaming_header(rate):
         return header.getvalue()
 
 
-def _describe(file, rate):
+def _describe(file: wave.Wave_write, rate: int) -> None:
     file.setnchannels(1)
     file.setsampwidth(2)
     file.setframerate(rate)

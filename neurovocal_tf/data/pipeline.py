@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 _GRAPH_SEED = 1
+_SHUFFLE_WINDOWS = 4096  # with fewer, batches would hold many windows of one recording
 # Nothing below is for AutoGraph to rewrite, and its search for what it could takes as long as building the graphs.
 _as_it_is = tf.autograph.experimental.do_not_convert
 
@@ -61,7 +62,7 @@ def batches_of(windows, num_visible, config):
     return windows.concatenate(empty.repeat(batch_size - 1)).batch(batch_size, drop_remainder=True)
 
 
-def training_dataset(data, config, epoch, sequence_frames):
+def training_dataset(data, config, epoch, sequence_frames, shuffle_windows=_SHUFFLE_WINDOWS):
     """Shuffled batches of one epoch after another, without end, each a pure function of (seed, epoch).
 
     An epoch is begun while the one before it trains: filling the shuffle buffer would let the model wait.
@@ -70,6 +71,7 @@ def training_dataset(data, config, epoch, sequence_frames):
         data: a `sequence_data.SequenceData`.    config: `Config`.
         epoch: scalar integer variable or tensor, the first epoch, read whenever the dataset is iterated anew.
         sequence_frames: ints, frames of each sequence: they tell the number of batches, and whether all fit the cache.
+        shuffle_windows: windows in the shuffle buffer.
 
     Returns:
         Dataset of (frames [B, T, V], mask [B, T], is_start bool [B]), `num_batches` to an epoch.
@@ -96,7 +98,7 @@ def training_dataset(data, config, epoch, sequence_frames):
             return windows_of(frames, is_start, onsets, window_frames)
 
         windows = source.enumerate().flat_map(cut)
-        shuffled = windows.shuffle(config.data.shuffle_windows, seed=key[0] * 1_000_003 + key[1], reshuffle_each_iteration=False)
+        shuffled = windows.shuffle(shuffle_windows, seed=key[0] * 1_000_003 + key[1], reshuffle_each_iteration=False)
         # Fewer would pass for those of the epoch after it.
         return batches_of(shuffled, width, config).apply(tf.data.experimental.assert_cardinality(num_batches(sequence_frames, config)))
 
@@ -131,7 +133,7 @@ def validation_dataset(data, config, sequence_frames):
 
 
 def _fits_cache(sequence_frames, width, config):
-    return sum(sequence_frames) * width * 4 <= config.data.cache_mb * 2**20
+    return sum(sequence_frames) * width * 4 <= config.execution.cache_mb * 2**20
 
 
 def num_batches(sequence_frames, config):

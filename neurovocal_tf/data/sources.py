@@ -42,7 +42,7 @@ def annotated_segments(paths, config):
     """Dict of path -> segments as `Source` has them, and notes for the user."""
     if not config.data.annotations:
         return dict.fromkeys(paths), []
-    found = matching.match(config.data.annotations, paths, config.data.annotation_tier or None)
+    found = matching.match(config.data.annotations, paths)
     segments = {path: annotated.of(found.of.get(path, ()), config.audio.channel) for path in paths}
     return segments, found.notes(config.data.annotations)
 

@@ -1,10 +1,14 @@
 """Which syllables are alike: call types, clustered on some songs, and what other syllables are by them."""
 
+from collections.abc import Callable
+
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_score
 from threadpoolctl import threadpool_limits
+
+from neurovocal_tf.discovery.syllables import SongStatistics
 
 _NUM_COMPONENTS = 10
 _MAX_TYPES = 16
@@ -14,7 +18,7 @@ _MIN_SYLLABLES_PER_TYPE = 5
 _FAMILIAR_QUANTILE, _FAMILIAR_FACTOR = 0.99, 1.5
 
 
-def fit_call_types(real):
+def fit_call_types(real: SongStatistics) -> Callable[[SongStatistics], tuple[int, np.ndarray]]:
     """Clusters syllables into call types.
 
     A syllable is the shape of its spectrum over four quarters (principal components) and its logarithmic duration; k-means, its k by
@@ -35,7 +39,7 @@ def fit_call_types(real):
     spread = max(projection.transform(spectra)[:, 0].std(), 1e-9)
     log_durations = np.log(real.durations_s)
 
-    def features(statistics):
+    def features(statistics: SongStatistics) -> np.ndarray:
         components = projection.transform(statistics.spectra_db.reshape(statistics.num_syllables, -1)) / spread
         durations = (np.log(statistics.durations_s) - log_durations.mean()) / max(log_durations.std(), 1e-9)
         return np.column_stack([components, durations])
@@ -51,7 +55,7 @@ def fit_call_types(real):
     least = max(np.median(own), 0.1)
     extents = np.array([max(np.quantile(own[best.labels_ == k], _FAMILIAR_QUANTILE), least) for k in range(best.n_clusters)])
 
-    def types_of(statistics):
+    def types_of(statistics: SongStatistics) -> tuple[int, np.ndarray]:
         distances = best.transform(features(statistics))
         nearest = distances.argmin(axis=1)
         familiar = distances.min(axis=1) <= _FAMILIAR_FACTOR * extents[nearest]

@@ -2,10 +2,12 @@
 
 import dataclasses
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
 from neurovocal_tf.audio import spectrogram
+from neurovocal_tf.config import Config, SegmentationConfig, SpectrogramConfig
 from neurovocal_tf.segmentation.band import in_band_or_all
 from neurovocal_tf.segmentation.detector import detect
 from neurovocal_tf.segmentation.segment_spectra import peak_frequencies_hz
@@ -41,7 +43,7 @@ class SongStatistics:
     follows: np.ndarray
 
 
-def song_statistics(songs, config):
+def song_statistics(songs: Iterable[tuple[np.ndarray, int]], config: Config) -> SongStatistics:
     """Statistics of the syllables that the detector finds in songs.
 
     Args:
@@ -73,11 +75,11 @@ def song_statistics(songs, config):
     )
 
 
-def _no_syllables(config):
+def _no_syllables(config: SpectrogramConfig) -> tuple[np.ndarray, ...]:
     return np.empty(0), np.empty(0), np.empty(0), np.empty((0, _PORTIONS, spectrogram.num_bins(config))), np.empty(0, bool)
 
 
-def _syllables(samples, sample_rate, detector, config):
+def _syllables(samples: np.ndarray, sample_rate: int, detector: SegmentationConfig, config: SpectrogramConfig) -> tuple[np.ndarray, ...]:
     """One song's onsets_s [S], offsets_s [S], peak_frequencies_hz [S], spectra_db [S, 4, V], and which is the song's first [S]."""
     onsets, offsets, _ = detect(samples, sample_rate, detector)
     if not len(onsets):
@@ -92,7 +94,7 @@ def _syllables(samples, sample_rate, detector, config):
     return onsets / sample_rate, offsets / sample_rate, peaks, _under_maximum_db(np.where(band, portions, 0.0)), firsts
 
 
-def _portions(power, onset, offset, config):
+def _portions(power: np.ndarray, onset: int, offset: int, config: SpectrogramConfig) -> np.ndarray:
     """Mean power of each quarter of the frames [L, V] whose windows are centred between onset and offset.  -> [4, V]"""
     first, last = ((sample - config.n_fft / 2) / config.hop_length for sample in (onset, offset))
     first = min(max(math.ceil(first), 0), len(power) - 1)
@@ -101,11 +103,11 @@ def _portions(power, onset, offset, config):
     return np.stack([power[int(a) : max(math.ceil(b), int(a) + 1)].mean(axis=0) for a, b in zip(edges[:-1], edges[1:], strict=True)])
 
 
-def _under_maximum_db(power):
+def _under_maximum_db(power: np.ndarray) -> np.ndarray:
     """Power [S, ...] -> dB under each syllable's maximum, not below the floor: the level of a recording does not count."""
     maximum = np.maximum(power.max(axis=(1, 2), keepdims=True), np.finfo(np.float64).tiny)
     return 10 * np.log10(np.maximum(power / maximum, 10 ** (-_FLOOR_DB / 10)))
 
 
-def _median(values):
+def _median(values: np.ndarray) -> float:
     return float(np.median(values)) if len(values) else math.nan

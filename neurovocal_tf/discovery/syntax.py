@@ -6,7 +6,7 @@ import numpy as np
 import scipy.spatial.distance
 
 
-def transition_counts(call_types, follows, num_types):
+def transition_counts(call_types: np.ndarray, follows: np.ndarray, num_types: int) -> np.ndarray:
     """How often each call type follows each within bouts.
 
     Args:
@@ -21,7 +21,7 @@ def transition_counts(call_types, follows, num_types):
     return counts
 
 
-def divergence_nats(counts, other):
+def divergence_nats(counts: np.ndarray, other: np.ndarray) -> float:
     """Jensen-Shannon divergence of two tables of counts [K, K], 0 to log 2 (Lin, 1991); NaN where one is empty. Small samples raise it."""
     if not counts.sum() or not other.sum():
         return math.nan

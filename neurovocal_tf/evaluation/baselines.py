@@ -1,9 +1,19 @@
 """Simple predictors of the next frame, which a sequence model has to beat: mean, previous frame, ridge autoregression."""
 
 import dataclasses
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import scipy.linalg
+
+
+class Baseline(Protocol):
+    """What predicts each frame from those before it."""
+
+    def one_step_predictions(self, sequence: npt.ArrayLike) -> np.ndarray:
+        """Predictions of every frame.  [..., L, V] -> float64 [..., L, V]"""
+
 
 # Shares of the mean variance of a bin; the held-back frames choose among them.
 _RIDGES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -18,7 +28,7 @@ class MeanBaseline:
 
     mean: np.ndarray
 
-    def one_step_predictions(self, sequence):
+    def one_step_predictions(self, sequence: npt.ArrayLike) -> np.ndarray:
         """Predictions of every frame from those before it.  [..., L, V] -> float64 [..., L, V]"""
         return np.broadcast_to(self.mean, np.shape(sequence)).copy()
 
@@ -29,7 +39,7 @@ class PreviousFrameBaseline:
 
     mean: np.ndarray
 
-    def one_step_predictions(self, sequence):
+    def one_step_predictions(self, sequence: npt.ArrayLike) -> np.ndarray:
         """Predictions of every frame from those before it.  [..., L, V] -> float64 [..., L, V]"""
         return _delayed(sequence, 1, self.mean)
 
@@ -51,7 +61,7 @@ class RidgeVAR:
     coefficients: np.ndarray
     ridge: float
 
-    def one_step_predictions(self, sequence):
+    def one_step_predictions(self, sequence: npt.ArrayLike) -> np.ndarray:
         """Predictions of every frame from those before it.  [..., L, V] -> float64 [..., L, V]"""
         lags = (_delayed(sequence, i + 1, self.mean) @ a for i, a in enumerate(self.coefficients))
         return self.intercept + sum(lags)
@@ -77,14 +87,14 @@ class BaselineStatistics:
         order: int, frames of history of the autoregression.
     """
 
-    def __init__(self, order=2):
+    def __init__(self, order: int = 2) -> None:
         if order < 1:
             raise ValueError(f"`order` must be at least 1. Received: order={order}")
         self.order = order
         self.num_frames = 0
         self._shift = None
 
-    def update(self, frames):
+    def update(self, frames: npt.ArrayLike) -> None:
         """Adds one sequence of frames `[L, V]`, L at least 0. Raises ValueError for another shape or non-finite values."""
         frames = np.asarray(frames, np.float64)
         if frames.ndim != 2 or (self._shift is not None and frames.shape[1] != self._shift.size):
@@ -103,7 +113,7 @@ class BaselineStatistics:
         self._add_moments(self._fitted, frames, self.order, boundary)
         self._add_moments(self._held_back, frames, boundary, len(frames))
 
-    def fit(self):
+    def fit(self) -> dict[str, Baseline]:
         """The baselines: dict of `mean`, `previous_frame` and `ridge_var<order>`. Raises ValueError before the first frame."""
         if not self.num_frames:
             raise ValueError("`BaselineStatistics` must see at least one frame before it can fit. Received: none")

@@ -7,10 +7,12 @@ the frames in the data's own unit: the standardisation's Jacobian, the sum of it
 
 import dataclasses
 import operator
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.rbm import ais
 from neurovocal_tf.rbm.energy import RBM, pseudo_log_likelihood
 from neurovocal_tf.rbm.noise import BatchStream
@@ -68,7 +70,12 @@ class Bracket:
     samples: np.ndarray
 
 
-def log_likelihood_bracket(model, sequences, options=LikelihoodOptions(), report=lambda line: None):
+def log_likelihood_bracket(
+    model: RNNRBM,
+    sequences: Sequence[np.ndarray],
+    options: LikelihoodOptions = LikelihoodOptions(),
+    report: Callable[[float], object] = lambda line: None,
+) -> Bracket:
     """The log-likelihood of sequences under a model, from both sides.
 
     Args:
@@ -106,7 +113,7 @@ def log_likelihood_bracket(model, sequences, options=LikelihoodOptions(), report
     return Bracket(optimistic, pessimistic, len(chosen), len(frames), chosen, samples)
 
 
-def mean_pseudo_log_likelihood(model, sequences):
+def mean_pseudo_log_likelihood(model: RNNRBM, sequences: Sequence[np.ndarray]) -> float:
     """The exact pseudo-log-likelihood of binary frames, mean over frames, in nats: cheap, and no likelihood.  -> float"""
     total, count = 0.0, 0
     evaluate = tf.function(pseudo_log_likelihood, autograph=False, reduce_retracing=True)
@@ -118,7 +125,7 @@ def mean_pseudo_log_likelihood(model, sequences):
     return total / count
 
 
-def conditional_machines(model, sequences):
+def conditional_machines(model: RNNRBM, sequences: Sequence[np.ndarray]) -> tuple[np.ndarray, RBM]:
     """Every frame of some sequences, standardised, and its machine.
 
     Args:
@@ -197,6 +204,6 @@ def _sampled(num_all, num_wanted, seed):
     return np.sort(np.random.default_rng(seed).choice(num_all, num_wanted, replace=False))
 
 
-def is_binary_model(model):
+def is_binary_model(model: RNNRBM) -> bool:
     """Whether a model's likelihood is one of zeros and ones."""
     return isinstance(ais.sampled_units(model.conditional_rbm.units()), Bernoulli)

@@ -6,17 +6,27 @@ Counts are smoothed by one half (Jeffreys, 1946), so that nothing that has not b
 """
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import scipy.linalg
 
 from neurovocal_tf.evaluation.baselines import BaselineStatistics, RidgeVAR
 
+
+class LikelihoodBaseline(Protocol):
+    """What tells how likely each frame is after those before it."""
+
+    def log_likelihoods(self, sequence: np.ndarray) -> np.ndarray:
+        """Nats of every frame.  [L, V] -> [L]"""
+
+
 # A unit that never varied would have a density without bound.
 _SMALLEST_VARIANCE_SHARE = 1e-6
 
 
-def fit_baselines(sequences, binary):
+def fit_baselines(sequences: Sequence[np.ndarray], binary: bool) -> dict[str, LikelihoodBaseline]:
     """Baselines fitted to a list of training sequences [L, V].  -> dict of name -> baseline
 
     `binary` chooses among models of zeros and ones and of real numbers; of the latter, `ridge_var2` has the full residual covariance.
@@ -40,7 +50,7 @@ def _share(on, count):
 class _Bits:
     """What models of binary frames have in common: the likelihood of frames that are independent given the past."""
 
-    def log_likelihoods(self, sequence):
+    def log_likelihoods(self, sequence: np.ndarray) -> np.ndarray:
         """Nats of every frame.  [L, V] -> [L]"""
         probability = self.probabilities(sequence)
         return np.sum(np.where(np.asarray(sequence) > 0, np.log(probability), np.log1p(-probability)), axis=1)
@@ -53,12 +63,12 @@ class IndependentBits(_Bits):
     share: np.ndarray
 
     @classmethod
-    def fit(cls, sequences):
+    def fit(cls, sequences: Sequence[np.ndarray]) -> "IndependentBits":
         """From a list of [L, V]."""
         frames = np.concatenate(sequences)
         return cls(_share(frames.sum(axis=0), len(frames)))
 
-    def probabilities(self, sequence):
+    def probabilities(self, sequence: np.ndarray) -> np.ndarray:
         """p(v_t = 1).  [L, V] -> [L, V]"""
         return np.broadcast_to(self.share, np.shape(sequence))
 
@@ -72,14 +82,14 @@ class BitChain(_Bits):
     after_on: np.ndarray
 
     @classmethod
-    def fit(cls, sequences):
+    def fit(cls, sequences: Sequence[np.ndarray]) -> "BitChain":
         """From a list of [L, V]."""
         before, after = _pairs(sequences)
         on, on_on = before.sum(axis=0), (before * after).sum(axis=0)
         off_on = after.sum(axis=0) - on_on
         return cls(IndependentBits.fit(sequences).share, _share(off_on, len(before) - on), _share(on_on, on))
 
-    def probabilities(self, sequence):
+    def probabilities(self, sequence: np.ndarray) -> np.ndarray:
         """p(v_t = 1 | v_{t-1}).  [L, V] -> [L, V]"""
         return np.concatenate([self.first[np.newaxis], np.where(np.asarray(sequence)[:-1] > 0, self.after_on, self.after_off)])
 
@@ -89,7 +99,7 @@ class RepeatedBits(BitChain):
     """The frame before, each unit of which flips with its own probability, whichever way."""
 
     @classmethod
-    def fit(cls, sequences):
+    def fit(cls, sequences: Sequence[np.ndarray]) -> "RepeatedBits":
         """From a list of [L, V]."""
         before, after = _pairs(sequences)
         flips = _share((before != after).sum(axis=0), len(before))
@@ -112,13 +122,13 @@ class IndependentNormals:
     variance: np.ndarray
 
     @classmethod
-    def fit(cls, sequences):
+    def fit(cls, sequences: Sequence[np.ndarray]) -> "IndependentNormals":
         """From a list of [L, V]."""
         frames = np.concatenate(sequences)
         mean = frames.mean(axis=0)
         return cls(mean, _variance(frames - mean, max(np.mean(frames.var(axis=0)), 1e-12)))
 
-    def log_likelihoods(self, sequence):
+    def log_likelihoods(self, sequence: np.ndarray) -> np.ndarray:
         """Nats of every frame.  [L, V] -> [L]"""
         return _log_normal(np.asarray(sequence, np.float64) - self.mean, self.variance)
 
@@ -132,14 +142,14 @@ class AutoregressiveNormals:
     variance: np.ndarray
 
     @classmethod
-    def fit(cls, sequences):
+    def fit(cls, sequences: Sequence[np.ndarray]) -> "AutoregressiveNormals":
         """From a list of [L, V]."""
         first = IndependentNormals.fit(sequences)
         before, after = (frames - first.mean for frames in _pairs(sequences))
         slope = np.sum(before * after, axis=0) / np.maximum(np.sum(np.square(before), axis=0), 1e-12)
         return cls(first, slope, _variance(after - slope * before, np.mean(first.variance)))
 
-    def log_likelihoods(self, sequence):
+    def log_likelihoods(self, sequence: np.ndarray) -> np.ndarray:
         """Nats of every frame.  [L, V] -> [L]"""
         deviation = np.asarray(sequence, np.float64) - self.first.mean
         later = _log_normal(deviation[1:] - self.slope * deviation[:-1], self.variance)
@@ -151,7 +161,7 @@ class RepeatedNormals(AutoregressiveNormals):
     """The frame before and normal noise, a random walk."""
 
     @classmethod
-    def fit(cls, sequences):
+    def fit(cls, sequences: Sequence[np.ndarray]) -> "RepeatedNormals":
         """From a list of [L, V]."""
         first = IndependentNormals.fit(sequences)
         before, after = _pairs(sequences)
@@ -167,7 +177,7 @@ class VectorAutoregression:
     marginal: np.ndarray
 
     @classmethod
-    def fit(cls, sequences, order=2):
+    def fit(cls, sequences: Sequence[np.ndarray], order: int = 2) -> "VectorAutoregression":
         """From a list of [L, V]; the ridge is chosen on frames held back among them, see `BaselineStatistics`."""
         statistics = BaselineStatistics(order)
         for sequence in sequences:
@@ -178,7 +188,7 @@ class VectorAutoregression:
         residuals = [(sequence - autoregression.one_step_predictions(sequence))[order:] for sequence in sequences]
         return cls(autoregression, _factor(np.concatenate(residuals)) if sum(map(len, residuals)) else marginal, marginal)
 
-    def log_likelihoods(self, sequence):
+    def log_likelihoods(self, sequence: np.ndarray) -> np.ndarray:
         """Nats of every frame.  [L, V] -> [L]"""
         sequence = np.asarray(sequence, np.float64)
         order = len(self.autoregression.coefficients)
@@ -199,7 +209,7 @@ def _log_multivariate(errors, factor):
     return -0.5 * np.sum(np.square(whitened), axis=0) - np.sum(np.log(np.diag(factor))) - 0.5 * len(factor) * np.log(2 * np.pi)
 
 
-def sampled_accuracy(actual, samples):
+def sampled_accuracy(actual: np.ndarray, samples: np.ndarray) -> dict[str, float]:
     """How many of the active units were predicted, both ways in use.
 
     Args:

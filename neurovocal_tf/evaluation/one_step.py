@@ -1,11 +1,13 @@
 """One-step errors: how far a prediction is from the frame that came."""
 
 import math
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 
-def one_step_error(actual, predicted, mask=None):
+def one_step_error(actual: npt.ArrayLike, predicted: npt.ArrayLike, mask: npt.ArrayLike | None = None) -> float:
     """Root mean square of `actual - predicted` over all bins of the masked frames; NaN where no frame is masked.
 
     Args:
@@ -23,7 +25,9 @@ def _squared_error(actual, predicted, mask):
     return float(np.sum(difference**2)), difference.size
 
 
-def one_step_errors(windows, predictors):
+def one_step_errors(
+    windows: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]], predictors: Mapping[str, Callable[[np.ndarray], npt.ArrayLike]]
+) -> dict[str, float]:
     """Root mean square one-step errors of several predictors, all on the same frames.
 
     Args:

@@ -6,13 +6,14 @@ import numpy as np
 import scipy.stats
 
 from neurovocal_tf.discovery.call_types import fit_call_types
+from neurovocal_tf.discovery.syllables import SongStatistics
 from neurovocal_tf.discovery.syntax import divergence_nats, transition_counts
 
 _MIN_SHARE = 0.03
 _FEWEST_SYLLABLES = 10
 
 
-def song_distance(real, generated):
+def song_distance(real: SongStatistics, generated: SongStatistics) -> float:
     """How far generated songs are from real ones: 0 for the same songs, infinite for songs of too few syllables to tell.
 
     The sum of the Kolmogorov-Smirnov distances of durations, gaps and peak frequencies, and of the logarithms, either way, of the
@@ -29,7 +30,7 @@ def song_distance(real, generated):
     return sum(distances.values()) + sum(abs(math.log(getattr(generated, name) / getattr(real, name))) for name in names)
 
 
-def ks_distances(real, generated):
+def ks_distances(real: SongStatistics, generated: SongStatistics) -> dict[str, float]:
     """Kolmogorov-Smirnov distances `ks_duration`, `ks_gap`, `ks_peak_frequency`, 0 to 1; NaN where one has no values."""
     table = {}
     for key, name in (("ks_duration", "durations_s"), ("ks_gap", "gaps_s"), ("ks_peak_frequency", "peak_frequencies_hz")):
@@ -38,7 +39,7 @@ def ks_distances(real, generated):
     return table
 
 
-def compare_songs(real, generated):
+def compare_songs(real: SongStatistics, generated: SongStatistics) -> dict[str, float]:
     """Generated songs beside real ones: flat dict of numbers, NaN where there are too few syllables to tell.
 
     Args:
@@ -58,7 +59,7 @@ def compare_songs(real, generated):
     return table | ks_distances(real, generated) | call_types(real, generated)
 
 
-def call_types(real, generated):
+def call_types(real: SongStatistics, generated: SongStatistics) -> dict[str, float]:
     """Call types, clustered on the real songs alone as `call_types.fit_call_types` does, and what the generated songs make of them.
 
     Args:

@@ -4,12 +4,33 @@ The tools, training, evaluation and the exported endpoints all sing through here
 bit for bit wherever it is sung on a machine.
 """
 
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from neurovocal_tf.audio import spectrogram, synthesis
+from neurovocal_tf.audio.spectrogram import FrameScale
+from neurovocal_tf.config import Config
 from neurovocal_tf.generation.traced import Traced
 from neurovocal_tf.model import scoring
+from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.model.tiling import MachineLayout
+
+
+class TrainedModel(Protocol):
+    """What sings: a `runs.trained.Trained`, or whatever has as much of one. A model of frame sequences has no scale."""
+
+    @property
+    def model(self) -> RNNRBM: ...
+    @property
+    def config(self) -> Config: ...
+    @property
+    def scale(self) -> FrameScale | None: ...
+    @property
+    def sample_rate(self) -> int: ...
+
 
 DEFAULT_TEMPERATURE = 1.0
 # Beyond these a sample is its mean, or noise.
@@ -28,7 +49,7 @@ class Singer:
         max_frames: int; a longer song is cut to it.
     """
 
-    def __init__(self, trained, max_frames=DEFAULT_MAX_FRAMES):
+    def __init__(self, trained: TrainedModel, max_frames: int = DEFAULT_MAX_FRAMES) -> None:
         self.model = trained.model
         self.config = trained.config
         self.scale = trained.scale
@@ -40,7 +61,14 @@ class Singer:
         self._song = Traced(self._sing, *rows, tf.TensorSpec([None, self.model.encoder.state_size], tf.float32))
         self._waveform = Traced(self._sound, tf.TensorSpec([None, self.model.num_visible], tf.float32), tf.TensorSpec([None], tf.float32))
 
-    def generate(self, seeds, num_frames, temperature, frame=None, state=None):
+    def generate(
+        self,
+        seeds: npt.ArrayLike | tf.Tensor,
+        num_frames: npt.ArrayLike | tf.Tensor,
+        temperature: npt.ArrayLike | tf.Tensor,
+        frame: tf.Tensor | None = None,
+        state: tf.Tensor | None = None,
+    ) -> dict[str, tf.Tensor]:
         """Songs; each depends on its own row alone.
 
         Args:
@@ -56,11 +84,11 @@ class Singer:
             state = self.model.encoder.initial_state(tf.ones(tf.shape(seeds), tf.bool))
         return self._song(seeds, num_frames, temperature, tf.zeros_like(seeds) if frame is None else frame, state)
 
-    def sound(self, decibels, known=()):
+    def sound(self, decibels: np.ndarray | tf.Tensor, known: npt.ArrayLike | tf.Tensor = ()) -> tf.Tensor:
         """The sound of a spectrogram in dB, whose first samples are known.  [L, V], [P] -> float32 [N]"""
         return self._waveform(decibels, known)
 
-    def prime(self, power):
+    def prime(self, power: tf.Tensor) -> tf.Tensor:
         """The model's state after a recording, from its power spectrogram.  [L, V], L at least 1 -> [1, R]"""
         frames = spectrogram.to_model_frames(power, self.scale)
         return scoring.embed(self.model, frames[tf.newaxis], tf.shape(frames)[:1]).state[tf.newaxis]

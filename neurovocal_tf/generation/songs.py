@@ -1,13 +1,16 @@
 """Songs of a trained model as files: sound, picture, arrays; of a model of frame sequences, picture and arrays."""
 
 import dataclasses
+import os
 import pathlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf import files
 from neurovocal_tf.audio import readers, spectrogram, wav
+from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots.songs import comparison_figure, song_figure
 
@@ -24,7 +27,9 @@ class Song:
     waveform: np.ndarray
 
 
-def generate_songs(singer, seeds, num_frames, temperature=1.0, prime_path=None):
+def generate_songs(
+    singer: Singer, seeds: Sequence[int], num_frames: int, temperature: float = 1.0, prime_path: str | os.PathLike[str] | None = None
+) -> Iterator[Song]:
     """Generates songs one after another; each depends on its own seed alone.
 
     Args:
@@ -59,7 +64,7 @@ def _primed_state(singer, path):
     return singer.prime(power)
 
 
-def write_song(stem, song, singer):
+def write_song(stem: str | os.PathLike[str], song: Song, singer: Singer) -> None:
     """Writes stem.wav (16 bit, turned down if it would clip), stem.npz (`decibels`, `waveform`, `sample_rate`) and stem.png."""
     with files.replacing(f"{stem}.wav") as temporary:
         pathlib.Path(temporary).write_bytes(wav.encode(song.waveform, singer.sample_rate).numpy())
@@ -70,7 +75,7 @@ def write_song(stem, song, singer):
     canvas.save_figure(figure, f"{stem}.png")
 
 
-def generate_frames(singer, seeds, num_frames, temperature=1.0):
+def generate_frames(singer: Singer, seeds: Sequence[int], num_frames: int, temperature: float = 1.0) -> Iterator[tuple[int, np.ndarray]]:
     """Generates frame sequences with a model that has learned such; each depends on its own seed alone.
 
     Args:
@@ -97,7 +102,7 @@ def _rows(seeds, num_frames, temperature):
         )
 
 
-def write_frames(stem, frames):
+def write_frames(stem: str | os.PathLike[str], frames: np.ndarray) -> None:
     """Writes stem.npz (`frames`) and stem.png."""
     with files.replacing(f"{stem}.npz") as temporary:
         np.savez(temporary, frames=frames)

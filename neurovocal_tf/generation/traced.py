@@ -1,5 +1,9 @@
 """Graphs that are made once."""
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy.typing as npt
 import tensorflow as tf
 
 
@@ -12,11 +16,11 @@ class Traced:
         function: takes one tensor for each of `specs`.    specs: `tf.TensorSpec`s.
     """
 
-    def __init__(self, function, *specs):
+    def __init__(self, function: Callable[..., Any], *specs: tf.TensorSpec) -> None:
         self._function = tf.function(function, input_signature=specs, autograph=False)
         self._graph = None
 
-    def __call__(self, *tensors):
+    def __call__(self, *tensors: npt.ArrayLike | tf.Tensor) -> Any:
         if self._graph is None:
             with tf.init_scope():
                 self._graph = self._function.get_concrete_function()

@@ -1,6 +1,8 @@
 """A restricted Boltzmann machine whose biases, and couplings if wanted, follow a recurrent state."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -8,6 +10,7 @@ import tensorflow as tf
 from neurovocal_tf.rbm import units
 from neurovocal_tf.rbm.energy import RBM, RBMInLanes
 from neurovocal_tf.rbm.products import affine, along, linear
+from neurovocal_tf.rbm.units import Units
 
 # A bin that hardly varies would otherwise take sigma to 0 and its likelihood to infinity; above 2 (standardised) it explains nothing.
 LOG_SIGMA_RANGE = (math.log(0.05), math.log(2.0))
@@ -17,7 +20,7 @@ LOG_SIGMA_RANGE = (math.log(0.05), math.log(2.0))
 class LogSigmaRange(keras.constraints.Constraint):
     """Keeps the Gaussian units' log standard deviation inside `LOG_SIGMA_RANGE`."""
 
-    def __call__(self, w):
+    def __call__(self, w: tf.Tensor) -> tf.Tensor:
         return keras.ops.clip(w, *LOG_SIGMA_RANGE)
 
 
@@ -38,7 +41,16 @@ class ConditionalRBM(keras.layers.Layer):
     Reference: Boulanger-Lewandowski et al., 2012, https://arxiv.org/abs/1206.6392
     """
 
-    def __init__(self, num_visible, num_hidden, visible_units="gaussian", coupling_gain=False, weight_init="scaled", seed=0, **kwargs):
+    def __init__(
+        self,
+        num_visible: int,
+        num_hidden: int,
+        visible_units: str = "gaussian",
+        coupling_gain: bool = False,
+        weight_init: str = "scaled",
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         # Whatever the global policy: the cost is a small difference of large free energies.
         super().__init__(**{"dtype": "float32", **kwargs})
         if visible_units not in ("gaussian", "mean_field", "bernoulli"):
@@ -56,7 +68,7 @@ class ConditionalRBM(keras.layers.Layer):
         self.weight_init = weight_init
         self.seed = seed
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
         num_recurrent = input_shape[-1]
         shapes = {
             "W": (self.num_visible, self.num_hidden),
@@ -79,15 +91,15 @@ class ConditionalRBM(keras.layers.Layer):
         # A hidden unit of a large W saturates before it has learned anything.
         return keras.initializers.RandomNormal(stddev=1e-2, seed=seed) if name == "W" else keras.initializers.GlorotUniform(seed=seed)
 
-    def call(self, u):
+    def call(self, u: tf.Tensor) -> RBM:
         return self.machine(u)
 
-    def step_weights(self, axis=-1):
+    def step_weights(self, axis: int = -1) -> tuple[dict[str, tf.Tensor], Units]:
         """What `machine` needs of the weights, by name, and the visible units; `axis` as there."""
         names = ["W", "bv", "bh", "Wuv", "Wuh", *["Wug"] * self.coupling_gain]
         return {name: tf.convert_to_tensor(getattr(self, name)) for name in names}, self.units(axis)
 
-    def machine(self, u, weights=None, axis=-1):
+    def machine(self, u: tf.Tensor, weights: tuple[dict[str, tf.Tensor], Units] | None = None, axis: int = -1) -> RBM:
         """The machine of each state.
 
         Args:
@@ -103,13 +115,13 @@ class ConditionalRBM(keras.layers.Layer):
         bv, bh = (affine(u, w[weight], w[bias], axis) for weight, bias in (("Wuv", "bv"), ("Wuh", "bh")))
         return (RBMInLanes if axis == 0 else RBM)(W=w["W"], bv=bv, bh=bh, units=visible_units, gain=gain)
 
-    def units(self, axis=-1):
+    def units(self, axis: int = -1) -> Units:
         """The visible units, with their present parameters; `axis` as in `machine`."""
         if self.visible_units == "gaussian":
             return units.Gaussian(along(tf.convert_to_tensor(self.log_sigma), axis))
         return units.MeanField() if self.visible_units == "mean_field" else units.Bernoulli()
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = ("num_visible", "num_hidden", "visible_units", "coupling_gain", "weight_init", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 

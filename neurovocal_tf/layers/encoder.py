@@ -11,6 +11,8 @@ import typing
 
 import tensorflow as tf
 
+from neurovocal_tf.rbm import noise
+
 Weights = typing.Any
 
 
@@ -33,7 +35,9 @@ class Encoder(typing.Protocol):
     def initial_state(self, is_start: tf.Tensor) -> tf.Tensor:
         """The state before a row's first frame: a learned one where a sequence truly starts, else zero.  bool [B] -> [B, R]"""
 
-    def call(self, inputs, initial_state=None, training=False, stream=None) -> tf.Tensor:
+    def call(
+        self, inputs: tf.Tensor, initial_state: tf.Tensor | None = None, training: bool = False, stream: noise.Stream | None = None
+    ) -> tf.Tensor:
         """The state after each frame, of which none sees a later one.
 
         Args:

@@ -1,6 +1,8 @@
 """A stack of gated recurrent layers that turns the frames so far into a state."""
 
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -8,6 +10,9 @@ import tensorflow as tf
 from neurovocal_tf.layers.recurrence import cell, product, recurrence, split_kernel
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.products import affine
+
+# Of one layer its kernel, the two parts of its recurrent kernel, and its bias.
+LayerWeights = tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 @keras.saving.register_keras_serializable(package="neurovocal_tf")
@@ -38,16 +43,16 @@ class GatedRecurrentEncoder(keras.layers.Layer):
 
     def __init__(
         self,
-        num_units,
-        num_layers=1,
-        gates="sigmoid",
-        learned_initial_state=True,
-        dropout=0.0,
-        num_direct_frames=0,
-        weight_init="scaled",
-        seed=0,
-        **kwargs,
-    ):
+        num_units: int,
+        num_layers: int = 1,
+        gates: str = "sigmoid",
+        learned_initial_state: bool = True,
+        dropout: float = 0.0,
+        num_direct_frames: int = 0,
+        weight_init: str = "scaled",
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**{"autocast": False, **kwargs})
         if gates not in ("sigmoid", "tanh"):
             raise ValueError(f"`gates` must be sigmoid or tanh. Received: gates={gates}")
@@ -69,26 +74,26 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         self.seed = seed
 
     @property
-    def state_size(self):
+    def state_size(self) -> int:
         """R, the size of one row's state; known once the layer is built."""
         return self.num_layers * self.num_units + self.num_direct_frames * self.num_inputs
 
     @property
-    def output_size(self):
+    def output_size(self) -> int:
         """Size of u, the part of the state from the top layer on."""
         return self.state_size - (self.num_layers - 1) * self.num_units
 
     @property
-    def embedding_size(self):
+    def embedding_size(self) -> int:
         """E, the units of the top layer."""
         return self.num_units
 
     @property
-    def num_dropouts(self):
+    def num_dropouts(self) -> int:
         """One for each layer's inputs."""
         return self.num_layers
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
         self.num_inputs = input_shape[-1]
         # Read as they are: what is computed in less than their precision is for `call` to choose.
         add = functools.partial(self.add_weight, autocast=False)
@@ -115,12 +120,14 @@ class GatedRecurrentEncoder(keras.layers.Layer):
             lambda i: initializers.Zeros(),
         )
 
-    def initial_state(self, is_start):
+    def initial_state(self, is_start: tf.Tensor) -> tf.Tensor:
         """The state before a row's first frame: the learned one where a sequence truly starts, else zero.  bool [B] -> [B, R]"""
         first = tf.convert_to_tensor(self.first_state)
         return tf.where(is_start[:, tf.newaxis], first[tf.newaxis, :], tf.zeros_like(first)[tf.newaxis, :])
 
-    def call(self, inputs, initial_state=None, training=False, stream=None):
+    def call(
+        self, inputs: tf.Tensor, initial_state: tf.Tensor | None = None, training: bool = False, stream: noise.Stream | None = None
+    ) -> tf.Tensor:
         if initial_state is None:
             initial_state = self.initial_state(tf.ones([tf.shape(inputs)[0]], tf.bool))
         if training and self.dropout > 0 and stream is None:
@@ -142,13 +149,13 @@ class GatedRecurrentEncoder(keras.layers.Layer):
             states += [history[:, first : first + num_frames] for first in range(self.num_direct_frames, 0, -1)]
         return tf.concat(states, axis=2)
 
-    def step_weights(self):
+    def step_weights(self) -> list[LayerWeights]:
         """What `step` needs of the weights, of each layer: (kernel, parts of the recurrent kernel, bias)."""
         weights = zip(self.kernels, self.recurrent_kernels, self.biases, strict=True)
         as_tensors = ((tf.convert_to_tensor(w) for w in layer) for layer in weights)
         return [(kernel, split_kernel(recurrent_kernel), bias) for kernel, recurrent_kernel, bias in as_tensors]
 
-    def step(self, frame, state, weights=None, axis=-1):
+    def step(self, frame: tf.Tensor, state: tf.Tensor, weights: list[LayerWeights] | None = None, axis: int = -1) -> tf.Tensor:
         """The state one frame later, by the same equations as `call`.
 
         Args:
@@ -165,12 +172,12 @@ class GatedRecurrentEncoder(keras.layers.Layer):
             states.append(layer_input)
         return tf.concat([*states, *[frame, *direct][: self.num_direct_frames]], axis=axis)
 
-    def output(self, state, axis=-1):
+    def output(self, state: tf.Tensor, axis: int = -1) -> tf.Tensor:
         """The part u of a state that the RBM's biases see.  [..., R] -> [..., U + P * V], or with `axis` 0 [R, B] -> [U + P * V, B]"""
         hidden_layers = (self.num_layers - 1) * self.num_units
         return tf.split(state, [hidden_layers, self.output_size], axis=axis)[1]
 
-    def embedding(self, state):
+    def embedding(self, state: tf.Tensor) -> tf.Tensor:
         """The top layer's units.  [..., R] -> [..., U]"""
         return self.output(state)[..., : self.num_units]
 
@@ -186,9 +193,9 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         keep = stream.uniforms(noise.DROPOUT, index, [num_rows, num_frames, width]) >= self.dropout
         return tf.where(tf.transpose(keep, [1, 0, 2]), inputs / (1.0 - self.dropout), 0.0)
 
-    def compute_output_shape(self, input_shape, **_):
+    def compute_output_shape(self, input_shape: Sequence[int | None], **_: Any) -> tuple[int | None, ...]:
         return (*input_shape[:-1], self.state_size)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = ("num_units", "num_layers", "gates", "learned_initial_state", "dropout", "num_direct_frames", "weight_init", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

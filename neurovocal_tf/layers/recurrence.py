@@ -20,18 +20,20 @@ _GATES = {
 }
 
 
-def split_kernel(recurrent_kernel):
+def split_kernel(recurrent_kernel: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The gates' part and the candidate's part of a recurrent kernel.  [U, 3 U] -> ([U, 2 U], [U, U])"""
     num_units = recurrent_kernel.shape[0]
     return recurrent_kernel[:, : 2 * num_units], recurrent_kernel[:, 2 * num_units :]
 
 
-def product(x, kernel, axis=-1):
+def product(x: tf.Tensor, kernel: tf.Tensor, axis: int = -1) -> tf.Tensor:
     """x @ kernel, computed in the kernel's precision and returned in that of x; shapes and `axis` as in `products.linear`."""
     return tf.cast(linear(tf.cast(x, kernel.dtype), kernel, axis=axis), x.dtype)
 
 
-def cell(projected, state, kernels, gates, axis=-1):
+def cell(
+    projected: tf.Tensor, state: tf.Tensor, kernels: tuple[tf.Tensor, tf.Tensor], gates: str, axis: int = -1
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """One step of the recurrence.
 
     Args:
@@ -52,7 +54,7 @@ def cell(projected, state, kernels, gates, axis=-1):
     return state + z * (c - state), zr, c
 
 
-def recurrence(projected, initial_state, recurrent_kernel, gates):
+def recurrence(projected: tf.Tensor, initial_state: tf.Tensor, recurrent_kernel: tf.Tensor, gates: str) -> tf.Tensor:
     """All states of the recurrence.
 
     Args:

@@ -1,17 +1,19 @@
 """The RNN-RBM: a recurrent encoder sets the biases of a restricted Boltzmann machine anew for every frame."""
 
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
-from neurovocal_tf.layers.encoder import check_encoder
+from neurovocal_tf.layers.encoder import Encoder, check_encoder
 from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
 from neurovocal_tf.layers.standardisation import Standardisation
 from neurovocal_tf.model.singing import sing
 from neurovocal_tf.rbm import noise
-from neurovocal_tf.rbm.energy import bias_mean, contrastive_divergence, masked_mean, mean_field, pseudo_log_likelihood
+from neurovocal_tf.rbm.energy import RBM, bias_mean, contrastive_divergence, masked_mean, mean_field, pseudo_log_likelihood
 from neurovocal_tf.rbm.gibbs import gibbs_chain
 
 
@@ -19,7 +21,7 @@ from neurovocal_tf.rbm.gibbs import gibbs_chain
 class RootMeanSquare(keras.metrics.Mean):
     """Root of the mean of the squares it is given."""
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         return keras.ops.sqrt(super().result())
 
 
@@ -42,7 +44,16 @@ class RNNRBM(keras.Model):
     Reference: Boulanger-Lewandowski, Bengio & Vincent, 2012, https://arxiv.org/abs/1206.6392
     """
 
-    def __init__(self, encoder, conditional_rbm, input_noise=0.0, state_dropout=0.0, negative_start="data", seed=0, **kwargs):
+    def __init__(
+        self,
+        encoder: Encoder,
+        conditional_rbm: ConditionalRBM,
+        input_noise: float = 0.0,
+        state_dropout: float = 0.0,
+        negative_start: str = "data",
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**{"dtype": "float32", **kwargs})  # the encoder alone follows a global policy of mixed precision
         check_encoder(encoder)
         if negative_start not in ("data", "bias"):
@@ -80,7 +91,7 @@ class RNNRBM(keras.Model):
             self.conditional_rbm.build((None, None, self.encoder.output_size))
         self.built = True
 
-    def call(self, frames, is_start=None, training=False, stream=None):
+    def call(self, frames: tf.Tensor, is_start: tf.Tensor | None = None, training: bool = False, stream: noise.Stream | None = None) -> RBM:
         standardised = self.standardisation(frames)
         if is_start is None:
             is_start = tf.ones([tf.shape(frames)[0]], tf.bool)
@@ -102,7 +113,7 @@ class RNNRBM(keras.Model):
         keep = stream.uniforms(noise.DROPOUT, self.encoder.num_dropouts, u.shape) >= self.state_dropout
         return tf.where(keep, u / (1.0 - self.state_dropout), 0.0)
 
-    def compile(self, *args, jit_compile=False, num_parts=1, **kwargs):
+    def compile(self, *args: Any, jit_compile: bool = False, num_parts: int = 1, **kwargs: Any) -> None:
         """Keras' `compile`, for a step in parts.
 
         Args:
@@ -118,14 +129,14 @@ class RNNRBM(keras.Model):
         self._update_weights = compiled(lambda gradients: self.optimizer.apply(gradients, self.trainable_variables))
         self._compile_arguments = {"jit_compile": jit_compile, "num_parts": num_parts}
 
-    def get_compile_config(self):
+    def get_compile_config(self) -> dict[str, Any] | None:
         return {**super().get_compile_config(), **self._compile_arguments} if self.compiled else None
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: dict[str, Any]) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def train_step(self, data):
+    def train_step(self, data: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         with tf.control_dependencies([tf.identity(data[1])]):
             self.data_arrived_s.assign(tf.timestamp())
         step = tf.convert_to_tensor(self.num_train_steps)
@@ -134,7 +145,7 @@ class RNNRBM(keras.Model):
         self.num_train_steps.assign_add(1)
         return self._updated((self.cd_cost, self.reconstruction_error), figures, data)
 
-    def test_step(self, data):
+    def test_step(self, data: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         figures = [self._part_figures(*part) for part in self._parts(data)]
         return self._updated(self.metrics, figures, data)
 
@@ -172,7 +183,7 @@ class RNNRBM(keras.Model):
             figures.append(masked_mean(pseudo_log_likelihood(rbm, positive), mask))
         return [share * figure for figure in figures]
 
-    def negative_phase(self, rbm, positive, stream):
+    def negative_phase(self, rbm: RBM, positive: tf.Tensor, stream: noise.Stream) -> tuple[tf.Tensor, tf.Tensor]:
         """The end of a chain of k steps and its mean, [B, T, V] each; from the data, or from where generation starts.
 
         A short chain from the data never leaves the data's mode, so that CD does not learn how probable a call's onset is. Chains from
@@ -181,7 +192,7 @@ class RNNRBM(keras.Model):
         start = positive if self.negative_start == "data" else bias_mean(rbm)
         return gibbs_chain(rbm, start, self.cd_steps, stream)
 
-    def predict_step(self, data):
+    def predict_step(self, data: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
         """One-step predictions: each frame's mean given those before it, in the data's units.  [B, T, V] -> [B, T, V]"""
         frames = data[0] if isinstance(data, (tuple, list)) else data
         is_start = data[2] if isinstance(data, (tuple, list)) and len(data) == 3 else None
@@ -199,15 +210,15 @@ class RNNRBM(keras.Model):
         return {metric.name: metric.result() for metric in metrics}
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[keras.metrics.Metric]:
         pseudo = [] if self.pseudo_log_likelihood is None else [self.pseudo_log_likelihood]
         return [self.cd_cost, self.reconstruction_error, self.one_step_error, *pseudo]
 
-    def states(self, frames):
+    def states(self, frames: tf.Tensor) -> tf.Tensor:
         """The encoder's state after each frame.  [B, T, V] in the data's units -> [B, T, R]"""
         return self.encoder(self.standardisation(frames))
 
-    def encode(self, frames, lengths):
+    def encode(self, frames: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """The encoder's state after each row's last frame: what `generate` goes on from.
 
         Args:
@@ -218,7 +229,15 @@ class RNNRBM(keras.Model):
         """
         return tf.gather(self.states(frames), lengths - 1, axis=1, batch_dims=1)
 
-    def generate(self, seeds, num_frames, temperature, state=None, first_frame=None, **sampling):
+    def generate(
+        self,
+        seeds: tf.Tensor,
+        num_frames: tf.Tensor,
+        temperature: tf.Tensor,
+        state: tf.Tensor | None = None,
+        first_frame: tf.Tensor | None = None,
+        **sampling: Any,
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Sings; see `singing.sing`, which this calls with the model's parts and un-standardises.
 
         Returns:
@@ -229,13 +248,13 @@ class RNNRBM(keras.Model):
         )
         return self.standardisation.inverse(frames), state, next_frame
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         layers = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in ("encoder", "conditional_rbm")}
         names = ("input_noise", "state_dropout", "negative_start", "seed")
         return {**super().get_config(), **layers, **{name: getattr(self, name) for name in names}}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "RNNRBM":
         if "num_recurrent" in config:
             return cls(**_of_version_0_1(config))
         layers = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("encoder", "conditional_rbm")}

@@ -15,6 +15,7 @@ import typing
 
 import tensorflow as tf
 
+from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.rbm.energy import free_energy, mean_field
 from neurovocal_tf.rbm.gibbs import gibbs_chain, start_of_chain
 from neurovocal_tf.rbm.noise import RowStream
@@ -47,15 +48,15 @@ class Scores(typing.NamedTuple):
 class UsualRanges:
     """Between which values, (lower, upper), each score is usual; by default all are."""
 
-    score: tuple = (-math.inf, math.inf)
-    order_score: tuple = (-math.inf, math.inf)
-    surprise: tuple = (-math.inf, math.inf)
+    score: tuple[float, float] = (-math.inf, math.inf)
+    order_score: tuple[float, float] = (-math.inf, math.inf)
+    surprise: tuple[float, float] = (-math.inf, math.inf)
 
 
 EVERYTHING_USUAL = UsualRanges()
 
 
-def embed(model, frames, lengths):
+def embed(model: RNNRBM, frames: tf.Tensor, lengths: tf.Tensor) -> Embedding:
     """Embeddings of sequences of frames, see `Encoder.embedding`.
 
     Args:
@@ -77,7 +78,7 @@ def embed(model, frames, lengths):
     )
 
 
-def score(model, frames, lengths, num_gibbs_steps=20, chain_start="bias"):
+def score(model: RNNRBM, frames: tf.Tensor, lengths: tf.Tensor, num_gibbs_steps: int = 20, chain_start: str = "bias") -> Scores:
     """How unusual sequences of frames are.
 
     Args:

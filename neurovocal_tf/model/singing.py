@@ -9,7 +9,9 @@ import typing
 
 import tensorflow as tf
 
-from neurovocal_tf.model.tiling import choose_layout, in_layout, tile_shape, tiled, untiled
+from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
+from neurovocal_tf.layers.encoder import Encoder
+from neurovocal_tf.model.tiling import Layout, choose_layout, in_layout, tile_shape, tiled, untiled
 from neurovocal_tf.rbm.gibbs import gibbs_chain, start_of_chain
 from neurovocal_tf.rbm.noise import RowStream, draw_ahead
 from neurovocal_tf.rbm.products import along
@@ -40,7 +42,17 @@ class _Rows(typing.NamedTuple):
     state: tf.Tensor
 
 
-def sing(encoder, conditional_rbm, seeds, num_frames, temperature, state=None, first_frame=None, layout=None, **sampling):
+def sing(
+    encoder: Encoder,
+    conditional_rbm: ConditionalRBM,
+    seeds: tf.Tensor,
+    num_frames: tf.Tensor,
+    temperature: tf.Tensor,
+    state: tf.Tensor | None = None,
+    first_frame: tf.Tensor | None = None,
+    layout: Layout | tf.Tensor | None = None,
+    **sampling: typing.Any,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Frames of new songs.
 
     Args:

@@ -11,12 +11,21 @@ whatever the kernels do, and takes as long as so many tiles.
 import enum
 import logging
 import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import tensorflow as tf
 
+from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
+from neurovocal_tf.layers.encoder import Encoder
 from neurovocal_tf.rbm.energy import hidden_logits, visible_mean
 from neurovocal_tf.rbm.gibbs import gibbs_chain
 from neurovocal_tf.rbm.noise import VISIBLE, RowStream
+
+if TYPE_CHECKING:
+    from neurovocal_tf.model.rnn_rbm import RNNRBM
+
+Result = TypeVar("Result")
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,7 +43,7 @@ class Layout(enum.IntEnum):
     ALONE = 2
 
     @property
-    def description(self):
+    def description(self) -> str:
         """What it means for who sings, in a line."""
         return _DESCRIPTIONS[self]
 
@@ -46,7 +55,7 @@ _DESCRIPTIONS = {
 }
 
 
-def tiled(rows, layout):
+def tiled(rows: tf.Tensor, layout: Layout | tf.Tensor) -> tf.Tensor:
     """Rows in tiles, filled up with ones.
 
     Args:
@@ -61,18 +70,18 @@ def tiled(rows, layout):
     return tf.ensure_shape(_filled(whole, 1, TILE_ROWS), [None, TILE_ROWS, *rest])
 
 
-def tile_shape(num_units, axis):
+def tile_shape(num_units: int, axis: int) -> list[int]:
     """The shape of a tile whose rows have so many units along `axis`, see `rbm.products`."""
     return [TILE_ROWS, num_units] if axis == -1 else [num_units, TILE_ROWS]
 
 
-def untiled(tiles, layout, num_rows):
+def untiled(tiles: tf.Tensor, layout: Layout | tf.Tensor, num_rows: int | tf.Tensor) -> tf.Tensor:
     """Inverse of `tiled`, the first `num_rows` rows.  [tiles, TILE_ROWS, ...] -> [B, ...]"""
     rows = tiles[:, : _rows_per_tile(layout)]
     return tf.reshape(rows, tf.concat([[-1], tf.shape(tiles)[2:]], axis=0))[:num_rows]
 
 
-def in_layout(layout, in_rows, in_lanes):
+def in_layout(layout: Layout | tf.Tensor, in_rows: Callable[[], Result], in_lanes: Callable[[], Result]) -> Result:
     """What `in_rows()` returns in the layout ROWS, and else what `in_lanes()` does; a graph holds both unless the `Layout` is known."""
     if isinstance(layout, Layout):
         return in_rows() if layout == Layout.ROWS else in_lanes()
@@ -91,13 +100,13 @@ def _filled(rows, axis, size):
     return tf.pad(rows, paddings, constant_values=1)
 
 
-def choose_layout(encoder, conditional_rbm):
+def choose_layout(encoder: Encoder, conditional_rbm: ConditionalRBM) -> tf.Tensor:
     """The fastest layout in which no place matters on the machine that runs this.  -> int32 [], a `Layout`"""
     alike = {axis: all_places_alike(encoder, conditional_rbm, axis) for axis in (-1, 0)}
     return tf.where(alike[-1], int(Layout.ROWS), tf.where(alike[0], int(Layout.LANES), int(Layout.ALONE)))
 
 
-def all_places_alike(encoder, conditional_rbm, axis):
+def all_places_alike(encoder: Encoder, conditional_rbm: ConditionalRBM, axis: int) -> tf.Tensor:
     """Whether a row gives the same bits in every place of its tile, with this model and on the machine that runs this.
 
     The same row stands in all places, which is every roll of a tile in one product, and all that singing computes of it, with the
@@ -145,7 +154,7 @@ class MachineLayout(tf.saved_model.experimental.TrackableResource):
         model: `RNNRBM`, built; its variables must be part of what is saved.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: "RNNRBM") -> None:
         super().__init__()
         # As a graph, since songs are: TensorFlow may compute an operation by itself with other kernels.
         self._choose = tf.function(lambda: choose_layout(model.encoder, model.conditional_rbm), autograph=False)
@@ -154,7 +163,7 @@ class MachineLayout(tf.saved_model.experimental.TrackableResource):
         self._name = f"machine_layout_{uuid.uuid4()}"
 
     @property
-    def found(self):
+    def found(self) -> Layout:
         """The `Layout` that was found here."""
         with tf.init_scope():
             return Layout(int(self.read()))
@@ -177,7 +186,7 @@ class MachineLayout(tf.saved_model.experimental.TrackableResource):
             table_handle=self.resource_handle, keys=[0], values=self._choose.get_concrete_function()()[tf.newaxis]
         )
 
-    def read(self):
+    def read(self) -> tf.Tensor:
         """What was found.  -> int32 [], a `Layout`"""
         self._find()
         found = tf.raw_ops.LookupTableFindV2(table_handle=self.resource_handle, keys=[0], default_value=int(Layout.ALONE))

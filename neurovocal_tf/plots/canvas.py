@@ -1,6 +1,9 @@
 """What all pictures share: figures that need no display, what axes and images can take, and PNG files of them."""
 
+import os
+
 import numpy as np
+import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -12,7 +15,7 @@ _WIDTH_IN = 12.0
 _LOW_PERCENTILE, _HIGH_PERCENTILE = 40.0, 99.8
 
 
-def decibel_limits(*spectrograms):
+def decibel_limits(*spectrograms: npt.ArrayLike) -> tuple[float, float]:
     """Colour limits (low, high) in dB for arrays of any shape: percentiles 40 and 99.8 of the finite values, at least 1 dB apart."""
     finite = [np.asarray(s, np.float64).ravel() for s in spectrograms]
     finite = np.concatenate([s[np.isfinite(s)] for s in finite] or [np.zeros(0)])
@@ -22,27 +25,27 @@ def decibel_limits(*spectrograms):
     return float(low), float(max(high, low + 1.0))
 
 
-def save_figure(figure, path):
+def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Writes a PNG to `path` under a temporary name first, so that a reader never sees half of it."""
     with files.replacing(path) as temporary:
         figure.savefig(temporary, format="png")
 
 
-def figure_to_rgb(figure):
+def figure_to_rgb(figure: Figure) -> np.ndarray:
     """The figure's pixels, uint8 `[height, width, 3]`."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def empty_figure(width_in, height_in):
+def empty_figure(width_in: float, height_in: float) -> Figure:
     """An empty `Figure` of so many inches with a canvas of its own, so that it can be drawn where there is no display."""
     figure = Figure(figsize=(width_in, height_in), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
-def rows_figure(row_in, num_rows, title=None):
+def rows_figure(row_in: float, num_rows: int, title: str | None = None) -> Figure:
     """An empty `Figure` for rows below each other.
 
     Args:
@@ -54,22 +57,22 @@ def rows_figure(row_in, num_rows, title=None):
     return figure
 
 
-def finite(array):
+def finite(array: npt.ArrayLike) -> np.ndarray:
     """Numbers in float64, of the same shape, with 0 for those that are not finite."""
     return np.nan_to_num(np.asarray(array, np.float64), posinf=0.0, neginf=0.0)
 
 
-def drawable(image):
+def drawable(image: npt.ArrayLike) -> np.ndarray:
     """What `imshow` can take: one blank pixel where there is nothing, and NaN or Inf blank."""
-    image = np.ma.masked_invalid(np.asarray(image, np.float64))
-    return image if image.size else np.ma.masked_all((1, 1))
+    masked = np.ma.masked_invalid(np.asarray(image, np.float64))
+    return masked if masked.size else np.ma.masked_all((1, 1))
 
 
-def axis_top(max_hz, num_visible):
+def axis_top(max_hz: float | None, num_visible: int) -> float:
     """Upper end of an axis of frequencies: kHz, or a count of `num_visible` units where `max_hz` is None."""
     return max_hz / 1000.0 if max_hz else num_visible
 
 
-def time_label(frame_s):
+def time_label(frame_s: float | None) -> str:
     """Label of an axis of frames: of seconds, or of frames where `frame_s` is None."""
     return "time (s)" if frame_s else "frame"

@@ -1,6 +1,9 @@
 """A picture of a model's log-likelihood between its two sides, beside the baselines': figures in, matplotlib `Figure` out."""
 
 import re
+from collections.abc import Mapping
+
+from matplotlib.figure import Figure
 
 from neurovocal_tf.plots import canvas
 
@@ -8,7 +11,7 @@ _MODEL, _BASELINE = "#e07a1f", "#5f6368"
 _STANDARD_ERRORS = 3
 
 
-def likelihood_figure(figures):
+def likelihood_figure(figures: Mapping[str, float]) -> Figure:
     """The model's bracket, three standard errors on either side, and a line for each baseline, in nats a frame.
 
     Args:

@@ -1,13 +1,34 @@
 """Pictures of segments: over the spectrogram, on the detector's trace, beside the truth, and in histograms."""
 
 import math
+from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from neurovocal_tf.plots import canvas
+
+
+class Overview(Protocol):
+    """What `segment_figures` draws of a recording, see `segmentation.overview.Overview`."""
+
+    @property
+    def column_s(self) -> float: ...
+    @property
+    def max_hz(self) -> float: ...
+    @property
+    def decibels(self) -> np.ndarray: ...
+    @property
+    def trace_db(self) -> np.ndarray: ...
+    @property
+    def level_db(self) -> float: ...
+
 
 _FOUND, _TRUE, _LEVEL = "#1fb6d1", "#e07a1f", "#c0392b"
 _WIDTH_IN = 14.0
@@ -19,12 +40,12 @@ _ROWS_ON_PAGE = 10
 _BAR = 0.06
 
 
-def column_s(duration_s):
+def column_s(duration_s: float) -> float:
     """Seconds of one column of the picture of a recording so long."""
     return _row_s(duration_s) / _COLUMNS_IN_ROW
 
 
-def segment_figures(overview, found, true, title):
+def segment_figures(overview: Overview, found: npt.ArrayLike, true: npt.ArrayLike | None, title: str) -> Iterator[Figure]:
     """Pages of rows, each row a spectrogram with the segments over it and the trace with its threshold below.
 
     Args:
@@ -43,7 +64,7 @@ def segment_figures(overview, found, true, title):
         yield _page(overview, found, true, title, page, row_s, limits)
 
 
-def histograms_figure(durations_s, gaps_s, peak_frequencies_hz):
+def histograms_figure(durations_s: npt.ArrayLike, gaps_s: npt.ArrayLike, peak_frequencies_hz: npt.ArrayLike) -> Figure:
     """Histograms of segments: durations, gaps between neighbours, peak frequencies; logarithmic in time.  -> `Figure`"""
     figure = canvas.empty_figure(_WIDTH_IN, 3.6)
     series = (
@@ -71,7 +92,15 @@ def histograms_figure(durations_s, gaps_s, peak_frequencies_hz):
     return figure
 
 
-def _page(overview, found, true, title, starts, row_s, limits):
+def _page(
+    overview: Overview,
+    found: npt.ArrayLike,
+    true: npt.ArrayLike | None,
+    title: str,
+    starts: np.ndarray,
+    row_s: float,
+    limits: tuple[float, float],
+) -> Figure:
     figure = canvas.empty_figure(_WIDTH_IN, (_SHORT_ROW_IN if row_s <= _SHORT_ROW_S else _LONG_ROW_IN) * len(starts) + 0.5)
     axes = figure.subplots(2 * len(starts), 1, squeeze=False, height_ratios=[3, 1.2] * len(starts))[:, 0]
     trace = overview.trace_db[np.isfinite(overview.trace_db)]
@@ -94,7 +123,7 @@ def _page(overview, found, true, title, starts, row_s, limits):
     return figure
 
 
-def _draw_spectrogram(axis, overview, first, last, limits):
+def _draw_spectrogram(axis: Axes, overview: Overview, first: int, last: int, limits: tuple[float, float]) -> None:
     part = overview.decibels[first:last]
     begin = first * overview.column_s
     extent = (begin, begin + len(part) * overview.column_s, 0, overview.max_hz / 1000)
@@ -103,7 +132,7 @@ def _draw_spectrogram(axis, overview, first, last, limits):
     axis.tick_params(labelbottom=False)
 
 
-def _draw_segments(axis, segments, bottom, colour, start, row_s):
+def _draw_segments(axis: Axes, segments: npt.ArrayLike, bottom: float, colour: str, start: float, row_s: float) -> None:
     """Bars along the upper edge, and where there is room for them lines at the boundaries."""
     shown = _shown(segments, start, row_s)
     bars = [(onset, offset - onset) for onset, offset in shown]
@@ -112,7 +141,7 @@ def _draw_segments(axis, segments, bottom, colour, start, row_s):
         axis.vlines(shown.ravel(), 0, 1 - 2 * _BAR, colors=colour, linewidth=0.6, alpha=0.8, transform=axis.get_xaxis_transform())
 
 
-def _draw_trace(axis, overview, first, last, limits):
+def _draw_trace(axis: Axes, overview: Overview, first: int, last: int, limits: tuple[float, float]) -> None:
     trace = overview.trace_db[first:last]
     axis.plot((first + np.arange(len(trace)) + 0.5) * overview.column_s, trace, color="#202124", linewidth=0.6)
     axis.axhline(overview.level_db, color=_LEVEL, linewidth=0.9)
@@ -121,22 +150,22 @@ def _draw_trace(axis, overview, first, last, limits):
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _shade(axis, segments, start, row_s):
+def _shade(axis: Axes, segments: npt.ArrayLike, start: float, row_s: float) -> None:
     bars = [(onset, offset - onset) for onset, offset in _shown(segments, start, row_s)]
     axis.broken_barh(bars, (0, 1), facecolors=_FOUND, alpha=0.3, edgecolors="none", transform=axis.get_xaxis_transform())
 
 
-def _shown(segments, start, row_s):
+def _shown(segments: npt.ArrayLike, start: float, row_s: float) -> np.ndarray:
     segments = np.asarray(segments, np.float64).reshape(-1, 2)
     return segments[(segments[:, 1] > start) & (segments[:, 0] < start + row_s)]
 
 
-def _explain(axis, true):
+def _explain(axis: Axes, true: npt.ArrayLike | None) -> None:
     entries = [Patch(color=_FOUND, label="found"), Patch(color=_TRUE, label="truth"), Line2D([], [], color=_LEVEL, label="threshold")]
     shown = [entry for entry in entries if true is not None or entry.get_label() != "truth"]
     axis.legend(handles=shown, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, fontsize=9, borderaxespad=0.2)
 
 
-def _row_s(duration_s):
+def _row_s(duration_s: float) -> float:
     longest = _SHORT_ROW_S if duration_s <= _SHORT_S else _LONG_ROW_S
     return duration_s / max(math.ceil(duration_s / longest - 1e-3), 1)

@@ -1,17 +1,43 @@
 """Pictures of songs: arrays in, matplotlib `Figure` out."""
 
 import math
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from neurovocal_tf.plots import canvas
+
+
+class Syllables(Protocol):
+    """What `statistics_figure` draws of some songs, see `discovery.syllables.SongStatistics`."""
+
+    @property
+    def durations_s(self) -> np.ndarray: ...
+    @property
+    def gaps_s(self) -> np.ndarray: ...
+    @property
+    def peak_frequencies_hz(self) -> np.ndarray: ...
+
 
 _COLOUR_MAP = "magma"
 _ROW_S, _ROW_FRAMES, _MAX_ROWS = 3.0, 700, 24
 
 
-def song_figure(decibels, frame_s, max_hz, title, waveform=None, sample_rate=None, limits=None):
+def song_figure(
+    decibels: npt.ArrayLike,
+    frame_s: float,
+    max_hz: float,
+    title: str,
+    waveform: npt.ArrayLike | None = None,
+    sample_rate: float | None = None,
+    limits: tuple[float, float] | None = None,
+) -> Figure:
     """One song on as many rows as it needs, all under one colour scale.
 
     Args:
@@ -31,21 +57,27 @@ def song_figure(decibels, frame_s, max_hz, title, waveform=None, sample_rate=Non
     row_frames = math.ceil(num_frames / num_rows)
     rows = [decibels[start : start + row_frames] for start in range(0, num_frames, row_frames)]
     limits = limits or canvas.decibel_limits(decibels)
-    with_wave = waveform is not None
+    with_wave = waveform is not None and sample_rate is not None
     figure = canvas.rows_figure(1.75 + 0.5 * with_wave, len(rows), title)
     heights = ([1, 3.5] if with_wave else [1]) * len(rows)
     places = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     row_s = row_frames * frame_s
     for index, (axis, row) in enumerate(zip(places[with_wave :: 1 + with_wave], rows, strict=True)):
         image = _draw_spectrogram(axis, row, index * row_s, row_s, frame_s, max_hz, limits)
-    if with_wave:
+    if waveform is not None and sample_rate is not None:
         _draw_waveform(places[::2], canvas.finite(waveform), sample_rate, row_s)
     places[-1].set_xlabel("time (s)")
     _colour_bar(figure, image, places)
     return figure
 
 
-def comparison_figure(real, generated, frame_s, max_hz, limits=None):
+def comparison_figure(
+    real: Sequence[np.ndarray],
+    generated: Sequence[np.ndarray],
+    frame_s: float | None,
+    max_hz: float | None,
+    limits: tuple[float, float] | None = None,
+) -> Figure:
     """Real songs above generated ones, a row each, on the same scales of time, frequency and colour.
 
     Args:
@@ -70,7 +102,7 @@ def comparison_figure(real, generated, frame_s, max_hz, limits=None):
     return figure
 
 
-def statistics_figure(real, generated):
+def statistics_figure(real: Syllables, generated: Syllables) -> Figure:
     """Durations, gaps and peak frequencies of real and generated syllables, as shares of each.
 
     Args:
@@ -98,7 +130,9 @@ def statistics_figure(real, generated):
     return figure
 
 
-def _draw_spectrogram(axis, decibels, start_s, row_s, frame_s, max_hz, limits):
+def _draw_spectrogram(
+    axis: Axes, decibels: np.ndarray, start_s: float, row_s: float, frame_s: float | None, max_hz: float | None, limits: tuple[float, float]
+) -> AxesImage:
     """Draws frames [L, V] on axes that reach from start_s over row_s; returns the image."""
     stop_s = start_s + max(len(decibels), 1) * (frame_s or 1)
     top = canvas.axis_top(max_hz, decibels.shape[1])
@@ -116,7 +150,7 @@ def _draw_spectrogram(axis, decibels, start_s, row_s, frame_s, max_hz, limits):
     return image
 
 
-def _draw_waveform(axes, waveform, sample_rate, row_s):
+def _draw_waveform(axes: np.ndarray, waveform: np.ndarray, sample_rate: float, row_s: float) -> None:
     """Draws samples [N] over the rows, under one scale, as extremes of stretches: more points than pixels are only slow."""
     loudest = max(float(np.abs(waveform).max(initial=0.0)), 1e-12)
     edges = np.round(np.arange(len(axes) + 1) * row_s * sample_rate).astype(int)
@@ -132,11 +166,11 @@ def _draw_waveform(axes, waveform, sample_rate, row_s):
         axis.set_axis_off()
 
 
-def _colour_bar(figure, image, axes, label="dB"):
+def _colour_bar(figure: Figure, image: AxesImage, axes: np.ndarray, label: str = "dB") -> None:
     figure.colorbar(image, ax=axes, label=label, pad=0.01, fraction=0.02, aspect=30 if len(axes) > 1 else 12, extend="both")
 
 
-def _edges(values):
+def _edges(values: np.ndarray) -> np.ndarray:
     """About thirty bins from zero, each as wide as a multiple of the values' own grid: frequencies lie on FFT bins."""
     values = np.unique(values)
     if not values.size or values[-1] <= 0:
@@ -147,8 +181,8 @@ def _edges(values):
     return np.arange(min(np.ceil(top / width), 1000) + 2) * width - grid / 2
 
 
-def _histogram(axis, values, edges, colour, label):
+def _histogram(axis: Axes, values: np.ndarray, edges: np.ndarray, colour: str, label: str) -> None:
     weights = np.full(len(values), 1.0 / max(len(values), 1))
-    clipped = np.minimum(values, edges[-1])
-    axis.hist(clipped, edges, weights=weights, histtype="stepfilled", color=colour, alpha=0.25)
-    axis.hist(clipped, edges, weights=weights, histtype="step", color=colour, linewidth=1.5, label=label)
+    clipped, bounds = np.minimum(values, edges[-1]), edges.tolist()
+    axis.hist(clipped, bounds, weights=weights, histtype="stepfilled", color=colour, alpha=0.25)
+    axis.hist(clipped, bounds, weights=weights, histtype="step", color=colour, linewidth=1.5, label=label)

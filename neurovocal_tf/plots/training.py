@@ -1,6 +1,12 @@
 """Pictures of a training: curves, filters and hidden units; arrays in, matplotlib `Figure` out."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from neurovocal_tf.plots import canvas
@@ -12,7 +18,7 @@ _BASELINES = {
 }
 
 
-def curves_figure(history, unit="dB"):
+def curves_figure(history: Mapping[str, Sequence[float]], unit: str = "dB") -> Figure:
     """Training curves: one-step error beside its baselines, costs, learning rate and Gibbs steps; phases are shaded.
 
     Args:
@@ -44,7 +50,7 @@ def curves_figure(history, unit="dB"):
     return figure
 
 
-def filters_figure(W, max_hz, num=64):
+def filters_figure(W: npt.ArrayLike, max_hz: float | None, num: int = 64) -> Figure:
     """The RBM's filters: the columns of W with the largest norms as spectra, sorted by the frequency of their peaks.
 
     Args:
@@ -78,7 +84,7 @@ def filters_figure(W, max_hz, num=64):
     return figure
 
 
-def hidden_figure(hidden, frame_s):
+def hidden_figure(hidden: npt.ArrayLike, frame_s: float | None) -> Figure:
     """Hidden activations over time, units in the order of their largest activation.
 
     Args:
@@ -103,7 +109,7 @@ def hidden_figure(hidden, frame_s):
     return figure
 
 
-def _plot(axis, epochs, series, name, **style):
+def _plot(axis: Axes, epochs: np.ndarray, series: Mapping[str, np.ndarray], name: str, **style: Any) -> bool:
     """Draws one series where it is there and finite; returns whether it did."""
     values = series.get(name, np.zeros(0))
     count = min(len(values), len(epochs))
@@ -113,7 +119,7 @@ def _plot(axis, epochs, series, name, **style):
     return bool(kept.any())
 
 
-def _shade_phases(axis, epochs, series):
+def _shade_phases(axis: Axes, epochs: np.ndarray, series: Mapping[str, np.ndarray]) -> None:
     """Bands behind the epochs that share a learning rate and a number of Gibbs steps, every second one darker."""
     settings = [series[name] for name in ("learning_rate", "cd_steps") if name in series]
     count = min([len(epochs), *map(len, settings)])
@@ -126,7 +132,7 @@ def _shade_phases(axis, epochs, series):
         axis.axvspan(start, stop, color="#000000", alpha=0.05, linewidth=0)
 
 
-def _draw_errors(axis, epochs, series, unit):
+def _draw_errors(axis: Axes, epochs: np.ndarray, series: Mapping[str, np.ndarray], unit: str) -> None:
     _plot(axis, epochs, series, "val_one_step_error", color=canvas.GENERATED, linewidth=1.8, label="model, held out")
     for name, (label, colour) in _BASELINES.items():
         finite = series.get(name, np.zeros(0))
@@ -147,7 +153,7 @@ def _draw_errors(axis, epochs, series, unit):
     _mark_songs(axis, epochs, series.get("song_distance", np.zeros(0)))
 
 
-def _mark_songs(axis, epochs, distances):
+def _mark_songs(axis: Axes, epochs: np.ndarray, distances: np.ndarray) -> None:
     """Where the model sang, and how far its songs were from the real ones, along the lower edge."""
     for epoch, distance in zip(epochs, distances, strict=False):
         if np.isfinite(distance):
@@ -160,7 +166,7 @@ def _mark_songs(axis, epochs, distances):
         axis.annotate("distance of songs", (0.01, 0.03), xycoords="axes fraction", va="center", fontsize=8, color=canvas.REAL)
 
 
-def _draw_costs(axis, epochs, series):
+def _draw_costs(axis: Axes, epochs: np.ndarray, series: Mapping[str, np.ndarray]) -> None:
     twin = axis.twinx()
     for each, name, label, colour in (
         (axis, "cd_cost", "CD cost", canvas.REAL),
@@ -174,7 +180,7 @@ def _draw_costs(axis, epochs, series):
     _legend(axis, twin)
 
 
-def _draw_schedule(axis, epochs, series):
+def _draw_schedule(axis: Axes, epochs: np.ndarray, series: Mapping[str, np.ndarray]) -> None:
     twin = axis.twinx()
     for each, name, label, colour in (
         (axis, "learning_rate", "learning rate", canvas.REAL),
@@ -187,7 +193,7 @@ def _draw_schedule(axis, epochs, series):
     _finish_twin(twin)
 
 
-def _label_values(axis, values):
+def _label_values(axis: Axes, values: np.ndarray) -> None:
     """Ticks at the values themselves where they are few, as in a schedule of phases."""
     values = np.unique(values[np.isfinite(values) & (values > 0)])
     if 0 < values.size <= 8:
@@ -196,13 +202,13 @@ def _label_values(axis, values):
         axis.set_ylim(values[0] / 1.4, values[-1] * 1.4)
 
 
-def _finish_twin(axis):
+def _finish_twin(axis: Axes) -> None:
     axis.spines["top"].set_visible(False)
     axis.yaxis.set_visible(bool(axis.lines))
     axis.spines["right"].set_visible(bool(axis.lines))
 
 
-def _legend(axis, *others):
+def _legend(axis: Axes, *others: Axes) -> None:
     handles = [handle for each in (axis, *others) for handle in each.get_legend_handles_labels()[0]]
     if handles:
         (others or (axis,))[-1].legend(handles=handles, frameon=False, fontsize=9, loc="upper right", ncols=len(handles))

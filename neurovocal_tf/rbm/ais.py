@@ -38,7 +38,7 @@ import tensorflow as tf
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.energy import RBM, free_energy, hidden_field, hidden_logits, mean_field, visible_field
 from neurovocal_tf.rbm.products import linear
-from neurovocal_tf.rbm.units import Bernoulli, MeanField
+from neurovocal_tf.rbm.units import Bernoulli, MeanField, Units
 
 BASES = ("mean_field", "biases")
 MAX_ENUMERATED = 20
@@ -66,38 +66,38 @@ class Path(typing.NamedTuple):
     base_bv: tf.Tensor
     base_bh: tf.Tensor
 
-    def bv(self, beta):
+    def bv(self, beta: float | tf.Tensor) -> tf.Tensor:
         """Visible biases at beta.  -> [N, V]"""
         # In this order: without a shift it is bv to the last bit.
         return self.rbm.bv + (1.0 - beta) * (self.base_bv - self.rbm.bv)
 
-    def hidden_logits(self, field, beta):
+    def hidden_logits(self, field: tf.Tensor, beta: float | tf.Tensor) -> tf.Tensor:
         """Logits of p(h=1|v) at beta of the v that exerts `field`.  [M, N, H] -> [M, N, H]"""
         return self.rbm.bh + (1.0 - beta) * (self.base_bh - self.rbm.bh) + beta * field
 
-    def field(self, v):
+    def field(self, v: tf.Tensor) -> tf.Tensor:
         """What v tells the hidden units at beta 1.  [M, N, V] -> [M, N, H]"""
         return hidden_field(self.rbm, v)
 
-    def base_log_partition(self):
+    def base_log_partition(self) -> tf.Tensor:
         """log Z_0.  -> [N]"""
         return self.rbm.units.log_partition(self.base_bv, tf.zeros_like(self.base_bv)) + tf.reduce_sum(
             tf.nn.softplus(self.base_bh), axis=-1
         )
 
-    def base_sample(self, num_chains, stream):
+    def base_sample(self, num_chains: int, stream: noise.Stream) -> tf.Tensor:
         """v of the independent units.  -> [M, N, V]"""
         mean = self.rbm.units.mean(self.base_bv, tf.zeros_like(self.base_bv))
         return self.rbm.units.sample(tf.repeat(mean[tf.newaxis], num_chains, axis=0), stream, 0)
 
-    def gibbs_step(self, field, beta, stream, index):
+    def gibbs_step(self, field: tf.Tensor, beta: float | tf.Tensor, stream: noise.Stream, index: int | tf.Tensor) -> tf.Tensor:
         """The next v at beta, after the one that exerts `field`.  [M, N, H] -> [M, N, V]"""
         probability = tf.sigmoid(self.hidden_logits(field, beta))
         h = tf.cast(stream.uniforms(noise.HIDDEN, index, probability.shape) < probability, probability.dtype)
         mean = self.rbm.units.mean(self.bv(beta), beta * visible_field(self.rbm, h))
         return self.rbm.units.sample(mean, stream, index)
 
-    def log_ratio(self, v, field, low, high):
+    def log_ratio(self, v: tf.Tensor, field: tf.Tensor, low: float | tf.Tensor, high: float | tf.Tensor) -> tf.Tensor:
         """log f_high(v) - log f_low(v).  [M, N, V], [M, N, H] -> [M, N]"""
         # Unit by unit: the difference of two large sums would lose what K steps then add up.
         hidden = tf.nn.softplus(self.hidden_logits(field, high)) - tf.nn.softplus(self.hidden_logits(field, low))
@@ -105,12 +105,12 @@ class Path(typing.NamedTuple):
         return visible + tf.reduce_sum(hidden, axis=-1)
 
 
-def sampled_units(units):
+def sampled_units(units: Units) -> Units:
     """The units that are sampled: of mean-field units the binary ones whose probability they hold. Only 0 and 1 have a likelihood there."""
     return Bernoulli() if isinstance(units, MeanField) else units
 
 
-def path_to(rbm, base=None):
+def path_to(rbm: RBM, base: str | None = None) -> Path:
     """The path that ends at `rbm`, with biases [N, V] and [N, H], from one of `BASES`; None: the one that suits the units."""
     rbm = rbm._replace(units=sampled_units(rbm.units))
     if base is None:
@@ -123,7 +123,9 @@ def path_to(rbm, base=None):
     return Path(rbm, rbm.units.shifted(rbm.bv, visible_field(rbm, tf.sigmoid(logits))), logits)
 
 
-def annealed_importance_sampling(path, num_temperatures, num_chains, stream):
+def annealed_importance_sampling(
+    path: Path, num_temperatures: int | tf.Tensor, num_chains: int, stream: noise.Stream
+) -> tuple[LogPartition, tf.Tensor]:
     """log Z of every frame's machine, from below on average.
 
     Args:
@@ -145,7 +147,9 @@ def annealed_importance_sampling(path, num_temperatures, num_chains, stream):
     return _estimate(path.base_log_partition(), log_weight, 1.0), v
 
 
-def reverse_annealed_importance_sampling(path, v, num_temperatures, num_chains, stream):
+def reverse_annealed_importance_sampling(
+    path: Path, v: tf.Tensor, num_temperatures: int | tf.Tensor, num_chains: int, stream: noise.Stream
+) -> LogPartition:
     """log Z as the annealed chains that end at the frames see it: -F(v) less it estimates log p_ann(v), from below on average.
 
     Args:
@@ -184,7 +188,7 @@ def _estimate(base, log_weight, sign):
     return LogPartition(base + sign * (largest + tf.math.log(mean)), tf.sqrt(relative), num_chains * tf.square(mean) / square)
 
 
-def exact_log_partition(rbm):
+def exact_log_partition(rbm: RBM) -> tf.Tensor:
     """log Z of every frame's machine by enumeration of the hidden states: log sum_h exp(bh.h) sum_v exp(-e(v) + x(v) W (g * h)).
 
     Args:
@@ -211,6 +215,6 @@ def exact_log_partition(rbm):
     return tf.while_loop(lambda first, _: first < 2**num_hidden, add_states, start)[1]
 
 
-def log_likelihood(rbm, v, log_partition):
+def log_likelihood(rbm: RBM, v: tf.Tensor, log_partition: tf.Tensor) -> tf.Tensor:
     """log p(v) = -F(v) - log Z, in nats.  [N, V], [N] -> [N]"""
     return -free_energy(rbm, v) - log_partition

@@ -8,12 +8,13 @@ Reference: Smolensky, 1986; Hinton, 2002 (contrastive divergence).
 """
 
 import typing
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf.rbm.products import linear
-from neurovocal_tf.rbm.units import Bernoulli, MeanField
+from neurovocal_tf.rbm.units import Bernoulli, MeanField, Units
 
 
 class RBM(typing.NamedTuple):
@@ -22,12 +23,12 @@ class RBM(typing.NamedTuple):
     W: tf.Tensor
     bv: tf.Tensor
     bh: tf.Tensor
-    units: typing.Any
+    units: Units
     gain: tf.Tensor | np.ndarray = np.ones(1, np.float32)
     # Where its units lie, see `products`. Of the class and no field: what Keras hands on holds tensors alone.
     axis = -1
 
-    def map_frames(self, function):
+    def map_frames(self, function: Callable[[tf.Tensor], tf.Tensor]) -> "RBM":
         """The same machine with `function` applied to all that differs from frame to frame: bv, bh and the gain."""
         return self._replace(bv=function(self.bv), bh=function(self.bh), gain=function(self.gain))
 
@@ -38,37 +39,37 @@ class RBMInLanes(RBM):
     axis = 0
 
 
-def hidden_field(rbm, v):
+def hidden_field(rbm: RBM, v: tf.Tensor) -> tf.Tensor:
     """g * (x(v) W), what the visible units tell the hidden ones.  [..., V] -> [..., H]"""
     return linear(rbm.units.to_hidden(v), rbm.W, axis=rbm.axis) * rbm.gain
 
 
-def visible_field(rbm, h):
+def visible_field(rbm: RBM, h: tf.Tensor) -> tf.Tensor:
     """(g * h) W', what the hidden units tell the visible ones.  [..., H] -> [..., V]"""
     return linear(h * rbm.gain, rbm.W, transposed=True, axis=rbm.axis)
 
 
-def hidden_logits(rbm, v):
+def hidden_logits(rbm: RBM, v: tf.Tensor) -> tf.Tensor:
     """Logit of p(h_j=1|v).  [..., V] -> [..., H]"""
     return rbm.bh + hidden_field(rbm, v)
 
 
-def visible_mean(rbm, h, temperature=1.0):
+def visible_mean(rbm: RBM, h: tf.Tensor, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
     """E[v|h].  [..., H] -> [..., V]"""
     return rbm.units.mean(rbm.bv, visible_field(rbm, h), temperature)
 
 
-def bias_mean(rbm):
+def bias_mean(rbm: RBM) -> tf.Tensor:
     """E[v] under the biases alone, as if no hidden unit were on.  -> [..., V]"""
     return rbm.units.mean(rbm.bv, tf.zeros_like(rbm.bv))
 
 
-def free_energy(rbm, v):
+def free_energy(rbm: RBM, v: tf.Tensor) -> tf.Tensor:
     """F(v) = e(v) - sum_j softplus(bh_j + (x(v) W)_j), so that p(v) = exp(-F(v)) / Z.  [..., V] -> [...]"""
     return rbm.units.energy_term(v, rbm.bv) - tf.reduce_sum(tf.nn.softplus(hidden_logits(rbm, v)), axis=-1)
 
 
-def contrastive_divergence(rbm, positive, negative, mask):
+def contrastive_divergence(rbm: RBM, positive: tf.Tensor, negative: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Mean over the frames in `mask` of F(positive) - F(negative): its gradient, the samples held fixed, is CD's.
 
     Args:
@@ -78,12 +79,12 @@ def contrastive_divergence(rbm, positive, negative, mask):
     return masked_mean(difference, mask)
 
 
-def masked_mean(values, mask):
+def masked_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Mean of `values` [B, T] over the frames in `mask` [B, T]; 0 for an empty mask.  -> []"""
     return tf.math.divide_no_nan(tf.reduce_sum(tf.where(mask > 0, values, 0.0)), tf.reduce_sum(tf.cast(mask > 0, values.dtype)))
 
 
-def mean_field(rbm, num_steps=10):
+def mean_field(rbm: RBM, num_steps: int = 10) -> tf.Tensor:
     """A frame's mean under the machine, by `num_steps` mean-field updates from the biases' own mean.  -> [..., V]"""
 
     def update(step, v):
@@ -92,7 +93,7 @@ def mean_field(rbm, num_steps=10):
     return tf.while_loop(lambda step, _: step < num_steps, update, (0, bias_mean(rbm)), maximum_iterations=num_steps)[1]
 
 
-def pseudo_log_likelihood(rbm, v):
+def pseudo_log_likelihood(rbm: RBM, v: tf.Tensor) -> tf.Tensor:
     """sum_i log p(v_i | all other v), in nats: exact, and no likelihood.  [..., V] of zeros and ones -> [...]
 
     With d = 1 - 2 v_i, unit i flips at the cost dF = -d bv_i - sum_j softplus(l_j + d g_j W_ij) - softplus(l_j), l the hidden logits of v,

@@ -3,16 +3,23 @@
 import tensorflow as tf
 
 from neurovocal_tf.rbm import noise
-from neurovocal_tf.rbm.energy import bias_mean
+from neurovocal_tf.rbm.energy import RBM, bias_mean
 from neurovocal_tf.rbm.products import linear
 
 
-def start_of_chain(rbm, kind):
+def start_of_chain(rbm: RBM, kind: str) -> tf.Tensor:
     """Where the chain of each frame starts: "bias", at the mean under the biases alone, or "zeros".  -> [..., V]"""
     return bias_mean(rbm) if kind == "bias" else tf.zeros_like(rbm.bv)
 
 
-def gibbs_chain(rbm, v, num_steps, stream, temperature=1.0, transposed=None):
+def gibbs_chain(
+    rbm: RBM,
+    v: tf.Tensor,
+    num_steps: int | tf.Tensor,
+    stream: noise.Stream,
+    temperature: float | tf.Tensor = 1.0,
+    transposed: tf.Tensor | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """`num_steps` full steps from v.
 
     Args:

@@ -19,10 +19,22 @@ Rendering" (JCGT 2020); normals, Box & Muller (1958).
 
 import math
 import typing
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from neurovocal_tf.rbm.products import along
+
+
+class Stream(typing.Protocol):
+    """A source of noise: what a purpose, a number of a draw, and a place in an array give is always the same."""
+
+    def uniforms(self, purpose: int, index: int | tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
+        """Uniforms in [0, 1), float32 of `shape`."""
+
+    def normals(self, purpose: int, index: int | tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
+        """Standard normals, float32 of `shape`."""
+
 
 HIDDEN, VISIBLE, INPUT_NOISE, DROPOUT = range(4)
 _NUM_PURPOSES = 8
@@ -32,7 +44,7 @@ _MAX_UNITS = 2**16
 _COSINE = [(-1) ** n * (2 * math.pi) ** (2 * n) / math.factorial(2 * n) for n in range(7)]
 
 
-def lowbias32(x):
+def lowbias32(x: tf.Tensor) -> tf.Tensor:
     """A bijection of uint32 with low bias.  uint32 [...] -> uint32 [...]"""
     shift = tf.bitwise.right_shift
     x = tf.bitwise.bitwise_xor(x, shift(x, _u32(16))) * _u32(0x7FEB352D)
@@ -40,7 +52,7 @@ def lowbias32(x):
     return tf.bitwise.bitwise_xor(x, shift(x, _u32(16)))
 
 
-def pcg4d(x, y, z, w):
+def pcg4d(x: tf.Tensor, y: tf.Tensor, z: tf.Tensor, w: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Four uint32 words to four others, every bit of which depends on all.  4 x uint32 [...] -> 4 x uint32 [...]"""
     x, y, z, w = (v * _u32(1664525) + _u32(1013904223) for v in (x, y, z, w))
     x, y, z, w = _cross_multiply(x, y, z, w)
@@ -58,11 +70,11 @@ class BatchStream(typing.NamedTuple):
     step: tf.Tensor
     first_row: tf.Tensor | None = None
 
-    def uniforms(self, purpose, index, shape):
+    def uniforms(self, purpose: int, index: int | tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
         """Uniforms in [0, 1).  -> float32 of static `shape`, rows first"""
         return tf.reshape(_unit_interval(self._bits(purpose, index, shape[0], math.prod(shape[1:]))), shape)
 
-    def normals(self, purpose, index, shape):
+    def normals(self, purpose: int, index: int | tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
         """Standard normals.  -> float32 of static `shape`, rows first"""
         size = math.prod(shape[1:])
         half = (size + 1) // 2
@@ -91,22 +103,22 @@ class RowStream(typing.NamedTuple):
     frame: tf.Tensor
     axis: int = -1
 
-    def uniforms(self, purpose, index, shape):
+    def uniforms(self, purpose: int, index: int | tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
         """Uniforms in [0, 1).  -> float32 [B, units]"""
         return _rounded_share(tf.gather(tf.stack(self._words(purpose, index // 4, shape)), index % 4))
 
-    def normals(self, purpose, index, shape):
+    def normals(self, purpose: int, index: int | tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
         """Standard normals.  -> float32 [B, units]"""
         words = tf.stack(self._words(purpose, index // 4, shape))
         first = index % 4 // 2 * 2
         radius, turn = _radius(_rounded_share(tf.gather(words, first))), _rounded_share(tf.gather(words, first + 1))
         return radius * tf.where(index % 2 == 0, tf.cos(2 * math.pi * turn), tf.sin(2 * math.pi * turn))
 
-    def four_uniforms(self, purpose, four, shape):
+    def four_uniforms(self, purpose: int, four: int | tf.Tensor, shape: Sequence[int]) -> list[tf.Tensor]:
         """The uniforms of steps 4 `four`, 4 `four` + 1 and so on.  int [] or [N] -> 4 x float32 [B, units] or [N, B, units]"""
         return [_rounded_share(words) for words in self._words(purpose, four, shape)]
 
-    def four_normals(self, purpose, four, shape):
+    def four_normals(self, purpose: int, four: int | tf.Tensor, shape: Sequence[int]) -> list[tf.Tensor]:
         """The same of normals, which are a cosine and a sine in turn."""
         first, second, third, fourth = self.four_uniforms(purpose, four, shape)
         pairs = [(_radius(radius), 2 * math.pi * turn) for radius, turn in ((first, second), (third, fourth))]
@@ -135,19 +147,21 @@ class DrawnStream(typing.NamedTuple):
     Both fields are dicts of purpose -> K tensors [B, units]; what was not drawn is not there. Made by `draw_ahead`.
     """
 
-    drawn_uniforms: dict
-    drawn_normals: dict
+    drawn_uniforms: dict[int, list[tf.Tensor]]
+    drawn_normals: dict[int, list[tf.Tensor]]
 
-    def uniforms(self, purpose, index, shape):
+    def uniforms(self, purpose: int, index: int, shape: Sequence[int]) -> tf.Tensor:
         """The uniforms of one step, an int.  -> float32 [B, units]"""
         return self.drawn_uniforms[purpose][index]
 
-    def normals(self, purpose, index, shape):
+    def normals(self, purpose: int, index: int, shape: Sequence[int]) -> tf.Tensor:
         """The standard normals of one step, an int.  -> float32 [B, units]"""
         return self.drawn_normals[purpose][index]
 
 
-def draw_ahead(stream, num_steps, hidden_shape, visible_shape, visible_noise):
+def draw_ahead(
+    stream: RowStream, num_steps: int, hidden_shape: Sequence[int], visible_shape: Sequence[int], visible_noise: str | None
+) -> DrawnStream:
     """The noise of a whole chain: the very numbers that `stream` draws step by step.
 
     Args:

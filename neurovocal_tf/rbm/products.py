@@ -15,7 +15,7 @@ with axis=0 they belong to all rows alike.
 import tensorflow as tf
 
 
-def linear(x, weights, transposed=False, axis=-1):
+def linear(x: tf.Tensor, weights: tf.Tensor, transposed: bool = False, axis: int = -1) -> tf.Tensor:
     """x @ weights, or x @ weights', as one product of two matrices: `@` would repeat the weights for every row of a batch.
 
     Args:
@@ -32,14 +32,14 @@ def linear(x, weights, transposed=False, axis=-1):
     return tf.tensordot(x, tf.transpose(weights) if transposed else weights, axes=1)
 
 
-def affine(x, weights, bias, axis=-1):
+def affine(x: tf.Tensor, weights: tf.Tensor, bias: tf.Tensor, axis: int = -1) -> tf.Tensor:
     """x @ weights + bias, [..., I], [I, O], [O] -> [..., O]; with `axis` 0 [I, B] -> [O, B]."""
     product, bias = linear(x, weights, axis=axis), along(bias, axis)
     # TensorFlow would fuse product and bias into an operation that rearranges the weights in every call: for few rows, four times as long.
     return product + tf.broadcast_to(bias, product.shape) if product.shape.is_fully_defined() else product + bias
 
 
-def along(vector, axis):
+def along(vector: tf.Tensor, axis: int) -> tf.Tensor:
     """A vector with a number for each unit, or for each row, shaped to be spread over the other axis of a batch.
 
     [N] -> [N] for -1, [N, 1] for 0

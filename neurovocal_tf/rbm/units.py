@@ -9,6 +9,7 @@ import typing
 import tensorflow as tf
 
 from neurovocal_tf.rbm import noise
+from neurovocal_tf.rbm.noise import Stream
 
 
 class Bernoulli(typing.NamedTuple):
@@ -16,35 +17,35 @@ class Bernoulli(typing.NamedTuple):
 
     noise = "uniforms"
 
-    def standardised(self):
+    def standardised(self) -> "tuple[Bernoulli, float]":
         """(These units measured in their standard deviation, and that) for those that have one; here themselves and 1."""
         return self, 1.0
 
-    def to_hidden(self, v):
+    def to_hidden(self, v: tf.Tensor) -> tf.Tensor:
         """What W sees of v.  [..., V] -> [..., V]"""
         return v
 
-    def mean(self, bv, field, temperature=1.0):
+    def mean(self, bv: tf.Tensor, field: tf.Tensor, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
         """E[v|h].  [..., V] -> [..., V]"""
         return tf.sigmoid((bv + field) / temperature)
 
-    def sample(self, mean, stream, index, temperature=1.0):
+    def sample(self, mean: tf.Tensor, stream: Stream, index: int | tf.Tensor, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
         """v ~ p(v|h) of that mean.  [..., V] -> [..., V]"""
         return tf.cast(stream.uniforms(noise.VISIBLE, index, mean.shape) < mean, mean.dtype)
 
-    def emit(self, mean, sample, share):
+    def emit(self, mean: tf.Tensor, sample: tf.Tensor, share: float) -> tf.Tensor:
         """What is sung of a chain's last mean and sample: the sample if any noise is wanted, else the mean.  [..., V] -> [..., V]"""
         return sample if share > 0 else mean
 
-    def energy_term(self, v, bv):
+    def energy_term(self, v: tf.Tensor, bv: tf.Tensor) -> tf.Tensor:
         """The part of E(v, h) without h.  [..., V] -> [...]"""
         return -tf.reduce_sum(v * bv, axis=-1)
 
-    def shifted(self, bv, field):
+    def shifted(self, bv: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
         """The bias of independent units that are distributed as these are under `field`.  [..., V] -> [..., V]"""
         return bv + field
 
-    def log_partition(self, bv, field):
+    def log_partition(self, bv: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
         """log sum_v exp(-e(v) + v.field) = sum_i softplus(bv_i + field_i).  [..., V] -> [...]"""
         return tf.reduce_sum(tf.nn.softplus(bv + field), axis=-1)
 
@@ -54,7 +55,7 @@ class MeanField(Bernoulli):
 
     noise = None
 
-    def sample(self, mean, stream, index, temperature=1.0):
+    def sample(self, mean: tf.Tensor, stream: Stream, index: int | tf.Tensor, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
         """The mean itself.  [..., V] -> [..., V]"""
         return mean
 
@@ -62,11 +63,11 @@ class MeanField(Bernoulli):
 class StandardGaussian(typing.NamedTuple):
     """Real units of standard deviation 1, all that a chain needs to know of them."""
 
-    def mean(self, bv, field, temperature=1.0):
+    def mean(self, bv: tf.Tensor, field: tf.Tensor, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
         """E[v|h], the same at every temperature.  [..., V] -> [..., V]"""
         return bv + field
 
-    def sample(self, mean, stream, index, temperature=1.0):
+    def sample(self, mean: tf.Tensor, stream: Stream, index: int | tf.Tensor, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
         """v ~ p(v|h) of that mean.  [..., V] -> [..., V]"""
         return mean + tf.sqrt(temperature) * stream.normals(noise.VISIBLE, index, mean.shape)
 
@@ -80,41 +81,45 @@ class Gaussian(typing.NamedTuple):
     log_sigma: tf.Tensor
 
     @property
-    def noise(self):
+    def noise(self) -> str:
         """What `sample` draws."""
         return "normals"
 
-    def standardised(self):
+    def standardised(self) -> tuple[StandardGaussian, tf.Tensor]:
         """(These units measured in their standard deviation, and that, [V])."""
         return StandardGaussian(), tf.exp(self.log_sigma)
 
-    def to_hidden(self, v):
+    def to_hidden(self, v: tf.Tensor) -> tf.Tensor:
         """v / sigma.  [..., V] -> [..., V]"""
         return v * tf.exp(-self.log_sigma)
 
-    def mean(self, bv, field, temperature=1.0):
+    def mean(self, bv: tf.Tensor, field: tf.Tensor, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
         """E[v|h], the same at every temperature.  [..., V] -> [..., V]"""
         return bv + tf.exp(self.log_sigma) * field
 
-    def sample(self, mean, stream, index, temperature=1.0):
+    def sample(self, mean: tf.Tensor, stream: Stream, index: int | tf.Tensor, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
         """v ~ p(v|h) of that mean.  [..., V] -> [..., V]"""
         return mean + tf.exp(self.log_sigma) * tf.sqrt(temperature) * stream.normals(noise.VISIBLE, index, mean.shape)
 
-    def emit(self, mean, sample, share):
+    def emit(self, mean: tf.Tensor, sample: tf.Tensor, share: float) -> tf.Tensor:
         """The mean and a share of the units' own noise, which is what the sample has more.  [..., V] -> [..., V]"""
         return mean + share * (sample - mean)
 
-    def energy_term(self, v, bv):
+    def energy_term(self, v: tf.Tensor, bv: tf.Tensor) -> tf.Tensor:
         """The part of E(v, h) without h.  [..., V] -> [...]"""
         return 0.5 * tf.reduce_sum(tf.square((v - bv) * tf.exp(-self.log_sigma)), axis=-1)
 
-    def shifted(self, bv, field):
+    def shifted(self, bv: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
         """The bias of independent units that are distributed as these are under `field`.  [..., V] -> [..., V]"""
         return bv + tf.exp(self.log_sigma) * field
 
-    def log_partition(self, bv, field):
+    def log_partition(self, bv: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
         """log of the integral of exp(-e(v) + (v / sigma).field) = sum_i log(sigma_i sqrt(2 pi)) + field_i^2 / 2 + bv_i field_i / sigma_i,
         by completing the square.  [..., V] -> [...]
         """
         per_unit = self.log_sigma + 0.5 * math.log(2 * math.pi) + field * (0.5 * field + bv * tf.exp(-self.log_sigma))
         return tf.reduce_sum(per_unit, axis=-1)
+
+
+# The visible units of a machine.
+Units = Bernoulli | Gaussian

@@ -32,7 +32,7 @@ def build_model(config, num_visible=None):
     num_visible, model = num_visible or spectrogram.num_bins(config.spectrogram), config.model
     conditional_rbm = ConditionalRBM(
         num_visible,
-        max(int(model.hidden_scalar * num_visible), 1),
+        model.hidden_units(num_visible),
         model.visible_units,
         model.coupling_gain,
         model.weight_init,
@@ -53,7 +53,7 @@ def build_model(config, num_visible=None):
 def _gated_recurrent_encoder(num_visible, config):
     model = config.model
     return GatedRecurrentEncoder(
-        max(int(model.recurrent_scalar * num_visible), 1),
+        model.recurrent_units(num_visible),
         model.num_layers,
         model.gates,
         model.learned_initial_state,

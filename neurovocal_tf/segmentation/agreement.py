@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse
 
 
@@ -26,10 +27,10 @@ class Agreement:
     true_s: float = 0.0
     common_s: float = 0.0
 
-    def __add__(self, other):
+    def __add__(self, other: "Agreement") -> "Agreement":
         return Agreement(*(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)))
 
-    def scores(self):
+    def scores(self) -> dict[str, float]:
         """Flat dict of `segment_`, `onset_` and `frame_` with `precision`, `recall` and `f1`; NaN where there is nothing to divide by.
 
         Frames are taken as infinitely short, so that their scores are shares of time.
@@ -46,7 +47,7 @@ class Agreement:
         return table
 
 
-def agreement(found, true, tolerance_s):
+def agreement(found: npt.ArrayLike, true: npt.ArrayLike, tolerance_s: float) -> Agreement:
     """`Agreement` of found with true segments of one recording.
 
     Args:
@@ -68,14 +69,14 @@ def agreement(found, true, tolerance_s):
     )
 
 
-def _num_matched(near):
+def _num_matched(near: np.ndarray) -> int:
     """Most pairs that can be made one to one (Hopcroft & Karp, 1973)."""
     if not near.any():
         return 0
     return int(np.count_nonzero(scipy.sparse.csgraph.maximum_bipartite_matching(scipy.sparse.csr_array(near)) >= 0))
 
 
-def _union(segments):
+def _union(segments: np.ndarray) -> np.ndarray:
     """Segments [S, 2] that cover the same time and do not overlap."""
     segments = segments[np.argsort(segments[:, 0], kind="stable")]
     ends = np.maximum.accumulate(segments[:, 1])
@@ -83,9 +84,9 @@ def _union(segments):
     return np.stack([segments[firsts, 0], ends[np.append(firsts[1:], len(segments)) - 1] if len(segments) else ends], axis=1)
 
 
-def _length(segments):
+def _length(segments: np.ndarray) -> float:
     return float(np.sum(segments[:, 1] - segments[:, 0]))
 
 
-def _share(part, whole):
+def _share(part: float, whole: float) -> float:
     return part / whole if whole else math.nan

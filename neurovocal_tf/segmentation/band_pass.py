@@ -12,7 +12,7 @@ _SHORTEST_TRANSFORM = 4096
 
 
 @functools.lru_cache(maxsize=32)
-def band_pass_taps(sample_rate, low_hz, high_hz):
+def band_pass_taps(sample_rate: float, low_hz: float, high_hz: float) -> np.ndarray | None:
     """Odd-length linear-phase FIR, Kaiser-windowed sinc, NumPy float64 [num_taps]; None where no filter is asked for.
 
     An edge of 0 is no edge, and neither is an upper edge at or above Nyquist. The edges are the -6 dB points; the
@@ -41,12 +41,12 @@ def band_pass_taps(sample_rate, low_hz, high_hz):
     return taps
 
 
-def transform_length(num_taps):
+def transform_length(num_taps: int) -> int:
     """Samples of the transforms that filter by overlap-save."""
     return max(_SHORTEST_TRANSFORM, 1 << (4 * num_taps - 1).bit_length())
 
 
-def filtered(page, taps):
+def filtered(page: np.ndarray, taps: np.ndarray) -> np.ndarray:
     """Convolution where all taps meet samples, by overlap-save.  [N + num_taps - 1] -> [N], float64
 
     Transforms are short and start at fixed places of the page, so that what is silent among silence stays exactly silent.

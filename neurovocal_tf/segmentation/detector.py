@@ -6,10 +6,20 @@ not depend on how it was cut into blocks. All is NumPy, so that a long recording
 """
 
 import dataclasses
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from neurovocal_tf.segmentation.traces import TRACES
+from neurovocal_tf.config import SegmentationConfig
+from neurovocal_tf.segmentation.traces import TRACES, BlocksOf
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+# Onsets, offsets, and peaks or scores, `[S]` each.
+Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 _BLOCK = 2**18
 
@@ -33,7 +43,7 @@ class Segments:
     num_samples: int
 
 
-def detect(samples, sample_rate, config):
+def detect(samples: npt.ArrayLike, sample_rate: float, config: SegmentationConfig) -> Columns:
     """Onsets, offsets and scores of the vocalizations in some samples.
 
     Args:
@@ -50,7 +60,7 @@ def detect(samples, sample_rate, config):
     return segments.onsets, segments.offsets, segments.scores_db
 
 
-def in_graph(detect, *tensors):
+def in_graph(detect: Callable[..., Columns], *tensors: "np.ndarray | tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor, tf.Tensor]":
     """What a detector finds in tensors, for `tf.data.Dataset.map`.
 
     Args:
@@ -65,12 +75,12 @@ def in_graph(detect, *tensors):
     return tuple(tf.ensure_shape(column, [None]) for column in found)
 
 
-def blocks_of(samples, block_length=_BLOCK):
+def blocks_of(samples: np.ndarray, block_length: int = _BLOCK) -> Iterator[np.ndarray]:
     """Some samples in blocks, as a recording is read.  [N] -> iterator of [n]"""
     return (samples[start : start + block_length] for start in range(0, len(samples), block_length))
 
 
-def detect_in_blocks(blocks_of, sample_rate, config):
+def detect_in_blocks(blocks_of: BlocksOf, sample_rate: float, config: SegmentationConfig) -> Segments:
     """Vocalizations of a recording of any length, in bounded memory.
 
     Args:
@@ -101,10 +111,10 @@ def detect_in_blocks(blocks_of, sample_rate, config):
 class _Counted:
     """Blocks, and how many samples they held when they were last gone through."""
 
-    def __init__(self, blocks_of):
+    def __init__(self, blocks_of: BlocksOf) -> None:
         self._blocks_of, self.num_samples = blocks_of, 0
 
-    def __call__(self):
+    def __call__(self) -> Iterator[np.ndarray]:
         num_samples = 0
         for block in self._blocks_of():
             num_samples += len(block)
@@ -119,21 +129,22 @@ class _Joining:
         level: a segment must reach it somewhere.    config: `SegmentationConfig`.    per_ms: samples in a millisecond.
     """
 
-    def __init__(self, level, config, per_ms):
+    def __init__(self, level: float, config: SegmentationConfig, per_ms: float) -> None:
         self._level = level
         self._min_gap, self._lengths = config.min_gap_ms * per_ms, (config.min_length_ms * per_ms, config.max_length_ms * per_ms)
-        self._done, self._open, self._last_run = [], _NOTHING, _NOTHING
+        self._done: list[Columns] = []
+        self._open, self._last_run = _NOTHING, _NOTHING
 
-    def add(self, onsets, offsets, peaks):
+    def add(self, onsets: np.ndarray, offsets: np.ndarray, peaks: np.ndarray) -> None:
         """Takes the runs of the next page."""
         runs = join_gaps(*_concatenated(self._last_run, (onsets, offsets, peaks)), 1)
         if not len(runs[0]):
             return
         # The last may go on in the next page.
-        self._last_run = tuple(column[-1:] for column in runs)
-        self._settle(tuple(column[:-1] for column in runs))
+        self._last_run = _part(runs, slice(-1, None))
+        self._settle(_part(runs, slice(-1)))
 
-    def finish(self, end, num_samples):
+    def finish(self, end: int, num_samples: int) -> Columns:
         """All segments, given where the trace's last value ends and how long the recording is."""
         onsets, offsets, peaks = self._last_run
         onsets, offsets = np.maximum(onsets, 0), np.where(offsets == end, num_samples, offsets)
@@ -142,15 +153,14 @@ class _Joining:
             self._settle((onsets, offsets, peaks))
         return _concatenated(*self._done, keep_by_length(*self._open, *self._lengths))
 
-    def _settle(self, runs):
+    def _settle(self, runs: Columns) -> None:
         runs = np.maximum(runs[0], 0), runs[1], runs[2]
-        reached = runs[2] >= self._level
-        joined = join_gaps(*_concatenated(self._open, tuple(column[reached] for column in runs)), self._min_gap)
-        self._open = tuple(column[-1:] for column in joined)
-        self._done.append(keep_by_length(*(column[:-1] for column in joined), *self._lengths))
+        joined = join_gaps(*_concatenated(self._open, _part(runs, runs[2] >= self._level)), self._min_gap)
+        self._open = _part(joined, slice(-1, None))
+        self._done.append(keep_by_length(*_part(joined, slice(-1)), *self._lengths))
 
 
-def runs_above(values, level):
+def runs_above(values: np.ndarray, level: float) -> Columns:
     """Onsets, offsets and largest values of the runs where values [N] >= level.  -> int64 [R], int64 [R], [R]"""
     # NumPy would round the level to the values' precision, and perhaps below it.
     edges = np.flatnonzero(np.diff(values >= _at_least(level, values.dtype), prepend=False, append=False))
@@ -160,29 +170,29 @@ def runs_above(values, level):
     return onsets, offsets, peaks
 
 
-def _at_least(level, dtype):
+def _at_least(level: float, dtype: np.dtype) -> np.ndarray:
     rounded = np.asarray(level, dtype)
     return np.nextafter(rounded, np.asarray(np.inf, dtype)) if rounded < level else rounded
 
 
-def join_gaps(onsets, offsets, peaks, min_gap):
+def join_gaps(onsets: np.ndarray, offsets: np.ndarray, peaks: np.ndarray, min_gap: float) -> Columns:
     """Segments with less than `min_gap` samples between them become one, with the larger peak.  [S] x 3 -> [S'] x 3"""
     return _joined(onsets, offsets, peaks, onsets[1:] - offsets[:-1] >= min_gap)
 
 
-def keep_by_length(onsets, offsets, peaks, min_length, max_length):
+def keep_by_length(onsets: np.ndarray, offsets: np.ndarray, peaks: np.ndarray, min_length: float, max_length: float) -> Columns:
     """Segments strictly longer than `min_length` and strictly shorter than `max_length` samples."""
     lengths = offsets - onsets
     kept = (lengths > min_length) & (lengths < max_length)
     return onsets[kept], offsets[kept], peaks[kept]
 
 
-def add_buffer(onsets, offsets, buffer, num_samples):
+def add_buffer(onsets: np.ndarray, offsets: np.ndarray, buffer: int, num_samples: int) -> tuple[np.ndarray, np.ndarray]:
     """Segments longer by `buffer` samples on both sides, clipped to [0, num_samples]."""
     return np.maximum(onsets - buffer, 0), np.minimum(offsets + buffer, num_samples)
 
 
-def _joined(onsets, offsets, peaks, apart):
+def _joined(onsets: np.ndarray, offsets: np.ndarray, peaks: np.ndarray, apart: np.ndarray) -> Columns:
     """Groups of segments as one each, with the largest peak, given which of the later segments lie apart from the one before."""
     if not len(onsets):
         return onsets, offsets, peaks
@@ -190,8 +200,14 @@ def _joined(onsets, offsets, peaks, apart):
     return onsets[firsts], offsets[np.append(firsts[1:], len(onsets)) - 1], np.maximum.reduceat(peaks, firsts)
 
 
-def _concatenated(*parts):
-    return tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))
+def _concatenated(*parts: Columns) -> Columns:
+    onsets, offsets, peaks = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return onsets, offsets, peaks
 
 
-_NOTHING = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+def _part(columns: Columns, which: slice | np.ndarray) -> Columns:
+    onsets, offsets, peaks = columns
+    return onsets[which], offsets[which], peaks[which]
+
+
+_NOTHING: Columns = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))

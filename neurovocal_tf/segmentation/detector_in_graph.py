@@ -5,17 +5,20 @@ it is for the short ones that a server is sent. Both take the same filters, band
 another; sums are taken in another order, so a boundary may be a sample, or a hop of the contrast, from the other's.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import scipy.signal
 import tensorflow as tf
 
+from neurovocal_tf.config import SegmentationConfig
 from neurovocal_tf.segmentation import traces
 from neurovocal_tf.segmentation.band_pass import STOPBAND_DB, band_pass_taps, transform_length
 
 _SILENCE = 10 ** (-traces.SILENCE_DB / 10)
 
 
-def detect(samples, sample_rate, config):
+def detect(samples: tf.Tensor, sample_rate: float, config: SegmentationConfig) -> tuple[tf.Tensor, tf.Tensor]:
     """Onsets and offsets of the vocalizations in some samples, as `detector.detect` finds them.
 
     Args:
@@ -44,7 +47,7 @@ def detect(samples, sample_rate, config):
     return add_buffer(onsets[kept], offsets[kept], int(config.buffer_ms * per_ms), num_samples)
 
 
-def runs_above(values, level):
+def runs_above(values: tf.Tensor, level: float | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Onsets, offsets and largest values of the runs where values [N] >= level.  -> int64 [R], int64 [R], [R]"""
     # At the precision of the level, which may lie between two of the values'.
     active = tf.cast(values, tf.float64) >= level
@@ -55,12 +58,12 @@ def runs_above(values, level):
     return tf.where(begins)[:, 0], tf.where(ends)[:, 0] + 1, peaks
 
 
-def add_buffer(onsets, offsets, buffer, num_samples):
+def add_buffer(onsets: tf.Tensor, offsets: tf.Tensor, buffer: int, num_samples: int | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Segments longer by `buffer` samples on both sides, clipped to [0, num_samples]."""
     return tf.maximum(onsets - buffer, 0), tf.minimum(offsets + buffer, num_samples)
 
 
-def bouts(onsets, offsets, max_gap):
+def bouts(onsets: tf.Tensor, offsets: tf.Tensor, max_gap: float) -> tuple[tf.Tensor, tf.Tensor]:
     """Runs of segments with no gap longer than `max_gap` samples, gaps included.
 
     Args:
@@ -71,7 +74,7 @@ def bouts(onsets, offsets, max_gap):
     return _joined(onsets, offsets, lambda gaps: gaps > max_gap)
 
 
-def percentile(values, percent):
+def percentile(values: tf.Tensor, percent: float) -> tf.Tensor:
     """The `percent`-th percentile over the last axis, linearly interpolated as `numpy.percentile` does.  [..., N] -> float64 [...]"""
     last = tf.shape(values)[-1] - 1
     position = tf.cast(last, tf.float64) * (percent / 100)
@@ -80,12 +83,12 @@ def percentile(values, percent):
     return _between(low, high, position - tf.cast(below, tf.float64))
 
 
-def _between(low, high, weight):
+def _between(low: tf.Tensor, high: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
     # Interpolating from the nearer side is exact at both ends.
     return tf.where(weight < 0.5, low + (high - low) * weight, high - (high - low) * (1 - weight))
 
 
-def noise_floors(values, percent, silence):
+def noise_floors(values: tf.Tensor, percent: float, silence: float) -> tuple[tf.Tensor, tf.Tensor]:
     """As `percentiles.percentile` with its `silence`, over the last axis, and the share of silence.  [C, N] -> float64 [C] x 2"""
     maxima = tf.reduce_max(values, axis=1, keepdims=True)
     limit = tf.bitcast(tf.cast(tf.cast(tf.reduce_max(maxima), tf.float64) * silence, tf.float32), tf.uint32)
@@ -104,7 +107,7 @@ def noise_floors(values, percent, silence):
 # --- traces: values float32 [T], level float64 [], samples from one value to the next, dB of a factor of 10
 
 
-def _envelope(samples, sample_rate, config):
+def _envelope(samples: tf.Tensor, sample_rate: float, config: SegmentationConfig) -> tuple[tf.Tensor, tf.Tensor, int, float]:
     """As `traces.EnvelopeTrace`."""
     taps = band_pass_taps(sample_rate, config.low_hz, config.high_hz)
     length = traces.smoothing_length(sample_rate, config.smoothing_ms)
@@ -128,7 +131,7 @@ def _envelope(samples, sample_rate, config):
     return values, tf.maximum(level, tf.cast(tf.reduce_max(values), tf.float64) * _SILENCE**0.5), 1, 20.0
 
 
-def _contrast(samples, sample_rate, config):
+def _contrast(samples: tf.Tensor, sample_rate: float, config: SegmentationConfig) -> tuple[tf.Tensor, tf.Tensor, int, float]:
     """As `traces.ContrastTrace`."""
     n_fft, hop = config.contrast_n_fft, config.contrast_n_fft // 4
     band = traces.band(sample_rate, config)
@@ -159,7 +162,7 @@ def _contrast(samples, sample_rate, config):
     return values, level, hop, 10.0
 
 
-def _filtered(samples, taps):
+def _filtered(samples: tf.Tensor, taps: np.ndarray) -> tf.Tensor:
     """As `band_pass.filtered`.  [N + num_taps - 1] -> [N], float64"""
     num_samples = tf.size(samples) - len(taps) + 1
     length = transform_length(len(taps))
@@ -171,13 +174,13 @@ def _filtered(samples, taps):
     return tf.reshape(filtered, [-1])[:num_samples]
 
 
-def _running_mean(values, length):
+def _running_mean(values: tf.Tensor, length: int) -> tf.Tensor:
     """As `traces.running_mean`.  [N + length - 1, ...] -> [N, ...], float64"""
     sums = tf.pad(tf.cumsum(values), [[1, 0], *[[0, 0]] * (values.shape.rank - 1)])
     return tf.maximum(sums[length:] - sums[:-length], 0.0) / length
 
 
-def _mirrored(samples, num):
+def _mirrored(samples: tf.Tensor, num: int) -> tf.Tensor:
     """`num` mirrored samples added on both sides, as often mirrored as a short signal needs."""
     num_samples = tf.size(samples)
     # tf.pad mirrors less than one length, and a recording may be shorter than a filter: index instead.
@@ -186,7 +189,7 @@ def _mirrored(samples, num):
     return tf.gather(samples, tf.minimum(index, period - index))
 
 
-def _joined(onsets, offsets, is_apart):
+def _joined(onsets: tf.Tensor, offsets: tf.Tensor, is_apart: Callable[[tf.Tensor], tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
     """Groups of segments as one each; `is_apart` tells, of the gaps between neighbours, float64 [S - 1], which stay."""
     apart = is_apart(tf.cast(onsets[1:] - offsets[:-1], tf.float64))
     return (

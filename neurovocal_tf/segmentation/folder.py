@@ -6,6 +6,7 @@ import dataclasses
 import os
 import threading
 import time
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from neurovocal_tf import config as config_lib
 from neurovocal_tf import files
 from neurovocal_tf.annotations import Annotation, csv_table
 from neurovocal_tf.audio import readers
+from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation import detector
 
 COLUMNS = (*csv_table.COLUMNS, "score")
@@ -44,7 +46,7 @@ class Stopped(Exception):
     """The user asked to stop in the middle of a file."""
 
 
-def segment_file(path, config, on_block=lambda share: None):
+def segment_file(path: str | os.PathLike[str], config: Config, on_block: Callable[[float], object] = lambda share: None) -> SegmentedFile:
     """Segments of one recording of any length.
 
     Args:
@@ -60,7 +62,7 @@ def segment_file(path, config, on_block=lambda share: None):
     expected = max(recording.num_samples * sample_rate // recording.sample_rate, 1)
     extremes = [np.inf, -np.inf]
 
-    def blocks():
+    def blocks() -> Iterator[np.ndarray]:
         for block in readers.blocks(path, config.audio.channel, sample_rate, config.audio.time_expansion):
             extremes[:] = min(extremes[0], block.min()), max(extremes[1], block.max())
             on_block(len(block) / expected)
@@ -82,14 +84,14 @@ def segment_file(path, config, on_block=lambda share: None):
     return SegmentedFile(sample_rate, duration_s, *columns, _note(recording, expected, found.num_samples, duration_s))
 
 
-def _note(recording, expected, num_samples, duration_s):
+def _note(recording: readers.Recording, expected: int, num_samples: int, duration_s: float) -> str:
     # Encoders of lossy formats pad by a frame or so.
     if recording.is_cut_off or num_samples < 0.99 * expected:
         return f"is cut off: read as far as it goes, {duration_s:.3f} s"
     return ""
 
 
-def recordings_by_name(data_dir):
+def recordings_by_name(data_dir: str | os.PathLike[str]) -> dict[str, str]:
     """Dict of name -> path of all recordings in a folder, or of one recording; the name is relative to the folder it is in."""
     base = data_dir if os.path.isdir(data_dir) else os.path.dirname(os.path.abspath(data_dir))
     return {os.path.relpath(path, base): path for path in readers.list_recordings(data_dir)}
@@ -111,14 +113,21 @@ class SegmentedFolder:
     Raises: ValueError if there is no recording, or the output folder holds results of other settings.
     """
 
-    def __init__(self, data_dir, out_dir, config, paths=None):
+    def __init__(
+        self,
+        data_dir: str | os.PathLike[str],
+        out_dir: str | os.PathLike[str],
+        config: Config,
+        paths: Mapping[str, str] | None = None,
+    ) -> None:
         self.paths = recordings_by_name(data_dir) if paths is None else paths
         self.out_dir, self.config = os.fspath(out_dir), config
-        self.results, self.skipped = {}, {}
+        self.results: dict[str, SegmentedFile] = {}
+        self.skipped: dict[str, str] = {}
         os.makedirs(self.out_dir, exist_ok=True)
         self._check_settings()
-        self._files = {row["file"]: row for row in self._rows("files.csv") if self._is_as_it_was(row)}
-        self._segments = {name: [] for name in self._files}
+        self._files: dict[str, Mapping[str, str | int]] = {row["file"]: row for row in self._rows("files.csv") if self._is_as_it_was(row)}
+        self._segments: dict[str, list[dict[str, str]]] = {name: [] for name in self._files}
         names = {self._place(name): name for name in self._files}
         for row in self._rows("annotations.csv"):
             if row["file"] in names:
@@ -128,7 +137,7 @@ class SegmentedFolder:
             del self._files[name], self._segments[name]
         self.num_resumed = len(self._files)
 
-    def run(self, num_workers, progress):
+    def run(self, num_workers: int, progress: Callable[[int], object]) -> None:
         """Segments what is not done yet; saves every ten seconds, at the end, and when stopped.
 
         Args:
@@ -149,12 +158,12 @@ class SegmentedFolder:
                 pool.shutdown(wait=True, cancel_futures=True)
                 self.save()
 
-    def segments(self, name):
+    def segments(self, name: str) -> np.ndarray:
         """Onsets and offsets in seconds `[S, 2]` of a finished file, from this start or an earlier one."""
         rows = self._segments[name]
         return np.array([(float(row["onset_s"]), float(row["offset_s"])) for row in rows]).reshape(-1, 2)
 
-    def annotations(self, name):
+    def annotations(self, name: str) -> list[Annotation]:
         """List of `Annotation` of a finished file, its path absolute."""
         channel = int(self.config.audio.channel) if self.config.audio.channel.isdigit() else None
         path = os.path.abspath(self.paths[name])
@@ -163,11 +172,11 @@ class SegmentedFolder:
             for row in self._segments[name]
         ]
 
-    def duration_s(self, name):
+    def duration_s(self, name: str) -> float:
         """Seconds that were read of a finished file."""
         return float(self._files[name]["duration_s"])
 
-    def figures(self):
+    def figures(self) -> dict[str, float]:
         """Flat dict: `num_files` finished, `num_skipped`, `num_segments` and `duration_s` of all."""
         return {
             "num_files": len(self._files),
@@ -177,20 +186,20 @@ class SegmentedFolder:
         }
 
     @property
-    def num_bytes_left(self):
+    def num_bytes_left(self) -> int:
         """Bytes of the recordings that are not done yet."""
         return sum(os.path.getsize(self.paths[name]) for name in self._left)
 
     @property
-    def _left(self):
+    def _left(self) -> list[str]:
         return [name for name in self.paths if name not in self._files and name not in self.skipped]
 
     @property
-    def finished(self):
+    def finished(self) -> list[str]:
         """Names of the finished files, in order."""
         return sorted(self._files)
 
-    def save(self):
+    def save(self) -> None:
         """Writes annotations.csv, files.csv, skipped.csv and config.json."""
         names = self.finished
         rows = ([row[column] for column in COLUMNS] for name in names for row in self._segments[name])
@@ -200,17 +209,17 @@ class SegmentedFolder:
         files.write_csv(self._path("skipped.csv"), ("file", "reason"), sorted(self.skipped.items()))
         files.write_text(self._path("config.json"), self.config.to_json() + "\n")
 
-    def _segment_one(self, name, stop, progress):
+    def _segment_one(self, name: str, stop: threading.Event, progress: Callable[[int], object]) -> SegmentedFile:
         path = self.paths[name]
         size, seen, told = os.path.getsize(path), 0.0, 0
 
-        def tell(num_bytes):
+        def tell(num_bytes: int) -> None:
             nonlocal told
             # Whole bytes, so that all of them add up to the whole.
             progress(num_bytes - told)
             told = num_bytes
 
-        def on_block(share):
+        def on_block(share: float) -> None:
             nonlocal seen
             if stop.is_set():
                 raise Stopped
@@ -223,11 +232,11 @@ class SegmentedFolder:
         finally:
             tell(size)
 
-    def _num_passes(self, path):
+    def _num_passes(self, path: str | os.PathLike[str]) -> int:
         long = os.path.getsize(path) > 64 * 2**20
         return 3 if long and self.config.segmentation.threshold_method != "absolute" else 1
 
-    def _keep(self, name, future):
+    def _keep(self, name: str, future: concurrent.futures.Future[SegmentedFile]) -> None:
         try:
             found = future.result()
         except readers.UnreadableRecording as reason:
@@ -250,7 +259,7 @@ class SegmentedFolder:
             for onset, offset, score in zip(*columns, strict=True)
         ]
 
-    def _check_settings(self):
+    def _check_settings(self) -> None:
         path = self._path("config.json")
         if not os.path.exists(path):
             return
@@ -263,17 +272,17 @@ class SegmentedFolder:
                     f"`{name}` must be {old}, with which {self.out_dir} was begun, or the results go elsewhere. Received: {name}={new}"
                 )
 
-    def _rows(self, name):
+    def _rows(self, name: str) -> list[dict[str, str]]:
         if not os.path.exists(self._path(name)):
             return []
         with open(self._path(name), newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
 
-    def _is_as_it_was(self, row):
+    def _is_as_it_was(self, row: dict[str, str]) -> bool:
         path = self.paths.get(row["file"])
         return path is not None and str(os.path.getsize(path)) == row["num_bytes"]
 
-    def _place(self, name):
+    def _place(self, name: str) -> str:
         """Where a reader of annotations.csv finds a recording: relative to its folder, as `Annotation.file` is."""
         folder, base = os.path.split(os.path.abspath(self.paths[name]))
         # Of linked folders, what lies above is another one; a linked recording keeps its name.
@@ -284,5 +293,5 @@ class SegmentedFolder:
             # On another drive.
             return path
 
-    def _path(self, name):
+    def _path(self, name: str) -> str:
         return os.path.join(self.out_dir, name)

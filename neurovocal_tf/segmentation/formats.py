@@ -3,11 +3,14 @@
 import collections
 import dataclasses
 import os
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from neurovocal_tf import annotations
 from neurovocal_tf.audio import readers
+from neurovocal_tf.config import Config
+from neurovocal_tf.segmentation.folder import SegmentedFolder
 from neurovocal_tf.segmentation.frequency_bounds import frequency_bounds_hz
 
 # Some readers refuse what has no label.
@@ -17,14 +20,14 @@ _WITH_FREQUENCIES = {"audacity", "raven"}
 COMBINED = f"annotations{annotations.EXTENSIONS['raven']}"
 
 
-def check(formats):
+def check(formats: Iterable[str]) -> None:
     """Raises ValueError unless each is the name of a format."""
     unknown = [format for format in formats if format not in annotations.EXTENSIONS]
     if unknown:
         raise ValueError(f"`format` must be among {', '.join(annotations.EXTENSIONS)}. Received: format={','.join(formats)}")
 
 
-def write(folder, formats, config, on_recording=lambda: None):
+def write(folder: SegmentedFolder, formats: Iterable[str], config: Config, on_recording: Callable[[], object] = lambda: None) -> None:
     """Writes `FORMAT/NAME` with the format's extension for each finished recording, and a Raven table over all of them.
 
     CSV, which `SegmentedFolder.save` writes, is passed over. The table over all counts time through the finished recordings in the
@@ -35,7 +38,9 @@ def write(folder, formats, config, on_recording=lambda: None):
         on_recording: called after each recording.
     """
     formats = [format for format in dict.fromkeys(formats) if format != "csv"]
-    stems, everything, durations_s = _stems(folder.paths), [], {}
+    stems = _stems(folder.paths)
+    everything: list[annotations.Annotation] = []
+    durations_s: dict[str, float] = {}
     for name in folder.finished:
         found = [dataclasses.replace(annotation, label=_LABEL) for annotation in folder.annotations(name)]
         duration_s = {os.path.abspath(folder.paths[name]): folder.duration_s(name)}
@@ -52,7 +57,7 @@ def write(folder, formats, config, on_recording=lambda: None):
         annotations.write(os.path.join(folder.out_dir, COMBINED), everything, "raven", durations_s)
 
 
-def _stems(names):
+def _stems(names: Iterable[str]) -> dict[str, str]:
     """Dict of recording's name -> what files about it are named after: without its extension, unless that is all it differs by."""
     stems = {name: os.path.splitext(name)[0] for name in names}
     # Some file systems do not tell capitals.
@@ -60,13 +65,14 @@ def _stems(names):
     return {name: stem if counts[stem.lower()] == 1 else name for name, stem in stems.items()}
 
 
-def _with_frequencies(found, path, config):
+def _with_frequencies(found: list[annotations.Annotation], path: str, config: Config) -> list[annotations.Annotation]:
     audio, segmentation = config.audio, config.segmentation
     rate = readers.probe(path, audio.time_expansion).rate_at(audio.sample_rate)
     bounds = frequency_bounds_hz(
         readers.blocks(path, audio.channel, rate, audio.time_expansion) if found else (),
         rate,
-        *(np.round([getattr(annotation, end) * rate for annotation in found]) for end in ("onset_s", "offset_s")),
+        np.round([annotation.onset_s * rate for annotation in found]),
+        np.round([annotation.offset_s * rate for annotation in found]),
         config.spectrogram,
         low_hz=segmentation.low_hz,
         high_hz=segmentation.high_hz,

@@ -1,12 +1,24 @@
 """The band that each segment of a recording occupies, of recordings of any length."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
+from neurovocal_tf.config import SpectrogramConfig
 from neurovocal_tf.segmentation.band import in_band_or_all
 from neurovocal_tf.segmentation.segment_spectra import segment_power
 
 
-def frequency_bounds_hz(blocks, sample_rate, onsets, offsets, config, share=0.9, low_hz=0.0, high_hz=0.0):
+def frequency_bounds_hz(
+    blocks: Iterable[np.ndarray],
+    sample_rate: float,
+    onsets: np.ndarray,
+    offsets: np.ndarray,
+    config: SpectrogramConfig,
+    share: float = 0.9,
+    low_hz: float = 0.0,
+    high_hz: float = 0.0,
+) -> np.ndarray:
     """The band with the middle `share` of each segment's power: for 0.9, what Raven calls Frequency 5% and Frequency 95%.
 
     Measured in the windows of `spectrogram.power_spectrogram`. Bounds are edges of bins, so that a pure tone has

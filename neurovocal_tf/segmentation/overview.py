@@ -3,11 +3,13 @@
 import dataclasses
 
 import numpy as np
+import numpy.typing as npt
 import scipy.fft
 import scipy.signal
 
+from neurovocal_tf.config import Config, SpectrogramConfig
 from neurovocal_tf.segmentation.segment_spectra import peak_frequencies_hz
-from neurovocal_tf.segmentation.traces import TRACES, pages
+from neurovocal_tf.segmentation.traces import TRACES, BlocksOf, Trace, pages
 
 _PAGE_COLUMNS = 64
 _SMALLEST = 1e-20
@@ -33,7 +35,7 @@ class Overview:
     peak_frequencies_hz: np.ndarray
 
 
-def overview(blocks_of, sample_rate, config, segments, column_s):
+def overview(blocks_of: BlocksOf, sample_rate: float, config: Config, segments: npt.ArrayLike, column_s: float) -> Overview:
     """`Overview` of a recording.
 
     Args:
@@ -46,8 +48,8 @@ def overview(blocks_of, sample_rate, config, segments, column_s):
     detector = config.segmentation
     trace = TRACES[detector.detector](blocks_of, sample_rate, detector)
     decibels = _spectrogram(blocks_of, config.spectrogram, column)
-    ends = np.round(np.asarray(segments, np.float64).reshape(-1, 2) * sample_rate).T
-    peaks_hz = peak_frequencies_hz(blocks_of(), sample_rate, *ends, config.spectrogram, detector.low_hz, detector.high_hz)
+    onsets, offsets = np.round(np.asarray(segments, np.float64).reshape(-1, 2) * sample_rate).T
+    peaks_hz = peak_frequencies_hz(blocks_of(), sample_rate, onsets, offsets, config.spectrogram, detector.low_hz, detector.high_hz)
     return Overview(
         column_s=column / sample_rate,
         max_hz=sample_rate / 2,
@@ -60,7 +62,7 @@ def overview(blocks_of, sample_rate, config, segments, column_s):
     )
 
 
-def _pooled_trace(trace, column, num_columns):
+def _pooled_trace(trace: Trace, column: int, num_columns: int) -> np.ndarray:
     pooled, first = np.zeros(num_columns, np.float32), 0
     for page in trace.pages:
         places = (first + np.arange(len(page))) * trace.hop // column
@@ -69,7 +71,7 @@ def _pooled_trace(trace, column, num_columns):
     return pooled
 
 
-def _spectrogram(blocks_of, config, column):
+def _spectrogram(blocks_of: BlocksOf, config: SpectrogramConfig, column: int) -> np.ndarray:
     """The spectrogram in columns, dB [C, V]."""
     n_fft = config.n_fft
     window = scipy.signal.get_window("hann", n_fft).astype(np.float32)

@@ -1,5 +1,7 @@
 """Exact percentiles of more values than fit in memory, by radix selection: two passes over what can be computed again."""
 
+from collections.abc import Callable, Iterable, Iterator
+
 import numpy as np
 
 _LOW_BITS = 16
@@ -16,10 +18,11 @@ class Replayed:
         max_bytes: up to how much is kept.
     """
 
-    def __init__(self, make, max_bytes=112 * 2**20):
-        self._make, self._max_bytes, self._kept = make, max_bytes, None
+    def __init__(self, make: Callable[[], Iterable[np.ndarray]], max_bytes: int = 112 * 2**20) -> None:
+        self._make, self._max_bytes = make, max_bytes
+        self._kept: list[np.ndarray] | None = None
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[np.ndarray]:
         if self._kept is not None:
             yield from self._kept
             return
@@ -34,7 +37,7 @@ class Replayed:
         self._kept = kept if num_bytes <= self._max_bytes else None
 
 
-def percentile(pages, percent, silence=0.0):
+def percentile(pages: Iterable[np.ndarray], percent: float, silence: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The `percent`-th percentile of each column, linearly interpolated as `numpy.percentile` does, beside its maximum and its silence.
 
     Radix selection on the bits of float32, whose order is that of the numbers: the first pass counts the upper half of the
@@ -61,23 +64,23 @@ def percentile(pages, percent, silence=0.0):
     for bins, left in sought:
         lows = [int(np.searchsorted(np.cumsum(low[column, high]), left[column], "right")) for column, high in enumerate(bins.tolist())]
         values.append(((bins.astype(np.uint32) << _LOW_BITS) | np.asarray(lows, np.uint32)).view(np.float32).astype(np.float64))
-    return _between(*values, position - below), maxima, 1 - counts[:, -1] / num_values
+    return _between(values[0], values[1], position - below), maxima, 1 - counts[:, -1] / num_values
 
 
-def silence_limit(maximum, share):
+def silence_limit(maximum: np.float32, share: float) -> np.float32:
     """A float32 number about `share` of the maximum, at most 1 % below it, that parts what the first pass counts."""
     return (np.float32(maximum * share).reshape(1).view(np.uint32) >> _LOW_BITS << _LOW_BITS).view(np.float32)[0]
 
 
-def _keys(page):
+def _keys(page: np.ndarray) -> np.ndarray:
     # Minus zero would be the largest of all; adding zero makes it zero.
     return (page + np.float32(0)).view(np.uint32)
 
 
-def _count_high(pages):
-    counts, maxima = None, None
+def _count_high(pages: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    counts, maxima = np.zeros((0, _NUM_HIGH), np.int64), np.zeros(0, np.float32)
     for page in pages:
-        if counts is None:
+        if not len(maxima):
             counts, maxima = np.zeros((page.shape[1], _NUM_HIGH), np.int64), np.zeros(page.shape[1], np.float32)
         high = (_keys(page) >> _LOW_BITS).astype(np.intp)
         for column in range(page.shape[1]):
@@ -86,14 +89,14 @@ def _count_high(pages):
     return counts, maxima
 
 
-def _bins_of_ranks(ends, ranks):
+def _bins_of_ranks(ends: np.ndarray, ranks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """In which bin of each column [C] the value of its rank [C] lies, and its rank among those of that bin [C]; `ends` sum counts up."""
     bins = np.array([np.searchsorted(column, rank, "right") for column, rank in zip(ends, ranks, strict=True)])
     before = [column[high - 1] if high else 0 for column, high in zip(ends, bins, strict=True)]
     return bins, ranks - np.array(before)
 
 
-def _count_low(pages, wanted):
+def _count_low(pages: Iterable[np.ndarray], wanted: Iterable[tuple[int, int]]) -> dict[tuple[int, int], np.ndarray]:
     counts = {key: np.zeros(_LOW_MASK + 1, np.int64) for key in wanted}
     for page in pages:
         keys = _keys(page)
@@ -104,6 +107,6 @@ def _count_low(pages, wanted):
     return counts
 
 
-def _between(low, high, weight):
+def _between(low: np.ndarray, high: np.ndarray, weight: np.ndarray) -> np.ndarray:
     # Interpolating from the nearer side is exact at both ends.
     return np.where(weight < 0.5, low + (high - low) * weight, high - (high - low) * (1 - weight))

@@ -4,18 +4,24 @@ import csv
 import hashlib
 import json
 import os
+from collections.abc import Callable, Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from neurovocal_tf import files
 from neurovocal_tf.audio import readers
+from neurovocal_tf.config import Config
 from neurovocal_tf.plots import canvas, segments
-from neurovocal_tf.segmentation.overview import overview
+from neurovocal_tf.segmentation.folder import SegmentedFolder
+from neurovocal_tf.segmentation.overview import Overview, overview
 
 _COLUMNS = ("file", "num_pages", "shows", "peak_frequencies_hz")
 
 
-def draw(folder, true, config, on_picture=lambda: None):
+def draw(
+    folder: SegmentedFolder, true: Mapping[str, npt.ArrayLike] | None, config: Config, on_picture: Callable[[], object] = lambda: None
+) -> None:
     """Writes `pictures/NAME.png` for each finished recording (NAME_2.png and so on where it needs more pages), and `histograms.png`.
 
     `pictures/drawn.csv` keeps what each picture shows, so that those which would be the same are not drawn anew.
@@ -46,7 +52,7 @@ def draw(folder, true, config, on_picture=lambda: None):
         canvas.save_figure(figure, os.path.join(folder.out_dir, "pictures", "histograms.png"))
 
 
-def _draw_one(folder, name, found, truth, config):
+def _draw_one(folder: SegmentedFolder, name: str, found: np.ndarray, truth: npt.ArrayLike | None, config: Config) -> dict[str, str]:
     """How many pages were drawn and what the histograms need."""
     seen, number = _overview(folder, name, found, config), 0
     for number, figure in enumerate(segments.segment_figures(seen, found, truth, name), start=1):
@@ -56,14 +62,14 @@ def _draw_one(folder, name, found, truth, config):
     return {"num_pages": str(number), "peak_frequencies_hz": " ".join(f"{peak:.1f}" for peak in seen.peak_frequencies_hz)}
 
 
-def _overview(folder, name, found, config):
+def _overview(folder: SegmentedFolder, name: str, found: np.ndarray, config: Config) -> Overview:
     audio, path = config.audio, folder.paths[name]
     rate = readers.probe(path, audio.time_expansion).rate_at(audio.sample_rate)
     column_s = segments.column_s(folder.duration_s(name))
     return overview(lambda: readers.blocks(path, audio.channel, rate, audio.time_expansion), rate, config, found, column_s)
 
 
-def _read_drawn(folder):
+def _read_drawn(folder: SegmentedFolder) -> dict[str, dict[str, str]]:
     path = os.path.join(folder.out_dir, "pictures", "drawn.csv")
     if not os.path.exists(path):
         return {}
@@ -71,16 +77,16 @@ def _read_drawn(folder):
         return {row["file"]: row for row in csv.DictReader(file) if row["file"] in folder.paths}
 
 
-def _is_drawn(folder, row, shows):
+def _is_drawn(folder: SegmentedFolder, row: dict[str, str] | None, shows: str) -> bool:
     if row is None or row["shows"] != shows:
         return False
     return all(os.path.exists(_path(folder, row["file"], number)) for number in range(1, int(row["num_pages"]) + 1))
 
 
-def _digest(found, truth, num_bytes, duration_s, windows):
+def _digest(found: np.ndarray, truth: npt.ArrayLike | None, num_bytes: int, duration_s: float, windows: tuple[int, int]) -> str:
     shown = [found.tolist(), None if truth is None else np.asarray(truth, np.float64).tolist(), num_bytes, duration_s, windows]
     return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
 
 
-def _path(folder, name, number):
+def _path(folder: SegmentedFolder, name: str, number: int) -> str:
     return os.path.join(folder.out_dir, "pictures", f"{name}{'' if number == 1 else f'_{number}'}.png")

@@ -1,15 +1,25 @@
 """The mean power spectrum of each segment of a recording of any length, and the frequency of its peak."""
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 import scipy.signal
 
+from neurovocal_tf.config import SpectrogramConfig
 from neurovocal_tf.segmentation.band import in_band_or_all
 
 # About as many are held at once of a long segment.
 _STRETCH_SAMPLES = 2**19
 
 
-def segment_power(blocks, sample_rate, onsets, offsets, config, window):
+def segment_power(
+    blocks: Iterable[np.ndarray],
+    sample_rate: float,
+    onsets: np.ndarray,
+    offsets: np.ndarray,
+    config: SpectrogramConfig,
+    window: str | tuple[str, float],
+) -> tuple[np.ndarray, np.ndarray]:
     """Power of each segment, summed over the windows that lie within it, the mean of each window removed.
 
     A segment shorter than a window is measured in the window about its middle.
@@ -31,7 +41,15 @@ def segment_power(blocks, sample_rate, onsets, offsets, config, window):
     return power, np.arange(n_fft // 2 + 1) * (sample_rate / n_fft)
 
 
-def peak_frequencies_hz(blocks, sample_rate, onsets, offsets, config, low_hz=0.0, high_hz=0.0):
+def peak_frequencies_hz(
+    blocks: Iterable[np.ndarray],
+    sample_rate: float,
+    onsets: np.ndarray,
+    offsets: np.ndarray,
+    config: SpectrogramConfig,
+    low_hz: float = 0.0,
+    high_hz: float = 0.0,
+) -> np.ndarray:
     """The frequency with the largest mean power in each segment: the peak of what seewave and warbleR call its mean spectrum.
 
     Measured in Hann windows within the segment, as there and in Raven: what is loud outside of the band leaks far less into it than
@@ -48,7 +66,7 @@ def peak_frequencies_hz(blocks, sample_rate, onsets, offsets, config, low_hz=0.0
     return frequencies[np.argmax(np.where(in_band_or_all(frequencies, low_hz, high_hz), power, -1.0), axis=1)]
 
 
-def _stretches(onsets, offsets, n_fft, hop):
+def _stretches(onsets: np.ndarray, offsets: np.ndarray, n_fft: int, hop: int) -> list[tuple[int, int, int]]:
     """(first, last, segment) of what is to be read, in time order: long segments in parts that have the windows of the whole."""
     at_once, found = max(_STRETCH_SAMPLES // hop, 1), []
     for segment, (onset, offset) in enumerate(zip(np.maximum(onsets, 0).tolist(), offsets.tolist(), strict=True)):
@@ -62,7 +80,7 @@ def _stretches(onsets, offsets, n_fft, hop):
     return sorted(found)
 
 
-def _samples_of(blocks, stretches, n_fft):
+def _samples_of(blocks: Iterable[np.ndarray], stretches: list[tuple[int, int, int]], n_fft: int) -> Iterator[tuple[int, np.ndarray]]:
     """(segment, float64 samples) of each stretch; of one that reaches over the end, a window at least of what is there."""
     blocks, held, start = iter(blocks), np.zeros(0), 0
     for first, last, segment in stretches:

@@ -1,13 +1,21 @@
 """The sequences of frames that a model learns from in a recording, and reads in one when it is served."""
 
+from collections.abc import Callable
+
+import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf.audio import spectrogram
+from neurovocal_tf.audio.spectrogram import FrameScale
+from neurovocal_tf.config import Config, SegmentationConfig
 from neurovocal_tf.segmentation import detector as detector_in_numpy
 from neurovocal_tf.segmentation import detector_in_graph
 
+# A function as `detect`.
+Detector = Callable[[np.ndarray | tf.Tensor, float, SegmentationConfig], tuple[tf.Tensor, tf.Tensor]]
 
-def detect(samples, sample_rate, config):
+
+def detect(samples: np.ndarray | tf.Tensor, sample_rate: float, config: SegmentationConfig) -> tuple[tf.Tensor, tf.Tensor]:
     """Onsets and offsets int64 [S] of vocalizations, by `detector.detect`, as tensors.
 
     Args:
@@ -16,7 +24,13 @@ def detect(samples, sample_rate, config):
     return detector_in_numpy.in_graph(lambda array: detector_in_numpy.detect(array, sample_rate, config), samples)[:2]
 
 
-def sequence_spans(samples, sample_rate, config, segments=None, detector=detect):
+def sequence_spans(
+    samples: np.ndarray | tf.Tensor,
+    sample_rate: float,
+    config: Config,
+    segments: tuple[tf.Tensor, tf.Tensor] | None = None,
+    detector: Detector = detect,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Where the training sequences of some samples lie that are not the whole of them.
 
     Args:
@@ -36,7 +50,13 @@ def sequence_spans(samples, sample_rate, config, segments=None, detector=detect)
     return detector_in_graph.add_buffer(onsets, offsets, int(gap / 2), tf.size(samples, out_type=tf.int64))
 
 
-def span_power(samples, sample_rate, config, segments=None, detector=detect):
+def span_power(
+    samples: np.ndarray | tf.Tensor,
+    sample_rate: float,
+    config: Config,
+    segments: tuple[tf.Tensor, tf.Tensor] | None = None,
+    detector: Detector = detect,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Power spectrograms of the training sequences of some samples, one after another.
 
     Args:
@@ -54,7 +74,14 @@ def span_power(samples, sample_rate, config, segments=None, detector=detect):
     return spectrogram.span_power_spectrograms(samples, onsets, offsets, sample_rate, config.spectrogram)
 
 
-def sequence_frames(samples, sample_rate, scale, config, segments=None, detector=detect):
+def sequence_frames(
+    samples: np.ndarray | tf.Tensor,
+    sample_rate: float,
+    scale: FrameScale,
+    config: Config,
+    segments: tuple[tf.Tensor, tf.Tensor] | None = None,
+    detector: Detector = detect,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Model frames of the sequences in some samples.
 
     Args:

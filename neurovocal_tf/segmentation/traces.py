@@ -5,13 +5,19 @@ and every number is computed within one page. So the trace depends on the sample
 nor on whether the recording was ever in memory as a whole.
 """
 
+from collections.abc import Callable, Iterable, Iterator
+
 import numpy as np
 import scipy.fft
 import scipy.signal
 
+from neurovocal_tf.config import SegmentationConfig
 from neurovocal_tf.segmentation.band import in_band
 from neurovocal_tf.segmentation.band_pass import STOPBAND_DB, band_pass_taps, filtered
 from neurovocal_tf.segmentation.percentiles import Replayed, percentile
+
+# Blocks of a recording, float `[n]` each and in order, the same at every call.
+BlocksOf = Callable[[], Iterable[np.ndarray]]
 
 _ENVELOPE_PAGE = 2**16
 _CONTRAST_PAGE = 2**18
@@ -32,7 +38,12 @@ class Trace:
         pages: float32 `[n, 1]`, not negative, iterable again and again.
     """
 
-    def level(self):
+    hop: int
+    decibels_per_decade: float
+    pages: Iterable[np.ndarray]
+    _config: SegmentationConfig
+
+    def level(self) -> float:
         """The level at which a vocalization begins, a float, by `threshold_method` and `threshold`.
 
         Never lower than 120 dB below the loudest moment, and what is as faint has no part in the noise floor: digital silence, with
@@ -47,13 +58,21 @@ class Trace:
             level, maximum, _ = (column[0] for column in percentile(self.pages, threshold))
         return max(float(level), float(maximum) * 10 ** (-SILENCE_DB / self.decibels_per_decade))
 
+    def _over_floor(self, threshold: float) -> tuple[float, float]:
+        """The level, so far over the noise floor, and the loudest moment."""
+        raise NotImplementedError
+
+    def _of_amplitude(self, amplitude: float) -> float:
+        """The trace of a sound of that amplitude."""
+        raise NotImplementedError
+
 
 class EnvelopeTrace(Trace):
     """Running mean of |x| over `smoothing_ms`, centred, ends mirrored, behind the band-pass; one value a sample, full scale 1."""
 
     hop, decibels_per_decade = 1, 20.0
 
-    def __init__(self, blocks_of, sample_rate, config):
+    def __init__(self, blocks_of: BlocksOf, sample_rate: float, config: SegmentationConfig) -> None:
         self._config = config
         self._taps = band_pass_taps(sample_rate, config.low_hz, config.high_hz)
         self._length = smoothing_length(sample_rate, config.smoothing_ms)
@@ -61,7 +80,7 @@ class EnvelopeTrace(Trace):
         page_length = _page_length(_ENVELOPE_PAGE, context, 1)
         self.pages = Replayed(lambda: map(self._of_page, pages(blocks_of(), page_length, context)))
 
-    def _of_page(self, page_and_first):
+    def _of_page(self, page_and_first: tuple[np.ndarray, float]) -> np.ndarray:
         page, first = page_and_first
         if self._taps is not None:
             # A constant must come out as exactly zero, not as the filter's rounding.
@@ -70,15 +89,15 @@ class EnvelopeTrace(Trace):
                 page += first
         return running_mean(np.abs(page), self._length).astype(np.float32)[:, np.newaxis]
 
-    def _over_floor(self, factor):
+    def _over_floor(self, threshold: float) -> tuple[float, float]:
         percent = self._config.noise_floor_percentile
         floor, maximum, silent = (x[0] for x in percentile(self.pages, percent, 10 ** (-SILENCE_DB / self.decibels_per_decade)))
         # Beside a loud call the filter itself rings so far below it.
         least = 0.0 if self._taps is None else maximum * 10 ** (-STOPBAND_DB / self.decibels_per_decade)
         # Where nothing but silence lies between the calls, what was taken for the floor may be a call.
-        return max(min(factor * floor, maximum / 2 if silent > percent / 100 else np.inf), least), maximum
+        return max(min(threshold * floor, maximum / 2 if silent > percent / 100 else np.inf), least), maximum
 
-    def _of_amplitude(self, amplitude):
+    def _of_amplitude(self, amplitude: float) -> float:
         return amplitude
 
 
@@ -95,7 +114,7 @@ class ContrastTrace(Trace):
 
     decibels_per_decade = 10.0
 
-    def __init__(self, blocks_of, sample_rate, config):
+    def __init__(self, blocks_of: BlocksOf, sample_rate: float, config: SegmentationConfig) -> None:
         self._config, self._n_fft = config, config.contrast_n_fft
         self.hop = self._n_fft // 4
         self._num_averaged = smoothing_length(sample_rate / self.hop, config.smoothing_ms)
@@ -108,7 +127,7 @@ class ContrastTrace(Trace):
         num_bins = bins_averaged(sample_rate, config)
         self.pages = Replayed(lambda: (_largest(page / floor, num_bins) for page in power))
 
-    def _power_of_page(self, page_and_first):
+    def _power_of_page(self, page_and_first: tuple[np.ndarray, float]) -> np.ndarray:
         page, first = page_and_first
         num_values = -(-(len(page) - 2 * self._context) // self.hop)
         # As above: a constant has no power at all.
@@ -118,7 +137,7 @@ class ContrastTrace(Trace):
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         return running_mean(power, self._num_averaged).astype(np.float32) if self._num_averaged > 1 else power
 
-    def _floor(self, power):
+    def _floor(self, power: Replayed) -> np.ndarray:
         """Power density of each bin's floor, float32 [C] or []."""
         if self._config.threshold_method == "absolute":
             return np.square(np.sum(self._window) / 2)
@@ -127,29 +146,29 @@ class ContrastTrace(Trace):
         lowest = maximum.max() * np.float32(silence)
         return np.maximum(floor, max(lowest, np.finfo(np.float32).tiny)).astype(np.float32)
 
-    def _over_floor(self, threshold_db):
-        return 10 ** (threshold_db / 10), 0.0
+    def _over_floor(self, threshold: float) -> tuple[float, float]:
+        return 10 ** (threshold / 10), 0.0
 
-    def _of_amplitude(self, amplitude):
+    def _of_amplitude(self, amplitude: float) -> float:
         return amplitude**2
 
 
-def _largest(over_floor, num_bins):
+def _largest(over_floor: np.ndarray, num_bins: int) -> np.ndarray:
     """The largest mean of `num_bins` neighbours.  float32 [n, C] -> [n, 1]"""
     if num_bins > 1:
         over_floor = running_mean(over_floor.T, num_bins).T.astype(np.float32)
     return over_floor.max(axis=1, keepdims=True)
 
 
-TRACES = {"envelope": EnvelopeTrace, "contrast": ContrastTrace}
+TRACES: dict[str, Callable[[BlocksOf, float, SegmentationConfig], Trace]] = {"envelope": EnvelopeTrace, "contrast": ContrastTrace}
 
 
-def smoothing_length(sample_rate, smoothing_ms):
+def smoothing_length(sample_rate: float, smoothing_ms: float) -> int:
     """Samples in the running mean: int(smoothing_ms), made odd so that it has a centre."""
     return int(smoothing_ms * sample_rate / 1000) | 1
 
 
-def running_mean(values, length):
+def running_mean(values: np.ndarray, length: int) -> np.ndarray:
     """Mean of `length` neighbours that are all there.  [N + length - 1, ...] -> [N, ...], values not negative, float64"""
     # Without the leading zero the first window would have nothing to be subtracted from.
     sums = np.zeros((len(values) + 1, *values.shape[1:]))
@@ -161,7 +180,7 @@ def running_mean(values, length):
     return means
 
 
-def pages(blocks, page_length, context):
+def pages(blocks: Iterable[np.ndarray], page_length: int, context: int) -> Iterator[tuple[np.ndarray, float]]:
     """Cuts a recording into pages that overlap.
 
     Args:
@@ -188,11 +207,11 @@ def pages(blocks, page_length, context):
             yield waiting[start : start + page_length + 2 * context], first
             start += page_length
         waiting = waiting[start:]
-    if len(waiting) > 2 * context:
+    if first is not None and len(waiting) > 2 * context:
         yield waiting, first
 
 
-def _with_last(blocks):
+def _with_last(blocks: Iterable[np.ndarray]) -> Iterator[tuple[bool, np.ndarray]]:
     """(whether it is the last, block) of each block, and an empty one where there is none."""
     previous = None
     for block in blocks:
@@ -202,19 +221,19 @@ def _with_last(blocks):
     yield True, np.zeros(0) if previous is None else previous
 
 
-def _mirror(index, num_samples):
+def _mirror(index: np.ndarray, num_samples: int) -> np.ndarray:
     period = max(2 * (num_samples - 1), 1)
     index = np.mod(index, period)
     return np.minimum(index, period - index)
 
 
-def _page_length(shortest, context, hop):
+def _page_length(shortest: int, context: int, hop: int) -> int:
     """Samples of a page: long against its context, and whole hops."""
     length = max(shortest, 4 * context)
     return -(-length // hop) * hop
 
 
-def band(sample_rate, config):
+def band(sample_rate: float, config: SegmentationConfig) -> slice:
     """The slice of the contrast's bins that lie in the detector's band.  Raises ValueError if none does."""
     frequencies = np.arange(config.contrast_n_fft // 2 + 1) * (sample_rate / config.contrast_n_fft)
     inside = np.flatnonzero(in_band(frequencies, config.low_hz, config.high_hz))
@@ -226,7 +245,7 @@ def band(sample_rate, config):
     return slice(inside[0], inside[-1] + 1)
 
 
-def bins_averaged(sample_rate, config):
+def bins_averaged(sample_rate: float, config: SegmentationConfig) -> int:
     """How many neighbouring bins the contrast averages: those within `contrast_bandwidth_hz`, at most all of the band."""
     inside = band(sample_rate, config)
     return min(max(int(config.contrast_bandwidth_hz * config.contrast_n_fft / sample_rate), 1), inside.stop - inside.start)

@@ -1,12 +1,15 @@
 """Segments found in a folder beside what people marked in it: which belongs to which file, and how well they agree."""
 
 import math
+import os
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from neurovocal_tf import files
 from neurovocal_tf.annotations import matching, segments
 from neurovocal_tf.audio import readers
+from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation.agreement import Agreement, agreement
 from neurovocal_tf.segmentation.tuning import Example
 
@@ -17,20 +20,22 @@ POOLED = "pooled"
 _MAX_EXAMPLES_S = 1200.0
 
 
-def segments_by_file(path, paths, channel="mean", tier=None):
+def segments_by_file(
+    path: str | os.PathLike[str], paths: Mapping[str, str], channel: str = "mean"
+) -> tuple[dict[str, np.ndarray], list[str]]:
     """Annotated segments of each of some recordings.
 
     Args:
-        path: file of annotations in any format that `annotations.read` knows, or folder of them.
+        path: as `matching.match`: a file of annotations or a folder of them, with or without #TIER.
         paths: dict of name -> path of the recordings.
-        channel: as `segments.of`.    tier: as `annotations.read`.
+        channel: as `segments.of`.
 
     Returns: dict of name -> `[S, 2]`, onsets and offsets in seconds, without the recordings that have no annotation; and what
         `Matched.notes` tells.
 
     Raises: ValueError as `matching.match`, or if none of the recordings is annotated.
     """
-    found = matching.match(path, paths.values(), tier, setting="truth")
+    found = matching.match(path, paths.values(), setting="truth")
     if not found.of:
         raise ValueError(f"`truth` must name recordings of the folder, and names none. Received: truth={path}")
     by_name = {
@@ -41,7 +46,7 @@ def segments_by_file(path, paths, channel="mean", tier=None):
     return by_name, found.notes(path)
 
 
-def score(found, true, tolerance_s):
+def score(found: Mapping[str, np.ndarray], true: Mapping[str, np.ndarray], tolerance_s: float) -> list[dict[str, str | float]]:
     """Scores of each file and of all together.
 
     Args:
@@ -54,14 +59,14 @@ def score(found, true, tolerance_s):
     return [{"file": name, "num_found": a.num_found, "num_true": a.num_true, **a.scores()} for name, a in counts.items()]
 
 
-def write_scores(path, table):
+def write_scores(path: str | os.PathLike[str], table: Sequence[Mapping[str, str | float]]) -> None:
     """Writes what `score` returns as CSV; what is not defined is left empty."""
     files.write_csv(path, _COLUMNS, [[_number(row[column], ".4f") for column in _COLUMNS] for row in table])
 
 
-def as_table(table):
+def as_table(table: Sequence[Mapping[str, str | float]]) -> str:
     """What `score` returns as lines of text, the pooled scores last."""
-    width = max(len(row["file"]) for row in table)
+    width = max(len(str(row["file"])) for row in table)
     head = f"{'':{width}}  found   true  | segments: P    R     F1   | onsets: P    R     F1   | time: P    R     F1"
     lines = [head]
     for row in table:
@@ -72,7 +77,7 @@ def as_table(table):
     return "\n".join(lines)
 
 
-def examples(paths, true, config):
+def examples(paths: Mapping[str, str], true: Mapping[str, np.ndarray], config: Config) -> list[Example]:
     """The annotated recordings as `Example`s to tune a detector with, twenty minutes at most.
 
     Args:
@@ -97,7 +102,7 @@ def examples(paths, true, config):
     return found
 
 
-def _number(value, form):
+def _number(value: str | float, form: str) -> str:
     if not isinstance(value, float):
         return str(value)
     return "" if math.isnan(value) else format(value, form)

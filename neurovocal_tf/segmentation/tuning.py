@@ -5,11 +5,16 @@ import dataclasses
 import itertools
 import os
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation import detector
 from neurovocal_tf.segmentation.agreement import Agreement, agreement
+
+# Segment F1, and frame F1 between those of the same.
+Score = tuple[float, float]
 
 _HELD_OUT = 1 / 3
 _MAX_ROUNDS = 3
@@ -47,7 +52,7 @@ class Example:
     sample_rate: int
     segments: np.ndarray
 
-    def part(self, begin, end):
+    def part(self, begin: float, end: float) -> "Example":
         """The part between two shares of its length, with the segments that begin there."""
         first, last = (int(share * len(self.samples)) for share in (begin, end))
         onsets = self.segments[:, 0] * self.sample_rate
@@ -55,7 +60,7 @@ class Example:
         return Example(self.samples[first:last], self.sample_rate, segments)
 
 
-def split(examples, seed):
+def split(examples: Sequence[Example], seed: int) -> tuple[list[Example], list[Example]]:
     """Examples to search with and examples to report on: other recordings, or the last third of the only one there is."""
     if len(examples) == 1:
         return [examples[0].part(0.0, 1 - _HELD_OUT)], [examples[0].part(1 - _HELD_OUT, 1.0)]
@@ -64,10 +69,10 @@ def split(examples, seed):
     return [examples[i] for i in sorted(order[num_held_out:])], [examples[i] for i in sorted(order[:num_held_out])]
 
 
-def pooled_agreement(examples, config, tolerance_s):
+def pooled_agreement(examples: Sequence[Example], config: Config, tolerance_s: float) -> Agreement:
     """`Agreement` of what the detector finds in all examples with what people marked."""
 
-    def one(example):
+    def one(example: Example) -> Agreement:
         onsets, offsets, _ = detector.detect(example.samples, example.sample_rate, config.segmentation)
         return agreement(np.stack([onsets, offsets], axis=1) / example.sample_rate, example.segments, tolerance_s)
 
@@ -75,7 +80,7 @@ def pooled_agreement(examples, config, tolerance_s):
         return sum(pool.map(one, examples), Agreement())
 
 
-def search(examples, config, tolerance_s):
+def search(examples: Sequence[Example], config: Config, tolerance_s: float) -> Iterator[tuple[Score, Config]]:
     """Searches for the settings with the largest segment F1, and of those as good the largest frame F1, by coordinate ascent.
 
     Starts from the settings given, and from those of the other detector in the same band; the two take turns, so that a search cut
@@ -88,7 +93,7 @@ def search(examples, config, tolerance_s):
         `segmentation` only.
     """
 
-    def tried(candidate):
+    def tried(candidate: Config) -> Score:
         return _score(pooled_agreement(examples, candidate, tolerance_s))
 
     other = _STARTS["contrast" if config.segmentation.detector == "envelope" else "envelope"]
@@ -101,7 +106,14 @@ def search(examples, config, tolerance_s):
                 yield max((best[i] for i in sorted(best)), key=lambda pair: pair[0])
 
 
-def search_until(examples, config, tolerance_s, limit_s, is_stopped, on_trial=lambda segment_f1: None):
+def search_until(
+    examples: Sequence[Example],
+    config: Config,
+    tolerance_s: float,
+    limit_s: float,
+    is_stopped: Callable[[], bool],
+    on_trial: Callable[[float], object] = lambda segment_f1: None,
+) -> tuple[Config, str]:
     """Searches, see `search`, until nothing more is found, the time is over, or somebody stops it; after one trial at least.
 
     Args:
@@ -121,7 +133,9 @@ def search_until(examples, config, tolerance_s, limit_s, is_stopped, on_trial=la
     return best, "finished"
 
 
-def compared(parts, settings, tolerance_s):
+def compared(
+    parts: Mapping[str, Sequence[Example]], settings: Mapping[str, Config], tolerance_s: float
+) -> Iterator[tuple[str, str, dict[str, float]]]:
     """How well each of some settings agrees with each part of the examples.
 
     Args:
@@ -135,7 +149,7 @@ def compared(parts, settings, tolerance_s):
             yield part, name, pooled_agreement(examples, config, tolerance_s).scores()
 
 
-def _ascend(config, tried):
+def _ascend(config: Config, tried: Callable[[Config], Score]) -> Iterator[tuple[Score, Config]]:
     """Yields the best score and its configuration after each trial, until a round through all settings brings nothing."""
     score = tried(config)
     yield score, config
@@ -150,7 +164,7 @@ def _ascend(config, tried):
             break
 
 
-def _neighbours(config, name):
+def _neighbours(config: Config, name: str) -> Iterator[Config]:
     """Configurations that differ in one setting, of the detector they have, and contradict nothing."""
     if name.startswith("contrast") and config.segmentation.detector != "contrast":
         return
@@ -166,10 +180,10 @@ def _neighbours(config, name):
             continue
 
 
-def _score(pooled):
+def _score(pooled: Agreement) -> Score:
     scores = pooled.scores()
     return (_number(scores["segment_f1"]), _number(scores["frame_f1"]))
 
 
-def _number(value):
+def _number(value: float) -> float:
     return 0.0 if np.isnan(value) else value

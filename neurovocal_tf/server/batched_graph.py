@@ -7,6 +7,11 @@ of all who wait. It lives in the session's own resources, so that closing the se
 import dataclasses
 import os
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tensorflow.core.framework import node_def_pb2
+    from tensorflow.core.protobuf import meta_graph_pb2
 
 _FILE = "batching_params.pbtxt"
 
@@ -23,11 +28,11 @@ class BatchingParameters:
     max_batch_size: int = 1_000
     batch_timeout_micros: int = 0
     max_enqueued_batches: int = 10
-    allowed_batch_sizes: tuple = ()
+    allowed_batch_sizes: tuple[int, ...] = ()
     num_batch_threads: int = 2
 
 
-def read_parameters(version_folder, num_batch_threads):
+def read_parameters(version_folder: str | os.PathLike[str], num_batch_threads: int) -> BatchingParameters | None:
     """The `BatchingParameters` in a version's folder, or None where it has none.
 
     Raises:
@@ -50,7 +55,7 @@ def read_parameters(version_folder, num_batch_threads):
     return parameters
 
 
-def batch_signatures(meta_graph, parameters):
+def batch_signatures(meta_graph: "meta_graph_pb2.MetaGraphDef", parameters: BatchingParameters) -> None:
     """Puts every signature that can be batched behind the scheduler, in place.
 
     Those whose inputs may differ in more than their rows, such as spectrograms of any length, stay as they are: what
@@ -66,12 +71,12 @@ def batch_signatures(meta_graph, parameters):
             _batch_node(nodes[calls.pop()], name, {tensor.name.split(":")[0] for tensor in signature.inputs.values()}, parameters)
 
 
-def _differs_in_rows_only(tensor):
+def _differs_in_rows_only(tensor: "meta_graph_pb2.TensorInfo") -> bool:
     sizes = [dim.size for dim in tensor.tensor_shape.dim]
     return bool(sizes) and sizes[0] == -1 and -1 not in sizes[1:]
 
 
-def _batch_node(node, queue, placeholders, parameters):
+def _batch_node(node: "node_def_pb2.NodeDef", queue: str, placeholders: set[str], parameters: BatchingParameters) -> None:
     """Turns a call of a function into a batched one."""
     arguments = [name for name in node.input if not name.startswith("^")]
     num_rows = len(placeholders)

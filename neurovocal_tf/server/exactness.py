@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import dataclasses
+import os
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class Load:
     num_callers: int = 200
     calls_each: int = 1
     max_frames: int = 40
-    temperatures: tuple = (0.5, 2.0)
+    temperatures: tuple[float, float] = (0.5, 2.0)
     seed: int = 0
 
 
@@ -43,7 +44,7 @@ class Comparison:
     layout: int
 
 
-def compare(folder, load):
+def compare(folder: str | os.PathLike[str], load: Load) -> Comparison:
     """Sings songs alone and under load: whole ones by `generate`, and the same ones in two parts, the second by `generate_continue`.
 
     Args:
@@ -70,7 +71,7 @@ def compare(folder, load):
     return Comparison(len(found), sum(is_different for is_different, _ in found), len(together), sum(together), layout)
 
 
-def _compare(loaded, request, expected):
+def _compare(loaded: LoadedVersion, request: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> tuple[bool, list[bool]]:
     """Whether a song under load, whole or in parts, is not what it is alone; and of each answer whether others were computed with it."""
     whole = loaded.predict("generate", request)
     half = {**request, "num_frames": request["num_frames"] // 2}
@@ -86,10 +87,10 @@ def _compare(loaded, request, expected):
     return not all(same), [answer["spectrogram"].shape[1] > answer["lengths"][0] for answer in (whole, first, second)]
 
 
-def _requests(load):
+def _requests(load: Load) -> list[dict[str, np.ndarray]]:
     rng = np.random.default_rng(load.seed)
     num_rows = load.num_callers * load.calls_each
-    columns = {
+    columns: dict[str, np.ndarray] = {
         "seed": rng.integers(-(2**62), 2**62, num_rows),
         "num_frames": rng.integers(1, load.max_frames + 1, num_rows).astype(np.int32),
         "temperature": rng.uniform(*load.temperatures, num_rows).astype(np.float32),
@@ -97,6 +98,6 @@ def _requests(load):
     return [{name: column[i : i + 1] for name, column in columns.items()} for i in range(num_rows)]
 
 
-def _frames(answer):
+def _frames(answer: dict[str, np.ndarray]) -> np.ndarray:
     """The frames that are a row's own; what follows them is as long as the longest song beside it."""
     return answer["spectrogram"][0, : answer["lengths"][0]]

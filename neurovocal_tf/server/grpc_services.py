@@ -1,17 +1,31 @@
 """TensorFlow Serving's gRPC services: prediction_service.proto, model_service.proto, and the standard health service."""
 
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
 import grpc
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from tensorflow_serving.apis import model_service_pb2_grpc, predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
 
 from neurovocal_tf.server import protos, refusals
-from neurovocal_tf.server.inference import Measured
+from neurovocal_tf.server.inference import Inference, Measured
+from neurovocal_tf.server.limits import Limits
+from neurovocal_tf.server.loaded_version import LoadedVersion
+
+Answer = TypeVar("Answer")
 
 _SERVICES = ("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
 
 
-def add_services(server, inference, limits):
+def add_services(server: grpc.aio.Server, inference: Inference, limits: Limits) -> None:
     """Adds all services to a `grpc.aio.Server`.
 
     Args:
@@ -25,19 +39,23 @@ def add_services(server, inference, limits):
 class MalformedMessages(grpc.aio.ServerInterceptor):
     """Answers bytes that are no message with INVALID_ARGUMENT, where gRPC would blame itself with INTERNAL."""
 
-    async def intercept_service(self, continuation, handler_call_details):
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler:
         """The method's handler, with a parser that does not raise."""
         handler = await continuation(handler_call_details)
         if handler is None or not handler.unary_unary:
             return handler
 
-        def parse(data):
+        def parse(data: bytes) -> Message | None:
             try:
                 return handler.request_deserializer(data)
             except DecodeError:
                 return None
 
-        async def answer(request, context):
+        async def answer(request: Message | None, context: grpc.aio.ServicerContext) -> Message:
             if request is None:
                 await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "The request is no message of the kind that this method takes")
             return await handler.unary_unary(request, context)
@@ -46,19 +64,21 @@ class MalformedMessages(grpc.aio.ServerInterceptor):
 
 
 class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    def __init__(self, inference, limits):
+    def __init__(self, inference: Inference, limits: Limits) -> None:
         self._inference = inference
         self._limits = limits
 
-    async def Predict(self, request, context):
-        async def predict():
+    async def Predict(self, request: predict_pb2.PredictRequest, context: grpc.aio.ServicerContext) -> predict_pb2.PredictResponse:
+        async def predict() -> predict_pb2.PredictResponse:
             with Measured(self._inference.metrics, "Predict", "GRPC"), self._inference.admit() as ticket:
                 return await ticket.run(lambda is_wanted: self._compute(request, is_wanted), context.time_remaining())
 
         return await _or_abort(context, predict())
 
-    async def GetModelMetadata(self, request, context):
-        async def metadata():
+    async def GetModelMetadata(
+        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.aio.ServicerContext
+    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
+        async def metadata() -> get_model_metadata_pb2.GetModelMetadataResponse:
             _check_spec(request)
             protos.check_metadata_fields(request.metadata_field)
             with self._lease(request) as (version, loaded):
@@ -66,16 +86,16 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
         return await _or_abort(context, metadata())
 
-    async def Classify(self, request, context):
+    async def Classify(self, request: Message, context: grpc.aio.ServicerContext) -> None:
         await _only_predict(context)
 
-    async def Regress(self, request, context):
+    async def Regress(self, request: Message, context: grpc.aio.ServicerContext) -> None:
         await _only_predict(context)
 
-    async def MultiInference(self, request, context):
+    async def MultiInference(self, request: Message, context: grpc.aio.ServicerContext) -> None:
         await _only_predict(context)
 
-    def _compute(self, request, is_wanted):
+    def _compute(self, request: predict_pb2.PredictRequest, is_wanted: Callable[[], bool]) -> predict_pb2.PredictResponse | None:
         _check_spec(request)
         name = request.model_spec.signature_name or protos.DEFAULT_SIGNATURE
         with self._lease(request) as (version, loaded):
@@ -93,52 +113,56 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             response.outputs[output].CopyFrom(tensor)
         return response
 
-    def _lease(self, request):
+    def _lease(
+        self, request: predict_pb2.PredictRequest | get_model_metadata_pb2.GetModelMetadataRequest
+    ) -> AbstractContextManager[tuple[int, LoadedVersion]]:
         return self._inference.lease(request.model_spec.name, *protos.version_and_label(request.model_spec))
 
 
 class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
-    def __init__(self, inference):
+    def __init__(self, inference: Inference) -> None:
         self._inference = inference
 
-    async def GetModelStatus(self, request, context):
-        async def status():
+    async def GetModelStatus(
+        self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.aio.ServicerContext
+    ) -> get_model_status_pb2.GetModelStatusResponse:
+        async def status() -> get_model_status_pb2.GetModelStatusResponse:
             _check_spec(request)
             spec = request.model_spec
             return protos.status_response(self._inference.statuses(spec.name, *protos.version_and_label(spec)))
 
         return await _or_abort(context, status())
 
-    async def HandleReloadConfigRequest(self, request, context):
+    async def HandleReloadConfigRequest(self, request: Message, context: grpc.aio.ServicerContext) -> None:
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "This server serves the one model that it was started with")
 
 
 class _Health(health_pb2_grpc.HealthServicer):
-    def __init__(self, inference):
+    def __init__(self, inference: Inference) -> None:
         self._inference = inference
 
-    async def Check(self, request, context):
+    async def Check(self, request: health_pb2.HealthCheckRequest, context: grpc.aio.ServicerContext) -> health_pb2.HealthCheckResponse:
         if request.service and request.service not in _SERVICES:
             await context.abort(grpc.StatusCode.NOT_FOUND, "Unknown service")
         is_serving = self._inference.versions.is_available
         statuses = health_pb2.HealthCheckResponse
         return health_pb2.HealthCheckResponse(status=statuses.SERVING if is_serving else statuses.NOT_SERVING)
 
-    async def Watch(self, request, context):
+    async def Watch(self, request: Message, context: grpc.aio.ServicerContext) -> None:
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Ask with Check")
 
 
-def _check_spec(request):
+def _check_spec(request: Message) -> None:
     if not request.HasField("model_spec"):
         raise refusals.invalid("Missing ModelSpec")
 
 
-async def _or_abort(context, answer):
+async def _or_abort(context: grpc.aio.ServicerContext, answer: Awaitable[Answer]) -> Answer:
     try:
         return await answer
     except refusals.Refusal as refusal:
-        await context.abort(refusal.code, refusal.message)
+        return await context.abort(refusal.code, refusal.message)
 
 
-async def _only_predict(context):
+async def _only_predict(context: grpc.aio.ServicerContext) -> None:
     await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Every signature of this model is one for Predict")

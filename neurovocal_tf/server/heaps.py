@@ -6,13 +6,13 @@ import threading
 import time
 
 
-def trim():
+def trim() -> None:
     """Gives pages of which nothing is in use back to the system."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def trim_every(seconds):
+def trim_every(seconds: float) -> None:
     """Trims so often for as long as the process lives, in a thread of its own.
 
     While a version is loaded beside another that answers, what one lets go lies between what the other keeps. A new request takes the
@@ -22,7 +22,7 @@ def trim_every(seconds):
         seconds: float.
     """
 
-    def run():
+    def run() -> None:
         while True:
             time.sleep(seconds)
             trim()

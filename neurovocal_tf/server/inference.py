@@ -4,12 +4,20 @@ import asyncio
 import concurrent.futures
 import threading
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, TypeVar
 
 import grpc
 import tensorflow as tf
 
 from neurovocal_tf.server import refusals
+from neurovocal_tf.server.loaded_version import LoadedVersion
 from neurovocal_tf.server.metrics import Metrics
+from neurovocal_tf.server.versions import Versions, VersionStatus
+
+Answer = TypeVar("Answer")
 
 
 class Inference:
@@ -19,7 +27,7 @@ class Inference:
         model_name: str.    versions: `versions.Versions`.    max_requests: int, those in work at once; more are refused.
     """
 
-    def __init__(self, model_name, versions, max_requests):
+    def __init__(self, model_name: str, versions: Versions, max_requests: int) -> None:
         self.model_name = model_name
         self.versions = versions
         self.metrics = Metrics(model_name)
@@ -28,7 +36,7 @@ class Inference:
         # A request waits in its thread for its batch, so that there are as many threads as requests.
         self._threads = concurrent.futures.ThreadPoolExecutor(max_requests, thread_name_prefix="request")
 
-    def admit(self):
+    def admit(self) -> "Ticket":
         """A `Ticket`, with which a request may use a thread.
 
         Raises:
@@ -40,14 +48,16 @@ class Inference:
             self._num_requests += 1
         return Ticket(self._threads, self._leave)
 
-    def lease(self, spec_name, version=None, label=None):
+    def lease(
+        self, spec_name: str, version: int | None = None, label: str | None = None
+    ) -> AbstractContextManager[tuple[int, LoadedVersion]]:
         """`Versions.lease` of the model of that name, if it is this one's."""
         if spec_name != self.model_name:
             asked = f"Latest({spec_name})" if version is None else f"Specific({spec_name}, {version})"
             raise refusals.not_found(f"Servable not found for request: {asked}")
         return self.versions.lease(spec_name, version, label)
 
-    def statuses(self, spec_name, version=None, label=None):
+    def statuses(self, spec_name: str, version: int | None = None, label: str | None = None) -> dict[int, VersionStatus]:
         """Dict of version -> `VersionStatus`, of one version if it is given.
 
         Raises:
@@ -65,11 +75,11 @@ class Inference:
             raise refusals.not_found(f"Could not find any versions of model {spec_name}")
         return found
 
-    def close(self):
+    def close(self) -> None:
         """Waits for what is in work."""
         self._threads.shutdown()
 
-    def _leave(self):
+    def _leave(self) -> None:
         with self._lock:
             self._num_requests -= 1
 
@@ -81,15 +91,15 @@ class Ticket:
         threads: `concurrent.futures.Executor`.    give_back: called once, when the thread is free for another request.
     """
 
-    def __init__(self, threads, give_back):
+    def __init__(self, threads: concurrent.futures.Executor, give_back: Callable[[], object]) -> None:
         self._threads, self._give_back = threads, give_back
         self._is_wanted = True
-        self._future = None
+        self._future: concurrent.futures.Future[Any] | None = None
 
-    def __enter__(self):
+    def __enter__(self) -> "Ticket":
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         # A caller who has left does not stop TensorFlow: the place is free when the work is done.
         self._is_wanted = False
         if self._future is None or self._future.cancel():
@@ -97,7 +107,7 @@ class Ticket:
         else:
             self._future.add_done_callback(lambda _: self._give_back())
 
-    async def run(self, work, timeout_s):
+    async def run(self, work: Callable[[Callable[[], bool]], Answer], timeout_s: float | None) -> Answer:
         """Awaits `work(is_wanted)` in a thread; `is_wanted()` tells whether the caller still waits for it.
 
         Raises:
@@ -115,17 +125,17 @@ class Ticket:
 class Measured:
     """A `with` block around a request, whose end and duration are counted."""
 
-    def __init__(self, metrics, api, entrypoint):
+    def __init__(self, metrics: Metrics, api: str, entrypoint: str) -> None:
         self._metrics, self._api, self._entrypoint = metrics, api, entrypoint
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self._began = time.monotonic()
 
-    def __exit__(self, kind, error, _):
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._metrics.count(self._api, self._entrypoint, _status(error), time.monotonic() - self._began)
 
 
-def _status(error):
+def _status(error: BaseException | None) -> str:
     if isinstance(error, refusals.Refusal):
         return error.code.name
     return "OK" if error is None else "CANCELLED" if isinstance(error, asyncio.CancelledError) else "INTERNAL"

@@ -8,9 +8,12 @@ import binascii
 import contextlib
 import itertools
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2
 
 from neurovocal_tf import json_numbers
 from neurovocal_tf.server.refusals import invalid
@@ -20,7 +23,7 @@ _DEEPEST = 16
 _KINDS = {"float": (int, float), "int": (int,), "bool": (bool,), "string": (str, dict)}
 
 
-def parse(body):
+def parse(body: bytes) -> dict[str, Any]:
     """The JSON object in a request's body.  bytes -> dict"""
     if not body:
         raise invalid("JSON Parse error: The document is empty")
@@ -35,7 +38,7 @@ def parse(body):
     return document
 
 
-def signature_name(document):
+def signature_name(document: dict[str, Any]) -> str:
     """Which signature a request is for; empty for the default one.  dict -> str"""
     name = document.get("signature_name", "")
     if not isinstance(name, str):
@@ -43,7 +46,7 @@ def signature_name(document):
     return name
 
 
-def inputs(document, infos):
+def inputs(document: dict[str, Any], infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> tuple[dict[str, np.ndarray], bool]:
     """The tensors of a request.
 
     Args:
@@ -64,7 +67,7 @@ def inputs(document, infos):
     raise invalid("Missing 'inputs' or 'instances' key")
 
 
-def answer(outputs, in_rows):
+def answer(outputs: Mapping[str, np.ndarray], in_rows: bool) -> bytes:
     """The body of an answer.
 
     Args:
@@ -81,12 +84,12 @@ def answer(outputs, in_rows):
     return json_numbers.dumps({"predictions": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]})
 
 
-def error(message):
+def error(message: str) -> bytes:
     """The body of an answer that says what is wrong.  str -> bytes"""
     return json.dumps({"error": message}).encode()
 
 
-def _from_rows(rows, infos):
+def _from_rows(rows: Any, infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, np.ndarray]:
     if not isinstance(rows, list):
         raise invalid(f"JSON Value: {_quote(rows)} Expecting 'instances' to be an list/array")
     if not rows:
@@ -110,7 +113,7 @@ def _from_rows(rows, infos):
     return {name: _tensor(name, rows, info)}
 
 
-def _from_columns(columns, infos):
+def _from_columns(columns: Any, infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, np.ndarray]:
     if _is_named(columns):
         for name in infos:
             if name not in columns:
@@ -122,22 +125,23 @@ def _from_columns(columns, infos):
     return {name: _tensor(name, columns, info)}
 
 
-def _is_named(value):
+def _is_named(value: object) -> bool:
     return isinstance(value, dict) and not _is_base64(value)
 
 
-def _is_base64(value):
+def _is_base64(value: object) -> bool:
     return isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str)
 
 
-def _tensor(name, value, info):
+def _tensor(name: str, value: Any, info: meta_graph_pb2.TensorInfo) -> np.ndarray:
     """An array of nested lists whose values are all of the input's type."""
     dtype = tf.dtypes.as_dtype(info.dtype)
-    shape, flat = [], [value]
+    shape: list[int] = []
+    flat = [value]
     while flat and isinstance(flat[0], list):
         if len(shape) == _DEEPEST:
             raise invalid(f"`{name}` must have at most {_DEEPEST} dimensions")
-        sizes = {len(item) if isinstance(item, list) else None for item in flat}
+        sizes = {len(item) if isinstance(item, list) else -1 for item in flat}
         if len(sizes) > 1:
             raise invalid(f"`{name}` must have lists of one length at each level. Received: {name}={_quote(value)}")
         shape += sizes
@@ -158,7 +162,7 @@ def _tensor(name, value, info):
     return np.array(flat, dtype.as_numpy_dtype).reshape(shape)
 
 
-def _floats(name, flat, dtype):
+def _floats(name: str, flat: Sequence[Any], dtype: tf.DType) -> np.ndarray:
     with np.errstate(over="ignore"), contextlib.suppress(OverflowError):
         wide = np.array(flat, np.float64)
         array = wide.astype(dtype.as_numpy_dtype)
@@ -167,7 +171,7 @@ def _floats(name, flat, dtype):
     raise invalid(f"Cannot convert JSON value of `{name}` to {dtype.name} without loss of precision.")
 
 
-def _bytes(name, item):
+def _bytes(name: str, item: Any) -> bytes:
     if isinstance(item, str):
         try:
             return item.encode()
@@ -181,7 +185,7 @@ def _bytes(name, item):
         raise invalid(f"Unable to base64 decode `{name}`") from None
 
 
-def _texts(name, array):
+def _texts(name: str, array: np.ndarray) -> list[Any]:
     if name.endswith("_bytes"):
         flat = [{"b64": base64.b64encode(value).decode()} for value in array.ravel()]
     else:
@@ -191,12 +195,12 @@ def _texts(name, array):
     return whole.reshape(array.shape).tolist()
 
 
-def _type_name(value):
+def _type_name(value: object) -> str:
     names = {type(None): "Null", str: "String", list: "Array", dict: "Object", int: "Number", float: "Number"}
     return str(value) if isinstance(value, bool) else names[type(value)]
 
 
-def _quote(value):
+def _quote(value: object) -> str:
     # Piece by piece: what is refused may be large.
     text = "".join(itertools.islice(json.JSONEncoder().iterencode(value), _LONGEST_QUOTE))
     return text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "..."

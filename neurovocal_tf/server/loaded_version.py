@@ -4,11 +4,12 @@ import copy
 import gc
 import json
 import os
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from neurovocal_tf.server import batched_graph, heaps, refusals
@@ -29,7 +30,7 @@ class LoadedVersion:
         ValueError, OSError, tf.errors.OpError: it is no SavedModel that can be served.
     """
 
-    def __init__(self, folder, num_batch_threads):
+    def __init__(self, folder: str | os.PathLike[str], num_batch_threads: int) -> None:
         self.folder = os.fspath(folder)
         meta_graph = _read_meta_graph(self.folder)
         self._batching = batched_graph.read_parameters(self.folder, num_batch_threads) if num_batch_threads else None
@@ -39,7 +40,7 @@ class LoadedVersion:
         #: Name -> SignatureDef.
         self.signatures = {name: copy.deepcopy(signature) for name, signature in meta_graph.signature_def.items() if signature.method_name}
         #: int, the layout in which this machine sings its songs, numbered as in the version's metadata; None until `warm_up` has seen one.
-        self.layout = None
+        self.layout: int | None = None
         if not self.signatures:
             raise ValueError(f"`folder` must hold a SavedModel with signatures. Received: folder={self.folder}")
         graph = tf.Graph()
@@ -64,11 +65,11 @@ class LoadedVersion:
             raise
 
     @property
-    def is_batched(self):
+    def is_batched(self) -> bool:
         """Whether callers at once are computed together."""
         return self._batching is not None
 
-    def warm_up(self):
+    def warm_up(self) -> None:
         """Computes the requests that were exported with the model; one that fails is an error, as in TensorFlow Serving."""
         path = os.path.join(self.folder, _WARM_UP)
         if not os.path.exists(path):
@@ -82,7 +83,7 @@ class LoadedVersion:
                 self.layout = int(answer[_LAYOUT][0])
 
     @property
-    def layout_description(self):
+    def layout_description(self) -> str:
         """What `layout` means, as the version's metadata says it; empty where either is not known."""
         try:
             with open(os.path.join(self.folder, _METADATA), encoding="utf-8") as file:
@@ -90,7 +91,7 @@ class LoadedVersion:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return ""
 
-    def predict(self, signature_name, inputs):
+    def predict(self, signature_name: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """A signature's answer.
 
         Args:
@@ -111,7 +112,7 @@ class LoadedVersion:
         except tf.errors.OpError as error:
             raise refusals.from_tensorflow(error) from error
 
-    def close(self):
+    def close(self) -> None:
         """Frees its memory; there must be no calls any more."""
         self._session.close()
         # Graph and session hold on to each other; Python would look for such a circle only after many more of them.
@@ -119,13 +120,13 @@ class LoadedVersion:
         gc.collect()
         heaps.trim()
 
-    def _callable(self, graph, signature):
+    def _callable(self, graph: tf.Graph, signature: meta_graph_pb2.SignatureDef) -> Callable[..., dict[str, np.ndarray]]:
         outputs = {name: graph.get_tensor_by_name(tensor.name) for name, tensor in signature.outputs.items()}
         return self._session.make_callable(
             outputs, feed_list=[graph.get_tensor_by_name(signature.inputs[name].name) for name in sorted(signature.inputs)]
         )
 
-    def _check_shapes(self, signature, inputs):
+    def _check_shapes(self, signature: meta_graph_pb2.SignatureDef, inputs: Mapping[str, np.ndarray]) -> None:
         for name, tensor in signature.inputs.items():
             if tensor.tensor_shape.unknown_rank:
                 continue
@@ -142,7 +143,7 @@ class LoadedVersion:
             raise refusals.invalid(f"Task size {max(num_rows.values())} is larger than maximum input batch size {limit}")
 
 
-def _read_meta_graph(folder):
+def _read_meta_graph(folder: str | os.PathLike[str]) -> meta_graph_pb2.MetaGraphDef:
     path = os.path.join(folder, "saved_model.pb")
     with open(path, "rb") as file:
         saved_model = saved_model_pb2.SavedModel()

@@ -4,6 +4,7 @@ import bisect
 import collections
 import itertools
 import threading
+from collections.abc import Iterator, Mapping
 
 # Upper ends in microseconds; those of TensorFlow Serving grow by 1.8 from 10.
 _BUCKETS = tuple(round(10 * 1.8**i, 3) for i in range(33))
@@ -16,14 +17,14 @@ class Metrics:
         model_name: str.
     """
 
-    def __init__(self, model_name):
+    def __init__(self, model_name: str) -> None:
         self._model_name = model_name
         self._lock = threading.Lock()
-        self._num_requests = collections.Counter()
-        self._latencies = collections.defaultdict(lambda: [0] * (len(_BUCKETS) + 1))
-        self._latency_sums = collections.Counter()
+        self._num_requests: collections.Counter[str] = collections.Counter()
+        self._latencies: dict[tuple[str, str], list[int]] = collections.defaultdict(lambda: [0] * (len(_BUCKETS) + 1))
+        self._latency_sums: dict[tuple[str, str], float] = collections.defaultdict(float)
 
-    def count(self, api, entrypoint, status, duration_s):
+    def count(self, api: str, entrypoint: str, status: str, duration_s: float) -> None:
         """Adds a request.
 
         Args:
@@ -36,18 +37,18 @@ class Metrics:
                 self._latencies[api, entrypoint][bisect.bisect_left(_BUCKETS, micros)] += 1
                 self._latency_sums[api, entrypoint] += micros
 
-    def page(self, layouts):
+    def page(self, layouts: Mapping[int, int]) -> str:
         """All of it as text, in Prometheus' exposition format 0.0.4; `layouts` as in `Versions`."""
         with self._lock:
             return "\n".join([*self._count_lines(), *self._latency_lines(), *self._layout_lines(layouts)]) + "\n"
 
-    def _count_lines(self):
+    def _count_lines(self) -> Iterator[str]:
         name = ":tensorflow:serving:request_count"
         yield f"# TYPE {name} counter"
         for status, number in sorted(self._num_requests.items()):
             yield f'{name}{{model_name="{self._model_name}",status="{status}"}} {number}'
 
-    def _latency_lines(self):
+    def _latency_lines(self) -> Iterator[str]:
         name = ":tensorflow:serving:request_latency"
         yield f"# TYPE {name} histogram"
         for (api, entrypoint), counts in sorted(self._latencies.items()):
@@ -57,7 +58,7 @@ class Metrics:
             yield f"{name}_sum{{{labels}}} {self._latency_sums[api, entrypoint]:.6g}"
             yield f"{name}_count{{{labels}}} {sum(counts)}"
 
-    def _layout_lines(self, layouts):
+    def _layout_lines(self, layouts: Mapping[int, int]) -> Iterator[str]:
         name = ":neurovocal:song_layout"
         yield f"# TYPE {name} gauge"
         for version, layout in layouts.items():

@@ -1,6 +1,7 @@
 """The server: both protocols in one event loop."""
 
 import logging
+import os
 
 import grpc
 from aiohttp import web
@@ -9,6 +10,7 @@ from neurovocal_tf.server.grpc_services import MalformedMessages, add_services
 from neurovocal_tf.server.inference import Inference
 from neurovocal_tf.server.limits import Limits
 from neurovocal_tf.server.rest import RestApi
+from neurovocal_tf.server.versions import Versions
 
 _SHUTDOWN_S = 5.0
 # How long a caller whose request is refused may go on sending it.
@@ -22,7 +24,7 @@ class ModelServer:
         versions: `versions.Versions`.    model_name: str.    page: path of the file that is served at /.    limits: `limits.Limits`.
     """
 
-    def __init__(self, versions, model_name, page, limits=None):
+    def __init__(self, versions: Versions, model_name: str, page: str | os.PathLike[str], limits: Limits | None = None) -> None:
         limits = limits or Limits()
         self._limits = limits
         self._inference = Inference(model_name, versions, limits.max_requests)
@@ -36,9 +38,9 @@ class ModelServer:
             access_log=None,
             logger=_silent_log(),
         )
-        self._grpc = None
+        self._grpc: grpc.aio.Server | None = None
 
-    async def start(self, host, rest_port, grpc_port):
+    async def start(self, host: str, rest_port: int, grpc_port: int) -> tuple[int, int]:
         """Listens.
 
         Args:
@@ -61,16 +63,17 @@ class ModelServer:
             # Another process on the same port would get half of the requests.
             "grpc.so_reuseport": 0,
         }
-        self._grpc = grpc.aio.server(interceptors=[MalformedMessages()], options=list(options.items()))
-        add_services(self._grpc, self._inference, limits)
+        server = grpc.aio.server(interceptors=[MalformedMessages()], options=list(options.items()))
+        self._grpc = server
+        add_services(server, self._inference, limits)
         try:
-            bound = self._grpc.add_insecure_port(f"[{host}]:{grpc_port}" if ":" in host else f"{host}:{grpc_port}")
+            bound = server.add_insecure_port(f"[{host}]:{grpc_port}" if ":" in host else f"{host}:{grpc_port}")
         except RuntimeError as error:
             raise OSError(f"gRPC cannot listen at {host}, port {grpc_port}: {error}") from error
-        await self._grpc.start()
+        await server.start()
         return self._rest.addresses[0][1], bound
 
-    async def stop(self):
+    async def stop(self) -> None:
         """Answers what is in work, and listens no more."""
         if self._grpc:
             await self._grpc.stop(_SHUTDOWN_S)
@@ -78,7 +81,7 @@ class ModelServer:
         self._inference.close()
 
 
-def _silent_log():
+def _silent_log() -> logging.Logger:
     """What aiohttp logs to: a traceback for every request that is not HTTP. What goes wrong in this package `rest` logs."""
     # One of its own, which the process's other logs do not know, and which no setting of theirs turns on.
     log = logging.Logger("neurovocal_tf.server.http")

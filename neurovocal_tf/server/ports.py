@@ -7,7 +7,7 @@ import socket
 _IN_THE_WAY = (errno.EADDRINUSE, errno.EACCES)
 
 
-def check(host, **ports):
+def check(host: str, **ports: int) -> None:
     """Binds to ports and lets go of them at once.
 
     Listening while a version is still loading would keep callers waiting whom a refused connection tells to come back later.

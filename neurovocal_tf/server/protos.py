@@ -1,26 +1,32 @@
 """Messages of TensorFlow Serving <-> arrays and versions."""
 
 import math
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import grpc
+import numpy as np
 import tensorflow as tf
 from google.protobuf import json_format
-from tensorflow.core.framework import types_pb2
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
+from google.protobuf.message import Message
+from tensorflow.core.framework import tensor_pb2, types_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
 
 from neurovocal_tf.server.refusals import Refusal, invalid
+from neurovocal_tf.server.versions import VersionStatus
 
 DEFAULT_SIGNATURE = "serving_default"
 SIGNATURES = "signature_def"
 
 
-def version_and_label(spec):
+def version_and_label(spec: model_pb2.ModelSpec) -> tuple[int | None, str | None]:
     """What a ModelSpec asks for, as two values of which at least one is None."""
     kind = spec.WhichOneof("version_choice")
     return spec.version.value if kind == "version" else None, spec.version_label if kind == "version_label" else None
 
 
-def arrays(request, signature, max_bytes):
+def arrays(request: predict_pb2.PredictRequest, signature: meta_graph_pb2.SignatureDef, max_bytes: int) -> dict[str, np.ndarray]:
     """The inputs of a PredictRequest.
 
     Args:
@@ -45,7 +51,7 @@ def arrays(request, signature, max_bytes):
     return {name: _array(name, tensor, signature.inputs[name].dtype) for name, tensor in request.inputs.items()}
 
 
-def tensors(outputs, names):
+def tensors(outputs: Mapping[str, np.ndarray], names: Collection[str]) -> dict[str, tensor_pb2.TensorProto]:
     """dict of name -> TensorProto.
 
     Args:
@@ -55,7 +61,7 @@ def tensors(outputs, names):
     return {name: tf.make_tensor_proto(outputs[name], dtypes[name], outputs[name].shape) for name in names or outputs}
 
 
-def check_filter(names, signature):
+def check_filter(names: Collection[str], signature: meta_graph_pb2.SignatureDef) -> None:
     """Raises a `Refusal` for names that are no outputs, or twice the same."""
     for name in names:
         if name not in signature.outputs:
@@ -65,7 +71,7 @@ def check_filter(names, signature):
         raise invalid(f"duplicate output tensor alias among {', '.join(sorted(names))}")
 
 
-def status_response(statuses):
+def status_response(statuses: Mapping[int, VersionStatus]) -> get_model_status_pb2.GetModelStatusResponse:
     """GetModelStatusResponse of a dict of version -> `versions.VersionStatus`."""
     response = get_model_status_pb2.GetModelStatusResponse()
     for number, status in statuses.items():
@@ -74,7 +80,9 @@ def status_response(statuses):
     return response
 
 
-def metadata_response(model_name, version, signatures):
+def metadata_response(
+    model_name: str, version: int, signatures: Mapping[str, meta_graph_pb2.SignatureDef]
+) -> get_model_metadata_pb2.GetModelMetadataResponse:
     """GetModelMetadataResponse with the signatures of a version."""
     response = get_model_metadata_pb2.GetModelMetadataResponse()
     response.model_spec.name = model_name
@@ -83,18 +91,18 @@ def metadata_response(model_name, version, signatures):
     return response
 
 
-def metadata_json(model_name, version, signatures):
+def metadata_json(model_name: str, version: int, signatures: Mapping[str, meta_graph_pb2.SignatureDef]) -> dict[str, Any]:
     """The same for REST, as a dict."""
     spec = metadata_response(model_name, version, {}).model_spec
     return {"model_spec": as_json(spec), "metadata": {SIGNATURES: as_json(_signature_map(signatures))}}
 
 
-def as_json(message):
+def as_json(message: Message) -> dict[str, Any]:
     """A message as TensorFlow Serving writes it in JSON, as a dict."""
     return json_format.MessageToDict(message, including_default_value_fields=True, preserving_proto_field_name=True)
 
 
-def check_metadata_fields(fields):
+def check_metadata_fields(fields: Iterable[str]) -> None:
     """Raises a `Refusal` for fields of the metadata that there are not."""
     if not fields:
         raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
@@ -103,27 +111,27 @@ def check_metadata_fields(fields):
             raise invalid(f"Metadata field {field} is not supported")
 
 
-def check_signature(name, signatures):
+def check_signature(name: str, signatures: Mapping[str, meta_graph_pb2.SignatureDef]) -> None:
     """Raises a `Refusal` for a signature that is not there."""
     if name not in signatures:
         raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
 
 
-def _signature_map(signatures):
+def _signature_map(signatures: Mapping[str, meta_graph_pb2.SignatureDef]) -> get_model_metadata_pb2.SignatureDefMap:
     message = get_model_metadata_pb2.SignatureDefMap()
     for name, signature in signatures.items():
         message.signature_def[name].CopyFrom(signature)
     return message
 
 
-def _unpacked_bytes(name, tensor):
+def _unpacked_bytes(name: str, tensor: tensor_pb2.TensorProto) -> int:
     sizes = [dim.size for dim in tensor.tensor_shape.dim]
     if tensor.tensor_shape.unknown_rank or any(size < 0 for size in sizes) or len(sizes) > 32:
         raise invalid(f"tensor parsing error: {name}")
     return math.prod(sizes) * 8 + sum(map(len, tensor.string_val))
 
 
-def _array(name, tensor, dtype):
+def _array(name: str, tensor: tensor_pb2.TensorProto, dtype: int) -> np.ndarray:
     if tensor.dtype != dtype:
         raise invalid(f"`{name}` must be of type {_type_name(dtype)}. Received: {name} of type {_type_name(tensor.dtype)}")
     try:
@@ -136,5 +144,5 @@ def _array(name, tensor, dtype):
     return array
 
 
-def _type_name(number):
+def _type_name(number: int) -> str:
     return types_pb2.DataType.Name(number) if number in types_pb2.DataType.values() else str(number)

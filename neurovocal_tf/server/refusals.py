@@ -1,8 +1,12 @@
 """Why a request is not answered: one error for both protocols, with the codes that TensorFlow Serving gives."""
 
 import re
+from typing import TYPE_CHECKING
 
 import grpc
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 # tensorflow_serving/model_servers/http_server.cc
 _HTTP_STATUS = {
@@ -33,29 +37,29 @@ class Refusal(Exception):
         http_status: int; default: what TensorFlow Serving makes of the code, 500 where it has no better one.
     """
 
-    def __init__(self, code, message, http_status=None):
+    def __init__(self, code: grpc.StatusCode, message: str, http_status: int | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.http_status = http_status or _HTTP_STATUS.get(code, 500)
         self.message = message if len(message) <= _LONGEST_MESSAGE else message[:_LONGEST_MESSAGE] + "..."
 
 
-def invalid(message):
+def invalid(message: str) -> Refusal:
     """A `Refusal` of what can never be answered."""
     return Refusal(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
-def not_found(message):
+def not_found(message: str) -> Refusal:
     """A `Refusal` of what is not there."""
     return Refusal(grpc.StatusCode.NOT_FOUND, message)
 
 
-def exhausted(message):
+def exhausted(message: str) -> Refusal:
     """A `Refusal` of what is too much."""
     return Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
 
 
-def from_tensorflow(error):
+def from_tensorflow(error: "tf.errors.OpError") -> Refusal:
     """The `Refusal` that an error of TensorFlow amounts to.
 
     Args:

@@ -5,12 +5,15 @@ import json
 import logging
 import os
 import re
+from collections.abc import Callable
+from typing import Any
 
 import grpc
 from aiohttp import http_exceptions, web
 
 from neurovocal_tf.server import json_tensors, protos, refusals
-from neurovocal_tf.server.inference import Measured
+from neurovocal_tf.server.inference import Inference, Measured
+from neurovocal_tf.server.limits import Limits
 
 _LOG = logging.getLogger(__name__)
 _METRICS = "/monitoring/prometheus/metrics"
@@ -29,18 +32,18 @@ class RestApi:
         inference: `inference.Inference`.    limits: `limits.Limits`.    page: path of the file at /.
     """
 
-    def __init__(self, inference, limits, page):
+    def __init__(self, inference: Inference, limits: Limits, page: str | os.PathLike[str]) -> None:
         self._inference = inference
         self._limits = limits
         self._page = page
 
-    def application(self):
+    def application(self) -> web.Application:
         """The `aiohttp.web.Application`."""
         application = web.Application(client_max_size=self._limits.max_request_bytes)
         application.router.add_route("*", "/{path:.*}", self._answer)
         return application
 
-    async def _answer(self, request):
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         try:
             return await self._dispatch(request)
         except refusals.Refusal as refusal:
@@ -49,7 +52,7 @@ class RestApi:
             _LOG.exception("%s %s", request.method, request.path)
             return _json(json_tensors.error("The server is at fault; its log says where."), 500)
 
-    async def _dispatch(self, request):
+    async def _dispatch(self, request: web.Request) -> web.StreamResponse:
         path = request.path
         if path in ("/", _METRICS) and request.method not in ("GET", "HEAD"):
             raise refusals.Refusal(grpc.StatusCode.INVALID_ARGUMENT, f"{path} can only be read. Received: {request.method}", 405)
@@ -65,19 +68,19 @@ class RestApi:
             return _json(json.dumps(self._metadata(match) if match["metadata"] else self._status(match), indent=1).encode())
         raise refusals.invalid(f"Malformed request: {request.method} {path}")
 
-    def _static_page(self):
+    def _static_page(self) -> web.FileResponse:
         if not os.path.isfile(self._page):
             raise refusals.not_found(f"There is no page: {os.path.basename(self._page)} is not where it should be. The API is under /v1/.")
         return web.FileResponse(self._page, headers={"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"})
 
-    def _status(self, match):
+    def _status(self, match: re.Match[str]) -> dict[str, Any]:
         return protos.as_json(protos.status_response(self._inference.statuses(**_asked(match))))
 
-    def _metadata(self, match):
+    def _metadata(self, match: re.Match[str]) -> dict[str, Any]:
         with self._inference.lease(**_asked(match)) as (version, loaded):
             return protos.metadata_json(match["name"], version, loaded.signatures)
 
-    async def _predict(self, request, match):
+    async def _predict(self, request: web.Request, match: re.Match[str]) -> bytes:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._limits.rest_timeout_s
         with Measured(self._inference.metrics, "Predict", "REST"), self._inference.admit() as ticket:
@@ -87,7 +90,7 @@ class RestApi:
             body = await self._body(request)
             return await ticket.run(lambda is_wanted: self._compute(body, asked, is_wanted), deadline - loop.time())
 
-    def _compute(self, body, asked, is_wanted):
+    def _compute(self, body: bytes, asked: dict[str, Any], is_wanted: Callable[[], bool]) -> bytes:
         document = json_tensors.parse(body)
         name = json_tensors.signature_name(document) or protos.DEFAULT_SIGNATURE
         with self._inference.lease(**asked) as (_, loaded):
@@ -100,7 +103,7 @@ class RestApi:
             raise refusals.exhausted(f"The answer has about {num_bytes} bytes as JSON, more than {self._limits.max_response_bytes}")
         return json_tensors.answer(outputs, in_rows) if is_wanted() else b""
 
-    async def _body(self, request):
+    async def _body(self, request: web.Request) -> bytes:
         limit = self._limits.max_request_bytes
         try:
             if (request.content_length or 0) > limit:
@@ -116,7 +119,7 @@ class RestApi:
             raise refusals.Refusal(grpc.StatusCode.CANCELLED, "The caller is gone") from None
 
 
-def _asked(match):
+def _asked(match: re.Match[str]) -> dict[str, Any]:
     """Which model a path asks for, as `Inference.lease` takes it."""
     if match["name"] is None:
         raise refusals.invalid("Missing model name in request.")
@@ -126,5 +129,5 @@ def _asked(match):
     return {"spec_name": match["name"], "version": None if version is None else int(version), "label": match["label"]}
 
 
-def _json(body, status=200):
+def _json(body: bytes, status: int = 200) -> web.Response:
     return web.Response(body=body, status=status, content_type="application/json")

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import threading
+from collections.abc import Iterator, Mapping
 
 from neurovocal_tf.server import refusals
 from neurovocal_tf.server.loaded_version import LoadedVersion
@@ -37,7 +38,7 @@ class VersionStatus:
     error: str = ""
 
     @property
-    def error_code(self):
+    def error_code(self) -> int:
         """int, of `google.rpc.Code`."""
         return _UNKNOWN if self.error else _OK
 
@@ -55,36 +56,40 @@ class Versions:
         labels: dict of label -> version.
     """
 
-    def __init__(self, model_dir, num_versions=1, num_batch_threads=2, labels=None):
+    def __init__(
+        self, model_dir: str | os.PathLike[str], num_versions: int = 1, num_batch_threads: int = 2, labels: Mapping[str, int] | None = None
+    ) -> None:
         self._model_dir = os.path.abspath(model_dir)
         self._num_versions = num_versions
         self._num_batch_threads = num_batch_threads
         self._labels = dict(labels or {})
         self._changed = threading.Condition()
-        self._loaded, self._num_leases, self._statuses = {}, {}, {}
-        self._failed = {}
+        self._loaded: dict[int, LoadedVersion] = {}
+        self._num_leases: dict[int, int] = {}
+        self._statuses: dict[int, VersionStatus] = {}
+        self._failed: dict[int, tuple[tuple[str, int, int], ...]] = {}
         self._stop = threading.Event()
-        self._watcher = None
+        self._watcher: threading.Thread | None = None
 
     @property
-    def statuses(self):
+    def statuses(self) -> dict[int, VersionStatus]:
         """Dict of version -> `VersionStatus`, the newest first."""
         with self._changed:
             return dict(sorted(self._statuses.items(), reverse=True))
 
     @property
-    def layouts(self):
+    def layouts(self) -> dict[int, int]:
         """Dict of version -> the layout in which this machine sings its songs, of the loaded ones that have told."""
         with self._changed:
             return {number: loaded.layout for number, loaded in sorted(self._loaded.items()) if loaded.layout is not None}
 
     @property
-    def is_available(self):
+    def is_available(self) -> bool:
         """Whether there is a version to ask."""
         return bool(self._loaded)
 
     @contextlib.contextmanager
-    def lease(self, model_name, version=None, label=None):
+    def lease(self, model_name: str, version: int | None = None, label: str | None = None) -> Iterator[tuple[int, LoadedVersion]]:
         """Number and `LoadedVersion` of the version that is asked for, the newest if none is; it stays loaded within the block.
 
         Raises:
@@ -96,7 +101,7 @@ class Versions:
                     raise refusals.invalid(f"Unrecognized servable version label: {label}")
                 version = self._labels[label]
             number = max(self._loaded, default=None) if version is None else version
-            if number not in self._loaded:
+            if number is None or number not in self._loaded:
                 asked = f"Latest({model_name})" if version is None else f"Specific({model_name}, {version})"
                 raise refusals.not_found(f"Servable not found for request: {asked}")
             loaded = self._loaded[number]
@@ -108,7 +113,7 @@ class Versions:
                 self._num_leases[number] -= 1
                 self._changed.notify_all()
 
-    def refresh(self):
+    def refresh(self) -> None:
         """Loads what is new in the folder, then unloads what is no longer wanted."""
         numbers = self._numbers()
         for number in sorted(numbers, reverse=True)[: self._num_versions]:
@@ -122,10 +127,10 @@ class Versions:
             if number not in wanted:
                 self._unload(number)
 
-    def watch(self, poll_s):
+    def watch(self, poll_s: float) -> None:
         """Starts to refresh every so many seconds, until `close`."""
 
-        def run():
+        def run() -> None:
             while not self._stop.wait(poll_s):
                 try:
                     self.refresh()
@@ -135,7 +140,7 @@ class Versions:
         self._watcher = threading.Thread(target=run, name="versions", daemon=True)
         self._watcher.start()
 
-    def close(self):
+    def close(self) -> None:
         """Stops watching and unloads everything, once its requests are answered."""
         self._stop.set()
         if self._watcher:
@@ -143,13 +148,13 @@ class Versions:
         for number in list(self._loaded):
             self._unload(number)
 
-    def _numbers(self):
+    def _numbers(self) -> dict[int, str]:
         """Version -> its folder, of those that are whole enough to try."""
         names = [name for name in os.listdir(self._model_dir) if re.fullmatch(r"[0-9]{1,18}", name)]
         folders = {int(name): os.path.join(self._model_dir, name) for name in names}
         return {number: folder for number, folder in folders.items() if os.path.isfile(os.path.join(folder, "saved_model.pb"))}
 
-    def _load(self, number, folder):
+    def _load(self, number: int, folder: str) -> None:
         contents = _contents(folder)
         if self._failed.get(number) == contents:
             return
@@ -173,7 +178,7 @@ class Versions:
         if loaded.layout is not None:
             _LOG.info("version %d: songs in layout %d, %s", number, loaded.layout, loaded.layout_description)
 
-    def _unload(self, number):
+    def _unload(self, number: int) -> None:
         self._tell(number, VersionStatus(State.UNLOADING))
         with self._changed:
             loaded = self._loaded.pop(number)
@@ -182,13 +187,13 @@ class Versions:
         loaded.close()
         self._tell(number, VersionStatus(State.END))
 
-    def _tell(self, number, status):
+    def _tell(self, number: int, status: VersionStatus) -> None:
         with self._changed:
             self._statuses[number] = status
         _LOG.info("version %d: %s%s", number, status.state.name, f": {status.error}" if status.error else "")
 
 
-def _contents(folder):
+def _contents(folder: str) -> tuple[tuple[str, int, int], ...]:
     """What tells whether anything in a folder has changed."""
     paths = [os.path.join(root, name) for root, _, names in os.walk(folder) for name in names]
     stats = [(path, os.stat(path)) for path in sorted(paths)]

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from neurovocal_tf.audio import wav
 from neurovocal_tf.audio.wav import first_status
-from neurovocal_tf.generation.singer import DEFAULT_MAX_FRAMES, Singer
+from neurovocal_tf.generation.singer import DEFAULT_MAX_FRAMES, Singer, TrainedModel
 from neurovocal_tf.model import scoring
 from neurovocal_tf.segmentation import detector_in_graph
 from neurovocal_tf.serving.readings import COUNT, PLACES, Readings
@@ -53,7 +53,9 @@ class Endpoints:
         usual: `scoring.UsualRanges`.
     """
 
-    def __init__(self, trained, max_frames=DEFAULT_MAX_FRAMES, usual=scoring.EVERYTHING_USUAL):
+    def __init__(
+        self, trained: TrainedModel, max_frames: int = DEFAULT_MAX_FRAMES, usual: scoring.UsualRanges = scoring.EVERYTHING_USUAL
+    ) -> None:
         self.model = trained.model
         self.config = trained.config
         self.scale = trained.scale
@@ -82,7 +84,7 @@ class Endpoints:
         self.segment_audio = endpoint(self._segment_audio, audio)
 
     @property
-    def signatures(self):
+    def signatures(self) -> "dict[str, tf.types.experimental.PolymorphicFunction]":
         """Name -> `tf.function` of each endpoint, the default one first."""
         of_songs = ("generate", "generate_continue", "generate_audio", "synthesise")
         names = (*of_songs, "encode", "score", "encode_audio", "score_audio", "segment_audio")

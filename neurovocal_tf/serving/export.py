@@ -14,6 +14,8 @@ import platform
 import re
 import shutil
 import tempfile
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,7 +23,7 @@ import tensorflow as tf
 
 import neurovocal_tf
 from neurovocal_tf import status
-from neurovocal_tf.generation.singer import DEFAULT_MAX_FRAMES, DEFAULT_TEMPERATURE
+from neurovocal_tf.generation.singer import DEFAULT_MAX_FRAMES, DEFAULT_TEMPERATURE, TrainedModel
 from neurovocal_tf.model import scoring
 from neurovocal_tf.model.tiling import Layout
 from neurovocal_tf.serving import warmup
@@ -37,7 +39,13 @@ _BATCH_TIMEOUT_MICROS = 1_000
 _MAX_ENQUEUED_BATCHES = 1_000
 
 
-def export_saved_model(trained, export_dir, max_frames=DEFAULT_MAX_FRAMES, usual=scoring.EVERYTHING_USUAL, training_data=None):
+def export_saved_model(
+    trained: TrainedModel,
+    export_dir: str | os.PathLike[str],
+    max_frames: int = DEFAULT_MAX_FRAMES,
+    usual: scoring.UsualRanges = scoring.EVERYTHING_USUAL,
+    training_data: Mapping[str, Any] | None = None,
+) -> str:
     """Writes the next version of a SavedModel for TensorFlow Serving; earlier versions stay.
 
     Its signatures are those of `endpoints.Endpoints`; `generate` is also `serving_default`.
@@ -63,7 +71,7 @@ def export_saved_model(trained, export_dir, max_frames=DEFAULT_MAX_FRAMES, usual
         raise
 
 
-def metadata(endpoints):
+def metadata(endpoints: Endpoints) -> dict[str, Any]:
     """What a client needs to know beside the signatures, as a dict of JSON values."""
     settings = endpoints.config.spectrogram
     return {
@@ -91,7 +99,7 @@ def metadata(endpoints):
     }
 
 
-def batching_parameters():
+def batching_parameters() -> str:
     """Text of the file by which a model server batches this model's requests."""
     sizes = "\n".join(f"allowed_batch_sizes: {size}" for size in BATCH_SIZES)
     return f"""max_batch_size {{ value: {BATCH_SIZES[-1]} }}

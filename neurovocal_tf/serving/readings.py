@@ -4,11 +4,13 @@ Contents never raise: what cannot be read is answered as if it were empty, with 
 """
 
 import typing
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from neurovocal_tf.audio import spectrogram, synthesis, wav
 from neurovocal_tf.audio.wav import first_status
+from neurovocal_tf.generation.singer import TrainedModel
 from neurovocal_tf.generation.traced import Traced
 from neurovocal_tf.model import scoring
 from neurovocal_tf.segmentation import detector_in_graph, sequences
@@ -24,8 +26,8 @@ _SANE_DECIBELS = (-1e3, 1e2)
 class Reading(typing.NamedTuple):
     """What a model can tell of sequences: `function`(frames [S, L, V], lengths [S]) -> dict as in `specs`, of at least `least_frames`."""
 
-    function: typing.Callable
-    specs: dict
+    function: Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]
+    specs: dict[str, tf.TensorSpec]
     least_frames: int
 
 
@@ -37,7 +39,7 @@ class Readings:
         max_frames: int; longer spectrograms and recordings are refused by their status.    usual: `scoring.UsualRanges`.
     """
 
-    def __init__(self, trained, max_frames, usual):
+    def __init__(self, trained: TrainedModel, max_frames: int, usual: scoring.UsualRanges) -> None:
         self._model, self._config, self._scale, self._sample_rate = trained.model, trained.config, trained.scale, trained.sample_rate
         self._max_frames = max_frames
         self._usual = usual
@@ -58,7 +60,7 @@ class Readings:
         #: A recording's samples, none if they are of no use, and its `Status`.  string [] -> float32 [N], int32 []
         self.samples = Traced(self._decoded, tf.TensorSpec([], tf.string))
 
-    def read_spectrograms(self, reading, decibels, lengths):
+    def read_spectrograms(self, reading: Reading, decibels: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         """Each row's frames as one sequence, and the answers padded to as many frames as came in."""
         num_frames = tf.shape(decibels)[1]
         lengths = tf.clip_by_value(lengths, 0, num_frames)
@@ -75,7 +77,7 @@ class Readings:
                 answers[name] = tf.pad(answers[name], [[0, 0], [0, missing], *[[0, 0]] * (spec.shape.rank - 1)])
         return answers
 
-    def sane_frames(self, decibels, length, least_frames, most_frames):
+    def sane_frames(self, decibels: tf.Tensor, length: tf.Tensor, least_frames: int, most_frames: int) -> tuple[tf.Tensor, tf.Tensor]:
         """A row's `Status`, and its frames, none if they are too many, with silence for numbers that are none."""
         is_too_long = length > most_frames
         decibels = decibels[: tf.where(is_too_long, 0, length)]
@@ -87,7 +89,7 @@ class Readings:
         )
         return status, tf.where(is_sane, decibels, -self._scale.dynamic_range_db)
 
-    def read_recordings(self, reading, audio_bytes):
+    def read_recordings(self, reading: Reading, audio_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """The frames of each row's sequences, each sequence from its own beginning."""
 
         def read(audio_bytes):
@@ -122,7 +124,7 @@ class Readings:
         )
         return samples[: tf.where(status > Status.CLEANED, 0, tf.size(samples))], status
 
-    def judged(self, answers):
+    def judged(self, answers: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Scores with, for each of them, whether it lies outside its usual range; rows without an answer are not unusual."""
         judgements = {}
         for name in scoring.SCORES:

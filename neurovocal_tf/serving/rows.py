@@ -1,11 +1,14 @@
 """Functions of rows -> functions of batches, such as a model server calls."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import tensorflow as tf
 
 _ROWS_AT_ONCE = 4
 
 
-def endpoint(function, *specs):
+def endpoint(function: Callable[..., dict[str, tf.Tensor]], *specs: tf.TensorSpec) -> "tf.types.experimental.PolymorphicFunction":
     """A graph of `function`, one for all batch sizes, that refuses shapes which do not fit.
 
     Args:
@@ -29,7 +32,9 @@ def endpoint(function, *specs):
     return tf.function(checked, input_signature=specs, autograph=False)
 
 
-def each_row(function, tensors, specs):
+def each_row(
+    function: Callable[[Any], dict[str, tf.Tensor]], tensors: tf.Tensor | tuple[tf.Tensor, ...], specs: Mapping[str, tf.TensorSpec]
+) -> dict[str, tf.Tensor]:
     """A batch's answers, each from its own row alone.
 
     Rows are computed one by one and not as one product of matrices: the last bits of that depend on how many there are.
@@ -55,12 +60,12 @@ def _padded(rows, spec):
     return rows.with_values(values).to_tensor(shape=[None, *spec.shape])
 
 
-def floats(*shape):
+def floats(*shape: int | None) -> tf.TensorSpec:
     """`tf.TensorSpec` of float32."""
     return tf.TensorSpec(shape, tf.float32)
 
 
-def is_within(values, limits):
+def is_within(values: tf.Tensor, limits: tuple[float, float]) -> tf.Tensor:
     """Whether values lie in the closed range; NaN does not.  [...] -> bool [...]"""
     lower, upper = limits
     return (values >= lower) & (values <= upper)

@@ -3,17 +3,21 @@
 A record that fails keeps the whole model from being loaded. https://www.tensorflow.org/tfx/serving/saved_model_warmup
 """
 
+import os
+from collections.abc import Iterable, Iterator, Mapping
+
 import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from neurovocal_tf.audio import synthesis, wav
+from neurovocal_tf.serving.endpoints import Endpoints
 
 _NUM_FRAMES = 2
 _RECORDING_S = 0.25
 
 
-def requests(endpoints, batch_sizes):
+def requests(endpoints: Endpoints, batch_sizes: Iterable[int]) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """One small request for each signature and batch size.
 
     Args:
@@ -30,7 +34,7 @@ def requests(endpoints, batch_sizes):
             yield name, {spec.name: np.repeat(rows[spec.name], batch_size, axis=0) for spec in function.input_signature}
 
 
-def write(path, logged):
+def write(path: str | os.PathLike[str], logged: Iterable[tuple[str, Mapping[str, np.ndarray]]]) -> None:
     """Writes requests, as `requests` yields them, as the TFRecord file that a model server looks for."""
     with tf.io.TFRecordWriter(path) as writer:
         for name, inputs in logged:

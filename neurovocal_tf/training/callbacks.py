@@ -2,12 +2,15 @@
 
 import math
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from neurovocal_tf import files
 from neurovocal_tf.runs import checkpoint
+from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.training.averages import weights_to_keep
 
 
@@ -19,18 +22,20 @@ class RunRecord(keras.callbacks.Callback):
         baselines: dict of one-step errors, written beside each epoch's.
     """
 
-    def __init__(self, folder, best, history, baselines):
+    def __init__(
+        self, folder: RunFolder, best: checkpoint.BestWeights, history: list[dict[str, Any]], baselines: Mapping[str, float]
+    ) -> None:
         super().__init__()
         self.folder, self.best, self.history, self.baselines = folder, best, history, baselines
         self._writer = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._writer = tf.summary.create_file_writer(self.folder.file("tensorboard"))
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._began = time.monotonic()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         optimizer = self.model.optimizer
         row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}}
         row |= {f"baseline_{name}": value for name, value in self.baselines.items()}
@@ -51,10 +56,10 @@ class RunRecord(keras.callbacks.Callback):
                 if math.isfinite(value):
                     tf.summary.scalar(name, value)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._writer.close()
 
 
-def monitored_error(row):
+def monitored_error(row: Mapping[str, float]) -> float:
     """What tells the best epoch, from its row of the history: of binary units the pseudo-likelihood, negated, else the one-step error."""
     return -row["val_pseudo_log_likelihood"] if "val_pseudo_log_likelihood" in row else row["val_one_step_error"]

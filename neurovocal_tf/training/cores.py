@@ -4,14 +4,16 @@ import os
 
 import tensorflow as tf
 
+from neurovocal_tf.config import Config
+
 # Fewer rows would not be worth the weights that each of their products reads.
 _SMALLEST_PART = 4
 
 
-def num_parts(config):
+def num_parts(config: Config) -> int:
     """Parts that a batch is worked on in: as configured, or one a core, of at least `_SMALLEST_PART` rows; beside a GPU one."""
-    if config.training.parallel_parts:
-        return config.training.parallel_parts
+    if config.execution.parallel_parts:
+        return config.execution.parallel_parts
     if len(tf.config.list_physical_devices()) > 1:
         return 1
     batch_size = config.data.batch_size
@@ -19,7 +21,7 @@ def num_parts(config):
     return max((number for number in numbers if batch_size % number == 0), default=1)
 
 
-def share_out_cores(config):
+def share_out_cores(config: Config) -> None:
     """Leaves each part of a batch its share of the cores: one part's products would otherwise push the other parts off theirs.
 
     For a process whose work is training, before TensorFlow has computed anything; afterwards it raises RuntimeError.

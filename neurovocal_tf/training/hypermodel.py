@@ -1,15 +1,21 @@
 """The model of a trial in a search with keras-tuner: built, compiled and fitted with the settings that the trial draws."""
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import keras
 import keras_tuner
 import tensorflow as tf
 
+from neurovocal_tf.config import Config
+from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.runs.trained import build_model
 from neurovocal_tf.training import trainer
 from neurovocal_tf.training.initialisation import start_from_data
 from neurovocal_tf.training.phases import Phases
-from neurovocal_tf.training.search_space import value_text, with_values
+from neurovocal_tf.training.preparation import TrainingData
+from neurovocal_tf.training.search_space import Dimension, value_text, with_values
 
 OBJECTIVE = "val_one_step_error"
 
@@ -23,13 +29,21 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
         report: called with a line after each trial.    callbacks: Keras callbacks of every trial.
     """
 
-    def __init__(self, config, space, data, epoch_variable, report, callbacks):
+    def __init__(
+        self,
+        config: Config,
+        space: dict[str, Dimension],
+        data: TrainingData,
+        epoch_variable: tf.Variable,
+        report: Callable[[str], object],
+        callbacks: Sequence[keras.callbacks.Callback],
+    ) -> None:
         super().__init__()
         self.config, self.space = config, space
         self.data, self.epoch_variable = data, epoch_variable
         self.report, self.callbacks = report, callbacks
 
-    def values_of(self, hp):
+    def values_of(self, hp: keras_tuner.HyperParameters) -> dict[str, str | float]:
         """Draws the searched settings from `keras_tuner.HyperParameters`, or reads them.  -> dict of name -> value"""
         return {name: self._draw(hp, name, dimension) for name, dimension in self.space.items()}
 
@@ -39,7 +53,7 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
         draw = hp.Int if isinstance(dimension.values[0], int) else hp.Float
         return draw(name, *dimension.values, sampling=dimension.kind)
 
-    def build(self, hp):
+    def build(self, hp: keras_tuner.HyperParameters) -> RNNRBM:
         """A model of the drawn size, started from the data and compiled."""
         config = with_values(self.config, self.values_of(hp))
         model = build_model(config, self.data.summary.num_visible)
@@ -47,7 +61,15 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
         trainer.compile_model(model, config)
         return model
 
-    def fit(self, hp, model, callbacks=(), epochs=1, initial_epoch=0, **_):
+    def fit(
+        self,
+        hp: keras_tuner.HyperParameters,
+        model: RNNRBM,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        epochs: int = 1,
+        initial_epoch: int = 0,
+        **_: Any,
+    ) -> dict[str, float]:
         """Trains with phases as long, in proportion, as those of a whole training.
 
         Returns:

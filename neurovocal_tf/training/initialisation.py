@@ -4,7 +4,9 @@ import dataclasses
 
 import numpy as np
 
+from neurovocal_tf.config import Config
 from neurovocal_tf.evaluation.baselines import RidgeVAR
+from neurovocal_tf.model.rnn_rbm import RNNRBM
 
 # A bin that hardly varies would be blown up to the weight of all others.
 _SMALLEST_SD_DB = 1.0
@@ -27,7 +29,7 @@ class Moments:
     in_decibels: bool
 
 
-def start_from_data(model, moments, config):
+def start_from_data(model: RNNRBM, moments: Moments, config: Config) -> None:
     """Sets a fresh model's standardisation, and its biases to predict as well as the data's mean or autoregression.
 
     Args:

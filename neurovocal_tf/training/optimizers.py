@@ -1,11 +1,14 @@
 """Optimisers that survive non-finite gradients."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 
-def rmsprop_rule(gradient, accumulator, rho, epsilon):
+def rmsprop_rule(gradient: tf.Tensor, accumulator: tf.Tensor, rho: float, epsilon: float) -> tuple[tf.Tensor, tf.Tensor]:
     """a = rho a + (1 - rho) g^2; the step is g / sqrt(a + epsilon). Returns (step, a).
 
     Source: Tieleman and Hinton, 2012, Lecture 6.5 of Neural Networks for Machine Learning.
@@ -14,7 +17,9 @@ def rmsprop_rule(gradient, accumulator, rho, epsilon):
     return gradient * tf.math.rsqrt(accumulator + epsilon), accumulator
 
 
-def adam_rule(gradient, momentum, velocity, num_steps, beta_1, beta_2, epsilon):
+def adam_rule(
+    gradient: tf.Tensor, momentum: tf.Tensor, velocity: tf.Tensor, num_steps: tf.Tensor, beta_1: float, beta_2: float, epsilon: float
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Adam's step number `num_steps` (from 1) without its learning rate. Returns (step, momentum, velocity).
 
     Source: Kingma and Ba, 2015, https://arxiv.org/abs/1412.6980, the efficient order given before its section 2.1.
@@ -48,20 +53,20 @@ class GuardedOptimizer(keras.optimizers.Optimizer):
     Weights: `num_bad_steps`, int: the steps whose gradients held a non-finite entry. Keras' `iterations` counts all steps.
     """
 
-    slots = ()
+    slots: tuple[str, ...] = ()
 
     def __init__(
         self,
-        learning_rate=1e-3,
-        clip_norm=0.0,
-        l1=0.0,
-        l2=0.0,
-        l1_path="gated_recurrent_encoder",
-        l2_path="recurrent_kernel",
-        use_ema=False,
-        ema_momentum=0.99,
-        name=None,
-    ):
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 1e-3,
+        clip_norm: float = 0.0,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        l1_path: str = "gated_recurrent_encoder",
+        l2_path: str = "recurrent_kernel",
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        name: str | None = None,
+    ) -> None:
         super().__init__(learning_rate=learning_rate, use_ema=use_ema, ema_momentum=ema_momentum, name=name)
         for key, value in (("clip_norm", clip_norm), ("l1", l1), ("l2", l2)):
             if not value >= 0:
@@ -70,15 +75,15 @@ class GuardedOptimizer(keras.optimizers.Optimizer):
         self.l1, self.l2 = l1, l2
         self.l1_path, self.l2_path = l1_path, l2_path
 
-    def guard(self, gradients, variables):
+    def guard(self, gradients: Sequence[tf.Tensor], variables: Sequence[keras.Variable]) -> tuple[list[tf.Tensor], tf.Tensor]:
         """Replaces what is not finite. Returns (gradients, bool scalar: any was not finite); an entry left NaN is not applied."""
         raise NotImplementedError
 
-    def rule(self, gradient, *slots):
+    def rule(self, gradient: tf.Tensor, *slots: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """The step of one weight. Returns (step, *new values of the slots)."""
         raise NotImplementedError
 
-    def build(self, variables):
+    def build(self, variables: Sequence[keras.Variable]) -> None:
         """Creates the optimiser's variables for the model's `variables`."""
         if self.built:
             return
@@ -101,7 +106,7 @@ class GuardedOptimizer(keras.optimizers.Optimizer):
         self.num_bad_steps.assign_add(tf.cast(is_bad, self.num_bad_steps.dtype))
         return list(zip(_clipped(gradients, self.clip_norm), variables, strict=True))
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor) -> None:
         """Moves one weight, its slots and its average; entries whose gradient is NaN stay as they are."""
         index = self._get_variable_index(variable)
         path, constraint = self._trainable_variables[index].path, self._trainable_variables[index].constraint
@@ -130,10 +135,10 @@ class GuardedOptimizer(keras.optimizers.Optimizer):
     def _update_model_variables_moving_average(self, trainable_variables):
         """Nothing: `update_step` did it, so that a skipped step leaves the averages alone too."""
 
-    def finalize_variable_values(self, var_list):
+    def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
         """Nothing: `fit` ends with the weights as trained, so that training can go on from them. See `averages.averaged_weights`."""
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         keras_config = super().get_config()
         ours = ("clip_norm", "l1", "l2", "l1_path", "l2_path")
@@ -153,13 +158,19 @@ class GuardedRMSprop(GuardedOptimizer):
         **kwargs: see `GuardedOptimizer`.
     """
 
-    slots = ("accumulator",)
+    slots: tuple[str, ...] = ("accumulator",)
 
-    def __init__(self, learning_rate=3e-4, rho=0.9, epsilon=1e-6, **kwargs):
+    def __init__(
+        self,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 3e-4,
+        rho: float = 0.9,
+        epsilon: float = 1e-6,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(learning_rate, **kwargs)
         self.rho, self.epsilon = rho, epsilon
 
-    def guard(self, gradients, variables):
+    def guard(self, gradients: Sequence[tf.Tensor], variables: Sequence[keras.Variable]) -> tuple[list[tf.Tensor], tf.Tensor]:
         """A tenth of the weight in place of each non-finite entry: the weight shrinks a little instead of being lost."""
         finite = [_squares_are_finite(g) for g in gradients]
         replaced = [
@@ -167,11 +178,11 @@ class GuardedRMSprop(GuardedOptimizer):
         ]
         return replaced, tf.logical_not(tf.reduce_all([tf.reduce_all(ok) for ok in finite]))
 
-    def rule(self, gradient, accumulator):
+    def rule(self, gradient: tf.Tensor, accumulator: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """See `rmsprop_rule`."""
         return rmsprop_rule(gradient, accumulator, self.rho, self.epsilon)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return super().get_config() | {"rho": self.rho, "epsilon": self.epsilon}
 
@@ -191,24 +202,31 @@ class GuardedAdam(GuardedOptimizer):
         **kwargs: see `GuardedOptimizer`.
     """
 
-    slots = ("momentum", "velocity")
+    slots: tuple[str, ...] = ("momentum", "velocity")
 
-    def __init__(self, learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **kwargs):
+    def __init__(
+        self,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 1e-3,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(learning_rate, **kwargs)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
-    def guard(self, gradients, variables):
+    def guard(self, gradients: Sequence[tf.Tensor], variables: Sequence[keras.Variable]) -> tuple[list[tf.Tensor], tf.Tensor]:
         """NaN in place of every entry of a bad step, so that `update_step` applies none of them."""
         is_good = tf.reduce_all([tf.reduce_all(_squares_are_finite(g)) for g in gradients])
         return [tf.where(is_good, g, tf.constant(np.nan, g.dtype)) for g in gradients], tf.logical_not(is_good)
 
-    def rule(self, gradient, momentum, velocity):
+    def rule(self, gradient: tf.Tensor, momentum: tf.Tensor, velocity: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """See `adam_rule`."""
         # This step counts from 1; Keras adds to `iterations` after the update.
         num_steps = tf.cast(self.iterations - self.num_bad_steps + 1, gradient.dtype)
         return adam_rule(gradient, momentum, velocity, num_steps, self.beta_1, self.beta_2, self.epsilon)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return super().get_config() | {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
 

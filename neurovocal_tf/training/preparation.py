@@ -15,8 +15,7 @@ from neurovocal_tf.evaluation.baselines import BaselineStatistics
 from neurovocal_tf.evaluation.one_step import one_step_errors
 from neurovocal_tf.runs.run_folder import DataSummary
 from neurovocal_tf.training.initialisation import Moments
-
-_NUM_PICTURED = 3  # real sequences in each picture
+from neurovocal_tf.training.pictures import NUM_PICTURED
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +49,7 @@ def prepare_data(config, data_dir, folder, epoch_variable, report, fold=None):
         training.check_unchanged(summary.training_frames)
         validation.check_unchanged(summary.validation_frames)
         validation_batches = pipeline.validation_dataset(validation, config, summary.validation_frames)
-        real_sequences = [frames for frames, _ in validation.sequences().take(_NUM_PICTURED).as_numpy_iterator()]
+        real_sequences = [frames for frames, _ in validation.sequences().take(NUM_PICTURED).as_numpy_iterator()]
     report(
         f"{training.description} train ({sum(summary.training_frames)} frames in {len(summary.training_frames)} sequences), "
         f"{len(validation)} validate"
@@ -92,7 +91,7 @@ def _summarise(found, data_dir, config):
         sums = sums + np.stack([frames.sum(axis=0), np.square(frames).sum(axis=0)])
     for frames, _ in found.validation.sequences().as_numpy_iterator():
         lengths["validation"].append(len(frames))
-        if len(real_sequences) < _NUM_PICTURED:
+        if len(real_sequences) < NUM_PICTURED:
             real_sequences.append(frames)
     for part, found_lengths in lengths.items():
         if not found_lengths:

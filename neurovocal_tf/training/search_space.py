@@ -1,8 +1,10 @@
 """What a search may change: a range or a choice of values for each setting."""
 
 import dataclasses
+from collections.abc import Iterable, Mapping
 
-from neurovocal_tf.config import number_type, settings
+from neurovocal_tf.config import Config, settings
+from neurovocal_tf.settings import number_type
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +17,7 @@ class Dimension:
     """
 
     kind: str
-    values: tuple
+    values: tuple[str | float, ...]
 
 
 # Every setting that a search may change: those that leave the data as they are. `learning_rates` is a factor on all of them.
@@ -34,10 +36,11 @@ DIMENSIONS = {
     "optimizer": Dimension("choice", ("adam", "rmsprop")),
     "gates": Dimension("choice", ("sigmoid", "tanh")),
 }
+_NUMBER_OF_SCALAR = {"hidden_scalar": "num_hidden", "recurrent_scalar": "num_recurrent"}
 DEFAULT_SEARCH = ("hidden_scalar", "recurrent_scalar", "num_layers", "dropout", "input_noise", "learning_rates", "clip_norm", "l2")
 
 
-def search_space(entries, config):
+def search_space(entries: Iterable[str], config: Config) -> dict[str, Dimension]:
     """The dimensions of a search.
 
     Args:
@@ -76,16 +79,18 @@ def _dimension(name, text):
     return Dimension(kind, values)
 
 
-def with_values(config, values):
+def with_values(config: Config, values: Mapping[str, str | float]) -> Config:
     """`config` with the values of a trial, rounded to four digits.  dict of name -> value -> `Config`"""
     kinds = {field.name: number_type(field) for _, field in settings()}
     rounded = {name: float(f"{value:.4g}") if kinds[name] is float else value for name, value in values.items()}
     if "learning_rates" in rounded:
         factor = rounded["learning_rates"]
         rounded["learning_rates"] = tuple(float(f"{rate * factor:.4g}") for rate in config.training.learning_rates)
-    return config.replace(**rounded)
+    # A number of units that is given would win over its scalar, and every trial would be of the same size.
+    unset = {number: 0 for scalar, number in _NUMBER_OF_SCALAR.items() if scalar in rounded}
+    return config.replace(**rounded | unset)
 
 
-def value_text(value):
+def value_text(value: str | float) -> str:
     """A searched value as a user reads it: a number with a fraction in four digits."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -41,9 +41,9 @@ def compile_model(model, config):
         ema_momentum=training.weight_average,
     )
     optimizer.build(model.trainable_variables)
-    if training.precision != "float32":
-        model.encoder.dtype_policy = keras.DTypePolicy(f"mixed_{training.precision}")
-    model.compile(optimizer=optimizer, jit_compile=training.compiled, num_parts=num_parts(config))
+    if config.execution.precision != "float32":
+        model.encoder.dtype_policy = keras.DTypePolicy(f"mixed_{config.execution.precision}")
+    model.compile(optimizer=optimizer, jit_compile=config.execution.compiled, num_parts=num_parts(config))
 
 
 def training_phases(config):

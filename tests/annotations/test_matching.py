@@ -1,6 +1,7 @@
 """Which annotations are of which recording."""
 
 import pytest
+import reference
 
 from neurovocal_tf.annotations import matching
 
@@ -100,3 +101,17 @@ def test_what_is_not_there_and_what_is_no_annotation_file_is_told(folder):
         matching.match(base / "meta.csv", recordings)
     with pytest.raises(ValueError, match="`annotations` must be an annotation file, or a folder of them. Received: annotations=.*gone"):
         matching.match(base / "gone", recordings)
+
+
+def test_a_tier_is_named_behind_the_file_or_the_folder_and_a_file_may_have_that_sign_in_its_name(folder):
+    tiers = [("words", [(0.0, 1.0, "one")]), ("phones", [(0.0, 0.5, "w"), (0.5, 1.0, "n")])]
+    base, recordings = folder({"a.wav": "RIFF", "a.TextGrid": reference.text_grid(1.0, tiers, short=False)})
+    for where in (base, base / "a.TextGrid"):
+        assert matched(f"{where}#words", recordings, base)[0] == {"a.wav": [0.0]}
+        assert matched(f"{where}#phones", recordings, base)[0] == {"a.wav": [0.0, 0.5]}
+    with pytest.raises(ValueError, match="a.TextGrid: has no interval tier calls; it has words, phones.$"):
+        matching.match(f"{base}#calls", recordings)
+    folder({"day#2.csv": f"{ROWS}a.wav,3,4\n"})
+    assert matched(base / "day#2.csv", recordings, base)[0] == {"a.wav": [3.0]}
+    with pytest.raises(ValueError, match="`annotations` must be an annotation file, .* Received: annotations=.*gone#words$"):
+        matching.match(base / "gone#words", recordings)

@@ -7,9 +7,10 @@ import shutil
 import pytest
 
 from neurovocal_tf.audio.spectrogram import FrameScale
-from neurovocal_tf.config import Config, may_change_on_resume, number_type, settings
+from neurovocal_tf.config import Config, may_change_on_resume, settings
 from neurovocal_tf.data.sources import Source
 from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
+from neurovocal_tf.settings import number_type
 
 
 def summary(data_dir):

@@ -17,6 +17,13 @@ def test_the_published_configuration_has_the_published_sizes():
     assert [shapes[f"recurrent_kernel_{i}"] for i in range(3)] == [(167, 3 * 167)] * 3
 
 
+def test_a_number_of_units_wins_over_its_scalar_and_0_leaves_the_choice_to_that():
+    model = build_model(Config().replace(num_hidden=20, num_recurrent=11, hidden_scalar=9.0), num_visible=7)
+    assert (model.conditional_rbm.num_hidden, model.encoder.num_units) == (20, 11)
+    model = build_model(Config().replace(num_hidden=20, hidden_scalar=9.0, recurrent_scalar=0.1), num_visible=7)
+    assert (model.conditional_rbm.num_hidden, model.encoder.num_units) == (20, 1)
+
+
 def test_what_is_loaded_is_the_best_model_and_model_keras_is_the_same(trained_run, tiny_config):
     history = history_of(trained_run)
     trained = load_trained(trained_run)

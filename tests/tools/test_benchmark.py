@@ -140,7 +140,7 @@ def test_every_size_grows_from_half_the_default_and_is_drawn(tiny, monkeypatch, 
     monkeypatch.setattr(growth, "our_step", lambda model, config, batch: lambda: None)
     comparisons = list(growth.measure(timing.Options(seconds=0.0)))
     sizes = {results[0].configuration: [result.variant.name for result in results] for results in comparisons}
-    hidden = [str(max(int(share * config.model.hidden_scalar * 65), 1)) for share in (0.5, 1)]
+    hidden = [str(round(share * config.model.hidden_units(65))) for share in (0.5, 1)]
     assert sizes == {
         "frames": ["3", "6"],
         "bins": ["33", "65"],

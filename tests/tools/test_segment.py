@@ -273,11 +273,12 @@ def test_truth_is_matched_to_the_recordings_by_name_and_by_channel(tmp_path):
 
 def test_truth_is_a_folder_of_any_format_or_one_tier_of_it(segmented, tmp_path):
     formats.write(segmented, ["textgrid"], QUIET)
-    for tier in (None, "segments"):
-        true, notes = truth.segments_by_file(tmp_path / "out" / "textgrid", segmented.paths, tier=tier)
+    folder = tmp_path / "out" / "textgrid"
+    for where in (folder, f"{folder}#segments"):
+        true, notes = truth.segments_by_file(where, segmented.paths)
         assert notes == [] and {name: len(times) for name, times in true.items() if len(times)} == {"a b.wav": 3, "day 2/C.WAV": 2}
     with pytest.raises(ValueError, match="has no interval tier words; it has segments"):
-        truth.segments_by_file(tmp_path / "out" / "textgrid", segmented.paths, tier="words")
+        truth.segments_by_file(f"{folder}#words", segmented.paths)
 
 
 def tones_to_tune_with(number):

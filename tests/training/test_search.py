@@ -124,6 +124,13 @@ def test_a_trial_changes_nothing_but_its_values_and_scales_all_learning_rates():
     assert changed == CONFIG.replace(learning_rates=(3.705e-4, 1.235e-4), num_layers=2, hidden_scalar=1.235)
 
 
+def test_a_searched_scalar_takes_the_place_of_a_number_of_units():
+    config = CONFIG.replace(num_hidden=200, num_recurrent=100)
+    changed = with_values(config, {"hidden_scalar": 0.5})
+    assert changed == config.replace(hidden_scalar=0.5, num_hidden=0)
+    assert with_values(config, {"num_layers": 2}) == config.replace(num_layers=2)
+
+
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=4), st.integers(1, 200))
 def test_a_trial_goes_through_the_phases_of_a_training_in_proportion(epochs_per_rate, epochs):
     phases = Phases(list(range(len(epochs_per_rate))), epochs_per_rate)

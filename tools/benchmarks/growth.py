@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks import configurations, recordings
 from benchmarks.timing import Result, Variant, interleaved
 from benchmarks.train import our_step
+from neurovocal_tf.audio.spectrogram import num_bins
 from neurovocal_tf.runs.trained import build_model
 
 # Each size of the package's default model in turn, from half of the default to four times as much.
@@ -25,8 +26,8 @@ from benchmarks import recordings
 from neurovocal_tf.config import Config
 
 # Neither cache nor shuffle buffer: both are bounded by settings, and would grow up to there.
-config = Config().replace(cache_mb=0, shuffle_windows=64)
-make_dataset, num_batches, num_frames = recordings.training_data(json.loads(sys.stdin.read()), config)
+config = Config().replace(cache_mb=0)
+make_dataset, num_batches, num_frames = recordings.training_data(json.loads(sys.stdin.read()), config, shuffle_windows=64)
 start = time.perf_counter()
 for _ in make_dataset().take(num_batches):
     pass
@@ -37,11 +38,15 @@ print(json.dumps({"s": time.perf_counter() - start, "frames": num_frames, "peak_
 
 def measure(options):
     """Yields the list of `Result`s of each size, and that of the recordings; the name of a result is the size itself."""
-    default = configurations.CONFIGURATIONS["default"].replace(cd_steps=(_GIBBS_STEPS,))
+    default = configurations.CONFIGURATIONS["default"]
+    num_visible = num_bins(default.spectrogram)
+    # Numbers of units, which stay as they are while the number of bins changes.
+    units = dict(num_hidden=default.model.hidden_units(num_visible), num_recurrent=default.model.recurrent_units(num_visible))
+    default = default.replace(cd_steps=(_GIBBS_STEPS,), **units)
     sizes = {
         "frames": ("window_frames", default.data.window_frames),
         "bins": ("n_fft", default.spectrogram.n_fft),
-        "hidden": ("hidden_scalar", default.model.hidden_scalar),
+        "hidden": ("num_hidden", default.model.num_hidden),
         "k": ("cd_steps", _GIBBS_STEPS),
         "batch": ("batch_size", default.data.batch_size),
     }
@@ -54,16 +59,13 @@ def measure(options):
 
 def _step(default, name, setting, value, factor):
     """`Variant` of a training step with one size of the default times a factor."""
-    scaled = value * factor if setting == "hidden_scalar" else round(value * factor)
+    scaled = round(value * factor)
     changes = {setting: (scaled,) if setting == "cd_steps" else scaled}
     if name == "bins":
-        # The layers keep their widths.
-        changes |= {"hop_length": scaled // 2} | {
-            scalar: getattr(default.model, scalar) / factor for scalar in ("hidden_scalar", "recurrent_scalar")
-        }
+        changes["hop_length"] = scaled // 2
     config = default.replace(**changes)
     model, batch = build_model(config), configurations.random_batch(config)
-    size = {"bins": model.num_visible, "hidden": model.conditional_rbm.num_hidden}.get(name, scaled)
+    size = model.num_visible if name == "bins" else scaled
     return Variant(str(size), our_step(model, config, batch), batch[1].size, "frame")
 
 

@@ -23,8 +23,8 @@ def write(folder, num_recordings):
     return paths
 
 
-def training_data(paths, config):
-    """(function that makes a new `pipeline.training_dataset` of some recordings, batches and frames of an epoch)."""
+def training_data(paths, config, **options):
+    """(function that makes a new `pipeline.training_dataset` of some recordings, batches and frames of an epoch); `options` go to that."""
     found = [readers.probe(path) for path in paths]
     sources = tuple(Source(recording.path, recording.decoder) for recording in found)
     data = (found[0].sample_rate, FrameScale(), config)
@@ -34,7 +34,7 @@ def training_data(paths, config):
     lengths = [length for i in range(len(paths)) for length in frames[i % _NUM_DIFFERENT]]
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
     return (
-        lambda: pipeline.training_dataset(Recordings(sources, *data), config, epoch, lengths),
+        lambda: pipeline.training_dataset(Recordings(sources, *data), config, epoch, lengths, **options),
         pipeline.num_batches(lengths, config),
         int(np.sum(lengths)),
     )
