@@ -8,6 +8,8 @@ import inspect
 import math
 import re
 import textwrap
+import typing
+from collections.abc import Container, Iterable
 
 from neurovocal_tf import config as config_lib
 
@@ -18,7 +20,7 @@ FIRST = ("low_hz", "high_hz", "threshold", "n_fft", "sequence", "annotations", "
 _FLAGFILE = "File with flags to read, one on each line. Of two values the later one counts. tools/flagfiles has some to begin with."
 
 
-def help_text(description, own_flags, names):
+def help_text(description: str, own_flags: Iterable[tuple], names: Container[str]) -> str:
     """The whole text.
 
     Args:
@@ -43,7 +45,7 @@ def help_text(description, own_flags, names):
     return "\n\n".join(blocks) + "\n"
 
 
-def text_of(value):
+def text_of(value: typing.Any) -> str:
     """A value as it is written in a flag."""
     if isinstance(value, tuple):
         return ",".join(map(text_of, value))
