@@ -1,6 +1,8 @@
 """Flag files and config.json files of earlier versions, brought to the settings of this one."""
 
 import re
+from collections.abc import Container, Iterable
+from typing import Any
 
 # Setting -> the section of config.json where it was, and the section where it is now.
 _MOVED = {
@@ -17,12 +19,12 @@ _TIERS = {"annotation_tier": "annotations", "truth_tier": "truth"}
 _GONE = {"shuffle_windows": "cache_mb", "annotation_tier": "annotations"}
 
 
-def is_of_no_use(name, flag_names):
+def is_of_no_use(name: str, flag_names: Container[str]) -> bool:
     """Whether a flag in a flag file is a setting of earlier versions that the tool with these flags never used."""
     return name in _GONE and _GONE[name] not in flag_names
 
 
-def sections_as_now(sections):
+def sections_as_now(sections: Any) -> tuple[Any, list[str]]:
     """The content of a config.json, of any version, as this version writes it.
 
     Args:
@@ -46,7 +48,7 @@ def sections_as_now(sections):
     return sections, lines
 
 
-def arguments_as_now(arguments, flag_names):
+def arguments_as_now(arguments: Iterable[str], flag_names: Container[str]) -> tuple[list[str], list[str]]:
     """Command-line arguments, those of flag files among them, without the flags that are gone.
 
     A flag is left alone where the tool never had it, so that it is an unknown flag there.

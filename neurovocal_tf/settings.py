@@ -6,13 +6,22 @@ import json
 import logging
 import math
 import typing
+from typing import Any
 
 from neurovocal_tf import earlier_settings
 
 _LOG = logging.getLogger(__name__)
 
 
-def setting(default, help, *, choices=None, low=-math.inf, high=math.inf, may_change=False):
+def setting(
+    default: Any,
+    help: str,
+    *,
+    choices: tuple | None = None,
+    low: float = -math.inf,
+    high: float = math.inf,
+    may_change: bool = False,
+) -> Any:
     """A field of a dataclass of settings.
 
     Args:
@@ -24,17 +33,17 @@ def setting(default, help, *, choices=None, low=-math.inf, high=math.inf, may_ch
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def is_list(field):
+def is_list(field: dataclasses.Field) -> bool:
     """Whether a setting's value is a tuple."""
     return typing.get_origin(field.type) is tuple
 
 
-def number_type(field):
+def number_type(field: dataclasses.Field) -> type:
     """The type of a setting's value, or of its elements where it is a tuple: bool, int, float or str."""
     return typing.get_args(field.type)[0] if is_list(field) else field.type
 
 
-def check(field, value):
+def check(field: dataclasses.Field, value: Any) -> None:
     """Raises ValueError, with the setting's name, for a value that is not of its type or not in its range."""
     meta, kind, several = field.metadata, number_type(field), is_list(field)
     if isinstance(value, tuple) != several or value == ():
@@ -49,7 +58,7 @@ def check(field, value):
             raise ValueError(f"`{field.name}` must be {_range(meta)}. Received: {field.name}={value}")
 
 
-def from_json(kind, text):
+def from_json(kind: type, text: str) -> Any:
     """Settings from the text of a config.json.
 
     A value that counted in an earlier version, and counts no more, is logged as a warning.
