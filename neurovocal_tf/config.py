@@ -6,6 +6,8 @@ folder keeps all of them in config.json. No two settings have the same name, eve
 
 import dataclasses
 import json
+from collections.abc import Iterator
+from typing import Any
 
 from neurovocal_tf.settings import check, from_json, setting
 
@@ -175,12 +177,12 @@ class ModelConfig:
         0.1, "Noise that training adds to the input of the encoder: its standard deviation, where that of the data is 1.", low=0.0
     )
 
-    def hidden_units(self, num_visible):
-        """Hidden units of the RBM of a model with `num_visible` visible units.  int"""
+    def hidden_units(self, num_visible: int) -> int:
+        """Hidden units of the RBM of a model with `num_visible` visible units."""
         return self.num_hidden or max(int(self.hidden_scalar * num_visible), 1)
 
-    def recurrent_units(self, num_visible):
-        """Recurrent units in each layer of a model with `num_visible` visible units.  int"""
+    def recurrent_units(self, num_visible: int) -> int:
+        """Recurrent units in each layer of a model with `num_visible` visible units."""
         return self.num_recurrent or max(int(self.recurrent_scalar * num_visible), 1)
 
 
@@ -278,42 +280,43 @@ class Config:
     generation: GenerationConfig = GenerationConfig()
     execution: ExecutionConfig = ExecutionConfig()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for section, field in settings():
             check(field, getattr(getattr(self, section), field.name))
         for message in _inconsistencies(self):
             raise ValueError(message)
 
-    def replace(self, **values):
+    def replace(self, **values: Any) -> "Config":
         """A copy with the named settings changed, whatever their sections: `config.replace(threshold=3.0)`."""
         sections = {field.name: section for section, field in settings()}
         unknown = sorted(set(values) - set(sections))
         if unknown:
             raise ValueError(f"`{unknown[0]}` is not a setting.")
-        changed = {}
+        changed: dict[str, dict[str, Any]] = {}
         for name, value in values.items():
             changed.setdefault(sections[name], {})[name] = value
         replaced = {s: dataclasses.replace(getattr(self, s), **v) for s, v in changed.items()}
         return dataclasses.replace(self, **replaced)
 
-    def to_json(self):
+    def to_json(self) -> str:
         """This configuration as JSON text."""
         return json.dumps(dataclasses.asdict(self), indent=2)
 
     @classmethod
-    def from_json(cls, text):
+    def from_json(cls, text: str) -> "Config":
         """Inverse of `to_json`, for the files of earlier versions too. Raises ValueError for unknown names and values out of range."""
         return from_json(cls, text)
 
 
-def settings():
+def settings() -> Iterator[tuple[str, dataclasses.Field]]:
     """Every setting as (section name, dataclass field), in the order of the file."""
     for section in dataclasses.fields(Config):
-        for field in dataclasses.fields(section.type):
+        kind: Any = section.type
+        for field in dataclasses.fields(kind):
             yield section.name, field
 
 
-def changed_settings(old, new):
+def changed_settings(old: Config, new: Config) -> Iterator[tuple[str, Any, Any]]:
     """Names of the settings in which two configurations differ, as (name, old value, new value)."""
     for section, field in settings():
         before, after = (getattr(getattr(config, section), field.name) for config in (old, new))
@@ -321,7 +324,7 @@ def changed_settings(old, new):
             yield field.name, before, after
 
 
-def may_change_on_resume():
+def may_change_on_resume() -> tuple[str, ...]:
     """Names of the settings that a resumed run may change."""
     return tuple(field.name for _, field in settings() if field.metadata["may_change"])
 

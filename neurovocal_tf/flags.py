@@ -5,6 +5,7 @@ another file, whose path is relative to the file with the line. If a flag has tw
 the settings in a flag file that it does not use, so that one file serves segmentation and training.
 """
 
+import dataclasses
 import functools
 import itertools
 import math
@@ -12,6 +13,8 @@ import os
 import pathlib
 import re
 import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from absl import app, flags, logging
 
@@ -34,12 +37,12 @@ _PLAINER = (
 class _NumberListParser(flags.ArgumentParser):
     """Numbers with commas between them, each within its setting's range, as a tuple."""
 
-    def __init__(self, field):
+    def __init__(self, field: dataclasses.Field) -> None:
         element = flags.IntegerParser if number_type(field) is int else flags.FloatParser
         self._element = element(**_bounds(field))
         self.syntactic_help = f"a list of numbers with commas between them, each {self._element.syntactic_help}"
 
-    def parse(self, argument):
+    def parse(self, argument: str | tuple) -> tuple:
         return argument if isinstance(argument, tuple) else tuple(map(self._parse_element, argument.split(",")))
 
     def _parse_element(self, text):
@@ -50,11 +53,11 @@ class _NumberListParser(flags.ArgumentParser):
 
 
 class _TextSerializer(flags.ArgumentSerializer):
-    def serialize(self, value):
+    def serialize(self, value: Any) -> str:
         return text_of(value)
 
 
-def define(sections=None, flag_values=flags.FLAGS):
+def define(sections: Sequence[str] | None = None, flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Defines one flag for each setting in the named sections of `Config`, and for those named by themselves; None: for all settings."""
     known = [section for section, _ in _fields_by_section()]
     names = {field.name for _, field in config_lib.settings()}
@@ -66,7 +69,7 @@ def define(sections=None, flag_values=flags.FLAGS):
             _define_one(field, flag_values=flag_values, module_name=_module_of(section))
 
 
-def config_from_flags(base=None, flag_values=flags.FLAGS):
+def config_from_flags(base: config_lib.Config | None = None, flag_values: flags.FlagValues = flags.FLAGS) -> config_lib.Config:
     """The `Config` that the flags describe.
 
     Args:
@@ -79,12 +82,12 @@ def config_from_flags(base=None, flag_values=flags.FLAGS):
     return (base or config_lib.Config()).replace(**{name: flag_values[name].value for name in names})
 
 
-def given_flags(flag_values=flags.FLAGS):
+def given_flags(flag_values: flags.FlagValues = flags.FLAGS) -> tuple[str, ...]:
     """Names of the settings given on the command line or in flag files, in the order of `Config`."""
     return tuple(name for name in _defined(flag_values) if flag_values[name].present)
 
 
-def flag_lines(config, sections=None):
+def flag_lines(config: config_lib.Config, sections: Sequence[str] | None = None) -> list[str]:
     """Every setting of `config`, or those that `define` takes under `sections`, as a line of a flag file, under one comment a section."""
     lines = []
     for section, fields in _fields_by_section():
@@ -94,13 +97,18 @@ def flag_lines(config, sections=None):
     return lines
 
 
-def write_flags(path, config=None, flag_values=flags.FLAGS, sections=None):
+def write_flags(
+    path: str | os.PathLike,
+    config: config_lib.Config | None = None,
+    flag_values: flags.FlagValues = flags.FLAGS,
+    sections: Sequence[str] | None = None,
+) -> None:
     """Writes every setting, or those of `sections`, to `path` as a flag file; `config` None: as the flags have them."""
     config = config_from_flags(flag_values=flag_values) if config is None else config
     files.write_text(path, "\n".join(flag_lines(config, sections)) + "\n")
 
 
-def one_of(*holders, required=True):
+def one_of(*holders: flags.FlagHolder, required: bool = True) -> Any:
     """The value of the one flag that is given of several; None if none is and none is required.
 
     Raises ValueError for more than one, or for none.
@@ -112,14 +120,14 @@ def one_of(*holders, required=True):
     return given[0].value if given else None
 
 
-def say(line):
+def say(line: str) -> None:
     """Tells the user a line that is no result, on standard error, above a progress bar where there is one."""
     import tqdm  # here, so that --help needs none of it
 
     tqdm.tqdm.write(line, file=sys.stderr)
 
 
-def run(main):
+def run(main: Callable[[list[str]], int | None]) -> None:
     """Parses the command line, calls `main(argv)` and exits: the one entry point of every tool.
 
     `argv` holds the program's name alone: stray arguments are refused. The exit code is what main returns; 1 after a
@@ -131,7 +139,7 @@ def run(main):
     app.run(functools.partial(_guarded, main), flags_parser=_parse)
 
 
-def expand_flagfiles(arguments, flag_values=flags.FLAGS):
+def expand_flagfiles(arguments: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS) -> list[str]:
     """Puts the lines of each flag file, and of the files it includes, in the place of its `--flagfile`.
 
     Flags of earlier versions are brought to those of today, and the user is told.
@@ -157,7 +165,7 @@ def _expanded(arguments, flag_values):
     return expanded
 
 
-def help_text(program, description, flag_values=flags.FLAGS):
+def help_text(program: str, description: str | None, flag_values: flags.FlagValues = flags.FLAGS) -> str:
     """What --help prints, see `flag_help`: the tool's description, its own flags, and the settings that it has."""
     own = [(flag.name, flag.default, flag.help) for flag in flag_values.get_flags_for_module(program)]
     return flag_help.help_text(description or f"Usage: {program} [flags]", own, _defined(flag_values))
