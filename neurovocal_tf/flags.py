@@ -5,6 +5,7 @@ another file, whose path is relative to the file with the line. If a flag has tw
 the settings in a flag file that it does not use, so that one file serves segmentation and training.
 """
 
+import dataclasses
 import functools
 import itertools
 import math
@@ -12,11 +13,14 @@ import os
 import pathlib
 import re
 import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
 
 from absl import app, flags, logging
 
 from neurovocal_tf import config as config_lib
 from neurovocal_tf import earlier_settings, files, flag_help
+from neurovocal_tf.config import Config
 from neurovocal_tf.flag_help import text_of
 from neurovocal_tf.settings import is_list, number_type
 
@@ -34,15 +38,15 @@ _PLAINER = (
 class _NumberListParser(flags.ArgumentParser):
     """Numbers with commas between them, each within its setting's range, as a tuple."""
 
-    def __init__(self, field):
+    def __init__(self, field: dataclasses.Field) -> None:
         element = flags.IntegerParser if number_type(field) is int else flags.FloatParser
         self._element = element(**_bounds(field))
         self.syntactic_help = f"a list of numbers with commas between them, each {self._element.syntactic_help}"
 
-    def parse(self, argument):
+    def parse(self, argument: str | tuple[float, ...]) -> tuple[float, ...]:
         return argument if isinstance(argument, tuple) else tuple(map(self._parse_element, argument.split(",")))
 
-    def _parse_element(self, text):
+    def _parse_element(self, text: str) -> float:
         try:
             return self._element.parse(text.strip())
         except ValueError:
@@ -50,11 +54,11 @@ class _NumberListParser(flags.ArgumentParser):
 
 
 class _TextSerializer(flags.ArgumentSerializer):
-    def serialize(self, value):
+    def serialize(self, value: object) -> str:
         return text_of(value)
 
 
-def define(sections=None, flag_values=flags.FLAGS):
+def define(sections: Collection[str] | None = None, flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Defines one flag for each setting in the named sections of `Config`, and for those named by themselves; None: for all settings."""
     known = [section for section, _ in _fields_by_section()]
     names = {field.name for _, field in config_lib.settings()}
@@ -66,7 +70,7 @@ def define(sections=None, flag_values=flags.FLAGS):
             _define_one(field, flag_values=flag_values, module_name=_module_of(section))
 
 
-def config_from_flags(base=None, flag_values=flags.FLAGS):
+def config_from_flags(base: Config | None = None, flag_values: flags.FlagValues = flags.FLAGS) -> Config:
     """The `Config` that the flags describe.
 
     Args:
@@ -79,12 +83,12 @@ def config_from_flags(base=None, flag_values=flags.FLAGS):
     return (base or config_lib.Config()).replace(**{name: flag_values[name].value for name in names})
 
 
-def given_flags(flag_values=flags.FLAGS):
+def given_flags(flag_values: flags.FlagValues = flags.FLAGS) -> tuple[str, ...]:
     """Names of the settings given on the command line or in flag files, in the order of `Config`."""
     return tuple(name for name in _defined(flag_values) if flag_values[name].present)
 
 
-def flag_lines(config, sections=None):
+def flag_lines(config: Config, sections: Collection[str] | None = None) -> list[str]:
     """Every setting of `config`, or those that `define` takes under `sections`, as a line of a flag file, under one comment a section."""
     lines = []
     for section, fields in _fields_by_section():
@@ -94,13 +98,18 @@ def flag_lines(config, sections=None):
     return lines
 
 
-def write_flags(path, config=None, flag_values=flags.FLAGS, sections=None):
+def write_flags(
+    path: str | os.PathLike[str],
+    config: Config | None = None,
+    flag_values: flags.FlagValues = flags.FLAGS,
+    sections: Collection[str] | None = None,
+) -> None:
     """Writes every setting, or those of `sections`, to `path` as a flag file; `config` None: as the flags have them."""
     config = config_from_flags(flag_values=flag_values) if config is None else config
     files.write_text(path, "\n".join(flag_lines(config, sections)) + "\n")
 
 
-def one_of(*holders, required=True):
+def one_of(*holders: flags.FlagHolder, required: bool = True) -> Any:
     """The value of the one flag that is given of several; None if none is and none is required.
 
     Raises ValueError for more than one, or for none.
@@ -112,14 +121,14 @@ def one_of(*holders, required=True):
     return given[0].value if given else None
 
 
-def say(line):
+def say(line: str) -> None:
     """Tells the user a line that is no result, on standard error, above a progress bar where there is one."""
     import tqdm  # here, so that --help needs none of it
 
     tqdm.tqdm.write(line, file=sys.stderr)
 
 
-def run(main):
+def run(main: Callable[[list[str]], int | None]) -> None:
     """Parses the command line, calls `main(argv)` and exits: the one entry point of every tool.
 
     `argv` holds the program's name alone: stray arguments are refused. The exit code is what main returns; 1 after a
@@ -131,7 +140,7 @@ def run(main):
     app.run(functools.partial(_guarded, main), flags_parser=_parse)
 
 
-def expand_flagfiles(arguments, flag_values=flags.FLAGS):
+def expand_flagfiles(arguments: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> list[str]:
     """Puts the lines of each flag file, and of the files it includes, in the place of its `--flagfile`.
 
     Flags of earlier versions are brought to those of today, and the user is told.
@@ -145,7 +154,7 @@ def expand_flagfiles(arguments, flag_values=flags.FLAGS):
     return expanded
 
 
-def _expanded(arguments, flag_values):
+def _expanded(arguments: Sequence[str], flag_values: flags.FlagValues) -> list[str]:
     expanded, rest = [], iter(arguments)
     for argument in rest:
         if argument == "--":
@@ -157,13 +166,13 @@ def _expanded(arguments, flag_values):
     return expanded
 
 
-def help_text(program, description, flag_values=flags.FLAGS):
+def help_text(program: str, description: str | None, flag_values: flags.FlagValues = flags.FLAGS) -> str:
     """What --help prints, see `flag_help`: the tool's description, its own flags, and the settings that it has."""
     own = [(flag.name, flag.default, flag.help) for flag in flag_values.get_flags_for_module(program)]
     return flag_help.help_text(description or f"Usage: {program} [flags]", own, _defined(flag_values))
 
 
-def _define_one(field, **where):
+def _define_one(field: dataclasses.Field, **where: Any) -> None:
     name, default, text = field.name, field.default, field.metadata["help"]
     kind = number_type(field)
     if is_list(field):
@@ -180,7 +189,7 @@ def _define_one(field, **where):
         flags.DEFINE_string(name, default, text, **where)
 
 
-def _parse(argv):
+def _parse(argv: Sequence[str]) -> list[str]:
     before_stop = itertools.takewhile(lambda argument: argument != "--", argv[1:])
     if any(argument in _HELP_FLAGS for argument in before_stop):
         sys.stdout.write(help_text(argv[0], sys.modules["__main__"].__doc__))
@@ -194,7 +203,7 @@ def _parse(argv):
     return remaining
 
 
-def _guarded(main, argv):
+def _guarded(main: Callable[[list[str]], int | None], argv: list[str]) -> int | None:
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
     try:
@@ -207,14 +216,14 @@ def _guarded(main, argv):
         _fail(error)
 
 
-def _fail(error):
+def _fail(error: Exception | str) -> None:
     if isinstance(error, OSError) and error.filename is not None:
         error = f"{error.filename}: {error.strerror}"
     sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
     sys.exit(1)
 
 
-def _read_flagfile(path, including, flag_values):
+def _read_flagfile(path: str | os.PathLike[str], including: tuple[pathlib.Path, ...], flag_values: flags.FlagValues) -> list[str]:
     path = pathlib.Path(path).expanduser()
     identity = path.resolve()
     if identity in including:
@@ -240,14 +249,14 @@ def _read_flagfile(path, including, flag_values):
     return expanded
 
 
-def _included_file(argument):
+def _included_file(argument: str) -> str | None:
     match = re.fullmatch(r"--?flagfile[=\s](.*)", argument)
     if match and not match[1].strip():
         raise ValueError("--flagfile must name a file")
     return match and match[1].strip()
 
 
-def _is_unused_setting(line, flag_values):
+def _is_unused_setting(line: str, flag_values: flags.FlagValues) -> bool:
     name = re.split(r"[=\s]", line.lstrip("-"))[0]
     if earlier_settings.is_of_no_use(name, flag_values):
         return True
@@ -257,27 +266,27 @@ def _is_unused_setting(line, flag_values):
     return name in fields and name not in flag_values
 
 
-def _bounds(field):
+def _bounds(field: dataclasses.Field) -> dict[str, float | None]:
     kind = number_type(field)
     limits = {"lower_bound": field.metadata["low"], "upper_bound": field.metadata["high"]}
     return {name: None if math.isinf(limit) else kind(limit) for name, limit in limits.items()}
 
 
-def _is_among(sections, section, field):
+def _is_among(sections: Collection[str] | None, section: str, field: dataclasses.Field) -> bool:
     return sections is None or section in sections or field.name in sections
 
 
-def _defined(flag_values):
+def _defined(flag_values: flags.FlagValues) -> list[str]:
     """Names of the settings that `define` has made flags of. A tool's own flag of the same name, such as --seed, is no setting."""
     names = [(field.name, _module_of(section)) for section, field in config_lib.settings()]
     return [name for name, module in names if name in flag_values and flag_values.find_module_defining_flag(name) == module]
 
 
-def _module_of(section):
+def _module_of(section: str) -> str:
     """What absl keeps as the module that has defined the flags of a section."""
     return f"{__name__}.{section}"
 
 
-def _fields_by_section():
+def _fields_by_section() -> Iterator[tuple[str, list[dataclasses.Field]]]:
     for section, pairs in itertools.groupby(config_lib.settings(), key=lambda pair: pair[0]):
         yield section, [field for _, field in pairs]
