@@ -27,7 +27,7 @@ def help_text(description: str, own_flags: Iterable[tuple[str, Any, str]], names
         description: docstring of the tool; lines that are indented, such as commands, stay lines.
         own_flags: (name, default, help) of each flag that is no setting.    names: settings that the tool has; anything with `in`.
     """
-    sections = {}
+    sections: dict[str, list[dataclasses.Field]] = {}
     for section, field in config_lib.settings():
         if field.name in names:
             sections.setdefault(section, []).append(field)
@@ -52,7 +52,7 @@ def text_of(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _filled(text):
+def _filled(text: str) -> str:
     """Paragraphs in lines of at most `_WIDTH`. A command that is longer goes on in the next line, after a backslash, as in a shell."""
     paragraphs = []
     for paragraph in text.split("\n\n"):
@@ -64,7 +64,7 @@ def _filled(text):
     return "\n\n".join(paragraphs)
 
 
-def _command(line):
+def _command(line: str) -> str:
     if len(line) <= _WIDTH:
         return line
     indent = line[: len(line) - len(line.lstrip())]
@@ -79,11 +79,11 @@ def _command(line):
     return " \\\n".join(lines)
 
 
-def _setting_entry(field):
+def _setting_entry(field: dataclasses.Field) -> str:
     return _entry(field.name, field.default, field.metadata["help"], _range(field))
 
 
-def _entry(name, default, text, limits=""):
+def _entry(name: str, default: object, text: str, limits: str = "") -> str:
     """The flag with its default and its limits, and below it the help."""
     if isinstance(default, bool):
         left, limits = f"  --[no]{name}", f"default: {text_of(default)}"
@@ -93,7 +93,7 @@ def _entry(name, default, text, limits=""):
     return "\n".join([f"{left}  [{limits}]" if limits else left, *lines])
 
 
-def _range(field):
+def _range(field: dataclasses.Field) -> str:
     low, high, choices = (field.metadata[key] for key in ("low", "high", "choices"))
     if choices:
         return " | ".join(choices)

@@ -101,8 +101,7 @@ WITHOUT_KERAS = {
     "runs/run_folder",
 }
 # Rooms, and files as "room/file", whose public functions and methods do not all have type hints yet.
-WITHOUT_HINTS = {"data", "runs", "evaluation/report", "evaluation/usual_ranges", "training/pictures"}
-WITHOUT_HINTS |= {"training/preparation", "training/search", "training/song_check", "training/trainer"}
+WITHOUT_HINTS = {"data/split", "data/survey", "runs/run_folder", "training/preparation", "evaluation/report"}
 
 
 @functools.cache

@@ -1,10 +1,15 @@
 """Where the detector has found vocalizations: kept, so that it runs once over a recording however often that is read."""
 
 import threading
+from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
+from neurovocal_tf.config import SegmentationConfig
+from neurovocal_tf.data.sources import Source
 from neurovocal_tf.segmentation import detector
+from neurovocal_tf.segmentation.sequences import Detector
 
 
 class FoundSpans:
@@ -14,10 +19,10 @@ class FoundSpans:
     detector would find again.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._found, self._locks = {}, {}
 
-    def detect(self, source, samples, sample_rate, config):
+    def detect(self, source: Source, samples: np.ndarray, sample_rate: float, config: SegmentationConfig) -> tuple[np.ndarray, np.ndarray]:
         """Onsets and offsets int64 [S] in the stretch of a source, by `detector.detect` the first time.
 
         Args:
@@ -30,11 +35,11 @@ class FoundSpans:
                 self._found[stretch] = detector.detect(samples, sample_rate, config)[:2]
             return self._found[stretch]
 
-    def detector_of(self, source):
+    def detector_of(self, source: Source) -> Detector:
         """The detector of a source outside a graph, as `sequences.sequence_spans` takes one."""
         return lambda samples, sample_rate, config: tuple(map(tf.constant, self.detect(source, samples, sample_rate, config)))
 
-    def detector_in_graph(self, sources, index):
+    def detector_in_graph(self, sources: Sequence[Source], index: tf.Tensor) -> Detector:
         """The detector of `sources[index]`, index an int tensor [], as `sequences.sequence_spans` takes one."""
 
         def detect(samples, sample_rate, config):

@@ -9,6 +9,7 @@ import functools
 import os
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -34,20 +35,20 @@ class FrameSplit:
     sample_rate = 0
     sources = ()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.lengths)
 
     @property
-    def num_visible(self):
+    def num_visible(self) -> int:
         """V."""
         return self.frames.shape[1]
 
-    def check_unchanged(self, sequence_frames):
+    def check_unchanged(self, sequence_frames: Sequence[int]) -> None:
         """See `SequenceData`: the sequences must be as long as they were."""
         if tuple(self.lengths.tolist()) != tuple(sequence_frames):
             raise ValueError(f"`frames` must hold the sequences this run began with. Received: others, in frames={self.path}")
 
-    def sequences(self, order=None):
+    def sequences(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
         """See `SequenceData`: every sequence begins where it begins."""
         frames, ends, lengths = self._tensors
         if order is not None:
@@ -59,7 +60,7 @@ class FrameSplit:
 
         return tf.data.Dataset.from_tensor_slices((ends - lengths, ends)).map(sequence)
 
-    def labelled_sequences(self, order=None):
+    def labelled_sequences(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
         """See `SequenceData`: nobody has labelled these."""
 
         @tf.autograph.experimental.do_not_convert
@@ -75,12 +76,12 @@ class FrameSplit:
             return tf.constant(self.frames), tf.constant(np.cumsum(self.lengths)), tf.constant(self.lengths)
 
 
-def is_frame_file(path):
+def is_frame_file(path: str | os.PathLike[str]) -> bool:
     """Whether a path is that of frame sequences rather than of recordings, by its ending."""
     return os.fspath(path).endswith(".npz")
 
 
-def read_frames(path):
+def read_frames(path: str | os.PathLike[str]) -> dict[str, FrameSplit]:
     """The three splits of a file.
 
     Returns:
@@ -97,7 +98,7 @@ def read_frames(path):
     return splits
 
 
-def check_values(splits, visible_units, path):
+def check_values(splits: Mapping[str, FrameSplit], visible_units: str, path: str | os.PathLike[str]) -> None:
     """Raises ValueError where the values of a file's splits are none that the visible units can take."""
     for split in splits.values():
         _check_values(split.frames, visible_units, path)
@@ -110,14 +111,14 @@ def _check_values(frames, visible_units, path):
         raise _bad(path, "values between 0 and 1 for visible_units=mean_field", f"{frames.min():g} to {frames.max():g}")
 
 
-def check_width(splits, num_visible, path):
+def check_width(splits: Mapping[str, FrameSplit], num_visible: int, path: str | os.PathLike[str]) -> None:
     """Raises ValueError where the splits of a file are not as wide as a model."""
     width = splits["train"].num_visible
     if width != num_visible:
         raise _bad(path, f"frames of {num_visible} units, as the model has", f"frames of {width}")
 
 
-def is_binary(frames):
+def is_binary(frames: np.ndarray) -> bool:
     """Whether all values of an array are 0 or 1."""
     return bool(np.all((frames == 0) | (frames == 1)))
 

@@ -1,7 +1,12 @@
 """Sequences of frames -> batches of windows, to train and to validate."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
+
+from neurovocal_tf.config import Config
+from neurovocal_tf.data.sequence_data import SequenceData
 
 _GRAPH_SEED = 1
 _SHUFFLE_WINDOWS = 4096  # with fewer, batches would hold many windows of one recording
@@ -9,7 +14,7 @@ _SHUFFLE_WINDOWS = 4096  # with fewer, batches would hold many windows of one re
 _as_it_is = tf.autograph.experimental.do_not_convert
 
 
-def num_windows(num_frames, window_frames):
+def num_windows(num_frames: int | np.ndarray | tf.Tensor, window_frames: int) -> np.ndarray | tf.Tensor:
     """Windows that `random_onsets` lays over a sequence: one, or enough to have at least half a window to spare.
 
     Args:
@@ -20,7 +25,7 @@ def num_windows(num_frames, window_frames):
     return where(num_frames > window_frames, enough, 1)
 
 
-def random_onsets(num_frames, window_frames, key):
+def random_onsets(num_frames: tf.Tensor, window_frames: int, key: tf.Tensor) -> tf.Tensor:
     """First frames of windows that together hold every frame of a sequence, none reaching over its end.
 
     They follow one another without a gap from a random frame on, so that all of them begin elsewhere in every epoch, yet their
@@ -38,7 +43,7 @@ def random_onsets(num_frames, window_frames, key):
     return tf.clip_by_value(tf.range(count) * window_frames - shift, 0, tf.maximum(num_frames - window_frames, 0))
 
 
-def windows_of(frames, is_start, onsets, window_frames):
+def windows_of(frames: tf.Tensor, is_start: tf.Tensor, onsets: tf.Tensor, window_frames: int) -> tf.data.Dataset:
     """The windows of a sequence that begin at `onsets`.
 
     Args:
@@ -55,14 +60,20 @@ def windows_of(frames, is_start, onsets, window_frames):
     return tf.data.Dataset.from_tensor_slices((windows, tf.cast(mask, tf.float32), is_start & (onsets == 0)))
 
 
-def batches_of(windows, num_visible, config):
+def batches_of(windows: tf.data.Dataset, num_visible: int, config: Config) -> tf.data.Dataset:
     """Windows in batches of one static shape; the last is filled up with windows whose mask is empty, so that none is lost."""
     batch_size, window_frames = config.data.batch_size, config.data.window_frames
     empty = tf.data.Dataset.from_tensors((tf.zeros([window_frames, num_visible]), tf.zeros([window_frames]), False))
     return windows.concatenate(empty.repeat(batch_size - 1)).batch(batch_size, drop_remainder=True)
 
 
-def training_dataset(data, config, epoch, sequence_frames, shuffle_windows=_SHUFFLE_WINDOWS):
+def training_dataset(
+    data: SequenceData,
+    config: Config,
+    epoch: int | tf.Tensor | tf.Variable,
+    sequence_frames: Sequence[int],
+    shuffle_windows: int = _SHUFFLE_WINDOWS,
+) -> tf.data.Dataset:
     """Shuffled batches of one epoch after another, without end, each a pure function of (seed, epoch).
 
     An epoch is begun while the one before it trains: filling the shuffle buffer would let the model wait.
@@ -107,7 +118,7 @@ def training_dataset(data, config, epoch, sequence_frames, shuffle_windows=_SHUF
     return epochs.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
 
 
-def validation_dataset(data, config, sequence_frames):
+def validation_dataset(data: SequenceData, config: Config, sequence_frames: Sequence[int]) -> tf.data.Dataset:
     """Batches of fixed, non-overlapping windows, in order.
 
     Args:
@@ -136,7 +147,7 @@ def _fits_cache(sequence_frames, width, config):
     return sum(sequence_frames) * width * 4 <= config.execution.cache_mb * 2**20
 
 
-def num_batches(sequence_frames, config):
+def num_batches(sequence_frames: Sequence[int], config: Config) -> int:
     """Batches of a training epoch over sequences of so many frames.  int"""
     windows = num_windows(np.asarray(sequence_frames), config.data.window_frames).sum()
     return int(-(-windows // config.data.batch_size))

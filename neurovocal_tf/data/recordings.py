@@ -1,6 +1,7 @@
 """Recordings as training data: segmented and transformed on the fly inside tf.data; nothing is written to disk first."""
 
 import dataclasses
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +11,7 @@ from neurovocal_tf.audio import readers, spectrogram
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import Config
 from neurovocal_tf.data.found_spans import FoundSpans
-from neurovocal_tf.data.sources import check_annotations, stretch_bounds, stretch_of
+from neurovocal_tf.data.sources import Source, check_annotations, stretch_bounds, stretch_of
 from neurovocal_tf.segmentation.sequences import sequence_frames
 
 _PARALLEL_FILES = 4
@@ -28,41 +29,41 @@ class Recordings:
         spans: `FoundSpans`, what the detector has found so far.
     """
 
-    sources: tuple
+    sources: tuple[Source, ...]
     sample_rate: int
     scale: FrameScale
     config: Config
     spans: FoundSpans = dataclasses.field(default_factory=FoundSpans)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.sources)
 
     @property
-    def num_visible(self):
+    def num_visible(self) -> int:
         """V, the bins of a frame."""
         return spectrogram.num_bins(self.config.spectrogram)
 
     @property
-    def description(self):
+    def description(self) -> str:
         """See `SequenceData`."""
         return f"{len(self)} recordings at {self.sample_rate} Hz"
 
-    def check_unchanged(self, sequence_frames):
+    def check_unchanged(self, sequence_frames: Sequence[int]) -> None:
         """See `SequenceData`: they must be annotated as they were."""
         check_annotations(self.sources, self.config)
 
-    def heard(self):
+    def heard(self) -> Iterator[tuple[np.ndarray, int]]:
         """The samples of each source.  Yields (float32 [N], sample_rate in Hz)"""
         audio = self.config.audio
         for source in self.sources:
             samples = readers.read(source.path, audio.channel, self.sample_rate, audio.time_expansion)
             yield np.asarray(stretch_of(samples, source.begin, source.end)), self.sample_rate
 
-    def sequences(self, order=None):
+    def sequences(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
         """See `SequenceData`: a whole stretch that begins inside its recording is no true start."""
         return self._sequences(order, with_labels=False)
 
-    def labelled_sequences(self, order=None):
+    def labelled_sequences(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
         """See `SequenceData`. A frame has the label of the annotated segment in which its middle lies, of overlapping ones the last begun;
         "" outside, and wherever the detector cuts.
         """

@@ -5,6 +5,7 @@ import typing
 import tensorflow as tf
 
 from neurovocal_tf.audio.spectrogram import FrameScale, OwnUnit
+from neurovocal_tf.data.sources import Source
 
 
 class SequenceData(typing.Protocol):
@@ -24,7 +25,7 @@ class SequenceData(typing.Protocol):
     num_visible: int
     scale: FrameScale | OwnUnit
     sample_rate: int
-    sources: tuple
+    sources: tuple[Source, ...]
     description: str
 
     def __len__(self) -> int: ...

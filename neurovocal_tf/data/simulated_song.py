@@ -1,6 +1,7 @@
 """A bird with known call types and a known syntax: its recordings come with the truth about every call."""
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 import soundfile
@@ -35,7 +36,9 @@ _NOISE_BELOW_CALLS_DB = (35.0, 45.0)
 _MIN_SAMPLE_RATE = 16_000
 
 
-def simulate_song(seed, duration_s=6.0, sample_rate=_MIN_SAMPLE_RATE, file=""):
+def simulate_song(
+    seed: int | Sequence[int], duration_s: float = 6.0, sample_rate: int = _MIN_SAMPLE_RATE, file: str = ""
+) -> tuple[np.ndarray, list[Annotation]]:
     """One recording of the simulated bird: bouts of calls over noise that falls off with frequency.
 
     Calls are: i, soft introductory note; a, rising sweep; b, falling sweep; c, harmonic stack; d, trill; e, high tone. Their order
@@ -72,7 +75,9 @@ def simulate_song(seed, duration_s=6.0, sample_rate=_MIN_SAMPLE_RATE, file=""):
         call_type = INTRODUCTORY_NOTE if ended else str(call_type)
 
 
-def write_recordings(folder, num_recordings=12, duration_s=6.0, seed=0, sample_rate=_MIN_SAMPLE_RATE):
+def write_recordings(
+    folder: str | os.PathLike[str], num_recordings: int = 12, duration_s: float = 6.0, seed: int = 0, sample_rate: int = _MIN_SAMPLE_RATE
+) -> list[str]:
     """Writes recordings of the simulated bird as 16-bit WAV, and the truth about them as `annotations.csv`.
 
     The same arguments give the same bytes, and a recording does not depend on how many are written. Existing files of the same

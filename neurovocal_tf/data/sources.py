@@ -1,11 +1,15 @@
 """What trains or validates: stretches of recordings, and the segments that people have marked in them."""
 
 import dataclasses
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf.annotations import matching
 from neurovocal_tf.annotations import segments as annotated
+from neurovocal_tf.annotations.segments import Segment
+from neurovocal_tf.config import Config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,22 +27,22 @@ class Source:
     decoder: str
     begin: float = 0.0
     end: float = 1.0
-    segments: tuple | None = None
+    segments: tuple[Segment, ...] | None = None
 
 
-def stretch_of(samples, begin, end):
+def stretch_of(samples: np.ndarray | tf.Tensor, begin: float | tf.Tensor, end: float | tf.Tensor) -> np.ndarray | tf.Tensor:
     """The stretch of samples between two shares of their length.  [N] -> [N']"""
     first, last = stretch_bounds(tf.size(samples), begin, end)
     return samples[first:last]
 
 
-def stretch_bounds(num_samples, begin, end):
+def stretch_bounds(num_samples: int | tf.Tensor, begin: float | tf.Tensor, end: float | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """First and last sample, the last exclusive, of the stretch between two shares of so many samples.  int64 []"""
     size = tf.cast(num_samples, tf.float64)
     return tuple(tf.cast(tf.round(size * tf.cast(share, tf.float64)), tf.int64) for share in (begin, end))
 
 
-def annotated_segments(paths, config):
+def annotated_segments(paths: Iterable[str], config: Config) -> tuple[dict[str, tuple[Segment, ...] | None], list[str]]:
     """Dict of path -> segments as `Source` has them, and notes for the user."""
     if not config.data.annotations:
         return dict.fromkeys(paths), []
@@ -47,7 +51,7 @@ def annotated_segments(paths, config):
     return segments, found.notes(config.data.annotations)
 
 
-def check_annotations(sources, config):
+def check_annotations(sources: Sequence[Source], config: Config) -> None:
     """Raises ValueError unless `config.data.annotations` says of each source what the source itself says."""
     segments, _ = annotated_segments([source.path for source in sources], config)
     for source in sources:

@@ -1,18 +1,21 @@
 """How unusual the held-out recordings of a trained model are, and so what it should call unusual."""
 
+import os
+
 import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf.model import scoring
 from neurovocal_tf.model.scoring import EVERYTHING_USUAL
 from neurovocal_tf.runs.run_folder import RunFolder
+from neurovocal_tf.runs.trained import Trained
 
 # So many standard deviations about the mean of the held-out pieces are usual.
 _NUM_DEVIATIONS = 4.0
 _MIN_PIECES = 8
 
 
-def usual_ranges(trained, workdir, data_dir=None):
+def usual_ranges(trained: Trained, workdir: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None) -> scoring.UsualRanges:
     """The range of each score over pieces of the held-out recordings, each as long as a training window.
 
     Args:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from neurovocal_tf.audio import spectrogram, synthesis
-from neurovocal_tf.audio.spectrogram import FrameScale
+from neurovocal_tf.audio.spectrogram import FrameScale, OwnUnit
 from neurovocal_tf.config import Config
 from neurovocal_tf.generation.traced import Traced
 from neurovocal_tf.model import scoring
@@ -20,14 +20,14 @@ from neurovocal_tf.model.tiling import MachineLayout
 
 
 class TrainedModel(Protocol):
-    """What sings: a `runs.trained.Trained`, or whatever has as much of one. A model of frame sequences has no scale."""
+    """What sings: a `runs.trained.Trained`, or whatever has as much of one. That of frame sequences has an `OwnUnit` for a scale."""
 
     @property
     def model(self) -> RNNRBM: ...
     @property
     def config(self) -> Config: ...
     @property
-    def scale(self) -> FrameScale | None: ...
+    def scale(self) -> FrameScale | OwnUnit: ...
     @property
     def sample_rate(self) -> int: ...
 

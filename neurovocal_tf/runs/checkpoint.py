@@ -2,14 +2,18 @@
 
 import json
 import math
+import os
 import zipfile
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from neurovocal_tf import files
+from neurovocal_tf.model.rnn_rbm import RNNRBM
 
 
-def save(path, model, epoch, best, history):
+def save(path: str | os.PathLike[str], model: RNNRBM, epoch: int, best: "BestWeights", history: list[dict[str, Any]]) -> None:
     """Writes weights, optimiser, best weights and counters.
 
     Args:
@@ -24,7 +28,7 @@ def save(path, model, epoch, best, history):
         np.savez(temporary, meta=np.frombuffer(meta.encode(), np.uint8), **arrays)
 
 
-def restore(path, model, best):
+def restore(path: str | os.PathLike[str], model: RNNRBM, best: "BestWeights") -> tuple[int, list[dict[str, Any]]]:
     """Puts a checkpoint back into a built and compiled model, and into `best`.
 
     Returns:
@@ -40,7 +44,7 @@ def restore(path, model, best):
     return meta["epoch"], meta["history"]
 
 
-def load_best(path, model):
+def load_best(path: str | os.PathLike[str], model: RNNRBM) -> int:
     """Puts a checkpoint's best weights into a model, and returns the number of their epoch."""
     with _opened(path) as arrays:
         epoch = json.loads(bytes(arrays["meta"]))["best"]["epoch"]
@@ -83,14 +87,14 @@ class BestWeights:
         song_distance: float, see `song_likeness.song_distance`; infinite where it did not sing.    error: float.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.weights, self.epoch, self.cd_steps, self.song_distance, self.error = [], 0, 0, math.inf, math.inf
 
-    def figures(self):
+    def figures(self) -> dict[str, float]:
         """What is known of the weights beside themselves, by attribute."""
         return {name: getattr(self, name) for name in ("epoch", "cd_steps", "song_distance", "error")}
 
-    def offer(self, weights, error, epoch, cd_steps, song_distance=math.inf):
+    def offer(self, weights: Sequence[np.ndarray], error: float, epoch: int, cd_steps: int, song_distance: float = math.inf) -> bool:
         """Takes them if they are better, or the first. Returns whether it did."""
         song_distance = song_distance if math.isfinite(song_distance) else math.inf
         # A validation error that is not finite is never better, yet a run must have some weights to keep.

@@ -1,6 +1,8 @@
 """A run's model: built as its settings say, and loaded from its folder with what it takes to use it."""
 
 import dataclasses
+import os
+from collections.abc import Callable
 
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.audio.spectrogram import FrameScale, OwnUnit
@@ -23,7 +25,7 @@ class Trained:
     epoch: int
 
 
-def build_model(config, num_visible=None):
+def build_model(config: Config, num_visible: int | None = None) -> RNNRBM:
     """An `RNNRBM` of the configured size, with fresh weights.
 
     Args:
@@ -69,7 +71,7 @@ def _gated_recurrent_encoder(num_visible, config):
 ENCODERS = {"gated": _gated_recurrent_encoder}
 
 
-def load_trained(workdir, with_flags=lambda config: config):
+def load_trained(workdir: str | os.PathLike[str], with_flags: Callable[[Config], Config] = lambda config: config) -> Trained:
     """The best model of a run so far.
 
     Args:

@@ -1,13 +1,18 @@
 """Pictures of what a model has learned, drawn in the course of its training."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 
+from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots.songs import comparison_figure
 from neurovocal_tf.plots.training import curves_figure, filters_figure, hidden_figure
 from neurovocal_tf.rbm.energy import hidden_logits
+from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
 from neurovocal_tf.training.averages import weights_to_keep
 
 _PICTURE_FRAMES = 600
@@ -23,7 +28,15 @@ class Pictures(keras.callbacks.Callback):
         history: list of dicts, one an epoch.    epochs: the epochs, counted from 1, after which to draw.
     """
 
-    def __init__(self, folder, data, real, singer, history, epochs):
+    def __init__(
+        self,
+        folder: RunFolder,
+        data: DataSummary,
+        real: Sequence[np.ndarray],
+        singer: Singer,
+        history: list[dict[str, Any]],
+        epochs: Iterable[int],
+    ) -> None:
         super().__init__()
         self.folder, self.data, self.singer, self.history, self.epochs = folder, data, singer, history, set(epochs)
         self.real = [np.asarray(frames)[:_PICTURE_FRAMES] for frames in real[:NUM_PICTURED]]
@@ -33,10 +46,10 @@ class Pictures(keras.callbacks.Callback):
         # Frame after frame of a recurrence takes seconds outside a graph.
         self._hidden = tf.function(self._hidden_probabilities, autograph=False)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._writer = tf.summary.create_file_writer(self.folder.file("tensorboard"))
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if epoch + 1 not in self.epochs:
             return
         self.draw_curves()
@@ -47,10 +60,10 @@ class Pictures(keras.callbacks.Callback):
             for name, figure in pictures.items():
                 tf.summary.image(name, canvas.figure_to_rgb(figure)[np.newaxis])
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._writer.close()
 
-    def draw_curves(self):
+    def draw_curves(self) -> None:
         """Writes curves.png."""
         columns = {name: [row[name] for row in self.history] for name in self.history[0]}
         canvas.save_figure(curves_figure(columns, self.data.unit), self.folder.file("curves.png"))

@@ -7,7 +7,9 @@ import io
 import json
 import math
 import os
+from collections.abc import Callable, Sequence
 
+import keras
 import keras_tuner
 import numpy as np
 import tensorflow as tf
@@ -18,7 +20,7 @@ from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.training import trainer
 from neurovocal_tf.training.hypermodel import OBJECTIVE, RNNRBMHyperModel
 from neurovocal_tf.training.preparation import prepare_data
-from neurovocal_tf.training.search_space import value_text, with_values
+from neurovocal_tf.training.search_space import Dimension, value_text, with_values
 
 TUNERS = ("hyperband", "bayesian", "random")
 _HYPERBAND_FACTOR = 3
@@ -31,7 +33,7 @@ class Trial:
     number: int
     error: float | None
     epochs: int
-    values: dict
+    values: dict[str, str | float]
     config: Config
 
 
@@ -51,16 +53,16 @@ class Search:
 
     def __init__(
         self,
-        config,
-        space,
-        data_dir,
-        workdir,
-        tuner="hyperband",
-        num_trials=20,
-        trial_epochs=0,
-        report=lambda line: None,
-        callbacks=lambda num_epochs, num_done, unit: [],
-    ):
+        config: Config,
+        space: dict[str, Dimension],
+        data_dir: str | os.PathLike[str],
+        workdir: str | os.PathLike[str],
+        tuner: str = "hyperband",
+        num_trials: int = 20,
+        trial_epochs: int = 0,
+        report: Callable[[str], object] = lambda line: None,
+        callbacks: Callable[[int, int, str], Sequence[keras.callbacks.Callback]] = lambda num_epochs, num_done, unit: [],
+    ) -> None:
         folder = RunFolder(workdir)
         if folder.has_run():
             raise ValueError(f"`workdir` must not hold a training. Received: workdir={workdir}")
@@ -79,7 +81,7 @@ class Search:
             report(f"going on after {len(finished)} trials of {folder.file(self._project)}")
         self._hypermodel.callbacks = callbacks(self._planned_epochs(), self._epochs_done(), self.data.summary.unit)
 
-    def run(self):
+    def run(self) -> None:
         """Runs the trials that are left. A trial that was stopped begins anew.
 
         Raises ValueError if there are trials and all of them failed.
@@ -89,7 +91,7 @@ class Search:
         if all(trial.error is None for trial in trials):
             raise ValueError(f"All {len(trials)} trials failed: their errors were not finite, or they did not fit into memory.")
 
-    def trials(self):
+    def trials(self) -> list[Trial]:
         """The finished trials, the best first and the failed last.  list of `Trial`"""
         found = [self._trial(trial) for trial in self._tuner.oracle.trials.values() if trial.status in ("COMPLETED", "FAILED")]
         return sorted(found, key=lambda trial: (math.inf if trial.error is None else trial.error, trial.number))
@@ -148,7 +150,7 @@ def _fingerprint(config, space, summary, epochs):
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def hyperband_epochs(max_epochs, factor=_HYPERBAND_FACTOR):
+def hyperband_epochs(max_epochs: int, factor: int = _HYPERBAND_FACTOR) -> int:
     """Epochs of one whole Hyperband, as keras-tuner plans it (Li et al., 2018, https://arxiv.org/abs/1603.06560, algorithm 1)."""
     num_brackets = int(np.floor(np.log(max_epochs) / np.log(factor) + 1e-9)) + 1
     last = math.ceil(1 + math.log(max_epochs, factor))
@@ -162,7 +164,7 @@ def hyperband_epochs(max_epochs, factor=_HYPERBAND_FACTOR):
     return total
 
 
-def best_trials_table(trials, unit, num_trials=10):
+def best_trials_table(trials: Sequence[Trial], unit: str, num_trials: int = 10) -> str:
     """The best trials as lines of text.
 
     Args:
@@ -177,13 +179,13 @@ def best_trials_table(trials, unit, num_trials=10):
     return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
 
 
-def write_trials(path, trials):
+def write_trials(path: str | os.PathLike[str], trials: Sequence[Trial]) -> None:
     """Writes all trials as CSV: trial, error (empty where it failed), epochs, the searched values."""
     rows = [[trial.number, "" if trial.error is None else trial.error, trial.epochs, *trial.values.values()] for trial in trials]
     files.write_csv(path, ["trial", OBJECTIVE, "epochs", *trials[0].values], rows)
 
 
-def write_figures(path, trials, unit):
+def write_figures(path: str | os.PathLike[str], trials: Sequence[Trial], unit: str) -> None:
     """Writes the best trial's error and settings, and the number of trials, as flat JSON."""
     best = trials[0]
     figures = {"num_trials": len(trials), "num_failed": sum(trial.error is None for trial in trials)}

@@ -1,14 +1,19 @@
 """Songs sung in the course of a training, and how far they are from those it learns from."""
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
 
+from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.discovery.syllables import song_statistics
 from neurovocal_tf.evaluation import song_likeness
 from neurovocal_tf.generation import songs
+from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.training.averages import weights_to_keep
+from neurovocal_tf.training.phases import Phases
 
 # Of the finch, 80 s: over 40 s the pauses alone move the syllables per second by a tenth either way.
 _NUM_SONGS = 16
@@ -27,12 +32,12 @@ class SongCheck(keras.callbacks.Callback):
         epochs: the epochs, counted from 1, after which to sing.
     """
 
-    def __init__(self, singer, recordings, epochs):
+    def __init__(self, singer: Singer, recordings: Recordings, epochs: Iterable[int]) -> None:
         super().__init__()
         self.singer, self.recordings, self.epochs = singer, recordings, set(epochs)
         self._real = None
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs["song_distance"] = self._distance() if epoch + 1 in self.epochs else math.nan
 
     def _distance(self):
@@ -52,7 +57,7 @@ class SongCheck(keras.callbacks.Callback):
                 return
 
 
-def epochs_to_check(num_checks, cd_steps, num_epochs):
+def epochs_to_check(num_checks: int, cd_steps: Phases, num_epochs: int) -> list[int]:
     """At most `num_checks` epochs, counted from 1 and evenly apart, of those with the most Gibbs steps; the last is one of them.
 
     Args:

@@ -2,16 +2,18 @@
 
 import math
 import os
+from collections.abc import Callable, Iterable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf import files
-from neurovocal_tf.config import SEQUENCES_WITH_GAPS
+from neurovocal_tf.config import SEQUENCES_WITH_GAPS, Config
 from neurovocal_tf.generation.singer import Singer
+from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.runs import checkpoint
-from neurovocal_tf.runs.run_folder import RunFolder
+from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
 from neurovocal_tf.runs.trained import Trained, build_model
 from neurovocal_tf.training.averages import AveragedValidation
 from neurovocal_tf.training.callbacks import RunRecord
@@ -28,7 +30,7 @@ _L2_PATHS = {"recurrent": "recurrent_kernel", "rbm": "conditional_rbm/W"}
 _NUM_PICTURES = 3  # in the course of a training
 
 
-def compile_model(model, config):
+def compile_model(model: RNNRBM, config: Config) -> None:
     """Gives a model its optimiser, built, so that a checkpoint can be put back into it."""
     training = config.training
     optimizer = {"adam": GuardedAdam, "rmsprop": GuardedRMSprop}[training.optimizer](
@@ -46,21 +48,28 @@ def compile_model(model, config):
     model.compile(optimizer=optimizer, jit_compile=config.execution.compiled, num_parts=num_parts(config))
 
 
-def training_phases(config):
+def training_phases(config: Config) -> tuple[Phases, Phases, int]:
     """Of a whole training: `Phases` of learning rates, `Phases` of k, and the number of epochs."""
     rates = Phases(config.training.learning_rates, config.training.epochs_per_rate)
     return rates, Phases(config.training.cd_steps, rates.epochs), config.training.epochs or rates.num_epochs
 
 
-def phase_callbacks(model, rates, cd_steps, epoch_variable):
+def phase_callbacks(model: RNNRBM, rates: Phases, cd_steps: Phases, epoch_variable: tf.Variable) -> list[keras.callbacks.Callback]:
     """The callbacks without which a compiled model does not train as configured: rate, k, the data's epoch, averaged validation."""
     averaged = [AveragedValidation()] if model.optimizer.use_ema else []
     return [PhasedLearningRate(rates), EpochPhases(epoch_variable, cd_steps), *averaged]
 
 
 def train(
-    config, data_dir, workdir, report=lambda line: None, callbacks=(), fold=None, pictures=True, progress=lambda data, num_epochs: ()
-):
+    config: Config,
+    data_dir: str | os.PathLike[str],
+    workdir: str | os.PathLike[str],
+    report: Callable[[str], object] = lambda line: None,
+    callbacks: Iterable[keras.callbacks.Callback] = (),
+    fold: tuple[int, int] | None = None,
+    pictures: bool = True,
+    progress: Callable[[DataSummary, int], Iterable[keras.callbacks.Callback]] = lambda data, num_epochs: (),
+) -> dict[str, float]:
     """Trains a model, or goes on with one.
 
     Args:
