@@ -98,6 +98,17 @@ def test_the_tool_writes_segments_scores_pictures_formats_and_reasons_and_needs_
         assert [len(by_file[str(folder / name)]) for name in ("a b.wav", nested, "hiss.flac")] == [3, 2, 0]
 
 
+def test_with_lists_the_tool_segments_these_recordings_alone_and_needs_no_tensorflow(started, folder, tmp_path):
+    (tmp_path / "list.txt").write_text("day 2/*\n", encoding="utf-8")
+    (tmp_path / "table.csv").write_text("file,noise\nhiss.flac,much\na b.wav,little\n", encoding="utf-8")
+    lists = ["--train_list", tmp_path / "list.txt", "--held_out_list", f"{tmp_path / 'table.csv'}:noise=much"]
+    tool = started("--data_dir", folder, "--out", tmp_path / "out", *lists)
+    stderr = tool.communicate(timeout=300)[1]
+    assert tool.returncode == 0 and "2 of 5 recordings are listed" in stderr, stderr
+    assert [row["file"] for row in rows_of(tmp_path / "out" / "files.csv")] == [os.path.join("day 2", "C.WAV"), "hiss.flac"]
+    assert rows_of(tmp_path / "out" / "skipped.csv") == []
+
+
 @pytest.fixture
 def segmented(folder, tmp_path):
     """What was found in the folder, its sounds on channel 0."""
