@@ -28,7 +28,7 @@ def main(argv):
     from neurovocal_tf.serving import export
 
     trained = load_trained(_WORKDIR.value, setting_flags.config_from_flags)
-    if trained.scale is None:
+    if not trained.scale.is_sound:
         raise ValueError(f"`workdir` must hold a model of recordings, not of frame sequences. Received: workdir={_WORKDIR.value}")
     usual = _usual_ranges(usual_ranges, trained)
     data = RunFolder(_WORKDIR.value).data().for_export()

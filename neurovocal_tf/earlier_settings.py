@@ -1,8 +1,8 @@
 """Flag files and config.json files of earlier versions, brought to the settings of this one."""
 
 import re
+import typing
 from collections.abc import Container, Iterable
-from typing import Any
 
 # Setting -> the section of config.json where it was, and the section where it is now.
 _MOVED = {
@@ -24,7 +24,7 @@ def is_of_no_use(name: str, flag_names: Container[str]) -> bool:
     return name in _GONE and _GONE[name] not in flag_names
 
 
-def sections_as_now(sections: Any) -> tuple[Any, list[str]]:
+def sections_as_now(sections: typing.Any) -> tuple[typing.Any, list[str]]:
     """The content of a config.json, of any version, as this version writes it.
 
     Args:
@@ -59,13 +59,15 @@ def arguments_as_now(arguments: Iterable[str], flag_names: Container[str]) -> tu
     Returns:
         list of str, and a list of lines for the user, one for each flag that was given and is gone.
     """
-    kept, gone, rest = [], {}, iter(arguments)
+    kept: list[str] = []
+    gone: dict[str, str] = {}
+    rest = iter(arguments)
     for argument in rest:
         if argument == "--":
             kept += [argument, *rest]
             break
         name, value = _name_and_value(argument)
-        if (_GONE | _TIERS).get(name) in flag_names:
+        if name is not None and (_GONE | _TIERS).get(name) in flag_names:
             # Of two values the later one holds.
             gone[name] = next(rest, "") if value is None else value
         else:
@@ -80,7 +82,7 @@ def arguments_as_now(arguments: Iterable[str], flag_names: Container[str]) -> tu
     return kept, lines
 
 
-def _with_tier(arguments, name, tier):
+def _with_tier(arguments: list[str], name: str, tier: str) -> tuple[list[str], str]:
     """Arguments with #`tier` at the end of the last value of the flag that has taken over from `name`, and a line that says so."""
     now = _TIERS[name]
     for i in reversed(range(len(arguments))):
@@ -97,11 +99,11 @@ def _with_tier(arguments, name, tier):
     return arguments, f"--{name} is no longer a flag and is ignored: --{now}=FILE#TIER takes its place."
 
 
-def _about_shuffling(name):
+def _about_shuffling(name: str) -> str:
     return f"{name} is no longer a setting and is ignored: {_SHUFFLE_WINDOWS} windows are shuffled at a time."
 
 
-def _name_and_value(argument):
+def _name_and_value(argument: str) -> tuple[str | None, str | None]:
     """Name of a flag, and what follows its equals sign; None for what is not there."""
     match = re.fullmatch(r"--?(\w+)(?:=(.*))?", argument, re.DOTALL)
-    return match.groups() if match else (None, None)
+    return (match[1], match[2]) if match else (None, None)

@@ -35,7 +35,7 @@ def main(argv):
     os.makedirs(out, exist_ok=True)
     seeds = range(_SEED.value, _SEED.value + _NUM_SONGS.value)
     singer = Singer(trained, max_frames=_NUM_FRAMES.value)
-    if trained.scale is None:
+    if not trained.scale.is_sound:
         return _generate_frames(songs, singer, seeds, out)
     for song in songs.generate_songs(singer, seeds, _NUM_FRAMES.value, _TEMPERATURE.value, _PRIME.value):
         stem = os.path.join(out, f"song_{song.seed}")

@@ -127,6 +127,32 @@ class FrameScale:
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"`{name}` must be finite and above 0. Received: {name}={value}")
 
+    is_sound = True
+
+    @property
+    def in_decibels(self) -> bool:
+        """Whether the frames a model learns are in dB."""
+        return self.scaling == "decibel"
+
+    @property
+    def unit(self) -> str:
+        """Unit of the frames a model learns, and of its errors."""
+        return "dB" if self.in_decibels else "relative power"
+
+    @property
+    def unit_suffix(self) -> str:
+        """What ends the name of a figure in that unit."""
+        return "_db" if self.in_decibels else "_power"
+
+    @property
+    def silence(self) -> float:
+        """What is shown where there is nothing, in dB."""
+        return -self.dynamic_range_db
+
+    def shown(self, frames: np.ndarray | tf.Tensor) -> tf.Tensor:
+        """What people see of model frames: dB.  [..., L, V] -> [..., L, V]"""
+        return model_frames_to_decibels(frames, self)
+
     def to_json(self) -> str:
         """This scale as JSON text."""
         return json.dumps(dataclasses.asdict(self), indent=2)
@@ -139,6 +165,21 @@ class FrameScale:
         if not isinstance(values, dict) or sorted(values) != sorted(names):
             raise ValueError(f"A frame scale must hold the fields {', '.join(names)}.")
         return cls(**values)
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnUnit:
+    """Stands for a `FrameScale` where frames are no spectra of a sound: a model learns, draws and sings them as they are."""
+
+    is_sound = False
+    in_decibels = False
+    unit = "of the data's unit"
+    unit_suffix = ""
+    silence = 0.0
+
+    def shown(self, frames: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
+        """The frames themselves."""
+        return frames
 
 
 def to_decibels(power: np.ndarray | tf.Tensor, scale: FrameScale) -> tf.Tensor:

@@ -13,6 +13,8 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
+from neurovocal_tf.audio.spectrogram import OwnUnit
+
 SPLITS = ("train", "valid", "test")
 
 
@@ -20,11 +22,17 @@ SPLITS = ("train", "valid", "test")
 class FrameSplit:
     """The sequences of one split: `frames` [sum of L, V] of any real type, `lengths` int64 [S].
 
-    It takes the place of a list of `sources.Source`: its length is the number of sequences.
+    A `sequence_data.SequenceData`, whose length is the number of sequences. `path` is that of its file.
     """
 
     frames: np.ndarray
     lengths: np.ndarray
+    path: str = ""
+
+    description = "frame sequences"
+    scale = OwnUnit()
+    sample_rate = 0
+    sources = ()
 
     def __len__(self):
         return len(self.lengths)
@@ -34,16 +42,13 @@ class FrameSplit:
         """V."""
         return self.frames.shape[1]
 
-    def sequences(self):
-        """list of float32 [L, V]"""
-        return [part.astype(np.float32) for part in np.split(self.frames, np.cumsum(self.lengths)[:-1])]
+    def check_unchanged(self, sequence_frames):
+        """See `SequenceData`: the sequences must be as long as they were."""
+        if tuple(self.lengths.tolist()) != tuple(sequence_frames):
+            raise ValueError(f"`frames` must hold the sequences this run began with. Received: others, in frames={self.path}")
 
-    def dataset(self, order=None):
-        """Dataset of (frames float32 [L, V], is_start bool []), every sequence beginning where it begins.
-
-        Args:
-            order: int tensor, a permutation of the sequences; default: as given.
-        """
+    def sequences(self, order=None):
+        """See `SequenceData`: every sequence begins where it begins."""
         frames, ends, lengths = self._tensors
         if order is not None:
             ends, lengths = tf.gather(ends, order), tf.gather(lengths, order)
@@ -53,6 +58,15 @@ class FrameSplit:
             return tf.ensure_shape(tf.cast(frames[first:last], tf.float32), [None, self.num_visible]), tf.constant(True)
 
         return tf.data.Dataset.from_tensor_slices((ends - lengths, ends)).map(sequence)
+
+    def labelled_sequences(self, order=None):
+        """See `SequenceData`: nobody has labelled these."""
+
+        @tf.autograph.experimental.do_not_convert
+        def unlabelled(frames, is_start):
+            return frames, is_start, tf.fill(tf.shape(frames)[:1], "")
+
+        return self.sequences(order).map(unlabelled)
 
     @functools.cached_property
     def _tensors(self):
@@ -83,9 +97,13 @@ def read_frames(path):
     return splits
 
 
-def check_values(split, visible_units, path):
-    """Raises ValueError where a split's values are none that the visible units can take."""
-    frames = split.frames
+def check_values(splits, visible_units, path):
+    """Raises ValueError where the values of a file's splits are none that the visible units can take."""
+    for split in splits.values():
+        _check_values(split.frames, visible_units, path)
+
+
+def _check_values(frames, visible_units, path):
     if visible_units == "bernoulli" and not is_binary(frames):
         raise _bad(path, "zeros and ones for visible_units=bernoulli", f"{frames[(frames != 0) & (frames != 1)][0]:g}")
     if visible_units == "mean_field" and not (frames.min() >= 0 and frames.max() <= 1):
@@ -133,7 +151,7 @@ def _split(path, name, arrays):
     if not np.isfinite(frames).all():
         raise _bad(path, f"finite numbers under {name!r}", f"NaN or infinity in frame {np.argwhere(~np.isfinite(frames))[0, 0]}")
     # Flags are numbers to all that follows.
-    return FrameSplit(frames.astype(np.uint8) if frames.dtype.kind == "b" else frames, lengths)
+    return FrameSplit(frames.astype(np.uint8) if frames.dtype.kind == "b" else frames, lengths, os.fspath(path))
 
 
 def _array(path, name, arrays):

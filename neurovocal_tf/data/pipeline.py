@@ -1,92 +1,12 @@
-"""Recordings -> batches of windows, segmented and transformed on the fly inside tf.data; nothing is written to disk first."""
+"""Sequences of frames -> batches of windows, to train and to validate."""
 
 import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf.annotations import segments as annotated
-from neurovocal_tf.audio import readers
-from neurovocal_tf.data.frame_sequences import FrameSplit
-from neurovocal_tf.data.sources import num_visible, stretch_bounds
-from neurovocal_tf.segmentation.sequences import sequence_frames as frames_of_sequences
-
-_PARALLEL_FILES = 4
 _GRAPH_SEED = 1
 _SHUFFLE_WINDOWS = 4096  # with fewer, batches would hold many windows of one recording
 # Nothing below is for AutoGraph to rewrite, and its search for what it could takes as long as building the graphs.
 _as_it_is = tf.autograph.experimental.do_not_convert
-
-
-def sequences(sources, sample_rate, scale, config, order=None):
-    """Every sequence of some sources.
-
-    Args:
-        sources: list of `Source`, or a `FrameSplit`, for which `sample_rate` and `scale` say nothing.
-        sample_rate: Hz, of all.    scale: `FrameScale`.    config: `Config`.
-        order: int tensor, a permutation of the sources; default: as given.
-
-    Returns:
-        Dataset of (frames float32 [L, V], is_start bool []): a sequence that begins inside its recording's stretch is no true start
-        only where the stretch itself begins inside a recording.
-    """
-    return sources.dataset(order) if isinstance(sources, FrameSplit) else _sequences(sources, sample_rate, scale, config, order)
-
-
-def labelled_sequences(sources, sample_rate, scale, config, order=None):
-    """Every sequence of some sources, as `sequences` has it, with the label of each frame.
-
-    Returns:
-        Dataset of (frames float32 [L, V], is_start bool [], labels string [L]): that of the annotated segment in which a frame's middle
-        lies, of overlapping ones the last begun; "" outside, and wherever the detector cuts.
-    """
-    return _sequences(sources, sample_rate, scale, config, order, with_labels=True)
-
-
-def _sequences(sources, sample_rate, scale, config, order, with_labels=False):
-    columns = zip(*((source.path, source.decoder, source.begin, source.end) for source in sources), strict=True)
-    columns = tuple(tf.constant(column) for column in columns)
-    by_people = sources[0].segments is not None
-    if by_people:
-        columns += _annotations_of(sources, config)
-    rows = tf.data.Dataset.from_tensor_slices(tuple(column if order is None else tf.gather(column, order) for column in columns))
-
-    @_as_it_is
-    def frames_of(path, decoder, begin, end, times_s=None, changes_s=None, labels=None):
-        samples = readers.read_in_graph(path, decoder, config.audio.channel, sample_rate, config.audio.time_expansion)
-        first, last = stretch_bounds(tf.size(samples), begin, end)
-        samples, segments = samples[first:last], None
-        if by_people:
-            segments = annotated.in_samples(times_s, sample_rate, first, last - first)
-        frames, lengths, frame_onsets = frames_of_sequences(samples, sample_rate, scale, config, segments)
-        per_frame = [frames]
-        if with_labels and by_people:
-            middles = frame_onsets + config.spectrogram.n_fft // 2
-            per_frame.append(annotated.labels_at(tf.cast(first + middles, tf.float64) / sample_rate, changes_s, labels))
-        elif with_labels:
-            per_frame.append(tf.fill(tf.shape(frames)[:1], ""))
-        # A recording whose stretch begins inside it goes on; a call cut out of it begins where it begins.
-        is_start = (begin == 0) | (config.data.sequence != "recording")
-        ends = tf.cumsum(lengths)
-
-        @_as_it_is
-        def sequence(first, last):
-            frames, *labels = (column[first:last] for column in per_frame)
-            return frames, is_start, *labels
-
-        return tf.data.Dataset.from_tensor_slices((ends - lengths, ends)).map(sequence)
-
-    return rows.interleave(frames_of, cycle_length=_PARALLEL_FILES, num_parallel_calls=_PARALLEL_FILES, deterministic=True)
-
-
-def _annotations_of(sources, config):
-    """Of each source: the segments that cut it, float64 [S, 2]; when its label changes, float64 [K]; and to which, string [K]."""
-    cuts = [annotated.cuts(source.segments or (), config.data.sequence) for source in sources]
-    times, labels = zip(*(annotated.label_changes(source.segments or ()) for source in sources), strict=True)
-    changes = [len(of_one) for of_one in times]
-    return (
-        tf.RaggedTensor.from_row_lengths(np.concatenate(cuts), [len(of_one) for of_one in cuts]),
-        tf.RaggedTensor.from_row_lengths(np.concatenate(times), changes),
-        tf.RaggedTensor.from_row_lengths(tf.constant([label for of_one in labels for label in of_one], tf.string), changes),
-    )
 
 
 def num_windows(num_frames, window_frames):
@@ -142,13 +62,13 @@ def batches_of(windows, num_visible, config):
     return windows.concatenate(empty.repeat(batch_size - 1)).batch(batch_size, drop_remainder=True)
 
 
-def training_dataset(sources, sample_rate, scale, config, epoch, sequence_frames, shuffle_windows=_SHUFFLE_WINDOWS):
+def training_dataset(data, config, epoch, sequence_frames, shuffle_windows=_SHUFFLE_WINDOWS):
     """Shuffled batches of one epoch after another, without end, each a pure function of (seed, epoch).
 
     An epoch is begun while the one before it trains: filling the shuffle buffer would let the model wait.
 
     Args:
-        sources, sample_rate, scale, config: see `sequences`.
+        data: a `sequence_data.SequenceData`.    config: `Config`.
         epoch: scalar integer variable or tensor, the first epoch, read whenever the dataset is iterated anew.
         sequence_frames: ints, frames of each sequence: they tell the number of batches, and whether all fit the cache.
         shuffle_windows: windows in the shuffle buffer.
@@ -156,9 +76,9 @@ def training_dataset(sources, sample_rate, scale, config, epoch, sequence_frames
     Returns:
         Dataset of (frames [B, T, V], mask [B, T], is_start bool [B]), `num_batches` to an epoch.
     """
-    width = num_visible(sources, config)
+    width = data.num_visible
     window_frames, seed = config.data.window_frames, config.training.seed
-    kept = sequences(sources, sample_rate, scale, config).cache() if _fits_cache(sequence_frames, width, config) else None
+    kept = data.sequences().cache() if _fits_cache(sequence_frames, width, config) else None
 
     @_as_it_is
     def one_epoch(number):
@@ -168,8 +88,8 @@ def training_dataset(sources, sample_rate, scale, config, epoch, sequence_frames
         source = kept
         if kept is None:
             # What is in memory keeps its order, and only the windows are shuffled; what is read anew is read in a new order.
-            order = tf.random.experimental.stateless_shuffle(tf.range(len(sources)), key)
-            source = sequences(sources, sample_rate, scale, config, order)
+            order = tf.random.experimental.stateless_shuffle(tf.range(len(data)), key)
+            source = data.sequences(order)
 
         @_as_it_is
         def cut(index, sequence):
@@ -187,11 +107,11 @@ def training_dataset(sources, sample_rate, scale, config, epoch, sequence_frames
     return epochs.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
 
 
-def validation_dataset(sources, sample_rate, scale, config, sequence_frames):
+def validation_dataset(data, config, sequence_frames):
     """Batches of fixed, non-overlapping windows, in order.
 
     Args:
-        sources, sample_rate, scale, config: see `sequences`.    sequence_frames: ints, frames of each sequence.
+        data: a `sequence_data.SequenceData`.    config: `Config`.    sequence_frames: ints, frames of each sequence.
 
     Returns:
         Dataset of (frames [B, T, V], mask [B, T], is_start bool [B]).
@@ -203,8 +123,8 @@ def validation_dataset(sources, sample_rate, scale, config, sequence_frames):
         onsets = tf.range(0, tf.shape(frames, out_type=tf.int64)[0], window_frames)
         return windows_of(frames, is_start, onsets, window_frames)
 
-    width = num_visible(sources, config)
-    kept = sequences(sources, sample_rate, scale, config)
+    width = data.num_visible
+    kept = data.sequences()
     if _fits_cache(sequence_frames, width, config):
         kept = kept.cache()
     batches = batches_of(kept.flat_map(cut), width, config)

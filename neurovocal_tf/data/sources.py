@@ -1,12 +1,11 @@
-"""What trains or validates: stretches of recordings, and their samples."""
+"""What trains or validates: stretches of recordings, and the segments that people have marked in them."""
 
 import dataclasses
 
-import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf.audio import readers, spectrogram
-from neurovocal_tf.data.frame_sequences import FrameSplit
+from neurovocal_tf.annotations import matching
+from neurovocal_tf.annotations import segments as annotated
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,20 +38,21 @@ def stretch_bounds(num_samples, begin, end):
     return tuple(tf.cast(tf.round(size * tf.cast(share, tf.float64)), tf.int64) for share in (begin, end))
 
 
-def recordings(sources, sample_rate, config):
-    """The samples of some sources.
+def annotated_segments(paths, config):
+    """Dict of path -> segments as `Source` has them, and notes for the user."""
+    if not config.data.annotations:
+        return dict.fromkeys(paths), []
+    found = matching.match(config.data.annotations, paths)
+    segments = {path: annotated.of(found.of.get(path, ()), config.audio.channel) for path in paths}
+    return segments, found.notes(config.data.annotations)
 
-    Args:
-        sources: list of `Source`.    sample_rate: Hz, of all.    config: `Config`.
 
-    Yields:
-        (samples float32 [N], sample_rate).
-    """
+def check_annotations(sources, config):
+    """Raises ValueError unless `config.data.annotations` says of each source what the source itself says."""
+    segments, _ = annotated_segments([source.path for source in sources], config)
     for source in sources:
-        samples = readers.read(source.path, config.audio.channel, sample_rate, config.audio.time_expansion)
-        yield np.asarray(stretch_of(samples, source.begin, source.end)), sample_rate
-
-
-def num_visible(sources, config):
-    """V, the bins of a frame of some sources."""
-    return sources.num_visible if isinstance(sources, FrameSplit) else spectrogram.num_bins(config.spectrogram)
+        if segments[source.path] != source.segments:
+            raise ValueError(
+                f"`annotations` cannot change when a run goes on, and those of {source.path} are others than it began with. "
+                f"Use another --workdir. Received: annotations={config.data.annotations}"
+            )

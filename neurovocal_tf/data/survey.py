@@ -7,11 +7,13 @@ import os
 
 import numpy as np
 
-from neurovocal_tf.annotations import matching
 from neurovocal_tf.annotations import segments as annotated
 from neurovocal_tf.audio import readers, spectrogram
 from neurovocal_tf.data import frame_sequences
-from neurovocal_tf.data.sources import Source
+from neurovocal_tf.data.found_spans import FoundSpans
+from neurovocal_tf.data.recordings import Recordings
+from neurovocal_tf.data.sequence_data import SequenceData
+from neurovocal_tf.data.sources import Source, annotated_segments
 from neurovocal_tf.segmentation.sequences import span_power
 
 # The loudest 1 in 10,000 cells are clicks and clipping, not song.
@@ -21,21 +23,19 @@ _POWER_DB = np.arange(-300.0, 200.0, 0.1)
 
 @dataclasses.dataclass(frozen=True)
 class Survey:
-    """What training needs to know of a folder of recordings.
+    """What training needs to know of a folder of recordings, or of a file of frame sequences.
 
     Attributes:
-        sample_rate: Hz, to which all are brought.    scale: `FrameScale`, from the whole of the recordings that train.
-        training, validation: tuples of `Source`; of frame sequences `FrameSplit`, which have neither rate (0) nor scale (None).
+        training, validation: `SequenceData`. Of recordings, all are brought to one rate, and the scale is from the whole of those that
+            train.
         skipped: tuple of (path, reason).
         notes: tuple of sentences for the user, such as which files are resampled.
     """
 
-    sample_rate: int
-    scale: spectrogram.FrameScale
-    training: tuple
-    validation: tuple
-    skipped: tuple
-    notes: tuple
+    training: SequenceData
+    validation: SequenceData
+    skipped: tuple = ()
+    notes: tuple = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,57 +63,36 @@ def survey(data_dir, config, fold=None):
         return _survey_of_frames(data_dir, config, fold)
     recordings, skipped = _probed(readers.list_recordings(data_dir), config.audio.time_expansion)
     sample_rate = config.audio.sample_rate or _commonest_rate(recordings)
-    segments, annotation_notes = _annotated_segments([recording.path for recording in recordings], config)
-    usable, levels = [], {}
+    segments, annotation_notes = annotated_segments([recording.path for recording in recordings], config)
+    sources = [Source(r.path, r.decoder_at(sample_rate), segments=segments[r.path]) for r in recordings]
+    usable, levels, spans = [], {}, FoundSpans()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        looks = pool.map(lambda recording: _look(recording, sample_rate, config, segments[recording.path]), recordings)
-        for recording, (found, reason) in zip(recordings, looks, strict=True):
+        looks = pool.map(lambda source: _look(source, sample_rate, config, spans), sources)
+        for source, (found, reason) in zip(sources, looks, strict=True):
             if reason:
-                skipped.append((recording.path, reason))
+                skipped.append((source.path, reason))
             else:
-                usable.append(recording)
-                levels[recording.path] = found
+                usable.append(source)
+                levels[source.path] = found
     if not usable:
         raise ValueError(_nothing_usable(data_dir, skipped))
-    sources = [Source(r.path, r.decoder_at(sample_rate), segments=segments[r.path]) for r in usable]
-    training, validation = _split(sources, config, fold)
+    parts = _split(usable, config, fold)
+    scale = _scale([levels[source.path] for source in parts[0]], config)
+    training, validation = (Recordings(part, sample_rate, scale, config, spans) for part in parts)
     return Survey(
-        sample_rate=sample_rate,
-        scale=_scale([levels[source.path] for source in training], config),
         training=training,
         validation=validation,
         skipped=tuple(sorted(skipped)),
-        notes=(*_rate_notes(usable, sample_rate), *annotation_notes),
+        notes=(*_rate_notes([r for r in recordings if r.path in levels], sample_rate), *annotation_notes),
     )
-
-
-def check_annotations(sources, config):
-    """Raises ValueError unless `config.data.annotations` says of each source what the source itself says."""
-    segments, _ = _annotated_segments([source.path for source in sources], config)
-    for source in sources:
-        if segments[source.path] != source.segments:
-            raise ValueError(
-                f"`annotations` cannot change when a run goes on, and those of {source.path} are others than it began with. "
-                f"Use another --workdir. Received: annotations={config.data.annotations}"
-            )
-
-
-def _annotated_segments(paths, config):
-    """Dict of path -> segments as `Source` has them, and notes for the user."""
-    if not config.data.annotations:
-        return dict.fromkeys(paths), []
-    found = matching.match(config.data.annotations, paths)
-    segments = {path: annotated.of(found.of.get(path, ()), config.audio.channel) for path in paths}
-    return segments, found.notes(config.data.annotations)
 
 
 def _survey_of_frames(path, config, fold):
     if fold is not None:
         raise ValueError(f"`folds` must be 0 for frame sequences, whose file says what validates. Received: folds={fold[1]}")
     splits = frame_sequences.read_frames(path)
-    for split in splits.values():
-        frame_sequences.check_values(split, config.model.visible_units, path)
-    return Survey(0, None, splits["train"], splits["valid"], skipped=(), notes=())
+    frame_sequences.check_values(splits, config.model.visible_units, path)
+    return Survey(splits["train"], splits["valid"])
 
 
 def _probed(paths, time_expansion):
@@ -132,27 +111,28 @@ def _commonest_rate(recordings):
     return max(counts, key=lambda rate: (counts[rate], rate)) if counts else 0
 
 
-def _look(recording, sample_rate, config, segments):
-    """A recording's `_Levels`, None if it cannot be used; and why it cannot, else nothing."""
+def _look(source, sample_rate, config, spans):
+    """A whole recording's `_Levels`, None if it cannot be used; and why it cannot, else nothing."""
     try:
-        return _levels_of(recording, sample_rate, config, segments), ""
+        return _levels_of(source, sample_rate, config, spans), ""
     except readers.UnreadableRecording as reason:
         # Its words alone: the exception holds the samples.
         return None, str(reason)
 
 
-def _levels_of(recording, sample_rate, config, segments):
-    """A recording's `_Levels`.  Raises `readers.UnreadableRecording` if it cannot be used, with the reason."""
+def _levels_of(source, sample_rate, config, spans):
+    """A whole recording's `_Levels`.  Raises `readers.UnreadableRecording` if it cannot be used, with the reason."""
+    segments = source.segments
     if segments == ():
         raise readers.UnreadableRecording("has no annotations")
-    samples = readers.read(recording, config.audio.channel, sample_rate, config.audio.time_expansion)
+    samples = readers.read(source.path, config.audio.channel, sample_rate, config.audio.time_expansion)
     if len(samples) < config.spectrogram.n_fft:
         raise readers.UnreadableRecording(f"shorter than one window: {len(samples)} samples, and n_fft={config.spectrogram.n_fft}")
     if not np.ptp(samples):
         raise readers.UnreadableRecording("is silent")
     if segments is not None:
         segments = annotated.in_samples(annotated.cuts(segments, config.data.sequence), sample_rate, 0, len(samples))
-    power, lengths, _ = (np.asarray(array) for array in span_power(samples, sample_rate, config, segments))
+    power, lengths, _ = (np.asarray(array) for array in span_power(samples, sample_rate, config, segments, spans.detector_of(source)))
     if not lengths.sum() and segments is not None:
         raise readers.UnreadableRecording("its annotations lie after its end, or are all shorter than one window")
     if not lengths.sum():

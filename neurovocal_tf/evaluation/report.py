@@ -8,9 +8,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf.audio import spectrogram
-from neurovocal_tf.data import frame_sequences, pipeline
-from neurovocal_tf.data.sources import recordings
+from neurovocal_tf.data import frame_sequences
 from neurovocal_tf.discovery.syllables import song_statistics
 from neurovocal_tf.evaluation import likelihood, likelihood_baselines, song_likeness
 from neurovocal_tf.evaluation.baselines import BaselineStatistics
@@ -56,17 +54,19 @@ def evaluate(trained, workdir, data_dir=None, song_options=SongOptions(), likeli
         ValueError: the recordings have gone, or the frame sequences are none for this model.
     """
     data = RunFolder(workdir).data()
-    training, held_out, labels, unit = _sequences(trained, data, data_dir)
+    parts, suffix = data.parts_in(trained.config, data_dir), data.scale.unit_suffix
+    training = [frames for frames, _ in parts.training.sequences().as_numpy_iterator()]
+    held_out, labels = _labelled(parts.test)
     statistics = BaselineStatistics()
     for frames in training:
         statistics.update(frames)
-    figures = {name + unit: error for name, error in _one_step(trained.model, statistics.fit(), held_out, labels).items()}
+    figures = {name + suffix: error for name, error in _one_step(trained.model, statistics.fit(), held_out, labels).items()}
     pictures = {}
     if likelihood_options is not None and _has_likelihood(trained, held_out):
         figures |= _likelihood(trained.model, training, held_out, likelihood_options, report)
         pictures["likelihood"] = likelihood_plots.likelihood_figure(figures)
-    if data.scale is not None:
-        song_figures, song_pictures = _songs(trained, data, data_dir, held_out, song_options)
+    if data.is_sound:
+        song_figures, song_pictures = _songs(trained, parts.test, held_out, song_options)
         figures, pictures = figures | song_figures, pictures | song_pictures
     return {name: _defined(value) for name, value in figures.items()}, pictures
 
@@ -83,24 +83,13 @@ def as_table(figures):
     return "\n".join(f"{name:{width}}  {'not defined' if value is None else format(value, '.5g')}" for name, value in figures.items())
 
 
-def _sequences(trained, data, data_dir):
-    """Lists of training and of held-out sequences [L, V], of the latter's labels [L], and the suffix of figures in their unit."""
-    if data.scale is None:
-        path = data_dir or data.data_dir
-        splits = frame_sequences.read_frames(path)
-        frame_sequences.check_width(splits, trained.model.num_visible, path)
-        for name in ("train", "test"):
-            frame_sequences.check_values(splits[name], trained.config.model.visible_units, path)
-        held_out = splits["test"].sequences()
-        return splits["train"].sequences(), held_out, [np.full(len(frames), "") for frames in held_out], ""
-    settings = (data.sample_rate, data.scale, trained.config)
-    training, validation = data.sources_in(data_dir)
-    frames_of_training = [frames for frames, _ in pipeline.sequences(training, *settings).as_numpy_iterator()]
-    held_out, labels = [], []
-    for frames, _, frame_labels in pipeline.labelled_sequences(validation, *settings).as_numpy_iterator():
-        held_out.append(frames)
+def _labelled(data):
+    """Lists of sequences [L, V] of some `SequenceData`, and of the labels of their frames, NumPy string [L]."""
+    sequences, labels = [], []
+    for frames, _, frame_labels in data.labelled_sequences().as_numpy_iterator():
+        sequences.append(frames)
         labels.append(np.char.decode(frame_labels.astype(np.bytes_), "utf-8"))
-    return frames_of_training, held_out, labels, "_db" if data.scale.scaling == "decibel" else "_power"
+    return sequences, labels
 
 
 def _one_step(model, baselines, held_out, labels):
@@ -174,26 +163,25 @@ def _up_to(sequences, num_frames):
     return sequences[: max(int(np.searchsorted(ends, num_frames, side="right")), 1)]
 
 
-def _songs(trained, data, data_dir, held_out, options):
-    """Figures and pictures of generated songs beside the held-out recordings."""
-    validation = data.sources_in(data_dir)[1]
+def _songs(trained, recordings, held_out, options):
+    """Figures and pictures of generated songs beside the held-out `Recordings`, and these as `held_out` frames."""
     singer = Singer(trained)
-    num_frames = max(math.ceil(options.seconds * data.sample_rate / trained.config.spectrogram.hop_length / options.num_songs), 1)
+    num_frames = max(math.ceil(options.seconds * recordings.sample_rate / trained.config.spectrogram.hop_length / options.num_songs), 1)
     seeds = range(options.seed, options.seed + options.num_songs)
     generated = list(songs.generate_songs(singer, seeds, num_frames, options.temperature))
-    real_statistics = song_statistics(recordings(validation, data.sample_rate, trained.config), trained.config)
-    waveforms = [(song.waveform, data.sample_rate) for song in generated]
+    real_statistics = song_statistics(recordings.heard(), trained.config)
+    waveforms = [(song.waveform, recordings.sample_rate) for song in generated]
     generated_statistics = song_statistics(waveforms, trained.config)
-    real_decibels = [np.asarray(spectrogram.model_frames_to_decibels(frames, data.scale)) for frames in held_out[:_NUM_PICTURED]]
+    real_decibels = [np.asarray(recordings.scale.shown(frames)) for frames in held_out[:_NUM_PICTURED]]
     pictures = {
-        "songs": _song_picture(real_decibels, [song.decibels for song in generated], data, trained.config),
+        "songs": _song_picture(real_decibels, [song.decibels for song in generated], recordings.sample_rate, trained.config),
         "statistics": statistics_figure(real_statistics, generated_statistics),
     }
     return song_likeness.compare_songs(real_statistics, generated_statistics), pictures
 
 
-def _song_picture(real, generated, data, config):
-    frame_s = config.spectrogram.hop_length / data.sample_rate
+def _song_picture(real, generated, sample_rate, config):
+    frame_s = config.spectrogram.hop_length / sample_rate
     # No more than twice the longest real one: words of half a second would be lost in three.
     num_frames = min(round(_PICTURED_S / frame_s), 2 * max(map(len, real)))
 
@@ -201,7 +189,7 @@ def _song_picture(real, generated, data, config):
         starts = [max(len(decibels) - num_frames, 0) // 2 for decibels in spectrograms]
         return [decibels[start : start + num_frames] for decibels, start in zip(spectrograms, starts, strict=True)]
 
-    return comparison_figure(middles(real[:2]), middles(generated[:4]), frame_s, data.sample_rate / 2)
+    return comparison_figure(middles(real[:2]), middles(generated[:4]), frame_s, sample_rate / 2)
 
 
 def _defined(value):

@@ -3,7 +3,6 @@
 import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf.data import pipeline
 from neurovocal_tf.model import scoring
 from neurovocal_tf.model.scoring import EVERYTHING_USUAL
 from neurovocal_tf.runs.run_folder import RunFolder
@@ -25,8 +24,7 @@ def usual_ranges(trained, workdir, data_dir=None):
     Raises:
         ValueError: the recordings are not there any more.
     """
-    data = RunFolder(workdir).data()
-    _, validation = data.sources_in(data_dir)
+    validation = RunFolder(workdir).data().parts_in(trained.config, data_dir).validation
     num_frames = trained.config.data.window_frames
     generation = trained.config.generation
 
@@ -36,7 +34,7 @@ def usual_ranges(trained, workdir, data_dir=None):
         return [getattr(scores, name) for name in scoring.SCORES]
 
     found = []
-    for frames, _ in pipeline.sequences(validation, data.sample_rate, data.scale, trained.config).as_numpy_iterator():
+    for frames, _ in validation.sequences().as_numpy_iterator():
         found += [scores_of(frames[first : first + num_frames]) for first in range(0, len(frames) - num_frames + 1, num_frames)]
     if len(found) < _MIN_PIECES:
         return EVERYTHING_USUAL

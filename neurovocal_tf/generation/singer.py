@@ -45,7 +45,7 @@ class Singer:
 
     Args:
         trained: `runs.trained.Trained`, or whatever has its `model`, `config`, `scale` and `sample_rate`. Of a model of frame sequences,
-            whose `scale` is None, the frames themselves take the place of decibels, and nothing sounds.
+            whose `scale` is an `OwnUnit`, the frames themselves take the place of decibels, and nothing sounds.
         max_frames: int; a longer song is cut to it.
     """
 
@@ -108,27 +108,26 @@ class Singer:
             chain_start=generation.chain_start,
             emission_noise=generation.emission_noise,
         )
-        shown, silence = (frames, 0.0) if self.scale is None else (self._decibels(frames), -self.scale.dynamic_range_db)
         is_sung = tf.sequence_mask(num_frames, tf.shape(frames)[1])[:, :, tf.newaxis]
         return {
-            "spectrogram": tf.where(is_sung, shown, silence),
+            "spectrogram": tf.where(is_sung, self._shown(frames), self.scale.silence),
             "lengths": num_frames,
             "state": state,
             "next_frame": next_frame,
             "layout": tf.fill(tf.shape(seeds), layout),
         }
 
-    def _decibels(self, frames):
-        """Songs in dB.  [B, T, V] -> [B, T, V]"""
+    def _shown(self, frames):
+        """Songs in dB, or in their own unit.  [B, T, V] -> [B, T, V]"""
         # A logarithm's last bit depends on whether its number fills a vector with others: filled up, all do, wherever they stand.
         numbers = tf.reshape(frames, [-1])
         whole = tf.pad(numbers, [[0, -tf.size(numbers) % _LONGEST_VECTOR]])
-        return tf.reshape(spectrogram.model_frames_to_decibels(whole, self.scale)[: tf.size(numbers)], tf.shape(frames))
+        return tf.reshape(self.scale.shown(whole)[: tf.size(numbers)], tf.shape(frames))
 
     def _sound(self, decibels, known):
         length, settings = tf.shape(decibels)[0], self.config.spectrogram
         # An inverse transform of no frames is an error.
-        decibels = tf.pad(decibels, [[0, tf.maximum(1 - length, 0)], [0, 0]], constant_values=-self.scale.dynamic_range_db)
+        decibels = tf.pad(decibels, [[0, tf.maximum(1 - length, 0)], [0, 0]], constant_values=self.scale.silence)
         power = spectrogram.to_power(decibels, self.scale)[tf.newaxis]
         # One frame at least is not known.
         known = known[: synthesis.num_output_samples(tf.shape(decibels)[0], settings) - settings.hop_length][tf.newaxis]

@@ -9,12 +9,24 @@ model.keras     the best model             history.csv, curves.png, samples_epoc
 import dataclasses
 import json
 import os
+import typing
 
 from neurovocal_tf import files
-from neurovocal_tf.audio.spectrogram import FrameScale
+from neurovocal_tf.audio.spectrogram import FrameScale, OwnUnit
 from neurovocal_tf.config import Config, changed_settings, may_change_on_resume
 from neurovocal_tf.data import frame_sequences
+from neurovocal_tf.data.found_spans import FoundSpans
+from neurovocal_tf.data.recordings import Recordings
+from neurovocal_tf.data.sequence_data import SequenceData
 from neurovocal_tf.data.sources import Source
+
+
+class Parts(typing.NamedTuple):
+    """The data of a run, each part a `SequenceData`; `test` is what no epoch was chosen by, of recordings those that validate."""
+
+    training: SequenceData
+    validation: SequenceData
+    test: SequenceData
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +34,8 @@ class DataSummary:
     """What a run's model knows of its recordings, or of its file of frame sequences.
 
     Attributes:
-        data_dir: where the recordings lay, or the file.    sample_rate: Hz; of frame sequences 0.    scale: `FrameScale`, or None.
+        data_dir: where the recordings lay, or the file.    sample_rate: Hz; of frame sequences 0.
+        scale: `FrameScale`; of frame sequences `OwnUnit`.
         training, validation: tuples of `Source`, their paths relative to the data folder; of frame sequences empty.
         training_frames, validation_frames: frames of each sequence.
         baselines: one-step errors of simple predictors on the validation windows.
@@ -31,7 +44,7 @@ class DataSummary:
 
     data_dir: str
     sample_rate: int
-    scale: FrameScale
+    scale: FrameScale | OwnUnit
     training: tuple
     validation: tuple
     training_frames: tuple
@@ -40,32 +53,34 @@ class DataSummary:
     num_visible: int | None = None
 
     @property
+    def is_sound(self):
+        """Whether there are recordings to hear behind the frames."""
+        return self.scale.is_sound
+
+    @property
     def unit(self):
         """Unit of the model's frames and of its errors."""
-        if self.scale is None:
-            return "of the data's unit"
-        return "dB" if self.scale.scaling == "decibel" else "relative power"
+        return self.scale.unit
 
-    def sources_in(self, data_dir=None):
-        """Training and validation sources with whole paths, in `data_dir` or, if None, where they lay; of frame sequences the splits.
+    def parts_in(self, config, data_dir=None):
+        """The data itself, in `data_dir` or, if None, where it lay.
 
-        Raises ValueError for a folder or a recording that is not there any more, or frame sequences that are others.
+        Args:
+            config: the run's `Config`.    data_dir: folder of recordings, or .npz file of frame sequences.
+
+        Returns:
+            `Parts`.
+
+        Raises:
+            ValueError: a folder or a recording is not there any more, or the frame sequences are none for this model.
         """
-        data_dir = data_dir or self.data_dir
-        if self.scale is None:
-            return self._splits_in(data_dir)
-        if not os.path.exists(data_dir):
-            raise ValueError(
-                f"`data_dir` must hold the recordings this run began with, and there is no such folder. Received: data_dir={data_dir}"
-            )
-        folder = _folder_of(data_dir)
-        parts = []
-        for sources in (self.training, self.validation):
-            parts.append([dataclasses.replace(source, path=os.path.join(folder, source.path)) for source in sources])
-        for source in parts[0] + parts[1]:
-            if not os.path.isfile(source.path):
-                raise ValueError(f"`data_dir` must hold the recordings this run began with, and there is no {source.path}.")
-        return parts
+        read = self._recordings_in if self.is_sound else self._splits_in
+        return read(config, data_dir or self.data_dir)
+
+    def to_json(self):
+        """The values of data.json."""
+        # Nothing is known of a unit that is the data's own.
+        return dataclasses.asdict(self) | ({} if self.is_sound else {"scale": None})
 
     def for_export(self):
         """What an export says of the recordings behind its model: a dict of JSON values."""
@@ -78,13 +93,27 @@ class DataSummary:
             "unit": self.unit,
         }
 
-    def _splits_in(self, path):
+    def _recordings_in(self, config, data_dir):
+        if not os.path.exists(data_dir):
+            raise ValueError(
+                f"`data_dir` must hold the recordings this run began with, and there is no such folder. Received: data_dir={data_dir}"
+            )
+        folder, spans = _folder_of(data_dir), FoundSpans()
+        parts = []
+        for sources in (self.training, self.validation):
+            sources = tuple(dataclasses.replace(source, path=os.path.join(folder, source.path)) for source in sources)
+            for source in sources:
+                if not os.path.isfile(source.path):
+                    raise ValueError(f"`data_dir` must hold the recordings this run began with, and there is no {source.path}.")
+            parts.append(Recordings(sources, self.sample_rate, self.scale, config, spans))
+        training, validation = parts
+        return Parts(training, validation, test=validation)
+
+    def _splits_in(self, config, path):
         splits = frame_sequences.read_frames(path)
         frame_sequences.check_width(splits, self.num_visible, path)
-        parts = [splits["train"], splits["valid"]]
-        if [tuple(split.lengths.tolist()) for split in parts] != [self.training_frames, self.validation_frames]:
-            raise ValueError(f"`frames` must hold the sequences this run began with. Received: others, in frames={path}")
-        return parts
+        frame_sequences.check_values(splits, config.model.visible_units, path)
+        return Parts(splits["train"], splits["valid"], splits["test"])
 
 
 class RunFolder:
@@ -133,7 +162,7 @@ class RunFolder:
     def write_data(self, summary):
         """Writes data.json, with paths relative to the data folder."""
         folder = _folder_of(summary.data_dir)
-        values = dataclasses.asdict(summary)
+        values = summary.to_json()
         for part in ("training", "validation"):
             for source in values[part]:
                 source["path"] = os.path.relpath(source["path"], folder)
@@ -148,7 +177,7 @@ class RunFolder:
         return DataSummary(
             data_dir=values["data_dir"],
             sample_rate=values["sample_rate"],
-            scale=values["scale"] and FrameScale(**values["scale"]),
+            scale=FrameScale(**values["scale"]) if values["scale"] else OwnUnit(),
             training=tuple(map(_source, values["training"])),
             validation=tuple(map(_source, values["validation"])),
             training_frames=tuple(values["training_frames"]),

@@ -3,7 +3,7 @@
 import dataclasses
 
 from neurovocal_tf.audio import spectrogram
-from neurovocal_tf.audio.spectrogram import FrameScale
+from neurovocal_tf.audio.spectrogram import FrameScale, OwnUnit
 from neurovocal_tf.config import Config
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
@@ -18,7 +18,7 @@ class Trained:
 
     model: RNNRBM
     config: Config
-    scale: FrameScale
+    scale: FrameScale | OwnUnit
     sample_rate: int
     epoch: int
 

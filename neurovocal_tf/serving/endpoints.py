@@ -48,7 +48,7 @@ class Endpoints:
 
     Args:
         trained: `trained.Trained`, or whatever has its `model`, `config`, `scale` and `sample_rate`. A model of frame sequences, whose
-            `scale` is None, has `generate` and `generate_continue` alone, and their spectrograms are the frames themselves.
+            `scale` is an `OwnUnit`, has `generate` and `generate_continue` alone, and their spectrograms are the frames themselves.
         max_frames: int; a longer song is cut to it, a longer spectrogram or recording refused by its status.
         usual: `scoring.UsualRanges`.
     """

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots.songs import comparison_figure
 from neurovocal_tf.plots.training import curves_figure, filters_figure, hidden_figure
@@ -59,7 +58,7 @@ class Pictures(keras.callbacks.Callback):
     def _songs_figure(self):
         seeds = tf.range(NUM_PICTURED, dtype=tf.int64) + self.singer.config.training.seed
         songs = self.singer.generate(seeds, tf.fill([NUM_PICTURED], self.num_generated), tf.ones([NUM_PICTURED]))
-        real = [self._decibels(frames) for frames in self.real]
+        real = [self._shown(frames) for frames in self.real]
         return comparison_figure(real, list(np.asarray(songs["spectrogram"])), *self._scales())
 
     def _filters_figure(self):
@@ -71,10 +70,10 @@ class Pictures(keras.callbacks.Callback):
     def _hidden_probabilities(self, frames):
         return tf.sigmoid(hidden_logits(self.model(frames), self.model.standardisation(frames)))
 
-    def _decibels(self, frames):
-        return np.asarray(spectrogram.model_frames_to_decibels(frames, self.data.scale) if self.data.scale else frames)
+    def _shown(self, frames):
+        return np.asarray(self.data.scale.shown(frames))
 
     def _scales(self):
-        if self.data.scale is None:
+        if not self.data.is_sound:
             return None, None
         return self.singer.config.spectrogram.hop_length / self.data.sample_rate, self.data.sample_rate / 2

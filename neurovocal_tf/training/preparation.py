@@ -8,24 +8,24 @@ import tensorflow as tf
 
 from neurovocal_tf import files
 from neurovocal_tf.data import pipeline
-from neurovocal_tf.data.survey import check_annotations, survey
+from neurovocal_tf.data.sequence_data import SequenceData
+from neurovocal_tf.data.survey import survey
 from neurovocal_tf.evaluation.baselines import BaselineStatistics
 from neurovocal_tf.evaluation.one_step import one_step_errors
 from neurovocal_tf.runs.run_folder import DataSummary
 from neurovocal_tf.training.initialisation import Moments
-
-_NUM_PICTURED = 3  # real sequences in each picture
+from neurovocal_tf.training.pictures import NUM_PICTURED
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingData:
-    """A run's data: `summary`, `sources` that train, datasets of batches, and what a fresh model starts from (None in one that goes on).
+    """A run's data: `summary`, what trains as a whole and as batches, and what a fresh model starts from (None in one that goes on).
 
     `training` has no end, and `num_batches` make an epoch; see `pipeline.training_dataset`.
     """
 
     summary: DataSummary
-    sources: list
+    trained_on: SequenceData
     training: tf.data.Dataset
     num_batches: int
     validation: tf.data.Dataset
@@ -39,26 +39,26 @@ def prepare_data(config, data_dir, folder, epoch_variable, report, fold=None):
     if summary is None:
         found = survey(data_dir, config, fold)
         _report_survey(found, folder, report)
-        summary, moments = _summarise(found, data_dir, config)
+        summary, moments, validation_batches, real_sequences = _summarise(found, data_dir, config)
         training, validation = found.training, found.validation
         folder.write_data(summary)
     else:
-        training, validation = summary.sources_in(data_dir)
-        if summary.scale is not None:
-            check_annotations([*training, *validation], config)
-    data = (summary.sample_rate, summary.scale, config)
-    what, rate = (f"{len(training)} recordings", f", at {summary.sample_rate} Hz") if summary.scale else ("frame sequences", "")
+        training, validation, _ = summary.parts_in(config, data_dir)
+        training.check_unchanged(summary.training_frames)
+        validation.check_unchanged(summary.validation_frames)
+        validation_batches = pipeline.validation_dataset(validation, config, summary.validation_frames)
+        real_sequences = [frames for frames, _ in validation.sequences().take(NUM_PICTURED).as_numpy_iterator()]
     report(
-        f"{what} train ({sum(summary.training_frames)} frames in {len(summary.training_frames)} sequences), "
-        f"{len(validation)} validate{rate}"
+        f"{training.description} train ({sum(summary.training_frames)} frames in {len(summary.training_frames)} sequences), "
+        f"{len(validation)} validate"
     )
     return TrainingData(
         summary=summary,
-        sources=training,
-        training=pipeline.training_dataset(training, *data, epoch_variable, summary.training_frames),
+        trained_on=training,
+        training=pipeline.training_dataset(training, config, epoch_variable, summary.training_frames),
         num_batches=pipeline.num_batches(summary.training_frames, config),
-        validation=pipeline.validation_dataset(validation, *data, summary.validation_frames),
-        real_sequences=[frames for frames, _ in pipeline.sequences(validation, *data).take(_NUM_PICTURED).as_numpy_iterator()],
+        validation=validation_batches,
+        real_sequences=real_sequences,
         moments=moments,
     )
 
@@ -73,39 +73,44 @@ def _report_survey(found, folder, report):
 
 
 def _summarise(found, data_dir, config):
-    """The data's summary, and the `Moments` of its training frames, from one pass over them."""
+    """The data's summary, the `Moments` of its training frames, the batches that validate, and the sequences to picture.
+
+    What trains is read once. What validates is read twice, since its errors need the baselines, and its batches the number of
+    frames; if they are kept in memory, the second time is also that of all epochs.
+    """
     num_direct = config.model.num_direct_frames
-    statistics, direct, sums = BaselineStatistics(), BaselineStatistics(max(num_direct, 1)), 0.0
-    data = (found.sample_rate, found.scale, config)
+    statistics, direct, sums, real_sequences = BaselineStatistics(), BaselineStatistics(max(num_direct, 1)), 0.0, []
     lengths = {"training": [], "validation": []}
-    for frames, _ in pipeline.sequences(found.training, *data).as_numpy_iterator():
+    for frames, _ in found.training.sequences().as_numpy_iterator():
         statistics.update(frames)
         direct.update(frames)
         lengths["training"].append(len(frames))
         frames = frames.astype(np.float64)
         sums = sums + np.stack([frames.sum(axis=0), np.square(frames).sum(axis=0)])
-    for frames, _ in pipeline.sequences(found.validation, *data).as_numpy_iterator():
+    for frames, _ in found.validation.sequences().as_numpy_iterator():
         lengths["validation"].append(len(frames))
+        if len(real_sequences) < NUM_PICTURED:
+            real_sequences.append(frames)
     for part, found_lengths in lengths.items():
         if not found_lengths:
             remedy = "--validation=recordings" if config.data.annotations else "another --threshold, or --sequence=recording"
             raise ValueError(f"No vocalization was found in the {part} part: try {remedy}.")
     mean, square = sums / sum(lengths["training"])
-    batches = pipeline.validation_dataset(found.validation, *data, lengths["validation"])
+    batches = pipeline.validation_dataset(found.validation, config, lengths["validation"])
     windows = ((frames, mask) for frames, mask, _ in batches.as_numpy_iterator())
     predictors = {name: baseline.one_step_predictions for name, baseline in statistics.fit().items()}
-    of_recordings = found.scale is not None
+    scale = found.training.scale
     summary = DataSummary(
         data_dir=os.path.abspath(data_dir),
-        sample_rate=found.sample_rate,
-        scale=found.scale,
-        training=found.training if of_recordings else (),
-        validation=found.validation if of_recordings else (),
+        sample_rate=found.training.sample_rate,
+        scale=scale,
+        training=found.training.sources,
+        validation=found.validation.sources,
         training_frames=tuple(lengths["training"]),
         validation_frames=tuple(lengths["validation"]),
         baselines=one_step_errors(windows, predictors),
-        num_visible=None if of_recordings else found.training.num_visible,
+        num_visible=None if scale.is_sound else found.training.num_visible,
     )
     autoregression = direct.fit()[f"ridge_var{num_direct}"] if num_direct else None
-    sd, in_decibels = np.sqrt(np.maximum(square - mean**2, 0.0)), of_recordings and found.scale.scaling == "decibel"
-    return summary, Moments(mean, sd, autoregression, sum(lengths["training"]), in_decibels)
+    sd = np.sqrt(np.maximum(square - mean**2, 0.0))
+    return summary, Moments(mean, sd, autoregression, sum(lengths["training"]), scale.in_decibels), batches, real_sequences

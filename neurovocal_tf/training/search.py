@@ -141,7 +141,7 @@ def _make_tuner(name, hypermodel, num_trials, epochs, directory, project):
 
 def _fingerprint(config, space, summary, epochs):
     """A short hash of all that makes trials comparable."""
-    data = dataclasses.asdict(summary)
+    data = summary.to_json()
     # Rounding in the baselines depends on the machine's load.
     del data["baselines"]
     everything = [dataclasses.asdict(config), {name: dataclasses.asdict(dimension) for name, dimension in space.items()}, data, epochs]

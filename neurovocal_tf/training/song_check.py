@@ -5,7 +5,6 @@ import math
 import keras
 import numpy as np
 
-from neurovocal_tf.data.sources import recordings
 from neurovocal_tf.discovery.syllables import song_statistics
 from neurovocal_tf.evaluation import song_likeness
 from neurovocal_tf.generation import songs
@@ -24,13 +23,13 @@ class SongCheck(keras.callbacks.Callback):
     """Adds `song_distance` to an epoch's logs: that of `song_likeness.song_distance` at the named epochs, NaN at others.
 
     Args:
-        singer: `Singer` of the model that trains.    sources: list of `sources.Source`, of the recordings that train.
+        singer: `Singer` of the model that trains.    recordings: `Recordings`, those that train.
         epochs: the epochs, counted from 1, after which to sing.
     """
 
-    def __init__(self, singer, sources, epochs):
+    def __init__(self, singer, recordings, epochs):
         super().__init__()
-        self.singer, self.sources, self.epochs = singer, sources, set(epochs)
+        self.singer, self.recordings, self.epochs = singer, recordings, set(epochs)
         self._real = None
 
     def on_epoch_end(self, epoch, logs=None):
@@ -38,15 +37,15 @@ class SongCheck(keras.callbacks.Callback):
 
     def _distance(self):
         if self._real is None:
-            self._real = song_statistics(self._recordings(), self.singer.config)
+            self._real = song_statistics(self._heard(), self.singer.config)
         with weights_to_keep(self.model):
             seeds = range(_FIRST_SEED, _FIRST_SEED + _NUM_SONGS)
             sung = [(song.waveform, self.singer.sample_rate) for song in songs.generate_songs(self.singer, seeds, _SONG_FRAMES)]
         return song_likeness.song_distance(self._real, song_statistics(sung, self.singer.config))
 
-    def _recordings(self):
+    def _heard(self):
         heard_s = 0.0
-        for samples, sample_rate in recordings(self.sources, self.singer.sample_rate, self.singer.config):
+        for samples, sample_rate in self.recordings.heard():
             yield samples, sample_rate
             heard_s += len(samples) / sample_rate
             if heard_s >= _HEARD_S:

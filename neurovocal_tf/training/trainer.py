@@ -98,9 +98,9 @@ def train(
     drawn = np.unique(np.ceil(np.linspace(0, num_epochs, _NUM_PICTURES + 1)[1:]).astype(int)).tolist() if pictures else []
     singer = Singer(Trained(model, config, data.summary.scale, data.summary.sample_rate, 0))
     pictured = Pictures(folder, data.summary, data.real_sequences, singer, history, drawn)
-    has_songs = data.summary.scale is not None and config.data.sequence in SEQUENCES_WITH_GAPS
+    has_songs = data.summary.is_sound and config.data.sequence in SEQUENCES_WITH_GAPS
     checks = epochs_to_check(config.training.num_song_checks, cd_steps, num_epochs) if has_songs else ()
-    checked = [SongCheck(singer, data.sources, checks)] if checks else []
+    checked = [SongCheck(singer, data.trained_on, checks)] if checks else []
     further = [*callbacks, *progress(data.summary, num_epochs)]
     try:
         model.fit(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from neurovocal_tf.audio.spectrogram import OwnUnit
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import frame_sequences, pipeline
 from neurovocal_tf.data.survey import survey
@@ -28,6 +29,10 @@ def arrays(rng):
     return frames | {f"{name}_lengths": np.array(lengths, np.int32) for name, lengths in LENGTHS.items()}
 
 
+def arrays_of(split):
+    return [frames for frames, _ in split.sequences().as_numpy_iterator()]
+
+
 @pytest.fixture(scope="module")
 def frame_file(tmp_path_factory):
     """A small file of binary sequences, with an array that nobody asked for."""
@@ -39,7 +44,7 @@ def frame_file(tmp_path_factory):
 def test_sequences_are_read_one_after_another(frame_file):
     splits = frame_sequences.read_frames(frame_file)
     for name, expected in LENGTHS.items():
-        sequences = splits[name].sequences()
+        sequences = arrays_of(splits[name])
         assert [len(sequence) for sequence in sequences] == expected and len(splits[name]) == len(expected)
         assert splits[name].num_visible == NUM_VISIBLE
         with np.load(frame_file) as file:
@@ -49,8 +54,8 @@ def test_sequences_are_read_one_after_another(frame_file):
 @pytest.mark.parametrize("order", [None, [3, 0, 5, 1, 2, 4]])
 def test_the_dataset_holds_every_sequence_from_its_beginning_and_in_the_order_asked_for(frame_file, order):
     split = frame_sequences.read_frames(frame_file)["train"]
-    found = list(split.dataset(None if order is None else tf.constant(order)).as_numpy_iterator())
-    expected = split.sequences()
+    found = list(split.sequences(None if order is None else tf.constant(order)).as_numpy_iterator())
+    expected = arrays_of(split)
     for (frames, is_start), index in zip(found, order or range(6), strict=True):
         np.testing.assert_array_equal(frames, expected[index])
         assert is_start and frames.dtype == np.float32
@@ -61,7 +66,7 @@ def test_flags_and_real_numbers_of_any_size_are_read_as_float32(tmp_path, rng):
         values = arrays(rng)
         values["train"] = values["train"].astype(dtype)
         np.savez(tmp_path / "x.npz", **values)
-        for frames in frame_sequences.read_frames(tmp_path / "x.npz")["train"].sequences():
+        for frames in arrays_of(frame_sequences.read_frames(tmp_path / "x.npz")["train"]):
             assert frames.dtype == np.float32 and set(np.unique(frames)) <= {0.0, 1.0}
 
 
@@ -173,7 +178,7 @@ CONFIG = Config().replace(
 
 def test_batches_hold_every_frame_of_a_file_once_and_know_what_begins(frame_file):
     found = survey(frame_file, CONFIG)
-    batches = pipeline.validation_dataset(found.validation, found.sample_rate, found.scale, CONFIG, found.validation.lengths.tolist())
+    batches = pipeline.validation_dataset(found.validation, CONFIG, found.validation.lengths.tolist())
     frames, starts = [], 0
     for some, mask, is_start in batches.as_numpy_iterator():
         assert some.shape == (4, 4, NUM_VISIBLE)
@@ -197,7 +202,7 @@ def frame_run(frame_file, tmp_path_factory):
 def test_frame_sequences_train_and_the_run_folder_knows_their_width(frame_run, frame_file):
     workdir, result = frame_run
     trained = load_trained(workdir)
-    assert (trained.model.num_visible, trained.scale, trained.sample_rate) == (NUM_VISIBLE, None, 0)
+    assert (trained.model.num_visible, trained.scale, trained.sample_rate) == (NUM_VISIBLE, OwnUnit(), 0)
     assert result["epoch"] == trained.epoch and np.isfinite(result["val_one_step_error"])
     assert {"curves.png", "samples_epoch_2.png", "model.keras"} <= {path.name for path in workdir.iterdir()}
     assert json.loads((workdir / "data.json").read_text())["data_dir"] == str(frame_file)
@@ -232,10 +237,10 @@ def test_a_run_goes_on_with_its_own_file_and_refuses_others(frame_run, frame_fil
     wider = {name: np.zeros((len(value), 8)) if value.ndim == 2 else value for name, value in arrays(rng).items()}
     np.savez(tmp_path / "wider.npz", **wider)
     with pytest.raises(ValueError, match="frames of 7 units, as the model has. Received: frames of 8"):
-        RunFolder(tmp_path / "run").data().sources_in(tmp_path / "wider.npz")
+        RunFolder(tmp_path / "run").data().parts_in(CONFIG, tmp_path / "wider.npz")
     np.savez(tmp_path / "other.npz", **{**arrays(rng), "train_lengths": np.array([38])})
     with pytest.raises(ValueError, match="must hold the sequences this run began with"):
-        RunFolder(tmp_path / "run").data().sources_in(tmp_path / "other.npz")
+        trainer.train(longer, tmp_path / "other.npz", tmp_path / "run")
 
 
 def test_a_fresh_binary_model_without_couplings_predicts_the_smoothed_shares(frame_file):

@@ -11,6 +11,7 @@ import tensorflow as tf
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import SEQUENCES, Config
 from neurovocal_tf.data import pipeline, simulated_song
+from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.data.sources import Source, stretch_of
 
 SAMPLE_RATE = 16_000
@@ -33,8 +34,12 @@ def sources(recordings):
     return [Source(path, decoder) for path, decoder in zip(recordings, ("tensorflow_io", "libsndfile", "libsndfile"), strict=True)]
 
 
+def data_of(sources, config, scale=SCALE):
+    return Recordings(tuple(sources), SAMPLE_RATE, scale, config)
+
+
 def found(sources, config, scale=SCALE):
-    return [(frames, bool(is_start)) for frames, is_start in pipeline.sequences(sources, SAMPLE_RATE, scale, config).as_numpy_iterator()]
+    return [(frames, bool(is_start)) for frames, is_start in data_of(sources, config, scale).sequences().as_numpy_iterator()]
 
 
 def lengths_of(sources, config):
@@ -44,7 +49,7 @@ def lengths_of(sources, config):
 def epochs_of(sources, config, lengths, *epochs):
     """The batches of some epochs, of one dataset, each epoch from an iteration of its own."""
     variable = tf.Variable(0, dtype=tf.int64)
-    dataset = pipeline.training_dataset(sources, SAMPLE_RATE, SCALE, config, variable, lengths)
+    dataset = pipeline.training_dataset(data_of(sources, config), config, variable, lengths)
     assert_static(dataset)
     for epoch in epochs:
         variable.assign(epoch)
@@ -155,6 +160,14 @@ def test_a_recording_without_a_vocalization_has_no_sequence(tmp_path, sources):
     assert_equal(found([silent, sources[0]], config), found([sources[0]], config))
 
 
+@pytest.mark.parametrize("sequence", ["bout", "segment", "packed"])
+def test_recordings_read_again_have_the_sequences_of_the_first_time_whatever_their_order(sequence, sources):
+    data, order = data_of(sources, CONFIG.replace(sequence=sequence)), [2, 0, 1]
+    first, again = (list(data.sequences(order).as_numpy_iterator()) for order in (None, tf.constant(order)))
+    assert_equal(first, found(sources, data.config))
+    assert_equal(again, found([sources[i] for i in order], data.config))
+
+
 # --- annotations
 
 # Overlapping, nested, shorter than a window, touching the end, and of the same recording parted at 9600 samples.
@@ -185,7 +198,7 @@ def test_annotations_cut_in_the_detectors_place_and_their_labels_stay_with_the_f
     config = CONFIG.replace(sequence=sequence, bout_gap_s=0.06)
     samples = soundfile.read(recordings[0])[0]
     source = Source(recordings[0], "libsndfile", begin, end, SEGMENTS)
-    actual = list(pipeline.labelled_sequences([source], SAMPLE_RATE, SCALE, config).as_numpy_iterator())
+    actual = list(data_of([source], config).labelled_sequences().as_numpy_iterator())
     expected = []
     for spans in oracle_annotated(samples, begin, end, config):
         power = [reference.power_spectrogram(samples[a:b], SAMPLE_RATE, config.spectrogram) for a, b in spans if b - a >= 128]
@@ -205,13 +218,13 @@ def test_sources_may_have_any_number_of_annotations_and_come_in_any_order(record
     alone = [found([source], config) for source in sources]
     assert [len(some) for some in alone] == [0, 4, 1]
     order = tf.constant([2, 0, 1])
-    together = list(pipeline.labelled_sequences(sources, SAMPLE_RATE, SCALE, config, order).as_numpy_iterator())
+    together = list(data_of(sources, config).labelled_sequences(order).as_numpy_iterator())
     assert [labels[0].decode() for _, _, labels in together] == ["a", "a", "b", "d", "é"]
     assert_equal([row[:2] for row in together], alone[2] + alone[1])
 
 
 def test_frames_that_the_detector_cut_have_no_labels(sources):
-    for frames, _, labels in pipeline.labelled_sequences(sources[:1], SAMPLE_RATE, SCALE, CONFIG).as_numpy_iterator():
+    for frames, _, labels in data_of(sources[:1], CONFIG).labelled_sequences().as_numpy_iterator():
         assert labels.tolist() == [b""] * len(frames)
 
 
@@ -317,7 +330,7 @@ def test_epochs_follow_one_another_and_each_is_what_it_is_alone(cache_mb, source
     config = CONFIG.replace(cache_mb=cache_mb, window_frames=9)
     lengths = lengths_of(sources, config)
     num_batches = pipeline.num_batches(lengths, config)
-    going_on = pipeline.training_dataset(sources, SAMPLE_RATE, SCALE, config, tf.Variable(4, dtype=tf.int64), lengths)
+    going_on = pipeline.training_dataset(data_of(sources, config), config, tf.Variable(4, dtype=tf.int64), lengths)
     batches = list(going_on.take(3 * num_batches).as_numpy_iterator())
     for i, alone in enumerate(epochs_of(sources, config, lengths, 4, 5, 6)):
         assert_equal(batches[i * num_batches : (i + 1) * num_batches], alone)
@@ -326,7 +339,7 @@ def test_epochs_follow_one_another_and_each_is_what_it_is_alone(cache_mb, source
 def test_an_epoch_with_fewer_windows_than_promised_is_an_error(sources):
     config = CONFIG.replace(cache_mb=0, window_frames=9)
     lengths = lengths_of(sources, config)
-    of_fewer = pipeline.training_dataset(sources[1:], SAMPLE_RATE, SCALE, config, tf.constant(0), lengths)
+    of_fewer = pipeline.training_dataset(data_of(sources[1:], config), config, tf.constant(0), lengths)
     with pytest.raises(tf.errors.FailedPreconditionError, match="expected to contain"):
         list(of_fewer.take(pipeline.num_batches(lengths, config)))
 
@@ -350,7 +363,8 @@ def test_the_number_of_batches_is_that_of_the_windows_rounded_up(lengths, window
 def test_validation_windows_are_fixed_and_hold_each_frame_once(cache_mb, sources):
     sequences = [frames for frames, _ in found(sources, CONFIG)]
     lengths = [len(frames) for frames in sequences]
-    dataset = pipeline.validation_dataset(sources, SAMPLE_RATE, SCALE, CONFIG.replace(cache_mb=cache_mb), lengths)
+    config = CONFIG.replace(cache_mb=cache_mb)
+    dataset = pipeline.validation_dataset(data_of(sources, config), config, lengths)
     first = list(dataset.as_numpy_iterator())
     assert_equal(first, list(dataset.as_numpy_iterator()))
     windows = windows_in(first)

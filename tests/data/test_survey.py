@@ -12,7 +12,8 @@ import soundfile
 from neurovocal_tf.annotations import read
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import simulated_song
-from neurovocal_tf.data.survey import check_annotations, survey
+from neurovocal_tf.data.sources import check_annotations
+from neurovocal_tf.data.survey import survey
 
 SAMPLE_RATE = 16_000
 CONFIG = Config().replace(n_fft=128, hop_length=64)
@@ -69,11 +70,11 @@ def power_of(paths, config):
 def test_of_a_folder_of_odd_formats_the_unusable_are_named_and_the_rest_goes_on(shared_recordings):
     found = survey(shared_recordings / "odd_formats", Config())
     assert {os.path.basename(path): reason for path, reason in found.skipped} == UNUSABLE
-    used = names(found.training + found.validation)
+    used = names(found.training.sources + found.validation.sources)
     assert sorted(used + list(UNUSABLE)) == sorted(set(os.listdir(shared_recordings / "odd_formats")) - {"LICENSE"})
     assert all("\n" not in reason for _, reason in found.skipped)
     # 31 of 35 are the same song; the others are told with the rate they come from.
-    assert found.sample_rate == 32_000
+    assert found.training.sample_rate == 32_000
     assert found.notes == tuple(
         f"1 of 35 recordings are resampled from {rate} Hz to 32000 Hz" for rate in (8_000, 25_000, 250_000, 500_000)
     )
@@ -81,7 +82,8 @@ def test_of_a_folder_of_odd_formats_the_unusable_are_named_and_the_rest_goes_on(
 
 def test_only_what_needs_no_resampling_is_decoded_in_the_graph(shared_recordings):
     found = survey(shared_recordings / "odd_formats", Config())
-    decoders = dict(zip(names(found.training + found.validation), (s.decoder for s in found.training + found.validation), strict=True))
+    sources = found.training.sources + found.validation.sources
+    decoders = dict(zip(names(sources), (source.decoder for source in sources), strict=True))
     assert decoders["song_pcm_16.wav"] == "tensorflow_io"
     assert decoders["odd_8k.wav"] == decoders["song.flac"] == decoders["song_pcm_32.wav"] == "libsndfile"
 
@@ -89,11 +91,11 @@ def test_only_what_needs_no_resampling_is_decoded_in_the_graph(shared_recordings
 def test_the_commonest_rate_wins_and_of_two_as_common_the_higher(folder):
     data_dir = folder({"a.wav": noise(0), "b.wav": noise(1)})
     folder({"c.wav": noise(2), "d.wav": noise(3)}, sample_rate=8_000)
-    assert survey(data_dir, CONFIG).sample_rate == 16_000
+    assert survey(data_dir, CONFIG).training.sample_rate == 16_000
     folder({"e.wav": noise(4)}, sample_rate=8_000)
-    assert survey(data_dir, CONFIG).sample_rate == 8_000
+    assert survey(data_dir, CONFIG).training.sample_rate == 8_000
     asked = survey(data_dir, CONFIG.replace(sample_rate=16_000))
-    assert asked.sample_rate == 16_000 and asked.notes == ("3 of 5 recordings are resampled from 8000 Hz to 16000 Hz",)
+    assert asked.training.sample_rate == 16_000 and asked.notes == ("3 of 5 recordings are resampled from 8000 Hz to 16000 Hz",)
 
 
 def test_a_recording_that_lacks_the_channel_is_skipped(folder):
@@ -110,31 +112,31 @@ def test_a_recording_that_lacks_the_channel_is_skipped(folder):
 @pytest.mark.parametrize("fraction, num_held_out", [(0.01, 1), (0.2, 1), (0.5, 2), (0.9, 4)])
 def test_whole_recordings_are_held_out_at_least_one_and_never_all(songs, fraction, num_held_out):
     found = survey(songs, CONFIG.replace(validation_fraction=fraction))
-    held_out, training = names(found.validation), names(found.training)
+    held_out, training = names(found.validation.sources), names(found.training.sources)
     assert len(held_out) == num_held_out
     assert sorted(held_out + training) == [f"simulated_{i:03d}.wav" for i in range(5)]
-    assert {(s.begin, s.end) for s in found.training + found.validation} == {(0.0, 1.0)}
+    assert {(s.begin, s.end) for s in found.training.sources + found.validation.sources} == {(0.0, 1.0)}
 
 
 def test_the_seed_decides_who_is_held_out(songs):
-    splits = [names(survey(songs, CONFIG.replace(seed=seed)).validation) for seed in (0, 0, 1, 2, 3, 4)]
+    splits = [names(survey(songs, CONFIG.replace(seed=seed)).validation.sources) for seed in (0, 0, 1, 2, 3, 4)]
     assert splits[0] == splits[1]
     assert len({tuple(split) for split in splits}) > 1
 
 
 def test_temporal_validation_takes_the_last_part_of_every_recording(songs):
     found = survey(songs, CONFIG.replace(validation="temporal", validation_fraction=0.25))
-    assert names(found.training) == names(found.validation) == [f"simulated_{i:03d}.wav" for i in range(5)]
-    assert {(s.begin, s.end) for s in found.training} == {(0.0, 0.75)}
-    assert {(s.begin, s.end) for s in found.validation} == {(0.75, 1.0)}
+    assert names(found.training.sources) == names(found.validation.sources) == [f"simulated_{i:03d}.wav" for i in range(5)]
+    assert {(s.begin, s.end) for s in found.training.sources} == {(0.0, 0.75)}
+    assert {(s.begin, s.end) for s in found.validation.sources} == {(0.75, 1.0)}
 
 
 def test_folds_chain_forward(songs):
     stretches = []
     for fold in range(3):
         found = survey(songs, CONFIG, fold=(fold, 3))
-        assert len(found.training) == len(found.validation) == 5
-        (training,), (validation,) = ({(s.begin, s.end) for s in part} for part in (found.training, found.validation))
+        assert len(found.training.sources) == len(found.validation.sources) == 5
+        (training,), (validation,) = ({(s.begin, s.end) for s in part} for part in (found.training.sources, found.validation.sources))
         stretches.append((training, validation))
     assert stretches == [((0, 0.25), (0.25, 0.5)), ((0, 0.5), (0.5, 0.75)), ((0, 0.75), (0.75, 1.0))]
 
@@ -144,21 +146,22 @@ def test_folds_chain_forward(songs):
 
 def test_all_but_one_in_ten_thousand_cells_lie_below_the_reference(songs):
     found = survey(songs, CONFIG)
-    power = power_of([source.path for source in found.training], CONFIG)
+    scale = found.training.scale
+    power = power_of([source.path for source in found.training.sources], CONFIG)
     cells = np.concatenate([p.ravel() for p in power])
     # The reference is right to a tenth of a dB.
-    assert np.mean(cells >= found.scale.reference_power) <= 1e-4 < np.mean(cells >= found.scale.reference_power * 10**-0.0101)
-    assert found.scale.mean_max_power == pytest.approx(np.mean([p.max() for p in power]), rel=1e-5)
-    assert (found.scale.scaling, found.scale.dynamic_range_db) == ("decibel", CONFIG.spectrogram.dynamic_range_db)
+    assert np.mean(cells >= scale.reference_power) <= 1e-4 < np.mean(cells >= scale.reference_power * 10**-0.0101)
+    assert scale.mean_max_power == pytest.approx(np.mean([p.max() for p in power]), rel=1e-5)
+    assert (scale.scaling, scale.dynamic_range_db) == ("decibel", CONFIG.spectrogram.dynamic_range_db)
 
 
 def test_a_recording_that_is_held_out_does_not_set_the_scale(songs, tmp_path):
     shutil.copytree(songs, tmp_path / "songs")
     found = survey(songs, CONFIG)
-    held_out = tmp_path / "songs" / names(found.validation)[0]
+    held_out = tmp_path / "songs" / names(found.validation.sources)[0]
     samples, _ = soundfile.read(held_out)
     soundfile.write(held_out, 3 * samples, SAMPLE_RATE, subtype="FLOAT")
-    assert survey(tmp_path / "songs", CONFIG).scale == found.scale
+    assert survey(tmp_path / "songs", CONFIG).training.scale == found.training.scale
 
 
 # --- annotations
@@ -173,18 +176,18 @@ def annotated(songs):
 def test_the_detector_gives_way_to_annotations(songs, annotated):
     found = survey(songs, annotated)
     truth = read(songs / "annotations.csv")
-    for source in found.training + found.validation:
+    for source in found.training.sources + found.validation.sources:
         of_one = [(a.onset_s, a.offset_s, a.label) for a in truth if a.file == os.path.basename(source.path)]
         assert list(source.segments) == of_one and len(of_one) > 1
     cut = [
         reference.power_spectrogram(
             soundfile.read(s.path)[0][round(a * SAMPLE_RATE) : round(b * SAMPLE_RATE)], SAMPLE_RATE, CONFIG.spectrogram
         )
-        for s in found.training
+        for s in found.training.sources
         for a, b, _ in s.segments
     ]
-    assert found.scale.mean_max_power == pytest.approx(np.mean([p.max() for p in cut]), rel=1e-5)
-    assert survey(songs, CONFIG.replace(sequence="segment")).training[0].segments is None
+    assert found.training.scale.mean_max_power == pytest.approx(np.mean([p.max() for p in cut]), rel=1e-5)
+    assert survey(songs, CONFIG.replace(sequence="segment")).training.sources[0].segments is None
 
 
 def test_a_recording_without_annotations_is_skipped_and_strangers_are_told(folder, tmp_path):
@@ -197,13 +200,13 @@ def test_a_recording_without_annotations_is_skipped_and_strangers_are_told(folde
     reasons = {os.path.basename(path): reason for path, reason in found.skipped}
     outside = "its annotations lie after its end, or are all shorter than one window"
     assert reasons == {"c.wav": "has no annotations", "d.wav": outside}
-    assert sorted(names(found.training + found.validation)) == ["a.wav", "b.wav", "e.wav"]
+    assert sorted(names(found.training.sources + found.validation.sources)) == ["a.wav", "b.wav", "e.wav"]
     assert survey(data_dir, CONFIG.replace(sequence="segment", annotations=str(csv))).skipped[-1] == (str(data_dir / "e.wav"), outside)
     assert found.notes == (f"2 annotated recordings that are not there in {csv} are passed over; the first: f.wav",)
 
 
 def test_whether_annotations_are_those_of_a_run_is_checked_by_what_they_say(songs, annotated, tmp_path):
-    sources = survey(songs, annotated).training
+    sources = survey(songs, annotated).training.sources
     check_annotations(sources, annotated)
     moved = tmp_path / "moved.csv"
     text = (songs / "annotations.csv").read_text(encoding="utf-8")
@@ -247,7 +250,7 @@ def test_one_recording_cannot_be_held_out_of_one_but_parted_in_time(folder):
     with pytest.raises(ValueError, match="needs at least two usable ones, and there is one: use --validation=temporal"):
         survey(data_dir, CONFIG)
     found = survey(data_dir, CONFIG.replace(validation="temporal"))
-    assert (found.training[0].end, found.validation[0].begin) == (0.8, 0.8)
+    assert (found.training.sources[0].end, found.validation.sources[0].begin) == (0.8, 0.8)
 
 
 def test_an_empty_or_missing_folder_is_named(tmp_path):

@@ -9,7 +9,6 @@ import pytest
 import reference
 import tensorflow as tf
 
-from neurovocal_tf.data import pipeline
 from neurovocal_tf.evaluation import report
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import Trained, build_model
@@ -45,7 +44,7 @@ def test_errors_of_held_out_frames_are_told_by_label(annotated_run, monkeypatch)
     trained = Trained(build_model(config), config, data.scale, data.sample_rate, epoch=0)
     figures, _ = report.evaluate(trained, workdir, song_options=report.SongOptions(seconds=0.1, num_songs=1))
     errors = collections.defaultdict(list)
-    for frames, _, labels in pipeline.labelled_sequences(data.sources_in()[1], data.sample_rate, data.scale, config).as_numpy_iterator():
+    for frames, _, labels in data.parts_in(config).test.labelled_sequences().as_numpy_iterator():
         predicted = np.asarray(trained.model.predict_step(frames[np.newaxis]))[0]
         for label in set(labels) - {b""}:
             errors[label.decode()].append((frames[labels == label], predicted[labels == label]))

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neurovocal_tf.data import pipeline
 from neurovocal_tf.evaluation import usual_ranges
 from neurovocal_tf.model import scoring
 from neurovocal_tf.runs.run_folder import RunFolder
@@ -13,10 +12,9 @@ from neurovocal_tf.runs.trained import load_trained
 
 def test_the_ranges_are_four_deviations_about_the_held_out_pieces(trained_run, monkeypatch):
     trained = load_trained(trained_run)
-    data = RunFolder(trained_run).data()
-    _, validation = data.sources_in()
+    validation = RunFolder(trained_run).data().parts_in(trained.config).validation
     pieces = []
-    for frames, _ in pipeline.sequences(validation, data.sample_rate, data.scale, trained.config).as_numpy_iterator():
+    for frames, _ in validation.sequences().as_numpy_iterator():
         pieces += [frames[i * 32 : i * 32 + 32] for i in range(len(frames) // 32)]
     spec = [tf.TensorSpec([None, 32, 65], tf.float32)]
     score = tf.function(lambda frames: scoring.score(trained.model, frames, [32], 3), input_signature=spec, autograph=False)

@@ -82,8 +82,8 @@ def test_data_is_written_and_read_back_with_paths_relative_to_its_folder(tmp_pat
     assert [source.path for source in found.training + found.validation] == [os.path.join("day_1", "a.wav"), "b.flac"]
     names = [field.name for field in dataclasses.fields(DataSummary) if field.name not in ("training", "validation")]
     assert {name: getattr(found, name) for name in names} == {name: getattr(written, name) for name in names}
-    training, validation = found.sources_in()
-    assert (tuple(training), tuple(validation)) == (written.training, written.validation)
+    parts = found.parts_in(Config())
+    assert (parts.training.sources, parts.validation.sources) == (written.training, written.validation)
 
 
 def test_the_recordings_may_have_moved_but_not_be_missing(tmp_path):
@@ -94,13 +94,13 @@ def test_the_recordings_may_have_moved_but_not_be_missing(tmp_path):
     folder.write_config(Config())
     shutil.move(tmp_path / "data", tmp_path / "elsewhere")
     with pytest.raises(ValueError, match="`data_dir` must hold the recordings this run began with, and there is no such folder.*data"):
-        folder.data().sources_in()
-    training, validation = folder.data().sources_in(str(tmp_path / "elsewhere"))
-    assert training[0].path == str(tmp_path / "elsewhere" / "day_1" / "a.wav")
-    assert validation[0].path == str(tmp_path / "elsewhere" / "b.flac")
+        folder.data().parts_in(Config())
+    training, validation, _ = folder.data().parts_in(Config(), str(tmp_path / "elsewhere"))
+    assert training.sources[0].path == str(tmp_path / "elsewhere" / "day_1" / "a.wav")
+    assert validation.sources[0].path == str(tmp_path / "elsewhere" / "b.flac")
     (tmp_path / "elsewhere" / "b.flac").unlink()
     with pytest.raises(ValueError, match="`data_dir` must hold the recordings this run began with, and there is no .*b.flac"):
-        folder.data().sources_in(str(tmp_path / "elsewhere"))
+        folder.data().parts_in(Config(), str(tmp_path / "elsewhere"))
 
 
 def test_one_file_may_be_all_the_data(tmp_path):
@@ -110,8 +110,8 @@ def test_one_file_may_be_all_the_data(tmp_path):
     source = Source(str(path), "libsndfile")
     folder.write_data(dataclasses.replace(summary(tmp_path), data_dir=str(path), training=(source,), validation=(source,)))
     folder.write_config(Config())
-    training, _ = folder.data().sources_in()
-    assert training[0].path == str(path)
+    training, _, _ = folder.data().parts_in(Config())
+    assert training.sources[0].path == str(path)
 
 
 def test_a_folder_without_a_run_is_named(tmp_path):

@@ -1,5 +1,6 @@
 """Songs in the course of a training decide which weights are kept."""
 
+import itertools
 import math
 import types
 
@@ -36,13 +37,13 @@ class KnownSinger:
         self.model = types.SimpleNamespace(optimizer=types.SimpleNamespace(use_ema=False))
 
 
-def checked(monkeypatch, singer, sources, epochs, epoch):
+def checked(monkeypatch, singer, recordings, epochs, epoch):
     def generate_songs(singer, seeds, num_frames):
         assert len(set(seeds)) == 16 and min(seeds) > 2**31  # no seed that a flag can name
         return [types.SimpleNamespace(waveform=waveform) for waveform in singer.waveforms]
 
     monkeypatch.setattr(song_check.songs, "generate_songs", generate_songs)
-    callback = song_check.SongCheck(singer, sources, epochs)
+    callback = song_check.SongCheck(singer, recordings, epochs)
     callback.set_model(singer.model)
     logs = {}
     callback.on_epoch_end(epoch, logs)
@@ -52,16 +53,16 @@ def checked(monkeypatch, singer, sources, epochs, epoch):
 def test_a_model_that_sings_the_recordings_themselves_is_at_no_distance_and_a_silent_one_at_an_infinite_one(
     monkeypatch, trained, trained_run
 ):
-    sources, _ = RunFolder(trained_run).data().sources_in()
-    recordings = [samples for samples, _ in song_check.recordings(sources, trained.sample_rate, trained.config)]
+    data = RunFolder(trained_run).data().parts_in(trained.config).training
+    recordings = [samples for samples, _ in data.heard()]
     same = KnownSinger(trained, recordings)
-    assert checked(monkeypatch, same, sources, [1, 3], epoch=2) == 0.0
-    assert math.isnan(checked(monkeypatch, same, sources, [1, 3], epoch=1))
-    assert checked(monkeypatch, KnownSinger(trained, [np.zeros_like(recordings[0])]), sources, [1], epoch=0) == math.inf
+    assert checked(monkeypatch, same, data, [1, 3], epoch=2) == 0.0
+    assert math.isnan(checked(monkeypatch, same, data, [1, 3], epoch=1))
+    assert checked(monkeypatch, KnownSinger(trained, [np.zeros_like(recordings[0])]), data, [1], epoch=0) == math.inf
 
 
 def test_only_the_first_minutes_of_many_recordings_are_heard(monkeypatch, trained, trained_run):
-    sources, _ = RunFolder(trained_run).data().sources_in()
+    data = RunFolder(trained_run).data().parts_in(trained.config).training
     heard = []
 
     def statistics(songs, config):
@@ -70,8 +71,8 @@ def test_only_the_first_minutes_of_many_recordings_are_heard(monkeypatch, traine
     monkeypatch.setattr(song_check, "song_statistics", statistics)
     monkeypatch.setattr(song_likeness, "song_distance", lambda real, generated: 1.0)
     monkeypatch.setattr(song_check, "_HEARD_S", 3.0)
-    first, second = [samples for samples, _ in song_check.recordings(sources[:2], trained.sample_rate, trained.config)]
-    checked(monkeypatch, KnownSinger(trained, []), sources, [1], epoch=0)
+    (first, _), (second, _) = itertools.islice(data.heard(), 2)
+    checked(monkeypatch, KnownSinger(trained, []), data, [1], epoch=0)
     length_s = len(first) / trained.sample_rate
     assert heard[0] == pytest.approx(length_s if length_s >= 3 else length_s + len(second) / trained.sample_rate)
 

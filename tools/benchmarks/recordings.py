@@ -8,6 +8,7 @@ import tensorflow as tf
 from neurovocal_tf.audio import readers
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.data import pipeline, simulated_song
+from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.data.sources import Source
 
 _NUM_DIFFERENT = 8
@@ -25,14 +26,15 @@ def write(folder, num_recordings):
 def training_data(paths, config, **options):
     """(function that makes a new `pipeline.training_dataset` of some recordings, batches and frames of an epoch); `options` go to that."""
     found = [readers.probe(path) for path in paths]
-    sources = [Source(recording.path, recording.decoder) for recording in found]
+    sources = tuple(Source(recording.path, recording.decoder) for recording in found)
     data = (found[0].sample_rate, FrameScale(), config)
     # Files of several names are read once: they have the same frames.
-    frames = [[len(frames) for frames, _ in pipeline.sequences([source], *data).as_numpy_iterator()] for source in sources[:_NUM_DIFFERENT]]
+    alone = [Recordings((source,), *data) for source in sources[:_NUM_DIFFERENT]]
+    frames = [[len(frames) for frames, _ in one.sequences().as_numpy_iterator()] for one in alone]
     lengths = [length for i in range(len(paths)) for length in frames[i % _NUM_DIFFERENT]]
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
     return (
-        lambda: pipeline.training_dataset(sources, *data, epoch, lengths, **options),
+        lambda: pipeline.training_dataset(Recordings(sources, *data), config, epoch, lengths, **options),
         pipeline.num_batches(lengths, config),
         int(np.sum(lengths)),
     )

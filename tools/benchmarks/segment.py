@@ -15,7 +15,8 @@ from benchmarks.timing import Result, Variant, interleaved
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import Config
-from neurovocal_tf.data import pipeline, simulated_song
+from neurovocal_tf.data import simulated_song
+from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.data.sources import Source
 from neurovocal_tf.segmentation import detector
 
@@ -64,9 +65,8 @@ def in_memory(samples, peers):
 
 
 def _frames_from(paths):
-    sources = [Source(str(path), "tensorflow_io") for path in paths]
-    scale = FrameScale()
-    for _ in pipeline.sequences(sources, _SAMPLE_RATE, scale, _SEED.replace(sequence="packed")):
+    sources = tuple(Source(str(path), "tensorflow_io") for path in paths)
+    for _ in Recordings(sources, _SAMPLE_RATE, FrameScale(), _SEED.replace(sequence="packed")).sequences():
         pass
 
 
