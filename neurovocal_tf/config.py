@@ -131,6 +131,15 @@ class DataConfig:
         "What is held out. recordings: some of the recordings. temporal: the last part of every recording.",
         choices=("recordings", "temporal"),
     )
+    train_list: str = setting(
+        "",
+        "The recordings that train: a text file with their names or patterns, relative to the data folder, one a line. Or "
+        "TABLE.csv:COLUMN=VALUE, those that a table names in its column `file`. Without --held_out_list all others are held out.",
+        may_change=True,
+    )
+    held_out_list: str = setting(
+        "", "The recordings that are held out, listed as in --train_list. Without that one all others train.", may_change=True
+    )
     validation_fraction: float = setting(
         0.2, "How much is held out: the share of the recordings, or of the time of each recording.", low=0.01, high=0.9
     )
@@ -283,7 +292,7 @@ class Config:
         unknown = sorted(set(values) - set(sections))
         if unknown:
             raise ValueError(f"`{unknown[0]}` is not a setting.")
-        changed = {}
+        changed: dict[str, dict[str, Any]] = {}
         for name, value in values.items():
             changed.setdefault(sections[name], {})[name] = value
         replaced = {s: dataclasses.replace(getattr(self, s), **v) for s, v in changed.items()}
@@ -302,7 +311,8 @@ class Config:
 def settings() -> Iterator[tuple[str, dataclasses.Field]]:
     """Every setting as (section name, dataclass field), in the order of the file."""
     for section in dataclasses.fields(Config):
-        for field in dataclasses.fields(section.type):
+        kind: Any = section.type
+        for field in dataclasses.fields(kind):
             yield section.name, field
 
 
@@ -338,6 +348,12 @@ def _inconsistencies(config):
             f"`annotations` cut segments and bouts, not whole recordings: `sequence` must be bout, segment or packed. "
             f"Received: sequence={config.data.sequence}"
         )
+    for name in ("train_list", "held_out_list"):
+        if getattr(config.data, name) and config.data.validation != "recordings":
+            yield (
+                f"`{name}` parts whole recordings: `validation` must be recordings. Received: validation={config.data.validation}, "
+                f"{name}={getattr(config.data, name)}"
+            )
     if spectrogram.n_fft % 2:
         yield f"`n_fft` must be even. Received: n_fft={spectrogram.n_fft}"
     if spectrogram.hop_length > spectrogram.n_fft // 2:

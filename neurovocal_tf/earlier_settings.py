@@ -1,8 +1,8 @@
 """Flag files and config.json files of earlier versions, brought to the settings of this one."""
 
 import re
-import typing
 from collections.abc import Container, Iterable
+from typing import Any
 
 # Setting -> the section of config.json where it was, and the section where it is now.
 _MOVED = {
@@ -24,7 +24,7 @@ def is_of_no_use(name: str, flag_names: Container[str]) -> bool:
     return name in _GONE and _GONE[name] not in flag_names
 
 
-def sections_as_now(sections: typing.Any) -> tuple[typing.Any, list[str]]:
+def sections_as_now(sections: Any) -> tuple[Any, list[str]]:
     """The content of a config.json, of any version, as this version writes it.
 
     Args:
@@ -59,9 +59,7 @@ def arguments_as_now(arguments: Iterable[str], flag_names: Container[str]) -> tu
     Returns:
         list of str, and a list of lines for the user, one for each flag that was given and is gone.
     """
-    kept: list[str] = []
-    gone: dict[str, str] = {}
-    rest = iter(arguments)
+    kept, gone, rest = [], {}, iter(arguments)
     for argument in rest:
         if argument == "--":
             kept += [argument, *rest]

@@ -8,8 +8,8 @@ import inspect
 import math
 import re
 import textwrap
-import typing
 from collections.abc import Container, Iterable
+from typing import Any
 
 from neurovocal_tf import config as config_lib
 
@@ -20,7 +20,7 @@ FIRST = ("low_hz", "high_hz", "threshold", "n_fft", "sequence", "annotations", "
 _FLAGFILE = "File with flags to read, one on each line. Of two values the later one counts. tools/flagfiles has some to begin with."
 
 
-def help_text(description: str, own_flags: Iterable[tuple], names: Container[str]) -> str:
+def help_text(description: str, own_flags: Iterable[tuple[str, Any, str]], names: Container[str]) -> str:
     """The whole text.
 
     Args:
@@ -45,7 +45,7 @@ def help_text(description: str, own_flags: Iterable[tuple], names: Container[str
     return "\n\n".join(blocks) + "\n"
 
 
-def text_of(value: typing.Any) -> str:
+def text_of(value: Any) -> str:
     """A value as it is written in a flag."""
     if isinstance(value, (tuple, list)):
         return ",".join(map(text_of, value))

@@ -7,6 +7,7 @@ import logging
 import math
 import typing
 from collections.abc import Mapping
+from typing import Any
 
 from neurovocal_tf import earlier_settings
 
@@ -14,14 +15,14 @@ _LOG = logging.getLogger(__name__)
 
 
 def setting(
-    default: typing.Any,
+    default: Any,
     help: str,
     *,
     choices: tuple | None = None,
     low: float = -math.inf,
     high: float = math.inf,
     may_change: bool = False,
-) -> typing.Any:
+) -> Any:
     """A field of a dataclass of settings.
 
     Args:
@@ -38,12 +39,12 @@ def is_list(field: dataclasses.Field) -> bool:
     return typing.get_origin(field.type) is tuple
 
 
-def number_type(field: dataclasses.Field) -> typing.Any:
+def number_type(field: dataclasses.Field) -> Any:
     """The type of a setting's value, or of its elements where it is a tuple: bool, int, float or str."""
     return typing.get_args(field.type)[0] if is_list(field) else field.type
 
 
-def check(field: dataclasses.Field, value: typing.Any) -> None:
+def check(field: dataclasses.Field, value: Any) -> None:
     """Raises ValueError, with the setting's name, for a value that is not of its type or not in its range."""
     meta, kind, several = field.metadata, number_type(field), is_list(field)
     if isinstance(value, tuple) != several or value == ():
@@ -58,7 +59,7 @@ def check(field: dataclasses.Field, value: typing.Any) -> None:
             raise ValueError(f"`{field.name}` must be {_range(meta)}. Received: {field.name}={value}")
 
 
-def from_json(kind: typing.Any, text: str) -> typing.Any:
+def from_json(kind: Any, text: str) -> Any:
     """Settings from the text of a config.json.
 
     A value that counted in an earlier version, and counts no more, is logged as a warning.
@@ -74,7 +75,7 @@ def from_json(kind: typing.Any, text: str) -> typing.Any:
     data, lines = earlier_settings.sections_as_now(json.loads(text))
     for line in lines:
         _warn_once(line)
-    types: dict[str, typing.Any] = {field.name: field.type for field in dataclasses.fields(kind)}
+    types: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(kind)}
     if not isinstance(data, dict) or not set(data) <= set(types):
         raise ValueError(f"config.json must hold the sections {sorted(types)}.")
     built = {}
@@ -94,7 +95,7 @@ def _warn_once(line: str) -> None:
     _LOG.warning("%s", line)
 
 
-def _range(meta: Mapping[str, typing.Any]) -> str:
+def _range(meta: Mapping[str, Any]) -> str:
     if math.isinf(meta["high"]):
         return f"at least {meta['low']:g}"
     return f"between {meta['low']:g} and {meta['high']:g}"

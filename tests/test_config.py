@@ -147,4 +147,4 @@ def test_a_setting_of_an_earlier_version_is_known_in_its_own_section_only(sectio
 
 
 def test_a_resumed_run_may_change_only_what_leaves_the_weights_alone():
-    assert set(may_change_on_resume()) == {"cache_mb", "epochs", "annotations"}
+    assert set(may_change_on_resume()) == {"cache_mb", "epochs", "annotations", "train_list", "held_out_list"}

@@ -17,6 +17,12 @@ from neurovocal_tf import flags as setting_flags
 _WORKDIR = flags.DEFINE_string("workdir", None, "Run folder that tools/train.py has written.", required=True)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of recordings; default: where the run found them.")
 _FRAMES = flags.DEFINE_string("frames", None, "File of frame sequences, for a run on such; default: where the run found it.")
+_HELD_OUT_LIST = flags.DEFINE_string(
+    "held_out_list",
+    None,
+    "Recordings to evaluate on: a text file of names or patterns relative to the data folder, or TABLE.csv:COLUMN=VALUE; default: those "
+    "that the run held out.",
+)
 _NUM_TEMPERATURES = flags.DEFINE_integer(
     "num_temperatures", 200, "Temperatures of the likelihood's annealing; 0: no likelihood.", lower_bound=0, upper_bound=1_000_000
 )
@@ -48,7 +54,8 @@ def main(argv):
     data = setting_flags.one_of(_DATA_DIR, _FRAMES, required=False)
     songs = report.SongOptions(_SECONDS.value, _NUM_SONGS.value, _SEED.value, _TEMPERATURE.value)
     with progress.share_bar("likelihood") as bar:
-        figures, pictures = report.evaluate(trained, _WORKDIR.value, data, songs, _likelihood_options(trained), bar)
+        options = songs, _likelihood_options(trained), bar, _HELD_OUT_LIST.value, setting_flags.say
+        figures, pictures = report.evaluate(trained, _WORKDIR.value, data, *options)
     files.write_json(_JSON.value or os.path.join(_WORKDIR.value, "evaluation.json"), figures)
     report.write_pictures(pictures, _WORKDIR.value)
     print(report.as_table(figures))

@@ -27,6 +27,15 @@ _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Folder of recordings, searched with all folders below it, or one recording.", required=True
 )
 _OUT = flags.DEFINE_string("out", None, "Folder of the results; made if it is not there.", required=True)
+_TRAIN_LIST, _HELD_OUT_LIST = (
+    flags.DEFINE_string(
+        name,
+        None,
+        "Segment only these, and those of the other list: a text file of names or patterns relative to --data_dir, one a line, or "
+        "TABLE.csv:COLUMN=VALUE, rows of a table with a column `file`.",
+    )
+    for name in ("train_list", "held_out_list")
+)
 _FORMAT = flags.DEFINE_list(
     "format",
     None,
@@ -57,12 +66,12 @@ def main(argv):
 
     config = setting_flags.config_from_flags()
     formats.check(_FORMAT.value or ())
-    paths = folder.recordings_by_name(_DATA_DIR.value)
+    paths = _asked_for(folder.recordings_by_name(_DATA_DIR.value))
     true = _true_segments(paths, config) if _TRUTH.value else None
     if _TUNE.value:
         figures = _tune(paths, true, config)
     else:
-        run = folder.SegmentedFolder(_DATA_DIR.value, _OUT.value, config)
+        run = folder.SegmentedFolder(_DATA_DIR.value, _OUT.value, config, paths)
         if run.num_resumed:
             setting_flags.say(f"{run.num_resumed} of {len(paths)} recordings were finished before")
         with tqdm.tqdm(total=run.num_bytes_left, unit="B", unit_scale=True, dynamic_ncols=True, desc="segment") as bar:
@@ -74,6 +83,20 @@ def main(argv):
             _draw(run, true, config)
     if _JSON.value:
         files.write_json(_JSON.value, {name: None if math.isnan(value) else value for name, value in figures.items()})
+
+
+def _asked_for(paths):
+    """Of all recordings by name those that the lists name, or all."""
+    from neurovocal_tf.data import split
+
+    texts = {holder.name: holder.value for holder in (_TRAIN_LIST, _HELD_OUT_LIST) if holder.value}
+    if not texts:
+        return paths
+    named = set()
+    for setting, text in texts.items():
+        named.update(split.listed(text, setting, _DATA_DIR.value, paths.values()))
+    setting_flags.say(f"{len(named)} of {len(paths)} recordings are listed")
+    return {name: path for name, path in paths.items() if path in named}
 
 
 def _true_segments(paths, config):

@@ -9,7 +9,7 @@ import numpy as np
 
 from neurovocal_tf.annotations import segments as annotated
 from neurovocal_tf.audio import readers, spectrogram
-from neurovocal_tf.data import frame_sequences
+from neurovocal_tf.data import frame_sequences, split
 from neurovocal_tf.data.found_spans import FoundSpans
 from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.data.sequence_data import SequenceData
@@ -30,12 +30,14 @@ class Survey:
             train.
         skipped: tuple of (path, reason).
         notes: tuple of sentences for the user, such as which files are resampled.
+        lists: what somebody has listed of them, see `split.NamedSplit`.
     """
 
     training: SequenceData
     validation: SequenceData
     skipped: tuple = ()
     notes: tuple = ()
+    lists: dict = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,35 +63,70 @@ def survey(data_dir, config, fold=None):
     """
     if frame_sequences.is_frame_file(data_dir):
         return _survey_of_frames(data_dir, config, fold)
-    recordings, skipped = _probed(readers.list_recordings(data_dir), config.audio.time_expansion)
+    paths, named = readers.list_recordings(data_dir), None
+    if split.is_named(config.data):
+        named = split.named_split(config.data, data_dir, paths)
+        if fold is not None:
+            raise ValueError(f"`folds` must be 0 where recordings are listed as training or held out. Received: folds={fold[1]}")
+        paths = [path for path in paths if path in named.training | named.held_out]
+    recordings, skipped = _probed(paths, config.audio.time_expansion)
     sample_rate = config.audio.sample_rate or _commonest_rate(recordings)
     segments, annotation_notes = annotated_segments([recording.path for recording in recordings], config)
     sources = [Source(r.path, r.decoder_at(sample_rate), segments=segments[r.path]) for r in recordings]
-    usable, levels, spans = [], {}, FoundSpans()
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        looks = pool.map(lambda source: _look(source, sample_rate, config, spans), sources)
-        for source, (found, reason) in zip(sources, looks, strict=True):
-            if reason:
-                skipped.append((source.path, reason))
-            else:
-                usable.append(source)
-                levels[source.path] = found
+    spans = FoundSpans()
+    usable, levels, unusable = _looked_at(sources, sample_rate, config, spans)
+    skipped += unusable
     if not usable:
         raise ValueError(_nothing_usable(data_dir, skipped))
-    parts = _split(usable, config, fold)
+    parts = _listed_parts(usable, named, data_dir, skipped) if named else _split(usable, config, fold)
     scale = _scale([levels[source.path] for source in parts[0]], config)
     training, validation = (Recordings(part, sample_rate, scale, config, spans) for part in parts)
     return Survey(
         training=training,
         validation=validation,
         skipped=tuple(sorted(skipped)),
-        notes=(*_rate_notes([r for r in recordings if r.path in levels], sample_rate), *annotation_notes),
+        notes=(*_rate_notes([r for r in recordings if r.path in levels], sample_rate), *annotation_notes, *(named.notes if named else ())),
+        lists=named.lists if named else {},
     )
+
+
+def survey_held_out(data_dir, held_out_list, config, training):
+    """Looks at recordings that are held out from a model although its run did not hold out these.
+
+    Args:
+        data_dir: path of their folder.    held_out_list: as the setting of that name.    config: `Config` of the run.
+        training: `Recordings` that it trained on.
+
+    Returns:
+        `Recordings`, brought to the rate and the scale of those, and tuple of (path, reason) of what cannot be used.
+
+    Raises:
+        ValueError: the list names what is not there, what has trained, or nothing usable.
+    """
+    paths = split.listed(held_out_list, "held_out_list", data_dir, readers.list_recordings(data_dir))
+    trained = {os.path.realpath(source.path) for source in training.sources}
+    for path in paths:
+        if os.path.realpath(path) in trained:
+            raise ValueError(f"`held_out_list` must name recordings that have not trained the model. Received: {path}")
+    recordings, skipped = _probed(paths, config.audio.time_expansion)
+    segments, _ = annotated_segments([recording.path for recording in recordings], config)
+    sources = [Source(r.path, r.decoder_at(training.sample_rate), segments=segments[r.path]) for r in recordings]
+    usable, _, unusable = _looked_at(sources, training.sample_rate, config, training.spans)
+    skipped += unusable
+    if not usable:
+        raise ValueError(_nothing_usable(data_dir, skipped))
+    held_out = Recordings(tuple(usable), training.sample_rate, training.scale, config, training.spans)
+    return held_out, tuple(sorted(skipped))
 
 
 def _survey_of_frames(path, config, fold):
     if fold is not None:
         raise ValueError(f"`folds` must be 0 for frame sequences, whose file says what validates. Received: folds={fold[1]}")
+    if split.is_named(config.data):
+        name = "train_list" if config.data.train_list else "held_out_list"
+        raise ValueError(
+            f"`{name}` must not be given for frame sequences, whose file says what validates. Received: {name}={getattr(config.data, name)}"
+        )
     splits = frame_sequences.read_frames(path)
     frame_sequences.check_values(splits, config.model.visible_units, path)
     return Survey(splits["train"], splits["valid"])
@@ -109,6 +146,20 @@ def _commonest_rate(recordings):
     counts = collections.Counter(recording.sample_rate for recording in recordings)
     # Of two rates as common, the higher loses nothing.
     return max(counts, key=lambda rate: (counts[rate], rate)) if counts else 0
+
+
+def _looked_at(sources, sample_rate, config, spans):
+    """Of whole recordings: the usable sources, dict of their path -> `_Levels`, and list of (path, reason) of the others."""
+    usable, levels, skipped = [], {}, []
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        looks = pool.map(lambda source: _look(source, sample_rate, config, spans), sources)
+        for source, (found, reason) in zip(sources, looks, strict=True):
+            if reason:
+                skipped.append((source.path, reason))
+            else:
+                usable.append(source)
+                levels[source.path] = found
+    return usable, levels, skipped
 
 
 def _look(source, sample_rate, config, spans):
@@ -157,6 +208,16 @@ def _scale(levels, config):
         dynamic_range_db=config.spectrogram.dynamic_range_db,
         mean_max_power=float(np.mean(np.concatenate([level.maxima for level in levels]))),
     )
+
+
+def _listed_parts(sources, named, data_dir, skipped):
+    """The usable sources that train and that are held out, where a `NamedSplit` says so."""
+    parts = []
+    for what, paths in (("trains", named.training), ("is held out", named.held_out)):
+        parts.append(tuple(source for source in sources if source.path in paths))
+        if not parts[-1]:
+            raise ValueError(f"Of what {what}: {_nothing_usable(data_dir, [pair for pair in skipped if pair[0] in paths])}")
+    return parts
 
 
 def _split(sources, config, fold):

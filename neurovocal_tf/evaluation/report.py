@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf.data import frame_sequences
+from neurovocal_tf.data.survey import survey_held_out
 from neurovocal_tf.discovery.syllables import song_statistics
 from neurovocal_tf.evaluation import likelihood, likelihood_baselines, song_likeness
 from neurovocal_tf.evaluation.baselines import BaselineStatistics
@@ -38,7 +39,16 @@ class SongOptions:
     temperature: float = 1.0
 
 
-def evaluate(trained, workdir, data_dir=None, song_options=SongOptions(), likelihood_options=None, report=lambda share: None):
+def evaluate(
+    trained,
+    workdir,
+    data_dir=None,
+    song_options=SongOptions(),
+    likelihood_options=None,
+    report=lambda share: None,
+    held_out_list=None,
+    say=lambda line: None,
+):
     """A model's figures and pictures, on the held-out recordings, or on the test split of a file of frame sequences.
 
     Args:
@@ -46,6 +56,8 @@ def evaluate(trained, workdir, data_dir=None, song_options=SongOptions(), likeli
         data_dir: of the recordings, or an .npz file of frame sequences; None: where the run found them.
         song_options: `SongOptions`.    likelihood_options: `likelihood.LikelihoodOptions`; None: no likelihood.
         report: called with the share of the likelihood that is done, from 0 to 1.
+        held_out_list: of recordings in the data folder to evaluate on, as the setting of that name; None: those that the run held out.
+        say: called with lines for the user.
 
     Returns:
         (dict of flat figures, units in their names, None for what is not defined; dict of name -> `Figure`).
@@ -56,7 +68,8 @@ def evaluate(trained, workdir, data_dir=None, song_options=SongOptions(), likeli
     data = RunFolder(workdir).data()
     parts, suffix = data.parts_in(trained.config, data_dir), data.scale.unit_suffix
     training = [frames for frames, _ in parts.training.sequences().as_numpy_iterator()]
-    held_out, labels = _labelled(parts.test)
+    test = parts.test if held_out_list is None else _named_by(held_out_list, data, data_dir, trained.config, parts.training, say)
+    held_out, labels = _labelled(test)
     statistics = BaselineStatistics()
     for frames in training:
         statistics.update(frames)
@@ -66,7 +79,7 @@ def evaluate(trained, workdir, data_dir=None, song_options=SongOptions(), likeli
         figures |= _likelihood(trained.model, training, held_out, likelihood_options, report)
         pictures["likelihood"] = likelihood_plots.likelihood_figure(figures)
     if data.is_sound:
-        song_figures, song_pictures = _songs(trained, parts.test, held_out, song_options)
+        song_figures, song_pictures = _songs(trained, test, held_out, song_options)
         figures, pictures = figures | song_figures, pictures | song_pictures
     return {name: _defined(value) for name, value in figures.items()}, pictures
 
@@ -81,6 +94,17 @@ def as_table(figures):
     """The figures as lines of text."""
     width = max(map(len, figures))
     return "\n".join(f"{name:{width}}  {'not defined' if value is None else format(value, '.5g')}" for name, value in figures.items())
+
+
+def _named_by(held_out_list, data, data_dir, config, training, say):
+    """The `Recordings` that a list names, in the place of those that the run held out."""
+    if not data.is_sound:
+        raise ValueError(f"`held_out_list` must not be given for frame sequences. Received: held_out_list={held_out_list}")
+    recordings, skipped = survey_held_out(data_dir or data.data_dir, held_out_list, config, training)
+    for path, reason in skipped:
+        say(f"skipped {path}: {reason}")
+    say(f"{recordings.description} of {held_out_list} are held out")
+    return recordings
 
 
 def _labelled(data):

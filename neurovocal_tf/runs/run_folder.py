@@ -40,6 +40,7 @@ class DataSummary:
         training_frames, validation_frames: frames of each sequence.
         baselines: one-step errors of simple predictors on the validation windows.
         num_visible: V of frame sequences; None: as the settings have it.
+        lists: what `train_list` and `held_out_list` named, see `split.NamedSplit`.
     """
 
     data_dir: str
@@ -51,6 +52,7 @@ class DataSummary:
     validation_frames: tuple
     baselines: dict
     num_visible: int | None = None
+    lists: dict = dataclasses.field(default_factory=dict)
 
     @property
     def is_sound(self):
@@ -79,8 +81,13 @@ class DataSummary:
 
     def to_json(self):
         """The values of data.json."""
-        # Nothing is known of a unit that is the data's own.
-        return dataclasses.asdict(self) | ({} if self.is_sound else {"scale": None})
+        values = dataclasses.asdict(self)
+        if not self.is_sound:
+            # Nothing is known of a unit that is the data's own.
+            values["scale"] = None
+        if not self.lists:
+            del values["lists"]
+        return values
 
     def for_export(self):
         """What an export says of the recordings behind its model: a dict of JSON values."""
@@ -184,6 +191,7 @@ class RunFolder:
             validation_frames=tuple(values["validation_frames"]),
             baselines=values["baselines"],
             num_visible=values["num_visible"],
+            lists={setting: tuple(names) for setting, names in values.get("lists", {}).items()},
         )
 
 

@@ -102,10 +102,10 @@ class SegmentedFolder:
 
     Args:
         data_dir: folder of recordings, or one recording.    out_dir: folder of the results; made if it is not there.
-        config: `Config`.
+        config: `Config`.    paths: of the recordings to segment, as `recordings_by_name` has them; None: all.
 
     Attributes:
-        paths: dict of file name, relative to `data_dir` -> path, of all recordings.
+        paths: dict of file name, relative to `data_dir` -> path, of the recordings.
         results: dict of file name -> `SegmentedFile`, of those done in this process.
         skipped: dict of file name -> reason.
         num_resumed: files that an earlier start has finished.
@@ -113,8 +113,14 @@ class SegmentedFolder:
     Raises: ValueError if there is no recording, or the output folder holds results of other settings.
     """
 
-    def __init__(self, data_dir: str | os.PathLike[str], out_dir: str | os.PathLike[str], config: Config) -> None:
-        self.paths = recordings_by_name(data_dir)
+    def __init__(
+        self,
+        data_dir: str | os.PathLike[str],
+        out_dir: str | os.PathLike[str],
+        config: Config,
+        paths: Mapping[str, str] | None = None,
+    ) -> None:
+        self.paths = recordings_by_name(data_dir) if paths is None else paths
         self.out_dir, self.config = os.fspath(out_dir), config
         self.results: dict[str, SegmentedFile] = {}
         self.skipped: dict[str, str] = {}

@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf import files
-from neurovocal_tf.data import pipeline
+from neurovocal_tf.audio import readers
+from neurovocal_tf.data import pipeline, split
 from neurovocal_tf.data.sequence_data import SequenceData
 from neurovocal_tf.data.survey import survey
 from neurovocal_tf.evaluation.baselines import BaselineStatistics
@@ -44,6 +45,7 @@ def prepare_data(config, data_dir, folder, epoch_variable, report, fold=None):
         folder.write_data(summary)
     else:
         training, validation, _ = summary.parts_in(config, data_dir)
+        split.check_unchanged(summary.lists, config.data, data_dir or summary.data_dir, readers.list_recordings)
         training.check_unchanged(summary.training_frames)
         validation.check_unchanged(summary.validation_frames)
         validation_batches = pipeline.validation_dataset(validation, config, summary.validation_frames)
@@ -110,6 +112,7 @@ def _summarise(found, data_dir, config):
         validation_frames=tuple(lengths["validation"]),
         baselines=one_step_errors(windows, predictors),
         num_visible=None if scale.is_sound else found.training.num_visible,
+        lists=found.lists,
     )
     autoregression = direct.fit()[f"ridge_var{num_direct}"] if num_direct else None
     sd = np.sqrt(np.maximum(square - mean**2, 0.0))

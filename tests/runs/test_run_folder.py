@@ -24,6 +24,7 @@ def summary(data_dir):
         training_frames=(10, 20),
         validation_frames=(5,),
         baselines={"mean": 1.25, "ridge_var2": 0.5},
+        lists={"held_out_list": ("b.flac",)},
     )
 
 
@@ -66,8 +67,8 @@ def test_a_run_goes_on_with_its_own_settings_only_and_any_other_is_refused_by_na
     assert folder.config() == config
 
 
-def test_epochs_the_cache_and_the_place_of_the_annotations_may_change():
-    assert set(may_change_on_resume()) == {"epochs", "cache_mb", "annotations"}
+def test_epochs_the_cache_and_the_places_of_annotations_and_lists_may_change():
+    assert set(may_change_on_resume()) == {"epochs", "cache_mb", "annotations", "train_list", "held_out_list"}
 
 
 def test_data_is_written_and_read_back_with_paths_relative_to_its_folder(tmp_path):
