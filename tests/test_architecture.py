@@ -100,8 +100,6 @@ WITHOUT_KERAS = {
     "files",
     "runs/run_folder",
 }
-# Rooms, and files as "room/file", whose public functions and methods do not all have type hints yet.
-WITHOUT_HINTS = {"data/split", "data/survey", "runs/run_folder", "training/preparation", "evaluation/report"}
 
 
 @functools.cache
@@ -268,8 +266,7 @@ def without_hints(path):
 @pytest.mark.parametrize("path", FILES, ids=names_of(FILES))
 def test_every_public_function_and_method_has_hints(path):
     missing = list(without_hints(path))
-    assert missing == [] or {room(path), place(path)} & WITHOUT_HINTS
-    assert missing or place(path) not in WITHOUT_HINTS, "it has them all: take it off the list"
+    assert missing == []
 
 
 def test_importing_the_package_its_settings_its_flags_or_its_client_needs_no_tensorflow():

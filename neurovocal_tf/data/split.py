@@ -9,9 +9,11 @@ import dataclasses
 import glob
 import os
 import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from neurovocal_tf import annotations
 from neurovocal_tf.annotations import table
+from neurovocal_tf.config import DataConfig
 
 _OF_TABLE = re.compile(r"(?P<table>.+\.csv):(?P<column>[^=]+)=(?P<value>.*)", re.IGNORECASE)
 
@@ -26,18 +28,18 @@ class NamedSplit:
         notes: tuple of sentences for the user.
     """
 
-    training: frozenset
-    held_out: frozenset
-    lists: dict
-    notes: tuple
+    training: frozenset[str]
+    held_out: frozenset[str]
+    lists: dict[str, tuple[str, ...]]
+    notes: tuple[str, ...]
 
 
-def is_named(config):
+def is_named(config: DataConfig) -> bool:
     """Whether the settings of the data, `DataConfig`, name a split."""
     return bool(config.train_list or config.held_out_list)
 
 
-def named_split(config, data_dir, paths):
+def named_split(config: DataConfig, data_dir: str, paths: Iterable[str]) -> NamedSplit:
     """The split that the settings name.
 
     Args:
@@ -72,7 +74,7 @@ def named_split(config, data_dir, paths):
     return NamedSplit(training, held_out, {setting: tuple(sorted(part)) for setting, part in places.items()}, notes)
 
 
-def listed(text, setting, data_dir, paths):
+def listed(text: str, setting: str, data_dir: str, paths: Iterable[str]) -> list[str]:
     """The recordings that one list names, sorted paths.
 
     Args:
@@ -86,7 +88,9 @@ def listed(text, setting, data_dir, paths):
     return sorted(names[name] for name in _listed(text, setting, names, folder))
 
 
-def check_unchanged(before, config, data_dir, list_recordings):
+def check_unchanged(
+    before: Mapping[str, Sequence[str]], config: DataConfig, data_dir: str, list_recordings: Callable[[str], Sequence[str]]
+) -> None:
     """Raises ValueError where the lists do not name what they named when a run began.
 
     Args:

@@ -9,6 +9,7 @@ import numpy as np
 
 from neurovocal_tf.annotations import segments as annotated
 from neurovocal_tf.audio import readers, spectrogram
+from neurovocal_tf.config import Config
 from neurovocal_tf.data import frame_sequences, split
 from neurovocal_tf.data.found_spans import FoundSpans
 from neurovocal_tf.data.recordings import Recordings
@@ -48,7 +49,7 @@ class _Levels:
     maxima: np.ndarray
 
 
-def survey(data_dir, config, fold=None):
+def survey(data_dir: str | os.PathLike[str], config: Config, fold: tuple[int, int] | None = None) -> Survey:
     """Looks at every recording below a folder, or at an .npz file of frame sequences.
 
     Args:
@@ -90,7 +91,9 @@ def survey(data_dir, config, fold=None):
     )
 
 
-def survey_held_out(data_dir, held_out_list, config, training):
+def survey_held_out(
+    data_dir: str | os.PathLike[str], held_out_list: str, config: Config, training: Recordings
+) -> tuple[Recordings, tuple[tuple[str, str], ...]]:
     """Looks at recordings that are held out from a model although its run did not hold out these.
 
     Args:

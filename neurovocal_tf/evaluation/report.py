@@ -4,9 +4,11 @@ import collections
 import dataclasses
 import math
 import os
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from neurovocal_tf.data import frame_sequences
 from neurovocal_tf.data.survey import survey_held_out
@@ -20,6 +22,7 @@ from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots import likelihood as likelihood_plots
 from neurovocal_tf.plots.songs import comparison_figure, statistics_figure
 from neurovocal_tf.runs.run_folder import RunFolder
+from neurovocal_tf.runs.trained import Trained
 
 _PICTURED_S = 3.0
 _NUM_PICTURED = 3
@@ -40,15 +43,15 @@ class SongOptions:
 
 
 def evaluate(
-    trained,
-    workdir,
-    data_dir=None,
-    song_options=SongOptions(),
-    likelihood_options=None,
-    report=lambda share: None,
-    held_out_list=None,
-    say=lambda line: None,
-):
+    trained: Trained,
+    workdir: str | os.PathLike[str],
+    data_dir: str | os.PathLike[str] | None = None,
+    song_options: SongOptions = SongOptions(),
+    likelihood_options: likelihood.LikelihoodOptions | None = None,
+    report: Callable[[float], object] = lambda share: None,
+    held_out_list: str | None = None,
+    say: Callable[[str], object] = lambda line: None,
+) -> tuple[dict[str, float | None], dict[str, Figure]]:
     """A model's figures and pictures, on the held-out recordings, or on the test split of a file of frame sequences.
 
     Args:
@@ -84,13 +87,13 @@ def evaluate(
     return {name: _defined(value) for name, value in figures.items()}, pictures
 
 
-def write_pictures(pictures, folder):
+def write_pictures(pictures: Mapping[str, Figure], folder: str | os.PathLike[str]) -> None:
     """Writes each figure as a PNG of its name."""
     for name, figure in pictures.items():
         canvas.save_figure(figure, os.path.join(folder, f"{name}.png"))
 
 
-def as_table(figures):
+def as_table(figures: Mapping[str, float | None]) -> str:
     """The figures as lines of text."""
     width = max(map(len, figures))
     return "\n".join(f"{name:{width}}  {'not defined' if value is None else format(value, '.5g')}" for name, value in figures.items())

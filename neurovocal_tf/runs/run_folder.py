@@ -55,16 +55,16 @@ class DataSummary:
     lists: dict = dataclasses.field(default_factory=dict)
 
     @property
-    def is_sound(self):
+    def is_sound(self) -> bool:
         """Whether there are recordings to hear behind the frames."""
         return self.scale.is_sound
 
     @property
-    def unit(self):
+    def unit(self) -> str:
         """Unit of the model's frames and of its errors."""
         return self.scale.unit
 
-    def parts_in(self, config, data_dir=None):
+    def parts_in(self, config: Config, data_dir: str | os.PathLike[str] | None = None) -> Parts:
         """The data itself, in `data_dir` or, if None, where it lay.
 
         Args:
@@ -79,7 +79,7 @@ class DataSummary:
         read = self._recordings_in if self.is_sound else self._splits_in
         return read(config, data_dir or self.data_dir)
 
-    def to_json(self):
+    def to_json(self) -> dict[str, typing.Any]:
         """The values of data.json."""
         values = dataclasses.asdict(self)
         if not self.is_sound:
@@ -89,7 +89,7 @@ class DataSummary:
             del values["lists"]
         return values
 
-    def for_export(self):
+    def for_export(self) -> dict[str, typing.Any]:
         """What an export says of the recordings behind its model: a dict of JSON values."""
         return {
             "num_training_sources": len(self.training),
@@ -126,23 +126,23 @@ class DataSummary:
 class RunFolder:
     """Paths in a run folder, and its two JSON files."""
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.path.abspath(path)
 
-    def file(self, *names):
+    def file(self, *names: str) -> str:
         """Path of a file in the folder."""
         return os.path.join(self.path, *names)
 
     @property
-    def checkpoint(self):
+    def checkpoint(self) -> str:
         """Path of the checkpoint."""
         return self.file("checkpoint.npz")
 
-    def has_run(self):
+    def has_run(self) -> bool:
         """Whether a training run has begun here."""
         return os.path.isfile(self.file("config.json"))
 
-    def check(self, config):
+    def check(self, config: Config) -> None:
         """Raises ValueError if the folder holds a run with other settings, other than those that may change."""
         if not self.has_run():
             return
@@ -153,11 +153,11 @@ class RunFolder:
                     f"Use another --workdir; only {', '.join(may_change_on_resume())} may change."
                 )
 
-    def write_config(self, config):
+    def write_config(self, config: Config) -> None:
         """Writes config.json, the last thing a run writes before it trains: without it there is no run to go on with."""
         files.write_text(self.file("config.json"), config.to_json() + "\n")
 
-    def config(self):
+    def config(self) -> Config:
         """The run's `Config`. Raises ValueError where there is none."""
         if not self.has_run():
             raise ValueError(
@@ -166,7 +166,7 @@ class RunFolder:
         with open(self.file("config.json"), encoding="utf-8") as file:
             return Config.from_json(file.read())
 
-    def write_data(self, summary):
+    def write_data(self, summary: DataSummary) -> None:
         """Writes data.json, with paths relative to the data folder."""
         folder = _folder_of(summary.data_dir)
         values = summary.to_json()
@@ -175,7 +175,7 @@ class RunFolder:
                 source["path"] = os.path.relpath(source["path"], folder)
         files.write_json(self.file("data.json"), values)
 
-    def data(self):
+    def data(self) -> DataSummary | None:
         """The run's `DataSummary`, or None before there is a run."""
         if not self.has_run():
             return None

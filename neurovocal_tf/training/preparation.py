@@ -2,18 +2,20 @@
 
 import dataclasses
 import os
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf import files
 from neurovocal_tf.audio import readers
+from neurovocal_tf.config import Config
 from neurovocal_tf.data import pipeline, split
 from neurovocal_tf.data.sequence_data import SequenceData
 from neurovocal_tf.data.survey import survey
 from neurovocal_tf.evaluation.baselines import BaselineStatistics
 from neurovocal_tf.evaluation.one_step import one_step_errors
-from neurovocal_tf.runs.run_folder import DataSummary
+from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
 from neurovocal_tf.training.initialisation import Moments
 from neurovocal_tf.training.pictures import NUM_PICTURED
 
@@ -34,7 +36,14 @@ class TrainingData:
     moments: Moments | None = None
 
 
-def prepare_data(config, data_dir, folder, epoch_variable, report, fold=None):
+def prepare_data(
+    config: Config,
+    data_dir: str | os.PathLike[str],
+    folder: RunFolder,
+    epoch_variable: tf.Variable,
+    report: Callable[[str], object],
+    fold: tuple[int, int] | None = None,
+) -> TrainingData:
     """The data of a new run, surveyed and written down, or of one that goes on, as it was written down."""
     summary, moments = folder.data(), None
     if summary is None:
