@@ -227,7 +227,7 @@ def test_pseudo_likelihood_of_real_units_is_refused(rng):
         energy.pseudo_log_likelihood(random_machine(rng, "gaussian")[1], tf.zeros([NUM_FRAMES, NUM_VISIBLE]))
 
 
-def test_pseudo_likelihood_of_fractions_is_refused_and_that_of_the_binary_units_they_stand_for_is_not(rng):
+def test_pseudo_likelihood_of_fractions_is_refused_and_that_of_their_binary_units_is_not(rng):
     rbm = random_machine(rng, "bernoulli")[1]
     soft, v = rbm._replace(units=units.MeanField()), tf.zeros([NUM_FRAMES, NUM_VISIBLE])
     with pytest.raises(ValueError, match="`rbm` must have binary visible units. Received: rbm.units=MeanField"):

@@ -44,7 +44,7 @@ def test_the_band_of_a_segment_holds_the_middle_of_its_power(share, block_length
 
 
 @pytest.mark.parametrize("block_length", [1, 999, 4000])
-def test_a_tone_has_a_narrow_band_silence_the_whole_one_and_a_short_segment_that_of_its_surroundings(block_length):
+def test_a_tone_has_a_narrow_band_silence_the_whole_one_and_a_short_segment_that_around_it(block_length):
     rate, windows = 25_600, SpectrogramConfig(n_fft=256, hop_length=128)
     tone = np.sin(2 * np.pi * 3000 / rate * np.arange(2000))
     samples = np.concatenate([np.zeros(2000), tone])

@@ -133,7 +133,7 @@ def test_what_is_written_in_a_format_is_read_back_for_the_recordings_it_is_of(se
             assert all(3000 - 1.5 * RATE / 256 <= a.low_hz < 3000 < a.high_hz <= 3000 + 1.5 * RATE / 256 for a in found)
 
 
-def test_the_band_of_a_segment_is_measured_in_the_windows_of_a_model_s_frames_whatever_those_of_the_detector(segmented):
+def test_the_band_of_a_segment_is_measured_in_a_model_s_windows_whatever_the_detector_s(segmented):
     def widths(**settings):
         formats.write(segmented, ["raven"], QUIET.replace(**settings))
         found = annotations.read(os.path.join(segmented.out_dir, "raven", "a b.selections.txt"))

@@ -19,7 +19,7 @@ def moments_of(rng, order=2):
     return Moments(mean, np.array([0.3, *rng.uniform(2.0, 9.0, 8)]), autoregression, 1000, in_decibels=True)
 
 
-def test_a_fresh_gaussian_model_predicts_as_the_autoregression_does_but_for_what_its_encoder_and_hidden_units_add(rng):
+def test_a_fresh_gaussian_model_predicts_as_the_autoregression_but_for_what_encoder_and_hidden_add(rng):
     moments = moments_of(rng)
     model = build_model(NINE_BINS)
     rbm, num_units = model.conditional_rbm, model.encoder.num_units

@@ -50,9 +50,7 @@ def checked(monkeypatch, singer, recordings, epochs, epoch):
     return logs["song_distance"]
 
 
-def test_a_model_that_sings_the_recordings_themselves_is_at_no_distance_and_a_silent_one_at_an_infinite_one(
-    monkeypatch, trained, trained_run
-):
+def test_a_model_that_sings_the_recordings_is_at_no_distance_and_a_silent_one_at_an_infinite_one(monkeypatch, trained, trained_run):
     data = RunFolder(trained_run).data().parts_in(trained.config).training
     recordings = [samples for samples, _ in data.heard()]
     same = KnownSinger(trained, recordings)
