@@ -6,10 +6,14 @@ import re
 from setuptools import find_packages, setup
 
 ROOT = pathlib.Path(__file__).resolve().parent
-VERSION = re.search(r'^__version__ = "(.+)"$', (ROOT / "neurovocal_tf" / "__init__.py").read_text(encoding="utf-8"), re.MULTILINE)[1]
+VERSION = re.search(
+    r'^__version__ = "(.+)"$',
+    (ROOT / "neurovocal_tf" / "__init__.py").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)[1]
 README = ROOT / "README.md"
-# For export/server.py. Later versions of the health service need a newer protobuf than TensorFlow 2.17 takes; earlier ones of
-# aiohttp wait for ever for a request's head.
+# For export/server.py. Later versions of the health service need a newer protobuf than TensorFlow
+# 2.17 takes; earlier ones of aiohttp wait for ever for a request's head.
 SERVE = ["aiohttp>=3.14", "grpcio-health-checking>=1.62,<1.63", "protobuf"]
 
 setup(
@@ -25,7 +29,8 @@ setup(
     install_requires=[
         "absl-py>=2.1",
         "grpcio>=1.62",
-        # The optimisers override what Keras keeps private: looked through in 3.12, which is the newest for Python 3.10, and in 3.15.
+        # The optimisers override what Keras keeps private: looked through in 3.12, which is the
+        # newest for Python 3.10, and in 3.15.
         "keras>=3.12,<3.16",
         "keras-tuner>=1.4.7",
         "matplotlib>=3.8",
@@ -42,7 +47,8 @@ setup(
         "tensorboard",
         "tensorflow>=2.16.1,<2.18",
         "tensorflow-io==0.37.1",
-        # The messages of the warm-up requests; of the same TensorFlow, or pip would bring a newer one.
+        # The messages of the warm-up requests; of the same TensorFlow,
+        # or pip would bring a newer one.
         "tensorflow-serving-api>=2.16.1,<2.18",
         "threadpoolctl>=3.2",
         "tqdm>=4.66",
@@ -51,6 +57,13 @@ setup(
         "serve": SERVE,
         # A peer of tools/benchmark.py, which does without it too.
         "benchmark": ["torch>=2.4"],
-        "test": ["hypothesis>=6.100", "mypy>=1.10", "pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6", *SERVE],
+        "test": [
+            "hypothesis>=6.100",
+            "mypy>=1.10",
+            "pytest>=8",
+            "pytest-xdist>=3.5",
+            "ruff>=0.6",
+            *SERVE,
+        ],
     },
 )

@@ -2,9 +2,11 @@ r"""Checks that an exported model sings every caller the same song whoever else 
 
     python export/check_exactness.py --version=/models/finch/1
 
-Sings random songs alone, then whole and in two parts from many callers at once, batched as export/server.py does it, by TensorFlow's
-own scheduler and the version's batching_params.pbtxt. Prints what was compared, and the layout in which this machine sings, see
-"layouts" in the version's assets.extra/neurovocal_tf.json; the exit code is 1 if anything differs, or if no songs were computed together.
+Sings random songs alone, then whole and in two parts from many callers at once, batched as
+export/server.py does it, by TensorFlow's own scheduler and the version's batching_params.pbtxt.
+Prints what was compared, and the layout in which this machine sings, see "layouts" in the version's
+assets.extra/neurovocal_tf.json; the exit code is 1 if anything differs, or if no songs were
+computed together.
 """
 
 import time
@@ -14,8 +16,12 @@ from absl import flags
 from neurovocal_tf import flags as setting_flags
 
 _VERSION = flags.DEFINE_string("version", None, "Folder of an exported version.", required=True)
-_NUM_CALLERS = flags.DEFINE_integer("num_callers", 200, "Callers at once.", lower_bound=2, upper_bound=10_000)
-_CALLS_EACH = flags.DEFINE_integer("calls_each", 1, "Songs of each caller, one after another.", lower_bound=1)
+_NUM_CALLERS = flags.DEFINE_integer(
+    "num_callers", 200, "Callers at once.", lower_bound=2, upper_bound=10_000
+)
+_CALLS_EACH = flags.DEFINE_integer(
+    "calls_each", 1, "Songs of each caller, one after another.", lower_bound=1
+)
 _MAX_FRAMES = flags.DEFINE_integer("max_frames", 40, "Frames of the longest song.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the songs that are asked for.", lower_bound=0)
 _JSON = flags.DEFINE_string("json", None, "File for the figures.")
@@ -25,7 +31,9 @@ def main(argv):
     from neurovocal_tf import files  # here, so that --help needs no TensorFlow
     from neurovocal_tf.server import exactness
 
-    load = exactness.Load(_NUM_CALLERS.value, _CALLS_EACH.value, _MAX_FRAMES.value, seed=_SEED.value)
+    load = exactness.Load(
+        _NUM_CALLERS.value, _CALLS_EACH.value, _MAX_FRAMES.value, seed=_SEED.value
+    )
     began = time.monotonic()
     found = exactness.compare(_VERSION.value, load)
     figures = {

@@ -2,8 +2,9 @@ r"""Exports a trained model as a SavedModel for TensorFlow Serving.
 
     python export/export_saved_model.py --workdir=/runs/finch --export_dir=/models/finch
 
-Writes the next version, /models/finch/N; earlier ones stay. What a call's scores usually are is measured on the recordings that
-were held out from training; where they are not there any more, --data_dir says where they are now.
+Writes the next version, /models/finch/N; earlier ones stay. What a call's scores usually are is
+measured on the recordings that were held out from training; where they are not there any more,
+--data_dir says where they are now.
 """
 
 import sys
@@ -12,11 +13,21 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Run folder that tools/train.py has written.", required=True)
-_EXPORT_DIR = flags.DEFINE_string("export_dir", None, "Folder of the model's versions; made if it is not there.", required=True)
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the recordings; default: where the run found them.")
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Run folder that tools/train.py has written.", required=True
+)
+_EXPORT_DIR = flags.DEFINE_string(
+    "export_dir", None, "Folder of the model's versions; made if it is not there.", required=True
+)
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Folder of the recordings; default: where the run found them."
+)
 _MAX_FRAMES = flags.DEFINE_integer(
-    "max_frames", 5_000, "Most frames of a song or a recording that the export takes.", lower_bound=1, upper_bound=1_000_000
+    "max_frames",
+    5_000,
+    "Most frames of a song or a recording that the export takes.",
+    lower_bound=1,
+    upper_bound=1_000_000,
 )
 setting_flags.define(["generation"])
 
@@ -29,7 +40,10 @@ def main(argv):
 
     trained = load_trained(_WORKDIR.value, setting_flags.config_from_flags)
     if not trained.scale.is_sound:
-        raise ValueError(f"`workdir` must hold a model of recordings, not of frame sequences. Received: workdir={_WORKDIR.value}")
+        raise ValueError(
+            "`workdir` must hold a model of recordings, not of frame sequences. "
+            f"Received: workdir={_WORKDIR.value}"
+        )
     usual = _usual_ranges(usual_ranges, trained)
     data = RunFolder(_WORKDIR.value).data().for_export()
     version = export.export_saved_model(trained, _EXPORT_DIR.value, _MAX_FRAMES.value, usual, data)

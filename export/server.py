@@ -1,14 +1,18 @@
-r"""A small local server for trying an export out. For production use tensorflow/serving: see export/serving/ and BUILD.md.
+r"""A small local server for trying an export out.
+
+For production use tensorflow/serving: see export/serving/ and BUILD.md.
 
     python export/server.py --model_dir=/models/finch
-    curl -d '{"instances": [{"seed": 1, "num_frames": 250, "temperature": 1.0}]}' localhost:8501/v1/models/neurovocal:predict
+    curl -d '{"instances": [{"seed": 1, "num_frames": 250, "temperature": 1.0}]}' \
+        localhost:8501/v1/models/neurovocal:predict
 
-Speaks as TensorFlow Serving does: gRPC Predict, GetModelMetadata, GetModelStatus and health; REST predict, metadata, status, and
-/monitoring/prometheus/metrics. http://localhost:8501/ is a page to try the model. Requests are batched by TensorFlow's own
-scheduler, as the version's batching_params.pbtxt says. A version that appears under --model_dir is loaded, warmed up, and takes
-over; the one before it is unloaded when its requests are answered. Like TensorFlow Serving it listens as soon as a version is
-loaded, and not before. There is neither encryption nor a password: it listens to this machine alone, unless --host says
-otherwise. Ctrl-C ends it.
+Speaks as TensorFlow Serving does: gRPC Predict, GetModelMetadata, GetModelStatus and health; REST
+predict, metadata, status, and /monitoring/prometheus/metrics. http://localhost:8501/ is a page to
+try the model. Requests are batched by TensorFlow's own scheduler, as the version's
+batching_params.pbtxt says. A version that appears under --model_dir is loaded, warmed up, and takes
+over; the one before it is unloaded when its requests are answered. Like TensorFlow Serving it
+listens as soon as a version is loaded, and not before. There is neither encryption nor a password:
+it listens to this machine alone, unless --host says otherwise. Ctrl-C ends it.
 """
 
 import asyncio
@@ -22,22 +26,72 @@ from absl import flags
 from neurovocal_tf import flags as setting_flags
 from neurovocal_tf.server import heaps, ports
 
-_MODEL_DIR = flags.DEFINE_string("model_dir", None, "Folder of versions that export/export_saved_model.py has written.", required=True)
-_MODEL_NAME = flags.DEFINE_string("model_name", "neurovocal", "Name of the model in requests.")
-_HOST = flags.DEFINE_string("host", "127.0.0.1", "Address to listen at; 0.0.0.0 for all, which lets anyone in.")
-_REST_PORT = flags.DEFINE_integer("rest_port", 8501, "Port for REST and the page; 0 for a free one.", lower_bound=0, upper_bound=65_535)
-_GRPC_PORT = flags.DEFINE_integer("grpc_port", 8500, "Port for gRPC; 0 for a free one.", lower_bound=0, upper_bound=65_535)
-_NUM_VERSIONS = flags.DEFINE_integer("num_versions", 1, "How many of the newest versions are served.", lower_bound=1, upper_bound=100)
-_VERSION_LABELS = flags.DEFINE_list("version_labels", [], "Labels of versions, such as stable=1,canary=2.")
-_POLL_S = flags.DEFINE_float("poll_s", 1.0, "Seconds between two looks for new versions.", lower_bound=0.05)
-_BATCH_THREADS = flags.DEFINE_integer(
-    "num_batch_threads", os.cpu_count() or 1, "Batches that are computed at once; 0 for no batching.", lower_bound=0, upper_bound=1_000
+_MODEL_DIR = flags.DEFINE_string(
+    "model_dir",
+    None,
+    "Folder of versions that export/export_saved_model.py has written.",
+    required=True,
 )
-_MAX_REQUESTS = flags.DEFINE_integer("max_requests", 256, "Requests in work at once; more are refused.", lower_bound=1, upper_bound=10_000)
-_MAX_REQUEST_MB = flags.DEFINE_float("max_request_mb", 32.0, "Size of the largest request in MB.", lower_bound=0.001, upper_bound=1_000)
-_MAX_RESPONSE_MB = flags.DEFINE_float("max_response_mb", 256.0, "Size of the largest answer in MB.", lower_bound=0.001, upper_bound=1_000)
-_REST_TIMEOUT_S = flags.DEFINE_float("rest_timeout_s", 30.0, "Seconds until a request over REST is given up.", lower_bound=0.001)
-_IDLE_TIMEOUT_S = flags.DEFINE_float("idle_timeout_s", 30.0, "Seconds until a connection without a request is closed.", lower_bound=0.1)
+_MODEL_NAME = flags.DEFINE_string("model_name", "neurovocal", "Name of the model in requests.")
+_HOST = flags.DEFINE_string(
+    "host", "127.0.0.1", "Address to listen at; 0.0.0.0 for all, which lets anyone in."
+)
+_REST_PORT = flags.DEFINE_integer(
+    "rest_port",
+    8501,
+    "Port for REST and the page; 0 for a free one.",
+    lower_bound=0,
+    upper_bound=65_535,
+)
+_GRPC_PORT = flags.DEFINE_integer(
+    "grpc_port", 8500, "Port for gRPC; 0 for a free one.", lower_bound=0, upper_bound=65_535
+)
+_NUM_VERSIONS = flags.DEFINE_integer(
+    "num_versions", 1, "How many of the newest versions are served.", lower_bound=1, upper_bound=100
+)
+_VERSION_LABELS = flags.DEFINE_list(
+    "version_labels", [], "Labels of versions, such as stable=1,canary=2."
+)
+_POLL_S = flags.DEFINE_float(
+    "poll_s", 1.0, "Seconds between two looks for new versions.", lower_bound=0.05
+)
+_BATCH_THREADS = flags.DEFINE_integer(
+    "num_batch_threads",
+    os.cpu_count() or 1,
+    "Batches that are computed at once; 0 for no batching.",
+    lower_bound=0,
+    upper_bound=1_000,
+)
+_MAX_REQUESTS = flags.DEFINE_integer(
+    "max_requests",
+    256,
+    "Requests in work at once; more are refused.",
+    lower_bound=1,
+    upper_bound=10_000,
+)
+_MAX_REQUEST_MB = flags.DEFINE_float(
+    "max_request_mb",
+    32.0,
+    "Size of the largest request in MB.",
+    lower_bound=0.001,
+    upper_bound=1_000,
+)
+_MAX_RESPONSE_MB = flags.DEFINE_float(
+    "max_response_mb",
+    256.0,
+    "Size of the largest answer in MB.",
+    lower_bound=0.001,
+    upper_bound=1_000,
+)
+_REST_TIMEOUT_S = flags.DEFINE_float(
+    "rest_timeout_s", 30.0, "Seconds until a request over REST is given up.", lower_bound=0.001
+)
+_IDLE_TIMEOUT_S = flags.DEFINE_float(
+    "idle_timeout_s",
+    30.0,
+    "Seconds until a connection without a request is closed.",
+    lower_bound=0.1,
+)
 
 # To trim takes 20 to 80 ms of a thread.
 _TRIM_S = 20.0
@@ -72,7 +126,10 @@ def main(argv):
     try:
         versions.refresh()
         if not versions.is_available:
-            raise ValueError(f"`model_dir` must hold a version that loads. Received: model_dir={_MODEL_DIR.value}")
+            raise ValueError(
+                "`model_dir` must hold a version that loads. "
+                f"Received: model_dir={_MODEL_DIR.value}"
+            )
         versions.watch(_POLL_S.value)
         page = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page", "index.html")
         asyncio.run(_serve(ModelServer(versions, _MODEL_NAME.value, page, limits)))
@@ -86,7 +143,11 @@ async def _serve(server):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         rest_port, grpc_port = await server.start(_HOST.value, _REST_PORT.value, _GRPC_PORT.value)
-        print(f"REST at http://{_HOST.value}:{rest_port}/v1/models/{_MODEL_NAME.value}, gRPC at {_HOST.value}:{grpc_port}", flush=True)
+        print(
+            f"REST at http://{_HOST.value}:{rest_port}/v1/models/{_MODEL_NAME.value}, gRPC at "
+            f"{_HOST.value}:{grpc_port}",
+            flush=True,
+        )
         await stop.wait()
     finally:
         await server.stop()
@@ -96,7 +157,10 @@ def _labels(pairs):
     labels = dict(pair.partition("=")[::2] for pair in pairs)
     for label, version in labels.items():
         if not label or not version.isdecimal():
-            raise ValueError(f"`version_labels` must be of the form label=version. Received: version_labels={','.join(pairs)}")
+            raise ValueError(
+                "`version_labels` must be of the form label=version. "
+                f"Received: version_labels={','.join(pairs)}"
+            )
     return {label: int(version) for label, version in labels.items()}
 
 

@@ -1,6 +1,7 @@
 """neurovocal_tf: learns how vocalizations unfold in time with an RNN-RBM, and sings new ones.
 
-Public names are imported when they are first used, so that importing the package does not import TensorFlow.
+Public names are imported when they are first used,
+so that importing the package does not import TensorFlow.
 """
 
 import importlib
@@ -29,7 +30,9 @@ __all__ = ["__version__", *_MODULE_OF]
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}. Public names: {', '.join(_MODULE_OF)}")
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}. Public names: {', '.join(_MODULE_OF)}"
+        )
     return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
 
 

@@ -38,7 +38,9 @@ class Config:
             raise ValueError(message)
 
     def replace(self, **values: Any) -> "Config":
-        """A copy with the named settings changed, whatever their sections: `config.replace(threshold=3.0)`."""
+        """A copy with the named settings changed, whatever their sections:
+        `config.replace(threshold=3.0)`.
+        """
         sections = {field.name: section for section, field in settings()}
         unknown = sorted(set(values) - set(sections))
         if unknown:
@@ -55,7 +57,10 @@ class Config:
 
     @classmethod
     def from_json(cls, text: str) -> "Config":
-        """Inverse of `to_json`, for the files of earlier versions too. Raises ValueError for unknown names and values out of range."""
+        """Inverse of `to_json`, for the files of earlier versions too.
+
+        Raises ValueError for unknown names and values out of range.
+        """
         return from_json(cls, text)
 
 
@@ -84,34 +89,52 @@ def _inconsistencies(config):
     segmentation, spectrogram, training = config.segmentation, config.spectrogram, config.training
     num_parts, batch_size = config.execution.parallel_parts, config.data.batch_size
     if not (config.audio.channel in ("mean", "loudest") or config.audio.channel.isdigit()):
-        yield f"`channel` must be mean, loudest or a number. Received: channel={config.audio.channel}"
+        yield (
+            f"`channel` must be mean, loudest or a number. Received: channel={config.audio.channel}"
+        )
     if segmentation.threshold_method == "percentile" and segmentation.threshold > 100:
-        yield f"`threshold` must be between 0 and 100 for threshold_method=percentile. Received: threshold={segmentation.threshold:g}"
+        yield (
+            "`threshold` must be between 0 and 100 for threshold_method=percentile. "
+            f"Received: threshold={segmentation.threshold:g}"
+        )
     if segmentation.min_length_ms >= segmentation.max_length_ms:
         yield (
-            f"`min_length_ms` must be below `max_length_ms`. Received: min_length_ms={segmentation.min_length_ms:g}, "
+            "`min_length_ms` must be below `max_length_ms`. Received: "
+            f"min_length_ms={segmentation.min_length_ms:g}, "
             f"max_length_ms={segmentation.max_length_ms:g}"
         )
     if 0 < segmentation.high_hz <= segmentation.low_hz:
-        yield f"`low_hz` must be below `high_hz`. Received: low_hz={segmentation.low_hz:g}, high_hz={segmentation.high_hz:g}"
+        yield (
+            "`low_hz` must be below `high_hz`. "
+            f"Received: low_hz={segmentation.low_hz:g}, high_hz={segmentation.high_hz:g}"
+        )
     if config.data.annotations and config.data.sequence == "recording":
         yield (
-            f"`annotations` cut segments and bouts, not whole recordings: `sequence` must be bout, segment or packed. "
-            f"Received: sequence={config.data.sequence}"
+            "`annotations` cut segments and bouts, not whole recordings: `sequence` must be bout, "
+            f"segment or packed. Received: sequence={config.data.sequence}"
         )
     for name in ("train_list", "held_out_list"):
         if getattr(config.data, name) and config.data.validation != "recordings":
             yield (
-                f"`{name}` parts whole recordings: `validation` must be recordings. Received: validation={config.data.validation}, "
-                f"{name}={getattr(config.data, name)}"
+                f"`{name}` parts whole recordings: `validation` must be recordings. Received: "
+                f"validation={config.data.validation}, {name}={getattr(config.data, name)}"
             )
     if spectrogram.n_fft % 2:
         yield f"`n_fft` must be even. Received: n_fft={spectrogram.n_fft}"
     if spectrogram.hop_length > spectrogram.n_fft // 2:
-        yield f"`hop_length` must be at most n_fft / 2. Received: hop_length={spectrogram.hop_length}, n_fft={spectrogram.n_fft}"
+        yield (
+            "`hop_length` must be at most n_fft / 2. "
+            f"Received: hop_length={spectrogram.hop_length}, n_fft={spectrogram.n_fft}"
+        )
     if num_parts and batch_size % num_parts:
-        yield f"`parallel_parts` must divide `batch_size`. Received: parallel_parts={num_parts}, batch_size={batch_size}"
+        yield (
+            "`parallel_parts` must divide `batch_size`. "
+            f"Received: parallel_parts={num_parts}, batch_size={batch_size}"
+        )
     phases = len(training.learning_rates)
     for name in ("epochs_per_rate", "cd_steps"):
         if len(getattr(training, name)) not in (1, phases):
-            yield f"`{name}` must have one number or {phases}, as `learning_rates`. Received: {name}={getattr(training, name)}"
+            yield (
+                f"`{name}` must have one number or {phases}, as `learning_rates`. "
+                f"Received: {name}={getattr(training, name)}"
+            )

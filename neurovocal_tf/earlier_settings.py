@@ -20,7 +20,9 @@ _GONE = {"shuffle_windows": "cache_mb", "annotation_tier": "annotations"}
 
 
 def is_of_no_use(name: str, flag_names: Container[str]) -> bool:
-    """Whether a flag in a flag file is a setting of earlier versions that the tool with these flags never used."""
+    """Whether a flag in a flag file is a setting of earlier versions that the tool with
+    these flags never used.
+    """
     return name in _GONE and _GONE[name] not in flag_names
 
 
@@ -28,12 +30,16 @@ def sections_as_now(sections: Any) -> tuple[Any, list[str]]:
     """The content of a config.json, of any version, as this version writes it.
 
     Args:
-        sections: dict of section -> dict of setting -> value. Anything else is returned as it is: it is for others to refuse.
+        sections: dict of section -> dict of setting -> value. Anything else is returned as it is:
+            it is for others to refuse.
 
     Returns:
-        The same with each setting in its section of today; and a list of lines for the user, one for each value that counts no more.
+        The same with each setting in its section of today; and a list of lines for the user, one
+        for each value that counts no more.
     """
-    if not isinstance(sections, dict) or not all(isinstance(values, dict) for values in sections.values()):
+    if not isinstance(sections, dict) or not all(
+        isinstance(values, dict) for values in sections.values()
+    ):
         return sections, []
     sections, lines = {name: dict(values) for name, values in sections.items()}, []
     for name, (before, now) in _MOVED.items():
@@ -48,13 +54,16 @@ def sections_as_now(sections: Any) -> tuple[Any, list[str]]:
     return sections, lines
 
 
-def arguments_as_now(arguments: Iterable[str], flag_names: Container[str]) -> tuple[list[str], list[str]]:
+def arguments_as_now(
+    arguments: Iterable[str], flag_names: Container[str]
+) -> tuple[list[str], list[str]]:
     """Command-line arguments, those of flag files among them, without the flags that are gone.
 
     A flag is left alone where the tool never had it, so that it is an unknown flag there.
 
     Args:
-        arguments: list of str.    flag_names: names of the flags that the tool has; anything with `in`.
+        arguments: list of str.
+        flag_names: names of the flags that the tool has; anything with `in`.
 
     Returns:
         list of str, and a list of lines for the user, one for each flag that was given and is gone.
@@ -81,7 +90,9 @@ def arguments_as_now(arguments: Iterable[str], flag_names: Container[str]) -> tu
 
 
 def _with_tier(arguments: list[str], name: str, tier: str) -> tuple[list[str], str]:
-    """Arguments with #`tier` at the end of the last value of the flag that has taken over from `name`, and a line that says so."""
+    """Arguments with #`tier` at the end of the last value of the flag that has taken over from
+    `name`, and a line that says so.
+    """
     now = _TIERS[name]
     for i in reversed(range(len(arguments))):
         found, value = _name_and_value(arguments[i])
@@ -93,12 +104,22 @@ def _with_tier(arguments: list[str], name: str, tier: str) -> tuple[list[str], s
         if not value:
             break
         whole = f"--{now}={value}#{tier}"
-        return [*arguments[:i], whole, *arguments[end:]], f"--{name} is no longer a flag: {whole} takes its place, and is used."
-    return arguments, f"--{name} is no longer a flag and is ignored: --{now}=FILE#TIER takes its place."
+        return [
+            *arguments[:i],
+            whole,
+            *arguments[end:],
+        ], f"--{name} is no longer a flag: {whole} takes its place, and is used."
+    return (
+        arguments,
+        f"--{name} is no longer a flag and is ignored: --{now}=FILE#TIER takes its place.",
+    )
 
 
 def _about_shuffling(name: str) -> str:
-    return f"{name} is no longer a setting and is ignored: {_SHUFFLE_WINDOWS} windows are shuffled at a time."
+    return (
+        f"{name} is no longer a setting and is ignored: {_SHUFFLE_WINDOWS} windows are shuffled at "
+        "a time."
+    )
 
 
 def _name_and_value(argument: str) -> tuple[str | None, str | None]:

@@ -10,12 +10,17 @@ from collections.abc import Iterable, Iterator
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
-    """A temporary path beside `path`, renamed to it when the block ends well and removed when it does not."""
+    """A temporary path beside `path`, renamed to it when the block ends well and
+    removed when it does not.
+    """
     path = os.path.abspath(path)
     stem, extension = os.path.splitext(os.path.basename(path))
-    temporary = os.path.join(os.path.dirname(path), f".{stem}-{secrets.token_urlsafe(6)}{extension}")
-    # With the permissions of any new file. Those of `tempfile` are for their owner alone, and what other files get could only be read
-    # by setting the process's umask, for a moment in which other threads' files would be open to all.
+    temporary = os.path.join(
+        os.path.dirname(path), f".{stem}-{secrets.token_urlsafe(6)}{extension}"
+    )
+    # With the permissions of any new file. Those of `tempfile` are for their owner alone, and what
+    # other files get could only be read by setting the process's umask, for a moment in which other
+    # threads' files would be open to all.
     os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     try:
         yield temporary
@@ -37,7 +42,9 @@ def write_json(path: str | os.PathLike[str], value: object) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
-def write_csv(path: str | os.PathLike[str], names: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+def write_csv(
+    path: str | os.PathLike[str], names: Iterable[str], rows: Iterable[Iterable[object]]
+) -> None:
     """Writes a header and rows."""
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

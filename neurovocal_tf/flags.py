@@ -1,8 +1,9 @@
 """Settings as command-line flags, flag files, and how every tool starts and ends.
 
-A flag file holds one `--name=value` on each line. Lines that begin with # are comments. A line `--flagfile=other.flags` includes
-another file, whose path is relative to the file with the line. If a flag has two values, the later one counts. A tool passes over
-the settings in a flag file that it does not use, so that one file serves segmentation and training.
+A flag file holds one `--name=value` on each line. Lines that begin with # are comments. A line
+`--flagfile=other.flags` includes another file, whose path is relative to the file with the line. If
+a flag has two values, the later one counts. A tool passes over the settings in a flag file that it
+does not use, so that one file serves segmentation and training.
 """
 
 import dataclasses
@@ -40,10 +41,16 @@ class _NumberListParser(flags.ArgumentParser):
     def __init__(self, field: dataclasses.Field) -> None:
         element = flags.IntegerParser if number_type(field) is int else flags.FloatParser
         self._element = element(**_bounds(field))
-        self.syntactic_help = f"a list of numbers with commas between them, each {self._element.syntactic_help}"
+        self.syntactic_help = (
+            f"a list of numbers with commas between them, each {self._element.syntactic_help}"
+        )
 
     def parse(self, argument: str | tuple) -> tuple:
-        return argument if isinstance(argument, tuple) else tuple(map(self._parse_element, argument.split(",")))
+        return (
+            argument
+            if isinstance(argument, tuple)
+            else tuple(map(self._parse_element, argument.split(",")))
+        )
 
     def _parse_element(self, text):
         try:
@@ -57,42 +64,63 @@ class _TextSerializer(flags.ArgumentSerializer):
         return text_of(value)
 
 
-def define(sections: Sequence[str] | None = None, flag_values: flags.FlagValues = flags.FLAGS) -> None:
-    """Defines one flag for each setting in the named sections of `Config`, and for those named by themselves; None: for all settings."""
+def define(
+    sections: Sequence[str] | None = None, flag_values: flags.FlagValues = flags.FLAGS
+) -> None:
+    """Defines one flag for each setting in the named sections of `Config`, and for those named by
+    themselves; None: for all settings.
+    """
     known = [section for section, _ in _fields_by_section()]
     names = {field.name for _, field in config_lib.settings()}
     for section in sections or ():
         if section not in known and section not in names:
-            raise ValueError(f"`sections` must be among {', '.join(known)}, or settings. Received: sections={sections}")
+            raise ValueError(
+                f"`sections` must be among {', '.join(known)}, or settings. "
+                f"Received: sections={sections}"
+            )
     for section, field in config_lib.settings():
         if _is_among(sections, section, field):
             _define_one(field, flag_values=flag_values, module_name=_module_of(section))
 
 
-def config_from_flags(base: config_lib.Config | None = None, flag_values: flags.FlagValues = flags.FLAGS) -> config_lib.Config:
+def config_from_flags(
+    base: config_lib.Config | None = None, flag_values: flags.FlagValues = flags.FLAGS
+) -> config_lib.Config:
     """The `Config` that the flags describe.
 
     Args:
-        base: `Config` whose values hold where no flag was given; None: the flags' defaults hold there.
+        base: `Config` whose values hold where no flag was given;
+            None: the flags' defaults hold there.
 
     Raises:
-        ValueError: the values are out of range or contradict each other; the message is `Config`'s own.
+        ValueError: the values are out of range or contradict each other;
+            the message is `Config`'s own.
     """
     names = _defined(flag_values) if base is None else given_flags(flag_values)
-    return (base or config_lib.Config()).replace(**{name: flag_values[name].value for name in names})
+    return (base or config_lib.Config()).replace(
+        **{name: flag_values[name].value for name in names}
+    )
 
 
 def given_flags(flag_values: flags.FlagValues = flags.FLAGS) -> tuple[str, ...]:
-    """Names of the settings given on the command line or in flag files, in the order of `Config`."""
+    """Names of the settings given on the command line or in flag files,
+    in the order of `Config`.
+    """
     return tuple(name for name in _defined(flag_values) if flag_values[name].present)
 
 
 def flag_lines(config: config_lib.Config, sections: Sequence[str] | None = None) -> list[str]:
-    """Every setting of `config`, or those that `define` takes under `sections`, as a line of a flag file, under one comment a section."""
+    """Every setting of `config`, or those that `define` takes under `sections`, as a line of a flag
+    file, under one comment a section.
+    """
     lines = []
     for section, fields in _fields_by_section():
         values = getattr(config, section)
-        found = [f"--{f.name}={text_of(getattr(values, f.name))}" for f in fields if _is_among(sections, section, f)]
+        found = [
+            f"--{f.name}={text_of(getattr(values, f.name))}"
+            for f in fields
+            if _is_among(sections, section, f)
+        ]
         lines += [f"# {section}", *found] if found else []
     return lines
 
@@ -103,7 +131,9 @@ def write_flags(
     flag_values: flags.FlagValues = flags.FLAGS,
     sections: Sequence[str] | None = None,
 ) -> None:
-    """Writes every setting, or those of `sections`, to `path` as a flag file; `config` None: as the flags have them."""
+    """Writes every setting, or those of `sections`, to `path` as a flag file; `config` None:
+    as the flags have them.
+    """
     config = config_from_flags(flag_values=flag_values) if config is None else config
     files.write_text(path, "\n".join(flag_lines(config, sections)) + "\n")
 
@@ -116,12 +146,17 @@ def one_of(*holders: flags.FlagHolder, required: bool = True) -> Any:
     given = [holder for holder in holders if holder.value is not None]
     if len(given) > 1 or (required and not given):
         names = " or ".join(f"--{holder.name}" for holder in holders)
-        raise ValueError(f"{names} must be given, one of them. Received: {' and '.join(f'--{h.name}' for h in given) or 'none'}")
+        raise ValueError(
+            f"{names} must be given, one of them. "
+            f"Received: {' and '.join(f'--{h.name}' for h in given) or 'none'}"
+        )
     return given[0].value if given else None
 
 
 def say(line: str) -> None:
-    """Tells the user a line that is no result, on standard error, above a progress bar where there is one."""
+    """Tells the user a line that is no result, on standard error,
+    above a progress bar where there is one.
+    """
     import tqdm  # here, so that --help needs none of it
 
     tqdm.tqdm.write(line, file=sys.stderr)
@@ -130,24 +165,31 @@ def say(line: str) -> None:
 def run(main: Callable[[list[str]], int | None]) -> None:
     """Parses the command line, calls `main(argv)` and exits: the one entry point of every tool.
 
-    `argv` holds the program's name alone: stray arguments are refused. The exit code is what main returns; 1 after a
-    user's mistake (ValueError, OSError, a flag's error), told in one line; 130 after Ctrl-C. Any other exception keeps
-    its traceback, and `--verbosity=1` shows that of a user's mistake too.
+    `argv` holds the program's name alone: stray arguments are refused. The exit code is what main
+    returns; 1 after a user's mistake (ValueError, OSError, a flag's error), told in one line; 130
+    after Ctrl-C. Any other exception keeps its traceback, and `--verbosity=1` shows that of a
+    user's mistake too.
     """
-    # TensorFlow, imported in main, greets with twenty lines about the machine, among which a user's own would be lost.
+    # TensorFlow, imported in main, greets with twenty lines about the machine,
+    # among which a user's own would be lost.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     app.run(functools.partial(_guarded, main), flags_parser=_parse)
 
 
-def expand_flagfiles(arguments: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS) -> list[str]:
-    """Puts the lines of each flag file, and of the files it includes, in the place of its `--flagfile`.
+def expand_flagfiles(
+    arguments: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS
+) -> list[str]:
+    """Puts the lines of each flag file, and of the files it includes,
+    in the place of its `--flagfile`.
 
     Flags of earlier versions are brought to those of today, and the user is told.
 
     Raises:
         ValueError: a file cannot be read, includes itself, or has a line that is no flag.
     """
-    expanded, lines = earlier_settings.arguments_as_now(_expanded(arguments, flag_values), flag_values)
+    expanded, lines = earlier_settings.arguments_as_now(
+        _expanded(arguments, flag_values), flag_values
+    )
     for line in lines:
         say(line)
     return expanded
@@ -165,17 +207,27 @@ def _expanded(arguments, flag_values):
     return expanded
 
 
-def help_text(program: str, description: str | None, flag_values: flags.FlagValues = flags.FLAGS) -> str:
-    """What --help prints, see `flag_help`: the tool's description, its own flags, and the settings that it has."""
-    own = [(flag.name, flag.default, flag.help) for flag in flag_values.get_flags_for_module(program)]
-    return flag_help.help_text(description or f"Usage: {program} [flags]", own, _defined(flag_values))
+def help_text(
+    program: str, description: str | None, flag_values: flags.FlagValues = flags.FLAGS
+) -> str:
+    """What --help prints, see `flag_help`: the tool's description, its own flags,
+    and the settings that it has.
+    """
+    own = [
+        (flag.name, flag.default, flag.help) for flag in flag_values.get_flags_for_module(program)
+    ]
+    return flag_help.help_text(
+        description or f"Usage: {program} [flags]", own, _defined(flag_values)
+    )
 
 
 def _define_one(field, **where):
     name, default, text = field.name, field.default, field.metadata["help"]
     kind = number_type(field)
     if is_list(field):
-        flags.DEFINE(_NumberListParser(field), name, default, text, serializer=_TextSerializer(), **where)
+        flags.DEFINE(
+            _NumberListParser(field), name, default, text, serializer=_TextSerializer(), **where
+        )
     elif field.metadata["choices"]:
         flags.DEFINE_enum(name, default, field.metadata["choices"], text, **where)
     elif kind is bool:
@@ -196,7 +248,11 @@ def _parse(argv):
     try:
         remaining = flags.FLAGS([argv[0], *expand_flagfiles(argv[1:])])
     except (flags.Error, ValueError) as error:
-        _fail(functools.reduce(lambda message, plainer: re.sub(*plainer, message), _PLAINER, str(error)))
+        _fail(
+            functools.reduce(
+                lambda message, plainer: re.sub(*plainer, message), _PLAINER, str(error)
+            )
+        )
     if len(remaining) > 1:
         _fail(f"unexpected arguments: {' '.join(remaining[1:])} (flags are written --name=value)")
     return remaining
@@ -239,10 +295,16 @@ def _read_flagfile(path, including, flag_values):
         if not line or line.startswith(("#", "//")):
             continue
         if not line.startswith("-"):
-            raise ValueError(f"flag file {path}, line {number}: must be --name=value. Received: {line}")
+            raise ValueError(
+                f"flag file {path}, line {number}: must be --name=value. Received: {line}"
+            )
         included = _included_file(line)
         if included is not None:
-            expanded += _read_flagfile(path.parent / pathlib.Path(included).expanduser(), (*including, identity), flag_values)
+            expanded += _read_flagfile(
+                path.parent / pathlib.Path(included).expanduser(),
+                (*including, identity),
+                flag_values,
+            )
         elif not _is_unused_setting(line, flag_values):
             expanded.append(line)
     return expanded
@@ -276,9 +338,16 @@ def _is_among(sections, section, field):
 
 
 def _defined(flag_values):
-    """Names of the settings that `define` has made flags of. A tool's own flag of the same name, such as --seed, is no setting."""
+    """Names of the settings that `define` has made flags of.
+
+    A tool's own flag of the same name, such as --seed, is no setting.
+    """
     names = [(field.name, _module_of(section)) for section, field in config_lib.settings()]
-    return [name for name, module in names if name in flag_values and flag_values.find_module_defining_flag(name) == module]
+    return [
+        name
+        for name, module in names
+        if name in flag_values and flag_values.find_module_defining_flag(name) == module
+    ]
 
 
 def _module_of(section):

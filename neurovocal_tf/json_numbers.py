@@ -10,7 +10,8 @@ import orjson
 def dumps(value: object) -> bytes:
     """JSON of dicts and lists, with NumPy arrays in them as nested lists.
 
-    A float32 is written with as few digits as tell it from others; NaN and infinity, for which JSON has no words, as NaN and Infinity.
+    A float32 is written with as few digits as tell it from others; NaN and infinity, for which JSON
+    has no words, as NaN and Infinity.
 
     Returns:
         bytes.
@@ -37,5 +38,7 @@ def loads(text: bytes | str) -> Any:
 def _fragment(array: np.ndarray) -> orjson.Fragment:
     is_finite = array.dtype.kind != "f" or np.all(np.isfinite(array))
     if is_finite and array.dtype.isnative and np.ndim(array):
-        return orjson.Fragment(orjson.dumps(np.ascontiguousarray(array), option=orjson.OPT_SERIALIZE_NUMPY))
+        return orjson.Fragment(
+            orjson.dumps(np.ascontiguousarray(array), option=orjson.OPT_SERIALIZE_NUMPY)
+        )
     return orjson.Fragment(json.dumps(array.tolist()))

@@ -1,7 +1,10 @@
-"""All settings of the package. Each one has its default, unit, range and help here, and nowhere else.
+"""All settings of the package.
 
-A section is a frozen dataclass, and `Config` holds one of each. `flags.py` makes a command-line flag of every setting, and a run
-folder keeps all of them in config.json. No two settings have the same name, even in different sections.
+Each one has its default, unit, range and help here, and nowhere else.
+
+A section is a frozen dataclass, and `Config` holds one of each. `flags.py` makes a command-line
+flag of every setting, and a run folder keeps all of them in config.json. No two settings have the
+same name, even in different sections.
 """
 
 import dataclasses
@@ -19,21 +22,22 @@ class AudioConfig:
 
     sample_rate: int = setting(
         0,
-        "Sample rate in Hz; recordings with another one are resampled. 0: training takes the rate that most recordings have, and "
-        "everything else takes the rate of each recording.",
+        "Sample rate in Hz; recordings with another one are resampled. 0: training takes the rate "
+        "that most recordings have, and everything else takes the rate of each recording.",
         low=0,
         high=10_000_000,
     )
     time_expansion: int = setting(
         1,
-        "How many times slower than real the files play, as those of some bat detectors do. All rates, frequencies and times are those "
-        "of the real sound.",
+        "How many times slower than real the files play, as those of some bat detectors do. All "
+        "rates, frequencies and times are those of the real sound.",
         low=1,
         high=1000,
     )
     channel: str = setting(
         "loudest",
-        "Which channel of a file with several: loudest, mean, or a number from 0. The mean of microphones far apart has echoes.",
+        "Which channel of a file with several: loudest, mean, or a number from 0. The mean of "
+        "microphones far apart has echoes.",
     )
 
 
@@ -43,64 +47,105 @@ class SegmentationConfig:
 
     detector: str = setting(
         "envelope",
-        "The curve that is compared with the threshold. envelope: the smoothed amplitude in the band. contrast: the power of the "
-        "frequency bin that stands out most from its own noise floor, for calls that are faint beside hum and hiss.",
+        "The curve that is compared with the threshold. envelope: the smoothed amplitude in the "
+        "band. contrast: the power of the frequency bin that stands out most from its own noise "
+        "floor, for calls that are faint beside hum and hiss.",
         choices=("envelope", "contrast"),
     )
     threshold_method: str = setting(
         "noise_floor",
-        "What the number in --threshold means. noise_floor: a factor over the noise floor of the envelope, or dB over the noise floor "
-        "of each bin with --detector=contrast. percentile: a percentile of the curve. absolute: an amplitude, full scale being 1.",
+        "What the number in --threshold means. noise_floor: a factor over the noise floor of the "
+        "envelope, or dB over the noise floor of each bin with --detector=contrast. percentile: a "
+        "percentile of the curve. absolute: an amplitude, full scale being 1.",
         choices=("noise_floor", "percentile", "absolute"),
     )
     threshold: float = setting(
         2.5,
-        "How loud a sound must be to count: a factor over the noise floor, or what else --threshold_method says (dB, a percentile from 0 "
-        "to 100, an amplitude).",
+        "How loud a sound must be to count: a factor over the noise floor, or what else "
+        "--threshold_method says (dB, a percentile from 0 to 100, an amplitude).",
         low=0.0,
     )
     noise_floor_percentile: float = setting(
-        10.0, "The percentile of the envelope, or of the power in each bin, that is taken as the noise floor.", low=0.0, high=100.0
+        10.0,
+        "The percentile of the envelope, or of the power in each bin, that is taken as the noise "
+        "floor.",
+        low=0.0,
+        high=100.0,
     )
     hysteresis_db: float = setting(
-        0.0, "A segment begins and ends where the curve is this many dB below the threshold. 0: at the threshold.", low=0.0, high=120.0
+        0.0,
+        "A segment begins and ends where the curve is this many dB below the threshold. 0: at the "
+        "threshold.",
+        low=0.0,
+        high=120.0,
     )
     contrast_n_fft: int = setting(
-        256, "Samples in a window of --detector=contrast. Windows begin a quarter of this length apart.", low=16, high=16_384
+        256,
+        "Samples in a window of --detector=contrast. Windows begin a quarter of this length apart.",
+        low=16,
+        high=16_384,
     )
     contrast_bandwidth_hz: float = setting(
         0.0,
-        "--detector=contrast takes the mean of neighbouring bins over this many Hz. 0: each bin alone, which is best for whistles. Some "
-        "hundred Hz find rustling sounds, which are spread over many bins and stand out in none.",
+        "--detector=contrast takes the mean of neighbouring bins over this many Hz. 0: each bin "
+        "alone, which is best for whistles. Some hundred Hz find rustling sounds, which are spread "
+        "over many bins and stand out in none.",
         low=0.0,
     )
-    low_hz: float = setting(500.0, "Lower edge in Hz of the band in which vocalizations are looked for. 0: none.", low=0.0)
+    low_hz: float = setting(
+        500.0,
+        "Lower edge in Hz of the band in which vocalizations are looked for. 0: none.",
+        low=0.0,
+    )
     high_hz: float = setting(
-        10_000.0, "Upper edge in Hz of that band. It is lowered where the sample rate is too low for it. 0: none.", low=0.0
+        10_000.0,
+        "Upper edge in Hz of that band. It is lowered where the sample rate is too low for it. 0: "
+        "none.",
+        low=0.0,
     )
     smoothing_ms: float = setting(
-        4.0, "Length in ms of the running mean that smooths the envelope, or the power of each bin.", low=0.0, high=1000.0
+        4.0,
+        "Length in ms of the running mean that smooths the envelope, or the power of each bin.",
+        low=0.0,
+        high=1000.0,
     )
-    min_gap_ms: float = setting(2.0, "Segments less than this many ms apart are joined (published as `spacing`).", low=0.0)
+    min_gap_ms: float = setting(
+        2.0, "Segments less than this many ms apart are joined (published as `spacing`).", low=0.0
+    )
     min_length_ms: float = setting(15.0, "Segments must be longer than this many ms.", low=0.0)
     max_length_ms: float = setting(500.0, "Segments must be shorter than this many ms.", low=0.0)
-    buffer_ms: float = setting(5.0, "Time in ms that is added before and after each segment, within the recording.", low=0.0)
+    buffer_ms: float = setting(
+        5.0,
+        "Time in ms that is added before and after each segment, within the recording.",
+        low=0.0,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class SpectrogramConfig:
     """How sound becomes frames, the columns of a spectrogram."""
 
-    n_fft: int = setting(256, "Samples in a window. A frame has n_fft / 2 + 1 frequency bins.", low=16, high=16_384)
-    hop_length: int = setting(128, "Samples from the beginning of one window to the beginning of the next.", low=1, high=16_384)
+    n_fft: int = setting(
+        256, "Samples in a window. A frame has n_fft / 2 + 1 frequency bins.", low=16, high=16_384
+    )
+    hop_length: int = setting(
+        128,
+        "Samples from the beginning of one window to the beginning of the next.",
+        low=1,
+        high=16_384,
+    )
     scaling: str = setting(
         "decibel",
-        "Unit of the frames. decibel: dB below a reference level that is measured in the recordings. max_power: power divided by the "
-        "largest power in the same spectrogram.",
+        "Unit of the frames. decibel: dB below a reference level that is measured in the "
+        "recordings. max_power: power divided by the largest power in the same spectrogram.",
         choices=("decibel", "max_power"),
     )
     dynamic_range_db: float = setting(
-        60.0, "How many dB below the reference the floor is. What is far below it comes out as the floor.", low=10.0, high=200.0
+        60.0,
+        "How many dB below the reference the floor is. What is far below it comes out as the "
+        "floor.",
+        low=10.0,
+        high=200.0,
     )
 
 
@@ -110,35 +155,49 @@ class DataConfig:
 
     sequence: str = setting(
         "recording",
-        "What one training sequence is. recording: a whole recording. bout: segments with short gaps between them, and half a gap of "
-        "silence before and after. segment: one segment. packed: all segments of a recording, one right after another.",
+        "What one training sequence is. recording: a whole recording. bout: segments with short "
+        "gaps between them, and half a gap of silence before and after. segment: one segment. "
+        "packed: all segments of a recording, one right after another.",
         choices=SEQUENCES,
     )
     annotations: str = setting(
         "",
-        "File or folder with annotations to use instead of the detector: CSV, Audacity, Raven or Praat. They go to the recordings of the "
-        "same names. FILE#TIER reads only the interval tier TIER of Praat's TextGrids.",
+        "File or folder with annotations to use instead of the detector: CSV, Audacity, Raven or "
+        "Praat. They go to the recordings of the same names. FILE#TIER reads only the interval "
+        "tier TIER of Praat's TextGrids.",
         may_change=True,
     )
-    bout_gap_s: float = setting(0.5, "Segments belong to one bout if the gap between them is at most this many seconds.", low=0.0)
+    bout_gap_s: float = setting(
+        0.5,
+        "Segments belong to one bout if the gap between them is at most this many seconds.",
+        low=0.0,
+    )
     window_frames: int = setting(128, "Frames in a training window.", low=2, high=100_000)
     batch_size: int = setting(8, "Windows in a batch.", low=1, high=100_000)
     validation: str = setting(
         "recordings",
-        "What is held out. recordings: some of the recordings. temporal: the last part of every recording.",
+        "What is held out. recordings: some of the recordings. temporal: the last part of every "
+        "recording.",
         choices=("recordings", "temporal"),
     )
     train_list: str = setting(
         "",
-        "The recordings that train: a text file with their names or patterns, relative to the data folder, one a line. Or "
-        "TABLE.csv:COLUMN=VALUE, those that a table names in its column `file`. Without --held_out_list all others are held out.",
+        "The recordings that train: a text file with their names or patterns, relative to the data "
+        "folder, one a line. Or TABLE.csv:COLUMN=VALUE, those that a table names in its column "
+        "`file`. Without --held_out_list all others are held out.",
         may_change=True,
     )
     held_out_list: str = setting(
-        "", "The recordings that are held out, listed as in --train_list. Without that one all others train.", may_change=True
+        "",
+        "The recordings that are held out, listed as in --train_list. Without that one all others "
+        "train.",
+        may_change=True,
     )
     validation_fraction: float = setting(
-        0.2, "How much is held out: the share of the recordings, or of the time of each recording.", low=0.01, high=0.9
+        0.2,
+        "How much is held out: the share of the recordings, or of the time of each recording.",
+        low=0.01,
+        high=0.9,
     )
 
 
@@ -148,30 +207,60 @@ class ModelConfig:
 
     visible_units: str = setting(
         "gaussian",
-        "Visible units of the RBM. gaussian: for real numbers, such as dB. mean_field: for numbers from 0 to 1. bernoulli: for zeros "
-        "and ones.",
+        "Visible units of the RBM. gaussian: for real numbers, such as dB. mean_field: for numbers "
+        "from 0 to 1. bernoulli: for zeros and ones.",
         choices=VISIBLE_UNITS,
     )
-    num_hidden: int = setting(0, "Hidden units of the RBM. 0: --hidden_scalar says how many.", low=0, high=1_000_000)
-    num_recurrent: int = setting(0, "Recurrent units in each layer. 0: --recurrent_scalar says how many.", low=0, high=1_000_000)
-    hidden_scalar: float = setting(1.7, "Hidden units for each visible unit, if --num_hidden is 0.", low=0.01, high=100.0)
-    recurrent_scalar: float = setting(1.3, "Recurrent units for each visible unit, if --num_recurrent is 0.", low=0.01, high=100.0)
+    num_hidden: int = setting(
+        0, "Hidden units of the RBM. 0: --hidden_scalar says how many.", low=0, high=1_000_000
+    )
+    num_recurrent: int = setting(
+        0,
+        "Recurrent units in each layer. 0: --recurrent_scalar says how many.",
+        low=0,
+        high=1_000_000,
+    )
+    hidden_scalar: float = setting(
+        1.7, "Hidden units for each visible unit, if --num_hidden is 0.", low=0.01, high=100.0
+    )
+    recurrent_scalar: float = setting(
+        1.3, "Recurrent units for each visible unit, if --num_recurrent is 0.", low=0.01, high=100.0
+    )
     num_layers: int = setting(3, "Recurrent layers of the encoder.", low=1, high=32)
-    num_direct_frames: int = setting(2, "How many of the last frames the RBM sees directly, past the encoder.", low=0, high=16)
-    gates: str = setting("sigmoid", "Function in the gates of the encoder.", choices=("sigmoid", "tanh"))
-    learned_initial_state: bool = setting(True, "Learn the state of the encoder before the first frame. Otherwise it is zero.")
+    num_direct_frames: int = setting(
+        2, "How many of the last frames the RBM sees directly, past the encoder.", low=0, high=16
+    )
+    gates: str = setting(
+        "sigmoid", "Function in the gates of the encoder.", choices=("sigmoid", "tanh")
+    )
+    learned_initial_state: bool = setting(
+        True, "Learn the state of the encoder before the first frame. Otherwise it is zero."
+    )
     coupling_gain: bool = setting(
-        False, "The encoder also scales the couplings W of each hidden unit from frame to frame. This helps with binary frames."
+        False,
+        "The encoder also scales the couplings W of each hidden unit from frame to frame. This "
+        "helps with binary frames.",
     )
     weight_init: str = setting(
         "scaled",
-        "How the weights start. scaled: Glorot and orthogonal. published: W from N(0, 0.01), all others from N(0, 0.0001).",
+        "How the weights start. scaled: Glorot and orthogonal. published: W from N(0, 0.01), all "
+        "others from N(0, 0.0001).",
         choices=("scaled", "published"),
     )
-    dropout: float = setting(0.0, "Share of the inputs of each layer that training drops.", low=0.0, high=0.95)
-    state_dropout: float = setting(0.0, "Share of the encoder's state that training drops where the RBM reads it.", low=0.0, high=0.95)
+    dropout: float = setting(
+        0.0, "Share of the inputs of each layer that training drops.", low=0.0, high=0.95
+    )
+    state_dropout: float = setting(
+        0.0,
+        "Share of the encoder's state that training drops where the RBM reads it.",
+        low=0.0,
+        high=0.95,
+    )
     input_noise: float = setting(
-        0.1, "Noise that training adds to the input of the encoder: its standard deviation, where that of the data is 1.", low=0.0
+        0.1,
+        "Noise that training adds to the input of the encoder: its standard deviation, where that "
+        "of the data is 1.",
+        low=0.0,
     )
 
     def hidden_units(self, num_visible: int) -> int:
@@ -187,43 +276,62 @@ class ModelConfig:
 class TrainingConfig:
     """How the weights are learned."""
 
-    epochs: int = setting(0, "Epochs in all. 0: the sum of --epochs_per_rate.", low=0, may_change=True)
+    epochs: int = setting(
+        0, "Epochs in all. 0: the sum of --epochs_per_rate.", low=0, may_change=True
+    )
     optimizer: str = setting(
         "adam",
-        "adam: Adam. rmsprop: RMSProp as published. Both are guarded against gradients that are not finite.",
+        "adam: Adam. rmsprop: RMSProp as published. Both are guarded against gradients that are "
+        "not finite.",
         choices=("adam", "rmsprop"),
     )
-    learning_rates: tuple[float, ...] = setting((1.5e-3, 5e-4, 1e-4), "Learning rates, one for each phase of the training.", low=0.0)
-    epochs_per_rate: tuple[int, ...] = setting((45, 15, 10), "Epochs of each phase. One number counts for all phases.", low=1)
+    learning_rates: tuple[float, ...] = setting(
+        (1.5e-3, 5e-4, 1e-4), "Learning rates, one for each phase of the training.", low=0.0
+    )
+    epochs_per_rate: tuple[int, ...] = setting(
+        (45, 15, 10), "Epochs of each phase. One number counts for all phases.", low=1
+    )
     cd_steps: tuple[int, ...] = setting(
-        (5, 10, 20), "Gibbs steps of contrastive divergence in each phase. One number counts for all phases.", low=1, high=8192
+        (5, 10, 20),
+        "Gibbs steps of contrastive divergence in each phase. One number counts for all phases.",
+        low=1,
+        high=8192,
     )
     negative_start: str = setting(
         "bias",
-        "Where the Gibbs chains of contrastive divergence start. data: at the frames, as is usual. bias: at the mean that follows from "
-        "the biases, where the chains of songs start.",
+        "Where the Gibbs chains of contrastive divergence start. data: at the frames, as is usual. "
+        "bias: at the mean that follows from the biases, where the chains of songs start.",
         choices=("bias", "data"),
     )
-    clip_norm: float = setting(0.0, "Largest norm of the gradient of all weights. 0: no limit.", low=0.0)
-    l1: float = setting(0.0, "L1 penalty on the weights of the encoder, times the learning rate.", low=0.0)
-    l2: float = setting(0.0, "L2 penalty on the weights that --l2_on names, times the learning rate.", low=0.0)
+    clip_norm: float = setting(
+        0.0, "Largest norm of the gradient of all weights. 0: no limit.", low=0.0
+    )
+    l1: float = setting(
+        0.0, "L1 penalty on the weights of the encoder, times the learning rate.", low=0.0
+    )
+    l2: float = setting(
+        0.0, "L2 penalty on the weights that --l2_on names, times the learning rate.", low=0.0
+    )
     l2_on: str = setting(
         "recurrent",
-        "Which weights have the L2 penalty. recurrent: the recurrent weights of the encoder. rbm: the couplings of the RBM, and the "
-        "weights from the encoder to the RBM. Sampling is slow where the couplings are strong.",
+        "Which weights have the L2 penalty. recurrent: the recurrent weights of the encoder. rbm: "
+        "the couplings of the RBM, and the weights from the encoder to the RBM. Sampling is slow "
+        "where the couplings are strong.",
         choices=("recurrent", "rbm"),
     )
     weight_average: float = setting(
         0.98,
-        "Momentum of the moving average of the weights, with which the model validates and sings. 0: no average.",
+        "Momentum of the moving average of the weights, with which the model validates and sings. "
+        "0: no average.",
         low=0.0,
         high=0.999999,
     )
     num_song_checks: int = setting(
         5,
-        "How many of the epochs with the most Gibbs steps are judged by their songs. The songs are compared with the recordings that "
-        "train, and the epoch with the most similar songs is kept. 0: the epoch with the smallest validation error is kept, as always "
-        "where sequences have no gaps.",
+        "How many of the epochs with the most Gibbs steps are judged by their songs. The songs are "
+        "compared with the recordings that train, and the epoch with the most similar songs is "
+        "kept. 0: the epoch with the smallest validation error is kept, as always where sequences "
+        "have no gaps.",
         low=0,
     )
     seed: int = setting(0, "Seed of all random numbers.", low=0, high=2**31 - 1)
@@ -236,29 +344,46 @@ class GenerationConfig:
     num_gibbs_steps: int = setting(20, "Gibbs steps for each frame of a song.", low=1, high=8192)
     chain_start: str = setting(
         "bias",
-        "Where the Gibbs chain of each frame starts. bias: at the mean that follows from the biases. zeros: at zeros.",
+        "Where the Gibbs chain of each frame starts. bias: at the mean that follows from the "
+        "biases. zeros: at zeros.",
         choices=("bias", "zeros"),
     )
     emission_noise: float = setting(
-        1.0, "How much of the noise of the visible units is in a song. 0: none, each frame is the mean. 1: all of it.", low=0.0, high=1.0
+        1.0,
+        "How much of the noise of the visible units is in a song. 0: none, each frame is the mean. "
+        "1: all of it.",
+        low=0.0,
+        high=1.0,
     )
-    num_iterations: int = setting(100, "Iterations of fast Griffin-Lim, which turns frames into sound.", low=1, high=10_000)
+    num_iterations: int = setting(
+        100, "Iterations of fast Griffin-Lim, which turns frames into sound.", low=1, high=10_000
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class ExecutionConfig:
     """How a machine does the work of training. The model learns the same, but for rounding."""
 
-    compiled: bool = setting(True, "Compile the training step, and the estimate of the likelihood, with XLA.")
+    compiled: bool = setting(
+        True, "Compile the training step, and the estimate of the likelihood, with XLA."
+    )
     precision: str = setting(
         "float32",
-        "Precision of the encoder's products in training. bfloat16 is faster on processors that have it (avx512_bf16), and costs a "
-        "little of the likelihood. The weights, the RBM, songs and evaluations are float32 in any case.",
+        "Precision of the encoder's products in training. bfloat16 is faster on processors that "
+        "have it (avx512_bf16), and costs a little of the likelihood. The weights, the RBM, songs "
+        "and evaluations are float32 in any case.",
         choices=("float32", "bfloat16"),
     )
     parallel_parts: int = setting(
-        0, "Parts of a batch that are computed at the same time, each on a core of its own. 0: as many as this machine can use.", low=0
+        0,
+        "Parts of a batch that are computed at the same time, each on a core of its own. 0: as "
+        "many as this machine can use.",
+        low=0,
     )
     cache_mb: int = setting(
-        1024, "Keep the frames in memory after the first epoch if they need at most this many MB. 0: never.", low=0, may_change=True
+        1024,
+        "Keep the frames in memory after the first epoch if they need at most this many MB. 0: "
+        "never.",
+        low=0,
+        may_change=True,
     )

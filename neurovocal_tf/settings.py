@@ -1,4 +1,7 @@
-"""What a setting is: a field of a dataclass with a default, a range and a help text. How its value is checked, and read from JSON."""
+"""What a setting is: a field of a dataclass with a default, a range and a help text.
+
+How its value is checked, and read from JSON.
+"""
 
 import dataclasses
 import functools
@@ -27,7 +30,8 @@ def setting(
 
     Args:
         default: the value where none is given.    help: sentences for the user, with the unit.
-        choices: tuple of the allowed values; None: all of the field's type.    low, high: smallest and largest number allowed.
+        choices: tuple of the allowed values; None: all of the field's type.
+        low, high: smallest and largest number allowed.
         may_change: whether a training that goes on may have another value than it began with.
     """
     metadata = dict(help=help, choices=choices, low=low, high=high, may_change=may_change)
@@ -40,23 +44,41 @@ def is_list(field: dataclasses.Field) -> bool:
 
 
 def number_type(field: dataclasses.Field) -> Any:
-    """The type of a setting's value, or of its elements where it is a tuple: bool, int, float or str."""
+    """The type of a setting's value, or of its elements where it is a tuple:
+    bool, int, float or str.
+    """
     return typing.get_args(field.type)[0] if is_list(field) else field.type
 
 
 def check(field: dataclasses.Field, value: Any) -> None:
-    """Raises ValueError, with the setting's name, for a value that is not of its type or not in its range."""
+    """Raises ValueError, with the setting's name, for a value that is not of its type
+    or not in its range.
+    """
     meta, kind, several = field.metadata, number_type(field), is_list(field)
     if isinstance(value, tuple) != several or value == ():
-        raise ValueError(f"`{field.name}` must be {'a list of' if several else 'one'} {kind.__name__}. Received: {field.name}={value!r}")
+        raise ValueError(
+            f"`{field.name}` must be {'a list of' if several else 'one'} {kind.__name__}. "
+            f"Received: {field.name}={value!r}"
+        )
     if meta["choices"] and value not in meta["choices"]:
-        raise ValueError(f"`{field.name}` must be one of {', '.join(meta['choices'])}. Received: {field.name}={value}")
+        raise ValueError(
+            f"`{field.name}` must be one of {', '.join(meta['choices'])}. "
+            f"Received: {field.name}={value}"
+        )
     for number in value if several else (value,):
-        right_type = isinstance(number, (int, float) if kind is float else kind) and (kind is bool or not isinstance(number, bool))
+        right_type = isinstance(number, (int, float) if kind is float else kind) and (
+            kind is bool or not isinstance(number, bool)
+        )
         if not right_type:
-            raise ValueError(f"`{field.name}` must be {kind.__name__}. Received: {field.name}={value!r}")
-        if kind in (int, float) and not (meta["low"] <= number <= meta["high"] and math.isfinite(number)):
-            raise ValueError(f"`{field.name}` must be {_range(meta)}. Received: {field.name}={value}")
+            raise ValueError(
+                f"`{field.name}` must be {kind.__name__}. Received: {field.name}={value!r}"
+            )
+        if kind in (int, float) and not (
+            meta["low"] <= number <= meta["high"] and math.isfinite(number)
+        ):
+            raise ValueError(
+                f"`{field.name}` must be {_range(meta)}. Received: {field.name}={value}"
+            )
 
 
 def from_json(kind: Any, text: str) -> Any:
@@ -81,11 +103,16 @@ def from_json(kind: Any, text: str) -> Any:
     built = {}
     for section, values in data.items():
         if not isinstance(values, dict):
-            raise ValueError(f"config.json: `{section}` must be an object of settings. Received: {section}={values!r}")
+            raise ValueError(
+                f"config.json: `{section}` must be an object of settings. "
+                f"Received: {section}={values!r}"
+            )
         unknown = sorted(set(values) - {field.name for field in dataclasses.fields(types[section])})
         if unknown:
             raise ValueError(f"config.json: `{unknown[0]}` is not a setting of `{section}`.")
-        built[section] = types[section](**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+        built[section] = types[section](
+            **{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        )
     return kind(**built)
 
 

@@ -4,7 +4,9 @@ import enum
 
 
 class Status(enum.IntEnum):
-    """The `status` of a row in every endpoint; the first that holds, from the last in this list to the first."""
+    """The `status` of a row in every endpoint; the first that holds,
+    from the last in this list to the first.
+    """
 
     FINE = 0
     CLEANED = 1

@@ -19,16 +19,22 @@ def repository():
 
 @pytest.fixture(scope="session")
 def shared_recordings():
-    """Folder of real recordings that lies beside the repository; tests that need it are skipped where it is absent."""
+    """Folder of real recordings that lies beside the repository;
+    tests that need it are skipped where it is absent.
+    """
     folder = ROOT.parent / "shared" / "recordings"
     if not folder.is_dir():
-        pytest.skip("the folder of real recordings, shared/recordings beside the repository, is not there")
+        pytest.skip(
+            "the folder of real recordings, shared/recordings beside the repository, is not there"
+        )
     return folder
 
 
 @pytest.fixture(scope="session")
 def settings_of():
-    """What a tool that uses every setting, as training does, makes of a flag file: path -> `Config`."""
+    """What a tool that uses every setting, as training does,
+    makes of a flag file: path -> `Config`.
+    """
     from absl import flags as absl_flags
 
     from neurovocal_tf import flags
@@ -60,7 +66,9 @@ def simulated_recordings(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny_config():
-    """A configuration that trains in seconds: 65 bins, six recurrent and six hidden units, three epochs over two phases."""
+    """A configuration that trains in seconds: 65 bins, six recurrent and six hidden units,
+    three epochs over two phases.
+    """
     from neurovocal_tf.config import Config
 
     return Config().replace(
@@ -88,7 +96,9 @@ def tiny_config():
 
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory, simulated_recordings, tiny_config):
-    """Run folder of an undisturbed training with `tiny_config` on `simulated_recordings`; tests only read it."""
+    """Run folder of an undisturbed training with `tiny_config` on
+    `simulated_recordings`; tests only read it.
+    """
     from neurovocal_tf.training import pictures, trainer
 
     workdir = tmp_path_factory.mktemp("runs") / "undisturbed"
@@ -102,12 +112,16 @@ def trained_run(tmp_path_factory, simulated_recordings, tiny_config):
 
 @pytest.fixture(scope="session")
 def endpoints(trained_run):
-    """Endpoints of `trained_run`, of at most 40 frames, with a range for every score; traced once for all tests."""
+    """Endpoints of `trained_run`, of at most 40 frames, with a range for every score;
+    traced once for all tests.
+    """
     from neurovocal_tf.model import scoring
     from neurovocal_tf.runs.trained import load_trained
     from neurovocal_tf.serving import endpoints
 
-    usual = scoring.UsualRanges(score=(-1.0, 1.0), order_score=(0.0, 1.5), surprise=(-5.0, float("inf")))
+    usual = scoring.UsualRanges(
+        score=(-1.0, 1.0), order_score=(0.0, 1.5), surprise=(-5.0, float("inf"))
+    )
     return endpoints.Endpoints(load_trained(trained_run), max_frames=40, usual=usual)
 
 
@@ -119,19 +133,25 @@ def singer(endpoints):
 
 @pytest.fixture(scope="session")
 def export_dir(trained_run, endpoints, tmp_path_factory):
-    """Folder of versions that holds a first one, exported with the settings of `endpoints`; tests only read that."""
+    """Folder of versions that holds a first one, exported with the settings of `endpoints`;
+    tests only read that.
+    """
     from neurovocal_tf.runs.trained import load_trained
     from neurovocal_tf.serving import export
 
     folder = tmp_path_factory.mktemp("models") / "bird"
     trained = load_trained(trained_run)
-    assert export.export_saved_model(trained, folder, 40, endpoints.usual, {"num_training_sources": 4}) == os.path.join(folder, "1")
+    assert export.export_saved_model(
+        trained, folder, 40, endpoints.usual, {"num_training_sources": 4}
+    ) == os.path.join(folder, "1")
     return folder
 
 
 @pytest.fixture(scope="session")
 def model_server(export_dir, tmp_path_factory):
-    """Ports of a server of the first version in `export_dir`, named "bird", that takes requests of at most 1 MiB."""
+    """Ports of a server of the first version in `export_dir`, named "bird",
+    that takes requests of at most 1 MiB.
+    """
     import running_server
 
     from neurovocal_tf.server.limits import Limits

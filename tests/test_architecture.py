@@ -17,10 +17,18 @@ import neurovocal_tf
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "neurovocal_tf"
 FILES = sorted(PACKAGE.rglob("*.py"))
-ALL_FILES = sorted([*FILES, *(ROOT / "tools").rglob("*.py"), *(ROOT / "export").rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
+ALL_FILES = sorted(
+    [
+        *FILES,
+        *(ROOT / "tools").rglob("*.py"),
+        *(ROOT / "export").rglob("*.py"),
+        *(ROOT / "tests").rglob("*.py"),
+    ]
+)
 
-# The rooms of the package, folders and the files beside them, and the rooms that each may import. A new room adds its arrows here.
-# What stands as "room/file" holds for that file in the place of its room's.
+# The rooms of the package, folders and the files beside them, and the rooms that each may import. A
+# new room adds its arrows here. What stands as "room/file" holds for that file in the place of its
+# room's.
 ARROWS = {
     # What all stand on.
     "earlier_settings": set(),
@@ -47,7 +55,17 @@ ARROWS = {
     "runs": {"data", "model", "layers", "audio", "config", "files"},
     "runs/run_folder": {"data", "audio", "config", "files"},
     "serving": {"generation", "model", "segmentation", "audio", "status"},
-    "evaluation": {"discovery", "generation", "runs", "data", "model", "rbm", "segmentation", "audio", "plots"},
+    "evaluation": {
+        "discovery",
+        "generation",
+        "runs",
+        "data",
+        "model",
+        "rbm",
+        "segmentation",
+        "audio",
+        "plots",
+    },
     "evaluation/baselines": set(),
     "evaluation/one_step": set(),
     "evaluation/song_likeness": {"discovery"},
@@ -153,7 +171,11 @@ def rooms_imported(path):
 
 
 def libraries_imported(path):
-    return {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - {"neurovocal_tf"}
+    return (
+        {name.split(".")[0] for name in imports(path)}
+        - set(sys.stdlib_module_names)
+        - {"neurovocal_tf"}
+    )
 
 
 def names_of(paths):
@@ -165,7 +187,9 @@ def in_package(*excluded):
 
 
 def calls(path):
-    """What a file calls: names such as print, and attributes with their object's name, such as sys.exit."""
+    """What a file calls: names such as print, and attributes with their object's
+    name, such as sys.exit.
+    """
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Call):
             yield ast.unparse(node.func), node
@@ -182,7 +206,9 @@ def test_a_room_imports_only_the_libraries_it_may(path):
     libraries = rule(LIBRARIES, path)
     assert libraries is None or libraries_imported(path) <= libraries
     if {room(path), place(path)} & WITHOUT_KERAS:
-        assert not {name for name in imports(path) if re.match(r"keras\b|tensorflow\.keras\b", name)}
+        assert not {
+            name for name in imports(path) if re.match(r"keras\b|tensorflow\.keras\b", name)
+        }
 
 
 def test_the_arrows_form_no_circle():
@@ -200,24 +226,42 @@ def test_the_picture_of_the_rooms_is_true():
         return rooms[name].union(*(reach(other) for other in rooms[name]))
 
     # What follows from another arrow is left out of it.
-    direct = {(name, other) for name, arrows in rooms.items() for other in arrows if not any(other in reach(x) for x in arrows - {other})}
+    direct = {
+        (name, other)
+        for name, arrows in rooms.items()
+        for other in arrows
+        if not any(other in reach(x) for x in arrows - {other})
+    }
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^    (\w+) --> (\w+)$", page, re.MULTILINE)) == direct
-    assert {name for name in rooms if not re.search(rf"^        {name}$", page, re.MULTILINE)} == set()
+    assert {
+        name for name in rooms if not re.search(rf"^        {name}$", page, re.MULTILINE)
+    } == set()
 
 
 def test_what_knows_of_sound_and_what_knows_of_probability_stay_apart():
     def reach(name):
         return {name}.union(*(reach(other) for other in ARROWS[name]))
 
-    sound, probability = {"audio", "annotations", "plots", "segmentation", "data"}, {"rbm", "layers", "model"}
-    assert not any(reach(name) & probability for name in (*sound, "runs/run_folder", "evaluation/song_likeness"))
-    assert not any(reach(name) & sound for name in (*probability, "training/optimizers", "training/phases", "training/averages"))
+    sound, probability = (
+        {"audio", "annotations", "plots", "segmentation", "data"},
+        {"rbm", "layers", "model"},
+    )
+    assert not any(
+        reach(name) & probability
+        for name in (*sound, "runs/run_folder", "evaluation/song_likeness")
+    )
+    assert not any(
+        reach(name) & sound
+        for name in (*probability, "training/optimizers", "training/phases", "training/averages")
+    )
     assert not reach("serving") & {"data", "runs", "training"}
 
 
 def test_only_flags_imports_absl_flags():
-    assert names_of(path for path in FILES if any(name.startswith("absl") for name in imports(path))) == ["neurovocal_tf/flags.py"]
+    assert names_of(
+        path for path in FILES if any(name.startswith("absl") for name in imports(path))
+    ) == ["neurovocal_tf/flags.py"]
 
 
 def test_only_tools_and_export_use_flags():
@@ -225,8 +269,12 @@ def test_only_tools_and_export_use_flags():
 
 
 def test_only_the_entry_point_and_the_training_progress_write_to_the_terminal_or_exit():
-    spoken = re.compile(r"print|input|exit|quit|sys\.exit|os\._exit|sys\.stdout\.\w+|sys\.stderr\.\w+")
-    assert {place(path) for path in in_package() for name, _ in calls(path) if spoken.fullmatch(name)} <= {"flags", "training/progress"}
+    spoken = re.compile(
+        r"print|input|exit|quit|sys\.exit|os\._exit|sys\.stdout\.\w+|sys\.stderr\.\w+"
+    )
+    assert {
+        place(path) for path in in_package() for name, _ in calls(path) if spoken.fullmatch(name)
+    } <= {"flags", "training/progress"}
 
 
 def test_no_pickle_and_no_code_from_strings():
@@ -237,41 +285,76 @@ def test_no_pickle_and_no_code_from_strings():
         for name, call in calls(path):
             assert not dangerous.fullmatch(name), f"{path}: {name}"
             given = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
-            assert given.get("allow_pickle", "False") == "False" and given.get("safe_mode", "True") == "True", path
+            assert (
+                given.get("allow_pickle", "False") == "False"
+                and given.get("safe_mode", "True") == "True"
+            ), path
 
 
 def test_no_global_random_generator():
-    keyed = r"np\.random\.(default_rng|Generator|SeedSequence|Philox|PCG64)|tf\.random\.(experimental\.)?stateless_\w+"
+    keyed = (
+        r"np\.random\.(default_rng|Generator|SeedSequence|Philox|PCG64)"
+        r"|tf\.random\.(experimental\.)?stateless_\w+"
+    )
     for path in FILES:
-        drawn = [name for name, _ in calls(path) if re.fullmatch(r"((np|numpy|tf|tensorflow|keras)\.)?random\.[\w.]+", name)]
+        drawn = [
+            name
+            for name, _ in calls(path)
+            if re.fullmatch(r"((np|numpy|tf|tensorflow|keras)\.)?random\.[\w.]+", name)
+        ]
         assert [name for name in drawn if not re.fullmatch(keyed, name)] == [], path
 
 
 def test_no_file_is_a_drawer_for_everything():
-    assert [path for path in names_of(ALL_FILES) if re.search(r"(utils?|helpers?|misc|common)\.py$", path)] == []
+    assert [
+        path
+        for path in names_of(ALL_FILES)
+        if re.search(r"(utils?|helpers?|misc|common)\.py$", path)
+    ] == []
 
 
 def test_no_file_of_the_project_is_longer_than_400_lines():
-    measured = [path for path in ALL_FILES if path.name != "reference.py" and not path.name.startswith("test_")]
-    assert [path for path in measured if len(path.read_text(encoding="utf-8").splitlines()) > 400] == []
+    measured = [
+        path
+        for path in ALL_FILES
+        if path.name != "reference.py" and not path.name.startswith("test_")
+    ]
+    assert [
+        path for path in measured if len(path.read_text(encoding="utf-8").splitlines()) > 400
+    ] == []
 
 
 @pytest.mark.parametrize("path", in_package(), ids=names_of(in_package()))
 def test_every_public_function_and_class_has_a_docstring(path):
     assert ast.get_docstring(tree(path)) or not tree(path).body
-    public = [node for node in tree(path).body if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")]
+    public = [
+        node
+        for node in tree(path).body
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
+    ]
     assert [node.name for node in public if not ast.get_docstring(node)] == []
 
 
 def without_hints(path):
-    """Public functions and methods, with those that Python calls, that do not say of what type a parameter or their result is."""
-    for owner in (tree(path), *(node for node in tree(path).body if isinstance(node, ast.ClassDef))):
+    """Public functions and methods, with those that Python calls, that do not say of what type a
+    parameter or their result is.
+    """
+    for owner in (
+        tree(path),
+        *(node for node in tree(path).body if isinstance(node, ast.ClassDef)),
+    ):
         for node in owner.body:
-            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or re.match(r"_(?!_)", node.name):
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or re.match(
+                r"_(?!_)", node.name
+            ):
                 continue
-            is_bound = isinstance(owner, ast.ClassDef) and "staticmethod" not in map(ast.unparse, node.decorator_list)
+            is_bound = isinstance(owner, ast.ClassDef) and "staticmethod" not in map(
+                ast.unparse, node.decorator_list
+            )
             arguments = node.args
-            named = [*arguments.posonlyargs, *arguments.args][int(is_bound) :] + arguments.kwonlyargs
+            named = [*arguments.posonlyargs, *arguments.args][
+                int(is_bound) :
+            ] + arguments.kwonlyargs
             given = [*named, *filter(None, (arguments.vararg, arguments.kwarg))]
             if node.returns is None or any(argument.annotation is None for argument in given):
                 yield f"{getattr(owner, 'name', '')}.{node.name}".lstrip(".")
@@ -284,7 +367,9 @@ def test_every_public_function_and_method_has_hints(path):
 
 
 def test_importing_the_package_its_settings_its_flags_or_its_client_needs_no_tensorflow():
-    modules = "sys, neurovocal_tf, neurovocal_tf.config, neurovocal_tf.flags, neurovocal_tf.client.client"
+    modules = (
+        "sys, neurovocal_tf, neurovocal_tf.config, neurovocal_tf.flags, neurovocal_tf.client.client"
+    )
     code = f"import {modules}; sys.exit(bool({{'tensorflow', 'keras'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60).returncode == 0
 
@@ -293,7 +378,9 @@ def test_the_index_of_public_names_is_true():
     for name, module in neurovocal_tf._MODULE_OF.items():
         path = PACKAGE / f"{module.replace('.', '/')}.py"
         if path.exists():
-            assert name in {getattr(node, "name", None) for node in tree(path).body}, f"{name} is not in {path}"
+            assert name in {getattr(node, "name", None) for node in tree(path).body}, (
+                f"{name} is not in {path}"
+            )
     assert set(neurovocal_tf.__all__) <= set(dir(neurovocal_tf))
     assert neurovocal_tf.Config().training.seed == 0
 
@@ -305,22 +392,36 @@ def test_an_unknown_public_name_is_an_attribute_error():
 
 def declared():
     """The arguments of setup.py's `setup`."""
-    with mock.patch.object(setuptools, "setup") as setup, mock.patch("os.getcwd", lambda: str(ROOT)):
+    with (
+        mock.patch.object(setuptools, "setup") as setup,
+        mock.patch("os.getcwd", lambda: str(ROOT)),
+    ):
         runpy.run_path(str(ROOT / "setup.py"))
     return setup.call_args.kwargs
 
 
 def test_every_library_that_is_imported_is_declared():
-    distributions = {"absl": "absl-py", "sklearn": "scikit-learn", "tensorflow_io": "tensorflow-io", "keras_tuner": "keras-tuner"}
+    distributions = {
+        "absl": "absl-py",
+        "sklearn": "scikit-learn",
+        "tensorflow_io": "tensorflow-io",
+        "keras_tuner": "keras-tuner",
+    }
     distributions |= {"tensorflow_serving": "tensorflow-serving-api", "google": "protobuf"}
     distributions |= {"grpc": "grpcio", "grpc_health": "grpcio-health-checking"}
     kwargs = declared()
     required = {re.split(r"[<>=!~\[; ]", line)[0] for line in kwargs["install_requires"]}
-    optional = {re.split(r"[<>=!~\[; ]", line)[0] for lines in kwargs["extras_require"].values() for line in lines}
+    optional = {
+        re.split(r"[<>=!~\[; ]", line)[0]
+        for lines in kwargs["extras_require"].values()
+        for line in lines
+    }
     for path in ALL_FILES:
         ours = {"tests", "tools", "export", "benchmarks", *(other.stem for other in ALL_FILES)}
         used = {distributions.get(name, name) for name in libraries_imported(path) - ours}
-        assert used <= required | (optional if path not in FILES or room(path) in WITH_AN_EXTRA else set()), path
+        assert used <= required | (
+            optional if path not in FILES or room(path) in WITH_AN_EXTRA else set()
+        ), path
 
 
 def test_every_folder_of_the_package_is_installed():

@@ -26,20 +26,44 @@ def test_a_configuration_cannot_be_changed_in_place():
 
 
 def test_json_round_trip_of_defaults_and_changes():
-    changed = Config().replace(learning_rates=(1e-3, 1e-5), epochs_per_rate=(3,), cd_steps=(2,), gates="tanh", compiled=False)
+    changed = Config().replace(
+        learning_rates=(1e-3, 1e-5),
+        epochs_per_rate=(3,),
+        cd_steps=(2,),
+        gates="tanh",
+        compiled=False,
+    )
     for config in (Config(), changed):
         assert Config.from_json(config.to_json()) == config
 
 
-@given(threshold=st.floats(0, 1e6), rates=st.lists(st.floats(0, 1), min_size=1, max_size=5), seed=st.integers(0, 2**31 - 1))
+@given(
+    threshold=st.floats(0, 1e6),
+    rates=st.lists(st.floats(0, 1), min_size=1, max_size=5),
+    seed=st.integers(0, 2**31 - 1),
+)
 def test_json_round_trip_keeps_every_bit(threshold, rates, seed):
-    config = Config().replace(threshold=threshold, learning_rates=tuple(rates), epochs_per_rate=(1,), cd_steps=(1,), seed=seed)
+    config = Config().replace(
+        threshold=threshold,
+        learning_rates=tuple(rates),
+        epochs_per_rate=(1,),
+        cd_steps=(1,),
+        seed=seed,
+    )
     assert Config.from_json(config.to_json()) == config
 
 
 def test_replace_reaches_every_section_and_leaves_the_original():
     config = Config()
-    values = dict(sample_rate=8000, threshold=3.0, n_fft=512, batch_size=2, num_layers=1, seed=5, num_iterations=3)
+    values = dict(
+        sample_rate=8000,
+        threshold=3.0,
+        n_fft=512,
+        batch_size=2,
+        num_layers=1,
+        seed=5,
+        num_iterations=3,
+    )
     changed = config.replace(**values)
     assert [name for name, _, _ in changed_settings(config, changed)] == list(values)
     assert [after for _, _, after in changed_settings(config, changed)] == list(values.values())
@@ -51,27 +75,63 @@ def test_replace_reaches_every_section_and_leaves_the_original():
     [
         (dict(n_fft=8), "`n_fft` must be between 16 and 16384. Received: n_fft=8"),
         (dict(n_fft=257), "`n_fft` must be even. Received: n_fft=257"),
-        (dict(hop_length=129), "`hop_length` must be at most n_fft / 2. Received: hop_length=129, n_fft=256"),
+        (
+            dict(hop_length=129),
+            "`hop_length` must be at most n_fft / 2. Received: hop_length=129, n_fft=256",
+        ),
         (dict(threshold=-0.5), "`threshold` must be at least 0. Received: threshold=-0.5"),
         (dict(threshold=float("nan")), "`threshold` must be at least 0. Received: threshold=nan"),
         (dict(threshold="high"), "`threshold` must be float. Received: threshold='high'"),
         (dict(batch_size=2.5), "`batch_size` must be int. Received: batch_size=2.5"),
         (dict(batch_size=True), "`batch_size` must be int. Received: batch_size=True"),
-        (dict(parallel_parts=3), "`parallel_parts` must divide `batch_size`. Received: parallel_parts=3, batch_size=8"),
+        (
+            dict(parallel_parts=3),
+            "`parallel_parts` must divide `batch_size`. Received: parallel_parts=3, batch_size=8",
+        ),
         (dict(compiled=1), "`compiled` must be bool. Received: compiled=1"),
         (dict(gates="relu"), "`gates` must be one of sigmoid, tanh. Received: gates=relu"),
-        (dict(channel="left"), "`channel` must be mean, loudest or a number. Received: channel=left"),
-        (dict(learning_rates=()), "`learning_rates` must be a list of float. Received: learning_rates=()"),
-        (dict(learning_rates=0.1), "`learning_rates` must be a list of float. Received: learning_rates=0.1"),
-        (dict(cd_steps=(1, 0, 1)), "`cd_steps` must be between 1 and 8192. Received: cd_steps=(1, 0, 1)"),
-        (dict(cd_steps=(1, 2)), "`cd_steps` must have one number or 3, as `learning_rates`. Received: cd_steps=(1, 2)"),
-        (dict(threshold_method="percentile", threshold=101.0), "`threshold` must be between 0 and 100 for threshold_method=percentile"),
-        (dict(min_length_ms=500.0), "`min_length_ms` must be below `max_length_ms`. Received: min_length_ms=500, max_length_ms=500"),
+        (
+            dict(channel="left"),
+            "`channel` must be mean, loudest or a number. Received: channel=left",
+        ),
+        (
+            dict(learning_rates=()),
+            "`learning_rates` must be a list of float. Received: learning_rates=()",
+        ),
+        (
+            dict(learning_rates=0.1),
+            "`learning_rates` must be a list of float. Received: learning_rates=0.1",
+        ),
+        (
+            dict(cd_steps=(1, 0, 1)),
+            "`cd_steps` must be between 1 and 8192. Received: cd_steps=(1, 0, 1)",
+        ),
+        (
+            dict(cd_steps=(1, 2)),
+            "`cd_steps` must have one number or 3, as `learning_rates`. Received: cd_steps=(1, 2)",
+        ),
+        (
+            dict(threshold_method="percentile", threshold=101.0),
+            "`threshold` must be between 0 and 100 for threshold_method=percentile",
+        ),
+        (
+            dict(min_length_ms=500.0),
+            (
+                "`min_length_ms` must be below `max_length_ms`. "
+                "Received: min_length_ms=500, max_length_ms=500"
+            ),
+        ),
         (
             dict(annotations="a.csv"),
-            "`annotations` cut segments and bouts, not whole recordings: `sequence` must be bout, segment or packed.",
+            (
+                "`annotations` cut segments and bouts, not whole recordings: `sequence` must be "
+                "bout, segment or packed."
+            ),
         ),
-        (dict(low_hz=20_000.0), "`low_hz` must be below `high_hz`. Received: low_hz=20000, high_hz=10000"),
+        (
+            dict(low_hz=20_000.0),
+            "`low_hz` must be below `high_hz`. Received: low_hz=20000, high_hz=10000",
+        ),
         (dict(tempo=3), "`tempo` is not a setting."),
     ],
 )
@@ -97,7 +157,10 @@ def test_channels_are_words_or_numbers(channel):
         ('{"music": {}}', "config.json must hold the sections"),
         ("[]", "config.json must hold the sections"),
         ('{"audio": {"tempo": 1}}', "config.json: `tempo` is not a setting of `audio`."),
-        ('{"audio": {"sample_rate": "fast"}}', "`sample_rate` must be int. Received: sample_rate='fast'"),
+        (
+            '{"audio": {"sample_rate": "fast"}}',
+            "`sample_rate` must be int. Received: sample_rate='fast'",
+        ),
         ("{", "Expecting property name"),
     ],
 )
@@ -127,24 +190,44 @@ def test_a_config_file_of_an_earlier_version_is_read_and_what_counts_no_more_is_
     config = Config.from_json(EARLIER)
     execution = dict(compiled=False, precision="bfloat16", parallel_parts=4, cache_mb=7)
     model = dict(hidden_scalar=2.28, recurrent_scalar=0.5)
-    assert config == Config().replace(sequence="bout", annotations="/marks#words", epochs=3, seed=5, **execution, **model)
+    assert config == Config().replace(
+        sequence="bout", annotations="/marks#words", epochs=3, seed=5, **execution, **model
+    )
     assert (config.model.hidden_units(88), config.model.recurrent_units(88)) == (200, 44)
     assert Config.from_json(EARLIER) == config
-    told = "config.json: shuffle_windows is no longer a setting and is ignored: 4096 windows are shuffled at a time."
+    told = (
+        "config.json: shuffle_windows is no longer a setting and is ignored: 4096 windows are "
+        "shuffled at a time."
+    )
     assert caplog.messages == [told]
 
 
 def test_nothing_is_told_of_a_config_file_of_an_earlier_version_with_the_defaults(caplog):
     settings_module._warn_once.cache_clear()
-    data = {"data": {"annotations": "", "annotation_tier": "", "shuffle_windows": 4096, "cache_mb": 1024}}
+    data = {
+        "data": {
+            "annotations": "",
+            "annotation_tier": "",
+            "shuffle_windows": 4096,
+            "cache_mb": 1024,
+        }
+    }
     assert Config.from_json(json.dumps(data)) == Config() and caplog.messages == []
 
 
-@pytest.mark.parametrize("section, name", [("model", "shuffle_windows"), ("model", "compiled"), ("data", "precision")])
+@pytest.mark.parametrize(
+    "section, name", [("model", "shuffle_windows"), ("model", "compiled"), ("data", "precision")]
+)
 def test_a_setting_of_an_earlier_version_is_known_in_its_own_section_only(section, name):
     with pytest.raises(ValueError, match=f"config.json: `{name}` is not a setting of `{section}`."):
         Config.from_json(json.dumps({section: {name: 1}}))
 
 
 def test_a_resumed_run_may_change_only_what_leaves_the_weights_alone():
-    assert set(may_change_on_resume()) == {"cache_mb", "epochs", "annotations", "train_list", "held_out_list"}
+    assert set(may_change_on_resume()) == {
+        "cache_mb",
+        "epochs",
+        "annotations",
+        "train_list",
+        "held_out_list",
+    }

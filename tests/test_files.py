@@ -31,13 +31,18 @@ def test_what_goes_wrong_leaves_what_was_there_and_nothing_else(error, tmp_path)
 
 
 def test_two_writers_of_one_file_do_not_meet(tmp_path):
-    with files.replacing(tmp_path / "a.txt") as first, files.replacing(tmp_path / "a.txt") as second:
+    with (
+        files.replacing(tmp_path / "a.txt") as first,
+        files.replacing(tmp_path / "a.txt") as second,
+    ):
         assert first != second and os.path.exists(first) and os.path.exists(second)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
 @pytest.mark.parametrize("umask, mode", [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
-def test_permissions_are_those_of_any_new_file_and_the_umask_of_the_process_stays_untouched(umask, mode, tmp_path, monkeypatch):
+def test_permissions_are_those_of_any_new_file_and_the_umask_of_the_process_stays_untouched(
+    umask, mode, tmp_path, monkeypatch
+):
     def refuse(mask):
         raise AssertionError("the umask is every thread's")
 

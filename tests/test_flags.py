@@ -82,17 +82,38 @@ def test_every_setting_has_a_flag_with_its_default():
 
 
 def test_flags_reach_the_settings_of_their_name():
-    values = parsed("--threshold=3", "--nocompiled", "--learning_rates=1e-3, 3e-4", "--epochs_per_rate=4", "--cd_steps=1,5", "--gates=tanh")
+    values = parsed(
+        "--threshold=3",
+        "--nocompiled",
+        "--learning_rates=1e-3, 3e-4",
+        "--epochs_per_rate=4",
+        "--cd_steps=1,5",
+        "--gates=tanh",
+    )
     expected = Config().replace(
-        threshold=3.0, compiled=False, learning_rates=(1e-3, 3e-4), epochs_per_rate=(4,), cd_steps=(1, 5), gates="tanh"
+        threshold=3.0,
+        compiled=False,
+        learning_rates=(1e-3, 3e-4),
+        epochs_per_rate=(4,),
+        cd_steps=(1, 5),
+        gates="tanh",
     )
     assert flags.config_from_flags(flag_values=values) == expected
-    assert flags.given_flags(values) == ("threshold", "gates", "learning_rates", "epochs_per_rate", "cd_steps", "compiled")
+    assert flags.given_flags(values) == (
+        "threshold",
+        "gates",
+        "learning_rates",
+        "epochs_per_rate",
+        "cd_steps",
+        "compiled",
+    )
 
 
 def test_only_given_flags_change_a_base():
     base = Config().replace(threshold=7.0, gates="tanh")
-    assert flags.config_from_flags(base, parsed("--threshold=2.5")) == Config().replace(gates="tanh")
+    assert flags.config_from_flags(base, parsed("--threshold=2.5")) == Config().replace(
+        gates="tanh"
+    )
 
 
 def test_a_tool_may_use_some_sections_only():
@@ -116,7 +137,9 @@ def test_a_flag_of_a_tool_that_is_called_as_a_setting_is_none():
     absl_flags.DEFINE_integer("seed", 0, "Seed of the first song.", flag_values=values)
     values(["tool", f"--seed={2**40}", "--num_iterations=3"])
     assert flags.given_flags(values) == ("num_iterations",)
-    assert flags.config_from_flags(Config().replace(seed=5), values) == Config().replace(seed=5, num_iterations=3)
+    assert flags.config_from_flags(Config().replace(seed=5), values) == Config().replace(
+        seed=5, num_iterations=3
+    )
     assert "random numbers" not in flags.help_text("tool.py", "Sings.", values)
 
 
@@ -128,7 +151,10 @@ def test_an_unknown_section_is_refused():
 @pytest.mark.parametrize(
     "argument, message",
     [
-        ("--learning_rates=1e-3,abc", "flag --learning_rates=1e-3,abc: 'abc' is not a non-negative number"),
+        (
+            "--learning_rates=1e-3,abc",
+            "flag --learning_rates=1e-3,abc: 'abc' is not a non-negative number",
+        ),
         ("--learning_rates=", "flag --learning_rates=: '' is not a non-negative number"),
         ("--cd_steps=1,0,5", "flag --cd_steps=1,0,5: '0' is not an integer in the range [1, 8192]"),
         ("--epochs_per_rate=1.5", "flag --epochs_per_rate=1.5: '1.5' is not a positive integer"),
@@ -161,7 +187,16 @@ def test_a_written_flag_file_reads_back_as_the_same_configuration(data):
     values = {}
     for _, field in all_settings():
         # Those tied to others by Config's own rules stay as they are.
-        tied = ("threshold", "min_length_ms", "max_length_ms", "low_hz", "high_hz", "n_fft", "hop_length", "parallel_parts")
+        tied = (
+            "threshold",
+            "min_length_ms",
+            "max_length_ms",
+            "low_hz",
+            "high_hz",
+            "n_fft",
+            "hop_length",
+            "parallel_parts",
+        )
         if field.name not in tied:
             values[field.name] = data.draw(_values_of(field), label=field.name)
     if values["sequence"] == "recording":
@@ -189,24 +224,49 @@ def write(path, *lines):
 
 
 def test_flag_files_include_others_relative_to_their_own_place_and_later_values_win(tmp_path):
-    write(tmp_path / "a" / "base.flags", "# a comment", "--threshold=1", "  --hop_length=64", "", "--gates=tanh")
-    top = write(tmp_path / "a" / "b" / "top.flags", "--flagfile=../base.flags", "--threshold=2", "--flagfile ../base2.flags")
+    write(
+        tmp_path / "a" / "base.flags",
+        "# a comment",
+        "--threshold=1",
+        "  --hop_length=64",
+        "",
+        "--gates=tanh",
+    )
+    top = write(
+        tmp_path / "a" / "b" / "top.flags",
+        "--flagfile=../base.flags",
+        "--threshold=2",
+        "--flagfile ../base2.flags",
+    )
     write(tmp_path / "a" / "base2.flags", "--dropout=0.5")
-    config = flags.config_from_flags(flag_values=parsed("--dropout=0.1", f"--flagfile={top}", "--hop_length=32"))
+    config = flags.config_from_flags(
+        flag_values=parsed("--dropout=0.1", f"--flagfile={top}", "--hop_length=32")
+    )
     assert config == Config().replace(threshold=2.0, hop_length=32, gates="tanh", dropout=0.5)
-    assert flags.config_from_flags(flag_values=parsed("--flagfile", str(top))).segmentation.threshold == 2.0
+    assert (
+        flags.config_from_flags(flag_values=parsed("--flagfile", str(top))).segmentation.threshold
+        == 2.0
+    )
 
 
 def test_nothing_after_two_dashes_is_a_flag_file():
-    assert flags.expand_flagfiles(["--", "--flagfile=x"], absl_flags.FlagValues()) == ["--", "--flagfile=x"]
+    assert flags.expand_flagfiles(["--", "--flagfile=x"], absl_flags.FlagValues()) == [
+        "--",
+        "--flagfile=x",
+    ]
 
 
 def test_a_flag_file_may_hold_settings_that_the_tool_does_not_use(tmp_path):
     top = write(tmp_path / "top.flags", "--threshold=2", "--nocompiled", "--learning_rates=1e-3")
-    assert flags.given_flags(parsed(f"--flagfile={top}", sections=("segmentation",))) == ("threshold",)
+    assert flags.given_flags(parsed(f"--flagfile={top}", sections=("segmentation",))) == (
+        "threshold",
+    )
 
 
-SHUFFLING = "--shuffle_windows is no longer a setting and is ignored: 4096 windows are shuffled at a time.\n"
+SHUFFLING = (
+    "--shuffle_windows is no longer a setting and is ignored: 4096 windows are shuffled at a "
+    "time.\n"
+)
 
 
 def tier_is_used(name, whole):
@@ -227,21 +287,37 @@ def tier_is_used(name, whole):
         (
             ["--annotation_tier=words"],
             {},
-            "--annotation_tier is no longer a flag and is ignored: --annotations=FILE#TIER takes its place.\n",
+            (
+                "--annotation_tier is no longer a flag and is ignored: --annotations=FILE#TIER "
+                "takes its place.\n"
+            ),
         ),
-        (["--nocompiled", "--precision=bfloat16", "--cache_mb=7"], {"compiled": False, "precision": "bfloat16", "cache_mb": 7}, ""),
+        (
+            ["--nocompiled", "--precision=bfloat16", "--cache_mb=7"],
+            {"compiled": False, "precision": "bfloat16", "cache_mb": 7},
+            "",
+        ),
     ],
 )
-def test_a_flag_file_of_an_earlier_version_is_read_and_what_counts_no_more_is_told(lines, changes, told, tmp_path, capfd):
+def test_a_flag_file_of_an_earlier_version_is_read_and_what_counts_no_more_is_told(
+    lines, changes, told, tmp_path, capfd
+):
     values = parsed(f"--flagfile={write(tmp_path / 'earlier.flags', *lines)}")
     assert flags.config_from_flags(flag_values=values) == Config().replace(**changes)
     assert capfd.readouterr() == ("", told)
 
 
 def test_a_tier_goes_to_annotations_that_are_given_elsewhere(tmp_path, capfd):
-    earlier = write(tmp_path / "earlier.flags", "--annotation_tier=words", "--sequence=bout", "--annotations=/a")
-    assert parsed(f"--flagfile={earlier}", "--annotations", "/new place").annotations == "/new place#words"
-    assert capfd.readouterr().err == tier_is_used("annotation_tier", "--annotations=/new place#words")
+    earlier = write(
+        tmp_path / "earlier.flags", "--annotation_tier=words", "--sequence=bout", "--annotations=/a"
+    )
+    assert (
+        parsed(f"--flagfile={earlier}", "--annotations", "/new place").annotations
+        == "/new place#words"
+    )
+    assert capfd.readouterr().err == tier_is_used(
+        "annotation_tier", "--annotations=/new place#words"
+    )
 
 
 def test_flags_that_are_gone_are_known_to_the_tools_that_had_them_only(tmp_path, capfd):
@@ -249,8 +325,15 @@ def test_flags_that_are_gone_are_known_to_the_tools_that_had_them_only(tmp_path,
     flags.define(("audio",), values)
     absl_flags.DEFINE_string("truth", None, "Truth.", flag_values=values)
     # Settings that a tool does not use are passed over in a flag file, those that are gone too.
-    earlier = write(tmp_path / "earlier.flags", "--shuffle_windows=64", "--annotation_tier=words", "--truth_tier=words")
-    assert flags.expand_flagfiles([f"--flagfile={earlier}", "--truth=x"], values) == ["--truth=x#words"]
+    earlier = write(
+        tmp_path / "earlier.flags",
+        "--shuffle_windows=64",
+        "--annotation_tier=words",
+        "--truth_tier=words",
+    )
+    assert flags.expand_flagfiles([f"--flagfile={earlier}", "--truth=x"], values) == [
+        "--truth=x#words"
+    ]
     assert capfd.readouterr().err == tier_is_used("truth_tier", "--truth=x#words")
     for argument in ("--shuffle_windows=64", "--annotation_tier=words"):
         with pytest.raises(absl_flags.UnrecognizedFlagError):
@@ -259,7 +342,9 @@ def test_flags_that_are_gone_are_known_to_the_tools_that_had_them_only(tmp_path,
         parsed("--truth_tier=words")
 
 
-@pytest.mark.parametrize("typo", ["--shufle_windows=64", "--annotations_tier=words", "--shuffle_window=64"])
+@pytest.mark.parametrize(
+    "typo", ["--shufle_windows=64", "--annotations_tier=words", "--shuffle_window=64"]
+)
 def test_a_flag_that_never_was_one_stays_a_mistake(typo, tmp_path):
     with pytest.raises(absl_flags.UnrecognizedFlagError):
         parsed(f"--flagfile={write(tmp_path / 'earlier.flags', typo)}")
@@ -267,7 +352,9 @@ def test_a_flag_that_never_was_one_stays_a_mistake(typo, tmp_path):
 
 def test_an_unknown_flag_in_a_flag_file_is_refused(tmp_path):
     with pytest.raises(absl_flags.UnrecognizedFlagError, match="tresh"):
-        parsed(f"--flagfile={write(tmp_path / 'top.flags', '--tresh=2')}", sections=("segmentation",))
+        parsed(
+            f"--flagfile={write(tmp_path / 'top.flags', '--tresh=2')}", sections=("segmentation",)
+        )
 
 
 @pytest.mark.parametrize(
@@ -295,7 +382,9 @@ def test_a_binary_flag_file_is_named(tmp_path):
 
 def test_one_file_may_be_included_twice_side_by_side(tmp_path):
     write(tmp_path / "base.flags", "--threshold=1")
-    top = write(tmp_path / "top.flags", "--flagfile=base.flags", "--threshold=2", "--flagfile=base.flags")
+    top = write(
+        tmp_path / "top.flags", "--flagfile=base.flags", "--threshold=2", "--flagfile=base.flags"
+    )
     assert parsed(f"--flagfile={top}").threshold == 1.0
 
 
@@ -316,29 +405,81 @@ def test_flag_files_of_the_repository_are_valid(repository):
         ("songbird", 129, 219, 167),
     ],
 )
-def test_the_flag_files_ask_for_as_many_units_as_ever(name, num_visible, hidden, recurrent, repository):
-    config = flags.config_from_flags(flag_values=parsed(f"--flagfile={repository / 'tools' / 'flagfiles' / name}.flags"))
-    assert (config.model.hidden_units(num_visible), config.model.recurrent_units(num_visible)) == (hidden, recurrent)
+def test_the_flag_files_ask_for_as_many_units_as_ever(
+    name, num_visible, hidden, recurrent, repository
+):
+    config = flags.config_from_flags(
+        flag_values=parsed(f"--flagfile={repository / 'tools' / 'flagfiles' / name}.flags")
+    )
+    assert (config.model.hidden_units(num_visible), config.model.recurrent_units(num_visible)) == (
+        hidden,
+        recurrent,
+    )
 
 
 @pytest.mark.parametrize("name", ["published", "seed"])
-def test_the_flag_file_of_the_published_configuration_is_it_but_for_where_its_weights_start(repository, name):
+def test_the_flag_file_of_the_published_configuration_is_it_but_for_where_its_weights_start(
+    repository, name
+):
     published = f"--flagfile={repository / 'tools' / 'flagfiles' / f'{name}.flags'}"
     learning = flags.config_from_flags(flag_values=parsed(published))
-    config = flags.config_from_flags(flag_values=parsed(published, "--gates=tanh", "--weight_init=published"))
+    config = flags.config_from_flags(
+        flag_values=parsed(published, "--gates=tanh", "--weight_init=published")
+    )
     assert [name for name, _, _ in changed_settings(learning, config)] == ["gates", "weight_init"]
-    s, d, m, t, g = config.segmentation, config.data, config.model, config.training, config.generation
+    s, d, m, t, g = (
+        config.segmentation,
+        config.data,
+        config.model,
+        config.training,
+        config.generation,
+    )
     assert (s.threshold_method, s.threshold, s.low_hz, s.high_hz) == ("percentile", 90.0, 0.0, 0.0)
-    assert (s.smoothing_ms, s.min_gap_ms, s.min_length_ms, s.max_length_ms, s.buffer_ms) == (4.0, 2.0, 15.0, 500.0, 5.0)
-    assert (config.spectrogram.n_fft, config.spectrogram.hop_length, config.spectrogram.scaling) == (256, 128, "max_power")
+    assert (s.smoothing_ms, s.min_gap_ms, s.min_length_ms, s.max_length_ms, s.buffer_ms) == (
+        4.0,
+        2.0,
+        15.0,
+        500.0,
+        5.0,
+    )
+    assert (
+        config.spectrogram.n_fft,
+        config.spectrogram.hop_length,
+        config.spectrogram.scaling,
+    ) == (256, 128, "max_power")
     assert (d.sequence, d.batch_size, d.window_frames) == ("packed", 1, 160)
     num_visible = config.spectrogram.n_fft // 2 + 1
-    assert (num_visible, m.hidden_units(num_visible), m.recurrent_units(num_visible)) == (129, 219, 167)
-    assert (m.visible_units, m.num_layers, m.gates, m.weight_init) == ("mean_field", 3, "tanh", "published")
-    assert (m.learned_initial_state, m.num_direct_frames, m.dropout, m.input_noise) == (False, 0, 0.0, 0.0)
+    assert (num_visible, m.hidden_units(num_visible), m.recurrent_units(num_visible)) == (
+        129,
+        219,
+        167,
+    )
+    assert (m.visible_units, m.num_layers, m.gates, m.weight_init) == (
+        "mean_field",
+        3,
+        "tanh",
+        "published",
+    )
+    assert (m.learned_initial_state, m.num_direct_frames, m.dropout, m.input_noise) == (
+        False,
+        0,
+        0.0,
+        0.0,
+    )
     assert t.negative_start == "data"
-    assert (t.optimizer, t.learning_rates, t.epochs_per_rate) == ("rmsprop", (3e-4, 1e-4, 5e-5, 3e-5, 1e-5), (50,))
-    assert (t.epochs, t.cd_steps, t.clip_norm, t.l1, t.l2, t.weight_average) == (0, (15,), 0.0, 1e-4, 0.0, 0.0)
+    assert (t.optimizer, t.learning_rates, t.epochs_per_rate) == (
+        "rmsprop",
+        (3e-4, 1e-4, 5e-5, 3e-5, 1e-5),
+        (50,),
+    )
+    assert (t.epochs, t.cd_steps, t.clip_norm, t.l1, t.l2, t.weight_average) == (
+        0,
+        (15,),
+        0.0,
+        1e-4,
+        0.0,
+        0.0,
+    )
     assert (g.num_gibbs_steps, g.chain_start, g.emission_noise) == (20, "zeros", 0.0)
 
 
@@ -355,7 +496,14 @@ def test_help_is_quiet_about_absl_and_exits_with_zero(flag, tool):
     assert (code, err) == (0, "")
     assert out.startswith("Sings like a finch.\n")
     assert max(map(len, out.splitlines())) <= 80
-    for shown in ("  --data_dir=...", "  --threshold=2.5", "  --[no]compiled", "Segmentation: ", "[16 to 16384]", "[sigmoid | tanh]"):
+    for shown in (
+        "  --data_dir=...",
+        "  --threshold=2.5",
+        "  --[no]compiled",
+        "Segmentation: ",
+        "[16 to 16384]",
+        "[sigmoid | tanh]",
+    ):
         assert shown in out
     for hidden in ("verbosity", "pdb", "logtostderr"):
         assert hidden not in out
@@ -369,16 +517,25 @@ def test_help_is_quiet_about_absl_and_exits_with_zero(flag, tool):
 
 def test_help_shows_only_the_sections_a_tool_uses(tool):
     _, out, _ = tool("--help", sections="('audio',)")
-    assert "--sample_rate" in out and "--threshold" not in out and "Segmentation" not in out and "matter" not in out
+    assert (
+        "--sample_rate" in out
+        and "--threshold" not in out
+        and "Segmentation" not in out
+        and "matter" not in out
+    )
 
 
 def test_help_breaks_long_commands_as_a_shell_does_and_fills_paragraphs():
     command = f"    python tools/x.py --one={'a' * 40} --two={'b' * 40}"
-    text = help_text(f"Does one thing\nand another.\n\n{command}\n\n{'word ' * 40}", [("x", 1, "Help.")], ())
+    text = help_text(
+        f"Does one thing\nand another.\n\n{command}\n\n{'word ' * 40}", [("x", 1, "Help.")], ()
+    )
     lines = text.splitlines()
     assert lines[0] == "Does one thing and another." and max(map(len, lines)) <= 80
     broken = text[text.index("    python") :].split("\n\n")[0]
-    assert "".join(line.strip().removesuffix("\\") for line in broken.splitlines()) == command.strip()
+    assert (
+        "".join(line.strip().removesuffix("\\") for line in broken.splitlines()) == command.strip()
+    )
 
 
 @pytest.mark.parametrize(
@@ -386,19 +543,46 @@ def test_help_breaks_long_commands_as_a_shell_does_and_fills_paragraphs():
     [
         (["--data_dir=x", "--threshold=abc"], "flag --threshold=abc: 'abc' is not a number"),
         (["--data_dir=x", "--n_fft=1.5"], "flag --n_fft=1.5: '1.5' is not a whole number"),
-        (["--data_dir=x", "--compiled=maybe"], "flag --compiled=maybe: 'maybe' is not true or false"),
-        (["--data_dir=x", "--gates=relu"], "flag --gates=relu: value should be one of <sigmoid|tanh>"),
-        (["--data_dir=x", "--tresh=1"], "Unknown command line flag 'tresh'. Did you mean: threshold, threshold_method ?"),
-        (["--data_dir=x", "stray", "er"], "unexpected arguments: stray er (flags are written --name=value)"),
+        (
+            ["--data_dir=x", "--compiled=maybe"],
+            "flag --compiled=maybe: 'maybe' is not true or false",
+        ),
+        (
+            ["--data_dir=x", "--gates=relu"],
+            "flag --gates=relu: value should be one of <sigmoid|tanh>",
+        ),
+        (
+            ["--data_dir=x", "--tresh=1"],
+            "Unknown command line flag 'tresh'. Did you mean: threshold, threshold_method ?",
+        ),
+        (
+            ["--data_dir=x", "stray", "er"],
+            "unexpected arguments: stray er (flags are written --name=value)",
+        ),
         (["--data_dir=x", "--flagfile=gone"], "flag file gone: No such file or directory"),
         (["--data_dir=x", "--flagfile"], "--flagfile must name a file"),
-        (["--data_dir=x", "--hop_length=200"], "`hop_length` must be at most n_fft / 2. Received: hop_length=200, n_fft=256"),
-        (["--data_dir=x", "--threshold=nan"], "`threshold` must be at least 0. Received: threshold=nan"),
+        (
+            ["--data_dir=x", "--hop_length=200"],
+            "`hop_length` must be at most n_fft / 2. Received: hop_length=200, n_fft=256",
+        ),
+        (
+            ["--data_dir=x", "--threshold=nan"],
+            "`threshold` must be at least 0. Received: threshold=nan",
+        ),
         (["--data_dir"], "Missing value for flag --data_dir"),
         ([], "--data_dir must be given"),
         (["--data_dir=x", "--raises=ValueError('a\\nb')"], "a b"),
-        (["--data_dir=x", "--raises=FileNotFoundError(2, 'No such file or directory', 'song.wav')"], "song.wav: No such file or directory"),
-        (["--data_dir=x", "--raises=PermissionError(13, 'Permission denied', '/run')"], "/run: Permission denied"),
+        (
+            [
+                "--data_dir=x",
+                "--raises=FileNotFoundError(2, 'No such file or directory', 'song.wav')",
+            ],
+            "song.wav: No such file or directory",
+        ),
+        (
+            ["--data_dir=x", "--raises=PermissionError(13, 'Permission denied', '/run')"],
+            "/run: Permission denied",
+        ),
         (["--data_dir=x", "--raises=OSError('disk is full')"], "disk is full"),
     ],
 )
@@ -416,7 +600,11 @@ def test_what_a_tool_says_goes_above_its_bar_and_never_among_its_results(capfd):
         bar.update()
     out, err = capfd.readouterr()
     lines = re.split("[\r\n]+", err)
-    assert out == "" and lines.count("a.wav is cut off") == 1 and any("| 1/2" in line for line in lines)
+    assert (
+        out == ""
+        and lines.count("a.wav is cut off") == 1
+        and any("| 1/2" in line for line in lines)
+    )
 
 
 def test_a_bug_keeps_its_traceback(tool):

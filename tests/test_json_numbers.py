@@ -10,8 +10,14 @@ from hypothesis.extra import numpy as hnp
 
 from neurovocal_tf import json_numbers
 
-DTYPES = st.sampled_from([np.float16, np.float32, np.float64, np.int8, np.int32, np.int64, np.uint8, np.bool_])
-ARRAYS = DTYPES.flatmap(lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)))
+DTYPES = st.sampled_from(
+    [np.float16, np.float32, np.float64, np.int8, np.int32, np.int64, np.uint8, np.bool_]
+)
+ARRAYS = DTYPES.flatmap(
+    lambda dtype: hnp.arrays(
+        dtype, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
+    )
+)
 
 
 @given(ARRAYS)
@@ -19,14 +25,23 @@ def test_arrays_come_back_as_they_were_bit_for_bit(array):
     text = json_numbers.dumps({"numbers": [array]})
     for loads in (json_numbers.loads, json.loads):
         (found,) = loads(text)["numbers"]
-        np.testing.assert_array_equal(np.array(found).astype(array.dtype).reshape(array.shape), array)
+        np.testing.assert_array_equal(
+            np.array(found).astype(array.dtype).reshape(array.shape), array
+        )
         # -0 is equal to 0; of NaN there is but one in JSON.
         if array.dtype.kind == "f":
             is_negative = np.signbit(np.array(found, np.float64).reshape(array.shape))
             np.testing.assert_array_equal(is_negative, np.signbit(array) & ~np.isnan(array))
 
 
-@pytest.mark.parametrize("array", [np.arange(12.0).reshape(3, 4).T, np.arange(10, dtype=np.float32)[::2], np.arange(4, dtype=">i4")])
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(12.0).reshape(3, 4).T,
+        np.arange(10, dtype=np.float32)[::2],
+        np.arange(4, dtype=">i4"),
+    ],
+)
 def test_no_layout_of_an_array_is_in_the_way(array):
     assert json_numbers.loads(json_numbers.dumps(array)) == array.tolist()
 
@@ -36,10 +51,19 @@ def test_a_float32_has_no_more_digits_than_it_needs():
 
 
 def test_what_is_not_finite_has_the_words_of_tensorflow_serving():
-    assert json_numbers.dumps(np.array([np.nan, np.inf, -np.inf, 1.0])) == b"[NaN, Infinity, -Infinity, 1.0]"
+    assert (
+        json_numbers.dumps(np.array([np.nan, np.inf, -np.inf, 1.0]))
+        == b"[NaN, Infinity, -Infinity, 1.0]"
+    )
 
 
-LEAVES = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text()
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False)
+    | st.text()
+)
 
 
 @given(st.recursive(LEAVES, st.lists))

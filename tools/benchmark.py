@@ -1,10 +1,12 @@
-r"""Measures how fast the package is on this machine, beside what the machine can do and beside the same model of others.
+r"""Measures how fast the package is on this machine,
+beside what the machine can do and beside the same model of others.
 
     python tools/benchmark.py --suite=train,generate,segment,startup --json=benchmark.json
     python tools/benchmark.py --suite=growth --seconds=5 --figure=growth.png
 
-Everything in one comparison runs in turn, round after round, so that whatever else the machine does disturbs all alike. Ratios
-are taken within a round. PyTorch takes part where it is installed. Operations count products of matrices alone.
+Everything in one comparison runs in turn, round after round, so that whatever else the machine does
+disturbs all alike. Ratios are taken within a round. PyTorch takes part where it is installed.
+Operations count products of matrices alone.
 
     python tools/benchmark.py --suite=serve --soak_minutes=10
 
@@ -23,17 +25,29 @@ _SUITES = ("train", "generate", "segment", "startup", "growth", "serve")
 _ONLY_WHEN_ASKED = ("growth", "serve")
 
 _SUITE = flags.DEFINE_list(
-    "suite", [name for name in _SUITES if name not in _ONLY_WHEN_ASKED], f"Which suites to run, of {', '.join(_SUITES)}."
+    "suite",
+    [name for name in _SUITES if name not in _ONLY_WHEN_ASKED],
+    f"Which suites to run, of {', '.join(_SUITES)}.",
 )
-_SECONDS = flags.DEFINE_float("seconds", 30.0, "Time for each comparison, first calls and compilation left out.", lower_bound=0.0)
-_PEERS = flags.DEFINE_bool("peers", True, "Measure the same model in plain Keras and in PyTorch too.")
+_SECONDS = flags.DEFINE_float(
+    "seconds",
+    30.0,
+    "Time for each comparison, first calls and compilation left out.",
+    lower_bound=0.0,
+)
+_PEERS = flags.DEFINE_bool(
+    "peers", True, "Measure the same model in plain Keras and in PyTorch too."
+)
 _FIGURE = flags.DEFINE_string("figure", None, "File for the picture of the suite growth, PNG.")
-_SOAK_MINUTES = flags.DEFINE_float("soak_minutes", 10.0, "Of the suite serve: time under load; 0: none.", lower_bound=0.0)
+_SOAK_MINUTES = flags.DEFINE_float(
+    "soak_minutes", 10.0, "Of the suite serve: time under load; 0: none.", lower_bound=0.0
+)
 _JSON = flags.DEFINE_string("json", None, "File for all figures.")
 
 
 def main(argv):
-    # PyTorch's idle threads would otherwise spin, and take their core from whatever is timed next, themselves included.
+    # PyTorch's idle threads would otherwise spin, and take their core from whatever is timed
+    # next, themselves included.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from benchmarks import growth_figure, report, timing  # here, so that --help needs no TensorFlow
 
@@ -41,12 +55,18 @@ def main(argv):
 
     unknown = sorted(set(_SUITE.value) - set(_SUITES))
     if unknown or not _SUITE.value:
-        raise ValueError(f"`suite` must be among {', '.join(_SUITES)}. Received: suite={','.join(_SUITE.value)}")
+        raise ValueError(
+            f"`suite` must be among {', '.join(_SUITES)}. Received: suite={','.join(_SUITE.value)}"
+        )
     for name, path in (("json", _JSON.value), ("figure", _FIGURE.value)):
         if path and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
-            raise ValueError(f"`{name}` must be a file in a folder that exists. Received: {name}={path}")
+            raise ValueError(
+                f"`{name}` must be a file in a folder that exists. Received: {name}={path}"
+            )
     if _FIGURE.value and "growth" not in _SUITE.value:
-        raise ValueError(f"`figure` must go with --suite=growth. Received: suite={','.join(_SUITE.value)}")
+        raise ValueError(
+            f"`figure` must go with --suite=growth. Received: suite={','.join(_SUITE.value)}"
+        )
     options = timing.Options(_SECONDS.value, _PEERS.value, _SOAK_MINUTES.value)
     results = []
     for name in _SUITE.value:

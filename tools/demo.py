@@ -1,9 +1,11 @@
-r"""The whole way on a simulated bird: recordings, a trained model, new songs, their likeness in figures, and a SavedModel.
+r"""The whole way on a simulated bird: recordings, a trained model, new songs, their likeness in
+figures, and a SavedModel.
 
     python tools/demo.py --workdir=demo
 
-Takes about four minutes on two cores. Each command is shown before it runs, to be used again on recordings of your own. The same
-command goes on where it was stopped, and ends with the exit code of the first command that fails.
+Takes about four minutes on two cores. Each command is shown before it runs, to be used again on
+recordings of your own. The same command goes on where it was stopped, and ends with the exit code
+of the first command that fails.
 """
 
 import os
@@ -43,7 +45,12 @@ def _commands(folder):
     workdir = f"--workdir={run}"
     flagfile = _from_here("tools/flagfiles/demo.flags")
     return [
-        ["tools/simulate.py", f"--out={recordings}", f"--num_recordings={_NUM_RECORDINGS}", f"--duration_s={_DURATION_S}"],
+        [
+            "tools/simulate.py",
+            f"--out={recordings}",
+            f"--num_recordings={_NUM_RECORDINGS}",
+            f"--duration_s={_DURATION_S}",
+        ],
         ["tools/train.py", f"--flagfile={flagfile}", f"--data_dir={recordings}", workdir],
         ["tools/generate.py", workdir, f"--num_songs={_NUM_SONGS}"],
         ["tools/evaluate.py", workdir],
@@ -74,8 +81,10 @@ def _summary(folder, seconds):
     run = folder / "run"
     return f"""
 Done in {seconds:.0f} s.
-  listen   {run / "songs"}/song_0.wav to song_{_NUM_SONGS - 1}.wav, beside the recordings in {folder / "recordings"}
-  look     {run / "songs.png"} (real above generated), {run / "curves.png"}, {run / "songs"}/song_0.png
+  listen   {run / "songs"}/song_0.wav to song_{_NUM_SONGS - 1}.wav, beside the recordings in \
+{folder / "recordings"}
+  look     {run / "songs.png"} (real above generated), {run / "curves.png"}, \
+{run / "songs"}/song_0.png
   read     {run / "evaluation.json"}
   serve    {folder / "export"}, a SavedModel for TensorFlow Serving
   go on    python {_from_here("tools/generate.py")} --workdir={run} --seed=100"""

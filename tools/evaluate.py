@@ -1,10 +1,12 @@
-r"""Says how good a trained model is: its likelihood and one-step error beside simple models', and its songs beside the held-out ones.
+r"""Says how good a trained model is: its likelihood and one-step error beside simple models', and
+its songs beside the held-out ones.
 
     python tools/evaluate.py --workdir=/runs/finch
 
-The log-likelihood, in nats a frame, comes as two estimates: AIS errs on the optimistic side, RAISE on the pessimistic one. Where they
-are more than 0.05 apart, or change when the temperatures double, ask for more --num_temperatures, or try the other --base.
-Recordings are tested on those that were held out, frame sequences on their test split. Prints a table and writes evaluation.json,
+The log-likelihood, in nats a frame, comes as two estimates: AIS errs on the optimistic side, RAISE
+on the pessimistic one. Where they are more than 0.05 apart, or change when the temperatures double,
+ask for more --num_temperatures, or try the other --base. Recordings are tested on those that were
+held out, frame sequences on their test split. Prints a table and writes evaluation.json,
 likelihood.png and, of recordings, songs.png and statistics.png into the run folder.
 """
 
@@ -14,33 +16,63 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Run folder that tools/train.py has written.", required=True)
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of recordings; default: where the run found them.")
-_FRAMES = flags.DEFINE_string("frames", None, "File of frame sequences, for a run on such; default: where the run found it.")
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Run folder that tools/train.py has written.", required=True
+)
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Folder of recordings; default: where the run found them."
+)
+_FRAMES = flags.DEFINE_string(
+    "frames", None, "File of frame sequences, for a run on such; default: where the run found it."
+)
 _HELD_OUT_LIST = flags.DEFINE_string(
     "held_out_list",
     None,
-    "Recordings to evaluate on: a text file of names or patterns relative to the data folder, or TABLE.csv:COLUMN=VALUE; default: those "
-    "that the run held out.",
+    "Recordings to evaluate on: a text file of names or patterns relative to the data folder, or "
+    "TABLE.csv:COLUMN=VALUE; default: those that the run held out.",
 )
 _NUM_TEMPERATURES = flags.DEFINE_integer(
-    "num_temperatures", 200, "Temperatures of the likelihood's annealing; 0: no likelihood.", lower_bound=0, upper_bound=1_000_000
+    "num_temperatures",
+    200,
+    "Temperatures of the likelihood's annealing; 0: no likelihood.",
+    lower_bound=0,
+    upper_bound=1_000_000,
 )
-_NUM_CHAINS = flags.DEFINE_integer("num_chains", 8, "Annealed chains of each frame.", lower_bound=2, upper_bound=10_000)
+_NUM_CHAINS = flags.DEFINE_integer(
+    "num_chains", 8, "Annealed chains of each frame.", lower_bound=2, upper_bound=10_000
+)
 _NUM_TEST_FRAMES = flags.DEFINE_integer(
-    "num_test_frames", 5000, "Frames, drawn by --seed, whose likelihood stands for that of all; 0: all.", lower_bound=0
+    "num_test_frames",
+    5000,
+    "Frames, drawn by --seed, whose likelihood stands for that of all; 0: all.",
+    lower_bound=0,
 )
 _BASE = flags.DEFINE_enum(
     "base",
     None,
     ("mean_field", "biases"),
-    "Independent units at which annealing begins: the mean-field solution, or the biases alone; default: mean_field for real units.",
+    "Independent units at which annealing begins: the mean-field solution, or the biases alone; "
+    "default: mean_field for real units.",
 )
-_SECONDS = flags.DEFINE_float("seconds", 40.0, "Seconds of song to generate.", lower_bound=0.1, upper_bound=36_000)
-_NUM_SONGS = flags.DEFINE_integer("num_songs", 8, "Songs among which they are divided.", lower_bound=1, upper_bound=10_000)
-_SEED = flags.DEFINE_integer("seed", 0, "Seed of the first song, and of the likelihood's chains.", lower_bound=0, upper_bound=2**30)
-_TEMPERATURE = flags.DEFINE_float("temperature", 1.0, "Temperature of the songs.", lower_bound=0.01, upper_bound=100)
-_JSON = flags.DEFINE_string("json", None, "Where to write the figures; default: evaluation.json, in the run folder.")
+_SECONDS = flags.DEFINE_float(
+    "seconds", 40.0, "Seconds of song to generate.", lower_bound=0.1, upper_bound=36_000
+)
+_NUM_SONGS = flags.DEFINE_integer(
+    "num_songs", 8, "Songs among which they are divided.", lower_bound=1, upper_bound=10_000
+)
+_SEED = flags.DEFINE_integer(
+    "seed",
+    0,
+    "Seed of the first song, and of the likelihood's chains.",
+    lower_bound=0,
+    upper_bound=2**30,
+)
+_TEMPERATURE = flags.DEFINE_float(
+    "temperature", 1.0, "Temperature of the songs.", lower_bound=0.01, upper_bound=100
+)
+_JSON = flags.DEFINE_string(
+    "json", None, "Where to write the figures; default: evaluation.json, in the run folder."
+)
 setting_flags.define(["generation"])
 
 

@@ -2,8 +2,9 @@ r"""Sings new songs with a trained model.
 
     python tools/generate.py --workdir=/runs/finch --num_songs=4 --num_frames=2500 --seed=7
 
-Writes song_SEED.wav, .png and .npz (spectrogram in dB, waveform) into --out. Song i has the seed --seed + i, and is the same
-whatever songs are asked for beside it. A model of frame sequences gives .npz (frames) and .png alone.
+Writes song_SEED.wav, .png and .npz (spectrogram in dB, waveform) into --out. Song i has the seed
+--seed + i, and is the same whatever songs are asked for beside it. A model of frame sequences gives
+.npz (frames) and .png alone.
 """
 
 import os
@@ -13,13 +14,23 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Run folder that tools/train.py has written.", required=True)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Run folder that tools/train.py has written.", required=True
+)
 _OUT = flags.DEFINE_string("out", None, "Folder for the songs; default: songs, in the run folder.")
-_NUM_SONGS = flags.DEFINE_integer("num_songs", 4, "How many songs.", lower_bound=1, upper_bound=100_000)
-_NUM_FRAMES = flags.DEFINE_integer("num_frames", 1000, "Frames of each song.", lower_bound=1, upper_bound=1_000_000)
+_NUM_SONGS = flags.DEFINE_integer(
+    "num_songs", 4, "How many songs.", lower_bound=1, upper_bound=100_000
+)
+_NUM_FRAMES = flags.DEFINE_integer(
+    "num_frames", 1000, "Frames of each song.", lower_bound=1, upper_bound=1_000_000
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the first song.", lower_bound=0, upper_bound=2**62)
 _TEMPERATURE = flags.DEFINE_float(
-    "temperature", 1.0, "Below 1: more usual songs; above 1: more varied ones.", lower_bound=0.01, upper_bound=100
+    "temperature",
+    1.0,
+    "Below 1: more usual songs; above 1: more varied ones.",
+    lower_bound=0.01,
+    upper_bound=100,
 )
 _PRIME = flags.DEFINE_string("prime", None, "Recording that every song goes on from.")
 setting_flags.define(["generation"])
@@ -37,15 +48,24 @@ def main(argv):
     singer = Singer(trained, max_frames=_NUM_FRAMES.value)
     if not trained.scale.is_sound:
         return _generate_frames(songs, singer, seeds, out)
-    for song in songs.generate_songs(singer, seeds, _NUM_FRAMES.value, _TEMPERATURE.value, _PRIME.value):
+    for song in songs.generate_songs(
+        singer, seeds, _NUM_FRAMES.value, _TEMPERATURE.value, _PRIME.value
+    ):
         stem = os.path.join(out, f"song_{song.seed}")
         songs.write_song(stem, song, singer)
-        print(f"{stem}.wav: {len(song.waveform) / singer.sample_rate:.2f} s", file=sys.stderr, flush=True)
+        print(
+            f"{stem}.wav: {len(song.waveform) / singer.sample_rate:.2f} s",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _generate_frames(songs, singer, seeds, out):
     if _PRIME.value:
-        raise ValueError(f"`prime` must not be given for a model of frame sequences. Received: prime={_PRIME.value}")
+        raise ValueError(
+            "`prime` must not be given for a model of frame sequences. "
+            f"Received: prime={_PRIME.value}"
+        )
     for seed, frames in songs.generate_frames(singer, seeds, _NUM_FRAMES.value, _TEMPERATURE.value):
         stem = os.path.join(out, f"song_{seed}")
         songs.write_frames(stem, frames)

@@ -1,16 +1,20 @@
-r"""Finds the vocalizations in a folder of recordings of any length and format, and says how well they agree with the truth.
+r"""Finds the vocalizations in a folder of recordings of any length and format, and says how well
+they agree with the truth.
 
-    python tools/segment.py --flagfile=tools/flagfiles/songbird.flags --data_dir=/data/finches --out=/runs/segments
-    python tools/segment.py --flagfile=tools/flagfiles/bat.flags --data_dir=/data/bats --out=/runs/bats --time_expansion=10 --plot
+    python tools/segment.py --flagfile=tools/flagfiles/songbird.flags --data_dir=/data/finches \
+        --out=/runs/segments
+    python tools/segment.py --flagfile=tools/flagfiles/bat.flags --data_dir=/data/bats \
+        --out=/runs/bats --time_expansion=10 --plot
     python tools/segment.py ... --format=audacity,raven,textgrid
     python tools/segment.py ... --truth=/data/finches_by_hand
     python tools/segment.py ... --truth=/data/finches_by_hand --tune
 
-The output folder gets annotations.csv (file, onset_s, offset_s, label, score), files.csv, skipped.csv (file, reason) and
-config.json; with --format a folder for each format, with --truth scores.csv, with --plot pictures, with --tune tuned.flags. Ctrl-C
-keeps what is done, and the same command goes on with the rest; it ends --tune with the best settings so far. `file` is relative to
-the output folder. Times are seconds of the sound itself, whatever its --time_expansion. The score is by how many dB the loudest
-moment of a segment is over the detector's threshold.
+The output folder gets annotations.csv (file, onset_s, offset_s, label, score), files.csv,
+skipped.csv (file, reason) and config.json; with --format a folder for each format, with --truth
+scores.csv, with --plot pictures, with --tune tuned.flags. Ctrl-C keeps what is done, and the same
+command goes on with the rest; it ends --tune with the best settings so far. `file` is relative to
+the output folder. Times are seconds of the sound itself, whatever its --time_expansion. The score
+is by how many dB the loudest moment of a segment is over the detector's threshold.
 """
 
 import contextlib
@@ -24,34 +28,56 @@ from absl import flags
 from neurovocal_tf import flags as setting_flags
 
 _DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder of recordings, searched with all folders below it, or one recording.", required=True
+    "data_dir",
+    None,
+    "Folder of recordings, searched with all folders below it, or one recording.",
+    required=True,
 )
-_OUT = flags.DEFINE_string("out", None, "Folder of the results; made if it is not there.", required=True)
+_OUT = flags.DEFINE_string(
+    "out", None, "Folder of the results; made if it is not there.", required=True
+)
 _TRAIN_LIST, _HELD_OUT_LIST = (
     flags.DEFINE_string(
         name,
         None,
-        "Segment only these, and those of the other list: a text file of names or patterns relative to --data_dir, one a line, or "
-        "TABLE.csv:COLUMN=VALUE, rows of a table with a column `file`.",
+        "Segment only these, and those of the other list: a text file of names or patterns "
+        "relative to --data_dir, one a line, or TABLE.csv:COLUMN=VALUE, rows of a table with a "
+        "column `file`.",
     )
     for name in ("train_list", "held_out_list")
 )
 _FORMAT = flags.DEFINE_list(
     "format",
     None,
-    "Written beside annotations.csv, with commas between: audacity, raven, textgrid; one file a recording, of raven also one over all.",
+    "Written beside annotations.csv, with commas between: audacity, raven, textgrid; one file a "
+    "recording, of raven also one over all.",
 )
 _TRUTH = flags.DEFINE_string(
     "truth",
     None,
-    "Annotations to compare with: a file or folder of CSV, Audacity, Raven or Praat. Recordings that are not in it are not scored.",
+    "Annotations to compare with: a file or folder of CSV, Audacity, Raven or Praat. Recordings "
+    "that are not in it are not scored.",
 )
-_TOLERANCE_MS = flags.DEFINE_float("tolerance_ms", 10.0, "How far a boundary may be off the truth, in ms.", lower_bound=0.0)
-_TUNE = flags.DEFINE_bool("tune", False, "Search for the detector's settings that agree best with --truth, instead of segmenting.")
-_TUNE_MINUTES = flags.DEFINE_float("tune_minutes", 4.0, "How long --tune searches at most, in minutes.", lower_bound=0.0)
-_TUNE_SEED = flags.DEFINE_integer("tune_seed", 0, "Which third of the recordings is held out from --tune.", lower_bound=0)
-_PLOT = flags.DEFINE_bool("plot", False, "Draw every recording with its segments, and histograms of all.")
-_WORKERS = flags.DEFINE_integer("workers", 0, "Recordings at once; 0: as many as there are processor cores.", lower_bound=0)
+_TOLERANCE_MS = flags.DEFINE_float(
+    "tolerance_ms", 10.0, "How far a boundary may be off the truth, in ms.", lower_bound=0.0
+)
+_TUNE = flags.DEFINE_bool(
+    "tune",
+    False,
+    "Search for the detector's settings that agree best with --truth, instead of segmenting.",
+)
+_TUNE_MINUTES = flags.DEFINE_float(
+    "tune_minutes", 4.0, "How long --tune searches at most, in minutes.", lower_bound=0.0
+)
+_TUNE_SEED = flags.DEFINE_integer(
+    "tune_seed", 0, "Which third of the recordings is held out from --tune.", lower_bound=0
+)
+_PLOT = flags.DEFINE_bool(
+    "plot", False, "Draw every recording with its segments, and histograms of all."
+)
+_WORKERS = flags.DEFINE_integer(
+    "workers", 0, "Recordings at once; 0: as many as there are processor cores.", lower_bound=0
+)
 _JSON = flags.DEFINE_string("json", None, "Where to write the figures.")
 # In windows as long and as far apart as a model's frames segments are measured and pictures drawn.
 _SECTIONS = ("audio", "segmentation", "n_fft", "hop_length")
@@ -74,7 +100,9 @@ def main(argv):
         run = folder.SegmentedFolder(_DATA_DIR.value, _OUT.value, config, paths)
         if run.num_resumed:
             setting_flags.say(f"{run.num_resumed} of {len(paths)} recordings were finished before")
-        with tqdm.tqdm(total=run.num_bytes_left, unit="B", unit_scale=True, dynamic_ncols=True, desc="segment") as bar:
+        with tqdm.tqdm(
+            total=run.num_bytes_left, unit="B", unit_scale=True, dynamic_ncols=True, desc="segment"
+        ) as bar:
             run.run(_WORKERS.value or os.cpu_count(), bar.update)
         figures = _report(run) | (_score(run, true) if true else {})
         if set(_FORMAT.value or ()) - {"csv"}:
@@ -82,7 +110,10 @@ def main(argv):
         if _PLOT.value:
             _draw(run, true, config)
     if _JSON.value:
-        files.write_json(_JSON.value, {name: None if math.isnan(value) else value for name, value in figures.items()})
+        files.write_json(
+            _JSON.value,
+            {name: None if math.isnan(value) else value for name, value in figures.items()},
+        )
 
 
 def _asked_for(paths):
@@ -116,8 +147,9 @@ def _report(run):
         setting_flags.say(f"skipped {name}: {reason}")
     figures = run.figures()
     print(
-        f"{figures['num_segments']} segments in {figures['num_files']} recordings, {figures['duration_s']:.1f} s; "
-        f"{figures['num_skipped']} skipped: {os.path.join(run.out_dir, 'annotations.csv')}"
+        f"{figures['num_segments']} segments in {figures['num_files']} recordings, "
+        f"{figures['duration_s']:.1f} s; {figures['num_skipped']} skipped: "
+        f"{os.path.join(run.out_dir, 'annotations.csv')}"
     )
     return figures
 
@@ -125,7 +157,9 @@ def _report(run):
 def _score(run, true):
     from neurovocal_tf.segmentation import truth
 
-    table = truth.score({name: run.segments(name) for name in run.finished}, true, _TOLERANCE_MS.value / 1000)
+    table = truth.score(
+        {name: run.segments(name) for name in run.finished}, true, _TOLERANCE_MS.value / 1000
+    )
     truth.write_scores(os.path.join(run.out_dir, "scores.csv"), table)
     print(truth.as_table(table))
     not_scored = len(set(run.finished) - set(true))
@@ -143,25 +177,38 @@ def _tune(paths, true, config):
         raise ValueError("`truth` must be given, for --tune to compare with. Received: truth=None")
     tolerance_s = _TOLERANCE_MS.value / 1000
     training, held_out = tuning.split(truth.examples(paths, true, config), _TUNE_SEED.value)
-    with _first_interrupt() as stop, tqdm.tqdm(unit="trial", dynamic_ncols=True, desc="tune") as bar:
+    with (
+        _first_interrupt() as stop,
+        tqdm.tqdm(unit="trial", dynamic_ncols=True, desc="tune") as bar,
+    ):
 
         def on_trial(segment_f1):
             bar.set_postfix_str(f"segment F1 {segment_f1:.3f}", refresh=False)
             bar.update()
 
-        tuned, ending = tuning.search_until(training, config, tolerance_s, 60 * _TUNE_MINUTES.value, stop.is_set, on_trial)
+        tuned, ending = tuning.search_until(
+            training, config, tolerance_s, 60 * _TUNE_MINUTES.value, stop.is_set, on_trial
+        )
         if ending == "stopped":
             setting_flags.say("stopped: these are the best settings so far")
         elif ending == "out of time":
-            setting_flags.say(f"stopped after --tune_minutes={_TUNE_MINUTES.value:g}: more of them may find better settings")
+            setting_flags.say(
+                f"stopped after --tune_minutes={_TUNE_MINUTES.value:g}: more of them may find "
+                "better settings"
+            )
     os.makedirs(_OUT.value, exist_ok=True)
     path = os.path.join(_OUT.value, "tuned.flags")
     setting_flags.write_flags(path, tuned, sections=_SECTIONS)
     figures = {}
-    parts, settings = {"training": training, "held_out": held_out}, {"before": config, "after": tuned}
+    parts, settings = (
+        {"training": training, "held_out": held_out},
+        {"before": config, "after": tuned},
+    )
     for part, when, scores in tuning.compared(parts, settings, tolerance_s):
         figures |= {f"{part}_{when}_{name}": value for name, value in scores.items()}
-        f1 = "   ".join(f"{kind} F1 {scores[f'{kind}_f1']:.3f}" for kind in ("segment", "onset", "frame"))
+        f1 = "   ".join(
+            f"{kind} F1 {scores[f'{kind}_f1']:.3f}" for kind in ("segment", "onset", "frame")
+        )
         print(f"{part.replace('_', ' '):9} {when:7} tuning:   {f1}")
     print(f"settings: {path}")
     return figures
@@ -171,7 +218,8 @@ def _tune(paths, true, config):
 def _first_interrupt():
     """An event that the first Ctrl-C sets; the second ends the tool.
 
-    A KeyboardInterrupt that is raised while a pool of threads goes away is lost in the interpreter's own callbacks.
+    A KeyboardInterrupt that is raised while a pool of threads goes away is lost in the
+    interpreter's own callbacks.
     """
     stop = threading.Event()
 
@@ -191,7 +239,9 @@ def _write_formats(run, config):
 
     from neurovocal_tf.segmentation import formats
 
-    with tqdm.tqdm(total=len(run.finished), unit="recording", dynamic_ncols=True, desc="format") as bar:
+    with tqdm.tqdm(
+        total=len(run.finished), unit="recording", dynamic_ncols=True, desc="format"
+    ) as bar:
         formats.write(run, _FORMAT.value, config, bar.update)
     print(f"{', '.join(_FORMAT.value)}: {run.out_dir}")
 

@@ -1,10 +1,14 @@
-r"""Searches for the settings with the smallest held-out one-step error, and writes them as a flag file.
+r"""Searches for the settings with the smallest held-out one-step error,
+and writes them as a flag file.
 
-    python tools/tune.py --flagfile=tools/flagfiles/songbird.flags --data_dir=/data/finches --workdir=/runs/search
-    python tools/train.py --flagfile=/runs/search/best.flags --data_dir=/data/finches --workdir=/runs/finch
+    python tools/tune.py --flagfile=tools/flagfiles/songbird.flags --data_dir=/data/finches \
+        --workdir=/runs/search
+    python tools/train.py --flagfile=/runs/search/best.flags --data_dir=/data/finches \
+        --workdir=/runs/finch
 
-Prints the best trials, also after Ctrl-C; the same command goes on. The work folder gets best.flags (every setting) and trials.csv,
-and what the search itself keeps. Settings that are not searched hold as they are given.
+Prints the best trials, also after Ctrl-C; the same command goes on. The work folder gets best.flags
+(every setting) and trials.csv, and what the search itself keeps. Settings that are not searched
+hold as they are given.
 """
 
 import os
@@ -13,18 +17,31 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of recordings. Folders inside it are searched too.", required=True)
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the search. It is made if it does not exist.", required=True)
-_TUNER = flags.DEFINE_enum("tuner", "hyperband", ("hyperband", "bayesian", "random"), "How the next trial is chosen.")
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Folder of recordings. Folders inside it are searched too.", required=True
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of the search. It is made if it does not exist.", required=True
+)
+_TUNER = flags.DEFINE_enum(
+    "tuner", "hyperband", ("hyperband", "bayesian", "random"), "How the next trial is chosen."
+)
 _SEARCH = flags.DEFINE_list(
     "search",
     None,
-    "What is searched: names of settings, or name=low:high, or name=value:value:... for a choice; learning_rates is a factor on all "
-    "rates. Default: the shape of the model, dropout, noise, rates, clipping and L2.",
+    "What is searched: names of settings, or name=low:high, or name=value:value:... for a choice; "
+    "learning_rates is a factor on all rates. Default: the shape of the model, dropout, noise, "
+    "rates, clipping and L2.",
 )
-_NUM_TRIALS = flags.DEFINE_integer("num_trials", 20, "Trials of bayesian and random; hyperband plans its own.", lower_bound=1)
+_NUM_TRIALS = flags.DEFINE_integer(
+    "num_trials", 20, "Trials of bayesian and random; hyperband plans its own.", lower_bound=1
+)
 _TRIAL_EPOCHS = flags.DEFINE_integer(
-    "trial_epochs", 0, "Most epochs of a trial, over which the phases of a training are drawn together; 0: all of them.", lower_bound=0
+    "trial_epochs",
+    0,
+    "Most epochs of a trial, over which the phases of a training are drawn together; 0: all of "
+    "them.",
+    lower_bound=0,
 )
 _JSON = flags.DEFINE_string("json", None, "Where to write the best trial's figures.")
 setting_flags.define()
@@ -50,7 +67,9 @@ def main(argv):
         return bars
 
     limits = (_TUNER.value, _NUM_TRIALS.value, _TRIAL_EPOCHS.value)
-    search = Search(config, space, _DATA_DIR.value, _WORKDIR.value, *limits, setting_flags.say, progress)
+    search = Search(
+        config, space, _DATA_DIR.value, _WORKDIR.value, *limits, setting_flags.say, progress
+    )
     try:
         search.run()
     finally:

@@ -10,7 +10,8 @@ class Annotation:
     """One vocalization.
 
     Attributes:
-        file: path of the recording, relative to the folder of the annotation file or absolute; "" where that file does not say.
+        file: path of the recording, relative to the folder of the annotation file or absolute; ""
+            where that file does not say.
         onset_s, offset_s: seconds from the start of the recording.
         label: call type, or "".
         channel: counted from 0, or None.
@@ -46,22 +47,36 @@ def time_s(text: str, name: str, place: str) -> float:
     """The seconds that `text` is, not negative. Raises ValueError as `number` does."""
     value = number(text, name, place, "a time in seconds")
     if value < 0:
-        raise ValueError(f"{place}: `{name}` must be a time in seconds, not negative. Received: {name}={shown(text)}")
+        raise ValueError(
+            f"{place}: `{name}` must be a time in seconds, not negative. "
+            f"Received: {name}={shown(text)}"
+        )
     return value
 
 
 def check_order(onset_s: float, offset_s: float, names: tuple[str, str], place: str) -> None:
-    """Raises ValueError that names the `place` if an offset is before its onset; `names` are theirs."""
+    """Raises ValueError that names the `place` if an offset is before its
+    onset; `names` are theirs.
+    """
     if offset_s < onset_s:
         onset, offset = names
-        raise ValueError(f"{place}: `{offset}` must not be before `{onset}`. Received: {onset}={onset_s:.10g}, {offset}={offset_s:.10g}")
+        raise ValueError(
+            f"{place}: `{offset}` must not be before `{onset}`. "
+            f"Received: {onset}={onset_s:.10g}, {offset}={offset_s:.10g}"
+        )
 
 
 def only_file(annotations: Iterable[Annotation], format: str) -> str:
-    """The one recording that all annotations are of, "" if there are none. Raises ValueError if they are of several."""
+    """The one recording that all annotations are of, "" if there are none.
+
+    Raises ValueError if they are of several.
+    """
     files = list(dict.fromkeys(annotation.file for annotation in annotations))
     if len(files) > 1:
-        raise ValueError(f"`annotations` must be of one recording for format={format}. Received: {files[0]}, {files[1]}, ...")
+        raise ValueError(
+            f"`annotations` must be of one recording for format={format}. "
+            f"Received: {files[0]}, {files[1]}, ..."
+        )
     return files[0] if files else ""
 
 

@@ -1,4 +1,5 @@
-"""Raven's selection tables (Cornell Lab of Ornithology), of one recording or of several played one after another.
+"""Raven's selection tables (Cornell Lab of Ornithology),
+of one recording or of several played one after another.
 
 `Begin Time (s)` counts through all recordings of a table, `File Offset (s)` in the selection's own.
 """
@@ -12,7 +13,19 @@ from neurovocal_tf.annotations.annotation import Annotation, check_order, on_one
 
 _BEGIN, _END, _OFFSET = "Begin Time (s)", "End Time (s)", "File Offset (s)"
 _LOW, _HIGH = "Low Freq (Hz)", "High Freq (Hz)"
-COLUMNS = ("Selection", "View", "Channel", _BEGIN, _END, _LOW, _HIGH, "Begin File", "Begin Path", _OFFSET, "Annotation")
+COLUMNS = (
+    "Selection",
+    "View",
+    "Channel",
+    _BEGIN,
+    _END,
+    _LOW,
+    _HIGH,
+    "Begin File",
+    "Begin Path",
+    _OFFSET,
+    "Annotation",
+)
 _LABELS = ("Annotation", "Label", "Call Type", "Species", "Common Name")
 _SCORES = ("Score", "Confidence")
 
@@ -28,7 +41,9 @@ def parse(text: str, path: str | os.PathLike[str]) -> list[Annotation]:
     A path below the table's own folder becomes relative to it.
     """
     header = table.header_of(text)
-    label, score = (next((name for name in names if name in header), "") for names in (_LABELS, _SCORES))
+    label, score = (
+        next((name for name in names if name in header), "") for names in (_LABELS, _SCORES)
+    )
     found: dict[tuple[str, str, float | None, float, float], Annotation] = {}
     for row in table.rows(text, path, quoted=False):
         begin_s, end_s = row.time_s(_BEGIN), row.time_s(_END)
@@ -50,14 +65,26 @@ def parse(text: str, path: str | os.PathLike[str]) -> list[Annotation]:
     return list(found.values())
 
 
-def write(path: str | os.PathLike[str], annotations: Sequence[Annotation], durations_s: Mapping[str, float]) -> None:
-    """A table that Raven opens; with annotations of several recordings, or durations of several, one over all of them."""
+def write(
+    path: str | os.PathLike[str],
+    annotations: Sequence[Annotation],
+    durations_s: Mapping[str, float],
+) -> None:
+    """A table that Raven opens; with annotations of several recordings,
+    or durations of several, one over all of them.
+    """
     recordings = list(durations_s) or list(dict.fromkeys(a.file for a in annotations))
     for a in annotations:
         if a.file not in durations_s and (durations_s or len(recordings) > 1):
-            raise ValueError(f"`durations_s` must hold every recording of a table over several. Received: none of {a.file}")
+            raise ValueError(
+                "`durations_s` must hold every recording of a table over several. "
+                f"Received: none of {a.file}"
+            )
         if a.low_hz is None or a.high_hz is None:
-            raise ValueError(f"`annotations` must have low_hz and high_hz for format=raven. Received: none at {a.onset_s:g} s of {a.file}")
+            raise ValueError(
+                "`annotations` must have low_hz and high_hz for format=raven. "
+                f"Received: none at {a.onset_s:g} s of {a.file}"
+            )
     begins, begin_s = {}, 0.0
     for recording in recordings:
         begins[recording] = begin_s
@@ -66,10 +93,26 @@ def write(path: str | os.PathLike[str], annotations: Sequence[Annotation], durat
     lines = ["\t".join((*COLUMNS, "Score") if scored else COLUMNS)]
     for selection, a in enumerate(annotations, start=1):
         onset_s, offset_s = begins[a.file] + a.onset_s, begins[a.file] + a.offset_s
-        # Nanoseconds: the reader adds three of these times, and their roundings must stay below a microsecond.
-        cells = [str(selection), "Spectrogram 1", str((a.channel or 0) + 1), f"{onset_s:.9f}", f"{offset_s:.9f}"]
-        cells += [f"{a.low_hz:.6f}", f"{a.high_hz:.6f}", os.path.basename(a.file), _absolute(a.file, path)]
-        cells += [f"{a.onset_s:.9f}", a.label, *([] if not scored else ["" if a.score is None else repr(float(a.score))])]
+        # Nanoseconds: the reader adds three of these times,
+        # and their roundings must stay below a microsecond.
+        cells = [
+            str(selection),
+            "Spectrogram 1",
+            str((a.channel or 0) + 1),
+            f"{onset_s:.9f}",
+            f"{offset_s:.9f}",
+        ]
+        cells += [
+            f"{a.low_hz:.6f}",
+            f"{a.high_hz:.6f}",
+            os.path.basename(a.file),
+            _absolute(a.file, path),
+        ]
+        cells += [
+            f"{a.onset_s:.9f}",
+            a.label,
+            *([] if not scored else ["" if a.score is None else repr(float(a.score))]),
+        ]
         lines.append("\t".join(map(on_one_line, cells)))
     files.write_text(path, "\n".join(lines) + "\n")
 

@@ -1,4 +1,6 @@
-"""Annotated segments of one recording, (onset_s, offset_s, label) in time order, as what cuts sequences and labels frames."""
+"""Annotated segments of one recording, (onset_s, offset_s, label) in time order, as what cuts
+sequences and labels frames.
+"""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -15,13 +17,22 @@ Segment = tuple[float, float, str]
 
 
 def of(annotations: Iterable[Annotation], channel: str = "mean") -> tuple[Segment, ...]:
-    """The segments that some `Annotation`s mark, on one channel where both name one.  -> tuple of (onset_s, offset_s, label)"""
+    """The segments that some `Annotation`s mark, on one channel where both name one.
+
+    -> tuple of (onset_s, offset_s, label)
+    """
     number = int(channel) if channel.isdigit() else None
-    return tuple((a.onset_s, a.offset_s, a.label) for a in annotations if None in (number, a.channel) or a.channel == number)
+    return tuple(
+        (a.onset_s, a.offset_s, a.label)
+        for a in annotations
+        if None in (number, a.channel) or a.channel == number
+    )
 
 
 def cuts(segments: Iterable[Segment], sequence: str) -> np.ndarray:
-    """Onsets and offsets in seconds that cut sequences of a kind, NumPy float64 [S, 2]: of bouts, none overlaps or touches another."""
+    """Onsets and offsets in seconds that cut sequences of a kind, NumPy float64 [S, 2]: of bouts,
+    none overlaps or touches another.
+    """
     times: list[list[float]] = []
     for onset_s, offset_s, _ in segments:
         # A bout ends with whatever ends last in it, which need not be what began last.
@@ -33,7 +44,8 @@ def cuts(segments: Iterable[Segment], sequence: str) -> np.ndarray:
 
 
 def label_changes(segments: Iterable[Segment]) -> tuple[np.ndarray, list[str]]:
-    """When the label changes, and to which: "" where there is no segment, of overlapping ones the last begun.
+    """When the label changes, and to which: "" where there is no segment,
+    of overlapping ones the last begun.
 
     Returns: seconds, increasing, NumPy float64 [K], and list of K labels.
     """
@@ -53,10 +65,12 @@ def label_changes(segments: Iterable[Segment]) -> tuple[np.ndarray, list[str]]:
 def in_samples(
     times_s: "tf.Tensor", sample_rate: float, first_sample: "tf.Tensor", num_samples: "tf.Tensor"
 ) -> "tuple[tf.Tensor, tf.Tensor]":
-    """Segments as samples of a stretch of their recording; what lies outside is cut off or left out.
+    """Segments as samples of a stretch of their recording;
+    what lies outside is cut off or left out.
 
     Args:
-        times_s: float64 [S, 2].    sample_rate: Hz.    first_sample, num_samples: int64 [], of the stretch.
+        times_s: float64 [S, 2].    sample_rate: Hz.
+        first_sample, num_samples: int64 [], of the stretch.
 
     Returns: onsets and offsets, int64 [S'], as `detector.detect` gives them.
     """
@@ -78,4 +92,6 @@ def labels_at(times_s: "tf.Tensor", changes_s: "tf.Tensor", labels: "tf.Tensor")
     """
     import tensorflow as tf  # here, for those who need none
 
-    return tf.gather(tf.concat([[""], labels], axis=0), tf.searchsorted(changes_s, times_s, side="right"))
+    return tf.gather(
+        tf.concat([[""], labels], axis=0), tf.searchsorted(changes_s, times_s, side="right")
+    )

@@ -1,4 +1,7 @@
-"""Tables of text: a header, a delimiter, and lines of cells. CSV and Raven's tables are read by it."""
+"""Tables of text: a header, a delimiter, and lines of cells.
+
+CSV and Raven's tables are read by it.
+"""
 
 import csv
 import dataclasses
@@ -13,7 +16,9 @@ _DELIMITERS = ",;\t"
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One line: `cells`, dict of column -> text, and its `place`, the file and line for error messages."""
+    """One line: `cells`, dict of column -> text, and its `place`,
+    the file and line for error messages.
+    """
 
     cells: dict[str, str]
     place: str
@@ -29,7 +34,9 @@ class Row:
 
     def optional_number(self, column: str) -> float | None:
         """A cell that may be empty: a number, or None. Raises ValueError for anything else."""
-        return number(self._plain(column), column, self.place) if self.text(column).strip() else None
+        return (
+            number(self._plain(column), column, self.place) if self.text(column).strip() else None
+        )
 
     def _plain(self, column: str) -> str:
         text = self.text(column)
@@ -37,7 +44,9 @@ class Row:
 
 
 def header_of(text: str) -> list[str]:
-    """Column names of a table, [] of text that is none; its delimiter is whichever the first line has most of."""
+    """Column names of a table, [] of text that is none;
+    its delimiter is whichever the first line has most of.
+    """
     first = text.lstrip("\n").split("\n", 1)[0]
     try:
         return [name.strip() for name in next(csv.reader([first], delimiter=_delimiter(first)), [])]
@@ -49,13 +58,20 @@ def rows(text: str, path: str | os.PathLike[str], quoted: bool = True) -> Iterat
     """The lines of a table under its header, those without any cell left out.
 
     Args:
-        text: the table.    path: names it in errors.    quoted: whether a quotation mark at a cell's begin means anything.
+        text: the table.    path: names it in errors.
+        quoted: whether a quotation mark at a cell's begin means anything.
 
-    Returns: iterable of `Row`. Raises ValueError for a line with more cells than the header, or broken quotes.
+    Returns: iterable of `Row`. Raises ValueError for a line with more cells than the
+        header, or broken quotes.
     """
     delimiter = _delimiter(text.lstrip("\n").split("\n", 1)[0])
     lines = io.StringIO(text, newline="")
-    reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, strict=True)
+    reader = csv.reader(
+        lines,
+        delimiter=delimiter,
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+        strict=True,
+    )
     names = None
     try:
         for cells in reader:
@@ -66,7 +82,10 @@ def rows(text: str, path: str | os.PathLike[str], quoted: bool = True) -> Iterat
                 continue
             place = f"{path}, line {reader.line_num}"
             if any(cell.strip() for cell in cells[len(names) :]):
-                raise ValueError(f"{place}: must have {len(names)} cells, as the header. Received: {len(cells)} cells")
+                raise ValueError(
+                    f"{place}: must have {len(names)} cells, as the header. "
+                    f"Received: {len(cells)} cells"
+                )
             yield Row(dict(zip(names, cells, strict=False)), place, decimal_comma=delimiter == ";")
     except csv.Error as error:
         raise ValueError(f"{path}, line {reader.line_num}: is not a table: {error}.") from None

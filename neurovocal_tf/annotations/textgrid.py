@@ -1,7 +1,8 @@
 """Praat's TextGrid in its two text forms, long and short.
 
-As Praat itself does (its manual, "TextGrid file formats"), the reader looks at nothing but free-standing numbers, quoted strings
-and flags in angle brackets, so that one scanner serves both forms; an exclamation mark begins a comment.
+As Praat itself does (its manual, "TextGrid file formats"), the reader looks at nothing but
+free-standing numbers, quoted strings and flags in angle brackets, so that one scanner serves both
+forms; an exclamation mark begins a comment.
 """
 
 import os
@@ -12,7 +13,8 @@ from neurovocal_tf import files
 from neurovocal_tf.annotations.annotation import Annotation, check_order, only_file, shown, time_s
 
 _TOKEN = re.compile(
-    r"""(?<!\S)(?:(?P<comment>![^\n]*)|"(?P<string>(?:[^"]|"")*)"|<(?P<flag>[^>\s]*)>|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?))(?!\S)"""
+    r"""(?<!\S)(?:(?P<comment>![^\n]*)|"(?P<string>(?:[^"]|"")*)"|<(?P<flag>[^>\s]*)>"""
+    r"""|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?))(?!\S)"""
     r"""|(?<!\S)(?P<open>")"""
 )
 _INTERVAL_TIER, _POINT_TIER = "IntervalTier", "TextTier"
@@ -27,11 +29,16 @@ def recognises(text: str) -> bool:
 
 
 def parse(text: str, path: str | os.PathLike[str], tier: str | None = None) -> list[Annotation]:
-    """Annotations of all interval tiers, or of the one that is named: their intervals with a label. Point tiers are passed over."""
+    """Annotations of all interval tiers, or of the one that is named: their intervals with a label.
+
+    Point tiers are passed over.
+    """
     tokens = _Tokens(text, path)
     tokens.string("the file's type")
     if tokens.string("the object's class") != "TextGrid":
-        raise ValueError(f"{tokens.place}: must be a TextGrid; this file of Praat's holds something else.")
+        raise ValueError(
+            f"{tokens.place}: must be a TextGrid; this file of Praat's holds something else."
+        )
     tokens.number("xmin"), tokens.number("xmax")
     num_tiers = tokens.count("size") if tokens.flag("tiers?") == "exists" else 0
     names, found = [], []
@@ -43,36 +50,69 @@ def parse(text: str, path: str | os.PathLike[str], tier: str | None = None) -> l
                 tokens.number("number"), tokens.string("mark")
             continue
         if kind != _INTERVAL_TIER:
-            raise ValueError(f"{tokens.place}: `class` must be {_INTERVAL_TIER} or {_POINT_TIER}. Received: class={shown(kind)}")
+            raise ValueError(
+                f"{tokens.place}: `class` must be {_INTERVAL_TIER} or {_POINT_TIER}. "
+                f"Received: class={shown(kind)}"
+            )
         names.append(name)
         intervals = [_interval(tokens) for _ in range(tokens.count("size"))]
         if tier in (None, name):
             found += [interval for interval in intervals if interval.label.strip()]
     if tier is not None and tier not in names:
-        raise ValueError(f"{path}: has no interval tier {tier}; it has {', '.join(map(shown, names)) or 'none'}.")
+        raise ValueError(
+            f"{path}: has no interval tier {tier}; it has {', '.join(map(shown, names)) or 'none'}."
+        )
     return found
 
 
-def write(path: str | os.PathLike[str], annotations: Sequence[Annotation], durations_s: Mapping[str, float]) -> None:
+def write(
+    path: str | os.PathLike[str],
+    annotations: Sequence[Annotation],
+    durations_s: Mapping[str, float],
+) -> None:
     """A TextGrid in the long form, UTF-8, of intervals from 0 to the recording's end.
 
-    Intervals of a tier cannot overlap: what overlaps goes to a further tier. One without a label is labelled "segment".
+    Intervals of a tier cannot overlap: what overlaps goes to a further tier.
+    One without a label is labelled "segment".
     """
-    file = only_file(annotations, "textgrid") if annotations or len(durations_s) != 1 else next(iter(durations_s))
+    file = (
+        only_file(annotations, "textgrid")
+        if annotations or len(durations_s) != 1
+        else next(iter(durations_s))
+    )
     duration_s = max([durations_s.get(file, 0.0), *(a.offset_s for a in annotations)])
     if not duration_s > 0:
-        raise ValueError("`durations_s` must tell how long a recording without annotations is, for format=textgrid.")
+        raise ValueError(
+            "`durations_s` must tell how long a recording without annotations is, for "
+            "format=textgrid."
+        )
     tiers = _without_overlaps(annotations) or [[]]
-    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", f"xmin = {_text_of(0)}", f"xmax = {_text_of(duration_s)}"]
+    lines = [
+        'File type = "ooTextFile"',
+        'Object class = "TextGrid"',
+        "",
+        f"xmin = {_text_of(0)}",
+        f"xmax = {_text_of(duration_s)}",
+    ]
     lines += ["tiers? <exists>", f"size = {len(tiers)}", "item []:"]
     for number, tier in enumerate(tiers, start=1):
         intervals = _tiled(tier, _text_of(duration_s))
         lines += [f"    item [{number}]:", f'        class = "{_INTERVAL_TIER}"']
-        lines += [f'        name = "{_TIER}{"" if number == 1 else f" {number}"}"', f"        xmin = {_text_of(0)}"]
-        lines += [f"        xmax = {_text_of(duration_s)}", f"        intervals: size = {len(intervals)}"]
+        lines += [
+            f'        name = "{_TIER}{"" if number == 1 else f" {number}"}"',
+            f"        xmin = {_text_of(0)}",
+        ]
+        lines += [
+            f"        xmax = {_text_of(duration_s)}",
+            f"        intervals: size = {len(intervals)}",
+        ]
         for index, (onset, offset, label) in enumerate(intervals, start=1):
             quoted = label.replace('"', '""')
-            lines += [f"        intervals [{index}]:", f"            xmin = {onset}", f"            xmax = {offset}"]
+            lines += [
+                f"        intervals [{index}]:",
+                f"            xmin = {onset}",
+                f"            xmax = {offset}",
+            ]
             lines += [f'            text = "{quoted}"']
     files.write_text(path, "\n".join(lines) + "\n")
 
@@ -90,7 +130,9 @@ def _text_of(time_s: float) -> str:
 
 
 def _without_overlaps(annotations: Iterable[Annotation]) -> list[list[Annotation]]:
-    """Annotations in as few lists as there are at one moment, none overlapping another of its list."""
+    """Annotations in as few lists as there are at one moment,
+    none overlapping another of its list.
+    """
     tiers: list[list[Annotation]] = []
     for annotation in sorted(annotations, key=lambda a: (a.onset_s, a.offset_s)):
         # What is written decides: times that differ by less touch.
@@ -103,7 +145,9 @@ def _without_overlaps(annotations: Iterable[Annotation]) -> list[list[Annotation
 
 
 def _tiled(tier: Iterable[Annotation], end: str) -> list[tuple[str, str, str]]:
-    """(onset, offset, label) as text, from 0 to `end`, with empty intervals between the annotations."""
+    """(onset, offset, label) as text, from 0 to `end`,
+    with empty intervals between the annotations.
+    """
     intervals, last = [], _text_of(0)
     for a in tier:
         onset, offset = _text_of(a.onset_s), _text_of(a.offset_s)
@@ -147,13 +191,18 @@ class _Tokens:
         """The next token, which must be a whole number."""
         text = self.number(name)
         if not text.isdecimal():
-            raise ValueError(f"{self.place}: `{name}` must be a whole number. Received: {name}={shown(text)}")
+            raise ValueError(
+                f"{self.place}: `{name}` must be a whole number. Received: {name}={shown(text)}"
+            )
         return int(text)
 
     def _next(self, kind: str, name: str, what: str) -> str:
         match = next((match for match in self._matches if match.lastgroup != "comment"), None)
         if match is None:
-            raise ValueError(f"{self._path}, line {self._text.rstrip().count(chr(10)) + 1}: ends before `{name}`.")
+            raise ValueError(
+                f"{self._path}, line {self._text.rstrip().count(chr(10)) + 1}: ends before "
+                f"`{name}`."
+            )
         self._line += self._text.count("\n", self._position, match.start())
         self._position = match.start()
         if match.lastgroup == "open":

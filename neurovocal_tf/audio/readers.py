@@ -1,8 +1,9 @@
-"""Files -> samples: what is there, what a header says, and one channel of float32 at one rate, in blocks or as a whole.
+"""Files -> samples: what is there, what a header says, and one channel of float32 at one rate,
+in blocks or as a whole.
 
-Short 16-bit PCM WAV can be decoded inside a TensorFlow graph by tensorflow-io; libsndfile reads everything else, and gives
-the same samples bit for bit. tensorflow-io reads some other WAV files wrongly and without a word (32-bit integers as floats),
-so the header decides, once per file.
+Short 16-bit PCM WAV can be decoded inside a TensorFlow graph by tensorflow-io; libsndfile reads
+everything else, and gives the same samples bit for bit. tensorflow-io reads some other WAV files
+wrongly and without a word (32-bit integers as floats), so the header decides, once per file.
 """
 
 import dataclasses
@@ -27,7 +28,8 @@ LIBSNDFILE = "libsndfile"
 
 _MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 10_000_000
 _BLOCK_VALUES = 2**18
-# libsndfile names formats, not extensions. Left out: .raw has no header, and .mat and .htk are seldom sound.
+# libsndfile names formats, not extensions. Left out:
+# .raw has no header, and .mat and .htk are seldom sound.
 _EXTENSIONS = frozenset(
     [
         *(
@@ -50,13 +52,31 @@ _EXTENSIONS = frozenset(
             "mp2",
             "mp1",
         ),
-        *("voc", "ircam", "sf", "nist", "sph", "pvf", "xi", "svx", "iff", "avr", "sds", "sd2", "paf", "mpc", "wve"),
+        *(
+            "voc",
+            "ircam",
+            "sf",
+            "nist",
+            "sph",
+            "pvf",
+            "xi",
+            "svx",
+            "iff",
+            "avr",
+            "sds",
+            "sd2",
+            "paf",
+            "mpc",
+            "wve",
+        ),
     ]
 )
 
 
 class UnreadableRecording(ValueError):
-    """A file that cannot be used as a recording; the message is the reason, in one line, without the file's name."""
+    """A file that cannot be used as a recording; the message is the reason, in one line,
+    without the file's name.
+    """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,25 +105,33 @@ class Recording:
         return self.num_samples / self.sample_rate
 
     def rate_at(self, sample_rate: int) -> int:
-        """Hz of the samples that `read` gives at a setting of `sample_rate`: 0 means the recording's own rate."""
+        """Hz of the samples that `read` gives at a setting of `sample_rate`:
+        0 means the recording's own rate.
+        """
         return sample_rate or self.sample_rate
 
     def decoder_at(self, sample_rate: int) -> str:
-        """The decoder to name to `read_in_graph`, where nothing resamples in the graph: 0 means the file's own rate."""
+        """The decoder to name to `read_in_graph`, where nothing resamples in the graph:
+        0 means the file's own rate.
+        """
         return self.decoder if self.rate_at(sample_rate) == self.sample_rate else LIBSNDFILE
 
 
 def list_recordings(data_dir: str | os.PathLike[str]) -> list[str]:
     """Paths of all audio files in a folder and the folders below it, sorted; of a file, that file.
 
-    What counts is the extension, in upper or lower case, of a format that libsndfile reads. Hidden files and folders are left out.
+    What counts is the extension, in upper or lower case, of a format that libsndfile reads. Hidden
+    files and folders are left out.
 
     Raises: ValueError if there is no such folder, or no audio in it.
     """
     if os.path.isfile(data_dir):
         return [os.fspath(data_dir)]
     if not os.path.isdir(data_dir):
-        raise ValueError(f"`data_dir` must be a folder of recordings, and there is no such folder. Received: data_dir={data_dir}")
+        raise ValueError(
+            "`data_dir` must be a folder of recordings, and there is no such folder. "
+            f"Received: data_dir={data_dir}"
+        )
     files, others = [], 0
     for folder, subfolders, names in os.walk(data_dir):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
@@ -112,9 +140,14 @@ def list_recordings(data_dir: str | os.PathLike[str]) -> list[str]:
         files += [os.path.join(folder, name) for name in audio]
         others += len(visible) - len(audio)
     if not files:
-        found = f"it holds no audio among {others} file{'s' * (others > 1)}" if others else "it is empty"
+        found = (
+            f"it holds no audio among {others} file{'s' * (others > 1)}"
+            if others
+            else "it is empty"
+        )
         raise ValueError(
-            f"`data_dir` must hold recordings (.wav, .flac, .ogg, .mp3, .aiff, ...), and {found}. Received: data_dir={data_dir}"
+            f"`data_dir` must hold recordings (.wav, .flac, .ogg, .mp3, .aiff, ...), and {found}. "
+            f"Received: data_dir={data_dir}"
         )
     return sorted(files)
 
@@ -132,26 +165,37 @@ def probe(path: str | os.PathLike[str], time_expansion: int = 1) -> Recording:
     with _opened(path) as file:
         sample_rate = file.samplerate * time_expansion
         if not _MIN_RATE_HZ <= sample_rate <= _MAX_RATE_HZ:
-            raise UnreadableRecording(f"its sample rate is {sample_rate} Hz; must be between 1 kHz and 10 MHz")
+            raise UnreadableRecording(
+                f"its sample rate is {sample_rate} Hz; must be between 1 kHz and 10 MHz"
+            )
         if file.frames <= 0:
             raise UnreadableRecording("holds no samples")
         plain = file.format == "WAV" and file.subtype == "PCM_16" and headers.is_canonical_wav(path)
         decoder = TENSORFLOW_IO if plain else LIBSNDFILE
-        return Recording(path, sample_rate, file.channels, file.frames, decoder, headers.is_cut_off(path))
+        return Recording(
+            path, sample_rate, file.channels, file.frames, decoder, headers.is_cut_off(path)
+        )
 
 
-def read(recording: Recording | str | os.PathLike[str], channel: str = "mean", sample_rate: int = 0, time_expansion: int = 1) -> np.ndarray:
+def read(
+    recording: Recording | str | os.PathLike[str],
+    channel: str = "mean",
+    sample_rate: int = 0,
+    time_expansion: int = 1,
+) -> np.ndarray:
     """Samples of one channel of a recording as a whole.
 
     Args:
         recording: `Recording`, or a path.
-        channel: "mean" of all; "loudest", the one with the largest RMS; or a number counted from 0, as text.
+        channel: "mean" of all; "loudest", the one with the largest RMS;
+            or a number counted from 0, as text.
         sample_rate: Hz to resample to (soxr, high quality); 0: the sound's own.
         time_expansion: as for `probe`.
 
     Returns: NumPy float32 `[N]`; full scale is 1. Of a truncated file, what is there.
 
-    Raises: UnreadableRecording if it cannot be decoded, has no such channel or no samples, or holds NaN or infinite ones.
+    Raises: UnreadableRecording if it cannot be decoded, has no such channel or no samples,
+        or holds NaN or infinite ones.
     """
     return np.concatenate(list(blocks(recording, channel, sample_rate, time_expansion)))
 
@@ -163,7 +207,8 @@ def blocks(
     time_expansion: int = 1,
     block_values: int = _BLOCK_VALUES,
 ) -> Iterator[np.ndarray]:
-    """Samples of one channel of a recording, block after block, each a NumPy float32 `[n]`: in bounded memory what `read` gives.
+    """Samples of one channel of a recording, block after block, each a NumPy float32 `[n]`: in
+    bounded memory what `read` gives.
 
     Args:
         recording, channel, sample_rate, time_expansion: as for `read`.
@@ -208,7 +253,9 @@ def _resampled(mono: Iterable[np.ndarray], own_rate: int, sample_rate: int) -> I
     # The stream gives the same samples whatever the blocks are, and the same as all at once.
     stream, some = soxr.ResampleStream(own_rate, sample_rate, 1, dtype="float32"), False
     for block in itertools.chain(mono, [None]):
-        resampled = stream.resample_chunk(np.zeros(0, np.float32) if block is None else block, last=block is None)
+        resampled = stream.resample_chunk(
+            np.zeros(0, np.float32) if block is None else block, last=block is None
+        )
         if len(resampled):
             some = True
             yield resampled
@@ -217,19 +264,25 @@ def _resampled(mono: Iterable[np.ndarray], own_rate: int, sample_rate: int) -> I
 
 
 def read_in_graph(
-    path: "str | tf.Tensor", decoder: "str | tf.Tensor", channel: str = "mean", sample_rate: int = 0, time_expansion: int = 1
+    path: "str | tf.Tensor",
+    decoder: "str | tf.Tensor",
+    channel: str = "mean",
+    sample_rate: int = 0,
+    time_expansion: int = 1,
 ) -> "tf.Tensor":
     """Samples of one channel, as `read` gives them, for `tf.data.Dataset.map`.
 
     Args:
         path: scalar string tensor.
-        decoder: scalar string tensor, `recording.decoder_at(sample_rate)`: "tensorflow_io" decodes inside the graph,
-            "libsndfile" calls `read`. Where tensorflow-io does not load, `read` serves both.
+        decoder: scalar string tensor, `recording.decoder_at(sample_rate)`: "tensorflow_io" decodes
+            inside the graph, "libsndfile" calls `read`. Where tensorflow-io does not load, `read`
+            serves both.
         channel, sample_rate, time_expansion: as for `read`; Python values.
 
     Returns: float32 tensor `[N]`, N unknown.
 
-    Raises: what `read` raises, when the dataset is iterated, as `tf.errors.OpError`: probe and read beforehand.
+    Raises: what `read` raises, when the dataset is iterated, as `tf.errors.OpError`:
+        probe and read beforehand.
     """
     import tensorflow as tf  # here, for those who need none
 
@@ -272,10 +325,13 @@ def one_channel_in_graph(samples: "tf.Tensor", channel: str) -> "tf.Tensor":
 def _one_channel(samples: np.ndarray, channel: str) -> np.ndarray:
     num_channels = samples.shape[1]
     if channel == "mean":
-        # A sum of 16-bit samples is exact, whatever its order; a library's mean may multiply by a rounded 1 / C.
+        # A sum of 16-bit samples is exact, whatever its order;
+        # a library's mean may multiply by a rounded 1 / C.
         return np.sum(samples, axis=1) / np.float32(num_channels)
     if not channel.isdigit() or int(channel) >= num_channels:
-        raise UnreadableRecording(f"has {num_channels} channels, counted from 0, and no channel {channel}")
+        raise UnreadableRecording(
+            f"has {num_channels} channels, counted from 0, and no channel {channel}"
+        )
     return np.ascontiguousarray(samples[:, int(channel)])
 
 
@@ -284,7 +340,10 @@ def _loudest_channel(path: str | os.PathLike[str], block_values: int) -> str:
     with _opened(path) as file:
         if file.channels == 1:
             return "0"
-        energies = sum(np.sum(np.square(block, dtype=np.float64), axis=0) for block in _decoded(file, block_values))
+        energies = sum(
+            np.sum(np.square(block, dtype=np.float64), axis=0)
+            for block in _decoded(file, block_values)
+        )
     return str(np.argmax(energies))
 
 
@@ -310,8 +369,26 @@ def _reason(error: Exception) -> str:
 
 @functools.cache
 def _tensorflow_io_decoder() -> "Callable[..., tf.Tensor] | None":
-    """tensorflow-io's WAV decoder, or None where it is not installed or does not load with this TensorFlow."""
-    silence = struct.pack("<4sI8sIHHIIHH4sI2h", b"RIFF", 40, b"WAVEfmt ", 16, 1, 1, 8000, 16000, 2, 16, b"data", 4, 0, 0)
+    """tensorflow-io's WAV decoder, or None where it is not installed or does not load
+    with this TensorFlow.
+    """
+    silence = struct.pack(
+        "<4sI8sIHHIIHH4sI2h",
+        b"RIFF",
+        40,
+        b"WAVEfmt ",
+        16,
+        1,
+        1,
+        8000,
+        16000,
+        2,
+        16,
+        b"data",
+        4,
+        0,
+        0,
+    )
     try:
         import tensorflow as tf
         import tensorflow_io
@@ -319,6 +396,7 @@ def _tensorflow_io_decoder() -> "Callable[..., tf.Tensor] | None":
         with tf.init_scope():
             tensorflow_io.audio.decode_wav(silence, dtype=tf.int16)
         return tensorflow_io.audio.decode_wav
-    # A library built for another TensorFlow fails in as many ways as there are versions; libsndfile reads all it could.
+    # A library built for another TensorFlow fails in as many ways as there are versions;
+    # libsndfile reads all it could.
     except Exception:
         return None

@@ -1,4 +1,6 @@
-"""Samples -> power spectrogram -> dB or model frames, and the way back, each inverse beside its function."""
+"""Samples -> power spectrogram -> dB or model frames, and the way back,
+each inverse beside its function.
+"""
 
 import dataclasses
 import json
@@ -17,7 +19,8 @@ _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 def num_frames(num_samples: Count, config: SpectrogramConfig) -> Count:
-    """Whole windows in `num_samples`, as `scipy.signal.spectrogram` counts them: (N - noverlap) // hop_length, never negative.
+    """Whole windows in `num_samples`, as `scipy.signal.spectrogram` counts them:
+    (N - noverlap) // hop_length, never negative.
 
     Args:
         num_samples: int, NumPy integers or an integer tensor.
@@ -45,12 +48,15 @@ def bin_frequencies_hz(sample_rate: float, config: SpectrogramConfig) -> np.ndar
 # AutoGraph would otherwise rewrite SciPy's sources, which takes seconds.
 @tf.autograph.experimental.do_not_convert
 def window(config: SpectrogramConfig) -> np.ndarray:
-    """The analysis window, Tukey(0.25) and periodic as `scipy.signal.spectrogram` makes it; NumPy float64 [n_fft]."""
+    """The analysis window, Tukey(0.25) and periodic as `scipy.signal.spectrogram` makes it;
+    NumPy float64 [n_fft].
+    """
     return scipy.signal.get_window(("tukey", 0.25), config.n_fft)
 
 
 def density_scaling(sample_rate: float | tf.Tensor, config: SpectrogramConfig) -> tf.Tensor:
-    """Factor per bin from |rfft|^2 to power spectral density, [V]: 1 / (rate * sum(window^2)), twice that between DC and Nyquist.
+    """Factor per bin from |rfft|^2 to power spectral density, [V]: 1 / (rate * sum(window^2)),
+    twice that between DC and Nyquist.
 
     `sample_rate` may be a number or a scalar tensor.
     """
@@ -59,8 +65,11 @@ def density_scaling(sample_rate: float | tf.Tensor, config: SpectrogramConfig) -
     return one_sided / (tf.cast(sample_rate, tf.float32) * np.float32(np.sum(window(config) ** 2)))
 
 
-def power_spectrogram(samples: np.ndarray | tf.Tensor, sample_rate: float | tf.Tensor, config: SpectrogramConfig) -> tf.Tensor:
-    """Power spectral density of whole windows: `scipy.signal.spectrogram` with its defaults, in graph ops.
+def power_spectrogram(
+    samples: np.ndarray | tf.Tensor, sample_rate: float | tf.Tensor, config: SpectrogramConfig
+) -> tf.Tensor:
+    """Power spectral density of whole windows: `scipy.signal.spectrogram` with its
+    defaults, in graph ops.
 
     Tukey(0.25) window, the mean of each window removed, one-sided.
 
@@ -72,29 +81,43 @@ def power_spectrogram(samples: np.ndarray | tf.Tensor, sample_rate: float | tf.T
     Returns: float32 `[..., L, V]`, units of samples^2 / Hz, with L = `num_frames(N, config)`.
     """
     samples = tf.cast(tf.convert_to_tensor(samples), tf.float32)
-    return _power_of_windows(tf.signal.frame(samples, config.n_fft, config.hop_length), sample_rate, config)
+    return _power_of_windows(
+        tf.signal.frame(samples, config.n_fft, config.hop_length), sample_rate, config
+    )
 
 
 def span_power_spectrograms(
-    samples: np.ndarray | tf.Tensor, onsets: tf.Tensor, offsets: tf.Tensor, sample_rate: float | tf.Tensor, config: SpectrogramConfig
+    samples: np.ndarray | tf.Tensor,
+    onsets: tf.Tensor,
+    offsets: tf.Tensor,
+    sample_rate: float | tf.Tensor,
+    config: SpectrogramConfig,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Power spectrograms of spans of some samples, one after another, each what `power_spectrogram` makes of the span alone.
+    """Power spectrograms of spans of some samples, one after another, each what `power_spectrogram`
+    makes of the span alone.
 
     Args:
         samples: `[N]`, any float type.
         onsets, offsets: int64 `[S]`, samples, the offset exclusive.
         sample_rate, config: as for `power_spectrogram`.
 
-    Returns: float32 `[sum of L, V]`, the frames L of each span, int64 `[S]`, and the first sample of each frame's window,
-        int64 `[sum of L]`.
+    Returns: float32 `[sum of L, V]`, the frames L of each span, int64 `[S]`, and the first sample
+        of each frame's window, int64 `[sum of L]`.
     """
     lengths = num_frames(offsets - onsets, config)
-    frame_onsets = tf.repeat(onsets, lengths) + tf.ragged.range(lengths).flat_values * config.hop_length
-    windows = tf.gather(tf.cast(samples, tf.float32), frame_onsets[:, tf.newaxis] + tf.range(config.n_fft, dtype=tf.int64))
+    frame_onsets = (
+        tf.repeat(onsets, lengths) + tf.ragged.range(lengths).flat_values * config.hop_length
+    )
+    windows = tf.gather(
+        tf.cast(samples, tf.float32),
+        frame_onsets[:, tf.newaxis] + tf.range(config.n_fft, dtype=tf.int64),
+    )
     return _power_of_windows(windows, sample_rate, config), lengths, frame_onsets
 
 
-def _power_of_windows(windows: tf.Tensor, sample_rate: float | tf.Tensor, config: SpectrogramConfig) -> tf.Tensor:
+def _power_of_windows(
+    windows: tf.Tensor, sample_rate: float | tf.Tensor, config: SpectrogramConfig
+) -> tf.Tensor:
     windows -= tf.reduce_mean(windows, axis=-1, keepdims=True)
     spectrum = tf.signal.rfft(windows * window(config).astype(np.float32))
     power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
@@ -106,11 +129,12 @@ class FrameScale:
     """What turns power into the frames a model learns, and back.
 
     Attributes:
-        scaling: "decibel", or "max_power": linear power of each spectrogram divided by its own maximum.
+        scaling: "decibel", or "max_power": linear power of each spectrogram
+            divided by its own maximum.
         reference_power: power density that is 0 dB.
         dynamic_range_db: how far below the reference the soft floor lies.
-        mean_max_power: mean over the training spectrograms of their maxima. `max_power` cannot be undone;
-            this is the gain that brings generated frames back to the loudness of the data.
+        mean_max_power: mean over the training spectrograms of their maxima. `max_power` cannot be
+            undone; this is the gain that brings generated frames back to the loudness of the data.
     """
 
     scaling: str = "decibel"
@@ -119,9 +143,15 @@ class FrameScale:
     mean_max_power: float = 1.0
 
     def __post_init__(self) -> None:
-        choices = next(f.metadata["choices"] for f in dataclasses.fields(SpectrogramConfig) if f.name == "scaling")
+        choices = next(
+            f.metadata["choices"]
+            for f in dataclasses.fields(SpectrogramConfig)
+            if f.name == "scaling"
+        )
         if self.scaling not in choices:
-            raise ValueError(f"`scaling` must be one of {', '.join(choices)}. Received: scaling={self.scaling}")
+            raise ValueError(
+                f"`scaling` must be one of {', '.join(choices)}. Received: scaling={self.scaling}"
+            )
         for name in ("reference_power", "dynamic_range_db", "mean_max_power"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
@@ -159,7 +189,10 @@ class FrameScale:
 
     @classmethod
     def from_json(cls, text: str) -> "FrameScale":
-        """Inverse of `to_json`. Raises ValueError for anything but an object of exactly these fields."""
+        """Inverse of `to_json`.
+
+        Raises ValueError for anything but an object of exactly these fields.
+        """
         values = json.loads(text)
         names = [field.name for field in dataclasses.fields(cls)]
         if not isinstance(values, dict) or sorted(values) != sorted(names):
@@ -169,7 +202,9 @@ class FrameScale:
 
 @dataclasses.dataclass(frozen=True)
 class OwnUnit:
-    """Stands for a `FrameScale` where frames are no spectra of a sound: a model learns, draws and sings them as they are."""
+    """Stands for a `FrameScale` where frames are no spectra of a sound:
+    a model learns, draws and sings them as they are.
+    """
 
     is_sound = False
     in_decibels = False
@@ -183,7 +218,8 @@ class OwnUnit:
 
 
 def to_decibels(power: np.ndarray | tf.Tensor, scale: FrameScale) -> tf.Tensor:
-    """Power -> dB over the reference, 10 log10(P / reference + 10^(-range / 10)), float32, any shape.
+    """Power -> dB over the reference, 10 log10(P / reference + 10^(-range / 10)), float32, any
+    shape.
 
     The floor is soft: what is far below it comes out at -dynamic_range_db, and nothing is clipped.
     """
@@ -193,14 +229,18 @@ def to_decibels(power: np.ndarray | tf.Tensor, scale: FrameScale) -> tf.Tensor:
 
 
 def to_power(decibels: np.ndarray | tf.Tensor, scale: FrameScale) -> tf.Tensor:
-    """Inverse of `to_decibels`; what is below the floor is silence, so never negative.  float32, any shape."""
+    """Inverse of `to_decibels`; what is below the floor is silence, so never negative.
+
+    float32, any shape.
+    """
     floor = 10.0 ** (-scale.dynamic_range_db / 10)
     relative = tf.exp(tf.cast(decibels, tf.float32) * (math.log(10) / 10))
     return scale.reference_power * tf.maximum(relative - floor, 0.0)
 
 
 def to_model_frames(power: np.ndarray | tf.Tensor, scale: FrameScale) -> tf.Tensor:
-    """One spectrogram as the frames a model learns: dB, or its power over its own maximum (zeros for silence).
+    """One spectrogram as the frames a model learns:
+    dB, or its power over its own maximum (zeros for silence).
 
     [..., L, V] -> [..., L, V]; for `max_power` the maximum is over the last two axes.
     """
@@ -211,7 +251,10 @@ def to_model_frames(power: np.ndarray | tf.Tensor, scale: FrameScale) -> tf.Tens
 
 
 def spans_to_model_frames(power: tf.Tensor, lengths: tf.Tensor, scale: FrameScale) -> tf.Tensor:
-    """Spectrograms one after another as model frames, each span on its own.  [sum of L, V], int [S] -> [sum of L, V]"""
+    """Spectrograms one after another as model frames, each span on its own.
+
+    [sum of L, V], int [S] -> [sum of L, V]
+    """
     if scale.scaling == "decibel":
         return to_decibels(power, scale)
     span = tf.repeat(tf.range(tf.size(lengths)), lengths)

@@ -1,6 +1,7 @@
 """Power spectrogram -> waveform: a guess of the phases from the peaks, then fast Griffin-Lim.
 
-Deterministic and built of TensorFlow's own ops, so that it can be part of a SavedModel. No row of a batch depends on another.
+Deterministic and built of TensorFlow's own ops, so that it can be part of a SavedModel. No row of a
+batch depends on another.
 """
 
 import numpy as np
@@ -12,13 +13,14 @@ from neurovocal_tf.config import SpectrogramConfig
 
 # Below any amplitude that matters, and large enough to divide by.
 _SMALLEST = 1e-20
-# Where the windows at both ends add up to less than this share of their sum inside, the estimate would be divided by
-# next to nothing: a click. There the sound fades instead.
+# Where the windows at both ends add up to less than this share of their sum inside, the estimate
+# would be divided by next to nothing: a click. There the sound fades instead.
 _EDGE_FLOOR = 0.1
 # Zeros of the transform of a Tukey(0.25) window lie 1 / (1 - 0.25 / 2) bins apart.
 _LOBES_PER_BIN = 0.875
-# A spectrogram has lost the mean of every window. The estimate's own means go on in its place, or the lowest bins cannot
-# settle; a little less of them each time, or the sound wanders off at frequencies below the first bin.
+# A spectrogram has lost the mean of every window. The estimate's own means go on in its place, or
+# the lowest bins cannot settle; a little less of them each time, or the sound wanders off at
+# frequencies below the first bin.
 _MEANS_KEPT = 0.95
 
 
@@ -38,19 +40,23 @@ def griffin_lim(
 ) -> tf.Tensor:
     """Waveforms whose power spectrograms are close to the given ones.
 
-    Fast Griffin-Lim (Perraudin, Balazs, Sondergaard, 2013, doi 10.1109/WASPAA.2013.6701851), started from single-pass
-    spectrogram inversion, `phases_from_peaks`.
+    Fast Griffin-Lim (Perraudin, Balazs, Sondergaard, 2013, doi 10.1109/WASPAA.2013.6701851),
+    started from single-pass spectrogram inversion, `phases_from_peaks`.
 
     Args:
-        power: `[B, L, V]`, power spectral density as `spectrogram.power_spectrogram` gives it, L at least 1.
+        power: `[B, L, V]`, power spectral density as `spectrogram.power_spectrogram`
+            gives it, L at least 1.
         sample_rate: Hz, a number or a scalar tensor; the loudness depends on it.
         config: `SpectrogramConfig`.
         num_iterations: iterations, a number or a scalar tensor; 0 keeps the first guess.
         momentum: of the accelerated iteration; 0 is plain Griffin-Lim, and well above 1 diverges.
-        lengths: optional int `[B]`: row b has `lengths[b]` frames, and sounds as it would alone; the rest is silent.
-        known: optional float32 `[B, P]`, the first samples, which have sounded already: a long sound is made part by part (Zhu,
-            Beauregard, Wyse, 2007, doi 10.1109/TASL.2007.899236). They stay as they are, up to the last hop of them, over which they
-            give way to the estimate, and the phases go on from those of their whole windows. P is less than N; default: none.
+        lengths: optional int `[B]`: row b has `lengths[b]` frames,
+            and sounds as it would alone; the rest is silent.
+        known: optional float32 `[B, P]`, the first samples, which have sounded already: a long
+            sound is made part by part (Zhu, Beauregard, Wyse, 2007, doi 10.1109/TASL.2007.899236).
+            They stay as they are, up to the last hop of them, over which they give way to the
+            estimate, and the phases go on from those of their whole windows. P is less than N;
+            default: none.
 
     Returns: float32 `[B, N]`, N = `num_output_samples(L, config)`.
     """
@@ -63,13 +69,18 @@ def griffin_lim(
     window = spectrogram.window(config).astype(np.float32)
     window_sum = _overlap_add(present * np.square(window), config)
     # A row of no frames has no window at all.
-    divisor = tf.maximum(window_sum, tf.maximum(_EDGE_FLOOR * tf.reduce_max(window_sum, axis=-1, keepdims=True), _SMALLEST))
+    divisor = tf.maximum(
+        window_sum,
+        tf.maximum(_EDGE_FLOOR * tf.reduce_max(window_sum, axis=-1, keepdims=True), _SMALLEST),
+    )
 
     known = tf.zeros([num_rows, 0]) if known is None else known
     certain, given = _certainty(known, tf.shape(window_sum)[1], config)
 
     def waveform(spectrum, means):
-        frames = tf.signal.irfft(with_magnitude(spectrum), [config.n_fft]) + means * present * window
+        frames = (
+            tf.signal.irfft(with_magnitude(spectrum), [config.n_fft]) + means * present * window
+        )
         estimate = _overlap_add(frames * window, config) / divisor
         return certain * given + (1 - certain) * estimate
 
@@ -82,7 +93,12 @@ def griffin_lim(
         frames = tf.signal.frame(waveform(spectrum, means), config.n_fft, config.hop_length)
         means = tf.reduce_mean(frames, axis=-1, keepdims=True)
         consistent = tf.signal.rfft((frames - means) * window)
-        return step + 1, consistent + momentum * (consistent - previous), consistent, _MEANS_KEPT * means
+        return (
+            step + 1,
+            consistent + momentum * (consistent - previous),
+            consistent,
+            _MEANS_KEPT * means,
+        )
 
     phase = phases_from_peaks(magnitude, config, _phases(known, config))
     start = tf.complex(magnitude * _sine(phase + 0.25), magnitude * _sine(phase))
@@ -95,7 +111,9 @@ def griffin_lim(
     return waveform(spectrum, means)
 
 
-def _certainty(known: tf.Tensor, num_samples: int | tf.Tensor, config: SpectrogramConfig) -> tuple[tf.Tensor, tf.Tensor]:
+def _certainty(
+    known: tf.Tensor, num_samples: int | tf.Tensor, config: SpectrogramConfig
+) -> tuple[tf.Tensor, tf.Tensor]:
     """How far each sample is given, 1 to 0, and the samples as far as they are, both [.., N]."""
     num_known = tf.shape(known)[1]
     ahead = tf.cast(num_known - tf.range(num_samples), tf.float32) / config.hop_length
@@ -107,20 +125,27 @@ def _phases(known: tf.Tensor, config: SpectrogramConfig) -> tf.Tensor:
     """Phases of the whole windows of samples, in cycles, [B, K, V]."""
     windows = tf.signal.frame(known, config.n_fft, config.hop_length)
     windows -= tf.reduce_mean(windows, axis=-1, keepdims=True)
-    return tf.math.angle(tf.signal.rfft(windows * spectrogram.window(config).astype(np.float32))) / (2 * np.pi)
+    return tf.math.angle(
+        tf.signal.rfft(windows * spectrogram.window(config).astype(np.float32))
+    ) / (2 * np.pi)
 
 
-def phases_from_peaks(magnitude: tf.Tensor, config: SpectrogramConfig, known: tf.Tensor) -> tf.Tensor:
-    """A first guess of the phases: every peak of a frame is a sinusoid that goes on from the frame before.
+def phases_from_peaks(
+    magnitude: tf.Tensor, config: SpectrogramConfig, known: tf.Tensor
+) -> tf.Tensor:
+    """A first guess of the phases: every peak of a frame is a sinusoid that goes on
+    from the frame before.
 
-    Single-pass spectrogram inversion (Beauregard, Harish, Wyse, 2015): the bins around a peak give its frequency, the frequency
-    how far its phase has moved on since the last frame, and all bins that lead uphill to a peak belong to its sinusoid.
-    Their phases differ from its phase in the middle of the window by what the window's own transform has at their distance.
+    Single-pass spectrogram inversion (Beauregard, Harish, Wyse, 2015): the bins around a peak give
+    its frequency, the frequency how far its phase has moved on since the last frame, and all bins
+    that lead uphill to a peak belong to its sinusoid. Their phases differ from its phase in the
+    middle of the window by what the window's own transform has at their distance.
 
     Args:
         magnitude: `[B, L, V]`.
         config: `SpectrogramConfig`.
-        known: `[B, K, V]`, K less than L, the phases of the first frames, in cycles. They stay, and the others go on from them.
+        known: `[B, K, V]`, K less than L, the phases of the first frames, in cycles. They stay, and
+            the others go on from them.
 
     Returns: float32 `[B, L, V]`, in cycles, any whole number of them too many.
     """
@@ -128,9 +153,13 @@ def phases_from_peaks(magnitude: tf.Tensor, config: SpectrogramConfig, known: tf
     padded = tf.pad(magnitude, [[0, 0], [0, 0], [1, 1]], constant_values=-1.0)
     left, middle, right = padded[..., :-2], padded[..., 1:-1], padded[..., 2:]
     peak = _summit(left, middle, right, bins)
-    frequency = tf.gather(bins.astype(np.float32) + _peak_shift(left, middle, right, config), peak, batch_dims=2)
+    frequency = tf.gather(
+        bins.astype(np.float32) + _peak_shift(left, middle, right, config), peak, batch_dims=2
+    )
     # The first frame goes on from itself, for what counts is only how later ones differ from it.
-    before = tf.concat([frequency[:, :1], tf.gather(frequency[:, :-1], peak[:, 1:], batch_dims=2)], axis=1)
+    before = tf.concat(
+        [frequency[:, :1], tf.gather(frequency[:, :-1], peak[:, 1:], batch_dims=2)], axis=1
+    )
     moved_on = (0.5 * config.hop_length / config.n_fft) * (before + frequency)
 
     def next_frame(phase, frame):
@@ -138,14 +167,20 @@ def phases_from_peaks(magnitude: tf.Tensor, config: SpectrogramConfig, known: tf
         phase = tf.gather(phase, peak, batch_dims=1) + moved_on
         return phase - tf.floor(phase)
 
-    # Half a cycle from bin to bin is half a window of delay, and half a cycle the change of sign from lobe to lobe.
+    # Half a cycle from bin to bin is half a window of delay,
+    # and half a cycle the change of sign from lobe to lobe.
     lobe = tf.floor(tf.abs(bins.astype(np.float32) - frequency) * _LOBES_PER_BIN)
     turned = 0.5 * ((bins % 2).astype(np.float32) + lobe)
     num_known = tf.shape(known)[1]
     # Of nothing known the sinusoids go on from zero.
-    last_known = tf.concat([tf.zeros_like(magnitude[:, :1]), known - turned[:, :num_known]], axis=1)[:, -1]
+    last_known = tf.concat(
+        [tf.zeros_like(magnitude[:, :1]), known - turned[:, :num_known]], axis=1
+    )[:, -1]
     frames_first = [1, 0, 2]
-    rest = (tf.transpose(peak[:, num_known:], frames_first), tf.transpose(moved_on[:, num_known:], frames_first))
+    rest = (
+        tf.transpose(peak[:, num_known:], frames_first),
+        tf.transpose(moved_on[:, num_known:], frames_first),
+    )
     centre = tf.transpose(tf.scan(next_frame, rest, last_known), frames_first)
     return tf.concat([known, centre + turned[:, num_known:]], axis=1)
 
@@ -160,14 +195,21 @@ def _summit(left: tf.Tensor, middle: tf.Tensor, right: tf.Tensor, bins: np.ndarr
     return goal
 
 
-def _peak_shift(left: tf.Tensor, middle: tf.Tensor, right: tf.Tensor, config: SpectrogramConfig) -> tf.Tensor:
-    """How far a sinusoid's frequency is above the bin of its peak, -0.5 to 0.5, [B, L, V]; it holds at peaks only.
+def _peak_shift(
+    left: tf.Tensor, middle: tf.Tensor, right: tf.Tensor, config: SpectrogramConfig
+) -> tf.Tensor:
+    """How far a sinusoid's frequency is above the bin of its peak, -0.5 to 0.5, [B, L, V];
+    it holds at peaks only.
 
-    The larger neighbour's share of the peak tells: a polynomial fitted to the window's own transform.
+    The larger neighbour's share of the peak tells:
+    a polynomial fitted to the window's own transform.
     """
     time = np.arange(config.n_fft) - config.n_fft / 2
     shifts = np.linspace(0, 0.5, 101)
-    at_peak, beside = (np.cos(2 * np.pi * np.outer(d, time) / config.n_fft) @ spectrogram.window(config) for d in (shifts, 1 - shifts))
+    at_peak, beside = (
+        np.cos(2 * np.pi * np.outer(d, time) / config.n_fft) @ spectrogram.window(config)
+        for d in (shifts, 1 - shifts)
+    )
     coefficients = np.polyfit(beside / at_peak, shifts, 4).astype(np.float32)
     share = tf.clip_by_value(tf.maximum(left, right) / tf.maximum(middle, _SMALLEST), 0.0, 1.0)
     shift = tf.clip_by_value(tf.math.polyval(list(coefficients), share), 0.0, 0.5)
@@ -177,7 +219,8 @@ def _peak_shift(left: tf.Tensor, middle: tf.Tensor, right: tf.Tensor, config: Sp
 def _sine(cycles: tf.Tensor) -> tf.Tensor:
     """sin(2 pi x) within 0.002, of additions and products only.
 
-    A library's sine may differ in its last bit with the place in the batch, and a row must sound as it does alone.
+    A library's sine may differ in its last bit with the place in the batch,
+    and a row must sound as it does alone.
     """
     wrapped = cycles - tf.round(cycles)
     parabola = 8 * wrapped * (1 - 2 * tf.abs(wrapped))

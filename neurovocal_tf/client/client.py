@@ -1,4 +1,7 @@
-"""A client of an exported model behind a TensorFlow Serving model server. Over REST it needs NumPy alone, not TensorFlow."""
+"""A client of an exported model behind a TensorFlow Serving model server.
+
+Over REST it needs NumPy alone, not TensorFlow.
+"""
 
 import dataclasses
 import time
@@ -33,8 +36,10 @@ class Block:
     """What `Client.stream` yields.
 
     Attributes:
-        song: `Song`, this block's frames.    sound: `streaming.Sound`, whose samples join those of the blocks around it; the last few
-            frames of a block sound with the next one. None if none was asked for.    elapsed_s: seconds it took to make the block.
+        song: `Song`, this block's frames.
+        sound: `streaming.Sound`, whose samples join those of the blocks around it; the last few
+            frames of a block sound with the next one. None if none was asked for.
+        elapsed_s: seconds it took to make the block.
     """
 
     song: Song
@@ -43,18 +48,26 @@ class Block:
 
 
 class Client:
-    """A model's endpoints (see `endpoints.Endpoints`), one row a call; `predict` takes batches. For one thread.
+    """A model's endpoints (see `endpoints.Endpoints`), one row a call; `predict` takes batches.
 
-    All methods raise `transports.Refused`, a ValueError, with the server's own words for what it refuses, OSError where it cannot be
-    reached or takes longer than `timeout_s`, and ValueError for a row that could not be answered, with the reason its status tells.
+    For one thread.
+
+    All methods raise `transports.Refused`, a ValueError, with the server's own words for what it
+    refuses, OSError where it cannot be reached or takes longer than `timeout_s`, and ValueError for
+    a row that could not be answered, with the reason its status tells.
 
     Args:
-        server: "http://HOST:PORT" (REST) or "grpc://HOST:PORT".    model: its name there.    version: int; None: the newest.
+        server: "http://HOST:PORT" (REST) or "grpc://HOST:PORT".    model: its name there.
+        version: int; None: the newest.
         timeout_s: seconds, of each request.
     """
 
     def __init__(
-        self, server: str = "http://localhost:8501", model: str = "neurovocal", version: int | None = None, timeout_s: float = 60.0
+        self,
+        server: str = "http://localhost:8501",
+        model: str = "neurovocal",
+        version: int | None = None,
+        timeout_s: float = 60.0,
     ) -> None:
         self._transport = transports.connect(server, model, version, timeout_s)
 
@@ -73,31 +86,65 @@ class Client:
         return self._transport.predict(signature, inputs)
 
     def status(self) -> dict[int, str]:
-        """State of each of the model's versions, "AVAILABLE" when it answers.  -> dict of int -> str"""
+        """State of each of the model's versions, "AVAILABLE" when it answers.
+
+        -> dict of int -> str
+        """
         return self._transport.status()
 
     # --- songs
 
     def generate(self, seed: int, num_frames: int, temperature: float = 0.0) -> Song:
-        """The beginning of a song: a `Song` of at most as many frames as the export allows. Temperature 0 means the default."""
+        """The beginning of a song: a `Song` of at most as many frames as the export allows.
+
+        Temperature 0 means the default.
+        """
         return _song(self._row("generate", **_song_inputs(seed, num_frames, temperature)))
 
-    def generate_continue(self, seed: int, num_frames: int, frame: int, state: npt.ArrayLike, temperature: float = 0.0) -> Song:
-        """The `Song` that goes on at `frame` from `state`, those of a `Song` before or of `encode`."""
-        continuation: dict[str, np.ndarray] = {"frame": np.array([frame], np.int64), "state": np.asarray(state, np.float32)[np.newaxis]}
-        return _song(self._row("generate_continue", **_song_inputs(seed, num_frames, temperature), **continuation))
+    def generate_continue(
+        self, seed: int, num_frames: int, frame: int, state: npt.ArrayLike, temperature: float = 0.0
+    ) -> Song:
+        """The `Song` that goes on at `frame` from `state`,
+        those of a `Song` before or of `encode`.
+        """
+        continuation: dict[str, np.ndarray] = {
+            "frame": np.array([frame], np.int64),
+            "state": np.asarray(state, np.float32)[np.newaxis],
+        }
+        return _song(
+            self._row(
+                "generate_continue", **_song_inputs(seed, num_frames, temperature), **continuation
+            )
+        )
 
     def generate_audio(self, seed: int, num_frames: int, temperature: float = 0.0) -> Answer:
-        """A song that sounds.  -> dict: spectrogram [L, V], waveform [N], sample_rate, wav_bytes, state, next_frame"""
+        """A song that sounds.
+
+        -> dict: spectrogram [L, V], waveform [N], sample_rate, wav_bytes, state, next_frame
+        """
         answer = self._row("generate_audio", **_song_inputs(seed, num_frames, temperature))
-        frames, samples = answer["spectrogram"][: answer["lengths"]], answer["waveform"][: answer["num_samples"]]
+        frames, samples = (
+            answer["spectrogram"][: answer["lengths"]],
+            answer["waveform"][: answer["num_samples"]],
+        )
         return answer | {"spectrogram": frames, "waveform": samples}
 
     def synthesise(self, spectrogram: npt.ArrayLike, known: npt.ArrayLike = ()) -> streaming.Sound:
-        """The `streaming.Sound` of frames in dB [L, V], of which the first samples, `known` [P], have sounded already."""
+        """The `streaming.Sound` of frames in dB [L, V], of which the first samples,
+        `known` [P], have sounded already.
+        """
         known = np.asarray(known, np.float32)[np.newaxis]
-        answer = self._row("synthesise", **_frame_inputs(spectrogram), known=known, num_known=np.array([known.size], np.int32))
-        return streaming.Sound(answer["waveform"][: answer["num_samples"]], int(answer["sample_rate"]), int(answer["hop_length"]))
+        answer = self._row(
+            "synthesise",
+            **_frame_inputs(spectrogram),
+            known=known,
+            num_known=np.array([known.size], np.int32),
+        )
+        return streaming.Sound(
+            answer["waveform"][: answer["num_samples"]],
+            int(answer["sample_rate"]),
+            int(answer["hop_length"]),
+        )
 
     def stream(
         self,
@@ -112,7 +159,8 @@ class Client:
 
         Args:
             seed: int.    num_frames: int; None: without end.    temperature: float, 0 the default.
-            block_frames: int, frames of the longest blocks; the first are shorter, to be heard soon.
+            block_frames: int, frames of the longest blocks;
+                the first are shorter, to be heard soon.
             start: `Song` to go on from, or None.    with_sound: bool.
 
         Yields:
@@ -127,16 +175,23 @@ class Client:
                 if song is None:
                     song = self.generate(seed, size, temperature)
                 else:
-                    song = self.generate_continue(seed, size, song.next_frame, song.state, temperature)
+                    song = self.generate_continue(
+                        seed, size, song.next_frame, song.state, temperature
+                    )
                 if not len(song.spectrogram):
                     raise ValueError(f"the server sang none of {size} frames")
                 size -= len(song.spectrogram)
                 num_sung += len(song.spectrogram)
-                sound = joined.add(song.spectrogram, is_last=num_sung == num_frames) if joined else None
+                sound = (
+                    joined.add(song.spectrogram, is_last=num_sung == num_frames) if joined else None
+                )
                 yield Block(song, sound, time.monotonic() - began)
 
     def prime(self, audio_bytes: bytes) -> Song:
-        """What a song goes on from after a recording: a `Song` of no frames.  A WAV file's bytes -> `Song`"""
+        """What a song goes on from after a recording: a `Song` of no frames.
+
+        A WAV file's bytes -> `Song`
+        """
         answer = self.encode_audio(audio_bytes)
         return Song(np.zeros((0, 0), np.float32), answer["state"], 0)
 
@@ -147,7 +202,9 @@ class Client:
         return self._row("encode", **_frame_inputs(spectrogram))
 
     def score(self, spectrogram: npt.ArrayLike) -> Answer:
-        """Frames in dB [L, V] -> dict: score, order_score, surprise, frame_score [L], frame_surprise [L], is_unusual and its parts."""
+        """Frames in dB [L, V] -> dict: score, order_score, surprise, frame_score [L],
+        frame_surprise [L], is_unusual and its parts.
+        """
         return self._row("score", **_frame_inputs(spectrogram))
 
     def encode_audio(self, audio_bytes: bytes) -> Answer:
@@ -159,12 +216,21 @@ class Client:
         return self._row("score_audio", audio_bytes=np.array([audio_bytes], object))
 
     def segment_audio(self, audio_bytes: bytes) -> Answer:
-        """A WAV file's bytes -> dict: onsets, offsets [S] in samples, sample_rate. Without a vocalization S is 0."""
-        answer = self._row("segment_audio", may_be=(Status.NO_SOUND,), audio_bytes=np.array([audio_bytes], object))
-        count = answer["num_segments"]
-        return answer | {name: answer[name][:count].astype(np.int64) for name in ("onsets", "offsets")}
+        """A WAV file's bytes -> dict: onsets, offsets [S] in samples, sample_rate.
 
-    def _row(self, signature: str, may_be: Collection[Status] = (), **inputs: npt.ArrayLike) -> Answer:
+        Without a vocalization S is 0.
+        """
+        answer = self._row(
+            "segment_audio", may_be=(Status.NO_SOUND,), audio_bytes=np.array([audio_bytes], object)
+        )
+        count = answer["num_segments"]
+        return answer | {
+            name: answer[name][:count].astype(np.int64) for name in ("onsets", "offsets")
+        }
+
+    def _row(
+        self, signature: str, may_be: Collection[Status] = (), **inputs: npt.ArrayLike
+    ) -> Answer:
         """The answer to one row, without its first dimension."""
         answer = {name: value[0] for name, value in self.predict(signature, **inputs).items()}
         status = int(answer["status"])
@@ -185,9 +251,17 @@ def _song_inputs(seed: int, num_frames: int, temperature: float) -> dict[str, np
 def _frame_inputs(spectrogram: npt.ArrayLike) -> dict[str, np.ndarray]:
     spectrogram = np.asarray(spectrogram, np.float32)
     if spectrogram.ndim != 2 or not spectrogram.size:
-        raise ValueError(f"`spectrogram` must have frames [L, V], L at least 1. Received: spectrogram of shape {spectrogram.shape}")
-    return {"spectrogram": spectrogram[np.newaxis], "lengths": np.array([len(spectrogram)], np.int32)}
+        raise ValueError(
+            "`spectrogram` must have frames [L, V], L at least 1. "
+            f"Received: spectrogram of shape {spectrogram.shape}"
+        )
+    return {
+        "spectrogram": spectrogram[np.newaxis],
+        "lengths": np.array([len(spectrogram)], np.int32),
+    }
 
 
 def _song(answer: Answer) -> Song:
-    return Song(answer["spectrogram"][: answer["lengths"]], answer["state"], int(answer["next_frame"]))
+    return Song(
+        answer["spectrogram"][: answer["lengths"]], answer["state"], int(answer["next_frame"])
+    )

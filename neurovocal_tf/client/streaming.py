@@ -1,4 +1,5 @@
-"""A song of any length from blocks of frames: how long the blocks are, and sound that joins without clicks.
+"""A song of any length from blocks of frames: how long the blocks are,
+and sound that joins without clicks.
 
 Nothing here but NumPy: a program that streams from a server needs no TensorFlow.
 """
@@ -13,13 +14,17 @@ import numpy.typing as npt
 # Small enough that the first is heard within 100 ms on one slow core.
 FIRST_BLOCK_FRAMES = 16
 DEFAULT_BLOCK_FRAMES = 256
-# Beyond the frames that share samples with the one next to be heard. More of them do not bring the spectrum closer.
+# Beyond the frames that share samples with the one next to be heard.
+# More of them do not bring the spectrum closer.
 _MORE_FRAMES = 2
 _FULL_SCALE = 32_768
 
 
-def block_sizes(num_frames: int | None = None, block_frames: int = DEFAULT_BLOCK_FRAMES) -> Iterator[int]:
-    """Frames of each block: few at first, so that a listener does not wait, and twice as many each time up to `block_frames`.
+def block_sizes(
+    num_frames: int | None = None, block_frames: int = DEFAULT_BLOCK_FRAMES
+) -> Iterator[int]:
+    """Frames of each block: few at first, so that a listener does not wait, and twice as many each
+    time up to `block_frames`.
 
     Args:
         num_frames: int, of the song; None: without end.    block_frames: int, of the longest block.
@@ -50,12 +55,13 @@ class Sound:
 class JoinedSound:
     """The sound of blocks of frames, one after another, as of one spectrogram.
 
-    Each block is made together with a few frames before it, whose samples are known, and its last frames are made once more with the
-    next block: only what has frames on both sides is let out (Zhu, Beauregard, Wyse, 2007, doi 10.1109/TASL.2007.899236).
+    Each block is made together with a few frames before it, whose samples are known, and its last
+    frames are made once more with the next block: only what has frames on both sides is let out
+    (Zhu, Beauregard, Wyse, 2007, doi 10.1109/TASL.2007.899236).
 
     Args:
-        synthesise: called with frames `[L, V]` and known samples `[P]`, P may be 0; returns the `Sound` of the frames, as `griffin_lim`
-            makes it.
+        synthesise: called with frames `[L, V]` and known samples `[P]`, P may be 0; returns the
+            `Sound` of the frames, as `griffin_lim` makes it.
     """
 
     def __init__(self, synthesise: Callable[[np.ndarray, np.ndarray], Sound]) -> None:
@@ -65,7 +71,8 @@ class JoinedSound:
         self._num_heard = 0
 
     def add(self, frames: np.ndarray, is_last: bool = False) -> Sound:
-        """The samples that can be heard now: all but those of the last few frames, or all of them if the song ends here.
+        """The samples that can be heard now: all but those of the last few frames,
+        or all of them if the song ends here.
 
         Args:
             frames: `[L, V]`, L at least 1.    is_last: bool.
@@ -91,7 +98,9 @@ class JoinedSound:
 
 
 def to_pcm(samples: npt.ArrayLike, gain: float = 1.0) -> tuple[bytes, int]:
-    """16-bit little-endian samples as bytes, and how many of them were beyond full scale and are cut.  [N] -> (bytes, int)"""
+    """16-bit little-endian samples as bytes, and how many of them were beyond full scale and are
+    cut.  [N] -> (bytes, int)
+    """
     steps = np.round(np.asarray(samples, np.float64) * gain * _FULL_SCALE)
     cut = np.clip(steps, -_FULL_SCALE, _FULL_SCALE - 1)
     return cut.astype("<i2").tobytes(), int(np.count_nonzero(np.abs(cut - steps) > 1))

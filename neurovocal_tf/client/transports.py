@@ -1,4 +1,5 @@
-"""Requests to a TensorFlow Serving model server, by REST or gRPC: dicts of NumPy arrays there and back.
+"""Requests to a TensorFlow Serving model server, by REST or gRPC:
+dicts of NumPy arrays there and back.
 
 TensorFlow is needed for gRPC alone. https://www.tensorflow.org/tfx/serving/api_rest
 """
@@ -18,28 +19,40 @@ _PORTS = {"http": 8501, "grpc": 8500}
 
 
 class Refused(ValueError):
-    """The server's own words on a request that it did not answer; `code` is its HTTP status or the name of its gRPC status."""
+    """The server's own words on a request that it did not answer; `code` is its HTTP status or the
+    name of its gRPC status.
+    """
 
     def __init__(self, code: int | str, message: str) -> None:
         super().__init__(f"the server refused ({code}): {message}")
         self.code = code
 
 
-def connect(server: str, model: str, version: int | None = None, timeout_s: float = 60.0) -> "RestTransport | GrpcTransport":
+def connect(
+    server: str, model: str, version: int | None = None, timeout_s: float = 60.0
+) -> "RestTransport | GrpcTransport":
     """A `RestTransport` or a `GrpcTransport`.
 
     Args:
-        server: "http://HOST[:PORT]" or "grpc://HOST[:PORT]".    model: name.    version: int; None: the newest.
+        server: "http://HOST[:PORT]" or "grpc://HOST[:PORT]".    model: name.
+        version: int; None: the newest.
         timeout_s: seconds, of each request.
     """
     parts = urllib.parse.urlsplit(server)
     try:
-        known, port = parts.scheme in _PORTS and parts.hostname and not parts.path.strip("/"), parts.port
+        known, port = (
+            parts.scheme in _PORTS and parts.hostname and not parts.path.strip("/"),
+            parts.port,
+        )
     except ValueError:
         known = False
     if not known or parts.hostname is None:
-        raise ValueError(f"`server` must be http://HOST:PORT or grpc://HOST:PORT. Received: server={server}")
-    kind: type[RestTransport] | type[GrpcTransport] = RestTransport if parts.scheme == "http" else GrpcTransport
+        raise ValueError(
+            f"`server` must be http://HOST:PORT or grpc://HOST:PORT. Received: server={server}"
+        )
+    kind: type[RestTransport] | type[GrpcTransport] = (
+        RestTransport if parts.scheme == "http" else GrpcTransport
+    )
     return kind(parts.hostname, port or _PORTS[parts.scheme], model, version, timeout_s)
 
 
@@ -47,26 +60,42 @@ class RestTransport:
     """One connection, kept open, for one thread.
 
     Args:
-        host, port: of the server.    model: name.    version: int or None.    timeout_s: of each request.
+        host, port: of the server.    model: name.    version: int or None.
+        timeout_s: of each request.
     """
 
-    def __init__(self, host: str, port: int, model: str, version: int | None, timeout_s: float) -> None:
+    def __init__(
+        self, host: str, port: int, model: str, version: int | None, timeout_s: float
+    ) -> None:
         self.where = f"http://{host}:{port}"
-        self._path = f"/v1/models/{urllib.parse.quote(model, safe='')}" + ("" if version is None else f"/versions/{version}")
+        self._path = f"/v1/models/{urllib.parse.quote(model, safe='')}" + (
+            "" if version is None else f"/versions/{version}"
+        )
         self._connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
 
     def predict(self, signature: str, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, np.ndarray]:
-        """Asks a signature.  dict of arrays [B, ...] -> dict of arrays [B, ...]: float32, int64, bool, or bytes as objects.
+        """Asks a signature.
+
+        dict of arrays [B, ...] -> dict of arrays [B, ...]:
+        float32, int64, bool, or bytes as objects.
 
         Raises:
             Refused: by the server.    OSError: it cannot be reached, or takes too long.
         """
-        body = json_numbers.dumps({"signature_name": signature, "inputs": {name: _to_json(value) for name, value in inputs.items()}})
+        body = json_numbers.dumps(
+            {
+                "signature_name": signature,
+                "inputs": {name: _to_json(value) for name, value in inputs.items()},
+            }
+        )
         outputs = self._ask("POST", f"{self._path}:predict", body)["outputs"]
         return {name: _from_json(value) for name, value in outputs.items()}
 
     def status(self) -> dict[int, str]:
-        """State of each version that the server knows, "AVAILABLE" when it answers.  -> dict of int -> str"""
+        """State of each version that the server knows, "AVAILABLE" when it answers.
+
+        -> dict of int -> str
+        """
         versions = self._ask("GET", self._path)["model_version_status"]
         return {int(version["version"]): version["state"] for version in versions}
 
@@ -81,7 +110,9 @@ class RestTransport:
             answer = json_numbers.loads(contents)
         except TimeoutError:
             self.close()
-            raise TimeoutError(f"{self.where}: no answer within {self._connection.timeout:g} s") from None
+            raise TimeoutError(
+                f"{self.where}: no answer within {self._connection.timeout:g} s"
+            ) from None
         except (OSError, http.client.HTTPException) as reason:
             self.close()
             raise ConnectionError(f"{self.where}: {reason or type(reason).__name__}") from None
@@ -91,13 +122,16 @@ class RestTransport:
             raise Refused(code, answer.get("error", answer) if isinstance(answer, dict) else answer)
         return answer
 
-    def _send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    def _send(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, bytes]:
         is_fresh = self._connection.sock is None
         try:
             self._connection.request(method, path, body, headers)
             response = self._connection.getresponse()
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
-            # A server may close what has been idle; a request changes nothing there, and may be sent again.
+            # A server may close what has been idle; a request changes nothing there,
+            # and may be sent again.
             if is_fresh:
                 raise
             self.close()
@@ -106,9 +140,13 @@ class RestTransport:
 
 
 class GrpcTransport:
-    """One channel; arguments and methods are those of `RestTransport`, and any number of threads may share it."""
+    """One channel; arguments and methods are those of `RestTransport`,
+    and any number of threads may share it.
+    """
 
-    def __init__(self, host: str, port: int, model: str, version: int | None, timeout_s: float) -> None:
+    def __init__(
+        self, host: str, port: int, model: str, version: int | None, timeout_s: float
+    ) -> None:
         import grpc  # here, so that REST needs neither gRPC nor TensorFlow
         from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
@@ -121,7 +159,9 @@ class GrpcTransport:
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
     def predict(self, signature: str, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, np.ndarray]:
-        """As `RestTransport.predict`; the numbers come back with the types they have at the server."""
+        """As `RestTransport.predict`; the numbers come back with the types
+        they have at the server.
+        """
         import tensorflow as tf
         from tensorflow_serving.apis import predict_pb2
 

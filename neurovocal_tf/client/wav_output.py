@@ -1,4 +1,6 @@
-"""Where a streamed song's samples go: a WAV file that appears when it is whole, or a stream that is heard while it is sung."""
+"""Where a streamed song's samples go: a WAV file that appears when it is whole,
+or a stream that is heard while it is sung.
+"""
 
 import contextlib
 import io
@@ -15,9 +17,11 @@ MOST_SAMPLES = (2**32 - 1 - 36) // 2
 
 @contextlib.contextmanager
 def wav_file(path: str | os.PathLike[str]) -> Iterator[Callable[[bytes, int], None]]:
-    """Writes samples under another name, with the header last, and renames the file when it is whole; Ctrl-C ends the song.
+    """Writes samples under another name, with the header last, and renames the file when it is
+    whole; Ctrl-C ends the song.
 
-    Gives a function (bytes of 16-bit samples, little-endian, of one channel; their rate in Hz) to call for each block.
+    Gives a function (bytes of 16-bit samples, little-endian, of one channel;
+    their rate in Hz) to call for each block.
     """
     with contextlib.ExitStack() as opened:
         file = None
@@ -26,7 +30,9 @@ def wav_file(path: str | os.PathLike[str]) -> Iterator[Callable[[bytes, int], No
             nonlocal file
             if file is None:
                 # Not before there is something to write.
-                file = opened.enter_context(wave.open(opened.enter_context(files.replacing(path)), "wb"))
+                file = opened.enter_context(
+                    wave.open(opened.enter_context(files.replacing(path)), "wb")
+                )
                 _describe(file, rate)
             file.writeframesraw(pcm)
 
@@ -35,10 +41,13 @@ def wav_file(path: str | os.PathLike[str]) -> Iterator[Callable[[bytes, int], No
 
 @contextlib.contextmanager
 def stream(output: BinaryIO, sample_format: str) -> Iterator[Callable[[bytes, int], None]]:
-    """Writes samples to an open binary file, such as standard output. A reader that has heard enough is no error.
+    """Writes samples to an open binary file, such as standard output.
+
+    A reader that has heard enough is no error.
 
     Args:
-        output: binary file with a file descriptor.    sample_format: "wav" for a header before the samples, "pcm" for none.
+        output: binary file with a file descriptor.
+        sample_format: "wav" for a header before the samples, "pcm" for none.
 
     Gives a function as `wav_file` does.
     """
@@ -60,7 +69,9 @@ def stream(output: BinaryIO, sample_format: str) -> Iterator[Callable[[bytes, in
 
 
 def _streaming_header(rate: int) -> bytes:
-    """A WAV header whose length is the largest there is, as players take it for a file that is still being written."""
+    """A WAV header whose length is the largest there is,
+    as players take it for a file that is still being written.
+    """
     header = io.BytesIO()
     with wave.open(header, "wb") as file:
         _describe(file, rate)

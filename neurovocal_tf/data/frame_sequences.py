@@ -1,7 +1,9 @@
-"""Frame sequences that are no sound, such as piano rolls, spike rasters and spectrograms made elsewhere, from one .npz file.
+"""Frame sequences that are no sound, such as piano rolls, spike rasters and spectrograms made
+elsewhere, from one .npz file.
 
-The file holds `train`, `valid` and `test` [frames, V], sequences one after another, and `train_lengths`, `valid_lengths` and
-`test_lengths` [sequences], which add up to them. Further arrays are passed over.
+The file holds `train`, `valid` and `test` [frames, V], sequences one after another, and
+`train_lengths`, `valid_lengths` and `test_lengths` [sequences], which add up to them. Further
+arrays are passed over.
 """
 
 import dataclasses
@@ -23,7 +25,8 @@ SPLITS = ("train", "valid", "test")
 class FrameSplit:
     """The sequences of one split: `frames` [sum of L, V] of any real type, `lengths` int64 [S].
 
-    A `sequence_data.SequenceData`, whose length is the number of sequences. `path` is that of its file.
+    A `sequence_data.SequenceData`, whose length is the number of sequences.
+    `path` is that of its file.
     """
 
     frames: np.ndarray
@@ -46,7 +49,10 @@ class FrameSplit:
     def check_unchanged(self, sequence_frames: Sequence[int]) -> None:
         """See `SequenceData`: the sequences must be as long as they were."""
         if tuple(self.lengths.tolist()) != tuple(sequence_frames):
-            raise ValueError(f"`frames` must hold the sequences this run began with. Received: others, in frames={self.path}")
+            raise ValueError(
+                "`frames` must hold the sequences this run began with. "
+                f"Received: others, in frames={self.path}"
+            )
 
     def sequences(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
         """See `SequenceData`: every sequence begins where it begins."""
@@ -56,7 +62,9 @@ class FrameSplit:
 
         @tf.autograph.experimental.do_not_convert
         def sequence(first, last):
-            return tf.ensure_shape(tf.cast(frames[first:last], tf.float32), [None, self.num_visible]), tf.constant(True)
+            return tf.ensure_shape(
+                tf.cast(frames[first:last], tf.float32), [None, self.num_visible]
+            ), tf.constant(True)
 
         return tf.data.Dataset.from_tensor_slices((ends - lengths, ends)).map(sequence)
 
@@ -73,7 +81,11 @@ class FrameSplit:
     def _tensors(self):
         # Made outside any graph, so that the frames are held once and not copied into each.
         with tf.init_scope():
-            return tf.constant(self.frames), tf.constant(np.cumsum(self.lengths)), tf.constant(self.lengths)
+            return (
+                tf.constant(self.frames),
+                tf.constant(np.cumsum(self.lengths)),
+                tf.constant(self.lengths),
+            )
 
 
 def is_frame_file(path: str | os.PathLike[str]) -> bool:
@@ -88,30 +100,49 @@ def read_frames(path: str | os.PathLike[str]) -> dict[str, FrameSplit]:
         dict of "train", "valid", "test" -> `FrameSplit`.
 
     Raises:
-        ValueError: there is no such file, it is damaged or pickled, or what it holds is not as above.
+        ValueError: there is no such file, it is damaged or pickled,
+            or what it holds is not as above.
     """
     with _opened(path) as arrays:
         splits = {name: _split(path, name, arrays) for name in SPLITS}
     widths = {name: split.num_visible for name, split in splits.items()}
     if len(set(widths.values())) > 1:
-        raise _bad(path, "splits of the same width", ", ".join(f"{name} of {width} units" for name, width in widths.items()))
+        raise _bad(
+            path,
+            "splits of the same width",
+            ", ".join(f"{name} of {width} units" for name, width in widths.items()),
+        )
     return splits
 
 
-def check_values(splits: Mapping[str, FrameSplit], visible_units: str, path: str | os.PathLike[str]) -> None:
-    """Raises ValueError where the values of a file's splits are none that the visible units can take."""
+def check_values(
+    splits: Mapping[str, FrameSplit], visible_units: str, path: str | os.PathLike[str]
+) -> None:
+    """Raises ValueError where the values of a file's splits are none that the
+    visible units can take.
+    """
     for split in splits.values():
         _check_values(split.frames, visible_units, path)
 
 
 def _check_values(frames, visible_units, path):
     if visible_units == "bernoulli" and not is_binary(frames):
-        raise _bad(path, "zeros and ones for visible_units=bernoulli", f"{frames[(frames != 0) & (frames != 1)][0]:g}")
+        raise _bad(
+            path,
+            "zeros and ones for visible_units=bernoulli",
+            f"{frames[(frames != 0) & (frames != 1)][0]:g}",
+        )
     if visible_units == "mean_field" and not (frames.min() >= 0 and frames.max() <= 1):
-        raise _bad(path, "values between 0 and 1 for visible_units=mean_field", f"{frames.min():g} to {frames.max():g}")
+        raise _bad(
+            path,
+            "values between 0 and 1 for visible_units=mean_field",
+            f"{frames.min():g} to {frames.max():g}",
+        )
 
 
-def check_width(splits: Mapping[str, FrameSplit], num_visible: int, path: str | os.PathLike[str]) -> None:
+def check_width(
+    splits: Mapping[str, FrameSplit], num_visible: int, path: str | os.PathLike[str]
+) -> None:
     """Raises ValueError where the splits of a file are not as wide as a model."""
     width = splits["train"].num_visible
     if width != num_visible:
@@ -127,7 +158,9 @@ def _opened(path):
     try:
         arrays = np.load(path, allow_pickle=False)
     except FileNotFoundError:
-        raise ValueError(f"`frames` must be an .npz file, and there is none. Received: frames={path}") from None
+        raise ValueError(
+            f"`frames` must be an .npz file, and there is none. Received: frames={path}"
+        ) from None
     except ValueError:
         raise _bad(path, "arrays", "pickled objects, which are never loaded") from None
     except (OSError, EOFError, zipfile.BadZipFile) as error:
@@ -140,19 +173,34 @@ def _opened(path):
 def _split(path, name, arrays):
     frames, lengths = _array(path, name, arrays), _array(path, f"{name}_lengths", arrays)
     if frames.ndim != 2 or frames.dtype.kind not in "buif":
-        raise _bad(path, f"numbers [frames, V] under {name!r}", f"{frames.dtype} {list(frames.shape)}")
+        raise _bad(
+            path, f"numbers [frames, V] under {name!r}", f"{frames.dtype} {list(frames.shape)}"
+        )
     if lengths.ndim != 1 or lengths.dtype.kind not in "ui":
-        raise _bad(path, f"whole numbers [sequences] under '{name}_lengths'", f"{lengths.dtype} {list(lengths.shape)}")
+        raise _bad(
+            path,
+            f"whole numbers [sequences] under '{name}_lengths'",
+            f"{lengths.dtype} {list(lengths.shape)}",
+        )
     if not frames.size or not lengths.size:
         raise _bad(path, f"at least one frame under {name!r}", "an empty split")
     lengths = lengths.astype(np.int64)
     if lengths.min() < 1 or lengths.sum() != len(frames):
-        found = f"{len(lengths)} lengths, the shortest {lengths.min()}, which add up to {lengths.sum()} of {len(frames)} frames"
+        found = (
+            f"{len(lengths)} lengths, the shortest {lengths.min()}, which add up to "
+            f"{lengths.sum()} of {len(frames)} frames"
+        )
         raise _bad(path, f"lengths of at least 1 that add up to the frames of {name!r}", found)
     if not np.isfinite(frames).all():
-        raise _bad(path, f"finite numbers under {name!r}", f"NaN or infinity in frame {np.argwhere(~np.isfinite(frames))[0, 0]}")
+        raise _bad(
+            path,
+            f"finite numbers under {name!r}",
+            f"NaN or infinity in frame {np.argwhere(~np.isfinite(frames))[0, 0]}",
+        )
     # Flags are numbers to all that follows.
-    return FrameSplit(frames.astype(np.uint8) if frames.dtype.kind == "b" else frames, lengths, os.fspath(path))
+    return FrameSplit(
+        frames.astype(np.uint8) if frames.dtype.kind == "b" else frames, lengths, os.fspath(path)
+    )
 
 
 def _array(path, name, arrays):
@@ -161,7 +209,9 @@ def _array(path, name, arrays):
     try:
         return arrays[name]
     except ValueError:
-        raise _bad(path, f"plain numbers under {name!r}", "pickled objects, which are never loaded") from None
+        raise _bad(
+            path, f"plain numbers under {name!r}", "pickled objects, which are never loaded"
+        ) from None
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise _bad(path, f"an array {name!r}", f"a damaged file ({error})") from None
 

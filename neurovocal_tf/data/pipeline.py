@@ -10,12 +10,16 @@ from neurovocal_tf.data.sequence_data import SequenceData
 
 _GRAPH_SEED = 1
 _SHUFFLE_WINDOWS = 4096  # with fewer, batches would hold many windows of one recording
-# Nothing below is for AutoGraph to rewrite, and its search for what it could takes as long as building the graphs.
+# Nothing below is for AutoGraph to rewrite, and its search for what it could takes as long
+# as building the graphs.
 _as_it_is = tf.autograph.experimental.do_not_convert
 
 
-def num_windows(num_frames: int | np.ndarray | tf.Tensor, window_frames: int) -> np.ndarray | tf.Tensor:
-    """Windows that `random_onsets` lays over a sequence: one, or enough to have at least half a window to spare.
+def num_windows(
+    num_frames: int | np.ndarray | tf.Tensor, window_frames: int
+) -> np.ndarray | tf.Tensor:
+    """Windows that `random_onsets` lays over a sequence:
+    one, or enough to have at least half a window to spare.
 
     Args:
         num_frames: frames of sequences, an integer array or tensor.    window_frames: int.
@@ -26,10 +30,12 @@ def num_windows(num_frames: int | np.ndarray | tf.Tensor, window_frames: int) ->
 
 
 def random_onsets(num_frames: tf.Tensor, window_frames: int, key: tf.Tensor) -> tf.Tensor:
-    """First frames of windows that together hold every frame of a sequence, none reaching over its end.
+    """First frames of windows that together hold every frame of a sequence,
+    none reaching over its end.
 
-    They follow one another without a gap from a random frame on, so that all of them begin elsewhere in every epoch, yet their
-    number is fixed; at both ends they overlap as much as it takes to stay inside.
+    They follow one another without a gap from a random frame on, so that all of them begin
+    elsewhere in every epoch, yet their number is fixed; at both ends they overlap as much as it
+    takes to stay inside.
 
     Args:
         num_frames: int64 [], L.    window_frames: int, T.    key: int64 [2].
@@ -40,14 +46,19 @@ def random_onsets(num_frames: tf.Tensor, window_frames: int, key: tf.Tensor) -> 
     count = num_windows(num_frames, window_frames)
     spare = count * window_frames - num_frames
     shift = tf.random.stateless_uniform([], key, minval=0, maxval=spare + 1, dtype=tf.int64)
-    return tf.clip_by_value(tf.range(count) * window_frames - shift, 0, tf.maximum(num_frames - window_frames, 0))
+    return tf.clip_by_value(
+        tf.range(count) * window_frames - shift, 0, tf.maximum(num_frames - window_frames, 0)
+    )
 
 
-def windows_of(frames: tf.Tensor, is_start: tf.Tensor, onsets: tf.Tensor, window_frames: int) -> tf.data.Dataset:
+def windows_of(
+    frames: tf.Tensor, is_start: tf.Tensor, onsets: tf.Tensor, window_frames: int
+) -> tf.data.Dataset:
     """The windows of a sequence that begin at `onsets`.
 
     Args:
-        frames: [L, V].    is_start: bool [], whether the sequence begins with frame 0.    onsets: int64 [W].    window_frames: int, T.
+        frames: [L, V].    is_start: bool [], whether the sequence begins with frame 0.
+        onsets: int64 [W].    window_frames: int, T.
 
     Returns:
         Dataset of (frames [T, V], mask [T], is_start bool []); padding follows a window's frames.
@@ -57,13 +68,19 @@ def windows_of(frames: tf.Tensor, is_start: tf.Tensor, onsets: tf.Tensor, window
     # Padding by nothing copies nothing.
     padded = tf.pad(frames, [[0, tf.maximum(onsets[-1] + window_frames - num_frames, 0)], [0, 0]])
     windows = tf.gather(padded, onsets[:, tf.newaxis] + tf.range(window_frames, dtype=tf.int64))
-    return tf.data.Dataset.from_tensor_slices((windows, tf.cast(mask, tf.float32), is_start & (onsets == 0)))
+    return tf.data.Dataset.from_tensor_slices(
+        (windows, tf.cast(mask, tf.float32), is_start & (onsets == 0))
+    )
 
 
 def batches_of(windows: tf.data.Dataset, num_visible: int, config: Config) -> tf.data.Dataset:
-    """Windows in batches of one static shape; the last is filled up with windows whose mask is empty, so that none is lost."""
+    """Windows in batches of one static shape; the last is filled up with windows whose mask is
+    empty, so that none is lost.
+    """
     batch_size, window_frames = config.data.batch_size, config.data.window_frames
-    empty = tf.data.Dataset.from_tensors((tf.zeros([window_frames, num_visible]), tf.zeros([window_frames]), False))
+    empty = tf.data.Dataset.from_tensors(
+        (tf.zeros([window_frames, num_visible]), tf.zeros([window_frames]), False)
+    )
     return windows.concatenate(empty.repeat(batch_size - 1)).batch(batch_size, drop_remainder=True)
 
 
@@ -74,14 +91,18 @@ def training_dataset(
     sequence_frames: Sequence[int],
     shuffle_windows: int = _SHUFFLE_WINDOWS,
 ) -> tf.data.Dataset:
-    """Shuffled batches of one epoch after another, without end, each a pure function of (seed, epoch).
+    """Shuffled batches of one epoch after another, without end,
+    each a pure function of (seed, epoch).
 
-    An epoch is begun while the one before it trains: filling the shuffle buffer would let the model wait.
+    An epoch is begun while the one before it trains:
+    filling the shuffle buffer would let the model wait.
 
     Args:
         data: a `sequence_data.SequenceData`.    config: `Config`.
-        epoch: scalar integer variable or tensor, the first epoch, read whenever the dataset is iterated anew.
-        sequence_frames: ints, frames of each sequence: they tell the number of batches, and whether all fit the cache.
+        epoch: scalar integer variable or tensor, the first epoch,
+            read whenever the dataset is iterated anew.
+        sequence_frames: ints, frames of each sequence:
+            they tell the number of batches, and whether all fit the cache.
         shuffle_windows: windows in the shuffle buffer.
 
     Returns:
@@ -93,36 +114,49 @@ def training_dataset(
 
     @_as_it_is
     def one_epoch(number):
-        # This graph's own: a global seed would change the order, and TensorFlow compares a global 0 with the tensor below.
+        # This graph's own: a global seed would change the order,
+        # and TensorFlow compares a global 0 with the tensor below.
         tf.compat.v1.set_random_seed(_GRAPH_SEED)
         key = tf.stack([tf.constant(seed, tf.int64), number])
         source = kept
         if kept is None:
-            # What is in memory keeps its order, and only the windows are shuffled; what is read anew is read in a new order.
+            # What is in memory keeps its order, and only the windows are shuffled; what is read
+            # anew is read in a new order.
             order = tf.random.experimental.stateless_shuffle(tf.range(len(data)), key)
             source = data.sequences(order)
 
         @_as_it_is
         def cut(index, sequence):
             frames, is_start = sequence
-            onsets = random_onsets(tf.shape(frames, out_type=tf.int64)[0], window_frames, key + [index, 0])
+            onsets = random_onsets(
+                tf.shape(frames, out_type=tf.int64)[0], window_frames, key + [index, 0]
+            )
             return windows_of(frames, is_start, onsets, window_frames)
 
         windows = source.enumerate().flat_map(cut)
-        shuffled = windows.shuffle(shuffle_windows, seed=key[0] * 1_000_003 + key[1], reshuffle_each_iteration=False)
+        shuffled = windows.shuffle(
+            shuffle_windows, seed=key[0] * 1_000_003 + key[1], reshuffle_each_iteration=False
+        )
         # Fewer would pass for those of the epoch after it.
-        return batches_of(shuffled, width, config).apply(tf.data.experimental.assert_cardinality(num_batches(sequence_frames, config)))
+        return batches_of(shuffled, width, config).apply(
+            tf.data.experimental.assert_cardinality(num_batches(sequence_frames, config))
+        )
 
     first = tf.data.Dataset.from_tensors(0)
-    epochs = first.flat_map(_as_it_is(lambda _: tf.data.Dataset.range(tf.cast(epoch, tf.int64), tf.int64.max)))
+    epochs = first.flat_map(
+        _as_it_is(lambda _: tf.data.Dataset.range(tf.cast(epoch, tf.int64), tf.int64.max))
+    )
     return epochs.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
 
 
-def validation_dataset(data: SequenceData, config: Config, sequence_frames: Sequence[int]) -> tf.data.Dataset:
+def validation_dataset(
+    data: SequenceData, config: Config, sequence_frames: Sequence[int]
+) -> tf.data.Dataset:
     """Batches of fixed, non-overlapping windows, in order.
 
     Args:
-        data: a `sequence_data.SequenceData`.    config: `Config`.    sequence_frames: ints, frames of each sequence.
+        data: a `sequence_data.SequenceData`.    config: `Config`.
+        sequence_frames: ints, frames of each sequence.
 
     Returns:
         Dataset of (frames [B, T, V], mask [B, T], is_start bool [B]).
@@ -140,7 +174,9 @@ def validation_dataset(data: SequenceData, config: Config, sequence_frames: Sequ
         kept = kept.cache()
     batches = batches_of(kept.flat_map(cut), width, config)
     windows = sum(-(-num_frames // window_frames) for num_frames in sequence_frames)
-    return batches.apply(tf.data.experimental.assert_cardinality(-(-windows // config.data.batch_size))).prefetch(tf.data.AUTOTUNE)
+    return batches.apply(
+        tf.data.experimental.assert_cardinality(-(-windows // config.data.batch_size))
+    ).prefetch(tf.data.AUTOTUNE)
 
 
 def _fits_cache(sequence_frames, width, config):

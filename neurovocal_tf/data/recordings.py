@@ -1,4 +1,6 @@
-"""Recordings as training data: segmented and transformed on the fly inside tf.data; nothing is written to disk first."""
+"""Recordings as training data: segmented and transformed on the fly inside tf.data;
+nothing is written to disk first.
+"""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -15,7 +17,8 @@ from neurovocal_tf.data.sources import Source, check_annotations, stretch_bounds
 from neurovocal_tf.segmentation.sequences import sequence_frames
 
 _PARALLEL_FILES = 4
-# Nothing below is for AutoGraph to rewrite, and its search for what it could takes as long as building the graphs.
+# Nothing below is for AutoGraph to rewrite, and its search for what it could takes as long
+# as building the graphs.
 _as_it_is = tf.autograph.experimental.do_not_convert
 
 
@@ -24,7 +27,8 @@ class Recordings:
     """The sequences of some recordings, a `sequence_data.SequenceData`.
 
     Attributes:
-        sources: tuple of `Source`, one at least.    sample_rate: Hz, to which all are brought.    scale: `FrameScale`.
+        sources: tuple of `Source`, one at least.    sample_rate: Hz, to which all are brought.
+        scale: `FrameScale`.
         config: `Config`, whose settings of audio, segmentation, spectrogram and data count.
         spans: `FoundSpans`, what the detector has found so far.
     """
@@ -56,7 +60,9 @@ class Recordings:
         """The samples of each source.  Yields (float32 [N], sample_rate in Hz)"""
         audio = self.config.audio
         for source in self.sources:
-            samples = readers.read(source.path, audio.channel, self.sample_rate, audio.time_expansion)
+            samples = readers.read(
+                source.path, audio.channel, self.sample_rate, audio.time_expansion
+            )
             yield np.asarray(stretch_of(samples, source.begin, source.end)), self.sample_rate
 
     def sequences(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
@@ -64,36 +70,52 @@ class Recordings:
         return self._sequences(order, with_labels=False)
 
     def labelled_sequences(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
-        """See `SequenceData`. A frame has the label of the annotated segment in which its middle lies, of overlapping ones the last begun;
-        "" outside, and wherever the detector cuts.
+        """See `SequenceData`.
+
+        A frame has the label of the annotated segment in which its middle lies, of overlapping ones
+        the last begun; "" outside, and wherever the detector cuts.
         """
         return self._sequences(order, with_labels=True)
 
     def _sequences(self, order, with_labels):
         sample_rate, config = self.sample_rate, self.config
-        columns = zip(*((source.path, source.decoder, source.begin, source.end) for source in self.sources), strict=True)
+        columns = zip(
+            *((source.path, source.decoder, source.begin, source.end) for source in self.sources),
+            strict=True,
+        )
         columns = tf.range(len(self)), *(tf.constant(column) for column in columns)
         by_people = self.sources[0].segments is not None
         if by_people:
             columns += _annotations_of(self.sources, config)
-        rows = tf.data.Dataset.from_tensor_slices(tuple(column if order is None else tf.gather(column, order) for column in columns))
+        rows = tf.data.Dataset.from_tensor_slices(
+            tuple(column if order is None else tf.gather(column, order) for column in columns)
+        )
 
         @_as_it_is
         def frames_of(index, path, decoder, begin, end, times_s=None, changes_s=None, labels=None):
-            samples = readers.read_in_graph(path, decoder, config.audio.channel, sample_rate, config.audio.time_expansion)
+            samples = readers.read_in_graph(
+                path, decoder, config.audio.channel, sample_rate, config.audio.time_expansion
+            )
             first, last = stretch_bounds(tf.size(samples), begin, end)
             samples, segments = samples[first:last], None
             if by_people:
                 segments = annotated.in_samples(times_s, sample_rate, first, last - first)
             detector = self.spans.detector_in_graph(self.sources, index)
-            frames, lengths, frame_onsets = sequence_frames(samples, sample_rate, self.scale, config, segments, detector)
+            frames, lengths, frame_onsets = sequence_frames(
+                samples, sample_rate, self.scale, config, segments, detector
+            )
             per_frame = [frames]
             if with_labels and by_people:
                 middles = frame_onsets + config.spectrogram.n_fft // 2
-                per_frame.append(annotated.labels_at(tf.cast(first + middles, tf.float64) / sample_rate, changes_s, labels))
+                per_frame.append(
+                    annotated.labels_at(
+                        tf.cast(first + middles, tf.float64) / sample_rate, changes_s, labels
+                    )
+                )
             elif with_labels:
                 per_frame.append(tf.fill(tf.shape(frames)[:1], ""))
-            # A recording whose stretch begins inside it goes on; a call cut out of it begins where it begins.
+            # A recording whose stretch begins inside it goes on;
+            # a call cut out of it begins where it begins.
             is_start = (begin == 0) | (config.data.sequence != "recording")
             ends = tf.cumsum(lengths)
 
@@ -104,16 +126,27 @@ class Recordings:
 
             return tf.data.Dataset.from_tensor_slices((ends - lengths, ends)).map(sequence)
 
-        return rows.interleave(frames_of, cycle_length=_PARALLEL_FILES, num_parallel_calls=_PARALLEL_FILES, deterministic=True)
+        return rows.interleave(
+            frames_of,
+            cycle_length=_PARALLEL_FILES,
+            num_parallel_calls=_PARALLEL_FILES,
+            deterministic=True,
+        )
 
 
 def _annotations_of(sources, config):
-    """Of each source: the segments that cut it, float64 [S, 2]; when its label changes, float64 [K]; and to which, string [K]."""
+    """Of each source: the segments that cut it, float64 [S, 2]; when its label changes, float64
+    [K]; and to which, string [K].
+    """
     cuts = [annotated.cuts(source.segments or (), config.data.sequence) for source in sources]
-    times, labels = zip(*(annotated.label_changes(source.segments or ()) for source in sources), strict=True)
+    times, labels = zip(
+        *(annotated.label_changes(source.segments or ()) for source in sources), strict=True
+    )
     changes = [len(of_one) for of_one in times]
     return (
         tf.RaggedTensor.from_row_lengths(np.concatenate(cuts), [len(of_one) for of_one in cuts]),
         tf.RaggedTensor.from_row_lengths(np.concatenate(times), changes),
-        tf.RaggedTensor.from_row_lengths(tf.constant([label for of_one in labels for label in of_one], tf.string), changes),
+        tf.RaggedTensor.from_row_lengths(
+            tf.constant([label for of_one in labels for label in of_one], tf.string), changes
+        ),
     )

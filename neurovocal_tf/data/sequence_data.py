@@ -1,4 +1,6 @@
-"""What trains, validates or is held out, whatever it was made from: the one way in which all that follows asks for it."""
+"""What trains, validates or is held out, whatever it was made from:
+the one way in which all that follows asks for it.
+"""
 
 import typing
 
@@ -9,14 +11,16 @@ from neurovocal_tf.data.sources import Source
 
 
 class SequenceData(typing.Protocol):
-    """Sequences of frames [L, V]: of recordings, cut and transformed whenever they are read, or of a file that holds them.
+    """Sequences of frames [L, V]: of recordings, cut and transformed whenever they are read,
+    or of a file that holds them.
 
-    `recordings.Recordings` and `frame_sequences.FrameSplit` are such. Its length is how many can be put into an order: recordings,
-    or sequences.
+    `recordings.Recordings` and `frame_sequences.FrameSplit` are such. Its length is how many can be
+    put into an order: recordings, or sequences.
 
     Attributes:
         num_visible: V, bins or keys of a frame.
-        scale: what the frames are: their unit, how they are shown, and, as `is_sound`, whether there are recordings to hear behind them.
+        scale: what the frames are: their unit, how they are shown, and, as `is_sound`, whether
+            there are recordings to hear behind them.
         sample_rate: Hz, of the recordings; 0 where nothing sounds.
         sources: tuple of `sources.Source`, whose sequences these are; () where nothing sounds.
         description: what trains, in words, such as "8 recordings at 32000 Hz".
@@ -31,7 +35,8 @@ class SequenceData(typing.Protocol):
     def __len__(self) -> int: ...
 
     def sequences(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
-        """Dataset of (frames float32 [L, V], is_start bool []): whether a sequence begins where its recording begins, or its call.
+        """Dataset of (frames float32 [L, V], is_start bool []): whether a sequence begins where its
+        recording begins, or its call.
 
         Args:
             order: int tensor, a permutation of `range(len(self))`; default: as given.
@@ -41,11 +46,13 @@ class SequenceData(typing.Protocol):
         """As `sequences`, with the label of each frame.
 
         Returns:
-            Dataset of (frames float32 [L, V], is_start bool [], labels string [L]): "" where there is none.
+            Dataset of (frames float32 [L, V], is_start bool [], labels string [L]):
+            "" where there is none.
         """
 
     def check_unchanged(self, sequence_frames: typing.Sequence[int]) -> None:
-        """Raises ValueError where a run cannot go on with these, since they are others than it began with.
+        """Raises ValueError where a run cannot go on with these,
+        since they are others than it began with.
 
         Args:
             sequence_frames: the frames of each sequence that it began with.

@@ -1,4 +1,6 @@
-"""A bird with known call types and a known syntax: its recordings come with the truth about every call."""
+"""A bird with known call types and a known syntax:
+its recordings come with the truth about every call.
+"""
 
 import os
 from collections.abc import Sequence
@@ -24,7 +26,8 @@ TRANSITIONS = {
 }
 CALL_TYPES = tuple(TRANSITIONS)
 
-# Mean durations; each call is up to `_DURATION_JITTER` longer or shorter, and `_PITCH_JITTER` higher or lower.
+# Mean durations; each call is up to `_DURATION_JITTER` longer or shorter,
+# and `_PITCH_JITTER` higher or lower.
 _DURATIONS_S = {"i": 0.035, "a": 0.065, "b": 0.090, "c": 0.110, "d": 0.130, "e": 0.050}
 _DURATION_JITTER = 0.10
 _PITCH_JITTER = 0.03
@@ -37,12 +40,16 @@ _MIN_SAMPLE_RATE = 16_000
 
 
 def simulate_song(
-    seed: int | Sequence[int], duration_s: float = 6.0, sample_rate: int = _MIN_SAMPLE_RATE, file: str = ""
+    seed: int | Sequence[int],
+    duration_s: float = 6.0,
+    sample_rate: int = _MIN_SAMPLE_RATE,
+    file: str = "",
 ) -> tuple[np.ndarray, list[Annotation]]:
     """One recording of the simulated bird: bouts of calls over noise that falls off with frequency.
 
-    Calls are: i, soft introductory note; a, rising sweep; b, falling sweep; c, harmonic stack; d, trill; e, high tone. Their order
-    follows `TRANSITIONS`; gaps are 20 to 80 ms, pauses between bouts 0.6 to 1.1 s, and the noise lies 35 to 45 dB below the calls.
+    Calls are: i, soft introductory note; a, rising sweep; b, falling sweep; c, harmonic stack; d,
+    trill; e, high tone. Their order follows `TRANSITIONS`; gaps are 20 to 80 ms, pauses between
+    bouts 0.6 to 1.1 s, and the noise lies 35 to 45 dB below the calls.
 
     Args:
         seed: int or sequence of ints; the same seed gives the same song.
@@ -50,10 +57,14 @@ def simulate_song(
         sample_rate: Hz, at least 16,000.
         file: the name to put into the annotations.
 
-    Returns: samples, NumPy float32 `[N]` below full scale, and a list of `Annotation` in time order.
+    Returns: samples, NumPy float32 `[N]` below full scale,
+        and a list of `Annotation` in time order.
     """
     if sample_rate < _MIN_SAMPLE_RATE:
-        raise ValueError(f"`sample_rate` must be at least {_MIN_SAMPLE_RATE} Hz. Received: sample_rate={sample_rate}")
+        raise ValueError(
+            f"`sample_rate` must be at least {_MIN_SAMPLE_RATE} Hz. "
+            f"Received: sample_rate={sample_rate}"
+        )
     if duration_s < 1:
         raise ValueError(f"`duration_s` must be at least 1. Received: duration_s={duration_s}")
     rng = np.random.default_rng(seed)
@@ -69,19 +80,26 @@ def simulate_song(
             return np.clip(samples, -1, 1).astype(np.float32), annotations
         samples[onset:offset] += call
         annotations.append(Annotation(file, onset / sample_rate, offset / sample_rate, call_type))
-        call_type = rng.choice(list(TRANSITIONS[call_type]), p=list(TRANSITIONS[call_type].values()))
+        call_type = rng.choice(
+            list(TRANSITIONS[call_type]), p=list(TRANSITIONS[call_type].values())
+        )
         ended = call_type == END
         onset = offset + int(rng.uniform(*(_PAUSE_S if ended else _GAP_S)) * sample_rate)
         call_type = INTRODUCTORY_NOTE if ended else str(call_type)
 
 
 def write_recordings(
-    folder: str | os.PathLike[str], num_recordings: int = 12, duration_s: float = 6.0, seed: int = 0, sample_rate: int = _MIN_SAMPLE_RATE
+    folder: str | os.PathLike[str],
+    num_recordings: int = 12,
+    duration_s: float = 6.0,
+    seed: int = 0,
+    sample_rate: int = _MIN_SAMPLE_RATE,
 ) -> list[str]:
-    """Writes recordings of the simulated bird as 16-bit WAV, and the truth about them as `annotations.csv`.
+    """Writes recordings of the simulated bird as 16-bit WAV,
+    and the truth about them as `annotations.csv`.
 
-    The same arguments give the same bytes, and a recording does not depend on how many are written. Existing files of the same
-    names are replaced, each in one step.
+    The same arguments give the same bytes, and a recording does not depend on how many are written.
+    Existing files of the same names are replaced, each in one step.
 
     Args:
         folder: where to; made if it is not there.
@@ -93,7 +111,9 @@ def write_recordings(
     Returns: the paths of the recordings.
     """
     if num_recordings < 1:
-        raise ValueError(f"`num_recordings` must be at least 1. Received: num_recordings={num_recordings}")
+        raise ValueError(
+            f"`num_recordings` must be at least 1. Received: num_recordings={num_recordings}"
+        )
     os.makedirs(folder, exist_ok=True)
     paths, annotations = [], []
     for index in range(num_recordings):
@@ -120,7 +140,10 @@ def _call(call_type, sample_rate, rng):
         tone = _tone(pitch * (5600 - 3400 * position**0.7), sample_rate)
     elif call_type == "c":
         multiples = np.arange(1, 8)
-        harmonics = (_tone(pitch * 720 * k * np.ones_like(time_s), sample_rate) / np.sqrt(k) for k in multiples)
+        harmonics = (
+            _tone(pitch * 720 * k * np.ones_like(time_s), sample_rate) / np.sqrt(k)
+            for k in multiples
+        )
         tone = sum(harmonics) / np.sqrt(np.sum(1 / multiples))
     elif call_type == "d":
         trill = np.cos(2 * np.pi * 45 * pitch * time_s)

@@ -1,4 +1,6 @@
-"""What trains or validates: stretches of recordings, and the segments that people have marked in them."""
+"""What trains or validates: stretches of recordings,
+and the segments that people have marked in them.
+"""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -19,8 +21,8 @@ class Source:
     Attributes:
         path: of the file.    decoder: see `readers.Recording.decoder_at`.
         begin, end: the stretch, as shares of the recording's length: 0 to 1.
-        segments: tuple of (onset_s, offset_s, label) in the whole recording, in time order: people's annotations; None: the detector's
-            are used.
+        segments: tuple of (onset_s, offset_s, label) in the whole recording, in time order:
+            people's annotations; None: the detector's are used.
     """
 
     path: str
@@ -30,19 +32,29 @@ class Source:
     segments: tuple[Segment, ...] | None = None
 
 
-def stretch_of(samples: np.ndarray | tf.Tensor, begin: float | tf.Tensor, end: float | tf.Tensor) -> np.ndarray | tf.Tensor:
+def stretch_of(
+    samples: np.ndarray | tf.Tensor, begin: float | tf.Tensor, end: float | tf.Tensor
+) -> np.ndarray | tf.Tensor:
     """The stretch of samples between two shares of their length.  [N] -> [N']"""
     first, last = stretch_bounds(tf.size(samples), begin, end)
     return samples[first:last]
 
 
-def stretch_bounds(num_samples: int | tf.Tensor, begin: float | tf.Tensor, end: float | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """First and last sample, the last exclusive, of the stretch between two shares of so many samples.  int64 []"""
+def stretch_bounds(
+    num_samples: int | tf.Tensor, begin: float | tf.Tensor, end: float | tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """First and last sample, the last exclusive, of the stretch between two shares of so
+    many samples.  int64 []
+    """
     size = tf.cast(num_samples, tf.float64)
-    return tuple(tf.cast(tf.round(size * tf.cast(share, tf.float64)), tf.int64) for share in (begin, end))
+    return tuple(
+        tf.cast(tf.round(size * tf.cast(share, tf.float64)), tf.int64) for share in (begin, end)
+    )
 
 
-def annotated_segments(paths: Iterable[str], config: Config) -> tuple[dict[str, tuple[Segment, ...] | None], list[str]]:
+def annotated_segments(
+    paths: Iterable[str], config: Config
+) -> tuple[dict[str, tuple[Segment, ...] | None], list[str]]:
     """Dict of path -> segments as `Source` has them, and notes for the user."""
     if not config.data.annotations:
         return dict.fromkeys(paths), []
@@ -52,11 +64,14 @@ def annotated_segments(paths: Iterable[str], config: Config) -> tuple[dict[str, 
 
 
 def check_annotations(sources: Sequence[Source], config: Config) -> None:
-    """Raises ValueError unless `config.data.annotations` says of each source what the source itself says."""
+    """Raises ValueError unless `config.data.annotations` says of each source what
+    the source itself says.
+    """
     segments, _ = annotated_segments([source.path for source in sources], config)
     for source in sources:
         if segments[source.path] != source.segments:
             raise ValueError(
-                f"`annotations` cannot change when a run goes on, and those of {source.path} are others than it began with. "
-                f"Use another --workdir. Received: annotations={config.data.annotations}"
+                f"`annotations` cannot change when a run goes on, and those of {source.path} are "
+                "others than it began with. Use another --workdir. Received: "
+                f"annotations={config.data.annotations}"
             )

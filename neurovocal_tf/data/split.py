@@ -1,8 +1,9 @@
 """Which recordings train and which are held out, where somebody has listed them.
 
-A list is a text file of names of recordings, or patterns such as `day_1/*.wav`, relative to the data folder, one a line; lines that
-begin with # are comments. Or it is `TABLE.csv:COLUMN=VALUE`: the recordings that the column `file` of a table names, relative to the
-data folder too, in the rows with that value in that column.
+A list is a text file of names of recordings, or patterns such as `day_1/*.wav`, relative to the
+data folder, one a line; lines that begin with # are comments. Or it is `TABLE.csv:COLUMN=VALUE`:
+the recordings that the column `file` of a table names, relative to the data folder too, in the rows
+with that value in that column.
 """
 
 import dataclasses
@@ -24,7 +25,8 @@ class NamedSplit:
 
     Attributes:
         training, held_out: frozensets of paths.
-        lists: dict of setting -> sorted tuple of the names that its list gives, relative to the data folder, of those lists that are given.
+        lists: dict of setting -> sorted tuple of the names that its list gives, relative to the
+            data folder, of those lists that are given.
         notes: tuple of sentences for the user.
     """
 
@@ -43,35 +45,53 @@ def named_split(config: DataConfig, data_dir: str, paths: Iterable[str]) -> Name
     """The split that the settings name.
 
     Args:
-        config: `DataConfig`, with one list at least.    data_dir: folder of the recordings, or one of them.
+        config: `DataConfig`, with one list at least.
+        data_dir: folder of the recordings, or one of them.
         paths: of all recordings there.
 
     Returns:
         `NamedSplit`. Where one list is given, all the other recordings are the other part.
 
     Raises:
-        ValueError: a list cannot be read or names what is not there, or both name the same recording.
+        ValueError: a list cannot be read or names what is not there,
+            or both name the same recording.
     """
     folder, names = _names_in(data_dir, paths)
-    given = {setting: getattr(config, setting) for setting in ("train_list", "held_out_list") if getattr(config, setting)}
+    given = {
+        setting: getattr(config, setting)
+        for setting in ("train_list", "held_out_list")
+        if getattr(config, setting)
+    }
     places = {setting: _listed(text, setting, names, folder) for setting, text in given.items()}
     training, held_out = (places.get(setting) for setting in ("train_list", "held_out_list"))
     for name in sorted((training or {}).keys() & (held_out or {}).keys()):
         raise ValueError(
-            f"`held_out_list` must name other recordings than `train_list`. Received: {name} in both, {held_out[name]} and {training[name]}"
+            "`held_out_list` must name other recordings than `train_list`. "
+            f"Received: {name} in both, {held_out[name]} and {training[name]}"
         )
     listed = set().union(*places.values())
     rest, notes = names.keys() - listed, ()
     if len(places) == 1:
         (setting,) = places
         if not rest:
-            raise ValueError(f"`{setting}` must leave recordings to the other part. Received: {setting}={given[setting]}, which names all")
+            raise ValueError(
+                f"`{setting}` must leave recordings to the other part. "
+                f"Received: {setting}={given[setting]}, which names all"
+            )
         what = "are held out" if setting == "train_list" else "train"
         notes = (f"{len(rest)} of {len(names)} recordings are not in {given[setting]} and {what}",)
     elif rest:
         notes = (f"{len(rest)} of {len(names)} recordings are in neither list and are left out",)
-    training, held_out = (frozenset(names[name] for name in (rest if part is None else part)) for part in (training, held_out))
-    return NamedSplit(training, held_out, {setting: tuple(sorted(part)) for setting, part in places.items()}, notes)
+    training, held_out = (
+        frozenset(names[name] for name in (rest if part is None else part))
+        for part in (training, held_out)
+    )
+    return NamedSplit(
+        training,
+        held_out,
+        {setting: tuple(sorted(part)) for setting, part in places.items()},
+        notes,
+    )
 
 
 def listed(text: str, setting: str, data_dir: str, paths: Iterable[str]) -> list[str]:
@@ -89,12 +109,16 @@ def listed(text: str, setting: str, data_dir: str, paths: Iterable[str]) -> list
 
 
 def check_unchanged(
-    before: Mapping[str, Sequence[str]], config: DataConfig, data_dir: str, list_recordings: Callable[[str], Sequence[str]]
+    before: Mapping[str, Sequence[str]],
+    config: DataConfig,
+    data_dir: str,
+    list_recordings: Callable[[str], Sequence[str]],
 ) -> None:
     """Raises ValueError where the lists do not name what they named when a run began.
 
     Args:
-        before: dict of setting -> names, `NamedSplit.lists` of then.    config: `DataConfig` of now.    data_dir: of now.
+        before: dict of setting -> names, `NamedSplit.lists` of then.
+        config: `DataConfig` of now.    data_dir: of now.
         list_recordings: function of `data_dir` that gives the paths of all recordings there.
     """
     now = named_split(config, data_dir, list_recordings(data_dir)).lists if is_named(config) else {}
@@ -102,8 +126,9 @@ def check_unchanged(
         other = sorted(set(before.get(setting, ())) ^ set(now.get(setting, ())))
         if other:
             raise ValueError(
-                f"`{setting}` cannot change when a run goes on, and it names others than the run began with, such as {other[0]}. "
-                f"Use another --workdir. Received: {setting}={getattr(config, setting)}"
+                f"`{setting}` cannot change when a run goes on, and it names others than the run "
+                f"began with, such as {other[0]}. Use another --workdir. Received: "
+                f"{setting}={getattr(config, setting)}"
             )
 
 
@@ -119,11 +144,16 @@ def _listed(text, setting, names, folder):
     for pattern, place in (_of_table if _OF_TABLE.fullmatch(text) else _of_lines)(text, setting):
         matched = _matching(pattern, names, folder)
         if not matched:
-            raise ValueError(f"`{setting}` must name recordings below the data folder. Received: {pattern}, which names none, {place}")
+            raise ValueError(
+                f"`{setting}` must name recordings below the data folder. "
+                f"Received: {pattern}, which names none, {place}"
+            )
         for name in matched:
             found.setdefault(name, place)
     if not found:
-        raise ValueError(f"`{setting}` must name a recording. Received: {setting}={text}, which names none")
+        raise ValueError(
+            f"`{setting}` must name a recording. Received: {setting}={text}, which names none"
+        )
     return found
 
 
@@ -147,18 +177,25 @@ def _of_table(text, setting):
     header = table.header_of(content)
     for name in ("file", column):
         if name not in header:
-            raise ValueError(f"`{setting}` must name a table with a column {name}. Received: {path} with {', '.join(header) or 'none'}")
+            raise ValueError(
+                f"`{setting}` must name a table with a column {name}. "
+                f"Received: {path} with {', '.join(header) or 'none'}"
+            )
     for row in table.rows(content, path):
         if row.text(column).strip() == value:
             some = True
             yield row.text("file").strip(), f"in {row.place}"
     if not some:
-        raise ValueError(f"`{setting}` must be a value that is in the table. Received: {column}={value}, which no row of {path} has")
+        raise ValueError(
+            f"`{setting}` must be a value that is in the table. "
+            f"Received: {column}={value}, which no row of {path} has"
+        )
 
 
 def _text(path, setting):
     if not os.path.isfile(path):
         raise ValueError(
-            f"`{setting}` must be a text file or TABLE.csv:COLUMN=VALUE, and there is no such file. Received: {setting}={path}"
+            f"`{setting}` must be a text file or TABLE.csv:COLUMN=VALUE, and there is no such "
+            f"file. Received: {setting}={path}"
         )
     return annotations.decode(path)

@@ -1,4 +1,6 @@
-"""One look at every recording before training: which are usable, what rate and scale they share, who trains and who validates."""
+"""One look at every recording before training: which are usable, what rate and scale they share,
+who trains and who validates.
+"""
 
 import collections
 import concurrent.futures
@@ -27,8 +29,8 @@ class Survey:
     """What training needs to know of a folder of recordings, or of a file of frame sequences.
 
     Attributes:
-        training, validation: `SequenceData`. Of recordings, all are brought to one rate, and the scale is from the whole of those that
-            train.
+        training, validation: `SequenceData`. Of recordings, all are brought to one rate, and the
+            scale is from the whole of those that train.
         skipped: tuple of (path, reason).
         notes: tuple of sentences for the user, such as which files are resampled.
         lists: what somebody has listed of them, see `split.NamedSplit`.
@@ -43,18 +45,23 @@ class Survey:
 
 @dataclasses.dataclass(frozen=True)
 class _Levels:
-    """Histogram of a stretch's power in dB over full scale, and the maximum of each of its spectrograms."""
+    """Histogram of a stretch's power in dB over full scale,
+    and the maximum of each of its spectrograms.
+    """
 
     histogram: np.ndarray
     maxima: np.ndarray
 
 
-def survey(data_dir: str | os.PathLike[str], config: Config, fold: tuple[int, int] | None = None) -> Survey:
+def survey(
+    data_dir: str | os.PathLike[str], config: Config, fold: tuple[int, int] | None = None
+) -> Survey:
     """Looks at every recording below a folder, or at an .npz file of frame sequences.
 
     Args:
         data_dir: path of the folder or file.    config: `Config`.
-        fold: None, or (i, n): forward chaining, the first (i + 1) / (n + 1) of each recording trains and the next part validates.
+        fold: None, or (i, n): forward chaining, the first (i + 1) / (n + 1) of each recording
+            trains and the next part validates.
 
     Returns:
         `Survey`.
@@ -68,25 +75,38 @@ def survey(data_dir: str | os.PathLike[str], config: Config, fold: tuple[int, in
     if split.is_named(config.data):
         named = split.named_split(config.data, data_dir, paths)
         if fold is not None:
-            raise ValueError(f"`folds` must be 0 where recordings are listed as training or held out. Received: folds={fold[1]}")
+            raise ValueError(
+                "`folds` must be 0 where recordings are listed as training or held out. "
+                f"Received: folds={fold[1]}"
+            )
         paths = [path for path in paths if path in named.training | named.held_out]
     recordings, skipped = _probed(paths, config.audio.time_expansion)
     sample_rate = config.audio.sample_rate or _commonest_rate(recordings)
-    segments, annotation_notes = annotated_segments([recording.path for recording in recordings], config)
-    sources = [Source(r.path, r.decoder_at(sample_rate), segments=segments[r.path]) for r in recordings]
+    segments, annotation_notes = annotated_segments(
+        [recording.path for recording in recordings], config
+    )
+    sources = [
+        Source(r.path, r.decoder_at(sample_rate), segments=segments[r.path]) for r in recordings
+    ]
     spans = FoundSpans()
     usable, levels, unusable = _looked_at(sources, sample_rate, config, spans)
     skipped += unusable
     if not usable:
         raise ValueError(_nothing_usable(data_dir, skipped))
-    parts = _listed_parts(usable, named, data_dir, skipped) if named else _split(usable, config, fold)
+    parts = (
+        _listed_parts(usable, named, data_dir, skipped) if named else _split(usable, config, fold)
+    )
     scale = _scale([levels[source.path] for source in parts[0]], config)
     training, validation = (Recordings(part, sample_rate, scale, config, spans) for part in parts)
     return Survey(
         training=training,
         validation=validation,
         skipped=tuple(sorted(skipped)),
-        notes=(*_rate_notes([r for r in recordings if r.path in levels], sample_rate), *annotation_notes, *(named.notes if named else ())),
+        notes=(
+            *_rate_notes([r for r in recordings if r.path in levels], sample_rate),
+            *annotation_notes,
+            *(named.notes if named else ()),
+        ),
         lists=named.lists if named else {},
     )
 
@@ -97,38 +117,54 @@ def survey_held_out(
     """Looks at recordings that are held out from a model although its run did not hold out these.
 
     Args:
-        data_dir: path of their folder.    held_out_list: as the setting of that name.    config: `Config` of the run.
+        data_dir: path of their folder.    held_out_list: as the setting of that name.
+        config: `Config` of the run.
         training: `Recordings` that it trained on.
 
     Returns:
-        `Recordings`, brought to the rate and the scale of those, and tuple of (path, reason) of what cannot be used.
+        `Recordings`, brought to the rate and the scale of those, and tuple of (path, reason)
+        of what cannot be used.
 
     Raises:
         ValueError: the list names what is not there, what has trained, or nothing usable.
     """
-    paths = split.listed(held_out_list, "held_out_list", data_dir, readers.list_recordings(data_dir))
+    paths = split.listed(
+        held_out_list, "held_out_list", data_dir, readers.list_recordings(data_dir)
+    )
     trained = {os.path.realpath(source.path) for source in training.sources}
     for path in paths:
         if os.path.realpath(path) in trained:
-            raise ValueError(f"`held_out_list` must name recordings that have not trained the model. Received: {path}")
+            raise ValueError(
+                "`held_out_list` must name recordings that have not trained the model. "
+                f"Received: {path}"
+            )
     recordings, skipped = _probed(paths, config.audio.time_expansion)
     segments, _ = annotated_segments([recording.path for recording in recordings], config)
-    sources = [Source(r.path, r.decoder_at(training.sample_rate), segments=segments[r.path]) for r in recordings]
+    sources = [
+        Source(r.path, r.decoder_at(training.sample_rate), segments=segments[r.path])
+        for r in recordings
+    ]
     usable, _, unusable = _looked_at(sources, training.sample_rate, config, training.spans)
     skipped += unusable
     if not usable:
         raise ValueError(_nothing_usable(data_dir, skipped))
-    held_out = Recordings(tuple(usable), training.sample_rate, training.scale, config, training.spans)
+    held_out = Recordings(
+        tuple(usable), training.sample_rate, training.scale, config, training.spans
+    )
     return held_out, tuple(sorted(skipped))
 
 
 def _survey_of_frames(path, config, fold):
     if fold is not None:
-        raise ValueError(f"`folds` must be 0 for frame sequences, whose file says what validates. Received: folds={fold[1]}")
+        raise ValueError(
+            "`folds` must be 0 for frame sequences, whose file says what validates. "
+            f"Received: folds={fold[1]}"
+        )
     if split.is_named(config.data):
         name = "train_list" if config.data.train_list else "held_out_list"
         raise ValueError(
-            f"`{name}` must not be given for frame sequences, whose file says what validates. Received: {name}={getattr(config.data, name)}"
+            f"`{name}` must not be given for frame sequences, whose file says what validates. "
+            f"Received: {name}={getattr(config.data, name)}"
         )
     splits = frame_sequences.read_frames(path)
     frame_sequences.check_values(splits, config.model.visible_units, path)
@@ -152,7 +188,9 @@ def _commonest_rate(recordings):
 
 
 def _looked_at(sources, sample_rate, config, spans):
-    """Of whole recordings: the usable sources, dict of their path -> `_Levels`, and list of (path, reason) of the others."""
+    """Of whole recordings: the usable sources, dict of their path -> `_Levels`,
+    and list of (path, reason) of the others.
+    """
     usable, levels, skipped = [], {}, []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         looks = pool.map(lambda source: _look(source, sample_rate, config, spans), sources)
@@ -175,29 +213,54 @@ def _look(source, sample_rate, config, spans):
 
 
 def _levels_of(source, sample_rate, config, spans):
-    """A whole recording's `_Levels`.  Raises `readers.UnreadableRecording` if it cannot be used, with the reason."""
+    """A whole recording's `_Levels`.
+
+    Raises `readers.UnreadableRecording` if it cannot be used, with the reason.
+    """
     segments = source.segments
     if segments == ():
         raise readers.UnreadableRecording("has no annotations")
-    samples = readers.read(source.path, config.audio.channel, sample_rate, config.audio.time_expansion)
+    samples = readers.read(
+        source.path, config.audio.channel, sample_rate, config.audio.time_expansion
+    )
     if len(samples) < config.spectrogram.n_fft:
-        raise readers.UnreadableRecording(f"shorter than one window: {len(samples)} samples, and n_fft={config.spectrogram.n_fft}")
+        raise readers.UnreadableRecording(
+            f"shorter than one window: {len(samples)} samples, and n_fft={config.spectrogram.n_fft}"
+        )
     if not np.ptp(samples):
         raise readers.UnreadableRecording("is silent")
     if segments is not None:
-        segments = annotated.in_samples(annotated.cuts(segments, config.data.sequence), sample_rate, 0, len(samples))
-    power, lengths, _ = (np.asarray(array) for array in span_power(samples, sample_rate, config, segments, spans.detector_of(source)))
+        segments = annotated.in_samples(
+            annotated.cuts(segments, config.data.sequence), sample_rate, 0, len(samples)
+        )
+    power, lengths, _ = (
+        np.asarray(array)
+        for array in span_power(samples, sample_rate, config, segments, spans.detector_of(source))
+    )
     if not lengths.sum() and segments is not None:
-        raise readers.UnreadableRecording("its annotations lie after its end, or are all shorter than one window")
+        raise readers.UnreadableRecording(
+            "its annotations lie after its end, or are all shorter than one window"
+        )
     if not lengths.sum():
-        raise readers.UnreadableRecording("no vocalization found by the detector: try another --threshold, or --sequence=recording")
+        raise readers.UnreadableRecording(
+            "no vocalization found by the detector: try another --threshold, or "
+            "--sequence=recording"
+        )
     # What sounds may all lie after the last whole window.
     if not power.max() > 0:
         raise readers.UnreadableRecording("is silent")
     decibels = 10 * np.log10(np.maximum(power, 1e-30))
     ends = np.cumsum(lengths)
-    maxima = np.array([power[end - length : end].max() for length, end in zip(lengths, ends, strict=True) if length])
-    return _Levels(np.histogram(np.clip(decibels, _POWER_DB[0], _POWER_DB[-1]), bins=_POWER_DB)[0], maxima)
+    maxima = np.array(
+        [
+            power[end - length : end].max()
+            for length, end in zip(lengths, ends, strict=True)
+            if length
+        ]
+    )
+    return _Levels(
+        np.histogram(np.clip(decibels, _POWER_DB[0], _POWER_DB[-1]), bins=_POWER_DB)[0], maxima
+    )
 
 
 def _scale(levels, config):
@@ -219,7 +282,10 @@ def _listed_parts(sources, named, data_dir, skipped):
     for what, paths in (("trains", named.training), ("is held out", named.held_out)):
         parts.append(tuple(source for source in sources if source.path in paths))
         if not parts[-1]:
-            raise ValueError(f"Of what {what}: {_nothing_usable(data_dir, [pair for pair in skipped if pair[0] in paths])}")
+            raise ValueError(
+                f"Of what {what}: "
+                f"{_nothing_usable(data_dir, [pair for pair in skipped if pair[0] in paths])}"
+            )
     return parts
 
 
@@ -231,9 +297,18 @@ def _split(sources, config, fold):
     if config.data.validation == "temporal":
         return _cut(sources, 1 - config.data.validation_fraction, 1.0)
     if len(sources) < 2:
-        raise ValueError("Holding out a recording needs at least two usable ones, and there is one: use --validation=temporal.")
-    num_held_out = min(max(round(config.data.validation_fraction * len(sources)), 1), len(sources) - 1)
-    held_out = set(np.random.default_rng(config.training.seed).permutation(len(sources))[:num_held_out].tolist())
+        raise ValueError(
+            "Holding out a recording needs at least two usable ones, and there is one: use "
+            "--validation=temporal."
+        )
+    num_held_out = min(
+        max(round(config.data.validation_fraction * len(sources)), 1), len(sources) - 1
+    )
+    held_out = set(
+        np.random.default_rng(config.training.seed)
+        .permutation(len(sources))[:num_held_out]
+        .tolist()
+    )
     return (
         tuple(source for i, source in enumerate(sources) if i not in held_out),
         tuple(source for i, source in enumerate(sources) if i in held_out),
@@ -242,7 +317,9 @@ def _split(sources, config, fold):
 
 def _cut(sources, begin, end):
     training = tuple(dataclasses.replace(source, end=float(begin)) for source in sources)
-    return training, tuple(dataclasses.replace(source, begin=float(begin), end=float(end)) for source in sources)
+    return training, tuple(
+        dataclasses.replace(source, begin=float(begin), end=float(end)) for source in sources
+    )
 
 
 def _nothing_usable(data_dir, skipped):
@@ -255,4 +332,7 @@ def _rate_notes(recordings, sample_rate):
     counts = collections.Counter(recording.sample_rate for recording in recordings)
     for rate, count in sorted(counts.items()):
         if rate != sample_rate:
-            yield f"{count} of {len(recordings)} recordings are resampled from {rate} Hz to {sample_rate} Hz"
+            yield (
+                f"{count} of {len(recordings)} recordings are resampled from {rate} Hz to "
+                f"{sample_rate} Hz"
+            )

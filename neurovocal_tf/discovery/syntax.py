@@ -11,7 +11,8 @@ def transition_counts(call_types: np.ndarray, follows: np.ndarray, num_types: in
 
     Args:
         call_types: int [S], of syllables in the order in which they were sung, below `num_types`.
-        follows: bool [S], whether a syllable continues the bout of the one before it.    num_types: int, K.
+        follows: bool [S], whether a syllable continues the bout of the one before it.
+        num_types: int, K.
 
     Returns:
         float [K, K], by (type, next type).
@@ -22,7 +23,9 @@ def transition_counts(call_types: np.ndarray, follows: np.ndarray, num_types: in
 
 
 def divergence_nats(counts: np.ndarray, other: np.ndarray) -> float:
-    """Jensen-Shannon divergence of two tables of counts [K, K], 0 to log 2 (Lin, 1991); NaN where one is empty. Small samples raise it."""
+    """Jensen-Shannon divergence of two tables of counts [K, K], 0 to log 2 (Lin, 1991); NaN where
+    one is empty. Small samples raise it.
+    """
     if not counts.sum() or not other.sum():
         return math.nan
     return float(scipy.spatial.distance.jensenshannon(counts.ravel(), other.ravel()) ** 2)

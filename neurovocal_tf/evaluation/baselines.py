@@ -1,4 +1,6 @@
-"""Simple predictors of the next frame, which a sequence model has to beat: mean, previous frame, ridge autoregression."""
+"""Simple predictors of the next frame, which a sequence model has to beat:
+mean, previous frame, ridge autoregression.
+"""
 
 import dataclasses
 from typing import Protocol
@@ -46,14 +48,16 @@ class PreviousFrameBaseline:
 
 @dataclasses.dataclass(frozen=True)
 class RidgeVAR:
-    """Vector autoregression of `order` frames: prediction_t = intercept + sum_i v_{t-i} @ coefficients[i - 1].
+    """Vector autoregression of `order` frames:
+    prediction_t = intercept + sum_i v_{t-i} @ coefficients[i - 1].
 
     Attributes:
         mean: `[V]`, stands for the frames before a sequence's first.
         intercept: `[V]`.
         coefficients: `[order, V, V]`.
         ridge: penalty on the coefficients, as a share of the mean variance of a bin.
-    Reference: Luetkepohl, New Introduction to Multiple Time Series Analysis, 2005; ridge: Hoerl and Kennard, 1970.
+    Reference: Luetkepohl, New Introduction to Multiple Time Series Analysis, 2005;
+        ridge: Hoerl and Kennard, 1970.
     """
 
     mean: np.ndarray
@@ -77,11 +81,12 @@ def _delayed(sequence, steps, fill):
 
 
 class BaselineStatistics:
-    """What the one-step baselines need of the training frames, in memory that does not grow with their number.
+    """What the one-step baselines need of the training frames,
+    in memory that does not grow with their number.
 
-    Holds the frames' sum and two moment matrices of z_t = [1, v_{t-1}, ..., v_{t-order}, v_t], one of the first
-    nine tenths of every sequence and one of the last, on which the ridge is chosen. Frames are counted from the
-    first sequence's mean: the moments of raw dB would cancel.
+    Holds the frames' sum and two moment matrices of z_t = [1, v_{t-1}, ..., v_{t-order}, v_t], one
+    of the first nine tenths of every sequence and one of the last, on which the ridge is chosen.
+    Frames are counted from the first sequence's mean: the moments of raw dB would cancel.
 
     Args:
         order: int, frames of history of the autoregression.
@@ -95,10 +100,16 @@ class BaselineStatistics:
         self._shift = None
 
     def update(self, frames: npt.ArrayLike) -> None:
-        """Adds one sequence of frames `[L, V]`, L at least 0. Raises ValueError for another shape or non-finite values."""
+        """Adds one sequence of frames `[L, V]`, L at least 0.
+
+        Raises ValueError for another shape or non-finite values.
+        """
         frames = np.asarray(frames, np.float64)
         if frames.ndim != 2 or (self._shift is not None and frames.shape[1] != self._shift.size):
-            raise ValueError(f"`frames` must be [L, V], V the same for all sequences. Received: frames of shape {frames.shape}")
+            raise ValueError(
+                "`frames` must be [L, V], V the same for all sequences. "
+                f"Received: frames of shape {frames.shape}"
+            )
         if not np.isfinite(frames).all():
             raise ValueError("`frames` must be finite. Received: frames with NaN or Inf")
         if not len(frames):
@@ -114,9 +125,14 @@ class BaselineStatistics:
         self._add_moments(self._held_back, frames, boundary, len(frames))
 
     def fit(self) -> dict[str, Baseline]:
-        """The baselines: dict of `mean`, `previous_frame` and `ridge_var<order>`. Raises ValueError before the first frame."""
+        """The baselines: dict of `mean`, `previous_frame` and `ridge_var<order>`.
+
+        Raises ValueError before the first frame.
+        """
         if not self.num_frames:
-            raise ValueError("`BaselineStatistics` must see at least one frame before it can fit. Received: none")
+            raise ValueError(
+                "`BaselineStatistics` must see at least one frame before it can fit. Received: none"
+            )
         mean = self._shift + self._sum / self.num_frames
         return {
             "mean": MeanBaseline(mean),
@@ -141,7 +157,10 @@ class BaselineStatistics:
     def _fit_var(self, mean):
         ridge = _RIDGES[len(_RIDGES) // 2]
         if self._held_back[0, 0] and self._fitted[0, 0]:
-            ridge = min(_RIDGES, key=lambda r: self._squared_error(self._held_back, self._solve(self._fitted, r)))
+            ridge = min(
+                _RIDGES,
+                key=lambda r: self._squared_error(self._held_back, self._solve(self._fitted, r)),
+            )
         weights = self._solve(self._fitted + self._held_back, ridge)
         num_visible = mean.size
         coefficients = weights[1:].reshape(self.order, num_visible, num_visible)
@@ -149,7 +168,9 @@ class BaselineStatistics:
         return RidgeVAR(mean=mean, intercept=intercept, coefficients=coefficients, ridge=ridge)
 
     def _solve(self, moments, ridge):
-        """Weights [1 + order V, V] of the penalised least squares; the intercept, row 0, is free of the penalty."""
+        """Weights [1 + order V, V] of the penalised least squares;
+        the intercept, row 0, is free of the penalty.
+        """
         num_visible = self._shift.size
         num_inputs = moments.shape[0] - num_visible
         num_rows = moments[0, 0]
@@ -161,7 +182,11 @@ class BaselineStatistics:
         inputs = covariance[: num_inputs - 1, 1:num_inputs]
         # Constant frames have no variance to take a share of: any positive penalty then gives zero.
         penalty = max(ridge * np.trace(inputs) / len(inputs), 1e-12)
-        slopes = scipy.linalg.solve(inputs + penalty * np.eye(len(inputs)), covariance[: num_inputs - 1, num_inputs:], assume_a="pos")
+        slopes = scipy.linalg.solve(
+            inputs + penalty * np.eye(len(inputs)),
+            covariance[: num_inputs - 1, num_inputs:],
+            assume_a="pos",
+        )
         intercept = means[num_inputs:] - means[1:num_inputs] @ slopes
         return np.concatenate([intercept[None], slopes])
 

@@ -1,8 +1,10 @@
-"""Log-likelihoods of held-out sequences, per frame, as a bracket of an optimistic and a pessimistic estimate.
+"""Log-likelihoods of held-out sequences, per frame,
+as a bracket of an optimistic and a pessimistic estimate.
 
-Frame t's conditional machine has its own partition function, which `rbm.ais` estimates from both sides; that module says what each
-side bounds. Figures are in nats per frame, summed over units, pooled over all frames, the first of every sequence included, and of
-the frames in the data's own unit: the standardisation's Jacobian, the sum of its log scales, is subtracted.
+Frame t's conditional machine has its own partition function, which `rbm.ais` estimates from both
+sides; that module says what each side bounds. Figures are in nats per frame, summed over units,
+pooled over all frames, the first of every sequence included, and of the frames in the data's own
+unit: the standardisation's Jacobian, the sum of its log scales, is subtracted.
 """
 
 import dataclasses
@@ -18,14 +20,17 @@ from neurovocal_tf.rbm.energy import RBM, pseudo_log_likelihood
 from neurovocal_tf.rbm.noise import BatchStream
 from neurovocal_tf.rbm.units import Bernoulli
 
-# Rows of chains that one call of a graph works on: enough for fast products, little enough for the cache.
+# Rows of chains that one call of a graph works on:
+# enough for fast products, little enough for the cache.
 _ROWS_AT_ONCE = 2048
 _DOUBLED_SHARE = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
 class LikelihoodOptions:
-    """How to estimate: K `num_temperatures`, M `num_chains` of each frame, on `num_frames` seeded frames (0: all), see `ais.path_to`."""
+    """How to estimate: K `num_temperatures`, M `num_chains` of each frame, on `num_frames` seeded
+    frames (0: all), see `ais.path_to`.
+    """
 
     num_temperatures: int = 200
     num_chains: int = 8
@@ -40,10 +45,13 @@ class Side:
     """One side's estimate, nats a frame.
 
     Attributes:
-        value: mean over frames.    standard_error: of the mean over *all* frames: the chains' share, and where only a sample of the
-            frames was taken, that of the sampling.
-        effective_sample_size: mean over frames, of M chains.    smallest_effective_sample_size: of any frame.
-        change_when_doubled: what K -> 2 K adds to the value, on a seeded tenth of the frames, or as many as are worked on at once.
+        value: mean over frames.
+        standard_error: of the mean over *all* frames: the chains' share, and where only a sample of
+            the frames was taken, that of the sampling.
+        effective_sample_size: mean over frames, of M chains.
+        smallest_effective_sample_size: of any frame.
+        change_when_doubled: what K -> 2 K adds to the value, on a seeded tenth of the frames, or as
+            many as are worked on at once.
     """
 
     value: float
@@ -58,8 +66,10 @@ class Bracket:
     """Both sides for the same frames.
 
     Attributes:
-        optimistic: `Side` of AIS.    pessimistic: `Side` of RAISE.    num_frames: frames estimated, of `num_all_frames`.
-        chosen: int `[N]`, which frames, counted over all sequences.    samples: `[M, N, V]`, the model's own draws for them.
+        optimistic: `Side` of AIS.    pessimistic: `Side` of RAISE.
+        num_frames: frames estimated, of `num_all_frames`.
+        chosen: int `[N]`, which frames, counted over all sequences.
+        samples: `[M, N, V]`, the model's own draws for them.
     """
 
     optimistic: Side
@@ -79,8 +89,10 @@ def log_likelihood_bracket(
     """The log-likelihood of sequences under a model, from both sides.
 
     Args:
-        model: `RNNRBM`.    sequences: list of frames [L, V] in the data's unit, each from its true beginning.
-        options: `LikelihoodOptions`.    report: called with the share of the work done, from 0 to 1.
+        model: `RNNRBM`.
+        sequences: list of frames [L, V] in the data's unit, each from its true beginning.
+        options: `LikelihoodOptions`.
+        report: called with the share of the work done, from 0 to 1.
 
     Returns:
         `Bracket`.
@@ -89,11 +101,15 @@ def log_likelihood_bracket(
         ValueError: there are no frames, or they are neither 0 nor 1 where the units are binary.
     """
     if options.num_chains < 2:
-        raise ValueError(f"`num_chains` must be at least 2. Received: num_chains={options.num_chains}")
+        raise ValueError(
+            f"`num_chains` must be at least 2. Received: num_chains={options.num_chains}"
+        )
     frames, rbm = conditional_machines(model, sequences)
     chosen = _sampled(len(frames), options.num_frames, options.seed)
     at_once = min(max(_ROWS_AT_ONCE // options.num_chains, 1), len(chosen))
-    doubled = _sampled(len(chosen), max(int(_DOUBLED_SHARE * len(chosen)), at_once), options.seed + 1)
+    doubled = _sampled(
+        len(chosen), max(int(_DOUBLED_SHARE * len(chosen)), at_once), options.seed + 1
+    )
     jacobian = float(np.sum(np.log(np.asarray(model.standardisation.scale, np.float64))))
     graph = _estimation_graph(options)
     work = len(chosen) + 2 * len(doubled)
@@ -101,26 +117,38 @@ def log_likelihood_bracket(
     def estimate(which, factor, before):
         machines = rbm.map_frames(operator.itemgetter(which))
         return _estimate(
-            graph, at_once, factor * options.num_temperatures, frames[which], machines, lambda done: report((before + factor * done) / work)
+            graph,
+            at_once,
+            factor * options.num_temperatures,
+            frames[which],
+            machines,
+            lambda done: report((before + factor * done) / work),
         )
 
     sides, samples = estimate(chosen, 1, 0)
     finer, _ = estimate(chosen[doubled], 2, len(chosen))
     optimistic, pessimistic = (
-        _side(side, jacobian, len(frames), float(np.mean(fine[0] - side[0][doubled]))) for side, fine in zip(sides, finer, strict=True)
+        _side(side, jacobian, len(frames), float(np.mean(fine[0] - side[0][doubled])))
+        for side, fine in zip(sides, finer, strict=True)
     )
     samples = np.asarray(model.standardisation.inverse(samples))
     return Bracket(optimistic, pessimistic, len(chosen), len(frames), chosen, samples)
 
 
 def mean_pseudo_log_likelihood(model: RNNRBM, sequences: Sequence[np.ndarray]) -> float:
-    """The exact pseudo-log-likelihood of binary frames, mean over frames, in nats: cheap, and no likelihood.  -> float"""
+    """The exact pseudo-log-likelihood of binary frames, mean over frames, in nats:
+    cheap, and no likelihood.  -> float
+    """
     total, count = 0.0, 0
     evaluate = tf.function(pseudo_log_likelihood, autograph=False, reduce_retracing=True)
     frames, rbm = conditional_machines(model, sequences)
     for first in range(0, len(frames), _ROWS_AT_ONCE):
         some = slice(first, first + _ROWS_AT_ONCE)
-        total += float(tf.reduce_sum(evaluate(rbm.map_frames(operator.itemgetter(some)), tf.constant(frames[some]))))
+        total += float(
+            tf.reduce_sum(
+                evaluate(rbm.map_frames(operator.itemgetter(some)), tf.constant(frames[some]))
+            )
+        )
         count += len(frames[some])
     return total / count
 
@@ -132,8 +160,8 @@ def conditional_machines(model: RNNRBM, sequences: Sequence[np.ndarray]) -> tupl
         model: `RNNRBM`.    sequences: list of [L, V], in the data's unit.
 
     Returns:
-        (frames float32 [N, V], `RBM` with biases [N, V] and [N, H] and gain [N, H or 1] as arrays; mean-field units as the binary
-        ones they stand for).
+        (frames float32 [N, V], `RBM` with biases [N, V] and [N, H] and gain [N, H or 1] as arrays;
+        mean-field units as the binary ones they stand for).
 
     Raises:
         ValueError: there are no frames, or they are neither 0 nor 1 where the units are binary.
@@ -146,44 +174,76 @@ def conditional_machines(model: RNNRBM, sequences: Sequence[np.ndarray]) -> tupl
         rbm = model(frames).map_frames(lambda x: x[0])
         return model.standardisation(frames)[0], rbm.bv, rbm.bh, rbm.gain
 
-    graph = tf.function(machine, input_signature=[tf.TensorSpec([1, None, model.num_visible])], autograph=False)
+    graph = tf.function(
+        machine, input_signature=[tf.TensorSpec([1, None, model.num_visible])], autograph=False
+    )
     parts = [graph(tf.constant(sequence[np.newaxis])) for sequence in sequences]
-    frames, bv, bh, gain = (np.concatenate([np.asarray(part) for part in column]) for column in zip(*parts, strict=True))
+    frames, bv, bh, gain = (
+        np.concatenate([np.asarray(part) for part in column]) for column in zip(*parts, strict=True)
+    )
     units = ais.sampled_units(model.conditional_rbm.units())
     if isinstance(units, Bernoulli) and not np.all((frames == 0) | (frames == 1)):
         raise ValueError(
-            "`sequences` must hold zeros and ones for a likelihood under binary units: a fraction has a mean-field energy, and no "
-            "probability. Received: other values"
+            "`sequences` must hold zeros and ones for a likelihood under binary units: a fraction "
+            "has a mean-field energy, and no probability. Received: other values"
         )
     return frames, RBM(tf.convert_to_tensor(model.conditional_rbm.W), bv, bh, units, gain)
 
 
 def _estimation_graph(options):
-    """Both sides for a block of frames, as a graph: (`RBM`, v [N, V], block's number, K) -> (log-likelihood, SE, size) twice, samples."""
+    """Both sides for a block of frames, as a graph: (`RBM`, v [N, V], block's number, K)
+    -> (log-likelihood, SE, size) twice, samples.
+    """
 
     def block(rbm, v, index, num_temperatures):
         path = ais.path_to(rbm, options.base)
         streams = [BatchStream(tf.constant(2 * options.seed + side), index) for side in (0, 1)]
-        above, samples = ais.annealed_importance_sampling(path, num_temperatures, options.num_chains, streams[0])
-        below = ais.reverse_annealed_importance_sampling(path, v, num_temperatures, options.num_chains, streams[1])
-        sides = [(ais.log_likelihood(rbm, v, side.value), side.standard_error, side.effective_sample_size) for side in (above, below)]
+        above, samples = ais.annealed_importance_sampling(
+            path, num_temperatures, options.num_chains, streams[0]
+        )
+        below = ais.reverse_annealed_importance_sampling(
+            path, v, num_temperatures, options.num_chains, streams[1]
+        )
+        sides = [
+            (
+                ais.log_likelihood(rbm, v, side.value),
+                side.standard_error,
+                side.effective_sample_size,
+            )
+            for side in (above, below)
+        ]
         return sides, samples
 
     return tf.function(block, autograph=False, jit_compile=options.compiled)
 
 
 def _estimate(graph, at_once, num_temperatures, frames, rbm, report):
-    """Both sides of frames [N, V], `at_once` after another: three arrays [N] a side; and samples [M, N, V]."""
+    """Both sides of frames [N, V], `at_once` after another: three arrays [N] a side;
+    and samples [M, N, V].
+    """
     found = []
     for first in range(0, len(frames), at_once):
         # One static shape: the last block is filled up with its last frame, and cut.
         rows = np.minimum(np.arange(first, first + at_once), len(frames) - 1)
         kept = min(at_once, len(frames) - first)
         machines = rbm.map_frames(operator.itemgetter(rows))
-        sides, samples = graph(machines, tf.constant(frames[rows]), tf.constant(first // at_once), tf.constant(num_temperatures))
-        found.append(([[np.asarray(x)[:kept] for x in side] for side in sides], np.asarray(samples)[:, :kept]))
+        sides, samples = graph(
+            machines,
+            tf.constant(frames[rows]),
+            tf.constant(first // at_once),
+            tf.constant(num_temperatures),
+        )
+        found.append(
+            (
+                [[np.asarray(x)[:kept] for x in side] for side in sides],
+                np.asarray(samples)[:, :kept],
+            )
+        )
         report(first + kept)
-    sides = [[np.concatenate([block[0][i][j] for block in found]).astype(np.float64) for j in range(3)] for i in range(2)]
+    sides = [
+        [np.concatenate([block[0][i][j] for block in found]).astype(np.float64) for j in range(3)]
+        for i in range(2)
+    ]
     return sides, np.concatenate([block[1] for block in found], axis=1)
 
 
@@ -192,9 +252,16 @@ def _side(side, jacobian, num_all_frames, change):
     num_frames = len(values)
     variance = np.sum(np.square(standard_errors)) / num_frames**2
     if num_frames < num_all_frames:
-        # Drawn without replacement. The spread holds that of the chains once more, which errs on the safe side.
+        # Drawn without replacement. The spread holds that of the chains once more,
+        # which errs on the safe side.
         variance += np.var(values, ddof=1) / num_frames * (1 - num_frames / num_all_frames)
-    return Side(float(values.mean() - jacobian), float(np.sqrt(variance)), float(sizes.mean()), float(sizes.min()), change)
+    return Side(
+        float(values.mean() - jacobian),
+        float(np.sqrt(variance)),
+        float(sizes.mean()),
+        float(sizes.min()),
+        change,
+    )
 
 
 def _sampled(num_all, num_wanted, seed):

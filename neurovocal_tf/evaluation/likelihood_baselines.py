@@ -1,8 +1,9 @@
 """Simple models of the next frame with an exact likelihood, which a sequence model has to beat.
 
-Each is fitted to training sequences and gives `log_likelihoods(sequence)`, nats of every frame given those before it, [L, V] -> [L];
-the binary ones also `probabilities(sequence)` of every unit, [L, V] -> [L, V]. The first frame has the independent units' likelihood.
-Counts are smoothed by one half (Jeffreys, 1946), so that nothing that has not been seen is impossible.
+Each is fitted to training sequences and gives `log_likelihoods(sequence)`, nats of every frame
+given those before it, [L, V] -> [L]; the binary ones also `probabilities(sequence)` of every unit,
+[L, V] -> [L, V]. The first frame has the independent units' likelihood. Counts are smoothed by one
+half (Jeffreys, 1946), so that nothing that has not been seen is impossible.
 """
 
 import dataclasses
@@ -29,11 +30,20 @@ _SMALLEST_VARIANCE_SHARE = 1e-6
 def fit_baselines(sequences: Sequence[np.ndarray], binary: bool) -> dict[str, LikelihoodBaseline]:
     """Baselines fitted to a list of training sequences [L, V].  -> dict of name -> baseline
 
-    `binary` chooses among models of zeros and ones and of real numbers; of the latter, `ridge_var2` has the full residual covariance.
+    `binary` chooses among models of zeros and ones and of real numbers; of the latter, `ridge_var2`
+    has the full residual covariance.
     """
     sequences = [np.asarray(sequence, np.float64) for sequence in sequences]
-    fits = (IndependentBits, BitChain, RepeatedBits) if binary else (IndependentNormals, RepeatedNormals, AutoregressiveNormals)
-    names = ("independent", "markov_chain", "previous_frame") if binary else ("independent", "previous_frame", "ar1")
+    fits = (
+        (IndependentBits, BitChain, RepeatedBits)
+        if binary
+        else (IndependentNormals, RepeatedNormals, AutoregressiveNormals)
+    )
+    names = (
+        ("independent", "markov_chain", "previous_frame")
+        if binary
+        else ("independent", "previous_frame", "ar1")
+    )
     baselines = {name: kind.fit(sequences) for name, kind in zip(names, fits, strict=True)}
     return baselines if binary else baselines | {"ridge_var2": VectorAutoregression.fit(sequences)}
 
@@ -48,12 +58,16 @@ def _share(on, count):
 
 
 class _Bits:
-    """What models of binary frames have in common: the likelihood of frames that are independent given the past."""
+    """What models of binary frames have in common: the likelihood of frames that are
+    independent given the past.
+    """
 
     def log_likelihoods(self, sequence: np.ndarray) -> np.ndarray:
         """Nats of every frame.  [L, V] -> [L]"""
         probability = self.probabilities(sequence)
-        return np.sum(np.where(np.asarray(sequence) > 0, np.log(probability), np.log1p(-probability)), axis=1)
+        return np.sum(
+            np.where(np.asarray(sequence) > 0, np.log(probability), np.log1p(-probability)), axis=1
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +89,9 @@ class IndependentBits(_Bits):
 
 @dataclasses.dataclass(frozen=True)
 class BitChain(_Bits):
-    """A two-state Markov chain for each unit: probabilities [V] of being on at `first`, `after_off` and `after_on`."""
+    """A two-state Markov chain for each unit: probabilities [V] of being on at `first`,
+    `after_off` and `after_on`.
+    """
 
     first: np.ndarray
     after_off: np.ndarray
@@ -87,11 +103,20 @@ class BitChain(_Bits):
         before, after = _pairs(sequences)
         on, on_on = before.sum(axis=0), (before * after).sum(axis=0)
         off_on = after.sum(axis=0) - on_on
-        return cls(IndependentBits.fit(sequences).share, _share(off_on, len(before) - on), _share(on_on, on))
+        return cls(
+            IndependentBits.fit(sequences).share,
+            _share(off_on, len(before) - on),
+            _share(on_on, on),
+        )
 
     def probabilities(self, sequence: np.ndarray) -> np.ndarray:
         """p(v_t = 1 | v_{t-1}).  [L, V] -> [L, V]"""
-        return np.concatenate([self.first[np.newaxis], np.where(np.asarray(sequence)[:-1] > 0, self.after_on, self.after_off)])
+        return np.concatenate(
+            [
+                self.first[np.newaxis],
+                np.where(np.asarray(sequence)[:-1] > 0, self.after_on, self.after_off),
+            ]
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +160,9 @@ class IndependentNormals:
 
 @dataclasses.dataclass(frozen=True)
 class AutoregressiveNormals:
-    """An AR(1) for each unit: v_t = mean + slope (v_{t-1} - mean) + N(0, variance); `first`: `IndependentNormals`."""
+    """An AR(1) for each unit: v_t = mean + slope (v_{t-1} - mean) + N(0, variance);
+    `first`: `IndependentNormals`.
+    """
 
     first: IndependentNormals
     slope: np.ndarray
@@ -146,7 +173,9 @@ class AutoregressiveNormals:
         """From a list of [L, V]."""
         first = IndependentNormals.fit(sequences)
         before, after = (frames - first.mean for frames in _pairs(sequences))
-        slope = np.sum(before * after, axis=0) / np.maximum(np.sum(np.square(before), axis=0), 1e-12)
+        slope = np.sum(before * after, axis=0) / np.maximum(
+            np.sum(np.square(before), axis=0), 1e-12
+        )
         return cls(first, slope, _variance(after - slope * before, np.mean(first.variance)))
 
     def log_likelihoods(self, sequence: np.ndarray) -> np.ndarray:
@@ -165,12 +194,16 @@ class RepeatedNormals(AutoregressiveNormals):
         """From a list of [L, V]."""
         first = IndependentNormals.fit(sequences)
         before, after = _pairs(sequences)
-        return cls(first, np.ones_like(first.mean), _variance(after - before, np.mean(first.variance)))
+        return cls(
+            first, np.ones_like(first.mean), _variance(after - before, np.mean(first.variance))
+        )
 
 
 @dataclasses.dataclass(frozen=True)
 class VectorAutoregression:
-    """A ridge VAR with a full covariance of its residuals, and of a sequence's first frames: Cholesky factors `residual`, `marginal`."""
+    """A ridge VAR with a full covariance of its residuals, and of a sequence's first frames:
+    Cholesky factors `residual`, `marginal`.
+    """
 
     autoregression: RidgeVAR
     residual: np.ndarray
@@ -178,15 +211,24 @@ class VectorAutoregression:
 
     @classmethod
     def fit(cls, sequences: Sequence[np.ndarray], order: int = 2) -> "VectorAutoregression":
-        """From a list of [L, V]; the ridge is chosen on frames held back among them, see `BaselineStatistics`."""
+        """From a list of [L, V]; the ridge is chosen on frames held back among them,
+        see `BaselineStatistics`.
+        """
         statistics = BaselineStatistics(order)
         for sequence in sequences:
             statistics.update(sequence)
         autoregression = statistics.fit()[f"ridge_var{order}"]
         frames = np.concatenate(sequences)
         marginal = _factor(frames - frames.mean(axis=0))
-        residuals = [(sequence - autoregression.one_step_predictions(sequence))[order:] for sequence in sequences]
-        return cls(autoregression, _factor(np.concatenate(residuals)) if sum(map(len, residuals)) else marginal, marginal)
+        residuals = [
+            (sequence - autoregression.one_step_predictions(sequence))[order:]
+            for sequence in sequences
+        ]
+        return cls(
+            autoregression,
+            _factor(np.concatenate(residuals)) if sum(map(len, residuals)) else marginal,
+            marginal,
+        )
 
     def log_likelihoods(self, sequence: np.ndarray) -> np.ndarray:
         """Nats of every frame.  [L, V] -> [L]"""
@@ -194,7 +236,13 @@ class VectorAutoregression:
         order = len(self.autoregression.coefficients)
         first = _log_multivariate(sequence[:order] - self.autoregression.mean, self.marginal)
         return np.concatenate(
-            [first, _log_multivariate((sequence - self.autoregression.one_step_predictions(sequence))[order:], self.residual)]
+            [
+                first,
+                _log_multivariate(
+                    (sequence - self.autoregression.one_step_predictions(sequence))[order:],
+                    self.residual,
+                ),
+            ]
         )
 
 
@@ -206,7 +254,11 @@ def _factor(errors):
 
 def _log_multivariate(errors, factor):
     whitened = scipy.linalg.solve_triangular(factor, errors.T, lower=True)
-    return -0.5 * np.sum(np.square(whitened), axis=0) - np.sum(np.log(np.diag(factor))) - 0.5 * len(factor) * np.log(2 * np.pi)
+    return (
+        -0.5 * np.sum(np.square(whitened), axis=0)
+        - np.sum(np.log(np.diag(factor)))
+        - 0.5 * len(factor) * np.log(2 * np.pi)
+    )
 
 
 def sampled_accuracy(actual: np.ndarray, samples: np.ndarray) -> dict[str, float]:
@@ -216,11 +268,20 @@ def sampled_accuracy(actual: np.ndarray, samples: np.ndarray) -> dict[str, float
         actual: binary `[N, V]`.    samples: binary `[M, N, V]`, M predictions of every frame.
 
     Returns:
-        dict of `accuracy`: TP / (TP + FP + FN), counts summed over all frames (Bay, Ehmann & Downie, 2009); and `accuracy_2012`: the mean
-        over frames and predictions of TP / max(TP + FP, TP + FN), which reproduces the rows of untrained models in the table of
-        Boulanger-Lewandowski, Bengio & Vincent (2012) to a fifth of a per cent; a frame where both are empty counts as 0.
+        dict of `accuracy`: TP / (TP + FP + FN), counts summed over all frames (Bay, Ehmann &
+        Downie, 2009); and `accuracy_2012`: the mean over frames and predictions of
+        TP / max(TP + FP, TP + FN), which reproduces the rows of untrained models in the table of
+        Boulanger-Lewandowski, Bengio & Vincent (2012) to a fifth of a per cent; a frame where both
+        are empty counts as 0.
     """
     actual, samples = np.asarray(actual) > 0, np.asarray(samples) > 0
-    hits, found, true = np.sum(samples & actual, axis=-1), np.sum(samples, axis=-1), np.sum(actual, axis=-1)
+    hits, found, true = (
+        np.sum(samples & actual, axis=-1),
+        np.sum(samples, axis=-1),
+        np.sum(actual, axis=-1),
+    )
     union, larger = found + true - hits, np.maximum(found, true)
-    return {"accuracy": float(hits.sum() / max(union.sum(), 1)), "accuracy_2012": float(np.mean(hits / np.maximum(larger, 1)))}
+    return {
+        "accuracy": float(hits.sum() / max(union.sum(), 1)),
+        "accuracy_2012": float(np.mean(hits / np.maximum(larger, 1))),
+    }

@@ -7,8 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 
-def one_step_error(actual: npt.ArrayLike, predicted: npt.ArrayLike, mask: npt.ArrayLike | None = None) -> float:
-    """Root mean square of `actual - predicted` over all bins of the masked frames; NaN where no frame is masked.
+def one_step_error(
+    actual: npt.ArrayLike, predicted: npt.ArrayLike, mask: npt.ArrayLike | None = None
+) -> float:
+    """Root mean square of `actual - predicted` over all bins of the masked frames;
+    NaN where no frame is masked.
 
     Args:
         actual, predicted: `[..., L, V]`, dB (or the data's own unit).
@@ -26,13 +29,16 @@ def _squared_error(actual, predicted, mask):
 
 
 def one_step_errors(
-    windows: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]], predictors: Mapping[str, Callable[[np.ndarray], npt.ArrayLike]]
+    windows: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]],
+    predictors: Mapping[str, Callable[[np.ndarray], npt.ArrayLike]],
 ) -> dict[str, float]:
     """Root mean square one-step errors of several predictors, all on the same frames.
 
     Args:
-        windows: iterable of (frames `[..., L, V]`, mask `[..., L]`), as batches of validation windows.
-        predictors: dict of name -> function from frames to one-step predictions of the same shape and unit.
+        windows: iterable of (frames `[..., L, V]`, mask `[..., L]`),
+            as batches of validation windows.
+        predictors: dict of name -> function from frames to one-step predictions of the
+            same shape and unit.
     Returns: dict of name -> error, in the unit of the frames.
     """
     squared, count = dict.fromkeys(predictors, 0.0), dict.fromkeys(predictors, 0)
@@ -43,4 +49,7 @@ def one_step_errors(
             error, size = _squared_error(frames, predictor(frames), mask)
             squared[name] += error
             count[name] += size
-    return {name: math.sqrt(squared[name] / count[name]) if count[name] else math.nan for name in predictors}
+    return {
+        name: math.sqrt(squared[name] / count[name]) if count[name] else math.nan
+        for name in predictors
+    }

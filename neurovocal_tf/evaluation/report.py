@@ -1,4 +1,6 @@
-"""A trained model's figures: likelihood, one-step errors on whole held-out sequences, and statistics of songs, real beside generated."""
+"""A trained model's figures: likelihood, one-step errors on whole held-out sequences, and
+statistics of songs, real beside generated.
+"""
 
 import collections
 import dataclasses
@@ -28,13 +30,16 @@ _PICTURED_S = 3.0
 _NUM_PICTURED = 3
 # Words of a language are thousands.
 _MAX_LABELS = 20
-# The likelihood's baselines hold their training frames in memory: beyond an hour of song they are none the better for more.
+# The likelihood's baselines hold their training frames in memory: beyond an hour of song they are
+# none the better for more.
 _MOST_BASELINE_FRAMES = 500_000
 
 
 @dataclasses.dataclass(frozen=True)
 class SongOptions:
-    """What to generate: `seconds` in all, divided among `num_songs`, from `seed` on, at `temperature`."""
+    """What to generate: `seconds` in all, divided among `num_songs`,
+    from `seed` on, at `temperature`.
+    """
 
     seconds: float = 40.0
     num_songs: int = 8
@@ -52,18 +57,23 @@ def evaluate(
     held_out_list: str | None = None,
     say: Callable[[str], object] = lambda line: None,
 ) -> tuple[dict[str, float | None], dict[str, Figure]]:
-    """A model's figures and pictures, on the held-out recordings, or on the test split of a file of frame sequences.
+    """A model's figures and pictures, on the held-out recordings,
+    or on the test split of a file of frame sequences.
 
     Args:
         trained: `trained.Trained`.    workdir: its run folder.
-        data_dir: of the recordings, or an .npz file of frame sequences; None: where the run found them.
-        song_options: `SongOptions`.    likelihood_options: `likelihood.LikelihoodOptions`; None: no likelihood.
+        data_dir: of the recordings, or an .npz file of frame sequences;
+            None: where the run found them.
+        song_options: `SongOptions`.
+        likelihood_options: `likelihood.LikelihoodOptions`; None: no likelihood.
         report: called with the share of the likelihood that is done, from 0 to 1.
-        held_out_list: of recordings in the data folder to evaluate on, as the setting of that name; None: those that the run held out.
+        held_out_list: of recordings in the data folder to evaluate on, as the setting of that name;
+            None: those that the run held out.
         say: called with lines for the user.
 
     Returns:
-        (dict of flat figures, units in their names, None for what is not defined; dict of name -> `Figure`).
+        (dict of flat figures, units in their names, None for what is not defined;
+        dict of name -> `Figure`).
 
     Raises:
         ValueError: the recordings have gone, or the frame sequences are none for this model.
@@ -71,12 +81,19 @@ def evaluate(
     data = RunFolder(workdir).data()
     parts, suffix = data.parts_in(trained.config, data_dir), data.scale.unit_suffix
     training = [frames for frames, _ in parts.training.sequences().as_numpy_iterator()]
-    test = parts.test if held_out_list is None else _named_by(held_out_list, data, data_dir, trained.config, parts.training, say)
+    test = (
+        parts.test
+        if held_out_list is None
+        else _named_by(held_out_list, data, data_dir, trained.config, parts.training, say)
+    )
     held_out, labels = _labelled(test)
     statistics = BaselineStatistics()
     for frames in training:
         statistics.update(frames)
-    figures = {name + suffix: error for name, error in _one_step(trained.model, statistics.fit(), held_out, labels).items()}
+    figures = {
+        name + suffix: error
+        for name, error in _one_step(trained.model, statistics.fit(), held_out, labels).items()
+    }
     pictures = {}
     if likelihood_options is not None and _has_likelihood(trained, held_out):
         figures |= _likelihood(trained.model, training, held_out, likelihood_options, report)
@@ -96,14 +113,22 @@ def write_pictures(pictures: Mapping[str, Figure], folder: str | os.PathLike[str
 def as_table(figures: Mapping[str, float | None]) -> str:
     """The figures as lines of text."""
     width = max(map(len, figures))
-    return "\n".join(f"{name:{width}}  {'not defined' if value is None else format(value, '.5g')}" for name, value in figures.items())
+    return "\n".join(
+        f"{name:{width}}  {'not defined' if value is None else format(value, '.5g')}"
+        for name, value in figures.items()
+    )
 
 
 def _named_by(held_out_list, data, data_dir, config, training, say):
     """The `Recordings` that a list names, in the place of those that the run held out."""
     if not data.is_sound:
-        raise ValueError(f"`held_out_list` must not be given for frame sequences. Received: held_out_list={held_out_list}")
-    recordings, skipped = survey_held_out(data_dir or data.data_dir, held_out_list, config, training)
+        raise ValueError(
+            "`held_out_list` must not be given for frame sequences. "
+            f"Received: held_out_list={held_out_list}"
+        )
+    recordings, skipped = survey_held_out(
+        data_dir or data.data_dir, held_out_list, config, training
+    )
     for path, reason in skipped:
         say(f"skipped {path}: {reason}")
     say(f"{recordings.description} of {held_out_list} are held out")
@@ -111,7 +136,9 @@ def _named_by(held_out_list, data, data_dir, config, training, say):
 
 
 def _labelled(data):
-    """Lists of sequences [L, V] of some `SequenceData`, and of the labels of their frames, NumPy string [L]."""
+    """Lists of sequences [L, V] of some `SequenceData`,
+    and of the labels of their frames, NumPy string [L].
+    """
     sequences, labels = [], []
     for frames, _, frame_labels in data.labelled_sequences().as_numpy_iterator():
         sequences.append(frames)
@@ -120,27 +147,42 @@ def _labelled(data):
 
 
 def _one_step(model, baselines, held_out, labels):
-    """One-step errors over whole sequences, so that nobody lacks the frames before; the model's also label by label, the commonest.
+    """One-step errors over whole sequences, so that nobody lacks the frames before; the model's
+    also label by label, the commonest.
 
     Args:
-        held_out: list of frames [L, V].    labels: list of the frames' labels, NumPy string [L], "" for none.
+        held_out: list of frames [L, V].
+        labels: list of the frames' labels, NumPy string [L], "" for none.
     """
-    predict = tf.function(lambda frames: model.predict_step(frames), input_signature=[tf.TensorSpec([1, None, model.num_visible])])
-    predictors = {"one_step_error": lambda frames: predict(tf.constant(frames[np.newaxis], tf.float32))[0]}
-    predictors |= {f"baseline_{name}": baseline.one_step_predictions for name, baseline in baselines.items()}
+    predict = tf.function(
+        lambda frames: model.predict_step(frames),
+        input_signature=[tf.TensorSpec([1, None, model.num_visible])],
+    )
+    predictors = {
+        "one_step_error": lambda frames: predict(tf.constant(frames[np.newaxis], tf.float32))[0]
+    }
+    predictors |= {
+        f"baseline_{name}": baseline.one_step_predictions for name, baseline in baselines.items()
+    }
     errors = one_step_errors(((frames, np.ones(len(frames))) for frames in held_out), predictors)
     counts = collections.Counter(label for of_one in labels for label in of_one.tolist() if label)
     if counts:
         actual, labels = np.concatenate(held_out), np.concatenate(labels)
         predicted = np.concatenate([predictors["one_step_error"](frames) for frames in held_out])
         for label, _ in counts.most_common(_MAX_LABELS):
-            errors[f"one_step_error_of_label_{label}"] = one_step_error(actual, predicted, labels == label)
+            errors[f"one_step_error_of_label_{label}"] = one_step_error(
+                actual, predicted, labels == label
+            )
     return errors
 
 
 def _has_likelihood(trained, held_out):
-    """Mean-field units hold probabilities: only where those are 0 and 1 has a frame a likelihood."""
-    return trained.config.model.visible_units == "gaussian" or all(frame_sequences.is_binary(frames) for frames in held_out)
+    """Mean-field units hold probabilities: only where those are 0 and 1 has
+    a frame a likelihood.
+    """
+    return trained.config.model.visible_units == "gaussian" or all(
+        frame_sequences.is_binary(frames) for frames in held_out
+    )
 
 
 def _likelihood(model, training, held_out, options, report):
@@ -166,7 +208,9 @@ def _likelihood(model, training, held_out, options, report):
         values = np.concatenate([baseline.log_likelihoods(frames) for frames in held_out])
         figures[f"baseline_{name}_log_likelihood_nats"] = float(values.mean())
     if binary:
-        figures["pseudo_log_likelihood_nats"] = likelihood.mean_pseudo_log_likelihood(model, held_out)
+        figures["pseudo_log_likelihood_nats"] = likelihood.mean_pseudo_log_likelihood(
+            model, held_out
+        )
         figures |= _accuracies(bracket, baselines, held_out, options.seed)
     return figures
 
@@ -177,7 +221,9 @@ def _accuracies(bracket, baselines, held_out, seed):
     figures = likelihood_baselines.sampled_accuracy(actual, bracket.samples > 0.5)
     generator = np.random.default_rng(seed)
     for name, baseline in baselines.items():
-        probabilities = np.concatenate([baseline.probabilities(frames) for frames in held_out])[bracket.chosen]
+        probabilities = np.concatenate([baseline.probabilities(frames) for frames in held_out])[
+            bracket.chosen
+        ]
         samples = generator.random(bracket.samples.shape, np.float32) < probabilities
         found = likelihood_baselines.sampled_accuracy(actual, samples)
         figures |= {f"baseline_{name}_{measure}": value for measure, value in found.items()}
@@ -191,17 +237,34 @@ def _up_to(sequences, num_frames):
 
 
 def _songs(trained, recordings, held_out, options):
-    """Figures and pictures of generated songs beside the held-out `Recordings`, and these as `held_out` frames."""
+    """Figures and pictures of generated songs beside the held-out `Recordings`,
+    and these as `held_out` frames.
+    """
     singer = Singer(trained)
-    num_frames = max(math.ceil(options.seconds * recordings.sample_rate / trained.config.spectrogram.hop_length / options.num_songs), 1)
+    num_frames = max(
+        math.ceil(
+            options.seconds
+            * recordings.sample_rate
+            / trained.config.spectrogram.hop_length
+            / options.num_songs
+        ),
+        1,
+    )
     seeds = range(options.seed, options.seed + options.num_songs)
     generated = list(songs.generate_songs(singer, seeds, num_frames, options.temperature))
     real_statistics = song_statistics(recordings.heard(), trained.config)
     waveforms = [(song.waveform, recordings.sample_rate) for song in generated]
     generated_statistics = song_statistics(waveforms, trained.config)
-    real_decibels = [np.asarray(recordings.scale.shown(frames)) for frames in held_out[:_NUM_PICTURED]]
+    real_decibels = [
+        np.asarray(recordings.scale.shown(frames)) for frames in held_out[:_NUM_PICTURED]
+    ]
     pictures = {
-        "songs": _song_picture(real_decibels, [song.decibels for song in generated], recordings.sample_rate, trained.config),
+        "songs": _song_picture(
+            real_decibels,
+            [song.decibels for song in generated],
+            recordings.sample_rate,
+            trained.config,
+        ),
         "statistics": statistics_figure(real_statistics, generated_statistics),
     }
     return song_likeness.compare_songs(real_statistics, generated_statistics), pictures
@@ -214,7 +277,10 @@ def _song_picture(real, generated, sample_rate, config):
 
     def middles(spectrograms):
         starts = [max(len(decibels) - num_frames, 0) // 2 for decibels in spectrograms]
-        return [decibels[start : start + num_frames] for decibels, start in zip(spectrograms, starts, strict=True)]
+        return [
+            decibels[start : start + num_frames]
+            for decibels, start in zip(spectrograms, starts, strict=True)
+        ]
 
     return comparison_figure(middles(real[:2]), middles(generated[:4]), frame_s, sample_rate / 2)
 

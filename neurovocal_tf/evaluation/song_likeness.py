@@ -14,40 +14,58 @@ _FEWEST_SYLLABLES = 10
 
 
 def song_distance(real: SongStatistics, generated: SongStatistics) -> float:
-    """How far generated songs are from real ones: 0 for the same songs, infinite for songs of too few syllables to tell.
+    """How far generated songs are from real ones: 0 for the same songs,
+    infinite for songs of too few syllables to tell.
 
-    The sum of the Kolmogorov-Smirnov distances of durations, gaps and peak frequencies, and of the logarithms, either way, of the
-    ratios of their medians and of syllables per second. The former see the distributions as a whole, the latter the middle of one
-    with two humps, as those of gaps often are, where a small distance may be a large step.
+    The sum of the Kolmogorov-Smirnov distances of durations, gaps and peak frequencies, and of the
+    logarithms, either way, of the ratios of their medians and of syllables per second. The former
+    see the distributions as a whole, the latter the middle of one with two humps, as those of gaps
+    often are, where a small distance may be a large step.
 
     Args:
         real, generated: `SongStatistics` under the same configuration.
     """
     distances = ks_distances(real, generated)
-    if min(real.num_syllables, generated.num_syllables) < _FEWEST_SYLLABLES or not all(map(math.isfinite, distances.values())):
+    if min(real.num_syllables, generated.num_syllables) < _FEWEST_SYLLABLES or not all(
+        map(math.isfinite, distances.values())
+    ):
         return math.inf
     names = ("syllables_per_s", "median_duration_s", "median_gap_s", "median_peak_frequency_hz")
-    return sum(distances.values()) + sum(abs(math.log(getattr(generated, name) / getattr(real, name))) for name in names)
+    return sum(distances.values()) + sum(
+        abs(math.log(getattr(generated, name) / getattr(real, name))) for name in names
+    )
 
 
 def ks_distances(real: SongStatistics, generated: SongStatistics) -> dict[str, float]:
-    """Kolmogorov-Smirnov distances `ks_duration`, `ks_gap`, `ks_peak_frequency`, 0 to 1; NaN where one has no values."""
+    """Kolmogorov-Smirnov distances `ks_duration`, `ks_gap`, `ks_peak_frequency`, 0 to 1;
+    NaN where one has no values.
+    """
     table = {}
-    for key, name in (("ks_duration", "durations_s"), ("ks_gap", "gaps_s"), ("ks_peak_frequency", "peak_frequencies_hz")):
+    for key, name in (
+        ("ks_duration", "durations_s"),
+        ("ks_gap", "gaps_s"),
+        ("ks_peak_frequency", "peak_frequencies_hz"),
+    ):
         samples = getattr(real, name), getattr(generated, name)
-        table[key] = float(scipy.stats.ks_2samp(*samples).statistic) if min(map(len, samples)) else math.nan
+        table[key] = (
+            float(scipy.stats.ks_2samp(*samples).statistic) if min(map(len, samples)) else math.nan
+        )
     return table
 
 
 def compare_songs(real: SongStatistics, generated: SongStatistics) -> dict[str, float]:
-    """Generated songs beside real ones: flat dict of numbers, NaN where there are too few syllables to tell.
+    """Generated songs beside real ones: flat dict of numbers,
+    NaN where there are too few syllables to tell.
 
     Args:
         real, generated: `SongStatistics` under the same configuration.
-    Keys: `real_*` and `generated_*` for the four medians and rates, with units in the names, `ratio_*` generated over
-    real; and those of `ks_distances` and `call_types`.
+    Keys: `real_*` and `generated_*` for the four medians and rates, with units in the names,
+    `ratio_*` generated over real; and those of `ks_distances` and `call_types`.
     """
-    table = {"real_num_syllables": real.num_syllables, "generated_num_syllables": generated.num_syllables}
+    table = {
+        "real_num_syllables": real.num_syllables,
+        "generated_num_syllables": generated.num_syllables,
+    }
     for name, key in (
         ("syllables_per_s", "ratio_syllables_per_s"),
         ("median_duration_s", "ratio_median_duration"),
@@ -55,12 +73,17 @@ def compare_songs(real: SongStatistics, generated: SongStatistics) -> dict[str, 
         ("median_peak_frequency_hz", "ratio_median_peak_frequency"),
     ):
         ours, theirs = getattr(generated, name), getattr(real, name)
-        table |= {f"real_{name}": theirs, f"generated_{name}": ours, key: ours / theirs if theirs else math.nan}
+        table |= {
+            f"real_{name}": theirs,
+            f"generated_{name}": ours,
+            key: ours / theirs if theirs else math.nan,
+        }
     return table | ks_distances(real, generated) | call_types(real, generated)
 
 
 def call_types(real: SongStatistics, generated: SongStatistics) -> dict[str, float]:
-    """Call types, clustered on the real songs alone as `call_types.fit_call_types` does, and what the generated songs make of them.
+    """Call types, clustered on the real songs alone as `call_types.fit_call_types` does, and what
+    the generated songs make of them.
 
     Args:
         real, generated: `SongStatistics` under the same configuration.
@@ -69,11 +92,17 @@ def call_types(real: SongStatistics, generated: SongStatistics) -> dict[str, flo
         num_kinds_real: call types found among the real syllables.
         num_kinds_generated: those of them to which at least 3 % of the generated syllables belong.
         share_unfamiliar: share of the generated syllables that are like none of them.
-        transition_divergence_nats: Jensen-Shannon divergence between the real and the generated distribution of pairs of
-            call types that follow each other in a bout, see `syntax.divergence_nats`.
+        transition_divergence_nats: Jensen-Shannon divergence between the real and the generated
+        distribution of pairs of call types that follow each other in a bout, see
+        `syntax.divergence_nats`.
     All are NaN with fewer than 10 real syllables or no generated ones.
     """
-    names = ("num_kinds_real", "num_kinds_generated", "share_unfamiliar", "transition_divergence_nats")
+    names = (
+        "num_kinds_real",
+        "num_kinds_generated",
+        "share_unfamiliar",
+        "transition_divergence_nats",
+    )
     if real.num_syllables < _FEWEST_SYLLABLES or not generated.num_syllables:
         return dict.fromkeys(names, math.nan)
     types_of = fit_call_types(real)
@@ -81,6 +110,14 @@ def call_types(real: SongStatistics, generated: SongStatistics) -> dict[str, flo
     _, types = types_of(generated)
     shares = np.bincount(types, minlength=num_types + 1) / len(types)
     # The unfamiliar ones count as a type of their own.
-    counts = [transition_counts(*sung, num_types + 1) for sung in ((real_types, real.follows), (types, generated.follows))]
-    values = (num_types, int(np.sum(shares[:num_types] >= _MIN_SHARE)), float(shares[num_types]), divergence_nats(*counts))
+    counts = [
+        transition_counts(*sung, num_types + 1)
+        for sung in ((real_types, real.follows), (types, generated.follows))
+    ]
+    values = (
+        num_types,
+        int(np.sum(shares[:num_types] >= _MIN_SHARE)),
+        float(shares[num_types]),
+        divergence_nats(*counts),
+    )
     return dict(zip(names, values, strict=True))

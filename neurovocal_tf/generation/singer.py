@@ -1,7 +1,7 @@
 """How a trained model sings: from seeds to frames, to decibels, to sound.
 
-The tools, training, evaluation and the exported endpoints all sing through here, by the same graphs, so that a song is the same
-bit for bit wherever it is sung on a machine.
+The tools, training, evaluation and the exported endpoints all sing through here, by the same
+graphs, so that a song is the same bit for bit wherever it is sung on a machine.
 """
 
 from typing import Protocol
@@ -20,7 +20,10 @@ from neurovocal_tf.model.tiling import MachineLayout
 
 
 class TrainedModel(Protocol):
-    """What sings: a `runs.trained.Trained`, or whatever has as much of one. That of frame sequences has an `OwnUnit` for a scale."""
+    """What sings: a `runs.trained.Trained`, or whatever has as much of one.
+
+    That of frame sequences has an `OwnUnit` for a scale.
+    """
 
     @property
     def model(self) -> RNNRBM: ...
@@ -44,8 +47,9 @@ class Singer:
     """A trained model's voice.
 
     Args:
-        trained: `runs.trained.Trained`, or whatever has its `model`, `config`, `scale` and `sample_rate`. Of a model of frame sequences,
-            whose `scale` is an `OwnUnit`, the frames themselves take the place of decibels, and nothing sounds.
+        trained: `runs.trained.Trained`, or whatever has its `model`, `config`, `scale` and
+            `sample_rate`. Of a model of frame sequences, whose `scale` is an `OwnUnit`, the frames
+            themselves take the place of decibels, and nothing sounds.
         max_frames: int; a longer song is cut to it.
     """
 
@@ -57,9 +61,17 @@ class Singer:
         self.max_frames = max_frames
         #: `MachineLayout`, in which this machine sings exactly.
         self.layout = MachineLayout(self.model)
-        rows = [tf.TensorSpec([None], dtype) for dtype in (tf.int64, tf.int32, tf.float32, tf.int64)]
-        self._song = Traced(self._sing, *rows, tf.TensorSpec([None, self.model.encoder.state_size], tf.float32))
-        self._waveform = Traced(self._sound, tf.TensorSpec([None, self.model.num_visible], tf.float32), tf.TensorSpec([None], tf.float32))
+        rows = [
+            tf.TensorSpec([None], dtype) for dtype in (tf.int64, tf.int32, tf.float32, tf.int64)
+        ]
+        self._song = Traced(
+            self._sing, *rows, tf.TensorSpec([None, self.model.encoder.state_size], tf.float32)
+        )
+        self._waveform = Traced(
+            self._sound,
+            tf.TensorSpec([None, self.model.num_visible], tf.float32),
+            tf.TensorSpec([None], tf.float32),
+        )
 
     def generate(
         self,
@@ -72,29 +84,44 @@ class Singer:
         """Songs; each depends on its own row alone.
 
         Args:
-            seeds: int64 [B].    num_frames: int32 [B].    temperature: float32 [B]; not above 0, or NaN, means the default, 1.
-            frame: int64 [B], the frame to go on at.    state: float32 [B, R], the one to go on from; default: songs' beginnings.
+            seeds: int64 [B].    num_frames: int32 [B].
+            temperature: float32 [B]; not above 0, or NaN, means the default, 1.
+            frame: int64 [B], the frame to go on at.
+            state: float32 [B, R], the one to go on from; default: songs' beginnings.
 
         Returns:
-            dict: spectrogram float32 [B, T, V] in dB, silence after a row's end; lengths int32 [B]; state float32 [B, R] and next_frame
-            int64 [B], to go on from; layout int32 [B], the `tiling.Layout` in which this machine sings.
+            dict: spectrogram float32 [B, T, V] in dB, silence after a row's end; lengths int32 [B];
+            state float32 [B, R] and next_frame int64 [B], to go on from; layout int32 [B], the
+            `tiling.Layout` in which this machine sings.
         """
         seeds = tf.convert_to_tensor(seeds, tf.int64)
         if state is None:
             state = self.model.encoder.initial_state(tf.ones(tf.shape(seeds), tf.bool))
-        return self._song(seeds, num_frames, temperature, tf.zeros_like(seeds) if frame is None else frame, state)
+        return self._song(
+            seeds, num_frames, temperature, tf.zeros_like(seeds) if frame is None else frame, state
+        )
 
-    def sound(self, decibels: np.ndarray | tf.Tensor, known: npt.ArrayLike | tf.Tensor = ()) -> tf.Tensor:
-        """The sound of a spectrogram in dB, whose first samples are known.  [L, V], [P] -> float32 [N]"""
+    def sound(
+        self, decibels: np.ndarray | tf.Tensor, known: npt.ArrayLike | tf.Tensor = ()
+    ) -> tf.Tensor:
+        """The sound of a spectrogram in dB, whose first samples are known.
+
+        [L, V], [P] -> float32 [N]
+        """
         return self._waveform(decibels, known)
 
     def prime(self, power: tf.Tensor) -> tf.Tensor:
-        """The model's state after a recording, from its power spectrogram.  [L, V], L at least 1 -> [1, R]"""
+        """The model's state after a recording, from its power spectrogram.
+
+        [L, V], L at least 1 -> [1, R]
+        """
         frames = spectrogram.to_model_frames(power, self.scale)
         return scoring.embed(self.model, frames[tf.newaxis], tf.shape(frames)[:1]).state[tf.newaxis]
 
     def _sing(self, seeds, num_frames, temperature, frame, state):
-        temperature = tf.where((temperature > 0) & tf.math.is_finite(temperature), temperature, DEFAULT_TEMPERATURE)
+        temperature = tf.where(
+            (temperature > 0) & tf.math.is_finite(temperature), temperature, DEFAULT_TEMPERATURE
+        )
         num_frames = tf.clip_by_value(num_frames, 0, self.max_frames)
         generation, layout = self.config.generation, self.layout.read()
         frames, state, next_frame = self.model.generate(
@@ -119,7 +146,8 @@ class Singer:
 
     def _shown(self, frames):
         """Songs in dB, or in their own unit.  [B, T, V] -> [B, T, V]"""
-        # A logarithm's last bit depends on whether its number fills a vector with others: filled up, all do, wherever they stand.
+        # A logarithm's last bit depends on whether its number fills a vector with others: filled
+        # up, all do, wherever they stand.
         numbers = tf.reshape(frames, [-1])
         whole = tf.pad(numbers, [[0, -tf.size(numbers) % _LONGEST_VECTOR]])
         return tf.reshape(self.scale.shown(whole)[: tf.size(numbers)], tf.shape(frames))
@@ -127,9 +155,15 @@ class Singer:
     def _sound(self, decibels, known):
         length, settings = tf.shape(decibels)[0], self.config.spectrogram
         # An inverse transform of no frames is an error.
-        decibels = tf.pad(decibels, [[0, tf.maximum(1 - length, 0)], [0, 0]], constant_values=self.scale.silence)
+        decibels = tf.pad(
+            decibels, [[0, tf.maximum(1 - length, 0)], [0, 0]], constant_values=self.scale.silence
+        )
         power = spectrogram.to_power(decibels, self.scale)[tf.newaxis]
         # One frame at least is not known.
-        known = known[: synthesis.num_output_samples(tf.shape(decibels)[0], settings) - settings.hop_length][tf.newaxis]
-        waveform = synthesis.griffin_lim(power, self.sample_rate, settings, self.config.generation.num_iterations, known=known)[0]
+        known = known[
+            : synthesis.num_output_samples(tf.shape(decibels)[0], settings) - settings.hop_length
+        ][tf.newaxis]
+        waveform = synthesis.griffin_lim(
+            power, self.sample_rate, settings, self.config.generation.num_iterations, known=known
+        )[0]
         return waveform[: tf.where(length > 0, tf.size(waveform), 0)]

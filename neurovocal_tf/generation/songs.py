@@ -1,4 +1,6 @@
-"""Songs of a trained model as files: sound, picture, arrays; of a model of frame sequences, picture and arrays."""
+"""Songs of a trained model as files: sound, picture, arrays;
+of a model of frame sequences, picture and arrays.
+"""
 
 import dataclasses
 import os
@@ -28,12 +30,17 @@ class Song:
 
 
 def generate_songs(
-    singer: Singer, seeds: Sequence[int], num_frames: int, temperature: float = 1.0, prime_path: str | os.PathLike[str] | None = None
+    singer: Singer,
+    seeds: Sequence[int],
+    num_frames: int,
+    temperature: float = 1.0,
+    prime_path: str | os.PathLike[str] | None = None,
 ) -> Iterator[Song]:
     """Generates songs one after another; each depends on its own seed alone.
 
     Args:
-        singer: `singer.Singer`.    seeds: ints.    num_frames: int, of each song.    temperature: float.
+        singer: `singer.Singer`.    seeds: ints.    num_frames: int, of each song.
+        temperature: float.
         prime_path: path of a recording that every song goes on from, or None.
 
     Yields:
@@ -57,29 +64,52 @@ def _primed_state(singer, path):
         audio = singer.config.audio
         samples = readers.read(path, audio.channel, singer.sample_rate, audio.time_expansion)
     except readers.UnreadableRecording as reason:
-        raise ValueError(f"`prime` must be a recording. Received: prime={path}, which {reason}") from None
+        raise ValueError(
+            f"`prime` must be a recording. Received: prime={path}, which {reason}"
+        ) from None
     power = spectrogram.power_spectrogram(samples, singer.sample_rate, singer.config.spectrogram)
     if not power.shape[0]:
-        raise ValueError(f"`prime` must have at least n_fft={singer.config.spectrogram.n_fft} samples. Received: prime={path}")
+        raise ValueError(
+            f"`prime` must have at least n_fft={singer.config.spectrogram.n_fft} samples. "
+            f"Received: prime={path}"
+        )
     return singer.prime(power)
 
 
 def write_song(stem: str | os.PathLike[str], song: Song, singer: Singer) -> None:
-    """Writes stem.wav (16 bit, turned down if it would clip), stem.npz (`decibels`, `waveform`, `sample_rate`) and stem.png."""
+    """Writes stem.wav (16 bit, turned down if it would clip), stem.npz (`decibels`, `waveform`,
+    `sample_rate`) and stem.png.
+    """
     with files.replacing(f"{stem}.wav") as temporary:
         pathlib.Path(temporary).write_bytes(wav.encode(song.waveform, singer.sample_rate).numpy())
     with files.replacing(f"{stem}.npz") as temporary:
-        np.savez(temporary, decibels=song.decibels, waveform=song.waveform, sample_rate=singer.sample_rate)
+        np.savez(
+            temporary,
+            decibels=song.decibels,
+            waveform=song.waveform,
+            sample_rate=singer.sample_rate,
+        )
     frame_s = singer.config.spectrogram.hop_length / singer.sample_rate
-    figure = song_figure(song.decibels, frame_s, singer.sample_rate / 2, f"seed {song.seed}", song.waveform, singer.sample_rate)
+    figure = song_figure(
+        song.decibels,
+        frame_s,
+        singer.sample_rate / 2,
+        f"seed {song.seed}",
+        song.waveform,
+        singer.sample_rate,
+    )
     canvas.save_figure(figure, f"{stem}.png")
 
 
-def generate_frames(singer: Singer, seeds: Sequence[int], num_frames: int, temperature: float = 1.0) -> Iterator[tuple[int, np.ndarray]]:
-    """Generates frame sequences with a model that has learned such; each depends on its own seed alone.
+def generate_frames(
+    singer: Singer, seeds: Sequence[int], num_frames: int, temperature: float = 1.0
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Generates frame sequences with a model that has learned such;
+    each depends on its own seed alone.
 
     Args:
-        singer: `singer.Singer`.    seeds: ints.    num_frames: int, of each sequence.    temperature: float.
+        singer: `singer.Singer`.    seeds: ints.    num_frames: int, of each sequence.
+        temperature: float.
 
     Yields:
         (seed, frames [L, V] in the data's unit).

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 
 class Traced:
-    """A function whose graph is made once, when it is first called, and is part of whatever graph calls it after that.
+    """A function whose graph is made once, when it is first called,
+    and is part of whatever graph calls it after that.
 
     A `tf.function` would make it anew for every caller.
 
@@ -25,5 +26,8 @@ class Traced:
             with tf.init_scope():
                 self._graph = self._function.get_concrete_function()
         return self._graph(
-            *(tf.convert_to_tensor(tensor, spec.dtype) for tensor, spec in zip(tensors, self._function.input_signature, strict=True))
+            *(
+                tf.convert_to_tensor(tensor, spec.dtype)
+                for tensor, spec in zip(tensors, self._function.input_signature, strict=True)
+            )
         )

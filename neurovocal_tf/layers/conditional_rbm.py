@@ -1,4 +1,6 @@
-"""A restricted Boltzmann machine whose biases, and couplings if wanted, follow a recurrent state."""
+"""A restricted Boltzmann machine whose biases, and couplings if wanted,
+follow a recurrent state.
+"""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +14,8 @@ from neurovocal_tf.rbm.energy import RBM, RBMInLanes
 from neurovocal_tf.rbm.products import affine, along, linear
 from neurovocal_tf.rbm.units import Units
 
-# A bin that hardly varies would otherwise take sigma to 0 and its likelihood to infinity; above 2 (standardised) it explains nothing.
+# A bin that hardly varies would otherwise take sigma to 0 and its likelihood to infinity; above 2
+# (standardised) it explains nothing.
 LOG_SIGMA_RANGE = (math.log(0.05), math.log(2.0))
 
 
@@ -28,16 +31,23 @@ class LogSigmaRange(keras.constraints.Constraint):
 class ConditionalRBM(keras.layers.Layer):
     """RBM whose biases, and with a gain its couplings, follow a recurrent state u.
 
-        bv_t = bv + u_{t-1} @ Wuv        bh_t = bh + u_{t-1} @ Wuh        g_t = exp(2 tanh(u_{t-1} @ Wug / 2))
+        bv_t = bv + u_{t-1} @ Wuv
+        bh_t = bh + u_{t-1} @ Wuh
+        g_t = exp(2 tanh(u_{t-1} @ Wug / 2))
 
     Args:
-        num_visible: int, V.    num_hidden: int, H.    visible_units: "gaussian", "mean_field" or "bernoulli".
-        coupling_gain: bool, let g_t scale each hidden unit's couplings; otherwise they are the same for every frame. Biases say which
-            units are likely, the gain also which of them go together: three-way interactions (Taylor & Hinton, 2009), a factor a unit.
-        weight_init: "scaled" (Glorot) or "published" (W from N(0, 0.01), all else from N(0, 0.0001)).    seed: int, of the initial weights.
+        num_visible: int, V.    num_hidden: int, H.
+        visible_units: "gaussian", "mean_field" or "bernoulli".
+        coupling_gain: bool, let g_t scale each hidden unit's couplings; otherwise they are the same
+            for every frame. Biases say which units are likely, the gain also which of them go
+            together: three-way interactions (Taylor & Hinton, 2009), a factor a unit.
+        weight_init: "scaled" (Glorot) or "published" (W from N(0, 0.01),
+            all else from N(0, 0.0001)).
+        seed: int, of the initial weights.
 
     Input shape: `[B, T, U]`, already delayed by one frame.
-    Output: `RBM` with W `[V, H]`, bv `[B, T, V]`, bh `[B, T, H]`, gain `[B, T, H]`, or ones `[B, T, 1]`.
+    Output: `RBM` with W `[V, H]`, bv `[B, T, V]`, bh `[B, T, H]`, gain `[B, T, H]`,
+        or ones `[B, T, 1]`.
     Reference: Boulanger-Lewandowski et al., 2012, https://arxiv.org/abs/1206.6392
     """
 
@@ -54,12 +64,18 @@ class ConditionalRBM(keras.layers.Layer):
         # Whatever the global policy: the cost is a small difference of large free energies.
         super().__init__(**{"dtype": "float32", **kwargs})
         if visible_units not in ("gaussian", "mean_field", "bernoulli"):
-            raise ValueError(f"`visible_units` must be gaussian, mean_field or bernoulli. Received: visible_units={visible_units}")
+            raise ValueError(
+                "`visible_units` must be gaussian, mean_field or bernoulli. "
+                f"Received: visible_units={visible_units}"
+            )
         if weight_init not in ("scaled", "published"):
-            raise ValueError(f"`weight_init` must be scaled or published. Received: weight_init={weight_init}")
+            raise ValueError(
+                f"`weight_init` must be scaled or published. Received: weight_init={weight_init}"
+            )
         if num_visible < 1 or num_hidden < 1:
             raise ValueError(
-                f"`num_visible` and `num_hidden` must be at least 1. Received: num_visible={num_visible}, num_hidden={num_hidden}"
+                "`num_visible` and `num_hidden` must be at least 1. "
+                f"Received: num_visible={num_visible}, num_hidden={num_hidden}"
             )
         self.num_visible = num_visible
         self.num_hidden = num_hidden
@@ -78,9 +94,18 @@ class ConditionalRBM(keras.layers.Layer):
             "Wuh": (num_recurrent, self.num_hidden),
         } | ({"Wug": (num_recurrent, self.num_hidden)} if self.coupling_gain else {})
         for index, (name, shape) in enumerate(shapes.items()):
-            setattr(self, name, self.add_weight(name=name, shape=shape, initializer=self._initializer(name, index)))
+            setattr(
+                self,
+                name,
+                self.add_weight(name=name, shape=shape, initializer=self._initializer(name, index)),
+            )
         if self.visible_units == "gaussian":
-            self.log_sigma = self.add_weight(name="log_sigma", shape=(self.num_visible,), initializer="zeros", constraint=LogSigmaRange())
+            self.log_sigma = self.add_weight(
+                name="log_sigma",
+                shape=(self.num_visible,),
+                initializer="zeros",
+                constraint=LogSigmaRange(),
+            )
 
     def _initializer(self, name, index):
         seed = self.seed + index
@@ -89,7 +114,11 @@ class ConditionalRBM(keras.layers.Layer):
         if name in ("bv", "bh", "Wug"):
             return keras.initializers.Zeros()
         # A hidden unit of a large W saturates before it has learned anything.
-        return keras.initializers.RandomNormal(stddev=1e-2, seed=seed) if name == "W" else keras.initializers.GlorotUniform(seed=seed)
+        return (
+            keras.initializers.RandomNormal(stddev=1e-2, seed=seed)
+            if name == "W"
+            else keras.initializers.GlorotUniform(seed=seed)
+        )
 
     def call(self, u: tf.Tensor) -> RBM:
         return self.machine(u)
@@ -99,21 +128,36 @@ class ConditionalRBM(keras.layers.Layer):
         names = ["W", "bv", "bh", "Wuv", "Wuh", *["Wug"] * self.coupling_gain]
         return {name: tf.convert_to_tensor(getattr(self, name)) for name in names}, self.units(axis)
 
-    def machine(self, u: tf.Tensor, weights: tuple[dict[str, tf.Tensor], Units] | None = None, axis: int = -1) -> RBM:
+    def machine(
+        self,
+        u: tf.Tensor,
+        weights: tuple[dict[str, tf.Tensor], Units] | None = None,
+        axis: int = -1,
+    ) -> RBM:
         """The machine of each state.
 
         Args:
-            u: [..., U], already delayed by one frame.    axis: -1, or 0 for u [U, B], see `rbm.products`.
-            weights: of `step_weights`. Taken before a loop, they leave its body without variables: those who read
-                variables wait for one another, and songs would be sung one after another instead of side by side.
+            u: [..., U], already delayed by one frame.
+            axis: -1, or 0 for u [U, B], see `rbm.products`.
+            weights: of `step_weights`. Taken before a loop, they leave its body without variables:
+                those who read variables wait for one another, and songs would be sung one after
+                another instead of side by side.
 
         Returns:
             `RBM`, see the class, or with `axis` 0 `RBMInLanes`.
         """
         w, visible_units = weights or self.step_weights(axis)
-        gain = _bounded_exp(linear(u, w["Wug"], axis=axis)) if self.coupling_gain else tf.ones_like(tf.gather(u, [0], axis=axis))
-        bv, bh = (affine(u, w[weight], w[bias], axis) for weight, bias in (("Wuv", "bv"), ("Wuh", "bh")))
-        return (RBMInLanes if axis == 0 else RBM)(W=w["W"], bv=bv, bh=bh, units=visible_units, gain=gain)
+        gain = (
+            _bounded_exp(linear(u, w["Wug"], axis=axis))
+            if self.coupling_gain
+            else tf.ones_like(tf.gather(u, [0], axis=axis))
+        )
+        bv, bh = (
+            affine(u, w[weight], w[bias], axis) for weight, bias in (("Wuv", "bv"), ("Wuh", "bh"))
+        )
+        return (RBMInLanes if axis == 0 else RBM)(
+            W=w["W"], bv=bv, bh=bh, units=visible_units, gain=gain
+        )
 
     def units(self, axis: int = -1) -> Units:
         """The visible units, with their present parameters; `axis` as in `machine`."""
@@ -122,10 +166,19 @@ class ConditionalRBM(keras.layers.Layer):
         return units.MeanField() if self.visible_units == "mean_field" else units.Bernoulli()
 
     def get_config(self) -> dict[str, Any]:
-        names = ("num_visible", "num_hidden", "visible_units", "coupling_gain", "weight_init", "seed")
+        names = (
+            "num_visible",
+            "num_hidden",
+            "visible_units",
+            "coupling_gain",
+            "weight_init",
+            "seed",
+        )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 def _bounded_exp(x):
-    """exp(x) near 0, and within exp(-2) and exp(2): a machine whose couplings may grow without bound does not mix any more."""
+    """exp(x) near 0, and within exp(-2) and exp(2): a machine whose couplings may grow without
+    bound does not mix any more.
+    """
     return tf.exp(2.0 * tf.tanh(0.5 * x))

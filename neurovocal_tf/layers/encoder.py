@@ -1,10 +1,13 @@
-"""What an encoder is: the contract between a layer that reads frames and the RNN-RBM that sings with it.
+"""What an encoder is: the contract between a layer that reads frames and the
+RNN-RBM that sings with it.
 
-Whatever fulfils it is an encoder, and is written once: `tests/layers/test_encoder_contract.py` holds every one of them to it. All that
-a song needs to go on is in one flat state [B, R], since a server without memory hands it to its callers and takes it back; so
-what an encoder remembers, be it units, frames or a counter, is its own affair, and nobody else takes a state apart.
+Whatever fulfils it is an encoder, and is written once: `tests/layers/test_encoder_contract.py`
+holds every one of them to it. All that a song needs to go on is in one flat state [B, R], since a
+server without memory hands it to its callers and takes it back; so what an encoder remembers, be it
+units, frames or a counter, is its own affair, and nobody else takes a state apart.
 
-Letters: B rows, T frames, V bins of a frame, R the state's size, U the size of what the RBM reads, E that of an embedding.
+Letters: B rows, T frames, V bins of a frame, R the state's size,
+U the size of what the RBM reads, E that of an embedding.
 """
 
 import typing
@@ -20,10 +23,12 @@ class Encoder(typing.Protocol):
     """A Keras layer that turns the frames so far into a state.
 
     Attributes:
-        state_size, output_size, embedding_size: int, R, U and E; known once the layer is built with the frames' shape.
-        num_direct_frames: int, how many of the last frames stand unchanged at the end of u, newest first; a fresh model's biases may
-            then start as an autoregression of them.
-        num_dropouts: int, how many numbers of the key `noise.DROPOUT` its training takes, from 0 on.
+        state_size, output_size, embedding_size: int, R, U and E;
+            known once the layer is built with the frames' shape.
+        num_direct_frames: int, how many of the last frames stand unchanged at the end of u, newest
+            first; a fresh model's biases may then start as an autoregression of them.
+        num_dropouts: int, how many numbers of the key `noise.DROPOUT` its
+            training takes, from 0 on.
     """
 
     state_size: int
@@ -33,10 +38,16 @@ class Encoder(typing.Protocol):
     num_dropouts: int
 
     def initial_state(self, is_start: tf.Tensor) -> tf.Tensor:
-        """The state before a row's first frame: a learned one where a sequence truly starts, else zero.  bool [B] -> [B, R]"""
+        """The state before a row's first frame: a learned one where a sequence truly starts, else
+        zero.  bool [B] -> [B, R]
+        """
 
     def call(
-        self, inputs: tf.Tensor, initial_state: tf.Tensor | None = None, training: bool = False, stream: noise.Stream | None = None
+        self,
+        inputs: tf.Tensor,
+        initial_state: tf.Tensor | None = None,
+        training: bool = False,
+        stream: noise.Stream | None = None,
     ) -> tf.Tensor:
         """The state after each frame, of which none sees a later one.
 
@@ -49,9 +60,13 @@ class Encoder(typing.Protocol):
         """
 
     def step_weights(self) -> Weights:
-        """What `step` needs of the weights, as tensors: taken before a loop, they leave its body without variables."""
+        """What `step` needs of the weights, as tensors:
+        taken before a loop, they leave its body without variables.
+        """
 
-    def step(self, frame: tf.Tensor, state: tf.Tensor, weights: Weights = None, axis: int = -1) -> tf.Tensor:
+    def step(
+        self, frame: tf.Tensor, state: tf.Tensor, weights: Weights = None, axis: int = -1
+    ) -> tf.Tensor:
         """The state one frame later, by the same equations as `call`.
 
         Args:
@@ -63,7 +78,10 @@ class Encoder(typing.Protocol):
         """
 
     def output(self, state: tf.Tensor, axis: int = -1) -> tf.Tensor:
-        """What the RBM reads of a state.  [..., R] -> u [..., U], or with `axis` 0 [R, B] -> [U, B]"""
+        """What the RBM reads of a state.
+
+        [..., R] -> u [..., U], or with `axis` 0 [R, B] -> [U, B]
+        """
 
     def embedding(self, state: tf.Tensor) -> tf.Tensor:
         """What of a state tells sounds apart, as `encode` gives it.  [..., R] -> [..., E]"""
@@ -77,4 +95,7 @@ def check_encoder(layer: typing.Any) -> None:
     missing = [name for name in _METHODS if not callable(getattr(layer, name, None))]
     if missing:
         kind = type(layer).__name__
-        raise ValueError(f"`encoder` must fulfil the contract in layers/encoder.py. Received: a {kind} without {', '.join(missing)}")
+        raise ValueError(
+            "`encoder` must fulfil the contract in layers/encoder.py. "
+            f"Received: a {kind} without {', '.join(missing)}"
+        )

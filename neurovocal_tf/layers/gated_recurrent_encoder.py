@@ -19,25 +19,32 @@ LayerWeights = tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor], tf.Tensor]
 class GatedRecurrentEncoder(keras.layers.Layer):
     """An `encoder.Encoder` of gated recurrent layers, one upon the other:
 
-        z, r = g(x_t W_zr + b_zr + h U_zr)        c = tanh(x_t W_c + b_c + (r * h) U_c)        h' = h + z * (c - h)
+        z, r = g(x_t W_zr + b_zr + h U_zr)
+        c = tanh(x_t W_c + b_c + (r * h) U_c)
+        h' = h + z * (c - h)
 
     Args:
-        num_units: int, U, of each layer.    num_layers: int.    gates: "sigmoid", or "tanh" as in the published birdsong model.
+        num_units: int, U, of each layer.    num_layers: int.
+        gates: "sigmoid", or "tanh" as in the published birdsong model.
         learned_initial_state: bool; otherwise the state before the first frame is zero.
         dropout: share of each layer's inputs dropped in training.
-        num_direct_frames: int, P; the last P frames themselves are part of the state and of u, so that what is predictable bin by
-            bin need not pass through the layers (Taylor, Hinton & Roweis, 2007).
-        weight_init: "scaled" (Glorot, orthogonal) or "published" (everything from N(0, 0.0001)).    seed: int, of the initial weights.
+        num_direct_frames: int, P; the last P frames themselves are part of the state and of u, so
+            that what is predictable bin by bin need not pass through the layers (Taylor, Hinton &
+            Roweis, 2007).
+        weight_init: "scaled" (Glorot, orthogonal) or "published" (everything from N(0, 0.0001)).
+        seed: int, of the initial weights.
 
-    Under a policy of mixed precision `call` computes its products in that, and keeps states, gates and sums in the weights' own: a
-    state in bfloat16 would lose what a slow gate adds to it. `step` knows no policy.
+    Under a policy of mixed precision `call` computes its products in that, and keeps states, gates
+    and sums in the weights' own: a state in bfloat16 would lose what a slow gate adds to it. `step`
+    knows no policy.
 
-    `call` takes the state to start from, [B, R] (default: the one before a first frame), and in training with dropout the
-    `noise.BatchStream` that decides what is dropped.
+    `call` takes the state to start from, [B, R] (default: the one before a first frame), and in
+    training with dropout the `noise.BatchStream` that decides what is dropped.
 
     Input shape: `[B, T, V]`.
-    Output: the state after each frame, `[B, T, R]`, R = num_layers * U + P * V: of all layers from the bottom up, then the last P
-        frames, newest first. From the top layer on it is u, of size U + P * V.
+    Output: the state after each frame, `[B, T, R]`, R = num_layers * U + P * V: of all layers from
+        the bottom up, then the last P frames, newest first. From the top layer on it is u, of size
+        U + P * V.
     Reference: Cho et al., 2014, https://arxiv.org/abs/1406.1078
     """
 
@@ -57,13 +64,23 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         if gates not in ("sigmoid", "tanh"):
             raise ValueError(f"`gates` must be sigmoid or tanh. Received: gates={gates}")
         if num_units < 1 or num_layers < 1:
-            raise ValueError(f"`num_units` and `num_layers` must be at least 1. Received: num_units={num_units}, num_layers={num_layers}")
+            raise ValueError(
+                "`num_units` and `num_layers` must be at least 1. "
+                f"Received: num_units={num_units}, num_layers={num_layers}"
+            )
         if not 0 <= dropout < 1:
-            raise ValueError(f"`dropout` must be at least 0 and below 1. Received: dropout={dropout}")
+            raise ValueError(
+                f"`dropout` must be at least 0 and below 1. Received: dropout={dropout}"
+            )
         if num_direct_frames < 0:
-            raise ValueError(f"`num_direct_frames` must be at least 0. Received: num_direct_frames={num_direct_frames}")
+            raise ValueError(
+                "`num_direct_frames` must be at least 0. "
+                f"Received: num_direct_frames={num_direct_frames}"
+            )
         if weight_init not in ("scaled", "published"):
-            raise ValueError(f"`weight_init` must be scaled or published. Received: weight_init={weight_init}")
+            raise ValueError(
+                f"`weight_init` must be scaled or published. Received: weight_init={weight_init}"
+            )
         self.num_units = num_units
         self.num_layers = num_layers
         self.gates = gates
@@ -100,14 +117,31 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         widths = [self.num_inputs] + [self.num_units] * (self.num_layers - 1)
         kernel_init, recurrent_init, bias_init = self._initializers()
         self.kernels = [
-            add(name=f"kernel_{i}", shape=(width, 3 * self.num_units), initializer=kernel_init(3 * i)) for i, width in enumerate(widths)
+            add(
+                name=f"kernel_{i}",
+                shape=(width, 3 * self.num_units),
+                initializer=kernel_init(3 * i),
+            )
+            for i, width in enumerate(widths)
         ]
         self.recurrent_kernels = [
-            add(name=f"recurrent_kernel_{i}", shape=(self.num_units, 3 * self.num_units), initializer=recurrent_init(3 * i + 1))
+            add(
+                name=f"recurrent_kernel_{i}",
+                shape=(self.num_units, 3 * self.num_units),
+                initializer=recurrent_init(3 * i + 1),
+            )
             for i in range(self.num_layers)
         ]
-        self.biases = [add(name=f"bias_{i}", shape=(3 * self.num_units,), initializer=bias_init(3 * i + 2)) for i in range(self.num_layers)]
-        self.first_state = add(name="first_state", shape=(self.state_size,), initializer="zeros", trainable=self.learned_initial_state)
+        self.biases = [
+            add(name=f"bias_{i}", shape=(3 * self.num_units,), initializer=bias_init(3 * i + 2))
+            for i in range(self.num_layers)
+        ]
+        self.first_state = add(
+            name="first_state",
+            shape=(self.state_size,),
+            initializer="zeros",
+            trainable=self.learned_initial_state,
+        )
 
     def _initializers(self):
         initializers = keras.initializers
@@ -121,12 +155,20 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         )
 
     def initial_state(self, is_start: tf.Tensor) -> tf.Tensor:
-        """The state before a row's first frame: the learned one where a sequence truly starts, else zero.  bool [B] -> [B, R]"""
+        """The state before a row's first frame: the learned one where a sequence truly starts, else
+        zero.  bool [B] -> [B, R]
+        """
         first = tf.convert_to_tensor(self.first_state)
-        return tf.where(is_start[:, tf.newaxis], first[tf.newaxis, :], tf.zeros_like(first)[tf.newaxis, :])
+        return tf.where(
+            is_start[:, tf.newaxis], first[tf.newaxis, :], tf.zeros_like(first)[tf.newaxis, :]
+        )
 
     def call(
-        self, inputs: tf.Tensor, initial_state: tf.Tensor | None = None, training: bool = False, stream: noise.Stream | None = None
+        self,
+        inputs: tf.Tensor,
+        initial_state: tf.Tensor | None = None,
+        training: bool = False,
+        stream: noise.Stream | None = None,
     ) -> tf.Tensor:
         if initial_state is None:
             initial_state = self.initial_state(tf.ones([tf.shape(inputs)[0]], tf.bool))
@@ -138,7 +180,9 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         for i, first in enumerate(layer_states):
             if training and self.dropout > 0:
                 layer_input = self._dropped(layer_input, stream, i)
-            kernel, recurrent_kernel = (tf.cast(w, self.compute_dtype) for w in (self.kernels[i], self.recurrent_kernels[i]))
+            kernel, recurrent_kernel = (
+                tf.cast(w, self.compute_dtype) for w in (self.kernels[i], self.recurrent_kernels[i])
+            )
             projected = product(layer_input, kernel) + tf.convert_to_tensor(self.biases[i])
             layer_input = recurrence(projected, first, recurrent_kernel, self.gates)
             states.append(layer_input)
@@ -146,20 +190,35 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         if self.num_direct_frames:
             history = tf.concat([tf.stack(direct[::-1], axis=1), inputs], axis=1)
             num_frames = tf.shape(inputs)[1]
-            states += [history[:, first : first + num_frames] for first in range(self.num_direct_frames, 0, -1)]
+            states += [
+                history[:, first : first + num_frames]
+                for first in range(self.num_direct_frames, 0, -1)
+            ]
         return tf.concat(states, axis=2)
 
     def step_weights(self) -> list[LayerWeights]:
-        """What `step` needs of the weights, of each layer: (kernel, parts of the recurrent kernel, bias)."""
+        """What `step` needs of the weights, of each layer:
+        (kernel, parts of the recurrent kernel, bias).
+        """
         weights = zip(self.kernels, self.recurrent_kernels, self.biases, strict=True)
         as_tensors = ((tf.convert_to_tensor(w) for w in layer) for layer in weights)
-        return [(kernel, split_kernel(recurrent_kernel), bias) for kernel, recurrent_kernel, bias in as_tensors]
+        return [
+            (kernel, split_kernel(recurrent_kernel), bias)
+            for kernel, recurrent_kernel, bias in as_tensors
+        ]
 
-    def step(self, frame: tf.Tensor, state: tf.Tensor, weights: list[LayerWeights] | None = None, axis: int = -1) -> tf.Tensor:
+    def step(
+        self,
+        frame: tf.Tensor,
+        state: tf.Tensor,
+        weights: list[LayerWeights] | None = None,
+        axis: int = -1,
+    ) -> tf.Tensor:
         """The state one frame later, by the same equations as `call`.
 
         Args:
-            frame: [B, V].    state: [B, R].    weights: of `step_weights`; taken before a loop, or every step copies them.
+            frame: [B, V].    state: [B, R].
+            weights: of `step_weights`; taken before a loop, or every step copies them.
             axis: -1, or 0 for a frame [V, B] and a state [R, B], see `rbm.products`.
 
         Returns:
@@ -167,13 +226,24 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         """
         layer_input, states = frame, []
         layer_states, direct = self._parts(state, axis)
-        for (kernel, recurrent_kernels, bias), layer_state in zip(weights or self.step_weights(), layer_states, strict=True):
-            layer_input, _, _ = cell(affine(layer_input, kernel, bias, axis), layer_state, recurrent_kernels, self.gates, axis)
+        for (kernel, recurrent_kernels, bias), layer_state in zip(
+            weights or self.step_weights(), layer_states, strict=True
+        ):
+            layer_input, _, _ = cell(
+                affine(layer_input, kernel, bias, axis),
+                layer_state,
+                recurrent_kernels,
+                self.gates,
+                axis,
+            )
             states.append(layer_input)
         return tf.concat([*states, *[frame, *direct][: self.num_direct_frames]], axis=axis)
 
     def output(self, state: tf.Tensor, axis: int = -1) -> tf.Tensor:
-        """The part u of a state that the RBM's biases see.  [..., R] -> [..., U + P * V], or with `axis` 0 [R, B] -> [U + P * V, B]"""
+        """The part u of a state that the RBM's biases see.
+
+        [..., R] -> [..., U + P * V], or with `axis` 0 [R, B] -> [U + P * V, B]
+        """
         hidden_layers = (self.num_layers - 1) * self.num_units
         return tf.split(state, [hidden_layers, self.output_size], axis=axis)[1]
 
@@ -182,7 +252,9 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         return self.output(state)[..., : self.num_units]
 
     def _parts(self, state, axis=-1):
-        """A state [B, R] as a list of layers' states [B, U] and a list of the last frames [B, V], newest first; `axis` as in `step`."""
+        """A state [B, R] as a list of layers' states [B, U] and a list of the last frames [B, V],
+        newest first; `axis` as in `step`.
+        """
         sizes = [self.num_units] * self.num_layers + [self.num_inputs] * self.num_direct_frames
         parts = tf.split(state, sizes, axis=axis)
         return parts[: self.num_layers], parts[self.num_layers :]
@@ -193,9 +265,20 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         keep = stream.uniforms(noise.DROPOUT, index, [num_rows, num_frames, width]) >= self.dropout
         return tf.where(tf.transpose(keep, [1, 0, 2]), inputs / (1.0 - self.dropout), 0.0)
 
-    def compute_output_shape(self, input_shape: Sequence[int | None], **_: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(
+        self, input_shape: Sequence[int | None], **_: Any
+    ) -> tuple[int | None, ...]:
         return (*input_shape[:-1], self.state_size)
 
     def get_config(self) -> dict[str, Any]:
-        names = ("num_units", "num_layers", "gates", "learned_initial_state", "dropout", "num_direct_frames", "weight_init", "seed")
+        names = (
+            "num_units",
+            "num_layers",
+            "gates",
+            "learned_initial_state",
+            "dropout",
+            "num_direct_frames",
+            "weight_init",
+            "seed",
+        )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

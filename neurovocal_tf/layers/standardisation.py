@@ -13,7 +13,8 @@ class Standardisation(keras.layers.Layer):
     """(frames - offset) / scale per bin, and back.
 
     Args:
-        bounded: bool; clip the standardised frames to [0, 1], for visible units that hold probabilities.
+        bounded: bool; clip the standardised frames to [0, 1],
+            for visible units that hold probabilities.
 
     Input and output shape: `[..., V]`. Until `set` is called the map is the identity.
     """
@@ -25,16 +26,22 @@ class Standardisation(keras.layers.Layer):
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         shape = (input_shape[-1],)
-        self.offset = self.add_weight(name="offset", shape=shape, initializer="zeros", trainable=False)
+        self.offset = self.add_weight(
+            name="offset", shape=shape, initializer="zeros", trainable=False
+        )
         self.scale = self.add_weight(name="scale", shape=shape, initializer="ones", trainable=False)
 
-    def set(self, offset: float | np.ndarray | tf.Tensor, scale: float | np.ndarray | tf.Tensor) -> None:
+    def set(
+        self, offset: float | np.ndarray | tf.Tensor, scale: float | np.ndarray | tf.Tensor
+    ) -> None:
         """Takes the map's offset and scale, [V] or numbers, in the units of the frames."""
         self.offset.assign(tf.broadcast_to(tf.cast(offset, tf.float32), self.offset.shape))
         self.scale.assign(tf.broadcast_to(tf.cast(scale, tf.float32), self.scale.shape))
 
     def call(self, frames: tf.Tensor) -> tf.Tensor:
-        standardised = (frames - tf.convert_to_tensor(self.offset)) / tf.convert_to_tensor(self.scale)
+        standardised = (frames - tf.convert_to_tensor(self.offset)) / tf.convert_to_tensor(
+            self.scale
+        )
         return tf.clip_by_value(standardised, 0.0, 1.0) if self.bounded else standardised
 
     def inverse(self, standardised: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,6 @@
-"""The RNN-RBM: a recurrent encoder sets the biases of a restricted Boltzmann machine anew for every frame."""
+"""The RNN-RBM: a recurrent encoder sets the biases of a restricted Boltzmann machine
+anew for every frame.
+"""
 
 import functools
 from collections.abc import Sequence
@@ -13,7 +15,14 @@ from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
 from neurovocal_tf.layers.standardisation import Standardisation
 from neurovocal_tf.model.singing import sing
 from neurovocal_tf.rbm import noise
-from neurovocal_tf.rbm.energy import RBM, bias_mean, contrastive_divergence, masked_mean, mean_field, pseudo_log_likelihood
+from neurovocal_tf.rbm.energy import (
+    RBM,
+    bias_mean,
+    contrastive_divergence,
+    masked_mean,
+    mean_field,
+    pseudo_log_likelihood,
+)
 from neurovocal_tf.rbm.gibbs import gibbs_chain
 
 
@@ -29,18 +38,24 @@ class RootMeanSquare(keras.metrics.Mean):
 class RNNRBM(keras.Model):
     """Recurrent neural network restricted Boltzmann machine.
 
-        u_t = encoder(v_t, u_{t-1})        p(v_t | v_1 .. v_{t-1}) = RBM(W, bv + u_{t-1} Wuv, bh + u_{t-1} Wuh)
+        u_t = encoder(v_t, u_{t-1})
+        p(v_t | v_1 .. v_{t-1}) = RBM(W, bv + u_{t-1} Wuv, bh + u_{t-1} Wuh)
 
     Args:
-        encoder: a layer that fulfils `layers.encoder.Encoder`.    conditional_rbm: `ConditionalRBM`, whose `num_visible` is V.
-        input_noise: standard deviation, in standardised units, of noise on the encoder's input in training.
+        encoder: a layer that fulfils `layers.encoder.Encoder`.
+        conditional_rbm: `ConditionalRBM`, whose `num_visible` is V.
+        input_noise: standard deviation, in standardised units,
+            of noise on the encoder's input in training.
         state_dropout: share of u, as the RBM reads it, dropped in training.
-        negative_start: "data" or "bias", where the negative phase's chains start, see `negative_phase`.
+        negative_start: "data" or "bias", where the negative phase's chains start,
+            see `negative_phase`.
         seed: int, of the noise in training.
 
-    Input: frames `[B, T, V]` in the data's units (dB for spectrograms), and is_start bool `[B]`: which rows begin a sequence.
+    Input: frames `[B, T, V]` in the data's units (dB for spectrograms), and is_start bool `[B]`:
+        which rows begin a sequence.
     Output: `RBM` with a bv, bh and gain for every frame; W sees standardised frames.
-    A batch to train on is (frames `[B, T, V]`, mask `[B, T]`, is_start `[B]`); padding follows the frames of a row.
+    A batch to train on is (frames `[B, T, V]`, mask `[B, T]`, is_start `[B]`);
+    padding follows the frames of a row.
     Reference: Boulanger-Lewandowski, Bengio & Vincent, 2012, https://arxiv.org/abs/1206.6392
     """
 
@@ -54,31 +69,46 @@ class RNNRBM(keras.Model):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**{"dtype": "float32", **kwargs})  # the encoder alone follows a global policy of mixed precision
+        # the encoder alone follows a global policy of mixed precision
+        super().__init__(**{"dtype": "float32", **kwargs})
         check_encoder(encoder)
         if negative_start not in ("data", "bias"):
-            raise ValueError(f"`negative_start` must be data or bias. Received: negative_start={negative_start}")
+            raise ValueError(
+                f"`negative_start` must be data or bias. Received: negative_start={negative_start}"
+            )
         if not 0 <= state_dropout < 1:
-            raise ValueError(f"`state_dropout` must be at least 0 and below 1. Received: state_dropout={state_dropout}")
+            raise ValueError(
+                "`state_dropout` must be at least 0 and below 1. "
+                f"Received: state_dropout={state_dropout}"
+            )
         self.num_visible = conditional_rbm.num_visible
         self.input_noise = input_noise
         self.state_dropout = state_dropout
         self.negative_start = negative_start
         self.seed = seed
-        self.standardisation = Standardisation(bounded=conditional_rbm.visible_units != "gaussian", name="standardisation")
+        self.standardisation = Standardisation(
+            bounded=conditional_rbm.visible_units != "gaussian", name="standardisation"
+        )
         self.encoder = encoder
         self.conditional_rbm = conditional_rbm
         # Weights, so that a change of k traces nothing anew and a checkpoint carries both.
-        self.cd_steps = self.add_weight(name="cd_steps", shape=(), dtype="int32", initializer="ones", trainable=False)
-        self.num_train_steps = self.add_weight(name="num_train_steps", shape=(), dtype="int32", initializer="zeros", trainable=False)
-        # When the last batch to train on was there, in seconds of the clock: what came before it was waiting. No weight, so never saved.
+        self.cd_steps = self.add_weight(
+            name="cd_steps", shape=(), dtype="int32", initializer="ones", trainable=False
+        )
+        self.num_train_steps = self.add_weight(
+            name="num_train_steps", shape=(), dtype="int32", initializer="zeros", trainable=False
+        )
+        # When the last batch to train on was there, in seconds of the clock: what came before it
+        # was waiting. No weight, so never saved.
         self.data_arrived_s = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self.cd_cost = keras.metrics.Mean(name="cd_cost")
         self.reconstruction_error = RootMeanSquare(name="reconstruction_error")
         self.one_step_error = RootMeanSquare(name="one_step_error")
         # Real units have none in closed form, and mean-field ones hold what is neither 0 nor 1.
         self.pseudo_log_likelihood = (
-            keras.metrics.Mean(name="pseudo_log_likelihood") if conditional_rbm.visible_units == "bernoulli" else None
+            keras.metrics.Mean(name="pseudo_log_likelihood")
+            if conditional_rbm.visible_units == "bernoulli"
+            else None
         )
         self._build()
 
@@ -91,12 +121,23 @@ class RNNRBM(keras.Model):
             self.conditional_rbm.build((None, None, self.encoder.output_size))
         self.built = True
 
-    def call(self, frames: tf.Tensor, is_start: tf.Tensor | None = None, training: bool = False, stream: noise.Stream | None = None) -> RBM:
+    def call(
+        self,
+        frames: tf.Tensor,
+        is_start: tf.Tensor | None = None,
+        training: bool = False,
+        stream: noise.Stream | None = None,
+    ) -> RBM:
         standardised = self.standardisation(frames)
         if is_start is None:
             is_start = tf.ones([tf.shape(frames)[0]], tf.bool)
         first = self.encoder.initial_state(is_start)
-        states = self.encoder(self._noisy(standardised, stream) if training else standardised, first, training=training, stream=stream)
+        states = self.encoder(
+            self._noisy(standardised, stream) if training else standardised,
+            first,
+            training=training,
+            stream=stream,
+        )
         u = self.encoder.output(states)
         before = tf.concat([self.encoder.output(first)[:, tf.newaxis], u[:, :-1]], axis=1)
         return self.conditional_rbm(self._dropped(before, stream) if training else before)
@@ -104,33 +145,49 @@ class RNNRBM(keras.Model):
     def _noisy(self, standardised, stream):
         if not self.input_noise:
             return standardised
-        return standardised + self.input_noise * stream.normals(noise.INPUT_NOISE, 0, standardised.shape)
+        return standardised + self.input_noise * stream.normals(
+            noise.INPUT_NOISE, 0, standardised.shape
+        )
 
     def _dropped(self, u, stream):
         if not self.state_dropout:
             return u
         # The encoder takes the numbers before.
-        keep = stream.uniforms(noise.DROPOUT, self.encoder.num_dropouts, u.shape) >= self.state_dropout
+        keep = (
+            stream.uniforms(noise.DROPOUT, self.encoder.num_dropouts, u.shape) >= self.state_dropout
+        )
         return tf.where(keep, u / (1.0 - self.state_dropout), 0.0)
 
-    def compile(self, *args: Any, jit_compile: bool = False, num_parts: int = 1, **kwargs: Any) -> None:
+    def compile(
+        self, *args: Any, jit_compile: bool = False, num_parts: int = 1, **kwargs: Any
+    ) -> None:
         """Keras' `compile`, for a step in parts.
 
         Args:
-            jit_compile: bool, compile with XLA what a step computes on each part, and the optimiser.
-            num_parts: int that divides the batch: so many parts of its rows are worked on at the same time, one a core. A compiled
-                graph runs op after op, and the recurrence's small products keep one core busy, however many there are.
+            jit_compile: bool, compile with XLA what a step computes on each
+                part, and the optimiser.
+            num_parts: int that divides the batch: so many parts of its rows are worked on at the
+                same time, one a core. A compiled graph runs op after op, and the recurrence's small
+                products keep one core busy, however many there are.
         """
         super().compile(*args, jit_compile=False, **kwargs)
-        compiled = functools.partial(tf.function, jit_compile=True, autograph=False) if jit_compile else lambda function: function
+        compiled = (
+            functools.partial(tf.function, jit_compile=True, autograph=False)
+            if jit_compile
+            else lambda function: function
+        )
         self._num_parts = num_parts
         self._part_gradients = compiled(self._gradients)
         self._part_figures = compiled(self._figures)
-        self._update_weights = compiled(lambda gradients: self.optimizer.apply(gradients, self.trainable_variables))
+        self._update_weights = compiled(
+            lambda gradients: self.optimizer.apply(gradients, self.trainable_variables)
+        )
         self._compile_arguments = {"jit_compile": jit_compile, "num_parts": num_parts}
 
     def get_compile_config(self) -> dict[str, Any] | None:
-        return {**super().get_compile_config(), **self._compile_arguments} if self.compiled else None
+        return (
+            {**super().get_compile_config(), **self._compile_arguments} if self.compiled else None
+        )
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
@@ -140,7 +197,9 @@ class RNNRBM(keras.Model):
         with tf.control_dependencies([tf.identity(data[1])]):
             self.data_arrived_s.assign(tf.timestamp())
         step = tf.convert_to_tensor(self.num_train_steps)
-        gradients, figures = zip(*[self._part_gradients(*part, step) for part in self._parts(data)], strict=True)
+        gradients, figures = zip(
+            *[self._part_gradients(*part, step) for part in self._parts(data)], strict=True
+        )
         self._update_weights([tf.add_n(parts) for parts in zip(*gradients, strict=True)])
         self.num_train_steps.assign_add(1)
         return self._updated((self.cd_cost, self.reconstruction_error), figures, data)
@@ -150,15 +209,25 @@ class RNNRBM(keras.Model):
         return self._updated(self.metrics, figures, data)
 
     def _parts(self, data):
-        """Parts of a batch, as (frames, mask, is_start, place of the first row in the batch, share of the batch's frames)."""
+        """Parts of a batch, as (frames, mask, is_start, place of the first row in the batch,
+        share of the batch's frames).
+        """
         columns = [tf.split(column, self._num_parts) for column in data]
         num_rows = tf.shape(columns[0][0])[0]
         num_frames = [tf.reduce_sum(mask) for mask in columns[1]]
         for i, (frames, mask, is_start) in enumerate(zip(*columns, strict=True)):
-            yield frames, mask, is_start, i * num_rows, tf.math.divide_no_nan(num_frames[i], tf.add_n(num_frames))
+            yield (
+                frames,
+                mask,
+                is_start,
+                i * num_rows,
+                tf.math.divide_no_nan(num_frames[i], tf.add_n(num_frames)),
+            )
 
     def _gradients(self, frames, mask, is_start, first_row, share, step):
-        """A part's share of the gradients, and of the cost and the reconstruction's squared error."""
+        """A part's share of the gradients, and of the cost and the
+        reconstruction's squared error.
+        """
         stream = noise.BatchStream(tf.constant(self.seed), step, first_row)
         with tf.GradientTape() as tape:
             rbm = self(frames, is_start, training=True, stream=stream)
@@ -166,44 +235,64 @@ class RNNRBM(keras.Model):
             with tape.stop_recording():
                 negative, reconstruction = self.negative_phase(rbm, positive, stream)
             cost = share * contrastive_divergence(rbm, positive, negative, mask)
-        return tape.gradient(cost, self.trainable_variables), (cost, share * self._squares(positive - reconstruction, mask))
+        return tape.gradient(cost, self.trainable_variables), (
+            cost,
+            share * self._squares(positive - reconstruction, mask),
+        )
 
     def _figures(self, frames, mask, is_start, first_row, share):
-        """A part's share of the cost and of the squared errors of the reconstruction and of the one-step prediction."""
-        # Seed and step of their own: the same noise at every validation, so that its figures compare.
+        """A part's share of the cost and of the squared errors of the reconstruction and of
+        the one-step prediction.
+        """
+        # Seed and step of their own: the same noise at every validation,
+        # so that its figures compare.
         stream = noise.BatchStream(tf.constant(self.seed + 1), tf.constant(0), first_row)
         rbm = self(frames, is_start)
         positive = self.standardisation(frames)
         negative, reconstruction = self.negative_phase(rbm, positive, stream)
         figures = [
             contrastive_divergence(rbm, positive, negative, mask),
-            *(self._squares(positive - estimate, mask) for estimate in (reconstruction, mean_field(rbm))),
+            *(
+                self._squares(positive - estimate, mask)
+                for estimate in (reconstruction, mean_field(rbm))
+            ),
         ]
         if self.pseudo_log_likelihood is not None:
             figures.append(masked_mean(pseudo_log_likelihood(rbm, positive), mask))
         return [share * figure for figure in figures]
 
-    def negative_phase(self, rbm: RBM, positive: tf.Tensor, stream: noise.Stream) -> tuple[tf.Tensor, tf.Tensor]:
-        """The end of a chain of k steps and its mean, [B, T, V] each; from the data, or from where generation starts.
+    def negative_phase(
+        self, rbm: RBM, positive: tf.Tensor, stream: noise.Stream
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The end of a chain of k steps and its mean, [B, T, V] each;
+        from the data, or from where generation starts.
 
-        A short chain from the data never leaves the data's mode, so that CD does not learn how probable a call's onset is. Chains from
-        where generation starts teach the very sampler that sings (short-run MCMC: Nijkamp et al., 2019, https://arxiv.org/abs/1904.09770).
+        A short chain from the data never leaves the data's mode, so that CD does not learn how
+        probable a call's onset is. Chains from where generation starts teach the very sampler that
+        sings (short-run MCMC: Nijkamp et al., 2019, https://arxiv.org/abs/1904.09770).
         """
         start = positive if self.negative_start == "data" else bias_mean(rbm)
         return gibbs_chain(rbm, start, self.cd_steps, stream)
 
     def predict_step(self, data: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
-        """One-step predictions: each frame's mean given those before it, in the data's units.  [B, T, V] -> [B, T, V]"""
+        """One-step predictions: each frame's mean given those before it, in the data's units.
+
+        [B, T, V] -> [B, T, V]
+        """
         frames = data[0] if isinstance(data, (tuple, list)) else data
         is_start = data[2] if isinstance(data, (tuple, list)) and len(data) == 3 else None
         return self.standardisation.inverse(mean_field(self(frames, is_start)))
 
     def _squares(self, error, mask):
         """Mean over bins and masked frames of the squared error, in the data's units."""
-        return masked_mean(tf.reduce_mean(tf.square(error * self.standardisation.scale), axis=-1), mask)
+        return masked_mean(
+            tf.reduce_mean(tf.square(error * self.standardisation.scale), axis=-1), mask
+        )
 
     def _updated(self, metrics, figures, data):
-        """Adds a batch's figures, of each part a tuple, to the metrics, and returns these by name."""
+        """Adds a batch's figures, of each part a tuple, to the metrics,
+        and returns these by name.
+        """
         num_frames = tf.reduce_sum(data[1])
         for metric, parts in zip(metrics, zip(*figures, strict=True), strict=True):
             metric.update_state(tf.add_n(parts), sample_weight=num_frames)
@@ -222,7 +311,8 @@ class RNNRBM(keras.Model):
         """The encoder's state after each row's last frame: what `generate` goes on from.
 
         Args:
-            frames: [B, T, V], in the data's units.    lengths: int [B], frames of each row, at least 1.
+            frames: [B, T, V], in the data's units.
+            lengths: int [B], frames of each row, at least 1.
 
         Returns:
             State, [B, R].
@@ -241,15 +331,26 @@ class RNNRBM(keras.Model):
         """Sings; see `singing.sing`, which this calls with the model's parts and un-standardises.
 
         Returns:
-            (frames [B, T, V] in the data's units, T = max(num_frames), silence after a row's end; state [B, R]; next frame int64 [B]).
+            (frames [B, T, V] in the data's units, T = max(num_frames), silence after a row's end;
+            state [B, R]; next frame int64 [B]).
         """
         frames, state, next_frame = sing(
-            self.encoder, self.conditional_rbm, seeds, num_frames, temperature, state=state, first_frame=first_frame, **sampling
+            self.encoder,
+            self.conditional_rbm,
+            seeds,
+            num_frames,
+            temperature,
+            state=state,
+            first_frame=first_frame,
+            **sampling,
         )
         return self.standardisation.inverse(frames), state, next_frame
 
     def get_config(self) -> dict[str, Any]:
-        layers = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in ("encoder", "conditional_rbm")}
+        layers = {
+            name: keras.saving.serialize_keras_object(getattr(self, name))
+            for name in ("encoder", "conditional_rbm")
+        }
         names = ("input_noise", "state_dropout", "negative_start", "seed")
         return {**super().get_config(), **layers, **{name: getattr(self, name) for name in names}}
 
@@ -257,17 +358,30 @@ class RNNRBM(keras.Model):
     def from_config(cls, config: dict[str, Any]) -> "RNNRBM":
         if "num_recurrent" in config:
             return cls(**_of_version_0_1(config))
-        layers = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("encoder", "conditional_rbm")}
+        layers = {
+            name: keras.saving.deserialize_keras_object(config[name])
+            for name in ("encoder", "conditional_rbm")
+        }
         return cls(**{**config, **layers})
 
 
 def _of_version_0_1(config):
-    """The arguments of a model that was saved when it made its layers itself, from sizes and options all in one."""
+    """The arguments of a model that was saved when it made its layers itself,
+    from sizes and options all in one.
+    """
     config = dict(config)
-    num_visible, num_hidden, num_units = (config.pop(name) for name in ("num_visible", "num_hidden", "num_recurrent"))
-    visible_units, coupling_gain, weight_init = (config.pop(name) for name in ("visible_units", "coupling_gain", "weight_init"))
+    num_visible, num_hidden, num_units = (
+        config.pop(name) for name in ("num_visible", "num_hidden", "num_recurrent")
+    )
+    visible_units, coupling_gain, weight_init = (
+        config.pop(name) for name in ("visible_units", "coupling_gain", "weight_init")
+    )
     of_encoder = ("num_layers", "gates", "learned_initial_state", "dropout", "num_direct_frames")
     options = {name: config.pop(name) for name in of_encoder}
-    encoder = GatedRecurrentEncoder(num_units, **options, weight_init=weight_init, name="gated_recurrent_encoder")
-    rbm = ConditionalRBM(num_visible, num_hidden, visible_units, coupling_gain, weight_init, name="conditional_rbm")
+    encoder = GatedRecurrentEncoder(
+        num_units, **options, weight_init=weight_init, name="gated_recurrent_encoder"
+    )
+    rbm = ConditionalRBM(
+        num_visible, num_hidden, visible_units, coupling_gain, weight_init, name="conditional_rbm"
+    )
     return config | {"encoder": encoder, "conditional_rbm": rbm}

@@ -2,9 +2,12 @@
 
 Three scores, kept apart, for each notices what the others miss; larger is more unusual in all:
 
-    score        log of the one-step error over the error of "same as the frame before": another voice, a blurred call
-    order_score  1 - correlation of predicted and actual changes from frame to frame: a usual call in the wrong place
-    surprise     F(v_t) - mean F of the model's own samples at t: noise (far above) and smoothed frames (far below)
+    score        log of the one-step error over the error of "same as the frame before":
+                 another voice, a blurred call
+    order_score  1 - correlation of predicted and actual changes from frame to frame:
+                 a usual call in the wrong place
+    surprise     F(v_t) - mean F of the model's own samples at t:
+                 noise (far above) and smoothed frames (far below)
 
 F alone is no surprise: its zero moves with the biases from frame to frame.
 """
@@ -22,12 +25,15 @@ from neurovocal_tf.rbm.noise import RowStream
 
 SCORES = ("score", "order_score", "surprise")
 NUM_SAMPLES = 4
-# A thousandth of a bin's standard deviation, squared: what digital silence leaves of an error is no ratio.
+# A thousandth of a bin's standard deviation, squared: what digital silence leaves of
+# an error is no ratio.
 _SMALLEST_SQUARE = 1e-6
 
 
 class Embedding(typing.NamedTuple):
-    """What a model remembers of some sequences: embedding [E], frame_embedding [sum of L, E], state [R] after the last frame."""
+    """What a model remembers of some sequences: embedding [E], frame_embedding [sum of L, E], state
+    [R] after the last frame.
+    """
 
     embedding: tf.Tensor
     frame_embedding: tf.Tensor
@@ -35,7 +41,9 @@ class Embedding(typing.NamedTuple):
 
 
 class Scores(typing.NamedTuple):
-    """How unusual some sequences are: score, order_score, surprise [], and frame_score and frame_surprise [sum of L]."""
+    """How unusual some sequences are: score, order_score, surprise [], and frame_score and
+    frame_surprise [sum of L].
+    """
 
     score: tf.Tensor
     order_score: tf.Tensor
@@ -60,7 +68,8 @@ def embed(model: RNNRBM, frames: tf.Tensor, lengths: tf.Tensor) -> Embedding:
     """Embeddings of sequences of frames, see `Encoder.embedding`.
 
     Args:
-        model: `RNNRBM`.    frames: float32 [S, L, V], in the model's units; each sequence is read from its beginning.
+        model: `RNNRBM`.
+        frames: float32 [S, L, V], in the model's units; each sequence is read from its beginning.
         lengths: int [S], frames of each.
 
     Returns:
@@ -78,36 +87,58 @@ def embed(model: RNNRBM, frames: tf.Tensor, lengths: tf.Tensor) -> Embedding:
     )
 
 
-def score(model: RNNRBM, frames: tf.Tensor, lengths: tf.Tensor, num_gibbs_steps: int = 20, chain_start: str = "bias") -> Scores:
+def score(
+    model: RNNRBM,
+    frames: tf.Tensor,
+    lengths: tf.Tensor,
+    num_gibbs_steps: int = 20,
+    chain_start: str = "bias",
+) -> Scores:
     """How unusual sequences of frames are.
 
     Args:
-        model: `RNNRBM`.    frames: float32 [S, L, V], in the model's units; each sequence is read from its beginning.
-        lengths: int [S], frames of each.    num_gibbs_steps, chain_start: of the model's own samples, as in `singing.sing`.
+        model: `RNNRBM`.
+        frames: float32 [S, L, V], in the model's units; each sequence is read from its beginning.
+        lengths: int [S], frames of each.
+        num_gibbs_steps, chain_start: of the model's own samples, as in `singing.sing`.
 
     Returns:
-        `Scores`. A sequence's first frame has no frame before it: its frame_score is 0, and score and order_score leave it out;
-        with no other frames they are 0.
+        `Scores`. A sequence's first frame has no frame before it: its frame_score is 0, and score
+        and order_score leave it out; with no other frames they are 0.
     """
     frames, lengths, is_frame = _at_least_one(frames, lengths)
     rbm = model(frames)
     actual = model.standardisation(frames)
     before = tf.pad(actual[:, :-1], [[0, 0], [1, 0], [0, 0]])
     change, predicted_change = actual - before, mean_field(rbm) - before
-    error, change_size = (tf.reduce_mean(tf.square(x), axis=-1) for x in (change - predicted_change, change))
+    error, change_size = (
+        tf.reduce_mean(tf.square(x), axis=-1) for x in (change - predicted_change, change)
+    )
     has_before = is_frame & (tf.range(tf.shape(frames)[1]) > 0)
-    frame_surprise = tf.boolean_mask(free_energy(rbm, actual) - _expected_free_energy(rbm, num_gibbs_steps, chain_start), is_frame)
+    frame_surprise = tf.boolean_mask(
+        free_energy(rbm, actual) - _expected_free_energy(rbm, num_gibbs_steps, chain_start),
+        is_frame,
+    )
     return Scores(
-        score=_log_ratio(_mean(tf.boolean_mask(error, has_before)), _mean(tf.boolean_mask(change_size, has_before))),
-        order_score=_one_minus_correlation(*(tf.boolean_mask(x, has_before) for x in (change, predicted_change))),
+        score=_log_ratio(
+            _mean(tf.boolean_mask(error, has_before)),
+            _mean(tf.boolean_mask(change_size, has_before)),
+        ),
+        order_score=_one_minus_correlation(
+            *(tf.boolean_mask(x, has_before) for x in (change, predicted_change))
+        ),
         surprise=_mean(frame_surprise),
-        frame_score=tf.boolean_mask(tf.where(has_before, _log_ratio(error, change_size), 0.0), is_frame),
+        frame_score=tf.boolean_mask(
+            tf.where(has_before, _log_ratio(error, change_size), 0.0), is_frame
+        ),
         frame_surprise=frame_surprise,
     )
 
 
 def _at_least_one(frames, lengths):
-    """At least one frame of at least one sequence, since a recurrence over none is an error, and which are frames at all, bool [S, L]."""
+    """At least one frame of at least one sequence, since a recurrence over none is an error, and
+    which are frames at all, bool [S, L].
+    """
     missing = [[0, tf.maximum(1 - tf.shape(frames)[axis], 0)] for axis in (0, 1)]
     frames = tf.pad(frames, [*missing, [0, 0]])
     lengths = tf.pad(tf.cast(lengths, tf.int32), missing[:1])
@@ -123,12 +154,16 @@ def _expected_free_energy(rbm, num_gibbs_steps, chain_start):
     start = start_of_chain(machine, chain_start)
 
     def add_sample(seed, total):
-        sample, _ = gibbs_chain(machine, start, num_gibbs_steps, RowStream(tf.fill(tf.shape(frame), seed), frame))
+        sample, _ = gibbs_chain(
+            machine, start, num_gibbs_steps, RowStream(tf.fill(tf.shape(frame), seed), frame)
+        )
         return seed + 1, total + free_energy(machine, sample)
 
     # One after another: all at once take the memory of all.
     loop = (tf.constant(0, tf.int64), tf.zeros(tf.shape(frame)))
-    _, total = tf.while_loop(lambda seed, _: seed < NUM_SAMPLES, add_sample, loop, parallel_iterations=1)
+    _, total = tf.while_loop(
+        lambda seed, _: seed < NUM_SAMPLES, add_sample, loop, parallel_iterations=1
+    )
     return tf.reshape(total / NUM_SAMPLES, shape)
 
 
@@ -137,7 +172,9 @@ def _log_ratio(squares, other_squares):
 
 
 def _one_minus_correlation(a, b):
-    """1 - Pearson's correlation over all elements; where one of them does not vary, 0 without any and else 1."""
+    """1 - Pearson's correlation over all elements; where one of them does not vary,
+    0 without any and else 1.
+    """
     a, b = a - _mean(tf.reshape(a, [-1])), b - _mean(tf.reshape(b, [-1]))
     covariance = tf.reduce_sum(a * b)
     spread = tf.sqrt(tf.reduce_sum(tf.square(a))) * tf.sqrt(tf.reduce_sum(tf.square(b)))

@@ -1,7 +1,9 @@
-"""Generation: for every frame set the biases, run a Gibbs chain, emit its mean, and advance the encoder.
+"""Generation: for every frame set the biases, run a Gibbs chain, emit its mean,
+and advance the encoder.
 
-Rows are sung in tiles, so that a song is the same bit for bit whatever is sung beside it; `tiling` says how. Several tiles are sung
-at the same time, one a core: a tile's operations are too small to be shared between cores.
+Rows are sung in tiles, so that a song is the same bit for bit whatever is sung beside it; `tiling`
+says how. Several tiles are sung at the same time, one a core: a tile's operations are too small to
+be shared between cores.
 """
 
 import functools
@@ -23,8 +25,9 @@ _TILES_AT_ONCE = 16
 class Sampling(typing.NamedTuple):
     """How a frame is drawn.
 
-    `num_gibbs_steps` int, full steps a frame; `chain_start` "bias" (the mean under the biases alone) or "zeros"; `emission_noise`, share
-    of the visible units' own noise in what is sung and fed back.
+    `num_gibbs_steps` int, full steps a frame; `chain_start` "bias" (the mean under the biases
+    alone) or "zeros"; `emission_noise`, share of the visible units' own noise in what is sung and
+    fed back.
     """
 
     num_gibbs_steps: int = 20
@@ -33,7 +36,9 @@ class Sampling(typing.NamedTuple):
 
 
 class _Rows(typing.NamedTuple):
-    """Of each row its seed int64, number of frames int32, temperature float32 and first frame int64, [B], and its state [B, R]."""
+    """Of each row its seed int64, number of frames int32, temperature float32 and first frame
+    int64, [B], and its state [B, R].
+    """
 
     seeds: tf.Tensor
     num_frames: tf.Tensor
@@ -57,14 +62,18 @@ def sing(
 
     Args:
         encoder, conditional_rbm: the model's layers, built.
-        seeds: int64 [B]: a row's noise is keyed by its seed and its frame alone.    num_frames: int32 [B].
+        seeds: int64 [B]: a row's noise is keyed by its seed and its frame alone.
+        num_frames: int32 [B].
         temperature: float32 [B]: samples p proportional to exp(-E / temperature).
-        state: float32 [B, R], to go on from; default: the state before a first frame.    first_frame: int64 [B], its frame; default 0.
-        layout: `tiling.Layout` that holds on this machine, or such an int32 []; default: found here, which takes as long as a frame or two.
+        state: float32 [B, R], to go on from; default: the state before a first frame.
+        first_frame: int64 [B], its frame; default 0.
+        layout: `tiling.Layout` that holds on this machine, or such an int32 []; default: found
+            here, which takes as long as a frame or two.
         sampling: fields of `Sampling`.
 
     Returns:
-        (standardised frames [B, T, V], T = max(num_frames), zeros after a row's end; state [B, R]; next frame int64 [B]).
+        (standardised frames [B, T, V], T = max(num_frames), zeros after a row's end;
+        state [B, R]; next frame int64 [B]).
     """
     num_rows = tf.shape(seeds)[0]
     if state is None:
@@ -73,17 +82,26 @@ def sing(
         first_frame = tf.zeros([num_rows], tf.int64)
     if layout is None:
         layout = choose_layout(encoder, conditional_rbm)
-    # An empty array has nothing to stack: make room for one frame at least and one tile at least, and cut.
+    # An empty array has nothing to stack: make room for one frame at least and one
+    # tile at least, and cut.
     longest = tf.reduce_max(tf.concat([num_frames, [0]], axis=0))
-    tiles = _Rows(*(tiled(rows, layout) for rows in (seeds, num_frames, temperature, first_frame, state)))
-    sing_tiles = functools.partial(_sing_tiles, encoder, conditional_rbm, tiles, tf.maximum(longest, 1), Sampling(**sampling))
-    frames, states = in_layout(layout, functools.partial(sing_tiles, -1), functools.partial(sing_tiles, 0))
+    tiles = _Rows(
+        *(tiled(rows, layout) for rows in (seeds, num_frames, temperature, first_frame, state))
+    )
+    sing_tiles = functools.partial(
+        _sing_tiles, encoder, conditional_rbm, tiles, tf.maximum(longest, 1), Sampling(**sampling)
+    )
+    frames, states = in_layout(
+        layout, functools.partial(sing_tiles, -1), functools.partial(sing_tiles, 0)
+    )
     frames = untiled(frames, layout, num_rows)[:, :longest]
     return frames, untiled(states, layout, num_rows), first_frame + tf.cast(num_frames, tf.int64)
 
 
 def _sing_tiles(encoder, conditional_rbm, tiles, room, sampling, axis):
-    """Frames [tiles, TILE_ROWS, room, V] and states [tiles, TILE_ROWS, R]; within a tile units lie along `axis`, see `rbm.products`."""
+    """Frames [tiles, TILE_ROWS, room, V] and states [tiles, TILE_ROWS, R]; within a tile units lie
+    along `axis`, see `rbm.products`.
+    """
     next_frame = _frame_by_frame(encoder, conditional_rbm, sampling, axis)
     # From rows [TILE_ROWS, units] into the tile's layout, and back.
     turned = tf.transpose if axis == 0 else tf.identity
@@ -97,17 +115,27 @@ def _sing_tiles(encoder, conditional_rbm, tiles, room, sampling, axis):
             frame, state = next_frame(t, rows._replace(state=state))
             return t + 1, state, frames.write(t, frame)
 
-        # A tile of short songs does not wait for another's long one: what is never written is stacked as zeros.
+        # A tile of short songs does not wait for another's long one:
+        # what is never written is stacked as zeros.
         num_loops = tf.reduce_max(rows.num_frames)
         frames = tf.TensorArray(tf.float32, size=room, element_shape=frame_shape)
-        _, state, frames = tf.while_loop(lambda t, *_: t < num_loops, step, (0, turned(rows.state), frames))
+        _, state, frames = tf.while_loop(
+            lambda t, *_: t < num_loops, step, (0, turned(rows.state), frames)
+        )
         return tf.transpose(frames.stack(), rows_first), turned(state)
 
-    return tf.map_fn(sing_tile, tiles, fn_output_signature=(tf.float32, tf.float32), parallel_iterations=_TILES_AT_ONCE)
+    return tf.map_fn(
+        sing_tile,
+        tiles,
+        fn_output_signature=(tf.float32, tf.float32),
+        parallel_iterations=_TILES_AT_ONCE,
+    )
 
 
 def _frame_by_frame(encoder, conditional_rbm, sampling, axis):
-    """A function of a frame's number and a tile's `_Rows`, their state in the tile's layout: (frame, state after it)."""
+    """A function of a frame's number and a tile's `_Rows`, their state in the tile's layout:
+    (frame, state after it).
+    """
     # Before the loop, so that its body reads no variable.
     encoder_weights, rbm_weights = encoder.step_weights(), conditional_rbm.step_weights(axis)
     to_visible = tf.transpose(rbm_weights[0]["W"])
@@ -115,10 +143,14 @@ def _frame_by_frame(encoder, conditional_rbm, sampling, axis):
     def next_frame(t, rows):
         rbm = conditional_rbm.machine(encoder.output(rows.state, axis), rbm_weights, axis)
         stream = RowStream(rows.seeds, rows.first_frame + tf.cast(t, tf.int64), axis)
-        chain_stream = draw_ahead(stream, sampling.num_gibbs_steps, rbm.bh.shape, rbm.bv.shape, rbm.units.noise)
+        chain_stream = draw_ahead(
+            stream, sampling.num_gibbs_steps, rbm.bh.shape, rbm.bv.shape, rbm.units.noise
+        )
         temperature = along(rows.temperature, -1 - axis)
         start = start_of_chain(rbm, sampling.chain_start)
-        sample, mean = gibbs_chain(rbm, start, sampling.num_gibbs_steps, chain_stream, temperature, to_visible)
+        sample, mean = gibbs_chain(
+            rbm, start, sampling.num_gibbs_steps, chain_stream, temperature, to_visible
+        )
         frame = rbm.units.emit(mean, sample, sampling.emission_noise)
         is_before_end = t < rows.num_frames
         # The older kind of `where` picks whole rows, without spreading the condition over them.

@@ -1,11 +1,13 @@
 """How rows are laid out to be sung, so that no bit of a song depends on what is sung beside it.
 
-Matrix products and transcendental functions change in their last bit with the number of rows they are given, and one flipped
-sample makes the rest of a song another song. So rows are sung in tiles of a fixed size: every operation always sees the same
-shape. That leaves a row's place in its tile. In the layout LANES it cannot matter (`rbm.products` says why); in ROWS it depends on
-the processor's kernels, which with AVX-512 sing nearly twice as fast that way. So a machine is asked before it sings: ROWS where
-no place matters there, else LANES where none does, else ALONE, each row in the same place of a tile of its own, which is exact
-whatever the kernels do, and takes as long as so many tiles.
+Matrix products and transcendental functions change in their last bit with the number of rows they
+are given, and one flipped sample makes the rest of a song another song. So rows are sung in tiles
+of a fixed size: every operation always sees the same shape. That leaves a row's place in its tile.
+In the layout LANES it cannot matter (`rbm.products` says why); in ROWS it depends on the
+processor's kernels, which with AVX-512 sing nearly twice as fast that way. So a machine is asked
+before it sings: ROWS where no place matters there, else LANES where none does, else ALONE, each row
+in the same place of a tile of its own, which is exact whatever the kernels do, and takes as long as
+so many tiles.
 """
 
 import enum
@@ -30,7 +32,8 @@ Result = TypeVar("Result")
 _LOG = logging.getLogger(__name__)
 
 TILE_ROWS = 8
-# Of different rows that the check puts into all places; of one alone, in which by chance every sum rounds alike, nothing would be seen.
+# Of different rows that the check puts into all places; of one alone, in which by chance every sum
+# rounds alike, nothing would be seen.
 _NUM_ROWS_CHECKED = 3
 _CHAIN_STEPS = 2
 
@@ -51,7 +54,10 @@ class Layout(enum.IntEnum):
 _DESCRIPTIONS = {
     Layout.ROWS: f"{TILE_ROWS} songs a tile, one after another in memory; verified on this machine",
     Layout.LANES: f"{TILE_ROWS} songs a tile, along the vectors' lanes; verified on this machine",
-    Layout.ALONE: "one song a tile, since its bits would depend on its place among others on this machine; exact, but slower",
+    Layout.ALONE: (
+        "one song a tile, since its bits would depend on its place among others on this machine; "
+        "exact, but slower"
+    ),
 }
 
 
@@ -81,8 +87,12 @@ def untiled(tiles: tf.Tensor, layout: Layout | tf.Tensor, num_rows: int | tf.Ten
     return tf.reshape(rows, tf.concat([[-1], tf.shape(tiles)[2:]], axis=0))[:num_rows]
 
 
-def in_layout(layout: Layout | tf.Tensor, in_rows: Callable[[], Result], in_lanes: Callable[[], Result]) -> Result:
-    """What `in_rows()` returns in the layout ROWS, and else what `in_lanes()` does; a graph holds both unless the `Layout` is known."""
+def in_layout(
+    layout: Layout | tf.Tensor, in_rows: Callable[[], Result], in_lanes: Callable[[], Result]
+) -> Result:
+    """What `in_rows()` returns in the layout ROWS, and else what `in_lanes()` does; a graph holds
+    both unless the `Layout` is known.
+    """
     if isinstance(layout, Layout):
         return in_rows() if layout == Layout.ROWS else in_lanes()
     return tf.cond(layout == Layout.ROWS, in_rows, in_lanes)
@@ -101,20 +111,28 @@ def _filled(rows, axis, size):
 
 
 def choose_layout(encoder: Encoder, conditional_rbm: ConditionalRBM) -> tf.Tensor:
-    """The fastest layout in which no place matters on the machine that runs this.  -> int32 [], a `Layout`"""
+    """The fastest layout in which no place matters on the machine that runs this.
+
+    -> int32 [], a `Layout`
+    """
     alike = {axis: all_places_alike(encoder, conditional_rbm, axis) for axis in (-1, 0)}
-    return tf.where(alike[-1], int(Layout.ROWS), tf.where(alike[0], int(Layout.LANES), int(Layout.ALONE)))
+    return tf.where(
+        alike[-1], int(Layout.ROWS), tf.where(alike[0], int(Layout.LANES), int(Layout.ALONE))
+    )
 
 
 def all_places_alike(encoder: Encoder, conditional_rbm: ConditionalRBM, axis: int) -> tf.Tensor:
-    """Whether a row gives the same bits in every place of its tile, with this model and on the machine that runs this.
+    """Whether a row gives the same bits in every place of its tile,
+    with this model and on the machine that runs this.
 
-    The same row stands in all places, which is every roll of a tile in one product, and all that singing computes of it, with the
-    model's own weights and so in its own shapes, is compared bit for bit; that for several rows. Sums that are only read as samples
-    are compared themselves: a last bit seldom flips a sample.
+    The same row stands in all places, which is every roll of a tile in one product, and all that
+    singing computes of it, with the model's own weights and so in its own shapes, is compared bit
+    for bit; that for several rows. Sums that are only read as samples are compared themselves: a
+    last bit seldom flips a sample.
 
     Args:
-        encoder, conditional_rbm: the model's layers, built.    axis: -1 or 0, the layout, see `rbm.products`.
+        encoder, conditional_rbm: the model's layers, built.
+        axis: -1 or 0, the layout, see `rbm.products`.
 
     Returns:
         bool [].
@@ -126,15 +144,25 @@ def all_places_alike(encoder: Encoder, conditional_rbm: ConditionalRBM, axis: in
     def is_alike(row):
         seeds = tf.fill([TILE_ROWS], tf.cast(row, tf.int64))
         stream = RowStream(seeds, tf.zeros([TILE_ROWS], tf.int64), axis)
-        state, frame = (stream.normals(VISIBLE, index, tile_shape(size, axis)) for index, size in enumerate(sizes))
+        state, frame = (
+            stream.normals(VISIBLE, index, tile_shape(size, axis))
+            for index, size in enumerate(sizes)
+        )
         rbm = conditional_rbm.machine(encoder.output(state, axis), rbm_weights, axis)
         logits = hidden_logits(rbm, frame)
         chain = gibbs_chain(rbm, frame, _CHAIN_STEPS, stream)
         mean = visible_mean(rbm, tf.sigmoid(logits))
         after = encoder.step(frame, state, weights, axis)
-        return tf.reduce_all([_is_same(x, -1 - axis) for x in (rbm.bv, rbm.bh, rbm.gain, logits, mean, after, *chain)])
+        return tf.reduce_all(
+            [
+                _is_same(x, -1 - axis)
+                for x in (rbm.bv, rbm.bh, rbm.gain, logits, mean, after, *chain)
+            ]
+        )
 
-    return tf.reduce_all(tf.map_fn(is_alike, tf.range(_NUM_ROWS_CHECKED), fn_output_signature=tf.bool))
+    return tf.reduce_all(
+        tf.map_fn(is_alike, tf.range(_NUM_ROWS_CHECKED), fn_output_signature=tf.bool)
+    )
 
 
 def _is_same(x, rows_axis):
@@ -144,11 +172,11 @@ def _is_same(x, rows_axis):
 
 
 class MachineLayout(tf.saved_model.experimental.TrackableResource):
-    """The layout in which a model is sung on the machine that has loaded it, found once: here before its first song, and anew wherever
-    an export is loaded.
+    """The layout in which a model is sung on the machine that has loaded it, found once: here
+    before its first song, and anew wherever an export is loaded.
 
-    A saved graph that holds it runs the check among its initialisers, after the weights are restored; where a runtime leaves those
-    out, the layout is ALONE.
+    A saved graph that holds it runs the check among its initialisers, after the weights are
+    restored; where a runtime leaves those out, the layout is ALONE.
 
     Args:
         model: `RNNRBM`, built; its variables must be part of what is saved.
@@ -156,8 +184,11 @@ class MachineLayout(tf.saved_model.experimental.TrackableResource):
 
     def __init__(self, model: "RNNRBM") -> None:
         super().__init__()
-        # As a graph, since songs are: TensorFlow may compute an operation by itself with other kernels.
-        self._choose = tf.function(lambda: choose_layout(model.encoder, model.conditional_rbm), autograph=False)
+        # As a graph, since songs are: TensorFlow may compute an operation by
+        # itself with other kernels.
+        self._choose = tf.function(
+            lambda: choose_layout(model.encoder, model.conditional_rbm), autograph=False
+        )
         self._is_found = False
         # Tables of one name are one table.
         self._name = f"machine_layout_{uuid.uuid4()}"
@@ -177,17 +208,24 @@ class MachineLayout(tf.saved_model.experimental.TrackableResource):
         if self.found == Layout.ALONE:
             _LOG.warning("Songs are sung in the layout ALONE, %s.", Layout.ALONE.description)
 
-    # Never destroyed: who keeps a signature of a loaded export alone would lose the table with the rest of it.
+    # Never destroyed: who keeps a signature of a loaded export alone would lose the table
+    # with the rest of it.
     def _create_resource(self):
-        return tf.raw_ops.MutableHashTableV2(shared_name=self._name, key_dtype=tf.int32, value_dtype=tf.int32)
+        return tf.raw_ops.MutableHashTableV2(
+            shared_name=self._name, key_dtype=tf.int32, value_dtype=tf.int32
+        )
 
     def _initialize(self):
         tf.raw_ops.LookupTableInsertV2(
-            table_handle=self.resource_handle, keys=[0], values=self._choose.get_concrete_function()()[tf.newaxis]
+            table_handle=self.resource_handle,
+            keys=[0],
+            values=self._choose.get_concrete_function()()[tf.newaxis],
         )
 
     def read(self) -> tf.Tensor:
         """What was found.  -> int32 [], a `Layout`"""
         self._find()
-        found = tf.raw_ops.LookupTableFindV2(table_handle=self.resource_handle, keys=[0], default_value=int(Layout.ALONE))
+        found = tf.raw_ops.LookupTableFindV2(
+            table_handle=self.resource_handle, keys=[0], default_value=int(Layout.ALONE)
+        )
         return tf.reshape(found, [])

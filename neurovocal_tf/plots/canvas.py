@@ -1,4 +1,6 @@
-"""What all pictures share: figures that need no display, what axes and images can take, and PNG files of them."""
+"""What all pictures share: figures that need no display, what axes and images can take,
+and PNG files of them.
+"""
 
 import os
 
@@ -11,12 +13,15 @@ from neurovocal_tf import files
 
 REAL, GENERATED = "#1f6f8b", "#e07a1f"
 _WIDTH_IN = 12.0
-# Much of a spectrogram is background, a few bins are clicks: neither should have colours of its own.
+# Much of a spectrogram is background, a few bins are clicks:
+# neither should have colours of its own.
 _LOW_PERCENTILE, _HIGH_PERCENTILE = 40.0, 99.8
 
 
 def decibel_limits(*spectrograms: npt.ArrayLike) -> tuple[float, float]:
-    """Colour limits (low, high) in dB for arrays of any shape: percentiles 40 and 99.8 of the finite values, at least 1 dB apart."""
+    """Colour limits (low, high) in dB for arrays of any shape: percentiles 40 and 99.8 of the
+    finite values, at least 1 dB apart.
+    """
     finite = [np.asarray(s, np.float64).ravel() for s in spectrograms]
     finite = np.concatenate([s[np.isfinite(s)] for s in finite] or [np.zeros(0)])
     if not finite.size:
@@ -26,7 +31,9 @@ def decibel_limits(*spectrograms: npt.ArrayLike) -> tuple[float, float]:
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Writes a PNG to `path` under a temporary name first, so that a reader never sees half of it."""
+    """Writes a PNG to `path` under a temporary name first,
+    so that a reader never sees half of it.
+    """
     with files.replacing(path) as temporary:
         figure.savefig(temporary, format="png")
 
@@ -39,7 +46,9 @@ def figure_to_rgb(figure: Figure) -> np.ndarray:
 
 
 def empty_figure(width_in: float, height_in: float) -> Figure:
-    """An empty `Figure` of so many inches with a canvas of its own, so that it can be drawn where there is no display."""
+    """An empty `Figure` of so many inches with a canvas of its own,
+    so that it can be drawn where there is no display.
+    """
     figure = Figure(figsize=(width_in, height_in), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -69,7 +78,9 @@ def drawable(image: npt.ArrayLike) -> np.ndarray:
 
 
 def axis_top(max_hz: float | None, num_visible: int) -> float:
-    """Upper end of an axis of frequencies: kHz, or a count of `num_visible` units where `max_hz` is None."""
+    """Upper end of an axis of frequencies: kHz, or a count of `num_visible` units
+    where `max_hz` is None.
+    """
     return max_hz / 1000.0 if max_hz else num_visible
 
 

@@ -1,4 +1,6 @@
-"""A picture of a model's log-likelihood between its two sides, beside the baselines': figures in, matplotlib `Figure` out."""
+"""A picture of a model's log-likelihood between its two sides, beside the baselines': figures in,
+matplotlib `Figure` out.
+"""
 
 import re
 from collections.abc import Mapping
@@ -12,28 +14,57 @@ _STANDARD_ERRORS = 3
 
 
 def likelihood_figure(figures: Mapping[str, float]) -> Figure:
-    """The model's bracket, three standard errors on either side, and a line for each baseline, in nats a frame.
+    """The model's bracket, three standard errors on either side,
+    and a line for each baseline, in nats a frame.
 
     Args:
-        figures: dict with `log_likelihood_ais_nats`, `log_likelihood_raise_nats`, their `_se_nats`, and any
-            `baseline_*_log_likelihood_nats`.
+        figures: dict with `log_likelihood_ais_nats`, `log_likelihood_raise_nats`, their `_se_nats`,
+            and any `baseline_*_log_likelihood_nats`.
     Returns: `Figure`.
     """
-    sides = [(figures[f"log_likelihood_{name}_nats"], figures[f"log_likelihood_{name}_se_nats"]) for name in ("raise", "ais")]
+    sides = [
+        (figures[f"log_likelihood_{name}_nats"], figures[f"log_likelihood_{name}_se_nats"])
+        for name in ("raise", "ais")
+    ]
     found = (re.fullmatch(r"baseline_(.+)_log_likelihood_nats", name) for name in figures)
     baselines = sorted((figures[match[0]], match[1].replace("_", " ")) for match in found if match)
     figure = canvas.empty_figure(9.0, 1.4 + 0.45 * len(baselines))
     axis = figure.add_subplot()
     for row, (value, _) in enumerate(baselines):
         axis.plot(value, row, "o", color=_BASELINE)
-        axis.annotate(f"{value:.3f}", (value, row), (7, 0), textcoords="offset points", va="center", fontsize=9, color=_BASELINE)
+        axis.annotate(
+            f"{value:.3f}",
+            (value, row),
+            (7, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            color=_BASELINE,
+        )
     row = len(baselines)
-    axis.plot([value for value, _ in sides], [row, row], color=_MODEL, linewidth=6, alpha=0.4, solid_capstyle="butt")
+    axis.plot(
+        [value for value, _ in sides],
+        [row, row],
+        color=_MODEL,
+        linewidth=6,
+        alpha=0.4,
+        solid_capstyle="butt",
+    )
     for (value, error), marker in zip(sides, (">", "<"), strict=True):
-        axis.errorbar(value, row, xerr=_STANDARD_ERRORS * error, fmt=marker, color=_MODEL, capsize=3)
+        axis.errorbar(
+            value, row, xerr=_STANDARD_ERRORS * error, fmt=marker, color=_MODEL, capsize=3
+        )
     (pessimistic, _), (optimistic, _) = sides
     text = f"RAISE {pessimistic:.3f}, AIS {optimistic:.3f}"
-    axis.annotate(text, (max(pessimistic, optimistic), row), (9, 0), textcoords="offset points", va="center", fontsize=9, color=_MODEL)
+    axis.annotate(
+        text,
+        (max(pessimistic, optimistic), row),
+        (9, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=9,
+        color=_MODEL,
+    )
     axis.set_yticks(range(row + 1), [*(name for _, name in baselines), "model"])
     axis.set_ylim(-0.6, row + 0.6)
     axis.margins(x=0.25)

@@ -1,4 +1,6 @@
-"""Pictures of segments: over the spectrogram, on the detector's trace, beside the truth, and in histograms."""
+"""Pictures of segments: over the spectrogram, on the detector's trace,
+beside the truth, and in histograms.
+"""
 
 import math
 from collections.abc import Iterator
@@ -32,7 +34,8 @@ class Overview(Protocol):
 
 _FOUND, _TRUE, _LEVEL = "#1fb6d1", "#e07a1f", "#c0392b"
 _WIDTH_IN = 14.0
-# A short recording is shown so that syllables have shapes, a long one so that ten minutes fit on a page.
+# A short recording is shown so that syllables have shapes,
+# a long one so that ten minutes fit on a page.
 _SHORT_S, _SHORT_ROW_S, _LONG_ROW_S = 40.0, 10.0, 60.0
 _SHORT_ROW_IN, _LONG_ROW_IN = 3.2, 2.3
 _COLUMNS_IN_ROW = 1250
@@ -45,15 +48,19 @@ def column_s(duration_s: float) -> float:
     return _row_s(duration_s) / _COLUMNS_IN_ROW
 
 
-def segment_figures(overview: Overview, found: npt.ArrayLike, true: npt.ArrayLike | None, title: str) -> Iterator[Figure]:
-    """Pages of rows, each row a spectrogram with the segments over it and the trace with its threshold below.
+def segment_figures(
+    overview: Overview, found: npt.ArrayLike, true: npt.ArrayLike | None, title: str
+) -> Iterator[Figure]:
+    """Pages of rows, each row a spectrogram with the segments over it and the trace with
+    its threshold below.
 
     Args:
-        overview: object with `column_s`, `max_hz`, `decibels` `[C, V]`, `trace_db` `[C]` and `level_db`.
+        overview: object with `column_s`, `max_hz`, `decibels` `[C, V]`,
+            `trace_db` `[C]` and `level_db`.
         found: `[S, 2]`, seconds.    true: `[S', 2]`, seconds, or None.    title: str.
 
-    Yields: `Figure`, each of at most ten rows as long as one another, of up to ten seconds, or up to a minute for recordings of more
-        than forty seconds.
+    Yields: `Figure`, each of at most ten rows as long as one another, of up to ten seconds, or up
+        to a minute for recordings of more than forty seconds.
     """
     duration_s = len(overview.decibels) * overview.column_s
     row_s = _row_s(duration_s)
@@ -64,22 +71,36 @@ def segment_figures(overview: Overview, found: npt.ArrayLike, true: npt.ArrayLik
         yield _page(overview, found, true, title, page, row_s, limits)
 
 
-def histograms_figure(durations_s: npt.ArrayLike, gaps_s: npt.ArrayLike, peak_frequencies_hz: npt.ArrayLike) -> Figure:
-    """Histograms of segments: durations, gaps between neighbours, peak frequencies; logarithmic in time.  -> `Figure`"""
+def histograms_figure(
+    durations_s: npt.ArrayLike, gaps_s: npt.ArrayLike, peak_frequencies_hz: npt.ArrayLike
+) -> Figure:
+    """Histograms of segments: durations, gaps between neighbours, peak frequencies;
+    logarithmic in time.  -> `Figure`
+    """
     figure = canvas.empty_figure(_WIDTH_IN, 3.6)
     series = (
         ("segments", "duration", "ms", durations_s, 1e3, True),
         ("gaps", "gap", "ms", gaps_s, 1e3, True),
         ("segments", "peak frequency", "kHz", peak_frequencies_hz, 1e-3, False),
     )
-    for axis, (counted, name, unit, values, factor, is_log) in zip(figure.subplots(1, 3), series, strict=True):
+    for axis, (counted, name, unit, values, factor, is_log) in zip(
+        figure.subplots(1, 3), series, strict=True
+    ):
         values = np.asarray(values) * factor
         values = values[values > 0] if is_log else values
         if len(values):
             low, high = values.min(), max(values.max(), values.min() * 1.01 + 1e-9)
-            axis.hist(values, np.geomspace(low, high, 41) if is_log else np.linspace(low, high, 41), color=_FOUND)
+            axis.hist(
+                values,
+                np.geomspace(low, high, 41) if is_log else np.linspace(low, high, 41),
+                color=_FOUND,
+            )
             axis.axvline(np.median(values), color=_LEVEL, linewidth=1)
-            axis.set_title(f"{len(values):,} {counted}, median {np.median(values):.3g} {unit}", loc="left", fontsize=10)
+            axis.set_title(
+                f"{len(values):,} {counted}, median {np.median(values):.3g} {unit}",
+                loc="left",
+                fontsize=10,
+            )
         if is_log:
             axis.set_xscale("log")
             # Powers of ten are for other quantities.
@@ -101,8 +122,12 @@ def _page(
     row_s: float,
     limits: tuple[float, float],
 ) -> Figure:
-    figure = canvas.empty_figure(_WIDTH_IN, (_SHORT_ROW_IN if row_s <= _SHORT_ROW_S else _LONG_ROW_IN) * len(starts) + 0.5)
-    axes = figure.subplots(2 * len(starts), 1, squeeze=False, height_ratios=[3, 1.2] * len(starts))[:, 0]
+    figure = canvas.empty_figure(
+        _WIDTH_IN, (_SHORT_ROW_IN if row_s <= _SHORT_ROW_S else _LONG_ROW_IN) * len(starts) + 0.5
+    )
+    axes = figure.subplots(2 * len(starts), 1, squeeze=False, height_ratios=[3, 1.2] * len(starts))[
+        :, 0
+    ]
     trace = overview.trace_db[np.isfinite(overview.trace_db)]
     trace_limits = np.percentile(trace, 0.5) - 2, max(trace.max(), overview.level_db) + 2
     for sounds, loudness, start in zip(axes[::2], axes[1::2], starts, strict=True):
@@ -123,27 +148,61 @@ def _page(
     return figure
 
 
-def _draw_spectrogram(axis: Axes, overview: Overview, first: int, last: int, limits: tuple[float, float]) -> None:
+def _draw_spectrogram(
+    axis: Axes, overview: Overview, first: int, last: int, limits: tuple[float, float]
+) -> None:
     part = overview.decibels[first:last]
     begin = first * overview.column_s
     extent = (begin, begin + len(part) * overview.column_s, 0, overview.max_hz / 1000)
-    axis.imshow(part.T, aspect="auto", origin="lower", extent=extent, cmap="magma", vmin=limits[0], vmax=limits[1], interpolation="nearest")
+    axis.imshow(
+        part.T,
+        aspect="auto",
+        origin="lower",
+        extent=extent,
+        cmap="magma",
+        vmin=limits[0],
+        vmax=limits[1],
+        interpolation="nearest",
+    )
     axis.set_ylabel("kHz")
     axis.tick_params(labelbottom=False)
 
 
-def _draw_segments(axis: Axes, segments: npt.ArrayLike, bottom: float, colour: str, start: float, row_s: float) -> None:
+def _draw_segments(
+    axis: Axes, segments: npt.ArrayLike, bottom: float, colour: str, start: float, row_s: float
+) -> None:
     """Bars along the upper edge, and where there is room for them lines at the boundaries."""
     shown = _shown(segments, start, row_s)
     bars = [(onset, offset - onset) for onset, offset in shown]
-    axis.broken_barh(bars, (bottom, _BAR), facecolors=colour, edgecolors="none", transform=axis.get_xaxis_transform())
+    axis.broken_barh(
+        bars,
+        (bottom, _BAR),
+        facecolors=colour,
+        edgecolors="none",
+        transform=axis.get_xaxis_transform(),
+    )
     if row_s <= _SHORT_ROW_S and colour == _FOUND:
-        axis.vlines(shown.ravel(), 0, 1 - 2 * _BAR, colors=colour, linewidth=0.6, alpha=0.8, transform=axis.get_xaxis_transform())
+        axis.vlines(
+            shown.ravel(),
+            0,
+            1 - 2 * _BAR,
+            colors=colour,
+            linewidth=0.6,
+            alpha=0.8,
+            transform=axis.get_xaxis_transform(),
+        )
 
 
-def _draw_trace(axis: Axes, overview: Overview, first: int, last: int, limits: tuple[float, float]) -> None:
+def _draw_trace(
+    axis: Axes, overview: Overview, first: int, last: int, limits: tuple[float, float]
+) -> None:
     trace = overview.trace_db[first:last]
-    axis.plot((first + np.arange(len(trace)) + 0.5) * overview.column_s, trace, color="#202124", linewidth=0.6)
+    axis.plot(
+        (first + np.arange(len(trace)) + 0.5) * overview.column_s,
+        trace,
+        color="#202124",
+        linewidth=0.6,
+    )
     axis.axhline(overview.level_db, color=_LEVEL, linewidth=0.9)
     axis.set_ylim(*limits)
     axis.set_ylabel("dB")
@@ -152,7 +211,14 @@ def _draw_trace(axis: Axes, overview: Overview, first: int, last: int, limits: t
 
 def _shade(axis: Axes, segments: npt.ArrayLike, start: float, row_s: float) -> None:
     bars = [(onset, offset - onset) for onset, offset in _shown(segments, start, row_s)]
-    axis.broken_barh(bars, (0, 1), facecolors=_FOUND, alpha=0.3, edgecolors="none", transform=axis.get_xaxis_transform())
+    axis.broken_barh(
+        bars,
+        (0, 1),
+        facecolors=_FOUND,
+        alpha=0.3,
+        edgecolors="none",
+        transform=axis.get_xaxis_transform(),
+    )
 
 
 def _shown(segments: npt.ArrayLike, start: float, row_s: float) -> np.ndarray:
@@ -161,9 +227,21 @@ def _shown(segments: npt.ArrayLike, start: float, row_s: float) -> np.ndarray:
 
 
 def _explain(axis: Axes, true: npt.ArrayLike | None) -> None:
-    entries = [Patch(color=_FOUND, label="found"), Patch(color=_TRUE, label="truth"), Line2D([], [], color=_LEVEL, label="threshold")]
+    entries = [
+        Patch(color=_FOUND, label="found"),
+        Patch(color=_TRUE, label="truth"),
+        Line2D([], [], color=_LEVEL, label="threshold"),
+    ]
     shown = [entry for entry in entries if true is not None or entry.get_label() != "truth"]
-    axis.legend(handles=shown, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, fontsize=9, borderaxespad=0.2)
+    axis.legend(
+        handles=shown,
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=3,
+        frameon=False,
+        fontsize=9,
+        borderaxespad=0.2,
+    )
 
 
 def _row_s(duration_s: float) -> float:

@@ -53,7 +53,10 @@ def song_figure(
     decibels = np.asarray(decibels)
     num_frames = max(len(decibels), 1)
     # Rows of one length: a remainder of a few frames would be a row of its own.
-    num_rows = min(max(math.ceil(num_frames / _ROW_FRAMES), math.ceil(num_frames * frame_s / _ROW_S)), _MAX_ROWS)
+    num_rows = min(
+        max(math.ceil(num_frames / _ROW_FRAMES), math.ceil(num_frames * frame_s / _ROW_S)),
+        _MAX_ROWS,
+    )
     row_frames = math.ceil(num_frames / num_rows)
     rows = [decibels[start : start + row_frames] for start in range(0, num_frames, row_frames)]
     limits = limits or canvas.decibel_limits(decibels)
@@ -78,18 +81,25 @@ def comparison_figure(
     max_hz: float | None,
     limits: tuple[float, float] | None = None,
 ) -> Figure:
-    """Real songs above generated ones, a row each, on the same scales of time, frequency and colour.
+    """Real songs above generated ones, a row each, on the same scales of time,
+    frequency and colour.
 
     Args:
         real, generated: lists of `[L, V]`, dB; together at least one.
-        frame_s: seconds from one frame to the next; None: what is drawn is no sound, and axes count frames and units.
+        frame_s: seconds from one frame to the next;
+            None: what is drawn is no sound, and axes count frames and units.
         max_hz: frequency of the last bin, or None.
-        limits: (low, high) of the colours, dB; None: `canvas.decibel_limits` of the real songs, of the generated if there are none.
+        limits: (low, high) of the colours, dB; None: `canvas.decibel_limits` of the real songs, of
+            the generated if there are none.
     Returns: `Figure`.
     """
-    songs = [("real", canvas.REAL, s) for s in real] + [("generated", canvas.GENERATED, s) for s in generated]
+    songs = [("real", canvas.REAL, s) for s in real] + [
+        ("generated", canvas.GENERATED, s) for s in generated
+    ]
     if not songs:
-        raise ValueError("`real` and `generated` must hold at least one song together. Received: none")
+        raise ValueError(
+            "`real` and `generated` must hold at least one song together. Received: none"
+        )
     limits = limits or canvas.decibel_limits(*(real or generated))
     row_s = max(max(len(s) for _, _, s in songs), 1) * (frame_s or 1)
     figure = canvas.rows_figure(1.5, len(songs))
@@ -106,7 +116,8 @@ def statistics_figure(real: Syllables, generated: Syllables) -> Figure:
     """Durations, gaps and peak frequencies of real and generated syllables, as shares of each.
 
     Args:
-        real, generated: objects with arrays `durations_s`, `gaps_s`, `peak_frequencies_hz`, as `syllables.SongStatistics`.
+        real, generated: objects with arrays `durations_s`, `gaps_s`, `peak_frequencies_hz`, as
+            `syllables.SongStatistics`.
     Returns: `Figure`.
     """
     figure = canvas.rows_figure(3.2, 1)
@@ -119,7 +130,9 @@ def statistics_figure(real: Syllables, generated: Syllables) -> Figure:
         samples = [np.asarray(getattr(s, name), np.float64) * factor for s in (real, generated)]
         samples = [s[np.isfinite(s)] for s in samples]
         edges = _edges(np.concatenate(samples))
-        for values, colour, who in zip(samples, (canvas.REAL, canvas.GENERATED), ("real", "generated"), strict=True):
+        for values, colour, who in zip(
+            samples, (canvas.REAL, canvas.GENERATED), ("real", "generated"), strict=True
+        ):
             _histogram(axis, values, edges, colour, f"{who} ({len(values)})")
         axis.set_xlabel(label)
         axis.set_xlim(0.0, edges[-1])
@@ -131,14 +144,26 @@ def statistics_figure(real: Syllables, generated: Syllables) -> Figure:
 
 
 def _draw_spectrogram(
-    axis: Axes, decibels: np.ndarray, start_s: float, row_s: float, frame_s: float | None, max_hz: float | None, limits: tuple[float, float]
+    axis: Axes,
+    decibels: np.ndarray,
+    start_s: float,
+    row_s: float,
+    frame_s: float | None,
+    max_hz: float | None,
+    limits: tuple[float, float],
 ) -> AxesImage:
     """Draws frames [L, V] on axes that reach from start_s over row_s; returns the image."""
     stop_s = start_s + max(len(decibels), 1) * (frame_s or 1)
     top = canvas.axis_top(max_hz, decibels.shape[1])
     extent = (start_s, stop_s, 0.0, top)
     image = axis.imshow(
-        canvas.drawable(decibels.T), origin="lower", aspect="auto", extent=extent, cmap=_COLOUR_MAP, vmin=limits[0], vmax=limits[1]
+        canvas.drawable(decibels.T),
+        origin="lower",
+        aspect="auto",
+        extent=extent,
+        cmap=_COLOUR_MAP,
+        vmin=limits[0],
+        vmax=limits[1],
     )
     axis.set_xlim(start_s, start_s + row_s)
     axis.set_ylim(0.0, top)
@@ -150,8 +175,12 @@ def _draw_spectrogram(
     return image
 
 
-def _draw_waveform(axes: np.ndarray, waveform: np.ndarray, sample_rate: float, row_s: float) -> None:
-    """Draws samples [N] over the rows, under one scale, as extremes of stretches: more points than pixels are only slow."""
+def _draw_waveform(
+    axes: np.ndarray, waveform: np.ndarray, sample_rate: float, row_s: float
+) -> None:
+    """Draws samples [N] over the rows, under one scale, as extremes of stretches:
+    more points than pixels are only slow.
+    """
     loudest = max(float(np.abs(waveform).max(initial=0.0)), 1e-12)
     edges = np.round(np.arange(len(axes) + 1) * row_s * sample_rate).astype(int)
     for axis, start, stop in zip(axes, edges[:-1], edges[1:], strict=True):
@@ -160,18 +189,34 @@ def _draw_waveform(axes: np.ndarray, waveform: np.ndarray, sample_rate: float, r
         stretches = samples[: len(samples) // step * step].reshape(-1, step)
         times = (start + (np.arange(len(stretches)) + 0.5) * step) / sample_rate
         if len(stretches):
-            axis.fill_between(times, stretches.min(axis=1), stretches.max(axis=1), color=canvas.REAL, linewidth=0.4)
+            axis.fill_between(
+                times,
+                stretches.min(axis=1),
+                stretches.max(axis=1),
+                color=canvas.REAL,
+                linewidth=0.4,
+            )
         axis.set_xlim(start / sample_rate, start / sample_rate + row_s)
         axis.set_ylim(-loudest, loudest)
         axis.set_axis_off()
 
 
 def _colour_bar(figure: Figure, image: AxesImage, axes: np.ndarray, label: str = "dB") -> None:
-    figure.colorbar(image, ax=axes, label=label, pad=0.01, fraction=0.02, aspect=30 if len(axes) > 1 else 12, extend="both")
+    figure.colorbar(
+        image,
+        ax=axes,
+        label=label,
+        pad=0.01,
+        fraction=0.02,
+        aspect=30 if len(axes) > 1 else 12,
+        extend="both",
+    )
 
 
 def _edges(values: np.ndarray) -> np.ndarray:
-    """About thirty bins from zero, each as wide as a multiple of the values' own grid: frequencies lie on FFT bins."""
+    """About thirty bins from zero, each as wide as a multiple of the values' own grid:
+    frequencies lie on FFT bins.
+    """
     values = np.unique(values)
     if not values.size or values[-1] <= 0:
         return np.linspace(0.0, 1.0, 31)
@@ -185,4 +230,6 @@ def _histogram(axis: Axes, values: np.ndarray, edges: np.ndarray, colour: str, l
     weights = np.full(len(values), 1.0 / max(len(values), 1))
     clipped, bounds = np.minimum(values, edges[-1]), edges.tolist()
     axis.hist(clipped, bounds, weights=weights, histtype="stepfilled", color=colour, alpha=0.25)
-    axis.hist(clipped, bounds, weights=weights, histtype="step", color=colour, linewidth=1.5, label=label)
+    axis.hist(
+        clipped, bounds, weights=weights, histtype="step", color=colour, linewidth=1.5, label=label
+    )

@@ -19,12 +19,14 @@ _BASELINES = {
 
 
 def curves_figure(history: Mapping[str, Sequence[float]], unit: str = "dB") -> Figure:
-    """Training curves: one-step error beside its baselines, costs, learning rate and Gibbs steps; phases are shaded.
+    """Training curves: one-step error beside its baselines, costs,
+    learning rate and Gibbs steps; phases are shaded.
 
     Args:
-        history: dict of lists, one number an epoch; any of `epoch`, `cd_cost`, `reconstruction_error`, `val_cd_cost`,
-            `val_reconstruction_error`, `val_one_step_error`, `song_distance`, `baseline_*`, `learning_rate`, `cd_steps`. NaN and
-            missing ones are left out.
+        history: dict of lists, one number an epoch; any of `epoch`, `cd_cost`,
+            `reconstruction_error`, `val_cd_cost`, `val_reconstruction_error`, `val_one_step_error`,
+            `song_distance`, `baseline_*`, `learning_rate`, `cd_steps`. NaN and missing ones are
+            left out.
         unit: str, of the errors.
     Returns: `Figure`.
     """
@@ -51,7 +53,8 @@ def curves_figure(history: Mapping[str, Sequence[float]], unit: str = "dB") -> F
 
 
 def filters_figure(W: npt.ArrayLike, max_hz: float | None, num: int = 64) -> Figure:
-    """The RBM's filters: the columns of W with the largest norms as spectra, sorted by the frequency of their peaks.
+    """The RBM's filters: the columns of W with the largest norms as spectra, sorted by the
+    frequency of their peaks.
 
     Args:
         W: `[V, H]`.
@@ -77,7 +80,9 @@ def filters_figure(W: npt.ArrayLike, max_hz: float | None, num: int = 64) -> Fig
         vmax=bound,
         interpolation="nearest",
     )
-    axis.set_title(f"filters: {chosen.shape[1]} of {W.shape[1]} hidden units", loc="left", fontsize=11)
+    axis.set_title(
+        f"filters: {chosen.shape[1]} of {W.shape[1]} hidden units", loc="left", fontsize=11
+    )
     axis.set_xlabel("hidden unit, by frequency of its largest weight")
     axis.set_ylabel("kHz" if max_hz else "visible unit")
     figure.colorbar(image, ax=axis, label="weight", pad=0.01, fraction=0.03, extend="both")
@@ -100,7 +105,14 @@ def hidden_figure(hidden: npt.ArrayLike, frame_s: float | None) -> Figure:
     axis = figure.add_subplot()
     extent = (0.0, max(len(hidden), 1) * (frame_s or 1), max(hidden.shape[1], 1) + 0.5, 0.5)
     image = axis.imshow(
-        canvas.drawable(hidden.T), origin="upper", aspect="auto", extent=extent, cmap="Greys", vmin=0.0, vmax=1.0, interpolation="nearest"
+        canvas.drawable(hidden.T),
+        origin="upper",
+        aspect="auto",
+        extent=extent,
+        cmap="Greys",
+        vmin=0.0,
+        vmax=1.0,
+        interpolation="nearest",
     )
     axis.set_title("hidden units", loc="left", fontsize=11)
     axis.set_xlabel(canvas.time_label(frame_s))
@@ -109,38 +121,63 @@ def hidden_figure(hidden: npt.ArrayLike, frame_s: float | None) -> Figure:
     return figure
 
 
-def _plot(axis: Axes, epochs: np.ndarray, series: Mapping[str, np.ndarray], name: str, **style: Any) -> bool:
+def _plot(
+    axis: Axes, epochs: np.ndarray, series: Mapping[str, np.ndarray], name: str, **style: Any
+) -> bool:
     """Draws one series where it is there and finite; returns whether it did."""
     values = series.get(name, np.zeros(0))
     count = min(len(values), len(epochs))
     kept = np.isfinite(values[:count]) & np.isfinite(epochs[:count])
     if kept.any():
-        axis.plot(epochs[:count][kept], values[:count][kept], marker="o" if kept.sum() < 30 else None, markersize=3.5, **style)
+        axis.plot(
+            epochs[:count][kept],
+            values[:count][kept],
+            marker="o" if kept.sum() < 30 else None,
+            markersize=3.5,
+            **style,
+        )
     return bool(kept.any())
 
 
 def _shade_phases(axis: Axes, epochs: np.ndarray, series: Mapping[str, np.ndarray]) -> None:
-    """Bands behind the epochs that share a learning rate and a number of Gibbs steps, every second one darker."""
+    """Bands behind the epochs that share a learning rate and a number of Gibbs steps,
+    every second one darker.
+    """
     settings = [series[name] for name in ("learning_rate", "cd_steps") if name in series]
     count = min([len(epochs), *map(len, settings)])
     if not settings or not count:
         return
     values = np.stack([setting[:count] for setting in settings])
     changes = np.flatnonzero(np.any(values[:, 1:] != values[:, :-1], axis=0)) + 1
-    edges = [epochs[0] - 0.5, *((epochs[changes] + epochs[changes - 1]) / 2), epochs[count - 1] + 0.5]
+    edges = [
+        epochs[0] - 0.5,
+        *((epochs[changes] + epochs[changes - 1]) / 2),
+        epochs[count - 1] + 0.5,
+    ]
     for start, stop in zip(edges[1:-1:2], edges[2::2], strict=False):
         axis.axvspan(start, stop, color="#000000", alpha=0.05, linewidth=0)
 
 
-def _draw_errors(axis: Axes, epochs: np.ndarray, series: Mapping[str, np.ndarray], unit: str) -> None:
-    _plot(axis, epochs, series, "val_one_step_error", color=canvas.GENERATED, linewidth=1.8, label="model, held out")
+def _draw_errors(
+    axis: Axes, epochs: np.ndarray, series: Mapping[str, np.ndarray], unit: str
+) -> None:
+    _plot(
+        axis,
+        epochs,
+        series,
+        "val_one_step_error",
+        color=canvas.GENERATED,
+        linewidth=1.8,
+        label="model, held out",
+    )
     for name, (label, colour) in _BASELINES.items():
         finite = series.get(name, np.zeros(0))
         finite = finite[np.isfinite(finite)]
         if finite.size:
             axis.axhline(finite[-1], color=colour, linestyle="--", linewidth=1.1)
             axis.annotate(
-                f"{label} {finite[-1]:.2f}", (1.0, finite[-1]), (4, 0), xycoords=("axes fraction", "data"),
+                f"{label} "
+                f"{finite[-1]:.2f}", (1.0, finite[-1]), (4, 0), xycoords=("axes fraction", "data"),
                 textcoords="offset points", va="center", fontsize=9, color=colour,
             )  # fmt: skip
     axis.set_ylabel(f"one-step error ({unit})")
@@ -157,13 +194,27 @@ def _mark_songs(axis: Axes, epochs: np.ndarray, distances: np.ndarray) -> None:
     """Where the model sang, and how far its songs were from the real ones, along the lower edge."""
     for epoch, distance in zip(epochs, distances, strict=False):
         if np.isfinite(distance):
-            axis.plot([epoch], [0.03], "^", color=canvas.REAL, markersize=5, transform=axis.get_xaxis_transform())
+            axis.plot(
+                [epoch],
+                [0.03],
+                "^",
+                color=canvas.REAL,
+                markersize=5,
+                transform=axis.get_xaxis_transform(),
+            )
             axis.annotate(
                 f"{distance:.2f}", (epoch, 0.03), (0, 6), xycoords=axis.get_xaxis_transform(),
                 textcoords="offset points", ha="center", fontsize=8, color=canvas.REAL,
             )  # fmt: skip
     if np.isfinite(distances).any():
-        axis.annotate("distance of songs", (0.01, 0.03), xycoords="axes fraction", va="center", fontsize=8, color=canvas.REAL)
+        axis.annotate(
+            "distance of songs",
+            (0.01, 0.03),
+            xycoords="axes fraction",
+            va="center",
+            fontsize=8,
+            color=canvas.REAL,
+        )
 
 
 def _draw_costs(axis: Axes, epochs: np.ndarray, series: Mapping[str, np.ndarray]) -> None:
@@ -173,7 +224,16 @@ def _draw_costs(axis: Axes, epochs: np.ndarray, series: Mapping[str, np.ndarray]
         (twin, "reconstruction_error", "reconstruction error", canvas.GENERATED),
     ):
         _plot(each, epochs, series, name, color=colour, linewidth=1.6, label=f"{label}, training")
-        _plot(each, epochs, series, f"val_{name}", color=colour, linewidth=1.4, linestyle=":", label=f"{label}, held out")
+        _plot(
+            each,
+            epochs,
+            series,
+            f"val_{name}",
+            color=colour,
+            linewidth=1.4,
+            linestyle=":",
+            label=f"{label}, held out",
+        )
         each.set_ylabel(label, color=colour)
         each.margins(y=0.12)
     _finish_twin(twin)
@@ -211,4 +271,6 @@ def _finish_twin(axis: Axes) -> None:
 def _legend(axis: Axes, *others: Axes) -> None:
     handles = [handle for each in (axis, *others) for handle in each.get_legend_handles_labels()[0]]
     if handles:
-        (others or (axis,))[-1].legend(handles=handles, frameon=False, fontsize=9, loc="upper right", ncols=len(handles))
+        (others or (axis,))[-1].legend(
+            handles=handles, frameon=False, fontsize=9, loc="upper right", ncols=len(handles)
+        )

@@ -2,8 +2,9 @@
 
     E(v, h) = e(v) - bh.h - x(v) W (g * h)
 
-with e(v) and x(v) from the visible units: -v.bv and v for binary ones, |(v - bv) / sigma|^2 / 2 and v / sigma for Gaussian ones.
-Biases and the gain g may differ from frame to frame: bv is [..., V], bh and g are [..., H], W is one [V, H].
+with e(v) and x(v) from the visible units: -v.bv and v for binary ones, |(v - bv) / sigma|^2 / 2 and
+v / sigma for Gaussian ones. Biases and the gain g may differ from frame to frame: bv is [..., V],
+bh and g are [..., H], W is one [V, H].
 Reference: Smolensky, 1986; Hinton, 2002 (contrastive divergence).
 """
 
@@ -18,23 +19,30 @@ from neurovocal_tf.rbm.units import Bernoulli, MeanField, Units
 
 
 class RBM(typing.NamedTuple):
-    """A restricted Boltzmann machine: W [V, H], bv [..., V], bh [..., H], its visible units, and the gain [..., H], or [..., 1] for all."""
+    """A restricted Boltzmann machine: W [V, H], bv [..., V], bh [..., H], its visible units, and
+    the gain [..., H], or [..., 1] for all.
+    """
 
     W: tf.Tensor
     bv: tf.Tensor
     bh: tf.Tensor
     units: Units
     gain: tf.Tensor | np.ndarray = np.ones(1, np.float32)
-    # Where its units lie, see `products`. Of the class and no field: what Keras hands on holds tensors alone.
+    # Where its units lie, see `products`. Of the class and no field:
+    # what Keras hands on holds tensors alone.
     axis = -1
 
     def map_frames(self, function: Callable[[tf.Tensor], tf.Tensor]) -> "RBM":
-        """The same machine with `function` applied to all that differs from frame to frame: bv, bh and the gain."""
+        """The same machine with `function` applied to all that differs from frame to frame:
+        bv, bh and the gain.
+        """
         return self._replace(bv=function(self.bv), bh=function(self.bh), gain=function(self.gain))
 
 
 class RBMInLanes(RBM):
-    """The same with its units along the first axis, bv [V, B], bh [H, B]: for Gibbs chains and the functions here as far as `bias_mean`."""
+    """The same with its units along the first axis, bv [V, B], bh [H, B]: for Gibbs chains and the
+    functions here as far as `bias_mean`.
+    """
 
     axis = 0
 
@@ -65,15 +73,24 @@ def bias_mean(rbm: RBM) -> tf.Tensor:
 
 
 def free_energy(rbm: RBM, v: tf.Tensor) -> tf.Tensor:
-    """F(v) = e(v) - sum_j softplus(bh_j + (x(v) W)_j), so that p(v) = exp(-F(v)) / Z.  [..., V] -> [...]"""
-    return rbm.units.energy_term(v, rbm.bv) - tf.reduce_sum(tf.nn.softplus(hidden_logits(rbm, v)), axis=-1)
+    """F(v) = e(v) - sum_j softplus(bh_j + (x(v) W)_j), so that p(v) = exp(-F(v)) / Z.
+
+    [..., V] -> [...]
+    """
+    return rbm.units.energy_term(v, rbm.bv) - tf.reduce_sum(
+        tf.nn.softplus(hidden_logits(rbm, v)), axis=-1
+    )
 
 
-def contrastive_divergence(rbm: RBM, positive: tf.Tensor, negative: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Mean over the frames in `mask` of F(positive) - F(negative): its gradient, the samples held fixed, is CD's.
+def contrastive_divergence(
+    rbm: RBM, positive: tf.Tensor, negative: tf.Tensor, mask: tf.Tensor
+) -> tf.Tensor:
+    """Mean over the frames in `mask` of F(positive) - F(negative):
+    its gradient, the samples held fixed, is CD's.
 
     Args:
-        positive: the data, [B, T, V].    negative: the end of a Gibbs chain, [B, T, V].    mask: [B, T], 1 where a frame counts.
+        positive: the data, [B, T, V].    negative: the end of a Gibbs chain, [B, T, V].
+        mask: [B, T], 1 where a frame counts.
     """
     difference = free_energy(rbm, positive) - free_energy(rbm, tf.stop_gradient(negative))
     return masked_mean(difference, mask)
@@ -81,30 +98,44 @@ def contrastive_divergence(rbm: RBM, positive: tf.Tensor, negative: tf.Tensor, m
 
 def masked_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Mean of `values` [B, T] over the frames in `mask` [B, T]; 0 for an empty mask.  -> []"""
-    return tf.math.divide_no_nan(tf.reduce_sum(tf.where(mask > 0, values, 0.0)), tf.reduce_sum(tf.cast(mask > 0, values.dtype)))
+    return tf.math.divide_no_nan(
+        tf.reduce_sum(tf.where(mask > 0, values, 0.0)),
+        tf.reduce_sum(tf.cast(mask > 0, values.dtype)),
+    )
 
 
 def mean_field(rbm: RBM, num_steps: int = 10) -> tf.Tensor:
-    """A frame's mean under the machine, by `num_steps` mean-field updates from the biases' own mean.  -> [..., V]"""
+    """A frame's mean under the machine, by `num_steps` mean-field updates from the biases'
+    own mean.  -> [..., V]
+    """
 
     def update(step, v):
         return step + 1, visible_mean(rbm, tf.sigmoid(hidden_logits(rbm, v)))
 
-    return tf.while_loop(lambda step, _: step < num_steps, update, (0, bias_mean(rbm)), maximum_iterations=num_steps)[1]
+    return tf.while_loop(
+        lambda step, _: step < num_steps, update, (0, bias_mean(rbm)), maximum_iterations=num_steps
+    )[1]
 
 
 def pseudo_log_likelihood(rbm: RBM, v: tf.Tensor) -> tf.Tensor:
-    """sum_i log p(v_i | all other v), in nats: exact, and no likelihood.  [..., V] of zeros and ones -> [...]
+    """sum_i log p(v_i | all other v), in nats: exact, and no likelihood.
 
-    With d = 1 - 2 v_i, unit i flips at the cost dF = -d bv_i - sum_j softplus(l_j + d g_j W_ij) - softplus(l_j), l the hidden logits of v,
-    and p(v_i | rest) = sigmoid(dF). No partition function is needed, which makes it a cheap monitor; but what units tell of one
-    another is counted for each of them, so that it may rise while the likelihood falls. Binary units only: for real ones every
-    term is an integral of its own, and mean-field ones hold fractions, which have no probability.
+    [..., V] of zeros and ones -> [...]
+
+    With d = 1 - 2 v_i, unit i flips at the cost
+    dF = -d bv_i - sum_j softplus(l_j + d g_j W_ij) - softplus(l_j), l the hidden logits of v, and
+    p(v_i | rest) = sigmoid(dF). No partition function is needed, which makes it a cheap monitor;
+    but what units tell of one another is counted for each of them, so that it may rise while the
+    likelihood falls. Binary units only: for real ones every term is an integral of its own, and
+    mean-field ones hold fractions, which have no probability.
     Reference: Besag, 1975; for RBMs Marlin et al., 2010.
     """
-    # Mean-field units are a kind of Bernoulli, and hold what is neither 0 nor 1: `ais.sampled_units` are those that they stand for.
+    # Mean-field units are a kind of Bernoulli, and hold what is neither 0 nor 1:
+    # `ais.sampled_units` are those that they stand for.
     if not isinstance(rbm.units, Bernoulli) or isinstance(rbm.units, MeanField):
-        raise ValueError(f"`rbm` must have binary visible units. Received: rbm.units={type(rbm.units).__name__}")
+        raise ValueError(
+            f"`rbm` must have binary visible units. Received: rbm.units={type(rbm.units).__name__}"
+        )
     logits = hidden_logits(rbm, v)
     softplus = tf.nn.softplus(logits)
     num_visible = v.shape[-1]
@@ -115,4 +146,6 @@ def pseudo_log_likelihood(rbm: RBM, v: tf.Tensor) -> tf.Tensor:
         cost = -direction * rbm.bv[..., i] - tf.reduce_sum(moved, axis=-1)
         return i + 1, total - tf.nn.softplus(-cost)
 
-    return tf.while_loop(lambda i, _: i < num_visible, add_unit, (tf.constant(0), tf.zeros_like(logits[..., 0])))[1]
+    return tf.while_loop(
+        lambda i, _: i < num_visible, add_unit, (tf.constant(0), tf.zeros_like(logits[..., 0]))
+    )[1]

@@ -8,7 +8,10 @@ from neurovocal_tf.rbm.products import linear
 
 
 def start_of_chain(rbm: RBM, kind: str) -> tf.Tensor:
-    """Where the chain of each frame starts: "bias", at the mean under the biases alone, or "zeros".  -> [..., V]"""
+    """Where the chain of each frame starts: "bias", at the mean under the biases alone, or "zeros".
+
+    -> [..., V]
+    """
     return bias_mean(rbm) if kind == "bias" else tf.zeros_like(rbm.bv)
 
 
@@ -25,8 +28,8 @@ def gibbs_chain(
     Args:
         rbm: an `RBM` whose biases match v, and whose `axis` tells where both have their units.
         v: [..., V], or [V, B], the start, of static shape.    num_steps: int or scalar int tensor.
-        stream: source of noise. From a `DrawnStream` the steps, an int, stand one after another in the graph: a loop's own
-            operations would take a tenth of the time of such small ones.
+        stream: source of noise. From a `DrawnStream` the steps, an int, stand one after another in
+            the graph: a loop's own operations would take a tenth of the time of such small ones.
         temperature: number, or a tensor that broadcasts against v and h.
         transposed: W' [H, V], where a loop around the chain has it ready.
 
@@ -41,12 +44,15 @@ def gibbs_chain(
     # Spread out once: for operations on small arrays that takes longer than what they compute.
     shape_h, shape_v = (_shape(v, x.shape[rbm.axis], rbm.axis) for x in (rbm.bh, v))
     temperature_h, temperature_v, gain = (
-        tf.broadcast_to(x, shape) for x, shape in ((temperature, shape_h), (temperature, shape_v), (rbm.gain, shape_h))
+        tf.broadcast_to(x, shape)
+        for x, shape in ((temperature, shape_h), (temperature, shape_v), (rbm.gain, shape_h))
     )
 
     def step(index, v, _):
         probability = tf.sigmoid((rbm.bh + linear(v, rbm.W, axis=rbm.axis) * gain) / temperature_h)
-        h = tf.cast(stream.uniforms(noise.HIDDEN, index, probability.shape) < probability, probability.dtype)
+        h = tf.cast(
+            stream.uniforms(noise.HIDDEN, index, probability.shape) < probability, probability.dtype
+        )
         mean = units.mean(bv, linear(h * gain, to_visible, axis=rbm.axis), temperature_v)
         sample = units.sample(mean, stream, index, temperature_v)
         return index + 1, tf.ensure_shape(sample, v.shape), tf.ensure_shape(mean, v.shape)

@@ -1,6 +1,7 @@
 """Visible units: what a frame's bins are, given the hidden units.
 
-Each is a small tuple with the same functions, and `noise`, the kind that `sample` draws; v, bv and `field` = h W^T are [..., V].
+Each is a small tuple with the same functions, and `noise`, the kind that `sample` draws; v, bv and
+`field` = h W^T are [..., V].
 """
 
 import math
@@ -18,23 +19,35 @@ class Bernoulli(typing.NamedTuple):
     noise = "uniforms"
 
     def standardised(self) -> "tuple[Bernoulli, float]":
-        """(These units measured in their standard deviation, and that) for those that have one; here themselves and 1."""
+        """(These units measured in their standard deviation, and that)
+        for those that have one; here themselves and 1.
+        """
         return self, 1.0
 
     def to_hidden(self, v: tf.Tensor) -> tf.Tensor:
         """What W sees of v.  [..., V] -> [..., V]"""
         return v
 
-    def mean(self, bv: tf.Tensor, field: tf.Tensor, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
+    def mean(
+        self, bv: tf.Tensor, field: tf.Tensor, temperature: float | tf.Tensor = 1.0
+    ) -> tf.Tensor:
         """E[v|h].  [..., V] -> [..., V]"""
         return tf.sigmoid((bv + field) / temperature)
 
-    def sample(self, mean: tf.Tensor, stream: Stream, index: int | tf.Tensor, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
+    def sample(
+        self,
+        mean: tf.Tensor,
+        stream: Stream,
+        index: int | tf.Tensor,
+        temperature: float | tf.Tensor = 1.0,
+    ) -> tf.Tensor:
         """v ~ p(v|h) of that mean.  [..., V] -> [..., V]"""
         return tf.cast(stream.uniforms(noise.VISIBLE, index, mean.shape) < mean, mean.dtype)
 
     def emit(self, mean: tf.Tensor, sample: tf.Tensor, share: float) -> tf.Tensor:
-        """What is sung of a chain's last mean and sample: the sample if any noise is wanted, else the mean.  [..., V] -> [..., V]"""
+        """What is sung of a chain's last mean and sample: the sample if any noise is wanted, else
+        the mean.  [..., V] -> [..., V]
+        """
         return sample if share > 0 else mean
 
     def energy_term(self, v: tf.Tensor, bv: tf.Tensor) -> tf.Tensor:
@@ -42,7 +55,10 @@ class Bernoulli(typing.NamedTuple):
         return -tf.reduce_sum(v * bv, axis=-1)
 
     def shifted(self, bv: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
-        """The bias of independent units that are distributed as these are under `field`.  [..., V] -> [..., V]"""
+        """The bias of independent units that are distributed as these are under `field`.
+
+        [..., V] -> [..., V]
+        """
         return bv + field
 
     def log_partition(self, bv: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
@@ -55,7 +71,13 @@ class MeanField(Bernoulli):
 
     noise = None
 
-    def sample(self, mean: tf.Tensor, stream: Stream, index: int | tf.Tensor, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
+    def sample(
+        self,
+        mean: tf.Tensor,
+        stream: Stream,
+        index: int | tf.Tensor,
+        temperature: float | tf.Tensor = 1.0,
+    ) -> tf.Tensor:
         """The mean itself.  [..., V] -> [..., V]"""
         return mean
 
@@ -63,17 +85,26 @@ class MeanField(Bernoulli):
 class StandardGaussian(typing.NamedTuple):
     """Real units of standard deviation 1, all that a chain needs to know of them."""
 
-    def mean(self, bv: tf.Tensor, field: tf.Tensor, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
+    def mean(
+        self, bv: tf.Tensor, field: tf.Tensor, temperature: float | tf.Tensor = 1.0
+    ) -> tf.Tensor:
         """E[v|h], the same at every temperature.  [..., V] -> [..., V]"""
         return bv + field
 
-    def sample(self, mean: tf.Tensor, stream: Stream, index: int | tf.Tensor, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
+    def sample(
+        self,
+        mean: tf.Tensor,
+        stream: Stream,
+        index: int | tf.Tensor,
+        temperature: float | tf.Tensor = 1.0,
+    ) -> tf.Tensor:
         """v ~ p(v|h) of that mean.  [..., V] -> [..., V]"""
         return mean + tf.sqrt(temperature) * stream.normals(noise.VISIBLE, index, mean.shape)
 
 
 class Gaussian(typing.NamedTuple):
-    """Real units with their own standard deviation: v ~ N(bv + sigma h W^T, sigma^2)  (Salakhutdinov & Hinton, 2009).
+    """Real units with their own standard deviation: v ~ N(bv + sigma h W^T, sigma^2)
+    (Salakhutdinov & Hinton, 2009).
 
     E(v, h) = |(v - bv) / sigma|^2 / 2 - bh.h - (v / sigma) W h, `log_sigma` is [V].
     """
@@ -93,16 +124,29 @@ class Gaussian(typing.NamedTuple):
         """v / sigma.  [..., V] -> [..., V]"""
         return v * tf.exp(-self.log_sigma)
 
-    def mean(self, bv: tf.Tensor, field: tf.Tensor, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
+    def mean(
+        self, bv: tf.Tensor, field: tf.Tensor, temperature: float | tf.Tensor = 1.0
+    ) -> tf.Tensor:
         """E[v|h], the same at every temperature.  [..., V] -> [..., V]"""
         return bv + tf.exp(self.log_sigma) * field
 
-    def sample(self, mean: tf.Tensor, stream: Stream, index: int | tf.Tensor, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
+    def sample(
+        self,
+        mean: tf.Tensor,
+        stream: Stream,
+        index: int | tf.Tensor,
+        temperature: float | tf.Tensor = 1.0,
+    ) -> tf.Tensor:
         """v ~ p(v|h) of that mean.  [..., V] -> [..., V]"""
-        return mean + tf.exp(self.log_sigma) * tf.sqrt(temperature) * stream.normals(noise.VISIBLE, index, mean.shape)
+        return mean + tf.exp(self.log_sigma) * tf.sqrt(temperature) * stream.normals(
+            noise.VISIBLE, index, mean.shape
+        )
 
     def emit(self, mean: tf.Tensor, sample: tf.Tensor, share: float) -> tf.Tensor:
-        """The mean and a share of the units' own noise, which is what the sample has more.  [..., V] -> [..., V]"""
+        """The mean and a share of the units' own noise, which is what the sample has more.
+
+        [..., V] -> [..., V]
+        """
         return mean + share * (sample - mean)
 
     def energy_term(self, v: tf.Tensor, bv: tf.Tensor) -> tf.Tensor:
@@ -110,14 +154,22 @@ class Gaussian(typing.NamedTuple):
         return 0.5 * tf.reduce_sum(tf.square((v - bv) * tf.exp(-self.log_sigma)), axis=-1)
 
     def shifted(self, bv: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
-        """The bias of independent units that are distributed as these are under `field`.  [..., V] -> [..., V]"""
+        """The bias of independent units that are distributed as these are under `field`.
+
+        [..., V] -> [..., V]
+        """
         return bv + tf.exp(self.log_sigma) * field
 
     def log_partition(self, bv: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
-        """log of the integral of exp(-e(v) + (v / sigma).field) = sum_i log(sigma_i sqrt(2 pi)) + field_i^2 / 2 + bv_i field_i / sigma_i,
+        """log of the integral of exp(-e(v) + (v / sigma).field)
+        = sum_i log(sigma_i sqrt(2 pi)) + field_i^2 / 2 + bv_i field_i / sigma_i,
         by completing the square.  [..., V] -> [...]
         """
-        per_unit = self.log_sigma + 0.5 * math.log(2 * math.pi) + field * (0.5 * field + bv * tf.exp(-self.log_sigma))
+        per_unit = (
+            self.log_sigma
+            + 0.5 * math.log(2 * math.pi)
+            + field * (0.5 * field + bv * tf.exp(-self.log_sigma))
+        )
         return tf.reduce_sum(per_unit, axis=-1)
 
 

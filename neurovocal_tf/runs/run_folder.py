@@ -1,9 +1,12 @@
 """The folder of one training run: what is in it, and what later tools need from it.
 
-config.json     every setting             data.json      rate, scale, who trained, who validates, baselines
-flags.txt       the same as a flag file    skipped.csv    files that could not be used, with the reason
+config.json     every setting
+data.json       rate, scale, who trained, who validates, baselines
+flags.txt       the same as a flag file
+skipped.csv     files that could not be used, with the reason
 checkpoint.npz  everything to resume from, the best weights included
-model.keras     the best model             history.csv, curves.png, samples_epoch_N.png, tensorboard/
+model.keras     the best model
+history.csv, curves.png, samples_epoch_N.png, tensorboard/
 """
 
 import dataclasses
@@ -22,7 +25,9 @@ from neurovocal_tf.data.sources import Source
 
 
 class Parts(typing.NamedTuple):
-    """The data of a run, each part a `SequenceData`; `test` is what no epoch was chosen by, of recordings those that validate."""
+    """The data of a run, each part a `SequenceData`; `test` is what no epoch was chosen by, of
+    recordings those that validate.
+    """
 
     training: SequenceData
     validation: SequenceData
@@ -36,7 +41,8 @@ class DataSummary:
     Attributes:
         data_dir: where the recordings lay, or the file.    sample_rate: Hz; of frame sequences 0.
         scale: `FrameScale`; of frame sequences `OwnUnit`.
-        training, validation: tuples of `Source`, their paths relative to the data folder; of frame sequences empty.
+        training, validation: tuples of `Source`, their paths relative to the data folder;
+            of frame sequences empty.
         training_frames, validation_frames: frames of each sequence.
         baselines: one-step errors of simple predictors on the validation windows.
         num_visible: V of frame sequences; None: as the settings have it.
@@ -68,13 +74,15 @@ class DataSummary:
         """The data itself, in `data_dir` or, if None, where it lay.
 
         Args:
-            config: the run's `Config`.    data_dir: folder of recordings, or .npz file of frame sequences.
+            config: the run's `Config`.
+            data_dir: folder of recordings, or .npz file of frame sequences.
 
         Returns:
             `Parts`.
 
         Raises:
-            ValueError: a folder or a recording is not there any more, or the frame sequences are none for this model.
+            ValueError: a folder or a recording is not there any more,
+                or the frame sequences are none for this model.
         """
         read = self._recordings_in if self.is_sound else self._splits_in
         return read(config, data_dir or self.data_dir)
@@ -103,15 +111,22 @@ class DataSummary:
     def _recordings_in(self, config, data_dir):
         if not os.path.exists(data_dir):
             raise ValueError(
-                f"`data_dir` must hold the recordings this run began with, and there is no such folder. Received: data_dir={data_dir}"
+                "`data_dir` must hold the recordings this run began with, and there is no such "
+                f"folder. Received: data_dir={data_dir}"
             )
         folder, spans = _folder_of(data_dir), FoundSpans()
         parts = []
         for sources in (self.training, self.validation):
-            sources = tuple(dataclasses.replace(source, path=os.path.join(folder, source.path)) for source in sources)
+            sources = tuple(
+                dataclasses.replace(source, path=os.path.join(folder, source.path))
+                for source in sources
+            )
             for source in sources:
                 if not os.path.isfile(source.path):
-                    raise ValueError(f"`data_dir` must hold the recordings this run began with, and there is no {source.path}.")
+                    raise ValueError(
+                        "`data_dir` must hold the recordings this run began with, and there is no "
+                        f"{source.path}."
+                    )
             parts.append(Recordings(sources, self.sample_rate, self.scale, config, spans))
         training, validation = parts
         return Parts(training, validation, test=validation)
@@ -143,25 +158,31 @@ class RunFolder:
         return os.path.isfile(self.file("config.json"))
 
     def check(self, config: Config) -> None:
-        """Raises ValueError if the folder holds a run with other settings, other than those that may change."""
+        """Raises ValueError if the folder holds a run with other settings,
+        other than those that may change.
+        """
         if not self.has_run():
             return
         for name, before, after in changed_settings(self.config(), config):
             if name not in may_change_on_resume():
                 raise ValueError(
-                    f"`{name}` cannot change when a run goes on: {self.path} has {name}={before}, received {name}={after}. "
-                    f"Use another --workdir; only {', '.join(may_change_on_resume())} may change."
+                    f"`{name}` cannot change when a run goes on: {self.path} has {name}={before}, "
+                    f"received {name}={after}. Use another --workdir; only "
+                    f"{', '.join(may_change_on_resume())} may change."
                 )
 
     def write_config(self, config: Config) -> None:
-        """Writes config.json, the last thing a run writes before it trains: without it there is no run to go on with."""
+        """Writes config.json, the last thing a run writes before it trains:
+        without it there is no run to go on with.
+        """
         files.write_text(self.file("config.json"), config.to_json() + "\n")
 
     def config(self) -> Config:
         """The run's `Config`. Raises ValueError where there is none."""
         if not self.has_run():
             raise ValueError(
-                f"`workdir` must be a folder that tools/train.py has written, with a config.json. Received: workdir={self.path}"
+                "`workdir` must be a folder that tools/train.py has written, with a config.json. "
+                f"Received: workdir={self.path}"
             )
         with open(self.file("config.json"), encoding="utf-8") as file:
             return Config.from_json(file.read())
@@ -198,7 +219,9 @@ class RunFolder:
 def _source(values):
     """A `Source` from JSON, whose lists it has as tuples."""
     segments = values.get("segments")
-    return Source(**values | {"segments": None if segments is None else tuple(map(tuple, segments))})
+    return Source(
+        **values | {"segments": None if segments is None else tuple(map(tuple, segments))}
+    )
 
 
 def _folder_of(data_dir):

@@ -1,4 +1,6 @@
-"""A run's model: built as its settings say, and loaded from its folder with what it takes to use it."""
+"""A run's model: built as its settings say, and loaded from its folder with
+what it takes to use it.
+"""
 
 import dataclasses
 import os
@@ -16,7 +18,9 @@ from neurovocal_tf.runs.run_folder import RunFolder
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A trained model and what it takes to use it: `model`, `config`, `scale`, `sample_rate` in Hz, `epoch` of its weights."""
+    """A trained model and what it takes to use it: `model`, `config`, `scale`,
+    `sample_rate` in Hz, `epoch` of its weights.
+    """
 
     model: RNNRBM
     config: Config
@@ -67,15 +71,20 @@ def _gated_recurrent_encoder(num_visible, config):
     )
 
 
-# Name -> function of (bins of a frame, `Config`) that makes a `layers.encoder.Encoder`. Another encoder is another line.
+# Name -> function of (bins of a frame, `Config`) that makes a `layers.encoder.Encoder`. Another
+# encoder is another line.
 ENCODERS = {"gated": _gated_recurrent_encoder}
 
 
-def load_trained(workdir: str | os.PathLike[str], with_flags: Callable[[Config], Config] = lambda config: config) -> Trained:
+def load_trained(
+    workdir: str | os.PathLike[str], with_flags: Callable[[Config], Config] = lambda config: config
+) -> Trained:
     """The best model of a run so far.
 
     Args:
-        workdir: run folder.    with_flags: called with the run's `Config` for the one to use, such as `flags.config_from_flags`.
+        workdir: run folder.
+        with_flags: called with the run's `Config` for the one to use, such as
+            `flags.config_from_flags`.
 
     Returns:
         `Trained`.

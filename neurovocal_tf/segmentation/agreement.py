@@ -1,4 +1,6 @@
-"""How well found segments agree with the truth: precision, recall and F1 of segments, of onsets, and of time."""
+"""How well found segments agree with the truth:
+precision, recall and F1 of segments, of onsets, and of time.
+"""
 
 import dataclasses
 import math
@@ -14,7 +16,8 @@ class Agreement:
 
     Attributes:
         num_found, num_true: segments.
-        num_segment_hits: found segments with both boundaries within the tolerance of a true one's, one to one.
+        num_segment_hits: found segments with both boundaries within the tolerance of a
+            true one's, one to one.
         num_onset_hits: found segments with the onset within it, one to one.
         found_s, true_s, common_s: seconds inside found segments, inside true ones, and inside both.
     """
@@ -28,10 +31,16 @@ class Agreement:
     common_s: float = 0.0
 
     def __add__(self, other: "Agreement") -> "Agreement":
-        return Agreement(*(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)))
+        return Agreement(
+            *(
+                a + b
+                for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)
+            )
+        )
 
     def scores(self) -> dict[str, float]:
-        """Flat dict of `segment_`, `onset_` and `frame_` with `precision`, `recall` and `f1`; NaN where there is nothing to divide by.
+        """Flat dict of `segment_`, `onset_` and `frame_` with `precision`, `recall` and `f1`; NaN
+        where there is nothing to divide by.
 
         Frames are taken as infinitely short, so that their scores are shares of time.
         """
@@ -42,7 +51,10 @@ class Agreement:
         }
         table = {}
         for kind, (hits, found, true) in counts.items():
-            table[f"{kind}_precision"], table[f"{kind}_recall"] = _share(hits, found), _share(hits, true)
+            table[f"{kind}_precision"], table[f"{kind}_recall"] = (
+                _share(hits, found),
+                _share(hits, true),
+            )
             table[f"{kind}_f1"] = _share(2 * hits, found + true)
         return table
 
@@ -55,8 +67,12 @@ def agreement(found: npt.ArrayLike, true: npt.ArrayLike, tolerance_s: float) -> 
         tolerance_s: how far a boundary may be off, in seconds.
     """
     found, true = (np.asarray(segments, np.float64).reshape(-1, 2) for segments in (found, true))
-    # Times are written to the microsecond: one that is off by the tolerance itself is not to be lost to rounding.
-    near = [np.abs(found[:, np.newaxis, i] - true[np.newaxis, :, i]) <= tolerance_s + 1e-6 for i in (0, 1)]
+    # Times are written to the microsecond: one that is off by the tolerance itself is not to
+    # be lost to rounding.
+    near = [
+        np.abs(found[:, np.newaxis, i] - true[np.newaxis, :, i]) <= tolerance_s + 1e-6
+        for i in (0, 1)
+    ]
     found_time, true_time = _union(found), _union(true)
     return Agreement(
         num_found=len(found),
@@ -65,7 +81,9 @@ def agreement(found: npt.ArrayLike, true: npt.ArrayLike, tolerance_s: float) -> 
         num_onset_hits=_num_matched(near[0]),
         found_s=_length(found_time),
         true_s=_length(true_time),
-        common_s=_length(found_time) + _length(true_time) - _length(_union(np.concatenate([found_time, true_time]))),
+        common_s=_length(found_time)
+        + _length(true_time)
+        - _length(_union(np.concatenate([found_time, true_time]))),
     )
 
 
@@ -73,15 +91,29 @@ def _num_matched(near: np.ndarray) -> int:
     """Most pairs that can be made one to one (Hopcroft & Karp, 1973)."""
     if not near.any():
         return 0
-    return int(np.count_nonzero(scipy.sparse.csgraph.maximum_bipartite_matching(scipy.sparse.csr_array(near)) >= 0))
+    return int(
+        np.count_nonzero(
+            scipy.sparse.csgraph.maximum_bipartite_matching(scipy.sparse.csr_array(near)) >= 0
+        )
+    )
 
 
 def _union(segments: np.ndarray) -> np.ndarray:
     """Segments [S, 2] that cover the same time and do not overlap."""
     segments = segments[np.argsort(segments[:, 0], kind="stable")]
     ends = np.maximum.accumulate(segments[:, 1])
-    firsts = np.flatnonzero(np.append(True, segments[1:, 0] > ends[:-1])) if len(segments) else np.zeros(0, np.int64)
-    return np.stack([segments[firsts, 0], ends[np.append(firsts[1:], len(segments)) - 1] if len(segments) else ends], axis=1)
+    firsts = (
+        np.flatnonzero(np.append(True, segments[1:, 0] > ends[:-1]))
+        if len(segments)
+        else np.zeros(0, np.int64)
+    )
+    return np.stack(
+        [
+            segments[firsts, 0],
+            ends[np.append(firsts[1:], len(segments)) - 1] if len(segments) else ends,
+        ],
+        axis=1,
+    )
 
 
 def _length(segments: np.ndarray) -> float:

@@ -1,8 +1,9 @@
-"""Samples -> onsets, offsets and scores of vocalizations: trace, threshold, hysteresis, join, keep by length, pad.
+"""Samples -> onsets, offsets and scores of vocalizations:
+trace, threshold, hysteresis, join, keep by length, pad.
 
-A recording need not be in memory: it is asked for as blocks of samples, as often as the threshold takes, and what it gives does
-not depend on how it was cut into blocks. All is NumPy, so that a long recording costs neither TensorFlow's memory nor its start;
-`in_graph` takes it into tf.data.
+A recording need not be in memory: it is asked for as blocks of samples, as often as the threshold
+takes, and what it gives does not depend on how it was cut into blocks. All is NumPy, so that a long
+recording costs neither TensorFlow's memory nor its start; `in_graph` takes it into tf.data.
 """
 
 import dataclasses
@@ -29,9 +30,10 @@ class Segments:
     """Vocalizations of one recording, in time order.
 
     Attributes:
-        onsets, offsets: int64 `[S]`, samples, the offset exclusive. Neighbours overlap where the buffer is longer than half the
-            gap between them.
-        scores_db: float64 `[S]`, how far the loudest moment of each reaches over the threshold, in dB, never negative.
+        onsets, offsets: int64 `[S]`, samples, the offset exclusive. Neighbours overlap where the
+            buffer is longer than half the gap between them.
+        scores_db: float64 `[S]`, how far the loudest moment of each reaches over the threshold,
+            in dB, never negative.
         level: the threshold, in the unit of the detector's trace.
         num_samples: N, of the recording.
     """
@@ -51,7 +53,8 @@ def detect(samples: npt.ArrayLike, sample_rate: float, config: SegmentationConfi
         sample_rate: Hz.
         config: `SegmentationConfig`.
 
-    Returns: onsets, offsets, scores_db, each `[S]`, as in `Segments`. Silence and a constant signal have no segments.
+    Returns: onsets, offsets, scores_db, each `[S]`, as in `Segments`.
+        Silence and a constant signal have no segments.
 
     Raises: ValueError if the band holds no frequency below Nyquist.
     """
@@ -60,11 +63,14 @@ def detect(samples: npt.ArrayLike, sample_rate: float, config: SegmentationConfi
     return segments.onsets, segments.offsets, segments.scores_db
 
 
-def in_graph(detect: Callable[..., Columns], *tensors: "np.ndarray | tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor, tf.Tensor]":
+def in_graph(
+    detect: Callable[..., Columns], *tensors: "np.ndarray | tf.Tensor"
+) -> "tuple[tf.Tensor, tf.Tensor, tf.Tensor]":
     """What a detector finds in tensors, for `tf.data.Dataset.map`.
 
     Args:
-        detect: function of NumPy arrays, samples `[N]` first, that returns onsets, offsets and scores_db, as the one above.
+        detect: function of NumPy arrays, samples `[N]` first, that returns onsets, offsets and
+            scores_db, as the one above.
         tensors: what becomes of its arguments.
 
     Returns: the same as tensors: int64 `[S]`, int64 `[S]`, float64 `[S]`, S unknown.
@@ -80,11 +86,14 @@ def blocks_of(samples: np.ndarray, block_length: int = _BLOCK) -> Iterator[np.nd
     return (samples[start : start + block_length] for start in range(0, len(samples), block_length))
 
 
-def detect_in_blocks(blocks_of: BlocksOf, sample_rate: float, config: SegmentationConfig) -> Segments:
+def detect_in_blocks(
+    blocks_of: BlocksOf, sample_rate: float, config: SegmentationConfig
+) -> Segments:
     """Vocalizations of a recording of any length, in bounded memory.
 
     Args:
-        blocks_of: () -> iterator of float32 `[n]`, the recording's samples in order, the same samples at every call.
+        blocks_of: () -> iterator of float32 `[n]`, the recording's samples in order,
+            the same samples at every call.
         sample_rate: Hz.    config: `SegmentationConfig`.
 
     Returns: `Segments`, the same whatever the lengths of the blocks.
@@ -100,11 +109,23 @@ def detect_in_blocks(blocks_of: BlocksOf, sample_rate: float, config: Segmentati
     for page in trace.pages:
         onsets, offsets, peaks = runs_above(page[:, 0], release)
         # A value stands for the hop around it.
-        joined.add((onsets + num_values) * trace.hop - trace.hop // 2, (offsets + num_values) * trace.hop - trace.hop // 2, peaks)
+        joined.add(
+            (onsets + num_values) * trace.hop - trace.hop // 2,
+            (offsets + num_values) * trace.hop - trace.hop // 2,
+            peaks,
+        )
         num_values += len(page)
-    onsets, offsets, peaks = joined.finish(num_values * trace.hop - trace.hop // 2, counted.num_samples)
-    onsets, offsets = add_buffer(onsets, offsets, int(config.buffer_ms * sample_rate / 1000), counted.num_samples)
-    scores_db = trace.decibels_per_decade * np.log10(peaks.astype(np.float64) / level) if len(peaks) else np.zeros(0)
+    onsets, offsets, peaks = joined.finish(
+        num_values * trace.hop - trace.hop // 2, counted.num_samples
+    )
+    onsets, offsets = add_buffer(
+        onsets, offsets, int(config.buffer_ms * sample_rate / 1000), counted.num_samples
+    )
+    scores_db = (
+        trace.decibels_per_decade * np.log10(peaks.astype(np.float64) / level)
+        if len(peaks)
+        else np.zeros(0)
+    )
     return Segments(onsets, offsets, scores_db, level, counted.num_samples)
 
 
@@ -123,15 +144,20 @@ class _Counted:
 
 
 class _Joining:
-    """Runs above the release level, in time order, on their way to segments; keeps what is done and what may still grow.
+    """Runs above the release level, in time order, on their way to segments;
+    keeps what is done and what may still grow.
 
     Args:
-        level: a segment must reach it somewhere.    config: `SegmentationConfig`.    per_ms: samples in a millisecond.
+        level: a segment must reach it somewhere.    config: `SegmentationConfig`.
+        per_ms: samples in a millisecond.
     """
 
     def __init__(self, level: float, config: SegmentationConfig, per_ms: float) -> None:
         self._level = level
-        self._min_gap, self._lengths = config.min_gap_ms * per_ms, (config.min_length_ms * per_ms, config.max_length_ms * per_ms)
+        self._min_gap, self._lengths = (
+            config.min_gap_ms * per_ms,
+            (config.min_length_ms * per_ms, config.max_length_ms * per_ms),
+        )
         self._done: list[Columns] = []
         self._open, self._last_run = _NOTHING, _NOTHING
 
@@ -155,18 +181,30 @@ class _Joining:
 
     def _settle(self, runs: Columns) -> None:
         runs = np.maximum(runs[0], 0), runs[1], runs[2]
-        joined = join_gaps(*_concatenated(self._open, _part(runs, runs[2] >= self._level)), self._min_gap)
+        joined = join_gaps(
+            *_concatenated(self._open, _part(runs, runs[2] >= self._level)), self._min_gap
+        )
         self._open = _part(joined, slice(-1, None))
         self._done.append(keep_by_length(*_part(joined, slice(-1)), *self._lengths))
 
 
 def runs_above(values: np.ndarray, level: float) -> Columns:
-    """Onsets, offsets and largest values of the runs where values [N] >= level.  -> int64 [R], int64 [R], [R]"""
+    """Onsets, offsets and largest values of the runs where values [N] >= level.
+
+    -> int64 [R], int64 [R], [R]
+    """
     # NumPy would round the level to the values' precision, and perhaps below it.
-    edges = np.flatnonzero(np.diff(values >= _at_least(level, values.dtype), prepend=False, append=False))
+    edges = np.flatnonzero(
+        np.diff(values >= _at_least(level, values.dtype), prepend=False, append=False)
+    )
     onsets, offsets = edges[::2].astype(np.int64), edges[1::2].astype(np.int64)
-    # From each onset to its offset, and from there to the next onset, which nobody asks for; an offset may be the very end.
-    peaks = np.maximum.reduceat(np.append(values, values[-1:]), edges)[::2] if len(edges) else values[:0]
+    # From each onset to its offset, and from there to the next onset, which nobody asks for; an
+    # offset may be the very end.
+    peaks = (
+        np.maximum.reduceat(np.append(values, values[-1:]), edges)[::2]
+        if len(edges)
+        else values[:0]
+    )
     return onsets, offsets, peaks
 
 
@@ -175,29 +213,46 @@ def _at_least(level: float, dtype: np.dtype) -> np.ndarray:
     return np.nextafter(rounded, np.asarray(np.inf, dtype)) if rounded < level else rounded
 
 
-def join_gaps(onsets: np.ndarray, offsets: np.ndarray, peaks: np.ndarray, min_gap: float) -> Columns:
-    """Segments with less than `min_gap` samples between them become one, with the larger peak.  [S] x 3 -> [S'] x 3"""
+def join_gaps(
+    onsets: np.ndarray, offsets: np.ndarray, peaks: np.ndarray, min_gap: float
+) -> Columns:
+    """Segments with less than `min_gap` samples between them become one, with the larger peak.
+
+    [S] x 3 -> [S'] x 3
+    """
     return _joined(onsets, offsets, peaks, onsets[1:] - offsets[:-1] >= min_gap)
 
 
-def keep_by_length(onsets: np.ndarray, offsets: np.ndarray, peaks: np.ndarray, min_length: float, max_length: float) -> Columns:
+def keep_by_length(
+    onsets: np.ndarray, offsets: np.ndarray, peaks: np.ndarray, min_length: float, max_length: float
+) -> Columns:
     """Segments strictly longer than `min_length` and strictly shorter than `max_length` samples."""
     lengths = offsets - onsets
     kept = (lengths > min_length) & (lengths < max_length)
     return onsets[kept], offsets[kept], peaks[kept]
 
 
-def add_buffer(onsets: np.ndarray, offsets: np.ndarray, buffer: int, num_samples: int) -> tuple[np.ndarray, np.ndarray]:
+def add_buffer(
+    onsets: np.ndarray, offsets: np.ndarray, buffer: int, num_samples: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Segments longer by `buffer` samples on both sides, clipped to [0, num_samples]."""
     return np.maximum(onsets - buffer, 0), np.minimum(offsets + buffer, num_samples)
 
 
-def _joined(onsets: np.ndarray, offsets: np.ndarray, peaks: np.ndarray, apart: np.ndarray) -> Columns:
-    """Groups of segments as one each, with the largest peak, given which of the later segments lie apart from the one before."""
+def _joined(
+    onsets: np.ndarray, offsets: np.ndarray, peaks: np.ndarray, apart: np.ndarray
+) -> Columns:
+    """Groups of segments as one each, with the largest peak, given which of the later segments lie
+    apart from the one before.
+    """
     if not len(onsets):
         return onsets, offsets, peaks
     firsts = np.flatnonzero(np.append(True, apart))
-    return onsets[firsts], offsets[np.append(firsts[1:], len(onsets)) - 1], np.maximum.reduceat(peaks, firsts)
+    return (
+        onsets[firsts],
+        offsets[np.append(firsts[1:], len(onsets)) - 1],
+        np.maximum.reduceat(peaks, firsts),
+    )
 
 
 def _concatenated(*parts: Columns) -> Columns:

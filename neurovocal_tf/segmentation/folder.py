@@ -1,4 +1,6 @@
-"""A folder of recordings -> annotations.csv, files.csv and skipped.csv: in parallel, stoppable, and picked up again."""
+"""A folder of recordings -> annotations.csv, files.csv and skipped.csv:
+in parallel, stoppable, and picked up again.
+"""
 
 import concurrent.futures
 import csv
@@ -30,7 +32,8 @@ class SegmentedFile:
 
     Attributes:
         sample_rate: Hz.    duration_s: seconds that were read.
-        onsets_s, offsets_s: `[S]`, seconds from the start of the recording.    scores_db: `[S]`, see `detector.Segments`.
+        onsets_s, offsets_s: `[S]`, seconds from the start of the recording.
+        scores_db: `[S]`, see `detector.Segments`.
         note: a sentence for the user, or "".
     """
 
@@ -46,7 +49,11 @@ class Stopped(Exception):
     """The user asked to stop in the middle of a file."""
 
 
-def segment_file(path: str | os.PathLike[str], config: Config, on_block: Callable[[float], object] = lambda share: None) -> SegmentedFile:
+def segment_file(
+    path: str | os.PathLike[str],
+    config: Config,
+    on_block: Callable[[float], object] = lambda share: None,
+) -> SegmentedFile:
     """Segments of one recording of any length.
 
     Args:
@@ -55,7 +62,8 @@ def segment_file(path: str | os.PathLike[str], config: Config, on_block: Callabl
 
     Returns: `SegmentedFile`.
 
-    Raises: `readers.UnreadableRecording` if the file is no recording, silent, too short, or has nothing in the detector's band.
+    Raises: `readers.UnreadableRecording` if the file is no recording, silent, too short, or has
+        nothing in the detector's band.
     """
     recording = readers.probe(path, config.audio.time_expansion)
     sample_rate = recording.rate_at(config.audio.sample_rate)
@@ -63,7 +71,9 @@ def segment_file(path: str | os.PathLike[str], config: Config, on_block: Callabl
     extremes = [np.inf, -np.inf]
 
     def blocks() -> Iterator[np.ndarray]:
-        for block in readers.blocks(path, config.audio.channel, sample_rate, config.audio.time_expansion):
+        for block in readers.blocks(
+            path, config.audio.channel, sample_rate, config.audio.time_expansion
+        ):
             extremes[:] = min(extremes[0], block.min()), max(extremes[1], block.max())
             on_block(len(block) / expected)
             yield block
@@ -81,7 +91,9 @@ def segment_file(path: str | os.PathLike[str], config: Config, on_block: Callabl
     if duration_s * 1000 <= config.segmentation.min_length_ms:
         raise readers.UnreadableRecording(f"is shorter than a segment: {found.num_samples} samples")
     columns = found.onsets / sample_rate, found.offsets / sample_rate, found.scores_db
-    return SegmentedFile(sample_rate, duration_s, *columns, _note(recording, expected, found.num_samples, duration_s))
+    return SegmentedFile(
+        sample_rate, duration_s, *columns, _note(recording, expected, found.num_samples, duration_s)
+    )
 
 
 def _note(recording: readers.Recording, expected: int, num_samples: int, duration_s: float) -> str:
@@ -92,7 +104,9 @@ def _note(recording: readers.Recording, expected: int, num_samples: int, duratio
 
 
 def recordings_by_name(data_dir: str | os.PathLike[str]) -> dict[str, str]:
-    """Dict of name -> path of all recordings in a folder, or of one recording; the name is relative to the folder it is in."""
+    """Dict of name -> path of all recordings in a folder, or of one recording;
+    the name is relative to the folder it is in.
+    """
     base = data_dir if os.path.isdir(data_dir) else os.path.dirname(os.path.abspath(data_dir))
     return {os.path.relpath(path, base): path for path in readers.list_recordings(data_dir)}
 
@@ -101,8 +115,10 @@ class SegmentedFolder:
     """The state of one run over a folder of recordings, kept in an output folder.
 
     Args:
-        data_dir: folder of recordings, or one recording.    out_dir: folder of the results; made if it is not there.
-        config: `Config`.    paths: of the recordings to segment, as `recordings_by_name` has them; None: all.
+        data_dir: folder of recordings, or one recording.
+        out_dir: folder of the results; made if it is not there.
+        config: `Config`.
+        paths: of the recordings to segment, as `recordings_by_name` has them; None: all.
 
     Attributes:
         paths: dict of file name, relative to `data_dir` -> path, of the recordings.
@@ -110,7 +126,8 @@ class SegmentedFolder:
         skipped: dict of file name -> reason.
         num_resumed: files that an earlier start has finished.
 
-    Raises: ValueError if there is no recording, or the output folder holds results of other settings.
+    Raises: ValueError if there is no recording, or the output folder holds
+        results of other settings.
     """
 
     def __init__(
@@ -126,14 +143,21 @@ class SegmentedFolder:
         self.skipped: dict[str, str] = {}
         os.makedirs(self.out_dir, exist_ok=True)
         self._check_settings()
-        self._files: dict[str, Mapping[str, str | int]] = {row["file"]: row for row in self._rows("files.csv") if self._is_as_it_was(row)}
+        self._files: dict[str, Mapping[str, str | int]] = {
+            row["file"]: row for row in self._rows("files.csv") if self._is_as_it_was(row)
+        }
         self._segments: dict[str, list[dict[str, str]]] = {name: [] for name in self._files}
         names = {self._place(name): name for name in self._files}
         for row in self._rows("annotations.csv"):
             if row["file"] in names:
                 self._segments[names[row["file"]]].append(row)
-        # What was written just before a crash and is told in one file only, or with a folder that has moved since, is done anew.
-        for name in [name for name in self._files if len(self._segments[name]) != int(self._files[name]["num_segments"])]:
+        # What was written just before a crash and is told in one file only, or with a folder that
+        # has moved since, is done anew.
+        for name in [
+            name
+            for name in self._files
+            if len(self._segments[name]) != int(self._files[name]["num_segments"])
+        ]:
             del self._files[name], self._segments[name]
         self.num_resumed = len(self._files)
 
@@ -142,11 +166,14 @@ class SegmentedFolder:
 
         Args:
             num_workers: files at once.
-            progress: called with a number of bytes of the recordings, whenever so many more are done.
+            progress: called with a number of bytes of the recordings,
+                whenever so many more are done.
         """
         stop, saved = threading.Event(), time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(num_workers) as pool:
-            futures = {pool.submit(self._segment_one, name, stop, progress): name for name in self._left}
+            futures = {
+                pool.submit(self._segment_one, name, stop, progress): name for name in self._left
+            }
             try:
                 for future in concurrent.futures.as_completed(futures):
                     self._keep(futures[future], future)
@@ -159,16 +186,26 @@ class SegmentedFolder:
                 self.save()
 
     def segments(self, name: str) -> np.ndarray:
-        """Onsets and offsets in seconds `[S, 2]` of a finished file, from this start or an earlier one."""
+        """Onsets and offsets in seconds `[S, 2]` of a finished file,
+        from this start or an earlier one.
+        """
         rows = self._segments[name]
-        return np.array([(float(row["onset_s"]), float(row["offset_s"])) for row in rows]).reshape(-1, 2)
+        return np.array([(float(row["onset_s"]), float(row["offset_s"])) for row in rows]).reshape(
+            -1, 2
+        )
 
     def annotations(self, name: str) -> list[Annotation]:
         """List of `Annotation` of a finished file, its path absolute."""
         channel = int(self.config.audio.channel) if self.config.audio.channel.isdigit() else None
         path = os.path.abspath(self.paths[name])
         return [
-            Annotation(path, float(row["onset_s"]), float(row["offset_s"]), channel=channel, score=float(row["score"]))
+            Annotation(
+                path,
+                float(row["onset_s"]),
+                float(row["offset_s"]),
+                channel=channel,
+                score=float(row["score"]),
+            )
             for row in self._segments[name]
         ]
 
@@ -177,7 +214,9 @@ class SegmentedFolder:
         return float(self._files[name]["duration_s"])
 
     def figures(self) -> dict[str, float]:
-        """Flat dict: `num_files` finished, `num_skipped`, `num_segments` and `duration_s` of all."""
+        """Flat dict: `num_files` finished, `num_skipped`,
+        `num_segments` and `duration_s` of all.
+        """
         return {
             "num_files": len(self._files),
             "num_skipped": len(self.skipped),
@@ -202,14 +241,22 @@ class SegmentedFolder:
     def save(self) -> None:
         """Writes annotations.csv, files.csv, skipped.csv and config.json."""
         names = self.finished
-        rows = ([row[column] for column in COLUMNS] for name in names for row in self._segments[name])
+        rows = (
+            [row[column] for column in COLUMNS] for name in names for row in self._segments[name]
+        )
         # In this order, so that whatever files.csv says is done has its segments.
         files.write_csv(self._path("annotations.csv"), COLUMNS, rows)
-        files.write_csv(self._path("files.csv"), _FILE_COLUMNS, ([self._files[name][c] for c in _FILE_COLUMNS] for name in names))
+        files.write_csv(
+            self._path("files.csv"),
+            _FILE_COLUMNS,
+            ([self._files[name][c] for c in _FILE_COLUMNS] for name in names),
+        )
         files.write_csv(self._path("skipped.csv"), ("file", "reason"), sorted(self.skipped.items()))
         files.write_text(self._path("config.json"), self.config.to_json() + "\n")
 
-    def _segment_one(self, name: str, stop: threading.Event, progress: Callable[[int], object]) -> SegmentedFile:
+    def _segment_one(
+        self, name: str, stop: threading.Event, progress: Callable[[int], object]
+    ) -> SegmentedFile:
         path = self.paths[name]
         size, seen, told = os.path.getsize(path), 0.0, 0
 
@@ -223,7 +270,8 @@ class SegmentedFolder:
             nonlocal seen
             if stop.is_set():
                 raise Stopped
-            # A long recording is gone through more than once, and how often is not known before: never more than it is.
+            # A long recording is gone through more than once,
+            # and how often is not known before: never more than it is.
             seen = min(seen + share / self._num_passes(path), 1.0)
             tell(int(seen * size))
 
@@ -255,7 +303,13 @@ class SegmentedFolder:
         }
         columns, place = (found.onsets_s, found.offsets_s, found.scores_db), self._place(name)
         self._segments[name] = [
-            {"file": place, "onset_s": f"{onset:.6f}", "offset_s": f"{offset:.6f}", "label": "", "score": f"{score:.2f}"}
+            {
+                "file": place,
+                "onset_s": f"{onset:.6f}",
+                "offset_s": f"{offset:.6f}",
+                "label": "",
+                "score": f"{score:.2f}",
+            }
             for onset, offset, score in zip(*columns, strict=True)
         ]
 
@@ -269,7 +323,8 @@ class SegmentedFolder:
         for name, old, new in config_lib.changed_settings(before, self.config):
             if name in counted:
                 raise ValueError(
-                    f"`{name}` must be {old}, with which {self.out_dir} was begun, or the results go elsewhere. Received: {name}={new}"
+                    f"`{name}` must be {old}, with which {self.out_dir} was begun, or the results "
+                    f"go elsewhere. Received: {name}={new}"
                 )
 
     def _rows(self, name: str) -> list[dict[str, str]]:
@@ -283,7 +338,9 @@ class SegmentedFolder:
         return path is not None and str(os.path.getsize(path)) == row["num_bytes"]
 
     def _place(self, name: str) -> str:
-        """Where a reader of annotations.csv finds a recording: relative to its folder, as `Annotation.file` is."""
+        """Where a reader of annotations.csv finds a recording:
+        relative to its folder, as `Annotation.file` is.
+        """
         folder, base = os.path.split(os.path.abspath(self.paths[name]))
         # Of linked folders, what lies above is another one; a linked recording keeps its name.
         path = os.path.join(os.path.realpath(folder), base)

@@ -1,4 +1,6 @@
-"""What was found in a folder of recordings, in the formats of the programs that people look at it with."""
+"""What was found in a folder of recordings, in the formats of the programs that
+people look at it with.
+"""
 
 import collections
 import dataclasses
@@ -24,17 +26,27 @@ def check(formats: Iterable[str]) -> None:
     """Raises ValueError unless each is the name of a format."""
     unknown = [format for format in formats if format not in annotations.EXTENSIONS]
     if unknown:
-        raise ValueError(f"`format` must be among {', '.join(annotations.EXTENSIONS)}. Received: format={','.join(formats)}")
+        raise ValueError(
+            f"`format` must be among {', '.join(annotations.EXTENSIONS)}. "
+            f"Received: format={','.join(formats)}"
+        )
 
 
-def write(folder: SegmentedFolder, formats: Iterable[str], config: Config, on_recording: Callable[[], object] = lambda: None) -> None:
-    """Writes `FORMAT/NAME` with the format's extension for each finished recording, and a Raven table over all of them.
+def write(
+    folder: SegmentedFolder,
+    formats: Iterable[str],
+    config: Config,
+    on_recording: Callable[[], object] = lambda: None,
+) -> None:
+    """Writes `FORMAT/NAME` with the format's extension for each finished recording,
+    and a Raven table over all of them.
 
-    CSV, which `SegmentedFolder.save` writes, is passed over. The table over all counts time through the finished recordings in the
-    order of their names, which is also that of files.csv.
+    CSV, which `SegmentedFolder.save` writes, is passed over. The table over all counts time through
+    the finished recordings in the order of their names, which is also that of files.csv.
 
     Args:
-        folder: `SegmentedFolder`.    formats: names, as in `annotations.EXTENSIONS`.    config: `Config`.
+        folder: `SegmentedFolder`.    formats: names, as in `annotations.EXTENSIONS`.
+        config: `Config`.
         on_recording: called after each recording.
     """
     formats = [format for format in dict.fromkeys(formats) if format != "csv"]
@@ -42,12 +54,16 @@ def write(folder: SegmentedFolder, formats: Iterable[str], config: Config, on_re
     everything: list[annotations.Annotation] = []
     durations_s: dict[str, float] = {}
     for name in folder.finished:
-        found = [dataclasses.replace(annotation, label=_LABEL) for annotation in folder.annotations(name)]
+        found = [
+            dataclasses.replace(annotation, label=_LABEL) for annotation in folder.annotations(name)
+        ]
         duration_s = {os.path.abspath(folder.paths[name]): folder.duration_s(name)}
         if _WITH_FREQUENCIES & set(formats):
             found = _with_frequencies(found, folder.paths[name], config)
         for format in formats:
-            path = os.path.join(folder.out_dir, format, stems[name] + annotations.EXTENSIONS[format])
+            path = os.path.join(
+                folder.out_dir, format, stems[name] + annotations.EXTENSIONS[format]
+            )
             os.makedirs(os.path.dirname(path), exist_ok=True)
             annotations.write(path, found, format, duration_s)
         everything += found
@@ -58,14 +74,18 @@ def write(folder: SegmentedFolder, formats: Iterable[str], config: Config, on_re
 
 
 def _stems(names: Iterable[str]) -> dict[str, str]:
-    """Dict of recording's name -> what files about it are named after: without its extension, unless that is all it differs by."""
+    """Dict of recording's name -> what files about it are named after: without its extension,
+    unless that is all it differs by.
+    """
     stems = {name: os.path.splitext(name)[0] for name in names}
     # Some file systems do not tell capitals.
     counts = collections.Counter(stem.lower() for stem in stems.values())
     return {name: stem if counts[stem.lower()] == 1 else name for name, stem in stems.items()}
 
 
-def _with_frequencies(found: list[annotations.Annotation], path: str, config: Config) -> list[annotations.Annotation]:
+def _with_frequencies(
+    found: list[annotations.Annotation], path: str, config: Config
+) -> list[annotations.Annotation]:
     audio, segmentation = config.audio, config.segmentation
     rate = readers.probe(path, audio.time_expansion).rate_at(audio.sample_rate)
     bounds = frequency_bounds_hz(
@@ -77,4 +97,7 @@ def _with_frequencies(found: list[annotations.Annotation], path: str, config: Co
         low_hz=segmentation.low_hz,
         high_hz=segmentation.high_hz,
     )
-    return [dataclasses.replace(a, low_hz=low, high_hz=high) for a, (low, high) in zip(found, bounds.tolist(), strict=True)]
+    return [
+        dataclasses.replace(a, low_hz=low, high_hz=high)
+        for a, (low, high) in zip(found, bounds.tolist(), strict=True)
+    ]

@@ -19,26 +19,33 @@ def frequency_bounds_hz(
     low_hz: float = 0.0,
     high_hz: float = 0.0,
 ) -> np.ndarray:
-    """The band with the middle `share` of each segment's power: for 0.9, what Raven calls Frequency 5% and Frequency 95%.
+    """The band with the middle `share` of each segment's power:
+    for 0.9, what Raven calls Frequency 5% and Frequency 95%.
 
-    Measured in the windows of `spectrogram.power_spectrogram`. Bounds are edges of bins, so that a pure tone has
-    a band too; a silent segment has the whole band.
+    Measured in the windows of `spectrogram.power_spectrogram`. Bounds are edges of bins, so that a
+    pure tone has a band too; a silent segment has the whole band.
 
     Args:
-        blocks, sample_rate, onsets, offsets, config: as for `segment_spectra.segment_power`.    share: above 0, up to 1.
-        low_hz, high_hz: only bins between them count, 0 being no limit; all count where there is none between.
+        blocks, sample_rate, onsets, offsets, config: as for `segment_spectra.segment_power`.
+        share: above 0, up to 1.
+        low_hz, high_hz: only bins between them count, 0 being no limit;
+            all count where there is none between.
 
     Returns: NumPy float64 `[S, 2]`, Hz, low and high.
     """
     if not 0 < share <= 1:
         raise ValueError(f"`share` must be above 0, and at most 1. Received: share={share}")
-    power, frequencies = segment_power(blocks, sample_rate, onsets, offsets, config, ("tukey", 0.25))
+    power, frequencies = segment_power(
+        blocks, sample_rate, onsets, offsets, config, ("tukey", 0.25)
+    )
     band = in_band_or_all(frequencies, low_hz, high_hz)
     below = np.cumsum(np.where(band, power, 0.0), axis=-1)
     targets = below[:, -1:] * ((1 - share) / 2, (1 + share) / 2)
     # A bin without power cannot be the lowest, even of all the power there is.
     low = np.argmax((below >= targets[:, :1]) & (below > 0), axis=-1)
     high = np.argmax(below >= targets[:, 1:], axis=-1)
-    bins = np.where(below[:, -1:] > 0, np.stack([low, high], axis=-1), np.flatnonzero(band)[[0, -1]])
+    bins = np.where(
+        below[:, -1:] > 0, np.stack([low, high], axis=-1), np.flatnonzero(band)[[0, -1]]
+    )
     edges = (bins + (-0.5, 0.5)) * frequencies[1]
     return np.clip(edges, 0.0, sample_rate / 2)

@@ -1,4 +1,6 @@
-"""A recording of any length -> what a picture of it shows: a spectrogram and a trace in few columns, and peak frequencies."""
+"""A recording of any length -> what a picture of it shows: a spectrogram and a trace in few
+columns, and peak frequencies.
+"""
 
 import dataclasses
 
@@ -24,7 +26,8 @@ class Overview:
         decibels: float32 `[C, V]`, the largest power in each column, dB.
         trace_db: float32 `[C]`, the detector's trace, its largest value in each column, dB.
         level_db: its threshold.
-        peak_frequencies_hz: float64 `[S]`, of each segment that of the largest mean power within the detector's band.
+        peak_frequencies_hz: float64 `[S]`, of each segment that of the largest mean power
+            within the detector's band.
     """
 
     column_s: float
@@ -35,7 +38,13 @@ class Overview:
     peak_frequencies_hz: np.ndarray
 
 
-def overview(blocks_of: BlocksOf, sample_rate: float, config: Config, segments: npt.ArrayLike, column_s: float) -> Overview:
+def overview(
+    blocks_of: BlocksOf,
+    sample_rate: float,
+    config: Config,
+    segments: npt.ArrayLike,
+    column_s: float,
+) -> Overview:
     """`Overview` of a recording.
 
     Args:
@@ -49,14 +58,23 @@ def overview(blocks_of: BlocksOf, sample_rate: float, config: Config, segments: 
     trace = TRACES[detector.detector](blocks_of, sample_rate, detector)
     decibels = _spectrogram(blocks_of, config.spectrogram, column)
     onsets, offsets = np.round(np.asarray(segments, np.float64).reshape(-1, 2) * sample_rate).T
-    peaks_hz = peak_frequencies_hz(blocks_of(), sample_rate, onsets, offsets, config.spectrogram, detector.low_hz, detector.high_hz)
+    peaks_hz = peak_frequencies_hz(
+        blocks_of(),
+        sample_rate,
+        onsets,
+        offsets,
+        config.spectrogram,
+        detector.low_hz,
+        detector.high_hz,
+    )
     return Overview(
         column_s=column / sample_rate,
         max_hz=sample_rate / 2,
         decibels=decibels,
-        trace_db=(trace.decibels_per_decade * np.log10(np.maximum(_pooled_trace(trace, column, len(decibels)), _SMALLEST))).astype(
-            np.float32
-        ),
+        trace_db=(
+            trace.decibels_per_decade
+            * np.log10(np.maximum(_pooled_trace(trace, column, len(decibels)), _SMALLEST))
+        ).astype(np.float32),
         level_db=float(trace.decibels_per_decade * np.log10(max(trace.level(), _SMALLEST))),
         peak_frequencies_hz=peaks_hz,
     )
@@ -79,7 +97,9 @@ def _spectrogram(blocks_of: BlocksOf, config: SpectrogramConfig, column: int) ->
     columns = []
     for page, first in pages(blocks_of(), _PAGE_COLUMNS * column, n_fft // 2):
         num_own = len(page) - n_fft // 2 * 2
-        windows = np.lib.stride_tricks.sliding_window_view((page - first).astype(np.float32), n_fft)[:num_own:hop]
+        windows = np.lib.stride_tricks.sliding_window_view(
+            (page - first).astype(np.float32), n_fft
+        )[:num_own:hop]
         power = np.square(np.abs(scipy.fft.rfft(windows * window)))
         places = np.arange(len(power)) * hop
         # The last column may begin after the last window's centre.

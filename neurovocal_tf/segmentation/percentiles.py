@@ -1,4 +1,6 @@
-"""Exact percentiles of more values than fit in memory, by radix selection: two passes over what can be computed again."""
+"""Exact percentiles of more values than fit in memory, by radix selection:
+two passes over what can be computed again.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -11,14 +13,17 @@ _NUM_HIGH = 1 << (32 - _LOW_BITS - 1)
 
 
 class Replayed:
-    """Pages of an array that can be iterated again and again: kept after the first time if they fit, else computed anew.
+    """Pages of an array that can be iterated again and again: kept after the first time if they
+    fit, else computed anew.
 
     Args:
         make: () -> iterator of arrays, the same every time.
         max_bytes: up to how much is kept.
     """
 
-    def __init__(self, make: Callable[[], Iterable[np.ndarray]], max_bytes: int = 112 * 2**20) -> None:
+    def __init__(
+        self, make: Callable[[], Iterable[np.ndarray]], max_bytes: int = 112 * 2**20
+    ) -> None:
         self._make, self._max_bytes = make, max_bytes
         self._kept: list[np.ndarray] | None = None
 
@@ -37,18 +42,25 @@ class Replayed:
         self._kept = kept if num_bytes <= self._max_bytes else None
 
 
-def percentile(pages: Iterable[np.ndarray], percent: float, silence: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The `percent`-th percentile of each column, linearly interpolated as `numpy.percentile` does, beside its maximum and its silence.
+def percentile(
+    pages: Iterable[np.ndarray], percent: float, silence: float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The `percent`-th percentile of each column, linearly interpolated as `numpy.percentile` does,
+    beside its maximum and its silence.
 
-    Radix selection on the bits of float32, whose order is that of the numbers: the first pass counts the upper half of the
-    bits, the second the lower half of those values that share the upper half sought.
+    Radix selection on the bits of float32, whose order is that of the numbers: the first pass
+    counts the upper half of the bits, the second the lower half of those values that share the
+    upper half sought.
 
     Args:
-        pages: iterable twice over, of float32 `[n, C]`, not negative, together `[N, C]` with N >= 1.
+        pages: iterable twice over, of float32 `[n, C]`, not negative,
+            together `[N, C]` with N >= 1.
         percent: 0 to 100.
-        silence: values below `silence_limit` of so small a share of the largest of all do not count, but in columns of nothing else.
+        silence: values below `silence_limit` of so small a share of the largest of all do not
+            count, but in columns of nothing else.
 
-    Returns: float64 `[C]`, maxima float32 `[C]`, and the share of each column's values that did not count, float64 `[C]`.
+    Returns: float64 `[C]`, maxima float32 `[C]`,
+        and the share of each column's values that did not count, float64 `[C]`.
     """
     counts, maxima = _count_high(pages)
     silent = int(silence_limit(maxima.max(), silence).view(np.uint32) >> _LOW_BITS)
@@ -59,17 +71,31 @@ def percentile(pages: Iterable[np.ndarray], percent: float, silence: float = 0.0
     position = last * (percent / 100)
     below = position.astype(np.int64)
     sought = [_bins_of_ranks(counts, ranks) for ranks in (below, np.minimum(below + 1, last))]
-    low = _count_low(pages, sorted({(column, high) for bins, _ in sought for column, high in enumerate(bins.tolist())}))
+    low = _count_low(
+        pages,
+        sorted({(column, high) for bins, _ in sought for column, high in enumerate(bins.tolist())}),
+    )
     values = []
     for bins, left in sought:
-        lows = [int(np.searchsorted(np.cumsum(low[column, high]), left[column], "right")) for column, high in enumerate(bins.tolist())]
-        values.append(((bins.astype(np.uint32) << _LOW_BITS) | np.asarray(lows, np.uint32)).view(np.float32).astype(np.float64))
+        lows = [
+            int(np.searchsorted(np.cumsum(low[column, high]), left[column], "right"))
+            for column, high in enumerate(bins.tolist())
+        ]
+        values.append(
+            ((bins.astype(np.uint32) << _LOW_BITS) | np.asarray(lows, np.uint32))
+            .view(np.float32)
+            .astype(np.float64)
+        )
     return _between(values[0], values[1], position - below), maxima, 1 - counts[:, -1] / num_values
 
 
 def silence_limit(maximum: np.float32, share: float) -> np.float32:
-    """A float32 number about `share` of the maximum, at most 1 % below it, that parts what the first pass counts."""
-    return (np.float32(maximum * share).reshape(1).view(np.uint32) >> _LOW_BITS << _LOW_BITS).view(np.float32)[0]
+    """A float32 number about `share` of the maximum, at most 1 % below it,
+    that parts what the first pass counts.
+    """
+    return (np.float32(maximum * share).reshape(1).view(np.uint32) >> _LOW_BITS << _LOW_BITS).view(
+        np.float32
+    )[0]
 
 
 def _keys(page: np.ndarray) -> np.ndarray:
@@ -81,7 +107,10 @@ def _count_high(pages: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     counts, maxima = np.zeros((0, _NUM_HIGH), np.int64), np.zeros(0, np.float32)
     for page in pages:
         if not len(maxima):
-            counts, maxima = np.zeros((page.shape[1], _NUM_HIGH), np.int64), np.zeros(page.shape[1], np.float32)
+            counts, maxima = (
+                np.zeros((page.shape[1], _NUM_HIGH), np.int64),
+                np.zeros(page.shape[1], np.float32),
+            )
         high = (_keys(page) >> _LOW_BITS).astype(np.intp)
         for column in range(page.shape[1]):
             counts[column] += np.bincount(high[:, column], minlength=_NUM_HIGH)
@@ -90,13 +119,19 @@ def _count_high(pages: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _bins_of_ranks(ends: np.ndarray, ranks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """In which bin of each column [C] the value of its rank [C] lies, and its rank among those of that bin [C]; `ends` sum counts up."""
-    bins = np.array([np.searchsorted(column, rank, "right") for column, rank in zip(ends, ranks, strict=True)])
+    """In which bin of each column [C] the value of its rank [C] lies, and its rank among those of
+    that bin [C]; `ends` sum counts up.
+    """
+    bins = np.array(
+        [np.searchsorted(column, rank, "right") for column, rank in zip(ends, ranks, strict=True)]
+    )
     before = [column[high - 1] if high else 0 for column, high in zip(ends, bins, strict=True)]
     return bins, ranks - np.array(before)
 
 
-def _count_low(pages: Iterable[np.ndarray], wanted: Iterable[tuple[int, int]]) -> dict[tuple[int, int], np.ndarray]:
+def _count_low(
+    pages: Iterable[np.ndarray], wanted: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], np.ndarray]:
     counts = {key: np.zeros(_LOW_MASK + 1, np.int64) for key in wanted}
     for page in pages:
         keys = _keys(page)

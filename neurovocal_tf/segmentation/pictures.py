@@ -1,4 +1,6 @@
-"""Draws every recording of a segmented folder with its segments, one at a time, and histograms of all; goes on where it was stopped."""
+"""Draws every recording of a segmented folder with its segments, one at a time, and histograms of
+all; goes on where it was stopped.
+"""
 
 import csv
 import hashlib
@@ -20,14 +22,20 @@ _COLUMNS = ("file", "num_pages", "shows", "peak_frequencies_hz")
 
 
 def draw(
-    folder: SegmentedFolder, true: Mapping[str, npt.ArrayLike] | None, config: Config, on_picture: Callable[[], object] = lambda: None
+    folder: SegmentedFolder,
+    true: Mapping[str, npt.ArrayLike] | None,
+    config: Config,
+    on_picture: Callable[[], object] = lambda: None,
 ) -> None:
-    """Writes `pictures/NAME.png` for each finished recording (NAME_2.png and so on where it needs more pages), and `histograms.png`.
+    """Writes `pictures/NAME.png` for each finished recording (NAME_2.png and so on where it needs
+    more pages), and `histograms.png`.
 
-    `pictures/drawn.csv` keeps what each picture shows, so that those which would be the same are not drawn anew.
+    `pictures/drawn.csv` keeps what each picture shows,
+    so that those which would be the same are not drawn anew.
 
     Args:
-        folder: `SegmentedFolder`.    true: dict of name -> `[S, 2]` seconds, or None.    config: `Config`.
+        folder: `SegmentedFolder`.    true: dict of name -> `[S, 2]` seconds, or None.
+        config: `Config`.
         on_picture: called after each recording.
     """
     drawn = _read_drawn(folder)
@@ -36,37 +44,60 @@ def draw(
         for name in folder.finished:
             found, truth = folder.segments(name), None if true is None else true.get(name, ())
             windows = config.spectrogram.n_fft, config.spectrogram.hop_length
-            shows = _digest(found, truth, os.path.getsize(folder.paths[name]), folder.duration_s(name), windows)
+            shows = _digest(
+                found, truth, os.path.getsize(folder.paths[name]), folder.duration_s(name), windows
+            )
             if not _is_drawn(folder, drawn.get(name), shows):
-                drawn[name] = {"file": name, "shows": shows} | _draw_one(folder, name, found, truth, config)
+                drawn[name] = {"file": name, "shows": shows} | _draw_one(
+                    folder, name, found, truth, config
+                )
             durations.append(found[:, 1] - found[:, 0])
             gaps.append(found[1:, 0] - found[:-1, 1])
-            peaks.append(np.array([float(peak) for peak in drawn[name]["peak_frequencies_hz"].split()]))
+            peaks.append(
+                np.array([float(peak) for peak in drawn[name]["peak_frequencies_hz"].split()])
+            )
             on_picture()
     finally:
         if drawn:
             rows = [[drawn[name][column] for column in _COLUMNS] for name in sorted(drawn)]
             files.write_csv(os.path.join(folder.out_dir, "pictures", "drawn.csv"), _COLUMNS, rows)
     if durations:
-        figure = segments.histograms_figure(*(np.concatenate(parts) for parts in (durations, gaps, peaks)))
+        figure = segments.histograms_figure(
+            *(np.concatenate(parts) for parts in (durations, gaps, peaks))
+        )
         canvas.save_figure(figure, os.path.join(folder.out_dir, "pictures", "histograms.png"))
 
 
-def _draw_one(folder: SegmentedFolder, name: str, found: np.ndarray, truth: npt.ArrayLike | None, config: Config) -> dict[str, str]:
+def _draw_one(
+    folder: SegmentedFolder,
+    name: str,
+    found: np.ndarray,
+    truth: npt.ArrayLike | None,
+    config: Config,
+) -> dict[str, str]:
     """How many pages were drawn and what the histograms need."""
     seen, number = _overview(folder, name, found, config), 0
     for number, figure in enumerate(segments.segment_figures(seen, found, truth, name), start=1):
         path = _path(folder, name, number)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         canvas.save_figure(figure, path)
-    return {"num_pages": str(number), "peak_frequencies_hz": " ".join(f"{peak:.1f}" for peak in seen.peak_frequencies_hz)}
+    return {
+        "num_pages": str(number),
+        "peak_frequencies_hz": " ".join(f"{peak:.1f}" for peak in seen.peak_frequencies_hz),
+    }
 
 
 def _overview(folder: SegmentedFolder, name: str, found: np.ndarray, config: Config) -> Overview:
     audio, path = config.audio, folder.paths[name]
     rate = readers.probe(path, audio.time_expansion).rate_at(audio.sample_rate)
     column_s = segments.column_s(folder.duration_s(name))
-    return overview(lambda: readers.blocks(path, audio.channel, rate, audio.time_expansion), rate, config, found, column_s)
+    return overview(
+        lambda: readers.blocks(path, audio.channel, rate, audio.time_expansion),
+        rate,
+        config,
+        found,
+        column_s,
+    )
 
 
 def _read_drawn(folder: SegmentedFolder) -> dict[str, dict[str, str]]:
@@ -80,13 +111,30 @@ def _read_drawn(folder: SegmentedFolder) -> dict[str, dict[str, str]]:
 def _is_drawn(folder: SegmentedFolder, row: dict[str, str] | None, shows: str) -> bool:
     if row is None or row["shows"] != shows:
         return False
-    return all(os.path.exists(_path(folder, row["file"], number)) for number in range(1, int(row["num_pages"]) + 1))
+    return all(
+        os.path.exists(_path(folder, row["file"], number))
+        for number in range(1, int(row["num_pages"]) + 1)
+    )
 
 
-def _digest(found: np.ndarray, truth: npt.ArrayLike | None, num_bytes: int, duration_s: float, windows: tuple[int, int]) -> str:
-    shown = [found.tolist(), None if truth is None else np.asarray(truth, np.float64).tolist(), num_bytes, duration_s, windows]
+def _digest(
+    found: np.ndarray,
+    truth: npt.ArrayLike | None,
+    num_bytes: int,
+    duration_s: float,
+    windows: tuple[int, int],
+) -> str:
+    shown = [
+        found.tolist(),
+        None if truth is None else np.asarray(truth, np.float64).tolist(),
+        num_bytes,
+        duration_s,
+        windows,
+    ]
     return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
 
 
 def _path(folder: SegmentedFolder, name: str, number: int) -> str:
-    return os.path.join(folder.out_dir, "pictures", f"{name}{'' if number == 1 else f'_{number}'}.png")
+    return os.path.join(
+        folder.out_dir, "pictures", f"{name}{'' if number == 1 else f'_{number}'}.png"
+    )

@@ -1,4 +1,6 @@
-"""The sequences of frames that a model learns from in a recording, and reads in one when it is served."""
+"""The sequences of frames that a model learns from in a recording,
+and reads in one when it is served.
+"""
 
 from collections.abc import Callable
 
@@ -12,16 +14,23 @@ from neurovocal_tf.segmentation import detector as detector_in_numpy
 from neurovocal_tf.segmentation import detector_in_graph
 
 # A function as `detect`.
-Detector = Callable[[np.ndarray | tf.Tensor, float, SegmentationConfig], tuple[tf.Tensor, tf.Tensor]]
+Detector = Callable[
+    [np.ndarray | tf.Tensor, float, SegmentationConfig], tuple[tf.Tensor, tf.Tensor]
+]
 
 
-def detect(samples: np.ndarray | tf.Tensor, sample_rate: float, config: SegmentationConfig) -> tuple[tf.Tensor, tf.Tensor]:
+def detect(
+    samples: np.ndarray | tf.Tensor, sample_rate: float, config: SegmentationConfig
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Onsets and offsets int64 [S] of vocalizations, by `detector.detect`, as tensors.
 
     Args:
-        samples: float32 [N], an array or a tensor.    sample_rate: Hz.    config: `SegmentationConfig`.
+        samples: float32 [N], an array or a tensor.    sample_rate: Hz.
+        config: `SegmentationConfig`.
     """
-    return detector_in_numpy.in_graph(lambda array: detector_in_numpy.detect(array, sample_rate, config), samples)[:2]
+    return detector_in_numpy.in_graph(
+        lambda array: detector_in_numpy.detect(array, sample_rate, config), samples
+    )[:2]
 
 
 def sequence_spans(
@@ -35,19 +44,24 @@ def sequence_spans(
 
     Args:
         samples: float32 [N], an array or a tensor.    sample_rate: Hz.    config: `Config`.
-        segments: onsets and offsets, int64 [S], that people have marked; default: what the detector finds.
+        segments: onsets and offsets, int64 [S], that people have marked;
+            default: what the detector finds.
         detector: what finds them, with the arguments and results of `detect`.
 
     Returns:
-        Onsets and offsets, int64 [S], in samples: of bouts, or of segments, by `config.data.sequence`.
+        Onsets and offsets, int64 [S], in samples:
+        of bouts, or of segments, by `config.data.sequence`.
     """
     onsets, offsets = segments or detector(samples, sample_rate, config.segmentation)
     if config.data.sequence != "bout":
         return onsets, offsets
     gap = config.data.bout_gap_s * sample_rate
     onsets, offsets = detector_in_graph.bouts(onsets, offsets, gap)
-    # Half a gap of the silence around it: without any, a model would not learn that singing begins after silence.
-    return detector_in_graph.add_buffer(onsets, offsets, int(gap / 2), tf.size(samples, out_type=tf.int64))
+    # Half a gap of the silence around it: without any,
+    # a model would not learn that singing begins after silence.
+    return detector_in_graph.add_buffer(
+        onsets, offsets, int(gap / 2), tf.size(samples, out_type=tf.int64)
+    )
 
 
 def span_power(
@@ -63,7 +77,8 @@ def span_power(
         samples, sample_rate, config, segments, detector: as for `sequence_spans`.
 
     Returns:
-        power float32 [sum of L, V], the frames of each span, int64 [S], and the first sample of each frame's window, int64 [sum of L].
+        power float32 [sum of L, V], the frames of each span, int64 [S], and the first sample of
+        each frame's window, int64 [sum of L].
     """
     if config.data.sequence == "recording":
         # Windows from the first sample on need not be looked up sample by sample.
@@ -71,7 +86,9 @@ def span_power(
         num_frames = tf.shape(power, tf.int64)[0]
         return power, num_frames[tf.newaxis], tf.range(num_frames) * config.spectrogram.hop_length
     onsets, offsets = sequence_spans(samples, sample_rate, config, segments, detector)
-    return spectrogram.span_power_spectrograms(samples, onsets, offsets, sample_rate, config.spectrogram)
+    return spectrogram.span_power_spectrograms(
+        samples, onsets, offsets, sample_rate, config.spectrogram
+    )
 
 
 def sequence_frames(
@@ -85,10 +102,12 @@ def sequence_frames(
     """Model frames of the sequences in some samples.
 
     Args:
-        samples, sample_rate, config, segments, detector: as for `sequence_spans`.    scale: `FrameScale`.
+        samples, sample_rate, config, segments, detector: as for `sequence_spans`.
+        scale: `FrameScale`.
 
     Returns:
-        frames float32 [sum of L, V], the frames of each sequence, int64 [S], and the first sample of each frame's window, int64 [sum of L].
+        frames float32 [sum of L, V], the frames of each sequence, int64 [S], and the first sample
+        of each frame's window, int64 [sum of L].
     """
     power, lengths, frame_onsets = span_power(samples, sample_rate, config, segments, detector)
     frames = spectrogram.spans_to_model_frames(power, lengths, scale)

@@ -1,8 +1,10 @@
-"""Samples -> how much is sounding, moment by moment: the trace on which segmentation sets its threshold.
+"""Samples -> how much is sounding, moment by moment:
+the trace on which segmentation sets its threshold.
 
-A recording is cut into pages on a fixed grid from its start, each with as much of its neighbours as the arithmetic looks at,
-and every number is computed within one page. So the trace depends on the samples alone: not on the blocks in which they came,
-nor on whether the recording was ever in memory as a whole.
+A recording is cut into pages on a fixed grid from its start, each with as much of its neighbours as
+the arithmetic looks at, and every number is computed within one page. So the trace depends on the
+samples alone: not on the blocks in which they came, nor on whether the recording was ever in memory
+as a whole.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +23,8 @@ BlocksOf = Callable[[], Iterable[np.ndarray]]
 
 _ENVELOPE_PAGE = 2**16
 _CONTRAST_PAGE = 2**18
-# What lies further than this below the loudest moment is silence; below 16-bit rounding, above that of the filter.
+# What lies further than this below the loudest moment is silence;
+# below 16-bit rounding, above that of the filter.
 SILENCE_DB = 120.0
 
 
@@ -46,8 +49,8 @@ class Trace:
     def level(self) -> float:
         """The level at which a vocalization begins, a float, by `threshold_method` and `threshold`.
 
-        Never lower than 120 dB below the loudest moment, and what is as faint has no part in the noise floor: digital silence, with
-        which recorders fill up, is not how loud a room is.
+        Never lower than 120 dB below the loudest moment, and what is as faint has no part in the
+        noise floor: digital silence, with which recorders fill up, is not how loud a room is.
         """
         method, threshold = self._config.threshold_method, self._config.threshold
         if method == "absolute":
@@ -68,7 +71,9 @@ class Trace:
 
 
 class EnvelopeTrace(Trace):
-    """Running mean of |x| over `smoothing_ms`, centred, ends mirrored, behind the band-pass; one value a sample, full scale 1."""
+    """Running mean of |x| over `smoothing_ms`, centred, ends mirrored, behind the band-pass; one
+    value a sample, full scale 1.
+    """
 
     hop, decibels_per_decade = 1, 20.0
 
@@ -91,23 +96,34 @@ class EnvelopeTrace(Trace):
 
     def _over_floor(self, threshold: float) -> tuple[float, float]:
         percent = self._config.noise_floor_percentile
-        floor, maximum, silent = (x[0] for x in percentile(self.pages, percent, 10 ** (-SILENCE_DB / self.decibels_per_decade)))
+        floor, maximum, silent = (
+            x[0]
+            for x in percentile(self.pages, percent, 10 ** (-SILENCE_DB / self.decibels_per_decade))
+        )
         # Beside a loud call the filter itself rings so far below it.
-        least = 0.0 if self._taps is None else maximum * 10 ** (-STOPBAND_DB / self.decibels_per_decade)
-        # Where nothing but silence lies between the calls, what was taken for the floor may be a call.
-        return max(min(threshold * floor, maximum / 2 if silent > percent / 100 else np.inf), least), maximum
+        least = (
+            0.0 if self._taps is None else maximum * 10 ** (-STOPBAND_DB / self.decibels_per_decade)
+        )
+        # Where nothing but silence lies between the calls,
+        # what was taken for the floor may be a call.
+        return max(
+            min(threshold * floor, maximum / 2 if silent > percent / 100 else np.inf), least
+        ), maximum
 
     def _of_amplitude(self, amplitude: float) -> float:
         return amplitude
 
 
 class ContrastTrace(Trace):
-    """Spectral contrast: largest power over the bins in the band, each over that bin's own noise floor; one value a hop.
+    """Spectral contrast: largest power over the bins in the band,
+    each over that bin's own noise floor; one value a hop.
 
-    Power of Hann windows of `contrast_n_fft` samples, a quarter of that apart, centred, ends mirrored, averaged over
-    `smoothing_ms`. The floor of a bin is its `noise_floor_percentile`, so that hum, hiss and the microphone's response cancel;
-    with an absolute threshold it is the power of a sine of full scale. What is over the floor is averaged over the bins within
-    `contrast_bandwidth_hz`: a fricative that adds as much as the noise to each of thirty bins is beyond doubt in all together.
+    Power of Hann windows of `contrast_n_fft` samples, a quarter of that apart, centred, ends
+    mirrored, averaged over `smoothing_ms`. The floor of a bin is its `noise_floor_percentile`, so
+    that hum, hiss and the microphone's response cancel; with an absolute threshold it is the power
+    of a sine of full scale. What is over the floor is averaged over the bins within
+    `contrast_bandwidth_hz`: a fricative that adds as much as the noise to each of thirty bins is
+    beyond doubt in all together.
 
     Raises: ValueError if no bin lies in the band.
     """
@@ -122,7 +138,9 @@ class ContrastTrace(Trace):
         self._window = scipy.signal.get_window("hann", self._n_fft).astype(np.float32)
         self._context = self._n_fft // 2 + self._num_averaged // 2 * self.hop
         page_length = _page_length(_CONTRAST_PAGE, self._context, self.hop)
-        power = Replayed(lambda: map(self._power_of_page, pages(blocks_of(), page_length, self._context)))
+        power = Replayed(
+            lambda: map(self._power_of_page, pages(blocks_of(), page_length, self._context))
+        )
         floor = self._floor(power)
         num_bins = bins_averaged(sample_rate, config)
         self.pages = Replayed(lambda: (_largest(page / floor, num_bins) for page in power))
@@ -131,11 +149,19 @@ class ContrastTrace(Trace):
         page, first = page_and_first
         num_values = -(-(len(page) - 2 * self._context) // self.hop)
         # As above: a constant has no power at all.
-        windows = np.lib.stride_tricks.sliding_window_view((page - first).astype(np.float32), self._n_fft)[:: self.hop]
+        windows = np.lib.stride_tricks.sliding_window_view(
+            (page - first).astype(np.float32), self._n_fft
+        )[:: self.hop]
         windows = windows[: num_values + self._num_averaged - 1]
-        spectrum = scipy.fft.rfft((windows - windows.mean(axis=1, keepdims=True)) * self._window)[:, self._band]
+        spectrum = scipy.fft.rfft((windows - windows.mean(axis=1, keepdims=True)) * self._window)[
+            :, self._band
+        ]
         power = np.square(spectrum.real) + np.square(spectrum.imag)
-        return running_mean(power, self._num_averaged).astype(np.float32) if self._num_averaged > 1 else power
+        return (
+            running_mean(power, self._num_averaged).astype(np.float32)
+            if self._num_averaged > 1
+            else power
+        )
 
     def _floor(self, power: Replayed) -> np.ndarray:
         """Power density of each bin's floor, float32 [C] or []."""
@@ -160,7 +186,10 @@ def _largest(over_floor: np.ndarray, num_bins: int) -> np.ndarray:
     return over_floor.max(axis=1, keepdims=True)
 
 
-TRACES: dict[str, Callable[[BlocksOf, float, SegmentationConfig], Trace]] = {"envelope": EnvelopeTrace, "contrast": ContrastTrace}
+TRACES: dict[str, Callable[[BlocksOf, float, SegmentationConfig], Trace]] = {
+    "envelope": EnvelopeTrace,
+    "contrast": ContrastTrace,
+}
 
 
 def smoothing_length(sample_rate: float, smoothing_ms: float) -> int:
@@ -169,7 +198,10 @@ def smoothing_length(sample_rate: float, smoothing_ms: float) -> int:
 
 
 def running_mean(values: np.ndarray, length: int) -> np.ndarray:
-    """Mean of `length` neighbours that are all there.  [N + length - 1, ...] -> [N, ...], values not negative, float64"""
+    """Mean of `length` neighbours that are all there.
+
+    [N + length - 1, ...] -> [N, ...], values not negative, float64
+    """
     # Without the leading zero the first window would have nothing to be subtracted from.
     sums = np.zeros((len(values) + 1, *values.shape[1:]))
     np.cumsum(values, axis=0, out=sums[1:])
@@ -180,30 +212,40 @@ def running_mean(values: np.ndarray, length: int) -> np.ndarray:
     return means
 
 
-def pages(blocks: Iterable[np.ndarray], page_length: int, context: int) -> Iterator[tuple[np.ndarray, float]]:
+def pages(
+    blocks: Iterable[np.ndarray], page_length: int, context: int
+) -> Iterator[tuple[np.ndarray, float]]:
     """Cuts a recording into pages that overlap.
 
     Args:
         blocks: iterator of float `[n]`, the samples in order.
         page_length: samples of a page, but for the last, which holds what is left.
-        context: samples added on both sides, those of the neighbours; beyond the ends the recording is mirrored, as often as
-            a short one needs.
+        context: samples added on both sides, those of the neighbours; beyond the ends the recording
+            is mirrored, as often as a short one needs.
 
-    Yields: float64 `[page_length + 2 context]`, and the recording's first sample. Silence of one sample stands for none at all.
+    Yields: float64 `[page_length + 2 context]`, and the recording's first sample. Silence of one
+        sample stands for none at all.
     """
     waiting, first = np.zeros(0), None
     for is_last, block in _with_last(blocks):
-        waiting = np.concatenate([waiting, block]) if len(waiting) else np.asarray(block, np.float64)
+        waiting = (
+            np.concatenate([waiting, block]) if len(waiting) else np.asarray(block, np.float64)
+        )
         if first is None and (is_last or len(waiting) > context):
             # In memory as a whole, or longer than what is mirrored.
             waiting = waiting if len(waiting) else np.zeros(1)
             first = waiting[0]
-            waiting = np.concatenate([waiting[_mirror(np.arange(-context, 0), len(waiting))], waiting])
+            waiting = np.concatenate(
+                [waiting[_mirror(np.arange(-context, 0), len(waiting))], waiting]
+            )
         if is_last:
-            # What waits begins `context` samples before the first that is still to be given out: enough to mirror all of it.
+            # What waits begins `context` samples before the first that is still to be given out:
+            # enough to mirror all of it.
             waiting = np.concatenate([waiting, waiting[-context - 1 : -1][::-1]])
         start = 0
-        while first is not None and len(waiting) - start >= page_length + 2 * context + (not is_last):
+        while first is not None and len(waiting) - start >= page_length + 2 * context + (
+            not is_last
+        ):
             yield waiting[start : start + page_length + 2 * context], first
             start += page_length
         waiting = waiting[start:]
@@ -234,18 +276,27 @@ def _page_length(shortest: int, context: int, hop: int) -> int:
 
 
 def band(sample_rate: float, config: SegmentationConfig) -> slice:
-    """The slice of the contrast's bins that lie in the detector's band.  Raises ValueError if none does."""
+    """The slice of the contrast's bins that lie in the detector's band.
+
+    Raises ValueError if none does.
+    """
     frequencies = np.arange(config.contrast_n_fft // 2 + 1) * (sample_rate / config.contrast_n_fft)
     inside = np.flatnonzero(in_band(frequencies, config.low_hz, config.high_hz))
     if not len(inside):
         raise ValueError(
-            f"`low_hz` and `high_hz` must hold a bin of the spectrum, {sample_rate / config.contrast_n_fft:g} Hz apart up to "
-            f"{sample_rate / 2:g} Hz. Received: low_hz={config.low_hz:g}, high_hz={config.high_hz:g}"
+            "`low_hz` and `high_hz` must hold a bin of the spectrum, "
+            f"{sample_rate / config.contrast_n_fft:g} Hz apart up to {sample_rate / 2:g} Hz. "
+            f"Received: low_hz={config.low_hz:g}, high_hz={config.high_hz:g}"
         )
     return slice(inside[0], inside[-1] + 1)
 
 
 def bins_averaged(sample_rate: float, config: SegmentationConfig) -> int:
-    """How many neighbouring bins the contrast averages: those within `contrast_bandwidth_hz`, at most all of the band."""
+    """How many neighbouring bins the contrast averages:
+    those within `contrast_bandwidth_hz`, at most all of the band.
+    """
     inside = band(sample_rate, config)
-    return min(max(int(config.contrast_bandwidth_hz * config.contrast_n_fft / sample_rate), 1), inside.stop - inside.start)
+    return min(
+        max(int(config.contrast_bandwidth_hz * config.contrast_n_fft / sample_rate), 1),
+        inside.stop - inside.start,
+    )

@@ -1,4 +1,6 @@
-"""Segments found in a folder beside what people marked in it: which belongs to which file, and how well they agree."""
+"""Segments found in a folder beside what people marked in it:
+which belongs to which file, and how well they agree.
+"""
 
 import math
 import os
@@ -13,7 +15,11 @@ from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation.agreement import Agreement, agreement
 from neurovocal_tf.segmentation.tuning import Example
 
-_SCORES = tuple(f"{kind}_{score}" for kind in ("segment", "onset", "frame") for score in ("precision", "recall", "f1"))
+_SCORES = tuple(
+    f"{kind}_{score}"
+    for kind in ("segment", "onset", "frame")
+    for score in ("precision", "recall", "f1")
+)
 _COLUMNS = ("file", "num_found", "num_true", *_SCORES)
 POOLED = "pooled"
 # Tuning goes through its recordings some two hundred times.
@@ -30,58 +36,85 @@ def segments_by_file(
         paths: dict of name -> path of the recordings.
         channel: as `segments.of`.
 
-    Returns: dict of name -> `[S, 2]`, onsets and offsets in seconds, without the recordings that have no annotation; and what
-        `Matched.notes` tells.
+    Returns: dict of name -> `[S, 2]`, onsets and offsets in seconds, without the recordings that
+        have no annotation; and what `Matched.notes` tells.
 
     Raises: ValueError as `matching.match`, or if none of the recordings is annotated.
     """
     found = matching.match(path, paths.values(), setting="truth")
     if not found.of:
-        raise ValueError(f"`truth` must name recordings of the folder, and names none. Received: truth={path}")
+        raise ValueError(
+            f"`truth` must name recordings of the folder, and names none. Received: truth={path}"
+        )
     by_name = {
-        name: np.array([times for *times, _ in segments.of(found.of[where], channel)]).reshape(-1, 2)
+        name: np.array([times for *times, _ in segments.of(found.of[where], channel)]).reshape(
+            -1, 2
+        )
         for name, where in paths.items()
         if where in found.of
     }
     return by_name, found.notes(path)
 
 
-def score(found: Mapping[str, np.ndarray], true: Mapping[str, np.ndarray], tolerance_s: float) -> list[dict[str, str | float]]:
+def score(
+    found: Mapping[str, np.ndarray], true: Mapping[str, np.ndarray], tolerance_s: float
+) -> list[dict[str, str | float]]:
     """Scores of each file and of all together.
 
     Args:
-        found, true: dicts of name -> `[S, 2]`, seconds; files that are in both count.    tolerance_s: of a boundary.
+        found, true: dicts of name -> `[S, 2]`, seconds; files that are in both count.
+        tolerance_s: of a boundary.
 
-    Returns: list of dicts with `file`, `num_found`, `num_true` and `Agreement.scores`; the last is `pooled`.
+    Returns: list of dicts with `file`, `num_found`, `num_true` and `Agreement.scores`;
+        the last is `pooled`.
     """
-    counts = {name: agreement(found[name], true[name], tolerance_s) for name in sorted(true) if name in found}
+    counts = {
+        name: agreement(found[name], true[name], tolerance_s)
+        for name in sorted(true)
+        if name in found
+    }
     counts[POOLED] = sum(counts.values(), Agreement())
-    return [{"file": name, "num_found": a.num_found, "num_true": a.num_true, **a.scores()} for name, a in counts.items()]
+    return [
+        {"file": name, "num_found": a.num_found, "num_true": a.num_true, **a.scores()}
+        for name, a in counts.items()
+    ]
 
 
 def write_scores(path: str | os.PathLike[str], table: Sequence[Mapping[str, str | float]]) -> None:
     """Writes what `score` returns as CSV; what is not defined is left empty."""
-    files.write_csv(path, _COLUMNS, [[_number(row[column], ".4f") for column in _COLUMNS] for row in table])
+    files.write_csv(
+        path, _COLUMNS, [[_number(row[column], ".4f") for column in _COLUMNS] for row in table]
+    )
 
 
 def as_table(table: Sequence[Mapping[str, str | float]]) -> str:
     """What `score` returns as lines of text, the pooled scores last."""
     width = max(len(str(row["file"])) for row in table)
-    head = f"{'':{width}}  found   true  | segments: P    R     F1   | onsets: P    R     F1   | time: P    R     F1"
+    head = (
+        f"{'':{width}}  found   true  | segments: P    R     F1   | onsets: P    R     F1   | "
+        "time: P    R     F1"
+    )
     lines = [head]
     for row in table:
-        groups = [" ".join(_number(row[name], ".3f").rjust(5) for name in _SCORES[i : i + 3]) for i in (0, 3, 6)]
+        groups = [
+            " ".join(_number(row[name], ".3f").rjust(5) for name in _SCORES[i : i + 3])
+            for i in (0, 3, 6)
+        ]
         lines.append(
-            f"{row['file']:{width}}  {row['num_found']:5}  {row['num_true']:5}  |      {groups[0]}  |    {groups[1]}  |  {groups[2]}"
+            f"{row['file']:{width}}  {row['num_found']:5}  {row['num_true']:5}  |      "
+            f"{groups[0]}  |    {groups[1]}  |  {groups[2]}"
         )
     return "\n".join(lines)
 
 
-def examples(paths: Mapping[str, str], true: Mapping[str, np.ndarray], config: Config) -> list[Example]:
+def examples(
+    paths: Mapping[str, str], true: Mapping[str, np.ndarray], config: Config
+) -> list[Example]:
     """The annotated recordings as `Example`s to tune a detector with, twenty minutes at most.
 
     Args:
-        paths: dict of name -> path.    true: dict of name -> `[S, 2]`.    config: `Config`; its `audio` counts.
+        paths: dict of name -> path.    true: dict of name -> `[S, 2]`.
+        config: `Config`; its `audio` counts.
 
     Raises: ValueError if none of them can be read.
     """
@@ -92,7 +125,9 @@ def examples(paths: Mapping[str, str], true: Mapping[str, np.ndarray], config: C
         try:
             recording = readers.probe(paths[name], config.audio.time_expansion)
             rate = recording.rate_at(config.audio.sample_rate)
-            samples = readers.read(recording, config.audio.channel, rate, config.audio.time_expansion)
+            samples = readers.read(
+                recording, config.audio.channel, rate, config.audio.time_expansion
+            )
         except readers.UnreadableRecording:
             continue
         found.append(Example(samples, rate, true[name]))

@@ -35,8 +35,20 @@ _TRIED = {
 _FACTORS = ("threshold", "low_hz", "high_hz")
 # Where the search for a detector begins if the settings given are for the other one.
 _STARTS = {
-    "envelope": dict(detector="envelope", threshold_method="noise_floor", threshold=2.5, noise_floor_percentile=10.0, smoothing_ms=4.0),
-    "contrast": dict(detector="contrast", threshold_method="noise_floor", threshold=12.0, noise_floor_percentile=50.0, smoothing_ms=2.0),
+    "envelope": dict(
+        detector="envelope",
+        threshold_method="noise_floor",
+        threshold=2.5,
+        noise_floor_percentile=10.0,
+        smoothing_ms=4.0,
+    ),
+    "contrast": dict(
+        detector="contrast",
+        threshold_method="noise_floor",
+        threshold=12.0,
+        noise_floor_percentile=50.0,
+        smoothing_ms=2.0,
+    ),
 }
 
 
@@ -45,7 +57,8 @@ class Example:
     """A recording, or a part of one, that people have annotated.
 
     Attributes:
-        samples: float32 `[N]`.    sample_rate: Hz.    segments: `[S, 2]`, onsets and offsets in seconds from its start.
+        samples: float32 `[N]`.    sample_rate: Hz.
+        segments: `[S, 2]`, onsets and offsets in seconds from its start.
     """
 
     samples: np.ndarray
@@ -61,36 +74,47 @@ class Example:
 
 
 def split(examples: Sequence[Example], seed: int) -> tuple[list[Example], list[Example]]:
-    """Examples to search with and examples to report on: other recordings, or the last third of the only one there is."""
+    """Examples to search with and examples to report on:
+    other recordings, or the last third of the only one there is.
+    """
     if len(examples) == 1:
         return [examples[0].part(0.0, 1 - _HELD_OUT)], [examples[0].part(1 - _HELD_OUT, 1.0)]
     num_held_out = max(round(_HELD_OUT * len(examples)), 1)
     order = np.random.default_rng(seed).permutation(len(examples))
-    return [examples[i] for i in sorted(order[num_held_out:])], [examples[i] for i in sorted(order[:num_held_out])]
+    return [examples[i] for i in sorted(order[num_held_out:])], [
+        examples[i] for i in sorted(order[:num_held_out])
+    ]
 
 
 def pooled_agreement(examples: Sequence[Example], config: Config, tolerance_s: float) -> Agreement:
     """`Agreement` of what the detector finds in all examples with what people marked."""
 
     def one(example: Example) -> Agreement:
-        onsets, offsets, _ = detector.detect(example.samples, example.sample_rate, config.segmentation)
-        return agreement(np.stack([onsets, offsets], axis=1) / example.sample_rate, example.segments, tolerance_s)
+        onsets, offsets, _ = detector.detect(
+            example.samples, example.sample_rate, config.segmentation
+        )
+        return agreement(
+            np.stack([onsets, offsets], axis=1) / example.sample_rate, example.segments, tolerance_s
+        )
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return sum(pool.map(one, examples), Agreement())
 
 
-def search(examples: Sequence[Example], config: Config, tolerance_s: float) -> Iterator[tuple[Score, Config]]:
-    """Searches for the settings with the largest segment F1, and of those as good the largest frame F1, by coordinate ascent.
+def search(
+    examples: Sequence[Example], config: Config, tolerance_s: float
+) -> Iterator[tuple[Score, Config]]:
+    """Searches for the settings with the largest segment F1, and of those as good the largest frame
+    F1, by coordinate ascent.
 
-    Starts from the settings given, and from those of the other detector in the same band; the two take turns, so that a search cut
-    short has tried both.
+    Starts from the settings given, and from those of the other detector in the same band; the two
+    take turns, so that a search cut short has tried both.
 
     Args:
         examples: list of `Example`.    config: `Config`.    tolerance_s: seconds.
 
-    Yields: after each trial, the best score so far (segment F1, frame F1) and its `Config`, different from the one given in its
-        `segmentation` only.
+    Yields: after each trial, the best score so far (segment F1, frame F1) and its `Config`,
+        different from the one given in its `segmentation` only.
     """
 
     def tried(candidate: Config) -> Score:
@@ -98,7 +122,9 @@ def search(examples: Sequence[Example], config: Config, tolerance_s: float) -> I
 
     other = _STARTS["contrast" if config.segmentation.detector == "envelope" else "envelope"]
     best = {}
-    for turn in itertools.zip_longest(*(_ascend(start, tried) for start in (config, config.replace(**other)))):
+    for turn in itertools.zip_longest(
+        *(_ascend(start, tried) for start in (config, config.replace(**other)))
+    ):
         for start, found in enumerate(turn):
             if found:
                 best[start] = found
@@ -114,10 +140,12 @@ def search_until(
     is_stopped: Callable[[], bool],
     on_trial: Callable[[float], object] = lambda segment_f1: None,
 ) -> tuple[Config, str]:
-    """Searches, see `search`, until nothing more is found, the time is over, or somebody stops it; after one trial at least.
+    """Searches, see `search`, until nothing more is found, the time is over, or somebody stops it;
+    after one trial at least.
 
     Args:
-        examples, config, tolerance_s: see `search`.    limit_s: seconds that it may take.    is_stopped: function, true to end it.
+        examples, config, tolerance_s: see `search`.    limit_s: seconds that it may take.
+        is_stopped: function, true to end it.
         on_trial: called after each trial with the best segment F1 so far.
 
     Returns:
@@ -139,7 +167,8 @@ def compared(
     """How well each of some settings agrees with each part of the examples.
 
     Args:
-        parts: dict of name -> list of `Example`.    settings: dict of name -> `Config`.    tolerance_s: seconds.
+        parts: dict of name -> list of `Example`.    settings: dict of name -> `Config`.
+        tolerance_s: seconds.
 
     Yields:
         (name of the part, name of the settings, dict of scores as `Agreement.scores` has them).
@@ -150,7 +179,9 @@ def compared(
 
 
 def _ascend(config: Config, tried: Callable[[Config], Score]) -> Iterator[tuple[Score, Config]]:
-    """Yields the best score and its configuration after each trial, until a round through all settings brings nothing."""
+    """Yields the best score and its configuration after each trial, until a round through all
+    settings brings nothing.
+    """
     score = tried(config)
     yield score, config
     for _ in range(_MAX_ROUNDS):
@@ -165,7 +196,9 @@ def _ascend(config: Config, tried: Callable[[Config], Score]) -> Iterator[tuple[
 
 
 def _neighbours(config: Config, name: str) -> Iterator[Config]:
-    """Configurations that differ in one setting, of the detector they have, and contradict nothing."""
+    """Configurations that differ in one setting, of the detector they have,
+    and contradict nothing.
+    """
     if name.startswith("contrast") and config.segmentation.detector != "contrast":
         return
     now = getattr(config.segmentation, name)

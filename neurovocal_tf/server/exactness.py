@@ -1,4 +1,6 @@
-"""Whether an exported model answers every caller the same, bit for bit, whoever else calls: through TensorFlow's batching scheduler."""
+"""Whether an exported model answers every caller the same, bit for bit, whoever else calls: through
+TensorFlow's batching scheduler.
+"""
 
 import concurrent.futures
 import dataclasses
@@ -16,7 +18,8 @@ class Load:
     """What is asked of a model.
 
     Attributes:
-        num_callers: that call at once.    calls_each: of one row, one after another.    max_frames: the longest song's.
+        num_callers: that call at once.    calls_each: of one row, one after another.
+        max_frames: the longest song's.
         temperatures: from, to.    seed: of all that is drawn.
     """
 
@@ -33,8 +36,10 @@ class Comparison:
 
     Attributes:
         num_rows: songs under load.    num_different: those that are not what they are alone.
-        num_answers: of whole songs and of parts.    num_together: those as long as somebody else's, whose row was computed with theirs.
-        layout: in which this machine sings them, a `tiling.Layout`; -1 where the model does not tell.
+        num_answers: of whole songs and of parts.
+        num_together: those as long as somebody else's, whose row was computed with theirs.
+        layout: in which this machine sings them, a `tiling.Layout`;
+            -1 where the model does not tell.
     """
 
     num_rows: int
@@ -45,10 +50,12 @@ class Comparison:
 
 
 def compare(folder: str | os.PathLike[str], load: Load) -> Comparison:
-    """Sings songs alone and under load: whole ones by `generate`, and the same ones in two parts, the second by `generate_continue`.
+    """Sings songs alone and under load: whole ones by `generate`, and the same ones in two parts,
+    the second by `generate_continue`.
 
     Args:
-        folder: of an exported version, which is batched as its batching_params.pbtxt says.    load: `Load`.
+        folder: of an exported version, which is batched as its batching_params.pbtxt says.
+        load: `Load`.
 
     Returns:
         `Comparison`.
@@ -63,28 +70,50 @@ def compare(folder: str | os.PathLike[str], load: Load) -> Comparison:
         requests = _requests(load)
         alone = [loaded.predict("generate", request) for request in requests]
         with concurrent.futures.ThreadPoolExecutor(load.num_callers) as callers:
-            found = list(callers.map(lambda request, expected: _compare(loaded, request, expected), requests, alone))
+            found = list(
+                callers.map(
+                    lambda request, expected: _compare(loaded, request, expected), requests, alone
+                )
+            )
     finally:
         loaded.close()
     together = [was_together for _, of_one in found for was_together in of_one]
     layout = int(alone[0]["layout"][0]) if "layout" in alone[0] else -1
-    return Comparison(len(found), sum(is_different for is_different, _ in found), len(together), sum(together), layout)
+    return Comparison(
+        len(found),
+        sum(is_different for is_different, _ in found),
+        len(together),
+        sum(together),
+        layout,
+    )
 
 
-def _compare(loaded: LoadedVersion, request: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> tuple[bool, list[bool]]:
-    """Whether a song under load, whole or in parts, is not what it is alone; and of each answer whether others were computed with it."""
+def _compare(
+    loaded: LoadedVersion, request: dict[str, np.ndarray], expected: dict[str, np.ndarray]
+) -> tuple[bool, list[bool]]:
+    """Whether a song under load, whole or in parts, is not what it is alone; and of each answer
+    whether others were computed with it.
+    """
     whole = loaded.predict("generate", request)
     half = {**request, "num_frames": request["num_frames"] // 2}
     first = loaded.predict("generate", half)
-    rest = {**request, "num_frames": request["num_frames"] - half["num_frames"], "frame": first["next_frame"], "state": first["state"]}
+    rest = {
+        **request,
+        "num_frames": request["num_frames"] - half["num_frames"],
+        "frame": first["next_frame"],
+        "state": first["state"],
+    }
     second = loaded.predict("generate_continue", rest)
     parts = np.concatenate([_frames(first), _frames(second)])
     same = [
         np.array_equal(_frames(whole), _frames(expected)),
         np.array_equal(whole["state"], expected["state"]),
-        np.array_equal(parts, _frames(expected)) and np.array_equal(second["state"], expected["state"]),
+        np.array_equal(parts, _frames(expected))
+        and np.array_equal(second["state"], expected["state"]),
     ]
-    return not all(same), [answer["spectrogram"].shape[1] > answer["lengths"][0] for answer in (whole, first, second)]
+    return not all(same), [
+        answer["spectrogram"].shape[1] > answer["lengths"][0] for answer in (whole, first, second)
+    ]
 
 
 def _requests(load: Load) -> list[dict[str, np.ndarray]]:
@@ -99,5 +128,7 @@ def _requests(load: Load) -> list[dict[str, np.ndarray]]:
 
 
 def _frames(answer: dict[str, np.ndarray]) -> np.ndarray:
-    """The frames that are a row's own; what follows them is as long as the longest song beside it."""
+    """The frames that are a row's own; what follows them is as long as the
+    longest song beside it.
+    """
     return answer["spectrogram"][0, : answer["lengths"][0]]

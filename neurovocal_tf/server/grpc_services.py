@@ -1,4 +1,6 @@
-"""TensorFlow Serving's gRPC services: prediction_service.proto, model_service.proto, and the standard health service."""
+"""TensorFlow Serving's gRPC services: prediction_service.proto, model_service.proto, and the
+standard health service.
+"""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
@@ -29,15 +31,20 @@ def add_services(server: grpc.aio.Server, inference: Inference, limits: Limits) 
     """Adds all services to a `grpc.aio.Server`.
 
     Args:
-        server: made with `interceptors=[MalformedMessages()]`.    inference: `inference.Inference`.    limits: `limits.Limits`.
+        server: made with `interceptors=[MalformedMessages()]`.    inference: `inference.Inference`.
+        limits: `limits.Limits`.
     """
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_PredictionService(inference, limits), server)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+        _PredictionService(inference, limits), server
+    )
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(_ModelService(inference), server)
     health_pb2_grpc.add_HealthServicer_to_server(_Health(inference), server)
 
 
 class MalformedMessages(grpc.aio.ServerInterceptor):
-    """Answers bytes that are no message with INVALID_ARGUMENT, where gRPC would blame itself with INTERNAL."""
+    """Answers bytes that are no message with INVALID_ARGUMENT,
+    where gRPC would blame itself with INTERNAL.
+    """
 
     async def intercept_service(
         self,
@@ -57,7 +64,10 @@ class MalformedMessages(grpc.aio.ServerInterceptor):
 
         async def answer(request: Message | None, context: grpc.aio.ServicerContext) -> Message:
             if request is None:
-                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "The request is no message of the kind that this method takes")
+                await context.abort(
+                    grpc.StatusCode.INVALID_ARGUMENT,
+                    "The request is no message of the kind that this method takes",
+                )
             return await handler.unary_unary(request, context)
 
         return grpc.unary_unary_rpc_method_handler(answer, parse, handler.response_serializer)
@@ -68,21 +78,32 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         self._inference = inference
         self._limits = limits
 
-    async def Predict(self, request: predict_pb2.PredictRequest, context: grpc.aio.ServicerContext) -> predict_pb2.PredictResponse:
+    async def Predict(
+        self, request: predict_pb2.PredictRequest, context: grpc.aio.ServicerContext
+    ) -> predict_pb2.PredictResponse:
         async def predict() -> predict_pb2.PredictResponse:
-            with Measured(self._inference.metrics, "Predict", "GRPC"), self._inference.admit() as ticket:
-                return await ticket.run(lambda is_wanted: self._compute(request, is_wanted), context.time_remaining())
+            with (
+                Measured(self._inference.metrics, "Predict", "GRPC"),
+                self._inference.admit() as ticket,
+            ):
+                return await ticket.run(
+                    lambda is_wanted: self._compute(request, is_wanted), context.time_remaining()
+                )
 
         return await _or_abort(context, predict())
 
     async def GetModelMetadata(
-        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.aio.ServicerContext
+        self,
+        request: get_model_metadata_pb2.GetModelMetadataRequest,
+        context: grpc.aio.ServicerContext,
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
         async def metadata() -> get_model_metadata_pb2.GetModelMetadataResponse:
             _check_spec(request)
             protos.check_metadata_fields(request.metadata_field)
             with self._lease(request) as (version, loaded):
-                return protos.metadata_response(self._inference.model_name, version, loaded.signatures)
+                return protos.metadata_response(
+                    self._inference.model_name, version, loaded.signatures
+                )
 
         return await _or_abort(context, metadata())
 
@@ -95,7 +116,9 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     async def MultiInference(self, request: Message, context: grpc.aio.ServicerContext) -> None:
         await _only_predict(context)
 
-    def _compute(self, request: predict_pb2.PredictRequest, is_wanted: Callable[[], bool]) -> predict_pb2.PredictResponse | None:
+    def _compute(
+        self, request: predict_pb2.PredictRequest, is_wanted: Callable[[], bool]
+    ) -> predict_pb2.PredictResponse | None:
         _check_spec(request)
         name = request.model_spec.signature_name or protos.DEFAULT_SIGNATURE
         with self._lease(request) as (version, loaded):
@@ -107,7 +130,10 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         if not outputs:
             return None
         response = predict_pb2.PredictResponse()
-        response.model_spec.name, response.model_spec.signature_name = self._inference.model_name, name
+        response.model_spec.name, response.model_spec.signature_name = (
+            self._inference.model_name,
+            name,
+        )
         response.model_spec.version.value = version
         for output, tensor in protos.tensors(outputs, request.output_filter).items():
             response.outputs[output].CopyFrom(tensor)
@@ -116,7 +142,9 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     def _lease(
         self, request: predict_pb2.PredictRequest | get_model_metadata_pb2.GetModelMetadataRequest
     ) -> AbstractContextManager[tuple[int, LoadedVersion]]:
-        return self._inference.lease(request.model_spec.name, *protos.version_and_label(request.model_spec))
+        return self._inference.lease(
+            request.model_spec.name, *protos.version_and_label(request.model_spec)
+        )
 
 
 class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
@@ -129,24 +157,35 @@ class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
         async def status() -> get_model_status_pb2.GetModelStatusResponse:
             _check_spec(request)
             spec = request.model_spec
-            return protos.status_response(self._inference.statuses(spec.name, *protos.version_and_label(spec)))
+            return protos.status_response(
+                self._inference.statuses(spec.name, *protos.version_and_label(spec))
+            )
 
         return await _or_abort(context, status())
 
-    async def HandleReloadConfigRequest(self, request: Message, context: grpc.aio.ServicerContext) -> None:
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "This server serves the one model that it was started with")
+    async def HandleReloadConfigRequest(
+        self, request: Message, context: grpc.aio.ServicerContext
+    ) -> None:
+        await context.abort(
+            grpc.StatusCode.UNIMPLEMENTED,
+            "This server serves the one model that it was started with",
+        )
 
 
 class _Health(health_pb2_grpc.HealthServicer):
     def __init__(self, inference: Inference) -> None:
         self._inference = inference
 
-    async def Check(self, request: health_pb2.HealthCheckRequest, context: grpc.aio.ServicerContext) -> health_pb2.HealthCheckResponse:
+    async def Check(
+        self, request: health_pb2.HealthCheckRequest, context: grpc.aio.ServicerContext
+    ) -> health_pb2.HealthCheckResponse:
         if request.service and request.service not in _SERVICES:
             await context.abort(grpc.StatusCode.NOT_FOUND, "Unknown service")
         is_serving = self._inference.versions.is_available
         statuses = health_pb2.HealthCheckResponse
-        return health_pb2.HealthCheckResponse(status=statuses.SERVING if is_serving else statuses.NOT_SERVING)
+        return health_pb2.HealthCheckResponse(
+            status=statuses.SERVING if is_serving else statuses.NOT_SERVING
+        )
 
     async def Watch(self, request: Message, context: grpc.aio.ServicerContext) -> None:
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Ask with Check")
@@ -165,4 +204,6 @@ async def _or_abort(context: grpc.aio.ServicerContext, answer: Awaitable[Answer]
 
 
 async def _only_predict(context: grpc.aio.ServicerContext) -> None:
-    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Every signature of this model is one for Predict")
+    await context.abort(
+        grpc.StatusCode.INVALID_ARGUMENT, "Every signature of this model is one for Predict"
+    )

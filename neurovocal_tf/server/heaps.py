@@ -15,8 +15,9 @@ def trim() -> None:
 def trim_every(seconds: float) -> None:
     """Trims so often for as long as the process lives, in a thread of its own.
 
-    While a version is loaded beside another that answers, what one lets go lies between what the other keeps. A new request takes the
-    hole that was left alone for longest, so that sooner or later every one of them is in memory.
+    While a version is loaded beside another that answers, what one lets go lies between what the
+    other keeps. A new request takes the hole that was left alone for longest, so that sooner or
+    later every one of them is in memory.
 
     Args:
         seconds: float.

@@ -24,7 +24,8 @@ class Inference:
     """A model's versions, and the threads that ask them.
 
     Args:
-        model_name: str.    versions: `versions.Versions`.    max_requests: int, those in work at once; more are refused.
+        model_name: str.    versions: `versions.Versions`.
+        max_requests: int, those in work at once; more are refused.
     """
 
     def __init__(self, model_name: str, versions: Versions, max_requests: int) -> None:
@@ -33,8 +34,11 @@ class Inference:
         self.metrics = Metrics(model_name)
         self._max_requests = max_requests
         self._num_requests, self._lock = 0, threading.Lock()
-        # A request waits in its thread for its batch, so that there are as many threads as requests.
-        self._threads = concurrent.futures.ThreadPoolExecutor(max_requests, thread_name_prefix="request")
+        # A request waits in its thread for its batch, so that there are as many
+        # threads as requests.
+        self._threads = concurrent.futures.ThreadPoolExecutor(
+            max_requests, thread_name_prefix="request"
+        )
 
     def admit(self) -> "Ticket":
         """A `Ticket`, with which a request may use a thread.
@@ -53,11 +57,15 @@ class Inference:
     ) -> AbstractContextManager[tuple[int, LoadedVersion]]:
         """`Versions.lease` of the model of that name, if it is this one's."""
         if spec_name != self.model_name:
-            asked = f"Latest({spec_name})" if version is None else f"Specific({spec_name}, {version})"
+            asked = (
+                f"Latest({spec_name})" if version is None else f"Specific({spec_name}, {version})"
+            )
             raise refusals.not_found(f"Servable not found for request: {asked}")
         return self.versions.lease(spec_name, version, label)
 
-    def statuses(self, spec_name: str, version: int | None = None, label: str | None = None) -> dict[int, VersionStatus]:
+    def statuses(
+        self, spec_name: str, version: int | None = None, label: str | None = None
+    ) -> dict[int, VersionStatus]:
         """Dict of version -> `VersionStatus`, of one version if it is given.
 
         Raises:
@@ -88,10 +96,13 @@ class Ticket:
     """The right of one request to a thread, to be used in a `with` block.
 
     Args:
-        threads: `concurrent.futures.Executor`.    give_back: called once, when the thread is free for another request.
+        threads: `concurrent.futures.Executor`.
+        give_back: called once, when the thread is free for another request.
     """
 
-    def __init__(self, threads: concurrent.futures.Executor, give_back: Callable[[], object]) -> None:
+    def __init__(
+        self, threads: concurrent.futures.Executor, give_back: Callable[[], object]
+    ) -> None:
         self._threads, self._give_back = threads, give_back
         self._is_wanted = True
         self._future: concurrent.futures.Future[Any] | None = None
@@ -107,8 +118,11 @@ class Ticket:
         else:
             self._future.add_done_callback(lambda _: self._give_back())
 
-    async def run(self, work: Callable[[Callable[[], bool]], Answer], timeout_s: float | None) -> Answer:
-        """Awaits `work(is_wanted)` in a thread; `is_wanted()` tells whether the caller still waits for it.
+    async def run(
+        self, work: Callable[[Callable[[], bool]], Answer], timeout_s: float | None
+    ) -> Answer:
+        """Awaits `work(is_wanted)` in a thread; `is_wanted()` tells whether the
+        caller still waits for it.
 
         Raises:
             refusals.Refusal: what `work` raises, or that the time is up.
@@ -117,7 +131,9 @@ class Ticket:
         try:
             return await asyncio.wait_for(asyncio.wrap_future(self._future), timeout_s)
         except asyncio.TimeoutError:
-            raise refusals.Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "Timed out waiting for the answer") from None
+            raise refusals.Refusal(
+                grpc.StatusCode.DEADLINE_EXCEEDED, "Timed out waiting for the answer"
+            ) from None
         except tf.errors.OpError as error:
             raise refusals.from_tensorflow(error) from error
 
@@ -131,11 +147,21 @@ class Measured:
     def __enter__(self) -> None:
         self._began = time.monotonic()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self._metrics.count(self._api, self._entrypoint, _status(error), time.monotonic() - self._began)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._metrics.count(
+            self._api, self._entrypoint, _status(error), time.monotonic() - self._began
+        )
 
 
 def _status(error: BaseException | None) -> str:
     if isinstance(error, refusals.Refusal):
         return error.code.name
-    return "OK" if error is None else "CANCELLED" if isinstance(error, asyncio.CancelledError) else "INTERNAL"
+    return (
+        "OK"
+        if error is None
+        else "CANCELLED"
+        if isinstance(error, asyncio.CancelledError)
+        else "INTERNAL"
+    )

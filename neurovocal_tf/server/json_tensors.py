@@ -1,6 +1,8 @@
-"""TensorFlow Serving's JSON <-> tensors. https://www.tensorflow.org/tfx/serving/api_rest#predict_api
+"""TensorFlow Serving's JSON <-> tensors.
+https://www.tensorflow.org/tfx/serving/api_rest#predict_api
 
-Messages are those of the real server (tensorflow_serving/util/json_tensor.cc), as far as they are known to be helpful.
+Messages are those of the real server (tensorflow_serving/util/json_tensor.cc),
+as far as they are known to be helpful.
 """
 
 import base64
@@ -42,11 +44,16 @@ def signature_name(document: dict[str, Any]) -> str:
     """Which signature a request is for; empty for the default one.  dict -> str"""
     name = document.get("signature_name", "")
     if not isinstance(name, str):
-        raise invalid(f"JSON Value: {_quote(document)} not formatted correctly. 'signature_name' key must be a string value.")
+        raise invalid(
+            f"JSON Value: {_quote(document)} not formatted correctly. 'signature_name' key must be "
+            "a string value."
+        )
     return name
 
 
-def inputs(document: dict[str, Any], infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> tuple[dict[str, np.ndarray], bool]:
+def inputs(
+    document: dict[str, Any], infos: Mapping[str, meta_graph_pb2.TensorInfo]
+) -> tuple[dict[str, np.ndarray], bool]:
     """The tensors of a request.
 
     Args:
@@ -56,10 +63,14 @@ def inputs(document: dict[str, Any], infos: Mapping[str, meta_graph_pb2.TensorIn
         dict of input name -> NumPy array, and whether the request is in the row format.
 
     Raises:
-        refusals.Refusal: it does not fit the signature, or has neither 'instances' nor 'inputs', or both.
+        refusals.Refusal: it does not fit the signature,
+            or has neither 'instances' nor 'inputs', or both.
     """
     if "instances" in document and "inputs" in document:
-        raise invalid(f"JSON Value: {_quote(document)} Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist")
+        raise invalid(
+            f"JSON Value: {_quote(document)} Not formatted correctly expecting only one of "
+            "'inputs' or 'instances' keys to exist"
+        )
     if "instances" in document:
         return _from_rows(document["instances"], infos), True
     if "inputs" in document:
@@ -71,17 +82,30 @@ def answer(outputs: Mapping[str, np.ndarray], in_rows: bool) -> bytes:
     """The body of an answer.
 
     Args:
-        outputs: dict of output name -> NumPy array.    in_rows: whether the request was in the row format.
+        outputs: dict of output name -> NumPy array.
+        in_rows: whether the request was in the row format.
 
     Returns:
-        bytes of JSON. Strings of outputs whose name ends in _bytes are base64; a single output stands without its name.
+        bytes of JSON. Strings of outputs whose name ends in _bytes are base64; a single output
+        stands without its name.
     """
-    columns = {name: _texts(name, array) if array.dtype == object else array for name, array in sorted(outputs.items())}
+    columns = {
+        name: _texts(name, array) if array.dtype == object else array
+        for name, array in sorted(outputs.items())
+    }
     if not in_rows:
-        return json_numbers.dumps({"outputs": columns if len(columns) > 1 else next(iter(columns.values()))})
+        return json_numbers.dumps(
+            {"outputs": columns if len(columns) > 1 else next(iter(columns.values()))}
+        )
     if len(columns) == 1:
         return json_numbers.dumps({"predictions": next(iter(columns.values()))})
-    return json_numbers.dumps({"predictions": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]})
+    return json_numbers.dumps(
+        {
+            "predictions": [
+                dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+            ]
+        }
+    )
 
 
 def error(message: str) -> bytes:
@@ -101,11 +125,17 @@ def _from_rows(rows: Any, infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dic
             if row.keys() != infos.keys():
                 names = ",".join(sorted(infos))
                 raise invalid(
-                    f"Failed to process element: {i} of 'instances' list. JSON object: {_quote(row)} keys must be equal to: {names}"
+                    f"Failed to process element: {i} of 'instances' list. JSON object: "
+                    f"{_quote(row)} keys must be equal to: {names}"
                 )
-        return {name: _tensor(name, [row[name] for row in rows], info) for name, info in infos.items()}
+        return {
+            name: _tensor(name, [row[name] for row in rows], info) for name, info in infos.items()
+        }
     if len(infos) > 1:
-        raise invalid("instances is a plain list, but expecting list of objects as multiple input tensors required as per tensorinfo_map")
+        raise invalid(
+            "instances is a plain list, but expecting list of objects as multiple input tensors "
+            "required as per tensorinfo_map"
+        )
     for i, row in enumerate(rows):
         if _is_named(row):
             raise invalid(f"Expecting value/list but got object at item {i} of input list")
@@ -113,14 +143,19 @@ def _from_rows(rows: Any, infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dic
     return {name: _tensor(name, rows, info)}
 
 
-def _from_columns(columns: Any, infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, np.ndarray]:
+def _from_columns(
+    columns: Any, infos: Mapping[str, meta_graph_pb2.TensorInfo]
+) -> dict[str, np.ndarray]:
     if _is_named(columns):
         for name in infos:
             if name not in columns:
                 raise invalid(f"Missing named input: {name} in 'inputs' object.")
         return {name: _tensor(name, columns[name], info) for name, info in infos.items()}
     if len(infos) > 1:
-        raise invalid("inputs is a plain value/list, but expecting an object as multiple input tensors required as per tensorinfo_map")
+        raise invalid(
+            "inputs is a plain value/list, but expecting an object as multiple input tensors "
+            "required as per tensorinfo_map"
+        )
     ((name, info),) = infos.items()
     return {name: _tensor(name, columns, info)}
 
@@ -143,20 +178,37 @@ def _tensor(name: str, value: Any, info: meta_graph_pb2.TensorInfo) -> np.ndarra
             raise invalid(f"`{name}` must have at most {_DEEPEST} dimensions")
         sizes = {len(item) if isinstance(item, list) else -1 for item in flat}
         if len(sizes) > 1:
-            raise invalid(f"`{name}` must have lists of one length at each level. Received: {name}={_quote(value)}")
+            raise invalid(
+                f"`{name}` must have lists of one length at each level. "
+                f"Received: {name}={_quote(value)}"
+            )
         shape += sizes
         flat = list(itertools.chain.from_iterable(flat))
-    kind = "string" if dtype == tf.string else "bool" if dtype.is_bool else "int" if dtype.is_integer else "float"
+    kind = (
+        "string"
+        if dtype == tf.string
+        else "bool"
+        if dtype.is_bool
+        else "int"
+        if dtype.is_integer
+        else "float"
+    )
     # bool is an int to Python, and neither is a list or null any of these.
     wrong = set(map(type, flat)) - set(_KINDS[kind])
     if wrong:
         first = next(item for item in flat if type(item) in wrong)
-        raise invalid(f"JSON Value: {_quote(first)} Type: {_type_name(first)} is not of expected type: {dtype.name} (`{name}`)")
+        raise invalid(
+            f"JSON Value: {_quote(first)} Type: {_type_name(first)} is not of expected type: "
+            f"{dtype.name} (`{name}`)"
+        )
     if kind == "string":
         return np.array([_bytes(name, item) for item in flat], object).reshape(shape)
     if kind == "int" and flat and not dtype.min <= min(flat) <= max(flat) <= dtype.max:
         outside = min(flat) if min(flat) < dtype.min else max(flat)
-        raise invalid(f"JSON Value: {_quote(outside)} Type: Number is not of expected type: {dtype.name} (`{name}`)")
+        raise invalid(
+            f"JSON Value: {_quote(outside)} Type: Number is not of expected type: {dtype.name} "
+            f"(`{name}`)"
+        )
     if kind == "float":
         return _floats(name, flat, dtype).reshape(shape)
     return np.array(flat, dtype.as_numpy_dtype).reshape(shape)
@@ -168,7 +220,9 @@ def _floats(name: str, flat: Sequence[Any], dtype: tf.DType) -> np.ndarray:
         array = wide.astype(dtype.as_numpy_dtype)
         if not np.any(np.isinf(array) & np.isfinite(wide)):
             return array
-    raise invalid(f"Cannot convert JSON value of `{name}` to {dtype.name} without loss of precision.")
+    raise invalid(
+        f"Cannot convert JSON value of `{name}` to {dtype.name} without loss of precision."
+    )
 
 
 def _bytes(name: str, item: Any) -> bytes:
@@ -196,7 +250,14 @@ def _texts(name: str, array: np.ndarray) -> list[Any]:
 
 
 def _type_name(value: object) -> str:
-    names = {type(None): "Null", str: "String", list: "Array", dict: "Object", int: "Number", float: "Number"}
+    names = {
+        type(None): "Null",
+        str: "String",
+        list: "Array",
+        dict: "Object",
+        int: "Number",
+        float: "Number",
+    }
     return str(value) if isinstance(value, bool) else names[type(value)]
 
 

@@ -8,10 +8,13 @@ class Limits:
     """What is refused, or cut off, beyond it.
 
     Attributes:
-        max_requests: in work at once.    max_request_bytes, max_response_bytes: of one request and its answer.
-        rest_timeout_s: for an answer over REST, 504 after that; over gRPC the caller sets a deadline.
+        max_requests: in work at once.
+        max_request_bytes, max_response_bytes: of one request and its answer.
+        rest_timeout_s: for an answer over REST, 504 after that;
+            over gRPC the caller sets a deadline.
         body_timeout_s: for the body of a request to come in, 408 after that.
-        idle_timeout_s: for the head of a request to come in, and for a connection between two; closed after that.
+        idle_timeout_s: for the head of a request to come in,
+            and for a connection between two; closed after that.
     """
 
     max_requests: int = 256

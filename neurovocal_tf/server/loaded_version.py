@@ -16,15 +16,18 @@ from neurovocal_tf.server import batched_graph, heaps, refusals
 
 _WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
 _METADATA = os.path.join("assets.extra", "neurovocal_tf.json")
-# The output by which a song's graph tells in what layout this machine sings, and of the signature that saves an initialiser.
+# The output by which a song's graph tells in what layout this machine sings, and of the signature
+# that saves an initialiser.
 _LAYOUT, _INITIALISER = "layout", "__saved_model_init_op"
 
 
 class LoadedVersion:
-    """A SavedModel in a session of its own, as in TensorFlow Serving: what it takes is free again once that is closed.
+    """A SavedModel in a session of its own, as in TensorFlow Serving:
+    what it takes is free again once that is closed.
 
     Args:
-        folder: of the version.    num_batch_threads: batches that are computed at once; 0 for no batching.
+        folder: of the version.
+        num_batch_threads: batches that are computed at once; 0 for no batching.
 
     Raises:
         ValueError, OSError, tf.errors.OpError: it is no SavedModel that can be served.
@@ -33,33 +36,56 @@ class LoadedVersion:
     def __init__(self, folder: str | os.PathLike[str], num_batch_threads: int) -> None:
         self.folder = os.fspath(folder)
         meta_graph = _read_meta_graph(self.folder)
-        self._batching = batched_graph.read_parameters(self.folder, num_batch_threads) if num_batch_threads else None
+        self._batching = (
+            batched_graph.read_parameters(self.folder, num_batch_threads)
+            if num_batch_threads
+            else None
+        )
         if self._batching:
             batched_graph.batch_signatures(meta_graph, self._batching)
         # Copies, since any part of a message keeps the whole of it in memory.
         #: Name -> SignatureDef.
-        self.signatures = {name: copy.deepcopy(signature) for name, signature in meta_graph.signature_def.items() if signature.method_name}
-        #: int, the layout in which this machine sings its songs, numbered as in the version's metadata; None until `warm_up` has seen one.
+        self.signatures = {
+            name: copy.deepcopy(signature)
+            for name, signature in meta_graph.signature_def.items()
+            if signature.method_name
+        }
+        #: int, the layout in which this machine sings its songs, numbered as in the version's
+        #: metadata; None until `warm_up` has seen one.
         self.layout: int | None = None
         if not self.signatures:
-            raise ValueError(f"`folder` must hold a SavedModel with signatures. Received: folder={self.folder}")
+            raise ValueError(
+                f"`folder` must hold a SavedModel with signatures. Received: folder={self.folder}"
+            )
         graph = tf.Graph()
         with graph.as_default():
             tf.import_graph_def(meta_graph.graph_def, name="")
-        # Python's own objects for the functions of the graph: nothing asks for them any more, and they are a fifth of a version's memory.
+        # Python's own objects for the functions of the graph: nothing asks for them any more, and
+        # they are a fifth of a version's memory.
         graph._functions.clear()
-        # Threads of its own: with a shared pool's all held by long songs of the old version, a new one would never be loaded.
+        # Threads of its own: with a shared pool's all held by long songs of the old version, a new
+        # one would never be loaded.
         config = tf.compat.v1.ConfigProto(use_per_session_threads=True)
-        # Its copies of every function leave the heap in pieces, and an export's answers are the same bits without it, and as fast.
+        # Its copies of every function leave the heap in pieces, and an export's answers are the
+        # same bits without it, and as fast.
         config.graph_options.rewrite_options.disable_meta_optimizer = True
         self._session, self._calls = tf.compat.v1.Session(graph=graph, config=config), {}
         try:
             restoring = meta_graph.saver_def
             variables = os.path.join(self.folder, "variables", "variables")
-            self._session.run(restoring.restore_op_name, {restoring.filename_tensor_name: variables})
+            self._session.run(
+                restoring.restore_op_name, {restoring.filename_tensor_name: variables}
+            )
             if _INITIALISER in meta_graph.signature_def:
-                self._session.run(meta_graph.signature_def[_INITIALISER].outputs[_INITIALISER].name.partition(":")[0])
-            self._calls = {name: self._callable(graph, signature) for name, signature in self.signatures.items()}
+                self._session.run(
+                    meta_graph.signature_def[_INITIALISER]
+                    .outputs[_INITIALISER]
+                    .name.partition(":")[0]
+                )
+            self._calls = {
+                name: self._callable(graph, signature)
+                for name, signature in self.signatures.items()
+            }
         except BaseException:
             self.close()
             raise
@@ -70,7 +96,9 @@ class LoadedVersion:
         return self._batching is not None
 
     def warm_up(self) -> None:
-        """Computes the requests that were exported with the model; one that fails is an error, as in TensorFlow Serving."""
+        """Computes the requests that were exported with the model;
+        one that fails is an error, as in TensorFlow Serving.
+        """
         path = os.path.join(self.folder, _WARM_UP)
         if not os.path.exists(path):
             return
@@ -84,19 +112,24 @@ class LoadedVersion:
 
     @property
     def layout_description(self) -> str:
-        """What `layout` means, as the version's metadata says it; empty where either is not known."""
+        """What `layout` means, as the version's metadata says it;
+        empty where either is not known.
+        """
         try:
             with open(os.path.join(self.folder, _METADATA), encoding="utf-8") as file:
                 return json.load(file)["layouts"].get(str(self.layout), "")
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return ""
 
-    def predict(self, signature_name: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def predict(
+        self, signature_name: str, inputs: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
         """A signature's answer.
 
         Args:
             signature_name: one of `signatures`.
-            inputs: dict of input name -> NumPy array, of the types of the signature; batched with those of other callers.
+            inputs: dict of input name -> NumPy array, of the types of the signature;
+                batched with those of other callers.
 
         Returns:
             dict of output name -> NumPy array.
@@ -115,32 +148,55 @@ class LoadedVersion:
     def close(self) -> None:
         """Frees its memory; there must be no calls any more."""
         self._session.close()
-        # Graph and session hold on to each other; Python would look for such a circle only after many more of them.
+        # Graph and session hold on to each other; Python would look for such a circle only
+        # after many more of them.
         del self._session, self._calls
         gc.collect()
         heaps.trim()
 
-    def _callable(self, graph: tf.Graph, signature: meta_graph_pb2.SignatureDef) -> Callable[..., dict[str, np.ndarray]]:
-        outputs = {name: graph.get_tensor_by_name(tensor.name) for name, tensor in signature.outputs.items()}
+    def _callable(
+        self, graph: tf.Graph, signature: meta_graph_pb2.SignatureDef
+    ) -> Callable[..., dict[str, np.ndarray]]:
+        outputs = {
+            name: graph.get_tensor_by_name(tensor.name)
+            for name, tensor in signature.outputs.items()
+        }
         return self._session.make_callable(
-            outputs, feed_list=[graph.get_tensor_by_name(signature.inputs[name].name) for name in sorted(signature.inputs)]
+            outputs,
+            feed_list=[
+                graph.get_tensor_by_name(signature.inputs[name].name)
+                for name in sorted(signature.inputs)
+            ],
         )
 
-    def _check_shapes(self, signature: meta_graph_pb2.SignatureDef, inputs: Mapping[str, np.ndarray]) -> None:
+    def _check_shapes(
+        self, signature: meta_graph_pb2.SignatureDef, inputs: Mapping[str, np.ndarray]
+    ) -> None:
         for name, tensor in signature.inputs.items():
             if tensor.tensor_shape.unknown_rank:
                 continue
             wanted, given = [dim.size for dim in tensor.tensor_shape.dim], np.shape(inputs[name])
-            if len(wanted) != len(given) or any(size not in (-1, other) for size, other in zip(wanted, given, strict=True)):
+            if len(wanted) != len(given) or any(
+                size not in (-1, other) for size, other in zip(wanted, given, strict=True)
+            ):
                 shape = ",".join("?" if size == -1 else str(size) for size in wanted)
-                raise refusals.invalid(f"`{name}` must have the shape [{shape}]. Received: {name} of shape {list(given)}")
+                raise refusals.invalid(
+                    f"`{name}` must have the shape [{shape}]. "
+                    f"Received: {name} of shape {list(given)}"
+                )
         num_rows = {name: len(inputs[name]) for name in signature.inputs if np.ndim(inputs[name])}
         if self.is_batched and len(set(num_rows.values())) > 1:
             names = ", ".join(f"`{name}`" for name in sorted(num_rows))
-            raise refusals.invalid(f"{names} must have the same first dimension. Received: {dict(sorted(num_rows.items()))}")
+            raise refusals.invalid(
+                f"{names} must have the same first dimension. "
+                f"Received: {dict(sorted(num_rows.items()))}"
+            )
         limit = self._batching.max_batch_size if self._batching else None
         if limit is not None and num_rows and max(num_rows.values()) > limit:
-            raise refusals.invalid(f"Task size {max(num_rows.values())} is larger than maximum input batch size {limit}")
+            raise refusals.invalid(
+                f"Task size {max(num_rows.values())} is larger than maximum input batch size "
+                f"{limit}"
+            )
 
 
 def _read_meta_graph(folder: str | os.PathLike[str]) -> meta_graph_pb2.MetaGraphDef:
@@ -150,8 +206,13 @@ def _read_meta_graph(folder: str | os.PathLike[str]) -> meta_graph_pb2.MetaGraph
         try:
             saved_model.ParseFromString(file.read())
         except DecodeError as error:
-            raise ValueError(f"`folder` must hold a SavedModel. Received: {path}: {error}") from error
+            raise ValueError(
+                f"`folder` must hold a SavedModel. Received: {path}: {error}"
+            ) from error
     for meta_graph in saved_model.meta_graphs:
         if tf.saved_model.SERVING in meta_graph.meta_info_def.tags:
             return meta_graph
-    raise ValueError(f"`folder` must hold a SavedModel with the tag {tf.saved_model.SERVING}. Received: folder={folder}")
+    raise ValueError(
+        f"`folder` must hold a SavedModel with the tag {tf.saved_model.SERVING}. "
+        f"Received: folder={folder}"
+    )

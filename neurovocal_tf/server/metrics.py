@@ -21,14 +21,17 @@ class Metrics:
         self._model_name = model_name
         self._lock = threading.Lock()
         self._num_requests: collections.Counter[str] = collections.Counter()
-        self._latencies: dict[tuple[str, str], list[int]] = collections.defaultdict(lambda: [0] * (len(_BUCKETS) + 1))
+        self._latencies: dict[tuple[str, str], list[int]] = collections.defaultdict(
+            lambda: [0] * (len(_BUCKETS) + 1)
+        )
         self._latency_sums: dict[tuple[str, str], float] = collections.defaultdict(float)
 
     def count(self, api: str, entrypoint: str, status: str, duration_s: float) -> None:
         """Adds a request.
 
         Args:
-            api: "Predict", say.    entrypoint: "GRPC" or "REST".    status: name of its code.    duration_s: how long it took.
+            api: "Predict", say.    entrypoint: "GRPC" or "REST".    status: name of its code.
+            duration_s: how long it took.
         """
         micros = duration_s * 1e6
         with self._lock:
@@ -40,7 +43,12 @@ class Metrics:
     def page(self, layouts: Mapping[int, int]) -> str:
         """All of it as text, in Prometheus' exposition format 0.0.4; `layouts` as in `Versions`."""
         with self._lock:
-            return "\n".join([*self._count_lines(), *self._latency_lines(), *self._layout_lines(layouts)]) + "\n"
+            return (
+                "\n".join(
+                    [*self._count_lines(), *self._latency_lines(), *self._layout_lines(layouts)]
+                )
+                + "\n"
+            )
 
     def _count_lines(self) -> Iterator[str]:
         name = ":tensorflow:serving:request_count"

@@ -21,10 +21,17 @@ class ModelServer:
     """A model over gRPC and REST, from `start` to `stop`.
 
     Args:
-        versions: `versions.Versions`.    model_name: str.    page: path of the file that is served at /.    limits: `limits.Limits`.
+        versions: `versions.Versions`.    model_name: str.
+        page: path of the file that is served at /.    limits: `limits.Limits`.
     """
 
-    def __init__(self, versions: Versions, model_name: str, page: str | os.PathLike[str], limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        versions: Versions,
+        model_name: str,
+        page: str | os.PathLike[str],
+        limits: Limits | None = None,
+    ) -> None:
         limits = limits or Limits()
         self._limits = limits
         self._inference = Inference(model_name, versions, limits.max_requests)
@@ -67,7 +74,9 @@ class ModelServer:
         self._grpc = server
         add_services(server, self._inference, limits)
         try:
-            bound = server.add_insecure_port(f"[{host}]:{grpc_port}" if ":" in host else f"{host}:{grpc_port}")
+            bound = server.add_insecure_port(
+                f"[{host}]:{grpc_port}" if ":" in host else f"{host}:{grpc_port}"
+            )
         except RuntimeError as error:
             raise OSError(f"gRPC cannot listen at {host}, port {grpc_port}: {error}") from error
         await server.start()
@@ -82,8 +91,11 @@ class ModelServer:
 
 
 def _silent_log() -> logging.Logger:
-    """What aiohttp logs to: a traceback for every request that is not HTTP. What goes wrong in this package `rest` logs."""
-    # One of its own, which the process's other logs do not know, and which no setting of theirs turns on.
+    """What aiohttp logs to: a traceback for every request that is not HTTP.
+    What goes wrong in this package `rest` logs.
+    """
+    # One of its own, which the process's other logs do not know,
+    # and which no setting of theirs turns on.
     log = logging.Logger("neurovocal_tf.server.http")
     log.disabled = True
     return log

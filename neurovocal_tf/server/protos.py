@@ -11,7 +11,12 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_pb2,
+    predict_pb2,
+)
 
 from neurovocal_tf.server.refusals import Refusal, invalid
 from neurovocal_tf.server.versions import VersionStatus
@@ -23,14 +28,20 @@ SIGNATURES = "signature_def"
 def version_and_label(spec: model_pb2.ModelSpec) -> tuple[int | None, str | None]:
     """What a ModelSpec asks for, as two values of which at least one is None."""
     kind = spec.WhichOneof("version_choice")
-    return spec.version.value if kind == "version" else None, spec.version_label if kind == "version_label" else None
+    return (
+        spec.version.value if kind == "version" else None,
+        spec.version_label if kind == "version_label" else None,
+    )
 
 
-def arrays(request: predict_pb2.PredictRequest, signature: meta_graph_pb2.SignatureDef, max_bytes: int) -> dict[str, np.ndarray]:
+def arrays(
+    request: predict_pb2.PredictRequest, signature: meta_graph_pb2.SignatureDef, max_bytes: int
+) -> dict[str, np.ndarray]:
     """The inputs of a PredictRequest.
 
     Args:
-        request: PredictRequest.    signature: SignatureDef.    max_bytes: int, of all of them, unpacked.
+        request: PredictRequest.    signature: SignatureDef.
+        max_bytes: int, of all of them, unpacked.
 
     Returns:
         dict of input name -> NumPy array of the signature's types.
@@ -41,24 +52,41 @@ def arrays(request: predict_pb2.PredictRequest, signature: meta_graph_pb2.Signat
     given, wanted = set(request.inputs), set(signature.inputs)
     names = ", ".join(sorted(wanted))
     for name in sorted(given - wanted):
-        raise invalid(f"input tensor alias not found in signature: {name}. Inputs expected to be in the set {{{names}}}.")
+        raise invalid(
+            f"input tensor alias not found in signature: {name}. Inputs expected to be in the set "
+            f"{{{names}}}."
+        )
     if given != wanted:
         missing = ",".join(sorted(wanted - given))
-        raise invalid(f"input size does not match signature: {len(given)}!={len(wanted)}. Missing but required: {{{missing}}}.")
+        raise invalid(
+            f"input size does not match signature: {len(given)}!={len(wanted)}. Missing but "
+            f"required: {{{missing}}}."
+        )
     # One number and a shape may stand for gigabytes.
     if sum(_unpacked_bytes(name, tensor) for name, tensor in request.inputs.items()) > max_bytes:
         raise invalid(f"The inputs unpack to more than {max_bytes} bytes")
-    return {name: _array(name, tensor, signature.inputs[name].dtype) for name, tensor in request.inputs.items()}
+    return {
+        name: _array(name, tensor, signature.inputs[name].dtype)
+        for name, tensor in request.inputs.items()
+    }
 
 
-def tensors(outputs: Mapping[str, np.ndarray], names: Collection[str]) -> dict[str, tensor_pb2.TensorProto]:
+def tensors(
+    outputs: Mapping[str, np.ndarray], names: Collection[str]
+) -> dict[str, tensor_pb2.TensorProto]:
     """dict of name -> TensorProto.
 
     Args:
-        outputs: dict of name -> NumPy array.    names: of the outputs that are wanted; none for all.
+        outputs: dict of name -> NumPy array.
+        names: of the outputs that are wanted; none for all.
     """
-    dtypes = {name: tf.string if array.dtype == object else array.dtype for name, array in outputs.items()}
-    return {name: tf.make_tensor_proto(outputs[name], dtypes[name], outputs[name].shape) for name in names or outputs}
+    dtypes = {
+        name: tf.string if array.dtype == object else array.dtype for name, array in outputs.items()
+    }
+    return {
+        name: tf.make_tensor_proto(outputs[name], dtypes[name], outputs[name].shape)
+        for name in names or outputs
+    }
 
 
 def check_filter(names: Collection[str], signature: meta_graph_pb2.SignatureDef) -> None:
@@ -66,17 +94,25 @@ def check_filter(names: Collection[str], signature: meta_graph_pb2.SignatureDef)
     for name in names:
         if name not in signature.outputs:
             known = ", ".join(sorted(signature.outputs))
-            raise invalid(f"output tensor alias not found in signature: {name} Outputs expected to be in the set {{{known}}}.")
+            raise invalid(
+                f"output tensor alias not found in signature: {name} Outputs expected to be in the "
+                f"set {{{known}}}."
+            )
     if len(set(names)) < len(names):
         raise invalid(f"duplicate output tensor alias among {', '.join(sorted(names))}")
 
 
-def status_response(statuses: Mapping[int, VersionStatus]) -> get_model_status_pb2.GetModelStatusResponse:
+def status_response(
+    statuses: Mapping[int, VersionStatus],
+) -> get_model_status_pb2.GetModelStatusResponse:
     """GetModelStatusResponse of a dict of version -> `versions.VersionStatus`."""
     response = get_model_status_pb2.GetModelStatusResponse()
     for number, status in statuses.items():
         of_version = response.model_version_status.add(version=number, state=int(status.state))
-        of_version.status.error_code, of_version.status.error_message = status.error_code, status.error
+        of_version.status.error_code, of_version.status.error_message = (
+            status.error_code,
+            status.error,
+        )
     return response
 
 
@@ -91,15 +127,22 @@ def metadata_response(
     return response
 
 
-def metadata_json(model_name: str, version: int, signatures: Mapping[str, meta_graph_pb2.SignatureDef]) -> dict[str, Any]:
+def metadata_json(
+    model_name: str, version: int, signatures: Mapping[str, meta_graph_pb2.SignatureDef]
+) -> dict[str, Any]:
     """The same for REST, as a dict."""
     spec = metadata_response(model_name, version, {}).model_spec
-    return {"model_spec": as_json(spec), "metadata": {SIGNATURES: as_json(_signature_map(signatures))}}
+    return {
+        "model_spec": as_json(spec),
+        "metadata": {SIGNATURES: as_json(_signature_map(signatures))},
+    }
 
 
 def as_json(message: Message) -> dict[str, Any]:
     """A message as TensorFlow Serving writes it in JSON, as a dict."""
-    return json_format.MessageToDict(message, including_default_value_fields=True, preserving_proto_field_name=True)
+    return json_format.MessageToDict(
+        message, including_default_value_fields=True, preserving_proto_field_name=True
+    )
 
 
 def check_metadata_fields(fields: Iterable[str]) -> None:
@@ -114,10 +157,14 @@ def check_metadata_fields(fields: Iterable[str]) -> None:
 def check_signature(name: str, signatures: Mapping[str, meta_graph_pb2.SignatureDef]) -> None:
     """Raises a `Refusal` for a signature that is not there."""
     if name not in signatures:
-        raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
+        raise Refusal(
+            grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.'
+        )
 
 
-def _signature_map(signatures: Mapping[str, meta_graph_pb2.SignatureDef]) -> get_model_metadata_pb2.SignatureDefMap:
+def _signature_map(
+    signatures: Mapping[str, meta_graph_pb2.SignatureDef],
+) -> get_model_metadata_pb2.SignatureDefMap:
     message = get_model_metadata_pb2.SignatureDefMap()
     for name, signature in signatures.items():
         message.signature_def[name].CopyFrom(signature)
@@ -133,7 +180,10 @@ def _unpacked_bytes(name: str, tensor: tensor_pb2.TensorProto) -> int:
 
 def _array(name: str, tensor: tensor_pb2.TensorProto, dtype: int) -> np.ndarray:
     if tensor.dtype != dtype:
-        raise invalid(f"`{name}` must be of type {_type_name(dtype)}. Received: {name} of type {_type_name(tensor.dtype)}")
+        raise invalid(
+            f"`{name}` must be of type {_type_name(dtype)}. "
+            f"Received: {name} of type {_type_name(tensor.dtype)}"
+        )
     try:
         array = tf.make_ndarray(tensor)
     except (TypeError, ValueError, KeyError) as error:

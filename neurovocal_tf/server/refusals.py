@@ -1,4 +1,6 @@
-"""Why a request is not answered: one error for both protocols, with the codes that TensorFlow Serving gives."""
+"""Why a request is not answered: one error for both protocols,
+with the codes that TensorFlow Serving gives.
+"""
 
 import re
 from typing import TYPE_CHECKING
@@ -33,15 +35,19 @@ class Refusal(Exception):
     """A request that gets an error for an answer.
 
     Args:
-        code: `grpc.StatusCode`.    message: str; cut to a thousand characters, since it may quote the request.
-        http_status: int; default: what TensorFlow Serving makes of the code, 500 where it has no better one.
+        code: `grpc.StatusCode`.
+        message: str; cut to a thousand characters, since it may quote the request.
+        http_status: int; default: what TensorFlow Serving makes of the code,
+            500 where it has no better one.
     """
 
     def __init__(self, code: grpc.StatusCode, message: str, http_status: int | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.http_status = http_status or _HTTP_STATUS.get(code, 500)
-        self.message = message if len(message) <= _LONGEST_MESSAGE else message[:_LONGEST_MESSAGE] + "..."
+        self.message = (
+            message if len(message) <= _LONGEST_MESSAGE else message[:_LONGEST_MESSAGE] + "..."
+        )
 
 
 def invalid(message: str) -> Refusal:
@@ -66,5 +72,10 @@ def from_tensorflow(error: "tf.errors.OpError") -> Refusal:
         error: `tf.errors.OpError`.
     """
     # Without the lines that say where in the graph.
-    lines = [line for line in error.message.splitlines() if line.strip() and not _PLACES.match(line)]
-    return Refusal(_BY_NUMBER.get(error.error_code, grpc.StatusCode.UNKNOWN), lines[0] if lines else error.message)
+    lines = [
+        line for line in error.message.splitlines() if line.strip() and not _PLACES.match(line)
+    ]
+    return Refusal(
+        _BY_NUMBER.get(error.error_code, grpc.StatusCode.UNKNOWN),
+        lines[0] if lines else error.message,
+    )

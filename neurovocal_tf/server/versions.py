@@ -1,4 +1,6 @@
-"""Which versions of a model are served: those in its folder, loaded and unloaded as they come and go."""
+"""Which versions of a model are served: those in its folder,
+loaded and unloaded as they come and go.
+"""
 
 import contextlib
 import dataclasses
@@ -13,7 +15,8 @@ from neurovocal_tf.server import refusals
 from neurovocal_tf.server.loaded_version import LoadedVersion
 
 _LOG = logging.getLogger(__name__)
-# Of `google.rpc.Code`: what TensorFlow Serving says of a version that would not load depends on why; this server says that it did not.
+# Of `google.rpc.Code`: what TensorFlow Serving says of a version that would not load depends on
+# why; this server says that it did not.
 _OK, _UNKNOWN = 0, 2
 
 
@@ -46,8 +49,9 @@ class VersionStatus:
 class Versions:
     """The newest versions in a folder. `refresh` looks for others; `watch` does so again and again.
 
-    A new version is loaded and warmed up beside the old one, then takes over; the old one is unloaded when its last request is
-    answered. A version that does not load leaves everything as it was, and is tried again when its folder has changed.
+    A new version is loaded and warmed up beside the old one, then takes over; the old one is
+    unloaded when its last request is answered. A version that does not load leaves everything as it
+    was, and is tried again when its folder has changed.
 
     Args:
         model_dir: folder of versions, each a folder whose name is its number.
@@ -57,7 +61,11 @@ class Versions:
     """
 
     def __init__(
-        self, model_dir: str | os.PathLike[str], num_versions: int = 1, num_batch_threads: int = 2, labels: Mapping[str, int] | None = None
+        self,
+        model_dir: str | os.PathLike[str],
+        num_versions: int = 1,
+        num_batch_threads: int = 2,
+        labels: Mapping[str, int] | None = None,
     ) -> None:
         self._model_dir = os.path.abspath(model_dir)
         self._num_versions = num_versions
@@ -79,9 +87,15 @@ class Versions:
 
     @property
     def layouts(self) -> dict[int, int]:
-        """Dict of version -> the layout in which this machine sings its songs, of the loaded ones that have told."""
+        """Dict of version -> the layout in which this machine sings its songs,
+        of the loaded ones that have told.
+        """
         with self._changed:
-            return {number: loaded.layout for number, loaded in sorted(self._loaded.items()) if loaded.layout is not None}
+            return {
+                number: loaded.layout
+                for number, loaded in sorted(self._loaded.items())
+                if loaded.layout is not None
+            }
 
     @property
     def is_available(self) -> bool:
@@ -89,8 +103,11 @@ class Versions:
         return bool(self._loaded)
 
     @contextlib.contextmanager
-    def lease(self, model_name: str, version: int | None = None, label: str | None = None) -> Iterator[tuple[int, LoadedVersion]]:
-        """Number and `LoadedVersion` of the version that is asked for, the newest if none is; it stays loaded within the block.
+    def lease(
+        self, model_name: str, version: int | None = None, label: str | None = None
+    ) -> Iterator[tuple[int, LoadedVersion]]:
+        """Number and `LoadedVersion` of the version that is asked for, the newest if none is; it
+        stays loaded within the block.
 
         Raises:
             refusals.Refusal: it is not there.
@@ -102,7 +119,11 @@ class Versions:
                 version = self._labels[label]
             number = max(self._loaded, default=None) if version is None else version
             if number is None or number not in self._loaded:
-                asked = f"Latest({model_name})" if version is None else f"Specific({model_name}, {version})"
+                asked = (
+                    f"Latest({model_name})"
+                    if version is None
+                    else f"Specific({model_name}, {version})"
+                )
                 raise refusals.not_found(f"Servable not found for request: {asked}")
             loaded = self._loaded[number]
             self._num_leases[number] += 1
@@ -119,7 +140,8 @@ class Versions:
         for number in sorted(numbers, reverse=True)[: self._num_versions]:
             if number not in self._loaded:
                 self._load(number, numbers[number])
-        # Never down to nothing: a version that does not load, or a folder that is emptied, leaves the last good one.
+        # Never down to nothing: a version that does not load, or a folder that is emptied,
+        # leaves the last good one.
         served = sorted(self._loaded, reverse=True)
         present = [number for number in served if number in numbers]
         wanted = (present or served)[: self._num_versions]
@@ -152,7 +174,11 @@ class Versions:
         """Version -> its folder, of those that are whole enough to try."""
         names = [name for name in os.listdir(self._model_dir) if re.fullmatch(r"[0-9]{1,18}", name)]
         folders = {int(name): os.path.join(self._model_dir, name) for name in names}
-        return {number: folder for number, folder in folders.items() if os.path.isfile(os.path.join(folder, "saved_model.pb"))}
+        return {
+            number: folder
+            for number, folder in folders.items()
+            if os.path.isfile(os.path.join(folder, "saved_model.pb"))
+        }
 
     def _load(self, number: int, folder: str) -> None:
         contents = _contents(folder)
@@ -169,14 +195,21 @@ class Versions:
         # Whatever is wrong with a version must not end the ones that are served.
         except Exception as error:
             self._failed[number] = contents
-            self._tell(number, VersionStatus(State.END, f"{type(error).__name__}: {error}".splitlines()[0]))
+            self._tell(
+                number, VersionStatus(State.END, f"{type(error).__name__}: {error}".splitlines()[0])
+            )
             return
         self._failed.pop(number, None)
         with self._changed:
             self._loaded[number], self._num_leases[number] = loaded, 0
         self._tell(number, VersionStatus(State.AVAILABLE))
         if loaded.layout is not None:
-            _LOG.info("version %d: songs in layout %d, %s", number, loaded.layout, loaded.layout_description)
+            _LOG.info(
+                "version %d: songs in layout %d, %s",
+                number,
+                loaded.layout,
+                loaded.layout_description,
+            )
 
     def _unload(self, number: int) -> None:
         self._tell(number, VersionStatus(State.UNLOADING))
@@ -190,7 +223,12 @@ class Versions:
     def _tell(self, number: int, status: VersionStatus) -> None:
         with self._changed:
             self._statuses[number] = status
-        _LOG.info("version %d: %s%s", number, status.state.name, f": {status.error}" if status.error else "")
+        _LOG.info(
+            "version %d: %s%s",
+            number,
+            status.state.name,
+            f": {status.error}" if status.error else "",
+        )
 
 
 def _contents(folder: str) -> tuple[tuple[str, int, int], ...]:

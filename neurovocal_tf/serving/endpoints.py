@@ -1,8 +1,10 @@
-"""A trained model's endpoints: batch-major functions that the tools call as they are and the exported SavedModel holds.
+"""A trained model's endpoints: batch-major functions that the tools call as they are and the
+exported SavedModel holds.
 
-A row's answer depends on nothing but the row, bit for bit on one kind of machine: songs are sung in tiles whose layout is verified
-there (see `tiling`), and all else is done row by row, each at its own length. Contents never raise: limits are kept in the graph,
-and every row has a `status`. Only shapes are refused.
+A row's answer depends on nothing but the row, bit for bit on one kind of machine: songs are sung in
+tiles whose layout is verified there (see `tiling`), and all else is done row by row, each at its
+own length. Contents never raise: limits are kept in the graph, and every row has a `status`. Only
+shapes are refused.
 """
 
 import tensorflow as tf
@@ -24,37 +26,50 @@ _JOINING_FRAMES = 64
 
 
 class Endpoints:
-    """`signatures`, a dict of `tf.function`s that take and return tensors with one row for each of B callers; each is an attribute, too.
+    """`signatures`, a dict of `tf.function`s that take and return tensors with one row for each of
+    B callers; each is an attribute, too.
 
-    Shapes: V bins, R state, E embedding, T the longest row's frames, N its samples, S its segments. `status` int32 [B], a `Status`,
-    is among the outputs of all.
+    Shapes: V bins, R state, E embedding, T the longest row's frames, N its samples, S its segments.
+    `status` int32 [B], a `Status`, is among the outputs of all.
 
-    generate           seed int64 [B], num_frames int32 [B], temperature float32 [B] -> spectrogram float32 [B, T, V] in dB, lengths
-                       int32 [B], state float32 [B, R], next_frame int64 [B], layout int32 [B], the `tiling.Layout` in which this
-                       machine sings. A temperature not above 0, or NaN, means the default, 1
-    generate_continue  the same, frame int64 [B], state float32 [B, R] -> the same: the song goes on from that state and frame
-    generate_audio     as generate -> the same, waveform float32 [B, N], num_samples int32 [B], sample_rate int32 [B] in Hz,
-                       wav_bytes string [B], 16 bit
-    synthesise         spectrogram float32 [B, T, V] in dB, lengths int32 [B], known float32 [B, P], num_known int32 [B] -> waveform
-                       float32 [B, N], num_samples, sample_rate, hop_length int32 [B]: the sound of frames, whose first num_known
-                       samples have sounded already (see `griffin_lim`), so that blocks of a song join
-    encode             spectrogram float32 [B, T, V] in dB, lengths int32 [B] -> embedding float32 [B, E], frame_embedding [B, T, E],
-                       state float32 [B, R], which primes generate_continue
-    score              the same -> score, order_score, surprise float32 [B], frame_score, frame_surprise [B, T] (see `scoring`);
-                       is_unusual bool [B], and which of the three says so: score_, order_score_ and surprise_is_unusual bool [B]
-    encode_audio,      audio_bytes string [B], WAV files -> as encode and score, lengths int32 [B], and frame_onsets int64 [B, T], the
-    score_audio        first sample of each frame; the frames are those of the recording's sequences, one after another
-    segment_audio      audio_bytes string [B] -> onsets, offsets int64 [B, S] in samples, num_segments int32 [B], sample_rate int32 [B]
+    generate           seed int64 [B], num_frames int32 [B], temperature float32 [B] -> spectrogram
+                       float32 [B, T, V] in dB, lengths int32 [B], state float32 [B, R], next_frame
+                       int64 [B], layout int32 [B], the `tiling.Layout` in which this machine sings.
+                       A temperature not above 0, or NaN, means the default, 1
+    generate_continue  the same, frame int64 [B], state float32 [B, R] -> the same: the song goes on
+                       from that state and frame
+    generate_audio     as generate -> the same, waveform float32 [B, N], num_samples int32 [B],
+                       sample_rate int32 [B] in Hz, wav_bytes string [B], 16 bit
+    synthesise         spectrogram float32 [B, T, V] in dB, lengths int32 [B], known float32 [B, P],
+                       num_known int32 [B] -> waveform float32 [B, N], num_samples, sample_rate,
+                       hop_length int32 [B]: the sound of frames, whose first num_known samples have
+                       sounded already (see `griffin_lim`), so that blocks of a song join
+    encode             spectrogram float32 [B, T, V] in dB, lengths int32 [B] -> embedding float32
+                       [B, E], frame_embedding [B, T, E], state float32 [B, R], which primes
+                       generate_continue
+    score              the same -> score, order_score, surprise float32 [B], frame_score,
+                       frame_surprise [B, T] (see `scoring`); is_unusual bool [B], and which of the
+                       three says so: score_, order_score_ and surprise_is_unusual bool [B]
+    encode_audio,      audio_bytes string [B], WAV files -> as encode and score, lengths int32 [B],
+    score_audio        and frame_onsets int64 [B, T], the first sample of each frame; the frames are
+                       those of the recording's sequences, one after another
+    segment_audio      audio_bytes string [B] -> onsets, offsets int64 [B, S] in samples,
+                       num_segments int32 [B], sample_rate int32 [B]
 
     Args:
-        trained: `trained.Trained`, or whatever has its `model`, `config`, `scale` and `sample_rate`. A model of frame sequences, whose
-            `scale` is an `OwnUnit`, has `generate` and `generate_continue` alone, and their spectrograms are the frames themselves.
-        max_frames: int; a longer song is cut to it, a longer spectrogram or recording refused by its status.
+        trained: `trained.Trained`, or whatever has its `model`, `config`, `scale` and
+            `sample_rate`. A model of frame sequences, whose `scale` is an `OwnUnit`, has `generate`
+            and `generate_continue` alone, and their spectrograms are the frames themselves.
+        max_frames: int; a longer song is cut to it,
+            a longer spectrogram or recording refused by its status.
         usual: `scoring.UsualRanges`.
     """
 
     def __init__(
-        self, trained: TrainedModel, max_frames: int = DEFAULT_MAX_FRAMES, usual: scoring.UsualRanges = scoring.EVERYTHING_USUAL
+        self,
+        trained: TrainedModel,
+        max_frames: int = DEFAULT_MAX_FRAMES,
+        usual: scoring.UsualRanges = scoring.EVERYTHING_USUAL,
     ) -> None:
         self.model = trained.model
         self.config = trained.config
@@ -69,8 +84,14 @@ class Endpoints:
             return tf.TensorSpec([None, *shape], dtype, name=name)
 
         song = rows("seed", tf.int64), rows("num_frames", tf.int32), rows("temperature", tf.float32)
-        continuation = rows("frame", tf.int64), rows("state", tf.float32, self.model.encoder.state_size)
-        spectrogram = rows("spectrogram", tf.float32, None, self.model.num_visible), rows("lengths", tf.int32)
+        continuation = (
+            rows("frame", tf.int64),
+            rows("state", tf.float32, self.model.encoder.state_size),
+        )
+        spectrogram = (
+            rows("spectrogram", tf.float32, None, self.model.num_visible),
+            rows("lengths", tf.int32),
+        )
         known = rows("known", tf.float32, None), rows("num_known", tf.int32)
         audio = rows("audio_bytes", tf.string)
         self.generate = endpoint(self._generate, *song)
@@ -93,12 +114,20 @@ class Endpoints:
     # --- songs
 
     def _generate(self, seed, num_frames, temperature):
-        return self.singer.generate(seed, num_frames, temperature) | {"status": tf.fill(tf.shape(seed), int(Status.FINE))}
+        return self.singer.generate(seed, num_frames, temperature) | {
+            "status": tf.fill(tf.shape(seed), int(Status.FINE))
+        }
 
     def _generate_continue(self, seed, num_frames, temperature, frame, state):
         is_sane = is_within(state, _SANE_STATE)
-        song = self.singer.generate(seed, num_frames, temperature, frame, tf.where(is_sane, state, 0.0))
-        return song | {"status": tf.where(tf.reduce_all(is_sane, axis=1), int(Status.FINE), int(Status.CLEANED))}
+        song = self.singer.generate(
+            seed, num_frames, temperature, frame, tf.where(is_sane, state, 0.0)
+        )
+        return song | {
+            "status": tf.where(
+                tf.reduce_all(is_sane, axis=1), int(Status.FINE), int(Status.CLEANED)
+            )
+        }
 
     def _generate_audio(self, seed, num_frames, temperature):
         song = self._generate(seed, num_frames, temperature)
@@ -106,18 +135,34 @@ class Endpoints:
         def sound(row):
             decibels, length = row
             waveform = self.singer.sound(decibels[:length])
-            return {"waveform": waveform, "num_samples": tf.size(waveform), "wav_bytes": wav.encode(waveform, self.sample_rate)}
+            return {
+                "waveform": waveform,
+                "num_samples": tf.size(waveform),
+                "wav_bytes": wav.encode(waveform, self.sample_rate),
+            }
 
-        specs = {"waveform": floats(None), "num_samples": COUNT, "wav_bytes": tf.TensorSpec([], tf.string)}
-        return song | each_row(sound, (song["spectrogram"], song["lengths"]), specs) | self._sample_rates(seed)
+        specs = {
+            "waveform": floats(None),
+            "num_samples": COUNT,
+            "wav_bytes": tf.TensorSpec([], tf.string),
+        }
+        return (
+            song
+            | each_row(sound, (song["spectrogram"], song["lengths"]), specs)
+            | self._sample_rates(seed)
+        )
 
     def _synthesise(self, decibels, lengths, known, num_known):
         def sound(row):
             decibels, length, known, num_known = row
-            status, decibels = self._readings.sane_frames(decibels, length, 1, self.max_frames + _JOINING_FRAMES)
+            status, decibels = self._readings.sane_frames(
+                decibels, length, 1, self.max_frames + _JOINING_FRAMES
+            )
             known = known[: tf.maximum(num_known, 0)]
             is_sane = is_within(known, _SANE_SAMPLES)
-            status = first_status((status, status > Status.FINE), (Status.CLEANED, ~tf.reduce_all(is_sane)))
+            status = first_status(
+                (status, status > Status.FINE), (Status.CLEANED, ~tf.reduce_all(is_sane))
+            )
             waveform = self.singer.sound(decibels, tf.where(is_sane, known, 0.0))
             return {"waveform": waveform, "num_samples": tf.size(waveform), "status": status}
 
@@ -133,20 +178,35 @@ class Endpoints:
         return self._readings.read_spectrograms(self._readings.embedding, decibels, lengths)
 
     def _score(self, decibels, lengths):
-        return self._readings.judged(self._readings.read_spectrograms(self._readings.scores, decibels, lengths))
+        return self._readings.judged(
+            self._readings.read_spectrograms(self._readings.scores, decibels, lengths)
+        )
 
     def _encode_audio(self, audio_bytes):
         return self._readings.read_recordings(self._readings.embedding, audio_bytes)
 
     def _score_audio(self, audio_bytes):
-        return self._readings.judged(self._readings.read_recordings(self._readings.scores, audio_bytes))
+        return self._readings.judged(
+            self._readings.read_recordings(self._readings.scores, audio_bytes)
+        )
 
     def _segment_audio(self, audio_bytes):
         def segment(audio_bytes):
             samples, status = self._readings.samples(audio_bytes)
-            onsets, offsets = detector_in_graph.detect(samples, self.sample_rate, self.config.segmentation)
-            status = first_status((status, status > Status.CLEANED), (Status.NO_SOUND, tf.size(onsets) == 0), (status, True))
-            return {"onsets": onsets, "offsets": offsets, "num_segments": tf.size(onsets), "status": status}
+            onsets, offsets = detector_in_graph.detect(
+                samples, self.sample_rate, self.config.segmentation
+            )
+            status = first_status(
+                (status, status > Status.CLEANED),
+                (Status.NO_SOUND, tf.size(onsets) == 0),
+                (status, True),
+            )
+            return {
+                "onsets": onsets,
+                "offsets": offsets,
+                "num_segments": tf.size(onsets),
+                "status": status,
+            }
 
         specs = {"onsets": PLACES, "offsets": PLACES, "num_segments": COUNT, "status": COUNT}
         return each_row(segment, audio_bytes, specs) | self._sample_rates(audio_bytes)

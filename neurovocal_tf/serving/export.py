@@ -1,7 +1,8 @@
 """A trained model as a version folder of TensorFlow Serving.
 
 N/saved_model.pb, N/variables/               the endpoints
-N/batching_params.pbtxt                      how to batch their requests (with --enable_per_model_batching_parameters)
+N/batching_params.pbtxt                      how to batch their requests (with
+                                             --enable_per_model_batching_parameters)
 N/assets.extra/tf_serving_warmup_requests    what a server runs before it takes requests
 N/assets.extra/neurovocal_tf.json            what a client needs to know
 """
@@ -33,7 +34,8 @@ METADATA = os.path.join("assets.extra", "neurovocal_tf.json")
 WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
 BATCHING = "batching_params.pbtxt"
 
-# Sizes to which a server fills up a batch; to no more than twice its rows, since most endpoints take as long as they have rows.
+# Sizes to which a server fills up a batch; to no more than twice its rows, since most endpoints
+# take as long as they have rows.
 BATCH_SIZES = (1, 2, 4, 8, 16, 32)
 _BATCH_TIMEOUT_MICROS = 1_000
 _MAX_ENQUEUED_BATCHES = 1_000
@@ -51,7 +53,8 @@ def export_saved_model(
     Its signatures are those of `endpoints.Endpoints`; `generate` is also `serving_default`.
 
     Args:
-        trained: `trained.Trained`.    export_dir: folder of versions; made if it is not there.    max_frames: int, longest song.
+        trained: `trained.Trained`.    export_dir: folder of versions; made if it is not there.
+        max_frames: int, longest song.
         usual: `scoring.UsualRanges`, outside which a call is unusual.
         training_data: dict of JSON values about the recordings, for the metadata.
 
@@ -63,7 +66,11 @@ def export_saved_model(
     temporary = tempfile.mkdtemp(prefix=".export-", dir=export_dir)
     try:
         _save(temporary, endpoints)
-        _write_beside(temporary, endpoints, metadata(endpoints) | {"epoch": trained.epoch, "training_data": training_data})
+        _write_beside(
+            temporary,
+            endpoints,
+            metadata(endpoints) | {"epoch": trained.epoch, "training_data": training_data},
+        )
         os.chmod(temporary, 0o755)
         return _publish(temporary, export_dir)
     except BaseException:
@@ -84,7 +91,10 @@ def metadata(endpoints: Endpoints) -> dict[str, Any]:
         "max_frames": endpoints.max_frames,
         "default_temperature": DEFAULT_TEMPERATURE,
         "detector": dataclasses.asdict(endpoints.config.segmentation),
-        "usual_ranges": {name: [_finite(limit) for limit in limits] for name, limits in dataclasses.asdict(endpoints.usual).items()},
+        "usual_ranges": {
+            name: [_finite(limit) for limit in limits]
+            for name, limits in dataclasses.asdict(endpoints.usual).items()
+        },
         "status": {str(int(code)): text for code, text in status.DESCRIPTIONS.items()},
         "layouts": {str(int(layout)): layout.description for layout in Layout},
         "layout_where_exported": int(endpoints.singer.layout.found),
@@ -106,15 +116,19 @@ def batching_parameters() -> str:
 batch_timeout_micros {{ value: {_BATCH_TIMEOUT_MICROS} }}
 max_enqueued_batches {{ value: {_MAX_ENQUEUED_BATCHES} }}
 {sizes}
-# Spectrograms of different lengths may share a batch; `lengths` tells the endpoints which frames are a row's own.
+# Spectrograms of different lengths may share a batch; `lengths` tells the endpoints which frames \
+are a row's own.
 pad_variable_length_inputs: true
 """
 
 
 def _save(folder, endpoints):
-    signatures = {name: function.get_concrete_function() for name, function in endpoints.signatures.items()}
+    signatures = {
+        name: function.get_concrete_function() for name, function in endpoints.signatures.items()
+    }
     signatures["serving_default"] = signatures[next(iter(signatures))]
-    # Not keras.export.ExportArchive, which traces every function a second time: half the time of an export, and half its size.
+    # Not keras.export.ExportArchive, which traces every function a second time: half the time of an
+    # export, and half its size.
     carrier = tf.Module()
     carrier.weights = [variable.value for variable in endpoints.model.variables]
     # Wherever it is loaded, its initialiser finds out how that machine can sing exactly.
@@ -145,6 +159,7 @@ def _publish(temporary, export_dir):
             os.rename(temporary, version)
             return version
         except OSError:
-            # Another export may have taken the number meanwhile: a rename onto a folder with files in it fails.
+            # Another export may have taken the number meanwhile:
+            # a rename onto a folder with files in it fails.
             if not os.path.exists(version):
                 raise

@@ -1,6 +1,7 @@
 """What a trained model makes of sounds that it is given: spectrograms and recordings, row by row.
 
-Contents never raise: what cannot be read is answered as if it were empty, with a `Status` that says why.
+Contents never raise: what cannot be read is answered as if it were empty,
+with a `Status` that says why.
 """
 
 import typing
@@ -24,7 +25,9 @@ _SANE_DECIBELS = (-1e3, 1e2)
 
 
 class Reading(typing.NamedTuple):
-    """What a model can tell of sequences: `function`(frames [S, L, V], lengths [S]) -> dict as in `specs`, of at least `least_frames`."""
+    """What a model can tell of sequences: `function`(frames [S, L, V], lengths [S]) -> dict as in
+    `specs`, of at least `least_frames`.
+    """
 
     function: Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]
     specs: dict[str, tf.TensorSpec]
@@ -35,33 +38,59 @@ class Readings:
     """The readings of a model, `embedding` and `scores`, and how rows come to them.
 
     Args:
-        trained: `runs.trained.Trained`, or whatever has its `model`, `config`, `scale` and `sample_rate`.
-        max_frames: int; longer spectrograms and recordings are refused by their status.    usual: `scoring.UsualRanges`.
+        trained: `runs.trained.Trained`, or whatever has its `model`, `config`,
+            `scale` and `sample_rate`.
+        max_frames: int; longer spectrograms and recordings are refused by their status.
+        usual: `scoring.UsualRanges`.
     """
 
     def __init__(self, trained: TrainedModel, max_frames: int, usual: scoring.UsualRanges) -> None:
-        self._model, self._config, self._scale, self._sample_rate = trained.model, trained.config, trained.scale, trained.sample_rate
+        self._model, self._config, self._scale, self._sample_rate = (
+            trained.model,
+            trained.config,
+            trained.scale,
+            trained.sample_rate,
+        )
         self._max_frames = max_frames
         self._usual = usual
         model, encoder = self._model, self._model.encoder
-        sequences_of_frames = (floats(None, None, model.num_visible), tf.TensorSpec([None], tf.int32))
+        sequences_of_frames = (
+            floats(None, None, model.num_visible),
+            tf.TensorSpec([None], tf.int32),
+        )
         width = encoder.embedding_size
         self.embedding = Reading(
-            Traced(lambda frames, lengths: scoring.embed(model, frames, lengths)._asdict(), *sequences_of_frames),
-            {"embedding": floats(width), "frame_embedding": floats(None, width), "state": floats(encoder.state_size)},
+            Traced(
+                lambda frames, lengths: scoring.embed(model, frames, lengths)._asdict(),
+                *sequences_of_frames,
+            ),
+            {
+                "embedding": floats(width),
+                "frame_embedding": floats(None, width),
+                "state": floats(encoder.state_size),
+            },
             least_frames=1,
         )
         sampling = (self._config.generation.num_gibbs_steps, self._config.generation.chain_start)
         self.scores = Reading(
-            Traced(lambda frames, lengths: scoring.score(model, frames, lengths, *sampling)._asdict(), *sequences_of_frames),
-            dict.fromkeys(scoring.SCORES, floats()) | {"frame_score": floats(None), "frame_surprise": floats(None)},
+            Traced(
+                lambda frames, lengths: scoring.score(model, frames, lengths, *sampling)._asdict(),
+                *sequences_of_frames,
+            ),
+            dict.fromkeys(scoring.SCORES, floats())
+            | {"frame_score": floats(None), "frame_surprise": floats(None)},
             least_frames=2,
         )
-        #: A recording's samples, none if they are of no use, and its `Status`.  string [] -> float32 [N], int32 []
+        #: A recording's samples, none if they are of no use, and its `Status`.  string []
+        #: -> float32 [N], int32 []
         self.samples = Traced(self._decoded, tf.TensorSpec([], tf.string))
 
-    def read_spectrograms(self, reading: Reading, decibels: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Each row's frames as one sequence, and the answers padded to as many frames as came in."""
+    def read_spectrograms(
+        self, reading: Reading, decibels: tf.Tensor, lengths: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Each row's frames as one sequence, and the answers padded to as
+        many frames as came in.
+        """
         num_frames = tf.shape(decibels)[1]
         lengths = tf.clip_by_value(lengths, 0, num_frames)
 
@@ -74,11 +103,17 @@ class Readings:
         for name, spec in reading.specs.items():
             if spec.shape.rank and spec.shape[0] is None:
                 missing = num_frames - tf.shape(answers[name])[1]
-                answers[name] = tf.pad(answers[name], [[0, 0], [0, missing], *[[0, 0]] * (spec.shape.rank - 1)])
+                answers[name] = tf.pad(
+                    answers[name], [[0, 0], [0, missing], *[[0, 0]] * (spec.shape.rank - 1)]
+                )
         return answers
 
-    def sane_frames(self, decibels: tf.Tensor, length: tf.Tensor, least_frames: int, most_frames: int) -> tuple[tf.Tensor, tf.Tensor]:
-        """A row's `Status`, and its frames, none if they are too many, with silence for numbers that are none."""
+    def sane_frames(
+        self, decibels: tf.Tensor, length: tf.Tensor, least_frames: int, most_frames: int
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """A row's `Status`, and its frames, none if they are too many,
+        with silence for numbers that are none.
+        """
         is_too_long = length > most_frames
         decibels = decibels[: tf.where(is_too_long, 0, length)]
         is_sane = is_within(decibels, _SANE_DECIBELS)
@@ -95,7 +130,11 @@ class Readings:
         def read(audio_bytes):
             samples, status = self.samples(audio_bytes)
             frames, lengths, frame_onsets = sequences.sequence_frames(
-                samples, self._sample_rate, self._scale, self._config, detector=detector_in_graph.detect
+                samples,
+                self._sample_rate,
+                self._scale,
+                self._config,
+                detector=detector_in_graph.detect,
             )
             num_frames = tf.shape(frames)[0]
             status = first_status(
@@ -105,16 +144,25 @@ class Readings:
                 (status, True),
             )
             apart = tf.RaggedTensor.from_row_lengths(frames, lengths, validate=False)
-            answers = reading.function(apart.to_tensor(shape=[None, None, self._model.num_visible]), tf.cast(lengths, tf.int32))
+            answers = reading.function(
+                apart.to_tensor(shape=[None, None, self._model.num_visible]),
+                tf.cast(lengths, tf.int32),
+            )
             return answers | {"lengths": num_frames, "frame_onsets": frame_onsets, "status": status}
 
-        return each_row(read, audio_bytes, reading.specs | {"lengths": COUNT, "frame_onsets": PLACES, "status": COUNT})
+        return each_row(
+            read,
+            audio_bytes,
+            reading.specs | {"lengths": COUNT, "frame_onsets": PLACES, "status": COUNT},
+        )
 
     def _decoded(self, audio_bytes):
         settings = self._config.spectrogram
         max_samples = synthesis.num_output_samples(self._max_frames, settings)
         audio = self._config.audio
-        samples, status = wav.decode(audio_bytes, self._sample_rate, audio.channel, max_samples, audio.time_expansion)
+        samples, status = wav.decode(
+            audio_bytes, self._sample_rate, audio.channel, max_samples, audio.time_expansion
+        )
         is_constant = tf.reduce_all(samples == samples[:1])
         status = first_status(
             (status, status > Status.CLEANED),
@@ -125,9 +173,15 @@ class Readings:
         return samples[: tf.where(status > Status.CLEANED, 0, tf.size(samples))], status
 
     def judged(self, answers: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Scores with, for each of them, whether it lies outside its usual range; rows without an answer are not unusual."""
+        """Scores with, for each of them, whether it lies outside its usual range;
+        rows without an answer are not unusual.
+        """
         judgements = {}
         for name in scoring.SCORES:
             is_outside = ~is_within(answers[name], getattr(self._usual, name))
             judgements[f"{name}_is_unusual"] = is_outside & (answers["status"] <= Status.CLEANED)
-        return answers | judgements | {"is_unusual": tf.reduce_any(tf.stack(list(judgements.values())), axis=0)}
+        return (
+            answers
+            | judgements
+            | {"is_unusual": tf.reduce_any(tf.stack(list(judgements.values())), axis=0)}
+        )

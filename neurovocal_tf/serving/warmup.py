@@ -1,6 +1,8 @@
-"""Requests that a model server sends itself before it answers others, so that no caller pays for a first run.
+"""Requests that a model server sends itself before it answers others,
+so that no caller pays for a first run.
 
-A record that fails keeps the whole model from being loaded. https://www.tensorflow.org/tfx/serving/saved_model_warmup
+A record that fails keeps the whole model from being loaded.
+https://www.tensorflow.org/tfx/serving/saved_model_warmup
 """
 
 import os
@@ -17,7 +19,9 @@ _NUM_FRAMES = 2
 _RECORDING_S = 0.25
 
 
-def requests(endpoints: Endpoints, batch_sizes: Iterable[int]) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+def requests(
+    endpoints: Endpoints, batch_sizes: Iterable[int]
+) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """One small request for each signature and batch size.
 
     Args:
@@ -31,11 +35,21 @@ def requests(endpoints: Endpoints, batch_sizes: Iterable[int]) -> Iterator[tuple
     default = next(iter(endpoints.signatures.values()))
     for name, function in [*endpoints.signatures.items(), ("serving_default", default)]:
         for batch_size in batch_sizes:
-            yield name, {spec.name: np.repeat(rows[spec.name], batch_size, axis=0) for spec in function.input_signature}
+            yield (
+                name,
+                {
+                    spec.name: np.repeat(rows[spec.name], batch_size, axis=0)
+                    for spec in function.input_signature
+                },
+            )
 
 
-def write(path: str | os.PathLike[str], logged: Iterable[tuple[str, Mapping[str, np.ndarray]]]) -> None:
-    """Writes requests, as `requests` yields them, as the TFRecord file that a model server looks for."""
+def write(
+    path: str | os.PathLike[str], logged: Iterable[tuple[str, Mapping[str, np.ndarray]]]
+) -> None:
+    """Writes requests, as `requests` yields them, as the TFRecord file that a
+    model server looks for.
+    """
     with tf.io.TFRecordWriter(path) as writer:
         for name, inputs in logged:
             writer.write(_prediction_log(name, inputs).SerializeToString())
@@ -46,13 +60,18 @@ def _prediction_log(signature, inputs):
     request.model_spec.signature_name = signature
     for name, value in inputs.items():
         request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
-    return prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+    return prediction_log_pb2.PredictionLog(
+        predict_log=prediction_log_pb2.PredictLog(request=request)
+    )
 
 
 def _example_rows(endpoints):
     """One row of every input by its name."""
     longest = synthesis.num_output_samples(endpoints.max_frames, endpoints.config.spectrogram)
-    num_samples = min(max(int(_RECORDING_S * endpoints.sample_rate), 2 * endpoints.config.spectrogram.n_fft), longest)
+    num_samples = min(
+        max(int(_RECORDING_S * endpoints.sample_rate), 2 * endpoints.config.spectrogram.n_fft),
+        longest,
+    )
     # With silence around it: something for a detector to find.
     recording = np.random.default_rng(0).uniform(-0.5, 0.5, num_samples).astype(np.float32)
     recording[: num_samples // 4] = recording[-num_samples // 4 :] = 0.0

@@ -9,10 +9,13 @@ import keras
 import numpy as np
 
 
-def swap_averages(optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]) -> None:
+def swap_averages(
+    optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]
+) -> None:
     """Exchanges `variables` with their moving averages in place; its own inverse.
 
-    Does nothing where the optimiser keeps no averages. Raises ValueError for variables it was not built for.
+    Does nothing where the optimiser keeps no averages.
+    Raises ValueError for variables it was not built for.
     """
     if not optimizer.use_ema:
         return
@@ -25,8 +28,12 @@ def swap_averages(optimizer: keras.optimizers.Optimizer, variables: Sequence[ker
 
 
 @contextlib.contextmanager
-def averaged_weights(optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]) -> Iterator[None]:
-    """Within this context `variables` hold their moving averages; afterwards they are as they were, bit for bit."""
+def averaged_weights(
+    optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]
+) -> Iterator[None]:
+    """Within this context `variables` hold their moving averages;
+    afterwards they are as they were, bit for bit.
+    """
     swap_averages(optimizer, variables)
     try:
         yield
@@ -45,5 +52,11 @@ class AveragedValidation(keras.callbacks.Callback):
 
 
 def weights_to_keep(model: keras.Model) -> AbstractContextManager[None]:
-    """A context in which the model holds the weights worth keeping: their averages, where it averages."""
-    return averaged_weights(model.optimizer, model.trainable_variables) if model.optimizer.use_ema else contextlib.nullcontext()
+    """A context in which the model holds the weights worth keeping:
+    their averages, where it averages.
+    """
+    return (
+        averaged_weights(model.optimizer, model.trainable_variables)
+        if model.optimizer.use_ema
+        else contextlib.nullcontext()
+    )

@@ -18,12 +18,17 @@ class RunRecord(keras.callbacks.Callback):
     """Keeps the run: after every epoch the checkpoint, the history and TensorBoard's curves.
 
     Args:
-        folder: `RunFolder`.    best: `BestWeights`.    history: list of dicts, one an epoch, which it goes on with.
+        folder: `RunFolder`.    best: `BestWeights`.
+        history: list of dicts, one an epoch, which it goes on with.
         baselines: dict of one-step errors, written beside each epoch's.
     """
 
     def __init__(
-        self, folder: RunFolder, best: checkpoint.BestWeights, history: list[dict[str, Any]], baselines: Mapping[str, float]
+        self,
+        folder: RunFolder,
+        best: checkpoint.BestWeights,
+        history: list[dict[str, Any]],
+        baselines: Mapping[str, float],
     ) -> None:
         super().__init__()
         self.folder, self.best, self.history, self.baselines = folder, best, history, baselines
@@ -47,10 +52,17 @@ class RunRecord(keras.callbacks.Callback):
         }
         self.history.append(row)
         with weights_to_keep(self.model):
-            known = (monitored_error(row), epoch + 1, row["cd_steps"], row.get("song_distance", math.inf))
+            known = (
+                monitored_error(row),
+                epoch + 1,
+                row["cd_steps"],
+                row.get("song_distance", math.inf),
+            )
             self.best.offer(self.model.variables, *known)
         checkpoint.save(self.folder.checkpoint, self.model, epoch + 1, self.best, self.history)
-        files.write_csv(self.folder.file("history.csv"), row, [past.values() for past in self.history])
+        files.write_csv(
+            self.folder.file("history.csv"), row, [past.values() for past in self.history]
+        )
         with self._writer.as_default(step=epoch + 1):
             for name, value in row.items():
                 if math.isfinite(value):
@@ -61,5 +73,11 @@ class RunRecord(keras.callbacks.Callback):
 
 
 def monitored_error(row: Mapping[str, float]) -> float:
-    """What tells the best epoch, from its row of the history: of binary units the pseudo-likelihood, negated, else the one-step error."""
-    return -row["val_pseudo_log_likelihood"] if "val_pseudo_log_likelihood" in row else row["val_one_step_error"]
+    """What tells the best epoch, from its row of the history: of binary units the
+    pseudo-likelihood, negated, else the one-step error.
+    """
+    return (
+        -row["val_pseudo_log_likelihood"]
+        if "val_pseudo_log_likelihood" in row
+        else row["val_one_step_error"]
+    )

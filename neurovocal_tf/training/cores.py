@@ -11,7 +11,9 @@ _SMALLEST_PART = 4
 
 
 def num_parts(config: Config) -> int:
-    """Parts that a batch is worked on in: as configured, or one a core, of at least `_SMALLEST_PART` rows; beside a GPU one."""
+    """Parts that a batch is worked on in: as configured, or one a core, of at least
+    `_SMALLEST_PART` rows; beside a GPU one.
+    """
     if config.execution.parallel_parts:
         return config.execution.parallel_parts
     if len(tf.config.list_physical_devices()) > 1:
@@ -22,8 +24,12 @@ def num_parts(config: Config) -> int:
 
 
 def share_out_cores(config: Config) -> None:
-    """Leaves each part of a batch its share of the cores: one part's products would otherwise push the other parts off theirs.
+    """Leaves each part of a batch its share of the cores: one part's products would otherwise push
+    the other parts off theirs.
 
-    For a process whose work is training, before TensorFlow has computed anything; afterwards it raises RuntimeError.
+    For a process whose work is training, before TensorFlow has computed anything;
+    afterwards it raises RuntimeError.
     """
-    tf.config.threading.set_intra_op_parallelism_threads(max(os.cpu_count() // num_parts(config), 1))
+    tf.config.threading.set_intra_op_parallelism_threads(
+        max(os.cpu_count() // num_parts(config), 1)
+    )

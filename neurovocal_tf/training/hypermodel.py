@@ -1,4 +1,6 @@
-"""The model of a trial in a search with keras-tuner: built, compiled and fitted with the settings that the trial draws."""
+"""The model of a trial in a search with keras-tuner:
+built, compiled and fitted with the settings that the trial draws.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -25,7 +27,8 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
 
     Args:
         config: `Config` whose other settings hold.    space: dict of name -> `Dimension`.
-        data: `preparation.TrainingData`, the same for all trials.    epoch_variable: the one that `data` reads.
+        data: `preparation.TrainingData`, the same for all trials.
+        epoch_variable: the one that `data` reads.
         report: called with a line after each trial.    callbacks: Keras callbacks of every trial.
     """
 
@@ -44,7 +47,10 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
         self.report, self.callbacks = report, callbacks
 
     def values_of(self, hp: keras_tuner.HyperParameters) -> dict[str, str | float]:
-        """Draws the searched settings from `keras_tuner.HyperParameters`, or reads them.  -> dict of name -> value"""
+        """Draws the searched settings from `keras_tuner.HyperParameters`, or reads them.
+
+        -> dict of name -> value
+        """
         return {name: self._draw(hp, name, dimension) for name, dimension in self.space.items()}
 
     def _draw(self, hp, name, dimension):
@@ -73,14 +79,16 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
         """Trains with phases as long, in proportion, as those of a whole training.
 
         Returns:
-            dict of the smallest error; NaN, which fails the trial and not the search, if no epoch had a finite one.
+            dict of the smallest error; NaN, which fails the trial and not the search,
+            if no epoch had a finite one.
 
         Raises:
             keras_tuner.errors.FatalError: a defect. It ends the search.
         """
         config = with_values(self.config, self.values_of(hp))
         if initial_epoch:
-            # A model that goes on has got its weights since it was compiled, and averages begin at the weights.
+            # A model that goes on has got its weights since it was compiled,
+            # and averages begin at the weights.
             trainer.compile_model(model, config)
         rates, cd_steps, num_epochs = trainer.training_phases(config)
         phases = [_in_proportion(whole, num_epochs, epochs) for whole in (rates, cd_steps)]
@@ -93,7 +101,11 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
                 initial_epoch=initial_epoch,
                 verbose=0,
                 shuffle=False,
-                callbacks=[*trainer.phase_callbacks(model, *phases, self.epoch_variable), *callbacks, *self.callbacks],
+                callbacks=[
+                    *trainer.phase_callbacks(model, *phases, self.epoch_variable),
+                    *callbacks,
+                    *self.callbacks,
+                ],
             ).history
         except tf.errors.OpError as error:
             return self._failed(hp, f"{type(error).__name__}: {str(error).splitlines()[0]}")
@@ -102,7 +114,10 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
         finite = [error for error in history[OBJECTIVE] if math.isfinite(error)]
         if not finite:
             return self._failed(hp, "its error is not finite")
-        self.report(f"{min(finite):.4g} {self.data.summary.unit} after {epochs} epochs with {self._text(hp)}")
+        self.report(
+            f"{min(finite):.4g} {self.data.summary.unit} after {epochs} epochs with "
+            f"{self._text(hp)}"
+        )
         return {OBJECTIVE: min(finite)}
 
     def _failed(self, hp, reason):
@@ -110,7 +125,9 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
         return {OBJECTIVE: math.nan}
 
     def _text(self, hp):
-        return ", ".join(f"{name}={value_text(value)}" for name, value in self.values_of(hp).items())
+        return ", ".join(
+            f"{name}={value_text(value)}" for name, value in self.values_of(hp).items()
+        )
 
 
 def _in_proportion(phases, num_epochs, epochs):

@@ -1,4 +1,6 @@
-"""What a fresh model starts from: the mean, the spread and the autoregression of the frames it is to learn."""
+"""What a fresh model starts from: the mean, the spread and the autoregression of the
+frames it is to learn.
+"""
 
 import dataclasses
 
@@ -17,7 +19,8 @@ _SHARE_OF_ENCODER = 0.1
 
 @dataclasses.dataclass(frozen=True)
 class Moments:
-    """What a fresh model starts from: `mean` and `sd` [V] of `num_frames` training frames, and the `RidgeVAR` fitted to them, or None.
+    """What a fresh model starts from: `mean` and `sd` [V] of `num_frames` training frames, and the
+    `RidgeVAR` fitted to them, or None.
 
     `in_decibels` tells the frames' unit.
     """
@@ -30,7 +33,8 @@ class Moments:
 
 
 def start_from_data(model: RNNRBM, moments: Moments, config: Config) -> None:
-    """Sets a fresh model's standardisation, and its biases to predict as well as the data's mean or autoregression.
+    """Sets a fresh model's standardisation, and its biases to predict as well as the data's
+    mean or autoregression.
 
     Args:
         moments: `Moments` of the training frames, in the model's units.
@@ -44,15 +48,20 @@ def start_from_data(model: RNNRBM, moments: Moments, config: Config) -> None:
             _start_from_autoregression(model, moments.autoregression)
         return
     if in_decibels:
-        model.standardisation.set(-config.spectrogram.dynamic_range_db, config.spectrogram.dynamic_range_db)
+        model.standardisation.set(
+            -config.spectrogram.dynamic_range_db, config.spectrogram.dynamic_range_db
+        )
         mean = 1.0 + mean / config.spectrogram.dynamic_range_db
-    # A probability of 0 or 1 has no logit: one half is added to the frames in which a unit was on, and to those in which it was off.
+    # A probability of 0 or 1 has no logit: one half is added to the frames in which a unit was on,
+    # and to those in which it was off.
     share = (mean * moments.num_frames + 0.5) / (moments.num_frames + 1)
     _start_at_mean(model, share, np.log(share / (1 - share)))
 
 
 def _start_at_mean(model, mean, field):
-    """bv such that a fresh machine's own mean is `mean` [V], standardised, which the field bv + W h gives at `field` [V]."""
+    """bv such that a fresh machine's own mean is `mean` [V], standardised,
+    which the field bv + W h gives at `field` [V].
+    """
     rbm = model.conditional_rbm
     W, bh = np.asarray(rbm.W), np.asarray(rbm.bh)
     hidden = 1 / (1 + np.exp(-(bh + mean @ W)))
@@ -60,10 +69,15 @@ def _start_at_mean(model, mean, field):
 
 
 def _start_from_autoregression(model, autoregression):
-    """bv_t of a fresh model becomes the autoregression's prediction; what the encoder adds is to be learned."""
+    """bv_t of a fresh model becomes the autoregression's prediction;
+    what the encoder adds is to be learned.
+    """
     scale = np.asarray(model.standardisation.scale)
-    # Of standardised frames: prediction / scale = sum_i (v_{t-i} / scale) @ (diag(scale) A_i / scale).
-    direct = [scale[:, np.newaxis] * coefficients / scale for coefficients in autoregression.coefficients]
+    # Of standardised frames: prediction / scale = sum_i (v_{t-i} / scale) @ (diag(scale)
+    # A_i / scale).
+    direct = [
+        scale[:, np.newaxis] * coefficients / scale for coefficients in autoregression.coefficients
+    ]
     for name, rows in (("Wuv", np.concatenate(direct)), ("Wuh", None)):
         weights = getattr(model.conditional_rbm, name)
         values = np.array(weights)

@@ -10,11 +10,13 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="neurovocal_tf")
 class Phases:
-    """A value that changes by epoch: `values[i]` holds for `epochs[i]` epochs, the last one for ever.
+    """A value that changes by epoch: `values[i]` holds for `epochs[i]` epochs,
+    the last one for ever.
 
     Args:
         values: one number or a sequence of numbers, one a phase.
-        epochs: one number or a sequence of them, the epochs of each phase. One number, of either, serves all phases.
+        epochs: one number or a sequence of them, the epochs of each phase.
+            One number, of either, serves all phases.
     """
 
     def __init__(self, values: float | Sequence[float], epochs: int | Sequence[int]) -> None:
@@ -22,9 +24,13 @@ class Phases:
         num_phases = max(len(values), len(epochs))
         for key, given in (("values", values), ("epochs", epochs)):
             if len(given) not in (1, num_phases):
-                raise ValueError(f"`{key}` must have one number or {num_phases}. Received: {key}={given}")
+                raise ValueError(
+                    f"`{key}` must have one number or {num_phases}. Received: {key}={given}"
+                )
         if not all(isinstance(n, int) and n >= 1 for n in epochs):
-            raise ValueError(f"`epochs` must be whole numbers of at least 1. Received: epochs={epochs}")
+            raise ValueError(
+                f"`epochs` must be whole numbers of at least 1. Received: epochs={epochs}"
+            )
         self.values = values * (num_phases // len(values))
         self.epochs = epochs * (num_phases // len(epochs))
 
@@ -38,7 +44,9 @@ class Phases:
         if epoch < 0:
             raise ValueError(f"`epoch` must be at least 0. Received: epoch={epoch}")
         ends = np.cumsum(self.epochs)
-        return self.values[min(int(np.searchsorted(ends, epoch, side="right")), len(self.values) - 1)]
+        return self.values[
+            min(int(np.searchsorted(ends, epoch, side="right")), len(self.values) - 1)
+        ]
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -80,7 +88,8 @@ class EpochPhases(keras.callbacks.Callback):
     """Tells the data with which epoch to begin, and the model its k.
 
     Args:
-        epoch_variable: int64 variable that the training dataset reads when it begins.    cd_steps: `Phases` of k.
+        epoch_variable: int64 variable that the training dataset reads when it begins.
+        cd_steps: `Phases` of k.
     """
 
     def __init__(self, epoch_variable: tf.Variable, cd_steps: Phases) -> None:

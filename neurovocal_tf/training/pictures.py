@@ -25,7 +25,8 @@ class Pictures(keras.callbacks.Callback):
     Args:
         folder: `RunFolder`.    data: `DataSummary`.    real: list of model frames [L, V], held out.
         singer: `Singer` of the model that trains.
-        history: list of dicts, one an epoch.    epochs: the epochs, counted from 1, after which to draw.
+        history: list of dicts, one an epoch.
+        epochs: the epochs, counted from 1, after which to draw.
     """
 
     def __init__(
@@ -38,7 +39,13 @@ class Pictures(keras.callbacks.Callback):
         epochs: Iterable[int],
     ) -> None:
         super().__init__()
-        self.folder, self.data, self.singer, self.history, self.epochs = folder, data, singer, history, set(epochs)
+        self.folder, self.data, self.singer, self.history, self.epochs = (
+            folder,
+            data,
+            singer,
+            history,
+            set(epochs),
+        )
         self.real = [np.asarray(frames)[:_PICTURE_FRAMES] for frames in real[:NUM_PICTURED]]
         # Beside words of half a second, ten seconds of song would be all that one sees.
         self.num_generated = min(2 * max(map(len, self.real)), _PICTURE_FRAMES)
@@ -56,7 +63,11 @@ class Pictures(keras.callbacks.Callback):
         with weights_to_keep(self.model), self._writer.as_default(step=epoch + 1):
             songs = self._songs_figure()
             canvas.save_figure(songs, self.folder.file(f"samples_epoch_{epoch + 1}.png"))
-            pictures = {"songs": songs, "filters": self._filters_figure(), "hidden": self._hidden_figure()}
+            pictures = {
+                "songs": songs,
+                "filters": self._filters_figure(),
+                "hidden": self._hidden_figure(),
+            }
             for name, figure in pictures.items():
                 tf.summary.image(name, canvas.figure_to_rgb(figure)[np.newaxis])
 
@@ -70,7 +81,9 @@ class Pictures(keras.callbacks.Callback):
 
     def _songs_figure(self):
         seeds = tf.range(NUM_PICTURED, dtype=tf.int64) + self.singer.config.training.seed
-        songs = self.singer.generate(seeds, tf.fill([NUM_PICTURED], self.num_generated), tf.ones([NUM_PICTURED]))
+        songs = self.singer.generate(
+            seeds, tf.fill([NUM_PICTURED], self.num_generated), tf.ones([NUM_PICTURED])
+        )
         real = [self._shown(frames) for frames in self.real]
         return comparison_figure(real, list(np.asarray(songs["spectrogram"])), *self._scales())
 
@@ -78,7 +91,9 @@ class Pictures(keras.callbacks.Callback):
         return filters_figure(np.asarray(self.model.conditional_rbm.W), self._scales()[1])
 
     def _hidden_figure(self):
-        return hidden_figure(np.asarray(self._hidden(self.real[0][np.newaxis])[0]), self._scales()[0])
+        return hidden_figure(
+            np.asarray(self._hidden(self.real[0][np.newaxis])[0]), self._scales()[0]
+        )
 
     def _hidden_probabilities(self, frames):
         return tf.sigmoid(hidden_logits(self.model(frames), self.model.standardisation(frames)))
@@ -89,4 +104,7 @@ class Pictures(keras.callbacks.Callback):
     def _scales(self):
         if not self.data.is_sound:
             return None, None
-        return self.singer.config.spectrogram.hop_length / self.data.sample_rate, self.data.sample_rate / 2
+        return (
+            self.singer.config.spectrogram.hop_length / self.data.sample_rate,
+            self.data.sample_rate / 2,
+        )

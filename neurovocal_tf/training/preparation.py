@@ -1,4 +1,6 @@
-"""The data of a run: surveyed, measured and written down when it begins, read again when it goes on."""
+"""The data of a run: surveyed, measured and written down when it begins,
+read again when it goes on.
+"""
 
 import dataclasses
 import os
@@ -22,7 +24,8 @@ from neurovocal_tf.training.pictures import NUM_PICTURED
 
 @dataclasses.dataclass(frozen=True)
 class TrainingData:
-    """A run's data: `summary`, what trains as a whole and as batches, and what a fresh model starts from (None in one that goes on).
+    """A run's data: `summary`, what trains as a whole and as batches, and what a fresh model starts
+    from (None in one that goes on).
 
     `training` has no end, and `num_batches` make an epoch; see `pipeline.training_dataset`.
     """
@@ -44,7 +47,9 @@ def prepare_data(
     report: Callable[[str], object],
     fold: tuple[int, int] | None = None,
 ) -> TrainingData:
-    """The data of a new run, surveyed and written down, or of one that goes on, as it was written down."""
+    """The data of a new run, surveyed and written down, or of one that goes on,
+    as it was written down.
+    """
     summary, moments = folder.data(), None
     if summary is None:
         found = survey(data_dir, config, fold)
@@ -54,19 +59,27 @@ def prepare_data(
         folder.write_data(summary)
     else:
         training, validation, _ = summary.parts_in(config, data_dir)
-        split.check_unchanged(summary.lists, config.data, data_dir or summary.data_dir, readers.list_recordings)
+        split.check_unchanged(
+            summary.lists, config.data, data_dir or summary.data_dir, readers.list_recordings
+        )
         training.check_unchanged(summary.training_frames)
         validation.check_unchanged(summary.validation_frames)
-        validation_batches = pipeline.validation_dataset(validation, config, summary.validation_frames)
-        real_sequences = [frames for frames, _ in validation.sequences().take(NUM_PICTURED).as_numpy_iterator()]
+        validation_batches = pipeline.validation_dataset(
+            validation, config, summary.validation_frames
+        )
+        real_sequences = [
+            frames for frames, _ in validation.sequences().take(NUM_PICTURED).as_numpy_iterator()
+        ]
     report(
-        f"{training.description} train ({sum(summary.training_frames)} frames in {len(summary.training_frames)} sequences), "
-        f"{len(validation)} validate"
+        f"{training.description} train ({sum(summary.training_frames)} frames in "
+        f"{len(summary.training_frames)} sequences), {len(validation)} validate"
     )
     return TrainingData(
         summary=summary,
         trained_on=training,
-        training=pipeline.training_dataset(training, config, epoch_variable, summary.training_frames),
+        training=pipeline.training_dataset(
+            training, config, epoch_variable, summary.training_frames
+        ),
         num_batches=pipeline.num_batches(summary.training_frames, config),
         validation=validation_batches,
         real_sequences=real_sequences,
@@ -80,17 +93,27 @@ def _report_survey(found, folder, report):
         report(note)
     if found.skipped:
         path, reason = found.skipped[0]
-        report(f"{len(found.skipped)} files skipped, see {folder.file('skipped.csv')}; the first: {path}: {reason}")
+        report(
+            f"{len(found.skipped)} files skipped, see {folder.file('skipped.csv')}; "
+            f"the first: {path}: {reason}"
+        )
 
 
 def _summarise(found, data_dir, config):
-    """The data's summary, the `Moments` of its training frames, the batches that validate, and the sequences to picture.
+    """The data's summary, the `Moments` of its training frames, the batches that validate,
+    and the sequences to picture.
 
-    What trains is read once. What validates is read twice, since its errors need the baselines, and its batches the number of
-    frames; if they are kept in memory, the second time is also that of all epochs.
+    What trains is read once. What validates is read twice, since its errors need the baselines, and
+    its batches the number of frames; if they are kept in memory, the second time is also that of
+    all epochs.
     """
     num_direct = config.model.num_direct_frames
-    statistics, direct, sums, real_sequences = BaselineStatistics(), BaselineStatistics(max(num_direct, 1)), 0.0, []
+    statistics, direct, sums, real_sequences = (
+        BaselineStatistics(),
+        BaselineStatistics(max(num_direct, 1)),
+        0.0,
+        [],
+    )
     lengths = {"training": [], "validation": []}
     for frames, _ in found.training.sequences().as_numpy_iterator():
         statistics.update(frames)
@@ -104,12 +127,18 @@ def _summarise(found, data_dir, config):
             real_sequences.append(frames)
     for part, found_lengths in lengths.items():
         if not found_lengths:
-            remedy = "--validation=recordings" if config.data.annotations else "another --threshold, or --sequence=recording"
+            remedy = (
+                "--validation=recordings"
+                if config.data.annotations
+                else "another --threshold, or --sequence=recording"
+            )
             raise ValueError(f"No vocalization was found in the {part} part: try {remedy}.")
     mean, square = sums / sum(lengths["training"])
     batches = pipeline.validation_dataset(found.validation, config, lengths["validation"])
     windows = ((frames, mask) for frames, mask, _ in batches.as_numpy_iterator())
-    predictors = {name: baseline.one_step_predictions for name, baseline in statistics.fit().items()}
+    predictors = {
+        name: baseline.one_step_predictions for name, baseline in statistics.fit().items()
+    }
     scale = found.training.scale
     summary = DataSummary(
         data_dir=os.path.abspath(data_dir),
@@ -125,4 +154,9 @@ def _summarise(found, data_dir, config):
     )
     autoregression = direct.fit()[f"ridge_var{num_direct}"] if num_direct else None
     sd = np.sqrt(np.maximum(square - mean**2, 0.0))
-    return summary, Moments(mean, sd, autoregression, sum(lengths["training"]), scale.in_decibels), batches, real_sequences
+    return (
+        summary,
+        Moments(mean, sd, autoregression, sum(lengths["training"]), scale.in_decibels),
+        batches,
+        real_sequences,
+    )

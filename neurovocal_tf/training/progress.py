@@ -10,8 +10,8 @@ import tqdm
 
 
 class Progress(keras.callbacks.Callback):
-    """One bar for the whole run with the time left, the last epoch's time, and how much of it was waiting for data; and a line after
-    each epoch that improved.
+    """One bar for the whole run with the time left, the last epoch's time, and how much of it was
+    waiting for data; and a line after each epoch that improved.
 
     Args:
         num_epochs: int, of the whole run.    num_batches: int, of an epoch.    unit: of the errors.
@@ -26,7 +26,9 @@ class Progress(keras.callbacks.Callback):
         self._epoch_began_s, self._waited_s = time.time(), 0.0
         if self._bar is None:
             total = (self.num_epochs - epoch) * self.num_batches
-            self._bar = tqdm.tqdm(total=total, unit="batch", dynamic_ncols=True, mininterval=1.0, smoothing=0.02)
+            self._bar = tqdm.tqdm(
+                total=total, unit="batch", dynamic_ncols=True, mininterval=1.0, smoothing=0.02
+            )
         self._bar.set_description(f"epoch {epoch + 1}/{self.num_epochs}{self._last}")
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -36,10 +38,15 @@ class Progress(keras.callbacks.Callback):
         self._waited_s += max(float(self.model.data_arrived_s) - self._batch_began_s, 0.0)
         self._bar.update()
         if batch % 10 == 0:
-            self._bar.set_postfix({name: f"{float(value):.4g}" for name, value in logs.items()}, refresh=False)
+            self._bar.set_postfix(
+                {name: f"{float(value):.4g}" for name, value in logs.items()}, refresh=False
+            )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._last = f", the last {time.time() - self._epoch_began_s:.1f} s, {self._waited_s:.1f} s of it waiting for data"
+        self._last = (
+            f", the last {time.time() - self._epoch_began_s:.1f} s, {self._waited_s:.1f} s of it "
+            "waiting for data"
+        )
         error = float(logs["val_one_step_error"])
         if error < self._smallest:
             self._smallest = error
@@ -58,7 +65,8 @@ class SearchProgress(keras.callbacks.Callback):
     """One bar for all trials of a search with the time left; each of its epochs counts the same.
 
     Args:
-        num_epochs: int, of all trials together.    num_done: int, of them done before.    unit: of the errors.
+        num_epochs: int, of all trials together.    num_done: int, of them done before.
+        unit: of the errors.
     """
 
     def __init__(self, num_epochs: int, num_done: int, unit: str) -> None:
@@ -68,12 +76,21 @@ class SearchProgress(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         if self._bar is None:
-            self._bar = tqdm.tqdm(total=self.num_epochs, initial=self.num_done, unit="epoch", dynamic_ncols=True, desc="search")
+            self._bar = tqdm.tqdm(
+                total=self.num_epochs,
+                initial=self.num_done,
+                unit="epoch",
+                dynamic_ncols=True,
+                desc="search",
+            )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         error = float(logs["val_one_step_error"])
         self._smallest = min(self._smallest, error)
-        self._bar.set_postfix_str(f"held-out one-step error {error:.4g} {self.unit}, smallest {self._smallest:.4g}", refresh=False)
+        self._bar.set_postfix_str(
+            f"held-out one-step error {error:.4g} {self.unit}, smallest {self._smallest:.4g}",
+            refresh=False,
+        )
         self._bar.update()
 
     def close(self) -> None:
@@ -84,13 +101,17 @@ class SearchProgress(keras.callbacks.Callback):
 
 @contextlib.contextmanager
 def share_bar(description: str) -> Iterator[Callable[[float], None]]:
-    """A bar for a job that tells the share of it that is done: yields the function to call with it, from 0 to 1; shown once called."""
+    """A bar for a job that tells the share of it that is done: yields the function to call with it,
+    from 0 to 1; shown once called.
+    """
     bars = []
 
     def show(share):
         if not bars:
             shape = "{desc}: {percentage:3.0f} %|{bar}| {remaining}"
-            bars.append(tqdm.tqdm(total=100, desc=description, dynamic_ncols=True, bar_format=shape))
+            bars.append(
+                tqdm.tqdm(total=100, desc=description, dynamic_ncols=True, bar_format=shape)
+            )
         bars[0].update(100 * share - bars[0].n)
 
     try:

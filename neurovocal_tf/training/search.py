@@ -1,4 +1,6 @@
-"""A search with keras-tuner for the smallest held-out one-step error: its trials, and what is written of them."""
+"""A search with keras-tuner for the smallest held-out one-step error:
+its trials, and what is written of them.
+"""
 
 import contextlib
 import dataclasses
@@ -28,7 +30,9 @@ _HYPERBAND_FACTOR = 3
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """A finished trial: `number`, from 1, `error` (None where it failed), `epochs`, searched `values`, the `config` to train with."""
+    """A finished trial: `number`, from 1, `error` (None where it failed), `epochs`, searched
+    `values`, the `config` to train with.
+    """
 
     number: int
     error: float | None
@@ -38,14 +42,17 @@ class Trial:
 
 
 class Search:
-    """A search that goes on where it was stopped, as long as neither the settings, the space nor the data have changed.
+    """A search that goes on where it was stopped, as long as neither the settings,
+    the space nor the data have changed.
 
     Args:
-        config: `Config` whose other settings hold.    space: dict of name -> `Dimension`, see `search_space`.
+        config: `Config` whose other settings hold.
+        space: dict of name -> `Dimension`, see `search_space`.
         data_dir: folder of recordings.    workdir: folder of the search; made if it is not there.
         tuner: one of `TUNERS`.    num_trials: int, of random and bayesian; hyperband plans its own.
         trial_epochs: int, the most epochs of a trial; 0: as many as a training.
-        report: called with lines for the user.    callbacks: function (epochs in all, epochs done, unit of errors) -> Keras callbacks.
+        report: called with lines for the user.
+        callbacks: function (epochs in all, epochs done, unit of errors) -> Keras callbacks.
 
     Raises:
         ValueError: nothing usable in the folder, or the workdir holds a training.
@@ -61,7 +68,9 @@ class Search:
         num_trials: int = 20,
         trial_epochs: int = 0,
         report: Callable[[str], object] = lambda line: None,
-        callbacks: Callable[[int, int, str], Sequence[keras.callbacks.Callback]] = lambda num_epochs, num_done, unit: [],
+        callbacks: Callable[
+            [int, int, str], Sequence[keras.callbacks.Callback]
+        ] = lambda num_epochs, num_done, unit: [],
     ) -> None:
         folder = RunFolder(workdir)
         if folder.has_run():
@@ -73,13 +82,19 @@ class Search:
         self.data = prepare_data(config, data_dir, folder, epoch_variable, report)
         self._is_hyperband = tuner == "hyperband"
         self._num_trials = num_trials
-        self._hypermodel = RNNRBMHyperModel(config, space, self.data, epoch_variable, self._report_trial, [])
+        self._hypermodel = RNNRBMHyperModel(
+            config, space, self.data, epoch_variable, self._report_trial, []
+        )
         self._project = f"{tuner}-{_fingerprint(config, space, self.data.summary, self.epochs)}"
-        self._tuner = _make_tuner(tuner, self._hypermodel, num_trials, self.epochs, folder.path, self._project)
+        self._tuner = _make_tuner(
+            tuner, self._hypermodel, num_trials, self.epochs, folder.path, self._project
+        )
         finished = self.trials()
         if finished:
             report(f"going on after {len(finished)} trials of {folder.file(self._project)}")
-        self._hypermodel.callbacks = callbacks(self._planned_epochs(), self._epochs_done(), self.data.summary.unit)
+        self._hypermodel.callbacks = callbacks(
+            self._planned_epochs(), self._epochs_done(), self.data.summary.unit
+        )
 
     def run(self) -> None:
         """Runs the trials that are left. A trial that was stopped begins anew.
@@ -89,29 +104,53 @@ class Search:
         self._tuner.search(epochs=self.epochs, verbose=0)
         trials = self.trials()
         if all(trial.error is None for trial in trials):
-            raise ValueError(f"All {len(trials)} trials failed: their errors were not finite, or they did not fit into memory.")
+            raise ValueError(
+                f"All {len(trials)} trials failed: their errors were not finite, or they did not "
+                "fit into memory."
+            )
 
     def trials(self) -> list[Trial]:
         """The finished trials, the best first and the failed last.  list of `Trial`"""
-        found = [self._trial(trial) for trial in self._tuner.oracle.trials.values() if trial.status in ("COMPLETED", "FAILED")]
-        return sorted(found, key=lambda trial: (math.inf if trial.error is None else trial.error, trial.number))
+        found = [
+            self._trial(trial)
+            for trial in self._tuner.oracle.trials.values()
+            if trial.status in ("COMPLETED", "FAILED")
+        ]
+        return sorted(
+            found,
+            key=lambda trial: (math.inf if trial.error is None else trial.error, trial.number),
+        )
 
     def _trial(self, trial):
         values = self._hypermodel.values_of(trial.hyperparameters)
         error = float(trial.score) if trial.status == "COMPLETED" else None
         epochs = trial.hyperparameters.values.get("tuner/epochs", self.epochs)
-        return Trial(int(trial.trial_id) + 1, error, epochs, values, with_values(self.config, values))
+        return Trial(
+            int(trial.trial_id) + 1, error, epochs, values, with_values(self.config, values)
+        )
 
     def _report_trial(self, line):
-        number, total = len(self._tuner.oracle.trials), "" if self._is_hyperband else f" of {self._num_trials}"
+        number, total = (
+            len(self._tuner.oracle.trials),
+            "" if self._is_hyperband else f" of {self._num_trials}",
+        )
         self.report(f"trial {number}{total}: {line}")
 
     def _planned_epochs(self):
-        return hyperband_epochs(self.epochs) if self._is_hyperband else self._num_trials * self.epochs
+        return (
+            hyperband_epochs(self.epochs) if self._is_hyperband else self._num_trials * self.epochs
+        )
 
     def _epochs_done(self):
-        done = [trial.hyperparameters.values for trial in self._tuner.oracle.trials.values() if trial.status in ("COMPLETED", "FAILED")]
-        return sum(values.get("tuner/epochs", self.epochs) - values.get("tuner/initial_epoch", 0) for values in done)
+        done = [
+            trial.hyperparameters.values
+            for trial in self._tuner.oracle.trials.values()
+            if trial.status in ("COMPLETED", "FAILED")
+        ]
+        return sum(
+            values.get("tuner/epochs", self.epochs) - values.get("tuner/initial_epoch", 0)
+            for values in done
+        )
 
 
 def _make_tuner(name, hypermodel, num_trials, epochs, directory, project):
@@ -132,12 +171,17 @@ def _make_tuner(name, hypermodel, num_trials, epochs, directory, project):
             if name == "hyperband":
                 return keras_tuner.Hyperband(max_epochs=epochs, factor=_HYPERBAND_FACTOR, **common)
             if name == "bayesian":
-                # Three points a dimension, the tuner's default, would leave nothing to a short search.
-                return keras_tuner.BayesianOptimization(max_trials=num_trials, num_initial_points=max(num_trials // 4, 3), **common)
+                # Three points a dimension, the tuner's default,
+                # would leave nothing to a short search.
+                return keras_tuner.BayesianOptimization(
+                    max_trials=num_trials, num_initial_points=max(num_trials // 4, 3), **common
+                )
             if name == "random":
                 return keras_tuner.RandomSearch(max_trials=num_trials, **common)
         except json.JSONDecodeError as error:
-            raise ValueError(f"{os.path.join(directory, project)} is damaged ({error}): remove it to begin anew.") from None
+            raise ValueError(
+                f"{os.path.join(directory, project)} is damaged ({error}): remove it to begin anew."
+            ) from None
     raise ValueError(f"`tuner` must be one of {', '.join(TUNERS)}. Received: tuner={name}")
 
 
@@ -146,12 +190,19 @@ def _fingerprint(config, space, summary, epochs):
     data = summary.to_json()
     # Rounding in the baselines depends on the machine's load.
     del data["baselines"]
-    everything = [dataclasses.asdict(config), {name: dataclasses.asdict(dimension) for name, dimension in space.items()}, data, epochs]
+    everything = [
+        dataclasses.asdict(config),
+        {name: dataclasses.asdict(dimension) for name, dimension in space.items()},
+        data,
+        epochs,
+    ]
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def hyperband_epochs(max_epochs: int, factor: int = _HYPERBAND_FACTOR) -> int:
-    """Epochs of one whole Hyperband, as keras-tuner plans it (Li et al., 2018, https://arxiv.org/abs/1603.06560, algorithm 1)."""
+    """Epochs of one whole Hyperband, as keras-tuner plans it (Li et al., 2018,
+    https://arxiv.org/abs/1603.06560, algorithm 1).
+    """
     num_brackets = int(np.floor(np.log(max_epochs) / np.log(factor) + 1e-9)) + 1
     last = math.ceil(1 + math.log(max_epochs, factor))
     total = 0
@@ -168,26 +219,53 @@ def best_trials_table(trials: Sequence[Trial], unit: str, num_trials: int = 10) 
     """The best trials as lines of text.
 
     Args:
-        trials: list of `Trial`, the best first.    unit: of the errors.    num_trials: int, lines at most.
+        trials: list of `Trial`, the best first.    unit: of the errors.
+        num_trials: int, lines at most.
     """
     names = list(trials[0].values)
     rows = [["trial", f"error ({unit})", "epochs", *names]]
     for trial in trials[:num_trials]:
         error = "failed" if trial.error is None else f"{trial.error:.4g}"
-        rows.append([str(trial.number), error, str(trial.epochs), *(value_text(trial.values[name]) for name in names)])
+        rows.append(
+            [
+                str(trial.number),
+                error,
+                str(trial.epochs),
+                *(value_text(trial.values[name]) for name in names),
+            ]
+        )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
 
 
 def write_trials(path: str | os.PathLike[str], trials: Sequence[Trial]) -> None:
-    """Writes all trials as CSV: trial, error (empty where it failed), epochs, the searched values."""
-    rows = [[trial.number, "" if trial.error is None else trial.error, trial.epochs, *trial.values.values()] for trial in trials]
+    """Writes all trials as CSV: trial, error (empty where it failed), epochs,
+    the searched values.
+    """
+    rows = [
+        [
+            trial.number,
+            "" if trial.error is None else trial.error,
+            trial.epochs,
+            *trial.values.values(),
+        ]
+        for trial in trials
+    ]
     files.write_csv(path, ["trial", OBJECTIVE, "epochs", *trials[0].values], rows)
 
 
 def write_figures(path: str | os.PathLike[str], trials: Sequence[Trial], unit: str) -> None:
     """Writes the best trial's error and settings, and the number of trials, as flat JSON."""
     best = trials[0]
-    figures = {"num_trials": len(trials), "num_failed": sum(trial.error is None for trial in trials)}
-    figures |= {f"{OBJECTIVE}_{'db' if unit == 'dB' else 'power'}": best.error, "num_epochs": best.epochs}
+    figures = {
+        "num_trials": len(trials),
+        "num_failed": sum(trial.error is None for trial in trials),
+    }
+    figures |= {
+        f"{OBJECTIVE}_{'db' if unit == 'dB' else 'power'}": best.error,
+        "num_epochs": best.epochs,
+    }
     files.write_json(path, figures | {f"best_{name}": value for name, value in best.values.items()})

@@ -20,7 +20,8 @@ class Dimension:
     values: tuple[str | float, ...]
 
 
-# Every setting that a search may change: those that leave the data as they are. `learning_rates` is a factor on all of them.
+# Every setting that a search may change: those that leave the data as they are. `learning_rates` is
+# a factor on all of them.
 DIMENSIONS = {
     "hidden_scalar": Dimension("log", (0.5, 3.0)),
     "recurrent_scalar": Dimension("log", (0.5, 3.0)),
@@ -37,14 +38,24 @@ DIMENSIONS = {
     "gates": Dimension("choice", ("sigmoid", "tanh")),
 }
 _NUMBER_OF_SCALAR = {"hidden_scalar": "num_hidden", "recurrent_scalar": "num_recurrent"}
-DEFAULT_SEARCH = ("hidden_scalar", "recurrent_scalar", "num_layers", "dropout", "input_noise", "learning_rates", "clip_norm", "l2")
+DEFAULT_SEARCH = (
+    "hidden_scalar",
+    "recurrent_scalar",
+    "num_layers",
+    "dropout",
+    "input_noise",
+    "learning_rates",
+    "clip_norm",
+    "l2",
+)
 
 
 def search_space(entries: Iterable[str], config: Config) -> dict[str, Dimension]:
     """The dimensions of a search.
 
     Args:
-        entries: texts "name" (with the range of `DIMENSIONS`), "name=low:high" or, for a choice, "name=value:value:...".
+        entries: texts "name" (with the range of `DIMENSIONS`), "name=low:high" or,
+            for a choice, "name=value:value:...".
         config: `Config` whose other settings hold.
 
     Returns:
@@ -57,7 +68,10 @@ def search_space(entries: Iterable[str], config: Config) -> dict[str, Dimension]
     for entry in entries:
         name, _, text = entry.strip().partition("=")
         if name not in DIMENSIONS:
-            raise ValueError(f"`search` must name settings among {', '.join(DIMENSIONS)}. Received: search={entry}")
+            raise ValueError(
+                f"`search` must name settings among {', '.join(DIMENSIONS)}. "
+                f"Received: search={entry}"
+            )
         space[name] = _dimension(name, text) if text else DIMENSIONS[name]
         for value in space[name].values:
             with_values(config, {name: value})
@@ -71,22 +85,35 @@ def _dimension(name, text):
     try:
         values = tuple(map(type(known[0]), text.split(":")))
     except ValueError:
-        raise ValueError(f"`search` must give numbers for {name}. Received: search={name}={text}") from None
+        raise ValueError(
+            f"`search` must give numbers for {name}. Received: search={name}={text}"
+        ) from None
     if kind != "choice" and not (len(values) == 2 and values[0] < values[1]):
         raise ValueError(f"`search` must give {name} as low:high. Received: search={name}={text}")
     if kind == "log" and not values[0] > 0:
-        raise ValueError(f"`search` must give {name} a range above 0. Received: search={name}={text}")
+        raise ValueError(
+            f"`search` must give {name} a range above 0. Received: search={name}={text}"
+        )
     return Dimension(kind, values)
 
 
 def with_values(config: Config, values: Mapping[str, str | float]) -> Config:
-    """`config` with the values of a trial, rounded to four digits.  dict of name -> value -> `Config`"""
+    """`config` with the values of a trial, rounded to four digits.
+
+    dict of name -> value -> `Config`
+    """
     kinds = {field.name: number_type(field) for _, field in settings()}
-    rounded = {name: float(f"{value:.4g}") if kinds[name] is float else value for name, value in values.items()}
+    rounded = {
+        name: float(f"{value:.4g}") if kinds[name] is float else value
+        for name, value in values.items()
+    }
     if "learning_rates" in rounded:
         factor = rounded["learning_rates"]
-        rounded["learning_rates"] = tuple(float(f"{rate * factor:.4g}") for rate in config.training.learning_rates)
-    # A number of units that is given would win over its scalar, and every trial would be of the same size.
+        rounded["learning_rates"] = tuple(
+            float(f"{rate * factor:.4g}") for rate in config.training.learning_rates
+        )
+    # A number of units that is given would win over its scalar,
+    # and every trial would be of the same size.
     unset = {number: 0 for scalar, number in _NUMBER_OF_SCALAR.items() if scalar in rounded}
     return config.replace(**rounded | unset)
 

@@ -15,17 +15,20 @@ from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.training.averages import weights_to_keep
 from neurovocal_tf.training.phases import Phases
 
-# Of the finch, 80 s: over 40 s the pauses alone move the syllables per second by a tenth either way.
+# Of the finch, 80 s: over 40 s the pauses alone move the syllables per second
+# by a tenth either way.
 _NUM_SONGS = 16
 _SONG_FRAMES = 1250
-# Not those of the songs that a user asks for: weights chosen by them would look better than they are.
+# Not those of the songs that a user asks for: weights chosen by them would look
+# better than they are.
 _FIRST_SEED = 1 << 40
 # Some minutes of an hour of recordings tell its syllables' lengths and gaps.
 _HEARD_S = 180.0
 
 
 class SongCheck(keras.callbacks.Callback):
-    """Adds `song_distance` to an epoch's logs: that of `song_likeness.song_distance` at the named epochs, NaN at others.
+    """Adds `song_distance` to an epoch's logs: that of `song_likeness.song_distance` at the
+    named epochs, NaN at others.
 
     Args:
         singer: `Singer` of the model that trains.    recordings: `Recordings`, those that train.
@@ -45,7 +48,10 @@ class SongCheck(keras.callbacks.Callback):
             self._real = song_statistics(self._heard(), self.singer.config)
         with weights_to_keep(self.model):
             seeds = range(_FIRST_SEED, _FIRST_SEED + _NUM_SONGS)
-            sung = [(song.waveform, self.singer.sample_rate) for song in songs.generate_songs(self.singer, seeds, _SONG_FRAMES)]
+            sung = [
+                (song.waveform, self.singer.sample_rate)
+                for song in songs.generate_songs(self.singer, seeds, _SONG_FRAMES)
+            ]
         return song_likeness.song_distance(self._real, song_statistics(sung, self.singer.config))
 
     def _heard(self):
@@ -58,7 +64,8 @@ class SongCheck(keras.callbacks.Callback):
 
 
 def epochs_to_check(num_checks: int, cd_steps: Phases, num_epochs: int) -> list[int]:
-    """At most `num_checks` epochs, counted from 1 and evenly apart, of those with the most Gibbs steps; the last is one of them.
+    """At most `num_checks` epochs, counted from 1 and evenly apart, of those with the most Gibbs
+    steps; the last is one of them.
 
     Args:
         num_checks: int.    cd_steps: `Phases` of k.    num_epochs: int.

@@ -46,17 +46,27 @@ def compile_model(model: RNNRBM, config: Config) -> None:
     optimizer.build(model.trainable_variables)
     if config.execution.precision != "float32":
         model.encoder.dtype_policy = keras.DTypePolicy(f"mixed_{config.execution.precision}")
-    model.compile(optimizer=optimizer, jit_compile=config.execution.compiled, num_parts=num_parts(config))
+    model.compile(
+        optimizer=optimizer, jit_compile=config.execution.compiled, num_parts=num_parts(config)
+    )
 
 
 def training_phases(config: Config) -> tuple[Phases, Phases, int]:
     """Of a whole training: `Phases` of learning rates, `Phases` of k, and the number of epochs."""
     rates = Phases(config.training.learning_rates, config.training.epochs_per_rate)
-    return rates, Phases(config.training.cd_steps, rates.epochs), config.training.epochs or rates.num_epochs
+    return (
+        rates,
+        Phases(config.training.cd_steps, rates.epochs),
+        config.training.epochs or rates.num_epochs,
+    )
 
 
-def phase_callbacks(model: RNNRBM, rates: Phases, cd_steps: Phases, epoch_variable: tf.Variable) -> list[keras.callbacks.Callback]:
-    """The callbacks without which a compiled model does not train as configured: rate, k, the data's epoch, averaged validation."""
+def phase_callbacks(
+    model: RNNRBM, rates: Phases, cd_steps: Phases, epoch_variable: tf.Variable
+) -> list[keras.callbacks.Callback]:
+    """The callbacks without which a compiled model does not train as configured: rate, k, the
+    data's epoch, averaged validation.
+    """
     averaged = [AveragedValidation()] if model.optimizer.use_ema else []
     return [PhasedLearningRate(rates), EpochPhases(epoch_variable, cd_steps), *averaged]
 
@@ -69,19 +79,25 @@ def train(
     callbacks: Iterable[keras.callbacks.Callback] = (),
     fold: tuple[int, int] | None = None,
     pictures: bool = True,
-    progress: Callable[[DataSummary, int], Iterable[keras.callbacks.Callback]] = lambda data, num_epochs: (),
+    progress: Callable[
+        [DataSummary, int], Iterable[keras.callbacks.Callback]
+    ] = lambda data, num_epochs: (),
 ) -> dict[str, float]:
     """Trains a model, or goes on with one.
 
     Args:
-        config: `Config`.    data_dir: folder of recordings, or an .npz file of frame sequences, see `frame_sequences`.
+        config: `Config`.
+        data_dir: folder of recordings, or an .npz file of frame sequences, see `frame_sequences`.
         workdir: run folder; made if it is not there.
         report: called with lines for the user.    callbacks: Keras callbacks.
-        fold: None, or (i, n) for forward chaining, see `survey.survey`.    pictures: draw during training.
-        progress: called with the `DataSummary` and the number of epochs for further callbacks, which show how far it is.
+        fold: None, or (i, n) for forward chaining, see `survey.survey`.
+        pictures: draw during training.
+        progress: called with the `DataSummary` and the number of epochs for further callbacks,
+            which show how far it is.
 
     Returns:
-        dict of floats: the best epoch's `val_one_step_error`, `epoch`, `song_distance` if it sang, and each `baseline_*`.
+        dict of floats: the best epoch's `val_one_step_error`, `epoch`,
+        `song_distance` if it sang, and each `baseline_*`.
 
     Raises:
         ValueError: nothing usable in the folder, or the run folder holds another run.
@@ -91,7 +107,11 @@ def train(
     os.makedirs(folder.path, exist_ok=True)
     epoch_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
     data = prepare_data(config, data_dir, folder, epoch_variable, report, fold)
-    model, best, history = build_model(config, data.summary.num_visible), checkpoint.BestWeights(), []
+    model, best, history = (
+        build_model(config, data.summary.num_visible),
+        checkpoint.BestWeights(),
+        [],
+    )
     first_epoch = 0
     if data.moments is not None:
         start_from_data(model, data.moments, config)
@@ -105,11 +125,17 @@ def train(
 
     rates, cd_steps, num_epochs = training_phases(config)
     record = RunRecord(folder, best, history, data.summary.baselines)
-    drawn = np.unique(np.ceil(np.linspace(0, num_epochs, _NUM_PICTURES + 1)[1:]).astype(int)).tolist() if pictures else []
+    drawn = (
+        np.unique(np.ceil(np.linspace(0, num_epochs, _NUM_PICTURES + 1)[1:]).astype(int)).tolist()
+        if pictures
+        else []
+    )
     singer = Singer(Trained(model, config, data.summary.scale, data.summary.sample_rate, 0))
     pictured = Pictures(folder, data.summary, data.real_sequences, singer, history, drawn)
     has_songs = data.summary.is_sound and config.data.sequence in SEQUENCES_WITH_GAPS
-    checks = epochs_to_check(config.training.num_song_checks, cd_steps, num_epochs) if has_songs else ()
+    checks = (
+        epochs_to_check(config.training.num_song_checks, cd_steps, num_epochs) if has_songs else ()
+    )
     checked = [SongCheck(singer, data.trained_on, checks)] if checks else []
     further = [*callbacks, *progress(data.summary, num_epochs)]
     try:
@@ -121,7 +147,13 @@ def train(
             epochs=num_epochs,
             verbose=0,
             shuffle=False,
-            callbacks=[*phase_callbacks(model, rates, cd_steps, epoch_variable), *checked, record, pictured, *further],
+            callbacks=[
+                *phase_callbacks(model, rates, cd_steps, epoch_variable),
+                *checked,
+                record,
+                pictured,
+                *further,
+            ],
         )
     finally:
         if best.epoch:
@@ -129,7 +161,11 @@ def train(
             _save_best(best, config, data.summary.num_visible, folder)
     songs = {"song_distance": best.song_distance} if math.isfinite(best.song_distance) else {}
     error = history[best.epoch - 1]["val_one_step_error"]
-    return {"epoch": best.epoch, "val_one_step_error": error} | songs | {f"baseline_{k}": v for k, v in data.summary.baselines.items()}
+    return (
+        {"epoch": best.epoch, "val_one_step_error": error}
+        | songs
+        | {f"baseline_{k}": v for k, v in data.summary.baselines.items()}
+    )
 
 
 def _save_best(best, config, num_visible, folder):

@@ -1,4 +1,6 @@
-"""Files -> samples: every format in one folder of odd ones, and a reason in one line for what cannot be read."""
+"""Files -> samples: every format in one folder of odd ones,
+and a reason in one line for what cannot be read.
+"""
 
 import os
 import re
@@ -15,11 +17,32 @@ from neurovocal_tf.audio import readers
 from neurovocal_tf.audio.readers import UnreadableRecording
 
 LOSSLESS = [
-    *("song_pcm_24.wav", "song_pcm_32.wav", "song_float.wav", "song_double.wav", "song_be_rifx.wav", "song_rf64.wav", "song.w64"),
+    *(
+        "song_pcm_24.wav",
+        "song_pcm_32.wav",
+        "song_float.wav",
+        "song_double.wav",
+        "song_be_rifx.wav",
+        "song_rf64.wav",
+        "song.w64",
+    ),
     *("song.aiff", "song.au", "song.caf", "song.flac", "song_upper.WAV"),
-    *("bad_datasize_ffffffff.wav", "bad_junk_before_fmt.wav", "bad_list_after_data.wav", "bad_riffsize_wrong.wav"),
+    *(
+        "bad_datasize_ffffffff.wav",
+        "bad_junk_before_fmt.wav",
+        "bad_list_after_data.wav",
+        "bad_riffsize_wrong.wav",
+    ),
 ]
-LOSSY = ["song.mp3", "song.ogg", "song_alaw.wav", "song_ulaw.wav", "song_ima_adpcm.wav", "song_ms_adpcm.wav", "song_pcm_u8.wav"]
+LOSSY = [
+    "song.mp3",
+    "song.ogg",
+    "song_alaw.wav",
+    "song_ulaw.wav",
+    "song_ima_adpcm.wav",
+    "song_ms_adpcm.wav",
+    "song_pcm_u8.wav",
+]
 REASONS = {
     "bad_44bytes_no_samples.wav": "holds no samples",
     "bad_datasize_zero.wav": "holds no samples",
@@ -47,14 +70,21 @@ def test_every_lossless_encoding_gives_the_same_samples(odd_formats, name):
     expected = readers.read(odd_formats / "song_pcm_16.wav")
     recording = readers.probe(odd_formats / name)
     samples = readers.read(recording)
-    assert (recording.sample_rate, recording.num_channels, recording.num_samples) == (32_000, 1, 96_000)
+    assert (recording.sample_rate, recording.num_channels, recording.num_samples) == (
+        32_000,
+        1,
+        96_000,
+    )
     assert samples.dtype == np.float32
     np.testing.assert_array_equal(samples, expected)
 
 
 @pytest.mark.parametrize("name", LOSSY)
 def test_lossy_encodings_give_nearly_the_same_samples(odd_formats, name):
-    expected, samples = readers.read(odd_formats / "song_pcm_16.wav"), readers.read(odd_formats / name)
+    expected, samples = (
+        readers.read(odd_formats / "song_pcm_16.wav"),
+        readers.read(odd_formats / name),
+    )
     assert len(expected) <= len(samples) <= len(expected) + 2048
     assert np.corrcoef(samples[: len(expected)], expected)[0, 1] > 0.98
 
@@ -82,16 +112,26 @@ def test_of_a_truncated_file_what_is_there_is_read(odd_formats):
 
 def test_samples_over_full_scale_and_ultrasonic_rates_are_kept(odd_formats):
     assert np.abs(readers.read(odd_formats / "odd_float_over_1.wav")).max() > 2
-    rates = [readers.probe(odd_formats / f"usv_{kind}.wav").sample_rate for kind in ("250k", "hdr500k", "te10")]
+    rates = [
+        readers.probe(odd_formats / f"usv_{kind}.wav").sample_rate
+        for kind in ("250k", "hdr500k", "te10")
+    ]
     assert rates == [250_000, 500_000, 25_000]
 
 
 def test_only_plain_16_bit_wav_is_for_the_graph(odd_formats):
     assert (
-        readers.probe(odd_formats / "song_pcm_16.wav").decoder == readers.probe(odd_formats / "song_upper.WAV").decoder == "tensorflow_io"
+        readers.probe(odd_formats / "song_pcm_16.wav").decoder
+        == readers.probe(odd_formats / "song_upper.WAV").decoder
+        == "tensorflow_io"
     )
     # tensorflow-io refuses, or worse, what does not hold what its header says.
-    damaged = ["bad_truncated_half.wav", "bad_datasize_ffffffff.wav", "bad_junk_before_fmt.wav", "bad_list_after_data.wav"]
+    damaged = [
+        "bad_truncated_half.wav",
+        "bad_datasize_ffffffff.wav",
+        "bad_junk_before_fmt.wav",
+        "bad_list_after_data.wav",
+    ]
     for name in ["song_pcm_32.wav", "song_float.wav", "song.flac", "song_be_rifx.wav", *damaged]:
         assert readers.probe(odd_formats / name).decoder == "libsndfile"
 
@@ -101,7 +141,10 @@ def test_only_plain_16_bit_wav_is_for_the_graph(odd_formats):
 def test_both_decoders_give_the_same_samples_bit_for_bit(tmp_path, channel, num_channels, rng):
     if channel == "2" and num_channels == 1:
         channel = "0"
-    path = sound_file(tmp_path, samples=rng.uniform(-1, 1, (1000, num_channels)) * rng.uniform(0.5, 1, num_channels))
+    path = sound_file(
+        tmp_path,
+        samples=rng.uniform(-1, 1, (1000, num_channels)) * rng.uniform(0.5, 1, num_channels),
+    )
     recording = readers.probe(path)
     assert recording.decoder == "tensorflow_io"
     expected = readers.read(recording, channel)
@@ -110,10 +153,15 @@ def test_both_decoders_give_the_same_samples_bit_for_bit(tmp_path, channel, num_
 
 
 def test_a_dataset_reads_whatever_the_decoder(odd_formats):
-    recordings = [readers.probe(odd_formats / name) for name in ("song_pcm_16.wav", "song.flac", "odd_8k.wav", "song_4ch_float.wav")]
+    recordings = [
+        readers.probe(odd_formats / name)
+        for name in ("song_pcm_16.wav", "song.flac", "odd_8k.wav", "song_4ch_float.wav")
+    ]
     columns = [r.path for r in recordings], [r.decoder_at(32_000) for r in recordings]
     assert columns[1] == ["tensorflow_io", "libsndfile", "libsndfile", "libsndfile"]
-    dataset = tf.data.Dataset.from_tensor_slices(columns).map(lambda path, decoder: readers.read_in_graph(path, decoder, "mean", 32_000))
+    dataset = tf.data.Dataset.from_tensor_slices(columns).map(
+        lambda path, decoder: readers.read_in_graph(path, decoder, "mean", 32_000)
+    )
     assert dataset.element_spec == tf.TensorSpec([None], tf.float32)
     for recording, samples in zip(recordings, dataset, strict=True):
         np.testing.assert_array_equal(samples, readers.read(recording, "mean", 32_000))
@@ -137,14 +185,18 @@ def test_without_tensorflow_io_libsndfile_reads_everything(odd_formats, monkeypa
 def test_channels_are_averaged_or_chosen(tmp_path):
     samples = np.stack([np.full(100, 0.25), np.full(100, -0.5), np.full(100, 0.375)], axis=1)
     path = sound_file(tmp_path, samples=samples)
-    assert {channel: readers.read(path, channel)[0] for channel in ("0", "1", "2", "loudest", "mean")} == {
+    assert {
+        channel: readers.read(path, channel)[0] for channel in ("0", "1", "2", "loudest", "mean")
+    } == {
         "0": 0.25,
         "1": -0.5,
         "2": 0.375,
         "loudest": -0.5,
         "mean": np.float32(0.125) / np.float32(3),
     }
-    with pytest.raises(UnreadableRecording, match="^has 3 channels, counted from 0, and no channel 3$"):
+    with pytest.raises(
+        UnreadableRecording, match="^has 3 channels, counted from 0, and no channel 3$"
+    ):
         readers.read(path, "3")
 
 
@@ -160,14 +212,26 @@ def test_resampling_keeps_a_tone_and_its_length(tmp_path):
 def test_a_folder_is_searched_to_its_depth(tmp_path):
     (tmp_path / "b" / "c").mkdir(parents=True)
     (tmp_path / ".hidden").mkdir()
-    for name in ("b/c/deep.WAV", "b/song.Flac", "z.wav", "notes.txt", ".secret.wav", ".hidden/a.wav", "b/._z.wav"):
+    for name in (
+        "b/c/deep.WAV",
+        "b/song.Flac",
+        "z.wav",
+        "notes.txt",
+        ".secret.wav",
+        ".hidden/a.wav",
+        "b/._z.wav",
+    ):
         (tmp_path / name).touch()
-    assert readers.list_recordings(str(tmp_path)) == [str(tmp_path / name) for name in ("b/c/deep.WAV", "b/song.Flac", "z.wav")]
+    assert readers.list_recordings(str(tmp_path)) == [
+        str(tmp_path / name) for name in ("b/c/deep.WAV", "b/song.Flac", "z.wav")
+    ]
     assert readers.list_recordings(str(tmp_path / "z.wav")) == [str(tmp_path / "z.wav")]
 
 
 def test_a_folder_without_recordings_is_named(tmp_path):
-    with pytest.raises(ValueError, match=rf"^`data_dir` .* it is empty. Received: data_dir={tmp_path}$"):
+    with pytest.raises(
+        ValueError, match=rf"^`data_dir` .* it is empty. Received: data_dir={tmp_path}$"
+    ):
         readers.list_recordings(str(tmp_path))
     (tmp_path / "notes.txt").touch()
     with pytest.raises(ValueError, match="it holds no audio among 1 file"):
@@ -177,7 +241,9 @@ def test_a_folder_without_recordings_is_named(tmp_path):
 
 
 def test_a_rate_that_is_none_a_missing_file_and_a_folder_are_refused(tmp_path):
-    with pytest.raises(UnreadableRecording, match="^its sample rate is 100 Hz; must be between 1 kHz and 10 MHz$"):
+    with pytest.raises(
+        UnreadableRecording, match="^its sample rate is 100 Hz; must be between 1 kHz and 10 MHz$"
+    ):
         readers.probe(sound_file(tmp_path, rate=100))
     with pytest.raises(UnreadableRecording, match="^is not there$"):
         readers.probe(tmp_path / "nothing.wav")
@@ -188,7 +254,13 @@ def test_a_rate_that_is_none_a_missing_file_and_a_folder_are_refused(tmp_path):
 def test_no_damaged_file_crashes_hangs_or_fills_the_memory(repository):
     script = repository / "tests" / "damaged_files.py"
     environment = os.environ | {"PYTHONPATH": str(repository)}
-    result = subprocess.run([sys.executable, str(script), "300"], env=environment, capture_output=True, text=True, timeout=240)
+    result = subprocess.run(
+        [sys.executable, str(script), "300"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
     assert result.returncode == 0, result.stderr[-500:]
     *ends, memory = result.stdout.splitlines()
     assert not [line for line in ends if "DEFECT" in line]
@@ -201,13 +273,22 @@ def test_the_length_of_a_file_over_4_gigabytes_is_right(tmp_path):
     size = 2 * num_samples
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 250_000, 500_000, 2, 16)
     ds64 = struct.pack("<4sIQQQI", b"ds64", 28, size + 72, size, num_samples, 0)
-    header = struct.pack("<4sI4s", b"RF64", 2**32 - 1, b"WAVE") + ds64 + form + struct.pack("<4sI", b"data", 2**32 - 1)
+    header = (
+        struct.pack("<4sI4s", b"RF64", 2**32 - 1, b"WAVE")
+        + ds64
+        + form
+        + struct.pack("<4sI", b"data", 2**32 - 1)
+    )
     with open(tmp_path / "night.wav", "wb") as file:
         file.write(header + struct.pack("<2h", 16384, -16384))
         # Holes take no space on the disk.
         file.truncate(len(header) + size)
     recording = readers.probe(tmp_path / "night.wav")
-    assert (recording.num_samples, recording.sample_rate, recording.is_cut_off) == (num_samples, 250_000, False)
+    assert (recording.num_samples, recording.sample_rate, recording.is_cut_off) == (
+        num_samples,
+        250_000,
+        False,
+    )
     np.testing.assert_array_equal(next(readers.blocks(recording))[:3], [0.5, -0.5, 0.0])
 
 
@@ -224,7 +305,11 @@ def test_the_length_of_sonys_wave64_over_4_gigabytes_is_right(tmp_path):
         file.write(header[: begin + 4])
         file.truncate(begin + size)
     recording = readers.probe(path)
-    assert (recording.num_samples, recording.sample_rate, recording.is_cut_off) == (size // 2, 250_000, False)
+    assert (recording.num_samples, recording.sample_rate, recording.is_cut_off) == (
+        size // 2,
+        250_000,
+        False,
+    )
     np.testing.assert_array_equal(next(readers.blocks(recording))[:3], [0.5, -0.5, 0.0])
 
 

@@ -1,4 +1,6 @@
-"""Power spectrogram -> waveform: as close as fast Griffin-Lim gets, as loud as it was, and each row for itself."""
+"""Power spectrogram -> waveform: as close as fast Griffin-Lim gets, as loud as it was,
+and each row for itself.
+"""
 
 import numpy as np
 import pytest
@@ -39,7 +41,9 @@ def test_a_real_song_comes_back(shared_recordings, hop_length, at_most_db):
 
 
 @pytest.mark.parametrize(
-    ("config", "at_most_db"), [(CONFIG, -28), (SpectrogramConfig(n_fft=512, hop_length=100), -20)], ids=["256/128", "512/100"]
+    ("config", "at_most_db"),
+    [(CONFIG, -28), (SpectrogramConfig(n_fft=512, hop_length=100), -20)],
+    ids=["256/128", "512/100"],
 )
 def test_a_simulated_song_comes_back_as_loud(song, config, at_most_db):
     power = power_of(song, 16_000, config)
@@ -49,7 +53,9 @@ def test_a_simulated_song_comes_back_as_loud(song, config, at_most_db):
     assert abs(loudness_change_db(waveform, song)) < 0.5
 
 
-def test_the_start_from_peaks_is_better_than_one_from_zero_phases_and_iterations_better_it(song, monkeypatch):
+def test_the_start_from_peaks_is_better_than_one_from_zero_phases_and_iterations_better_it(
+    song, monkeypatch
+):
     power = power_of(song, 16_000)
 
     def convergence(num_iterations):
@@ -58,7 +64,9 @@ def test_the_start_from_peaks_is_better_than_one_from_zero_phases_and_iterations
 
     start, short, long = (convergence(n) for n in (0, 10, 100))
     assert long < short < start - 3
-    monkeypatch.setattr(synthesis, "phases_from_peaks", lambda magnitude, *_: tf.zeros_like(magnitude))
+    monkeypatch.setattr(
+        synthesis, "phases_from_peaks", lambda magnitude, *_: tf.zeros_like(magnitude)
+    )
     assert start < convergence(0) - 3
 
 
@@ -74,12 +82,20 @@ def test_there_is_no_click_at_the_ends(song):
     begin = 4000
     waveform = compiled(power_of(song, 16_000)[np.newaxis, 20:150], 16_000, CONFIG)[0].numpy()
     inside = np.abs(song[begin : begin + len(waveform)]).max()
-    assert np.abs(waveform[:32]).max() < 1.5 * inside and np.abs(waveform[-32:]).max() < 1.5 * inside
+    assert (
+        np.abs(waveform[:32]).max() < 1.5 * inside and np.abs(waveform[-32:]).max() < 1.5 * inside
+    )
 
 
 @pytest.mark.parametrize("num_frames", [1, 2, 5])
 def test_silence_and_single_frames_give_finite_samples(num_frames, rng):
-    power = np.stack([np.zeros((num_frames, 129)), rng.uniform(0, 1e-3, (num_frames, 129)), -np.ones((num_frames, 129))])
+    power = np.stack(
+        [
+            np.zeros((num_frames, 129)),
+            rng.uniform(0, 1e-3, (num_frames, 129)),
+            -np.ones((num_frames, 129)),
+        ]
+    )
     waveforms = synthesis.griffin_lim(power, 16_000, CONFIG, num_iterations=20).numpy()
     assert waveforms.shape == (3, (num_frames - 1) * 128 + 256) and np.isfinite(waveforms).all()
     assert np.all(waveforms[[0, 2]] == 0) and np.any(waveforms[1] != 0)
@@ -88,10 +104,16 @@ def test_silence_and_single_frames_give_finite_samples(num_frames, rng):
 def test_a_row_sounds_as_it_does_alone_whatever_its_neighbours_and_padding(song, rng):
     power = power_of(song, 16_000)
     lengths = [37, 1, 90, 64, 0, 13, 90]
-    rows = [power[start : start + length] for start, length in zip(rng.integers(0, 150, 7), lengths)]
-    batch = np.stack([np.pad(row, ((0, 90 - len(row)), (0, 0)), constant_values=7.0) for row in rows])
+    rows = [
+        power[start : start + length] for start, length in zip(rng.integers(0, 150, 7), lengths)
+    ]
+    batch = np.stack(
+        [np.pad(row, ((0, 90 - len(row)), (0, 0)), constant_values=7.0) for row in rows]
+    )
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, 129]), tf.TensorSpec([None], tf.int32)])
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, None, 129]), tf.TensorSpec([None], tf.int32)]
+    )
     def sing(power, lengths):
         return synthesis.griffin_lim(power, 16_000, CONFIG, 50, lengths=lengths)
 
@@ -108,12 +130,20 @@ def test_it_can_be_saved_and_loaded_and_needs_no_python(song, tmp_path):
     power = power_of(song, 16_000)[np.newaxis, :40]
 
     class Singer(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec([None, None, 129]), tf.TensorSpec([], tf.int32)])
+        @tf.function(
+            input_signature=[tf.TensorSpec([None, None, 129]), tf.TensorSpec([], tf.int32)]
+        )
         def sing(self, power, num_iterations):
             return synthesis.griffin_lim(power, 16_000, CONFIG, num_iterations)
 
     singer = Singer()
     tf.saved_model.save(singer, str(tmp_path))
-    operations = {op.type for graph in (singer.sing.get_concrete_function().graph,) for op in graph.get_operations()}
+    operations = {
+        op.type
+        for graph in (singer.sing.get_concrete_function().graph,)
+        for op in graph.get_operations()
+    }
     assert not operations & {"PyFunc", "EagerPyFunc", "PyFuncStateless"}
-    np.testing.assert_array_equal(tf.saved_model.load(str(tmp_path)).sing(power, 20), singer.sing(power, tf.constant(20)))
+    np.testing.assert_array_equal(
+        tf.saved_model.load(str(tmp_path)).sing(power, 20), singer.sing(power, tf.constant(20))
+    )

@@ -1,4 +1,6 @@
-"""WAV files in a graph: the samples that libsndfile reads, a status for what is no such file, and never an error."""
+"""WAV files in a graph: the samples that libsndfile reads,
+a status for what is no such file, and never an error.
+"""
 
 import io
 import struct
@@ -25,7 +27,11 @@ def decode():
     def run(contents, channel="mean"):
         if channel not in graphs:
             spec = [tf.TensorSpec([], tf.string)]
-            graphs[channel] = tf.function(lambda b: wav.decode(b, RATE, channel, MAX_SAMPLES), input_signature=spec, autograph=False)
+            graphs[channel] = tf.function(
+                lambda b: wav.decode(b, RATE, channel, MAX_SAMPLES),
+                input_signature=spec,
+                autograph=False,
+            )
         samples, status = graphs[channel](contents)
         return samples.numpy(), Status(int(status))
 
@@ -55,7 +61,9 @@ def fmt(coding=1, channels=1, rate=RATE, bits=16):
 @pytest.mark.parametrize("kind", ["WAV", "WAVEX"])
 @pytest.mark.parametrize("subtype", SUBTYPES)
 def test_every_coding_gives_the_samples_that_libsndfile_reads(subtype, kind, decode, rng, tmp_path):
-    (tmp_path / "x.wav").write_bytes(written(rng.uniform(-1, 1, (301, 2)), subtype=subtype, kind=kind))
+    (tmp_path / "x.wav").write_bytes(
+        written(rng.uniform(-1, 1, (301, 2)), subtype=subtype, kind=kind)
+    )
     for channel in ("mean", "loudest", "1"):
         samples, status = decode((tmp_path / "x.wav").read_bytes(), channel)
         np.testing.assert_array_equal(samples, readers.read(tmp_path / "x.wav", channel))
@@ -66,7 +74,10 @@ def test_other_chunks_and_odd_lengths_are_stepped_over(decode):
     pcm = np.arange(-5, 6, dtype="<i2")
     plain = riff(fmt(), chunk(b"data", pcm.tobytes()))
     for extra in (chunk(b"LIST", b"odd"), chunk(b"bext", b"data" * 9)):
-        for contents in (riff(extra, fmt(), chunk(b"data", pcm.tobytes())), riff(fmt(), extra, chunk(b"data", pcm.tobytes()), extra)):
+        for contents in (
+            riff(extra, fmt(), chunk(b"data", pcm.tobytes())),
+            riff(fmt(), extra, chunk(b"data", pcm.tobytes()), extra),
+        ):
             samples, status = decode(contents)
             np.testing.assert_array_equal(samples, decode(plain)[0])
             assert status == Status.FINE and len(samples) == 11
@@ -114,7 +125,9 @@ def test_a_channel_that_is_not_there_is_told_by_its_status(decode):
 def test_a_recording_that_was_slowed_down_has_the_rate_of_its_sound(rng):
     samples = rng.uniform(-1, 1, 50)
     for rate, expected in ((RATE // 10, Status.FINE), (RATE, Status.WRONG_RATE)):
-        heard, status = wav.decode(written(samples, rate), RATE, "mean", MAX_SAMPLES, time_expansion=10)
+        heard, status = wav.decode(
+            written(samples, rate), RATE, "mean", MAX_SAMPLES, time_expansion=10
+        )
         assert status == expected and len(heard) == (50 if expected == Status.FINE else 0)
 
 
@@ -127,8 +140,12 @@ def test_what_is_no_number_becomes_silence_and_is_told(decode):
 @settings(deadline=None, max_examples=40)
 @given(data=st.data())
 def test_no_bytes_are_an_error(data, decode):
-    header = bytearray(written(np.linspace(-1, 1, 20), subtype=data.draw(st.sampled_from(SUBTYPES))))
-    for place, value in data.draw(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), max_size=6)):
+    header = bytearray(
+        written(np.linspace(-1, 1, 20), subtype=data.draw(st.sampled_from(SUBTYPES)))
+    )
+    for place, value in data.draw(
+        st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), max_size=6)
+    ):
         header[place] = value
     samples, status = decode(bytes(header[: data.draw(st.integers(0, len(header)))]))
     assert np.isfinite(samples).all() and len(samples) <= MAX_SAMPLES
@@ -151,6 +168,14 @@ def test_of_several_cases_the_first_that_holds_is_the_status():
         return Status(int(wav.first_status(*cases)))
 
     assert status() == status((Status.NOT_WAV, False)) == Status.FINE
-    assert status((Status.NOT_WAV, False), (Status.TOO_LONG, tf.constant(True)), (Status.CLEANED, True)) == Status.TOO_LONG
+    assert (
+        status(
+            (Status.NOT_WAV, False), (Status.TOO_LONG, tf.constant(True)), (Status.CLEANED, True)
+        )
+        == Status.TOO_LONG
+    )
     # A row's status so far, of any integer type.
-    assert status((tf.constant(Status.NO_CHANNEL, tf.int64), True), (Status.CLEANED, True)) == Status.NO_CHANNEL
+    assert (
+        status((tf.constant(Status.NO_CHANNEL, tf.int64), True), (Status.CLEANED, True))
+        == Status.NO_CHANNEL
+    )

@@ -1,8 +1,10 @@
-"""Damaged recordings by number: random bytes, truncations, flipped header bytes, in every format that is written here.
+"""Damaged recordings by number: random bytes, truncations, flipped header bytes,
+in every format that is written here.
 
     python tests/campaigns/damaged_files.py 10000
 
-segments so many of them and prints how each ended: with samples, with a reason, or, which is a defect, in any other way.
+segments so many of them and prints how each ended: with samples, with a reason, or, which is a
+defect, in any other way.
 """
 
 import collections
@@ -18,9 +20,26 @@ import numpy as np
 import soundfile
 
 _FORMATS = [
-    *(("wav", "WAV", "PCM_16"), ("wav", "WAV", "PCM_24"), ("wav", "WAV", "FLOAT"), ("wav", "WAV", "ULAW"), ("wav", "WAV", "IMA_ADPCM")),
-    *(("wav", "WAVEX", "PCM_16"), ("rf64", "RF64", "PCM_16"), ("w64", "W64", "PCM_16"), ("aiff", "AIFF", "PCM_16"), ("au", "AU", "PCM_16")),
-    *(("caf", "CAF", "PCM_16"), ("flac", "FLAC", "PCM_16"), ("ogg", "OGG", "VORBIS"), ("mp3", "MP3", "MPEG_LAYER_III")),
+    *(
+        ("wav", "WAV", "PCM_16"),
+        ("wav", "WAV", "PCM_24"),
+        ("wav", "WAV", "FLOAT"),
+        ("wav", "WAV", "ULAW"),
+        ("wav", "WAV", "IMA_ADPCM"),
+    ),
+    *(
+        ("wav", "WAVEX", "PCM_16"),
+        ("rf64", "RF64", "PCM_16"),
+        ("w64", "W64", "PCM_16"),
+        ("aiff", "AIFF", "PCM_16"),
+        ("au", "AU", "PCM_16"),
+    ),
+    *(
+        ("caf", "CAF", "PCM_16"),
+        ("flac", "FLAC", "PCM_16"),
+        ("ogg", "OGG", "VORBIS"),
+        ("mp3", "MP3", "MPEG_LAYER_III"),
+    ),
 ]
 _SLOW_S = 10.0
 
@@ -28,7 +47,9 @@ _SLOW_S = 10.0
 def whole_files():
     """Extension and bytes of one recording in every format."""
     rng = np.random.default_rng(0)
-    samples = 0.1 * np.sin(np.arange(16_000) / 3) * (np.arange(16_000) % 3000 < 1500) + 1e-3 * rng.standard_normal(16_000)
+    samples = 0.1 * np.sin(np.arange(16_000) / 3) * (
+        np.arange(16_000) % 3000 < 1500
+    ) + 1e-3 * rng.standard_normal(16_000)
     for extension, name, subtype in _FORMATS:
         file = io.BytesIO()
         soundfile.write(file, samples, 16_000, format=name, subtype=subtype)
@@ -50,7 +71,9 @@ def damaged(number, files):
 
 
 def largest_resident_kb():
-    """Of this process alone, where the system tells: `getrusage` counts that of the process which started this one."""
+    """Of this process alone, where the system tells:
+    `getrusage` counts that of the process which started this one.
+    """
     status = pathlib.Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,10 +1,11 @@
-"""Runs the tests of bits with the kernels of lesser processors, in one and in several threads, and tells how each run ended.
+"""Runs the tests of bits with the kernels of lesser processors, in one and in several threads, and
+tells how each run ended.
 
     python tests/campaigns/instruction_sets.py [TEST ...]
 
-Without tests: those of tiles, songs, endpoints and exactness. oneDNN, which computes TensorFlow's matrix products, takes its kernels
-for an older processor where ONEDNN_MAX_CPU_ISA says so; a processor's own set is the largest that can be tried. The exit code is 1 if
-a run fails.
+Without tests: those of tiles, songs, endpoints and exactness. oneDNN, which computes TensorFlow's
+matrix products, takes its kernels for an older processor where ONEDNN_MAX_CPU_ISA says so; a
+processor's own set is the largest that can be tried. The exit code is 1 if a run fails.
 """
 
 import os
@@ -14,13 +15,20 @@ import sys
 import time
 import typing
 
-TESTS = ["tests/model/test_tiling.py", "tests/model/test_singing.py", "tests/serving/test_endpoints.py", "tests/server/test_exactness.py"]
+TESTS = [
+    "tests/model/test_tiling.py",
+    "tests/model/test_singing.py",
+    "tests/serving/test_endpoints.py",
+    "tests/server/test_exactness.py",
+]
 # The test that starts such a run itself.
 _LEFT_OUT = "not lesser_processor"
 
 
 class Setting(typing.NamedTuple):
-    """The largest instruction set, "" for the processor's own, and the threads of an operation, 0 for one a core."""
+    """The largest instruction set, "" for the processor's own,
+    and the threads of an operation, 0 for one a core.
+    """
 
     instruction_set: str
     num_threads: int
@@ -33,7 +41,9 @@ class Outcome(typing.NamedTuple):
     output: str
 
 
-SETTINGS = [Setting(name, num_threads) for name in ("", "AVX2", "AVX", "SSE41") for num_threads in (1, 0)]
+SETTINGS = [
+    Setting(name, num_threads) for name in ("", "AVX2", "AVX", "SSE41") for num_threads in (1, 0)
+]
 
 
 def run_tests(repository, setting, tests):
@@ -47,9 +57,26 @@ def run_tests(repository, setting, tests):
     """
     environment = os.environ | {"ONEDNN_MAX_CPU_ISA": setting.instruction_set}
     if setting.num_threads:
-        environment |= {"TF_NUM_INTRAOP_THREADS": str(setting.num_threads), "OMP_NUM_THREADS": str(setting.num_threads)}
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-k", _LEFT_OUT, *tests]
-    run = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, timeout=1800)
+        environment |= {
+            "TF_NUM_INTRAOP_THREADS": str(setting.num_threads),
+            "OMP_NUM_THREADS": str(setting.num_threads),
+        }
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "0",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        _LEFT_OUT,
+        *tests,
+    ]
+    run = subprocess.run(
+        command, cwd=repository, env=environment, capture_output=True, text=True, timeout=1800
+    )
     return Outcome(run.returncode == 0, run.stdout + run.stderr)
 
 
@@ -63,7 +90,11 @@ def main(tests):
         outcomes.append(outcome.passed)
         threads = f"{setting.num_threads or 'all'} threads"
         closing = outcome.output.strip().splitlines()[-1]
-        print(f"{setting.instruction_set or 'own':6} {threads:12} {time.monotonic() - began:5.0f} s  {closing}", flush=True)
+        print(
+            f"{setting.instruction_set or 'own':6} {threads:12} {time.monotonic() - began:5.0f} s  "
+            f"{closing}",
+            flush=True,
+        )
         if not outcome.passed:
             print(outcome.output, file=sys.stderr)
     return int(not all(outcomes))

@@ -1,5 +1,7 @@
-"""Malformed gRPC requests: each kind takes the target and a generator, and gives a method's path, a message's bytes and the codes
-that are right; or, in NO_GRPC, bytes on whose account the connection is closed."""
+"""Malformed gRPC requests: each kind takes the target and a generator, and gives a method's path, a
+message's bytes and the codes that are right; or, in NO_GRPC, bytes on whose account the connection
+is closed.
+"""
 
 import numpy as np
 import tensorflow as tf
@@ -27,7 +29,15 @@ def _changed(target, change):
 
 def wrong_tensor_type(target, rng):
     name = choose(rng, list(GOOD))
-    dtypes = [np.float64, np.int16, np.uint8, np.bool_, np.complex64, np.float16, *(set(DTYPES.values()) - {DTYPES[name]})]
+    dtypes = [
+        np.float64,
+        np.int16,
+        np.uint8,
+        np.bool_,
+        np.complex64,
+        np.float16,
+        *(set(DTYPES.values()) - {DTYPES[name]}),
+    ]
     values = [tf.make_tensor_proto(np.ones(1, choose(rng, dtypes))), tf.make_tensor_proto([b"x"])]
 
     def change(request):
@@ -41,12 +51,19 @@ def wrong_tensor_type(target, rng):
 def wrong_tensor_shape(target, rng):
     shape = choose(rng, [(), (2,), (0,), (1, 1), (33,), (1, 0), (1, 1, 1, 1)])
     name = choose(rng, list(GOOD))
-    return *_changed(target, lambda request: request.inputs[name].CopyFrom(tf.make_tensor_proto(np.ones(shape, DTYPES[name])))), _INVALID
+    return *_changed(
+        target,
+        lambda request: request.inputs[name].CopyFrom(
+            tf.make_tensor_proto(np.ones(shape, DTYPES[name]))
+        ),
+    ), _INVALID
 
 
 def torn_tensor(target, rng):
     """Sizes that are negative, enormous, unknown, or not those of the values."""
-    sizes = choose(rng, [[-1], [2**62], [2**31, 2**31], [2**40, 0, 2], [3], [1] * 40, [-(2**63)], [10**9]])
+    sizes = choose(
+        rng, [[-1], [2**62], [2**31, 2**31], [2**40, 0, 2], [3], [1] * 40, [-(2**63)], [10**9]]
+    )
     kind = rng.integers(4)
 
     def change(request):
@@ -69,7 +86,9 @@ def wrong_inputs(target, rng):
         if kind < 2:
             del request.inputs[name]
         if kind > 0:
-            request.inputs[choose(rng, ["x", "", "Seed", "s" * 9_999])].CopyFrom(tf.make_tensor_proto([1.0]))
+            request.inputs[choose(rng, ["x", "", "Seed", "s" * 9_999])].CopyFrom(
+                tf.make_tensor_proto([1.0])
+            )
 
     return *_changed(target, change), _INVALID
 
@@ -112,12 +131,28 @@ def wrong_metadata(target, rng):
     request = get_model_metadata_pb2.GetModelMetadataRequest()
     request.model_spec.name = target.model_name
     request.metadata_field.extend(choose(rng, [[], ["x"], ["signature_def", "x"], [""]]))
-    return "/tensorflow.serving.PredictionService/GetModelMetadata", request.SerializeToString(), _INVALID
+    return (
+        "/tensorflow.serving.PredictionService/GetModelMetadata",
+        request.SerializeToString(),
+        _INVALID,
+    )
 
 
 def wrong_method(target, rng):
-    service = choose(rng, ["tensorflow.serving.PredictionService", "tensorflow.serving.Prediction", "x", "grpc.health.v1.Health"])
-    return f"/{service}/{choose(rng, ['predict', 'X', 'Predict/1', ''])}", target.message().SerializeToString(), {"UNIMPLEMENTED"}
+    service = choose(
+        rng,
+        [
+            "tensorflow.serving.PredictionService",
+            "tensorflow.serving.Prediction",
+            "x",
+            "grpc.health.v1.Health",
+        ],
+    )
+    return (
+        f"/{service}/{choose(rng, ['predict', 'X', 'Predict/1', ''])}",
+        target.message().SerializeToString(),
+        {"UNIMPLEMENTED"},
+    )
 
 
 def other_method(target, rng):
@@ -126,7 +161,11 @@ def other_method(target, rng):
 
 
 def huge_message(target, rng):
-    return PREDICT, bytes(target.max_request_bytes + int(rng.integers(1, 1_000))), {"RESOURCE_EXHAUSTED"}
+    return (
+        PREDICT,
+        bytes(target.max_request_bytes + int(rng.integers(1, 1_000))),
+        {"RESOURCE_EXHAUSTED"},
+    )
 
 
 def noise_for_grpc(target, rng):
@@ -139,11 +178,25 @@ def http1_for_grpc(target, rng):
 
 def noise_for_http2(target, rng):
     frame = int(rng.integers(2**24)).to_bytes(3, "big") + rng.bytes(6)
-    return b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + choose(rng, [b"", b"\0\0\0\4\0\0\0\0\0"]) + frame + rng.bytes(rng.integers(0, 500))
+    return (
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+        + choose(rng, [b"", b"\0\0\0\4\0\0\0\0\0"])
+        + frame
+        + rng.bytes(rng.integers(0, 500))
+    )
 
 
 KINDS = [
-    *(noise_for_message, cut_message, wrong_tensor_type, wrong_tensor_shape, torn_tensor, wrong_inputs, wrong_outputs, wrong_spec),
+    *(
+        noise_for_message,
+        cut_message,
+        wrong_tensor_type,
+        wrong_tensor_shape,
+        torn_tensor,
+        wrong_inputs,
+        wrong_outputs,
+        wrong_spec,
+    ),
     *(no_spec, wrong_metadata, wrong_method, other_method, huge_message),
 ]
 NO_GRPC = [noise_for_grpc, http1_for_grpc, noise_for_http2]

@@ -1,4 +1,6 @@
-"""Malformed HTTP requests: each kind takes the target and a generator, and gives a request's bytes and the codes that are right."""
+"""Malformed HTTP requests: each kind takes the target and a generator, and gives a request's bytes
+and the codes that are right.
+"""
 
 import base64
 import json
@@ -41,7 +43,11 @@ def odd_json(target, rng):
 
 def wrong_type(target, rng):
     name = choose(rng, list(GOOD))
-    beyond = {"seed": [2**63, 1.0, float("nan")], "num_frames": [2**31, -(2**31) - 1, 1.0, float("nan")], "temperature": [1e39, -(10**39)]}
+    beyond = {
+        "seed": [2**63, 1.0, float("nan")],
+        "num_frames": [2**31, -(2**31) - 1, 1.0, float("nan")],
+        "temperature": [1e39, -(10**39)],
+    }
     odd = [None, "1", True, {"b64": "MQ=="}, {"a": 1}, -(10**400), *beyond[name]]
     return target.http(_body(inputs=GOOD | {name: [choose(rng, odd)]})), {400}
 
@@ -54,7 +60,9 @@ def wrong_shape(target, rng):
 
 def too_many_rows(target, rng):
     num_rows = int(rng.integers(33, 200))
-    return target.http(_body(inputs={name: value * num_rows for name, value in GOOD.items()})), {400}
+    return target.http(_body(inputs={name: value * num_rows for name, value in GOOD.items()})), {
+        400
+    }
 
 
 def wrong_state(target, rng):
@@ -64,11 +72,24 @@ def wrong_state(target, rng):
 
 def wrong_spectrogram(target, rng):
     size = [int(n) for n in rng.integers(0, 5, rng.integers(1, 6))]
-    return target.http(_body(signature_name="score", inputs={"spectrogram": np.ones(size).tolist(), "lengths": [2]})), {400}
+    return target.http(
+        _body(
+            signature_name="score", inputs={"spectrogram": np.ones(size).tolist(), "lengths": [2]}
+        )
+    ), {400}
 
 
 def wrong_names(target, rng):
-    odd = [{}, {"seed": [1]}, {"seed": [1], "num_frames": [1], "Temperature": [1]}, [1], 1, None, "x", {"b64": "MQ=="}]
+    odd = [
+        {},
+        {"seed": [1]},
+        {"seed": [1], "num_frames": [1], "Temperature": [1]},
+        [1],
+        1,
+        None,
+        "x",
+        {"b64": "MQ=="},
+    ]
     row = [{"seed": 1}, {}, [], 1, None, {"seed": 1, "num_frames": 1, "temperature": 1, "x": 1}]
     rows = json.dumps({"instances": [choose(rng, row) for _ in range(rng.integers(1, 4))]}).encode()
     return target.http(choose(rng, [_body(inputs=choose(rng, odd)), rows])), {400}
@@ -76,22 +97,50 @@ def wrong_names(target, rng):
 
 def wrong_keys(target, rng):
     good_row = {name: value[0] for name, value in GOOD.items()}
-    odd = [{"inputs": GOOD, "instances": [good_row]}, {"signature_name": "generate"}, {"Inputs": GOOD}, {"instances": good_row}]
+    odd = [
+        {"inputs": GOOD, "instances": [good_row]},
+        {"signature_name": "generate"},
+        {"Inputs": GOOD},
+        {"instances": good_row},
+    ]
     odd += [{"instances": []}, {"instances": None}, {"instances": "x"}]
     return target.http(json.dumps(choose(rng, odd)).encode()), {400}
 
 
 def wrong_signature(target, rng):
     name = choose(
-        rng, ["x", "Generate", "generate\x00", "../generate", "__saved_model_init_op", 1, None, ["generate"], "\ud800", "é" * 999]
+        rng,
+        [
+            "x",
+            "Generate",
+            "generate\x00",
+            "../generate",
+            "__saved_model_init_op",
+            1,
+            None,
+            ["generate"],
+            "\ud800",
+            "é" * 999,
+        ],
     )
     return target.http(_body(signature_name=name)), {400}
 
 
 def bad_base64(target, rng):
     text = base64.b64encode(rng.bytes(rng.integers(3, 30))).decode()
-    odd = [{"b64": text[:-1] + "!"}, {"b64": "A"}, {"b64": 1}, {"b64": text, "c": 1}, {"B64": text}, {"b64": "\u00e9"}, {}, "\ud800"]
-    return target.http(_body(signature_name="segment_audio", inputs={"audio_bytes": [choose(rng, odd)]})), {400}
+    odd = [
+        {"b64": text[:-1] + "!"},
+        {"b64": "A"},
+        {"b64": 1},
+        {"b64": text, "c": 1},
+        {"B64": text},
+        {"b64": "\u00e9"},
+        {},
+        "\ud800",
+    ]
+    return target.http(
+        _body(signature_name="segment_audio", inputs={"audio_bytes": [choose(rng, odd)]})
+    ), {400}
 
 
 def not_there(target, rng):
@@ -103,21 +152,60 @@ def not_there(target, rng):
 
 def odd_version(target, rng):
     which = choose(
-        rng, ["versions/-1", "versions/1.0", "versions/", "versions/" + "9" * 25, "labels/x", "labels/", "version/1", "versions/1/"]
+        rng,
+        [
+            "versions/-1",
+            "versions/1.0",
+            "versions/",
+            "versions/" + "9" * 25,
+            "labels/x",
+            "labels/",
+            "version/1",
+            "versions/1/",
+        ],
     )
     return target.http(_body(), path=f"/v1/models/{target.model_name}/{which}:predict"), {400}
 
 
 def odd_method(target, rng):
-    method = choose(rng, ["PUT", "DELETE", "PATCH", "OPTIONS", "GET", "HEAD", "TRACE", "PROPFIND", "FOO", "post", "P\u00d6ST"])
+    method = choose(
+        rng,
+        [
+            "PUT",
+            "DELETE",
+            "PATCH",
+            "OPTIONS",
+            "GET",
+            "HEAD",
+            "TRACE",
+            "PROPFIND",
+            "FOO",
+            "post",
+            "P\u00d6ST",
+        ],
+    )
     return target.http(_body(), method=method), {400}
 
 
 def odd_path(target, rng):
-    up = "".join(choose(rng, ["../", "..%2f", "%2e%2e/", "..\\", "....//", "/", "./", "%00"]) for _ in range(rng.integers(1, 12)))
-    start = choose(rng, ["/", "/v1/", f"/v1/models/{target.model_name}/", "/monitoring/", "/page/", "//"])
-    ends = ["etc/passwd", "saved_model.pb", "1/saved_model.pb", "index.html", "assets.extra/neurovocal_tf.json", "\xff"]
-    return target.http(method=choose(rng, ["GET", "POST", "HEAD"]), path=start + up + choose(rng, ends)), {400, 404}
+    up = "".join(
+        choose(rng, ["../", "..%2f", "%2e%2e/", "..\\", "....//", "/", "./", "%00"])
+        for _ in range(rng.integers(1, 12))
+    )
+    start = choose(
+        rng, ["/", "/v1/", f"/v1/models/{target.model_name}/", "/monitoring/", "/page/", "//"]
+    )
+    ends = [
+        "etc/passwd",
+        "saved_model.pb",
+        "1/saved_model.pb",
+        "index.html",
+        "assets.extra/neurovocal_tf.json",
+        "\xff",
+    ]
+    return target.http(
+        method=choose(rng, ["GET", "POST", "HEAD"]), path=start + up + choose(rng, ends)
+    ), {400, 404}
 
 
 def wrong_length(target, rng):
@@ -126,14 +214,18 @@ def wrong_length(target, rng):
 
 
 def huge_length(target, rng):
-    return target.http(_body(), length=int(rng.integers(target.max_request_bytes + 1, 2**50))), {413}
+    return target.http(_body(), length=int(rng.integers(target.max_request_bytes + 1, 2**50))), {
+        413
+    }
 
 
 def huge_body(target, rng):
     text = b" " * (target.max_request_bytes + int(rng.integers(1, 1_000)))
     squeezed = zlib.compressobj(wbits=31)
     data = squeezed.compress(text) + squeezed.flush()
-    return choose(rng, [target.http(text), target.http(data, headers=["Content-Encoding: gzip"])]), {413}
+    return choose(
+        rng, [target.http(text), target.http(data, headers=["Content-Encoding: gzip"])]
+    ), {413}
 
 
 def cut_body(target, rng):
@@ -142,8 +234,20 @@ def cut_body(target, rng):
 
 
 def bad_chunks(target, rng):
-    chunks = choose(rng, [b"zz\r\n", b"-5\r\nhello\r\n", b"5\r\nhel", b"5\r\nhelloXX", b"f" * 40 + b"\r\n", b"5\r\nhello\r\n0\r\nx" * 2])
-    head = target.http(headers=["Transfer-Encoding: chunked"]).replace(b"Content-Length: 0\r\n", b"")
+    chunks = choose(
+        rng,
+        [
+            b"zz\r\n",
+            b"-5\r\nhello\r\n",
+            b"5\r\nhel",
+            b"5\r\nhelloXX",
+            b"f" * 40 + b"\r\n",
+            b"5\r\nhello\r\n0\r\nx" * 2,
+        ],
+    )
+    head = target.http(headers=["Transfer-Encoding: chunked"]).replace(
+        b"Content-Length: 0\r\n", b""
+    )
     return head + chunks, {400, CLOSED}
 
 
@@ -152,8 +256,21 @@ def bad_gzip(target, rng):
 
 
 def bad_headers(target, rng):
-    odd = ["no colon", ": x", "a b: c", "x\x00: y", "x: \x01", "x: y\n z: \x7f\x00", "Content-Length: 3", "Transfer-Encoding: chunked"]
-    odd += ["x: " + "y" * 100_000, "y" * 100_000 + ": x", *["\r\n".join(f"x{i}: y" for i in range(5_000))]]
+    odd = [
+        "no colon",
+        ": x",
+        "a b: c",
+        "x\x00: y",
+        "x: \x01",
+        "x: y\n z: \x7f\x00",
+        "Content-Length: 3",
+        "Transfer-Encoding: chunked",
+    ]
+    odd += [
+        "x: " + "y" * 100_000,
+        "y" * 100_000 + ": x",
+        *["\r\n".join(f"x{i}: y" for i in range(5_000))],
+    ]
     return target.http(_body(), headers=[choose(rng, odd)]), {400, 431}
 
 
@@ -177,7 +294,28 @@ def noise_for_http(target, rng):
 
 
 KINDS = [
-    *(cut_json, noise_for_json, odd_json, wrong_type, wrong_shape, too_many_rows, wrong_state, wrong_spectrogram, wrong_names),
-    *(wrong_keys, wrong_signature, bad_base64, not_there, odd_version, odd_method, odd_path, wrong_length, huge_length, huge_body),
+    *(
+        cut_json,
+        noise_for_json,
+        odd_json,
+        wrong_type,
+        wrong_shape,
+        too_many_rows,
+        wrong_state,
+        wrong_spectrogram,
+        wrong_names,
+    ),
+    *(
+        wrong_keys,
+        wrong_signature,
+        bad_base64,
+        not_there,
+        odd_version,
+        odd_method,
+        odd_path,
+        wrong_length,
+        huge_length,
+        huge_body,
+    ),
     *(cut_body, bad_chunks, bad_gzip, bad_headers, bad_expectation, bad_start, noise_for_http),
 ]

@@ -21,14 +21,17 @@ class Target:
     """A server to fire at.
 
     Args:
-        rest_port, grpc_port: at 127.0.0.1.    model_name: str.    max_request_bytes: the server's limit.
+        rest_port, grpc_port: at 127.0.0.1.    model_name: str.
+        max_request_bytes: the server's limit.
     """
 
     def __init__(self, rest_port, grpc_port, model_name, max_request_bytes):
         self.rest_port, self.grpc_port = rest_port, grpc_port
         self.model_name = model_name
         self.max_request_bytes = max_request_bytes
-        self._channel = grpc.insecure_channel(f"127.0.0.1:{grpc_port}", [("grpc.max_receive_message_length", -1)])
+        self._channel = grpc.insecure_channel(
+            f"127.0.0.1:{grpc_port}", [("grpc.max_receive_message_length", -1)]
+        )
 
     def close(self):
         """Ends the connection."""
@@ -38,7 +41,9 @@ class Target:
         """What comes back for bytes, until the server closes or all of an HTTP answer is there.
 
         Args:
-            data: bytes.    patience_s: how long to wait for an answer before telling the server that nothing more will come.
+            data: bytes.
+            patience_s: how long to wait for an answer before telling the server that
+                nothing more will come.
         """
         received = b""
         with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S) as connection:
@@ -54,7 +59,9 @@ class Target:
         return received
 
     def rest(self, data, patience_s=TIMEOUT_S):
-        """Status and content of the answer to an HTTP request's bytes; "closed" if there is none."""
+        """Status and content of the answer to an HTTP request's bytes;
+        "closed" if there is none.
+        """
         head, _, content = self.raw(self.rest_port, data, patience_s).partition(b"\r\n\r\n")
         match = re.match(rb"HTTP/1\.[01] (\d+)", head)
         return (int(match[1]) if match else CLOSED), content
@@ -62,22 +69,35 @@ class Target:
     def call(self, method, message, timeout=TIMEOUT_S):
         """Code of the answer to a message's bytes, and its bytes."""
         try:
-            return "OK", self._channel.unary_unary(method)(message, timeout=timeout, wait_for_ready=True)
+            return "OK", self._channel.unary_unary(method)(
+                message, timeout=timeout, wait_for_ready=True
+            )
         except grpc.RpcError as error:
             return error.code().name, b""
 
     def good_answers(self):
         """Whatever the server answers to a good request, over both protocols."""
-        status, content = self.rest(self.http(json.dumps({"signature_name": "generate", "inputs": GOOD}).encode()))
+        status, content = self.rest(
+            self.http(json.dumps({"signature_name": "generate", "inputs": GOOD}).encode())
+        )
         code, message = self.call(PREDICT, self.message().SerializeToString())
-        tensors = {name: tensor.SerializeToString() for name, tensor in predict_pb2.PredictResponse.FromString(message).outputs.items()}
+        tensors = {
+            name: tensor.SerializeToString()
+            for name, tensor in predict_pb2.PredictResponse.FromString(message).outputs.items()
+        }
         return (status, content), (code, tensors)
 
     def http(self, body=b"", method="POST", path=None, headers=(), length=None):
         """An HTTP request's bytes, after whose answer the connection is closed."""
         path = path or f"/v1/models/{self.model_name}:predict"
         length = len(body) if length is None else length
-        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close", f"Content-Length: {length}", *headers]
+        lines = [
+            f"{method} {path} HTTP/1.1",
+            "Host: localhost",
+            "Connection: close",
+            f"Content-Length: {length}",
+            *headers,
+        ]
         return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
     def message(self):

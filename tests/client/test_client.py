@@ -1,4 +1,6 @@
-"""The client: the same answers by REST and gRPC, songs of any length, and a plain word for whatever goes wrong."""
+"""The client: the same answers by REST and gRPC, songs of any length,
+and a plain word for whatever goes wrong.
+"""
 
 import contextlib
 import http.server
@@ -27,7 +29,10 @@ NUM_FRAMES = 90
 @pytest.fixture(scope="module", params=["http", "grpc"])
 def server(request, model_server):
     """Where the server is, in the client's words."""
-    return f"{request.param}://127.0.0.1:{model_server.rest if request.param == 'http' else model_server.grpc}"
+    return (
+        f"{request.param}://127.0.0.1:"
+        f"{model_server.rest if request.param == 'http' else model_server.grpc}"
+    )
 
 
 @pytest.fixture
@@ -39,19 +44,32 @@ def client(server):
 @pytest.fixture(scope="module")
 def recording():
     rng = np.random.default_rng(4)
-    samples = np.concatenate([np.zeros(300), rng.uniform(-0.5, 0.5, 900), np.zeros(300)]).astype(np.float32)
+    samples = np.concatenate([np.zeros(300), rng.uniform(-0.5, 0.5, 900), np.zeros(300)]).astype(
+        np.float32
+    )
     return wav.encode(samples, 16_000).numpy()
 
 
 def row(endpoint, **inputs):
     """The endpoint's own answer to one row."""
     specs = {spec.name: spec.dtype for spec in endpoint.input_signature}
-    return {name: value[0].numpy() for name, value in endpoint(*(tf.constant([inputs[name]], specs[name]) for name in specs)).items()}
+    return {
+        name: value[0].numpy()
+        for name, value in endpoint(
+            *(tf.constant([inputs[name]], specs[name]) for name in specs)
+        ).items()
+    }
 
 
 def run_client(*arguments, **options):
     command = [sys.executable, str(ROOT / "export" / "client.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)}, **options)
+    return subprocess.run(
+        command,
+        capture_output=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        **options,
+    )
 
 
 # --- answers
@@ -61,7 +79,9 @@ def test_songs_are_those_of_the_endpoints(client, endpoints):
     expected = row(endpoints.generate, seed=2**62, num_frames=30, temperature=0.7)
     song = client.generate(2**62, 20, 0.7)
     rest = client.generate_continue(2**62, 10, song.next_frame, song.state, 0.7)
-    np.testing.assert_array_equal(np.concatenate([song.spectrogram, rest.spectrogram]), expected["spectrogram"])
+    np.testing.assert_array_equal(
+        np.concatenate([song.spectrogram, rest.spectrogram]), expected["spectrogram"]
+    )
     np.testing.assert_array_equal(rest.state, expected["state"])
     assert rest.next_frame == 30
     sounding = client.generate_audio(2**62, 30, 0.7)
@@ -69,11 +89,19 @@ def test_songs_are_those_of_the_endpoints(client, endpoints):
     np.testing.assert_array_equal(sounding["waveform"], waveform["waveform"])
     assert sounding["wav_bytes"] == waveform["wav_bytes"] and sounding["sample_rate"] == 16_000
     sound = client.synthesise(song.spectrogram, sounding["waveform"][:700])
-    known = row(endpoints.synthesise, spectrogram=song.spectrogram, lengths=20, known=sounding["waveform"][:700], num_known=700)
+    known = row(
+        endpoints.synthesise,
+        spectrogram=song.spectrogram,
+        lengths=20,
+        known=sounding["waveform"][:700],
+        num_known=700,
+    )
     np.testing.assert_array_equal(sound.samples, known["waveform"])
 
 
-def test_recordings_and_spectrograms_are_judged_as_the_endpoints_judge_them(client, endpoints, recording):
+def test_recordings_and_spectrograms_are_judged_as_the_endpoints_judge_them(
+    client, endpoints, recording
+):
     song = client.generate(1, 12)
     lengths = {"lengths": 12, "spectrogram": song.spectrogram}
     for found, expected in (
@@ -85,16 +113,23 @@ def test_recordings_and_spectrograms_are_judged_as_the_endpoints_judge_them(clie
         assert found.keys() == expected.keys()
         for name in expected:
             np.testing.assert_array_equal(found[name], expected[name])
-    segments, expected = client.segment_audio(recording), row(endpoints.segment_audio, audio_bytes=recording)
+    segments, expected = (
+        client.segment_audio(recording),
+        row(endpoints.segment_audio, audio_bytes=recording),
+    )
     np.testing.assert_array_equal(segments["onsets"], expected["onsets"])
     assert len(segments["offsets"]) == expected["num_segments"] > 0
     silence = client.segment_audio(wav.encode(np.zeros(900, np.float32), 16_000).numpy())
     assert len(silence["onsets"]) == 0
-    np.testing.assert_array_equal(client.prime(recording).state, row(endpoints.encode_audio, audio_bytes=recording)["state"])
+    np.testing.assert_array_equal(
+        client.prime(recording).state, row(endpoints.encode_audio, audio_bytes=recording)["state"]
+    )
     assert client.status() == {1: "AVAILABLE"}
 
 
-def test_a_stream_is_one_song_whatever_its_blocks_and_its_sound_is_made_of_all_of_it(client, endpoints):
+def test_a_stream_is_one_song_whatever_its_blocks_and_its_sound_is_made_of_all_of_it(
+    client, endpoints
+):
     first = endpoints.generate(tf.constant([5], tf.int64), tf.constant([40]), tf.constant([1.0]))
     for block_frames in (7, 60):
         blocks = list(client.stream(5, NUM_FRAMES, 1.0, block_frames=block_frames))
@@ -102,11 +137,17 @@ def test_a_stream_is_one_song_whatever_its_blocks_and_its_sound_is_made_of_all_o
         np.testing.assert_array_equal(frames[:40], first["spectrogram"][0])
         assert len(frames) == NUM_FRAMES == blocks[-1].song.next_frame
         assert sum(len(block.sound.samples) for block in blocks) == (NUM_FRAMES - 1) * 64 + 128
-        assert {(block.sound.sample_rate, block.sound.hop_length) for block in blocks} == {(16_000, 64)}
+        assert {(block.sound.sample_rate, block.sound.hop_length) for block in blocks} == {
+            (16_000, 64)
+        }
     silent = list(client.stream(5, NUM_FRAMES, 1.0, with_sound=False))
-    np.testing.assert_array_equal(np.concatenate([block.song.spectrogram for block in silent]), frames)
+    np.testing.assert_array_equal(
+        np.concatenate([block.song.spectrogram for block in silent]), frames
+    )
     assert {block.sound for block in silent} == {None}
-    halfway = next(block.song for block in client.stream(5, None, 1.0, block_frames=8, with_sound=False))
+    halfway = next(
+        block.song for block in client.stream(5, None, 1.0, block_frames=8, with_sound=False)
+    )
     (rest,) = client.stream(5, 8, 1.0, start=halfway, with_sound=False)
     np.testing.assert_array_equal(rest.song.spectrogram, frames[8:16])
 
@@ -115,7 +156,9 @@ def test_a_stream_is_one_song_whatever_its_blocks_and_its_sound_is_made_of_all_o
 
 
 def test_a_row_that_cannot_be_answered_is_an_error_that_says_why(client, recording):
-    with pytest.raises(ValueError, match="score_audio: the server could not answer: not a WAV file"):
+    with pytest.raises(
+        ValueError, match="score_audio: the server could not answer: not a WAV file"
+    ):
         client.score_audio(b"nothing")
     with pytest.raises(ValueError, match="another sample rate than the model's"):
         client.segment_audio(wav.encode(np.ones(900, np.float32), 8_000).numpy())
@@ -124,9 +167,15 @@ def test_a_row_that_cannot_be_answered_is_an_error_that_says_why(client, recordi
 
 
 def test_the_servers_own_words_are_passed_on(server, client):
-    with Client(server, "cat") as stranger, pytest.raises(transports.Refused, match="Servable not found for request: Latest"):
+    with (
+        Client(server, "cat") as stranger,
+        pytest.raises(transports.Refused, match="Servable not found for request: Latest"),
+    ):
         stranger.generate(1, 2)
-    with Client(server, "bird", version=9) as stranger, pytest.raises(transports.Refused, match="9"):
+    with (
+        Client(server, "bird", version=9) as stranger,
+        pytest.raises(transports.Refused, match="9"),
+    ):
         stranger.generate(1, 2)
     with pytest.raises(transports.Refused, match="width|shape"):
         client.encode(np.zeros((3, 64)))
@@ -137,10 +186,16 @@ def test_a_server_that_is_not_there_or_does_not_answer_is_an_error_of_the_system
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         port = silent.getsockname()[1]
-        with Client(f"{kind}://127.0.0.1:{port}", "bird", timeout_s=10) as client, pytest.raises(ConnectionError, match=str(port)):
+        with (
+            Client(f"{kind}://127.0.0.1:{port}", "bird", timeout_s=10) as client,
+            pytest.raises(ConnectionError, match=str(port)),
+        ):
             client.generate(1, 2)
         silent.listen()
-        with Client(f"{kind}://127.0.0.1:{port}", "bird", timeout_s=0.2) as client, pytest.raises(OSError, match=str(port)):
+        with (
+            Client(f"{kind}://127.0.0.1:{port}", "bird", timeout_s=0.2) as client,
+            pytest.raises(OSError, match=str(port)),
+        ):
             client.generate(1, 2)
 
 
@@ -176,23 +231,41 @@ def test_a_connection_that_was_closed_meanwhile_is_made_anew_and_no_model_server
     status = json.dumps({"model_version_status": [{"version": "3", "state": "AVAILABLE"}]}).encode()
     with web_server(status) as port, Client(f"http://127.0.0.1:{port}", "bird") as client:
         assert [client.status() for _ in range(3)] == [{3: "AVAILABLE"}] * 3
-    with web_server(b"<html>") as port, Client(f"http://127.0.0.1:{port}", "bird") as client, pytest.raises(transports.Refused) as refusal:
+    with (
+        web_server(b"<html>") as port,
+        Client(f"http://127.0.0.1:{port}", "bird") as client,
+        pytest.raises(transports.Refused) as refusal,
+    ):
         client.status()
     assert "is no model server" in str(refusal.value)
 
 
-@pytest.mark.parametrize("server", ["localhost:8501", "ftp://localhost", "http://", "http://localhost:x", "grpc://localhost/v1"])
+@pytest.mark.parametrize(
+    "server",
+    ["localhost:8501", "ftp://localhost", "http://", "http://localhost:x", "grpc://localhost/v1"],
+)
 def test_an_address_that_is_none_is_refused(server):
-    with pytest.raises(ValueError, match="`server` must be http://HOST:PORT or grpc://HOST:PORT. Received: server="):
+    with pytest.raises(
+        ValueError, match="`server` must be http://HOST:PORT or grpc://HOST:PORT. Received: server="
+    ):
         Client(server)
 
 
 # --- the command
 
 
-def test_a_song_is_written_as_a_file_and_streamed_to_standard_output_the_same(model_server, tmp_path):
-    where = [f"--server=http://127.0.0.1:{model_server.rest}", "--model=bird", "--seed=5", f"--num_frames={NUM_FRAMES}"]
-    written = run_client(*where, f"--out={tmp_path / 'song.wav'}", f"--json={tmp_path / 'figures.json'}")
+def test_a_song_is_written_as_a_file_and_streamed_to_standard_output_the_same(
+    model_server, tmp_path
+):
+    where = [
+        f"--server=http://127.0.0.1:{model_server.rest}",
+        "--model=bird",
+        "--seed=5",
+        f"--num_frames={NUM_FRAMES}",
+    ]
+    written = run_client(
+        *where, f"--out={tmp_path / 'song.wav'}", f"--json={tmp_path / 'figures.json'}"
+    )
     assert written.returncode == 0, written.stderr
     with wave.open(str(tmp_path / "song.wav")) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (16_000, 1, 2)
@@ -200,7 +273,9 @@ def test_a_song_is_written_as_a_file_and_streamed_to_standard_output_the_same(mo
     assert file.getnframes() == (NUM_FRAMES - 1) * 64 + 128
     assert sorted(os.listdir(tmp_path)) == ["figures.json", "song.wav"]
     with Client(where[0].removeprefix("--server="), "bird") as client:
-        expected = [streaming.to_pcm(block.sound.samples)[0] for block in client.stream(5, NUM_FRAMES, 1.0)]
+        expected = [
+            streaming.to_pcm(block.sound.samples)[0] for block in client.stream(5, NUM_FRAMES, 1.0)
+        ]
     assert b"".join(expected) == samples
     told = written.stderr.decode()
     assert told.count("x real time") == len(expected) and "first_block_ms" in told
@@ -214,7 +289,8 @@ def test_a_song_is_written_as_a_file_and_streamed_to_standard_output_the_same(mo
 
 def test_over_rest_it_never_imports_tensorflow(model_server, tmp_path):
     code = (
-        "import sys; from neurovocal_tf import Client; [*Client(sys.argv[1], 'bird').stream(1, 5)]; sys.exit('tensorflow' in sys.modules)"
+        "import sys; from neurovocal_tf import Client; [*Client(sys.argv[1], 'bird').stream(1, "
+        "5)]; sys.exit('tensorflow' in sys.modules)"
     )
     where = f"http://127.0.0.1:{model_server.rest}"
     assert subprocess.run([sys.executable, "-c", code, where], cwd=ROOT, timeout=60).returncode == 0
@@ -223,18 +299,36 @@ def test_over_rest_it_never_imports_tensorflow(model_server, tmp_path):
 def test_a_mistake_is_told_in_one_line_and_leaves_no_file(model_server, tmp_path):
     where = f"--server=http://127.0.0.1:{model_server.rest}"
     for arguments, message in (
-        ([where, "--model=cat", f"--out={tmp_path / 'a.wav'}"], "error: the server refused (404): Servable not found for request"),
-        ([where, "--model=bird", f"--out={tmp_path / 'none' / 'a.wav'}"], "error: `out` must be a file in a folder that exists"),
+        (
+            [where, "--model=cat", f"--out={tmp_path / 'a.wav'}"],
+            "error: the server refused (404): Servable not found for request",
+        ),
+        (
+            [where, "--model=bird", f"--out={tmp_path / 'none' / 'a.wav'}"],
+            "error: `out` must be a file in a folder that exists",
+        ),
     ):
         failed = run_client(*arguments)
-        assert failed.returncode == 1 and failed.stderr.decode().startswith(message) and failed.stderr.count(b"\n") == 1
+        assert (
+            failed.returncode == 1
+            and failed.stderr.decode().startswith(message)
+            and failed.stderr.count(b"\n") == 1
+        )
     assert os.listdir(tmp_path) == []
 
 
 def test_a_reader_that_has_heard_enough_ends_the_song_quietly(model_server):
-    command = [sys.executable, str(ROOT / "export" / "client.py"), f"--server=http://127.0.0.1:{model_server.rest}", "--model=bird"]
+    command = [
+        sys.executable,
+        str(ROOT / "export" / "client.py"),
+        f"--server=http://127.0.0.1:{model_server.rest}",
+        "--model=bird",
+    ]
     endless = subprocess.Popen(
-        [*command, "--num_frames=0", "--out=-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        [*command, "--num_frames=0", "--out=-"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert len(endless.stdout.read(20_000)) == 20_000
     endless.stdout.close()
@@ -244,7 +338,11 @@ def test_a_reader_that_has_heard_enough_ends_the_song_quietly(model_server):
 
 def test_a_recording_is_told_of(model_server, recording, tmp_path):
     (tmp_path / "call.wav").write_bytes(recording)
-    found = run_client(f"--server=http://127.0.0.1:{model_server.rest}", "--model=bird", f"--recording={tmp_path / 'call.wav'}")
+    found = run_client(
+        f"--server=http://127.0.0.1:{model_server.rest}",
+        "--model=bird",
+        f"--recording={tmp_path / 'call.wav'}",
+    )
     told = json.loads(found.stdout)
     assert 0 <= told["segments_s"][0][0] < told["segments_s"][0][1] <= 1500 / 16_000
     assert isinstance(told["is_unusual"], bool) and np.isfinite(told["surprise"])

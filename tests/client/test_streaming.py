@@ -1,4 +1,6 @@
-"""Songs from blocks: every frame in one of them, and sound that joins as if it had been made at once."""
+"""Songs from blocks: every frame in one of them,
+and sound that joins as if it had been made at once.
+"""
 
 import functools
 
@@ -21,7 +23,9 @@ RATE = 16_000
 
 @functools.cache
 def power_of_song(config):
-    return spectrogram.power_spectrogram(simulated_song.simulate_song(5, 1.5)[0], RATE, config).numpy()
+    return spectrogram.power_spectrogram(
+        simulated_song.simulate_song(5, 1.5)[0], RATE, config
+    ).numpy()
 
 
 @functools.cache
@@ -31,9 +35,13 @@ def synthesiser(config):
 
     @tf.function(input_signature=specs, autograph=False)
     def waveform(frames, known):
-        return synthesis.griffin_lim(frames[tf.newaxis], RATE, config, 100, known=known[tf.newaxis])[0]
+        return synthesis.griffin_lim(
+            frames[tf.newaxis], RATE, config, 100, known=known[tf.newaxis]
+        )[0]
 
-    return lambda frames, known: streaming.Sound(waveform(frames, known).numpy(), RATE, config.hop_length)
+    return lambda frames, known: streaming.Sound(
+        waveform(frames, known).numpy(), RATE, config.hop_length
+    )
 
 
 def streamed(power, sizes, synthesise):
@@ -41,7 +49,10 @@ def streamed(power, sizes, synthesise):
     joined = streaming.JoinedSound(synthesise)
     ends = np.cumsum(sizes)
     assert ends[-1] == len(power)
-    return [joined.add(power[end - size : end], is_last=end == len(power)).samples for size, end in zip(sizes, ends, strict=True)]
+    return [
+        joined.add(power[end - size : end], is_last=end == len(power)).samples
+        for size, end in zip(sizes, ends, strict=True)
+    ]
 
 
 @settings(max_examples=50, deadline=None)
@@ -55,11 +66,17 @@ def test_blocks_are_short_at_first_then_grow_and_hold_the_whole_song(num_frames,
     assert [next(endless) for _ in sizes[:-1]] == sizes[:-1]
 
 
-@pytest.mark.parametrize(("config", "sizes"), [(CONFIG, (16, 32, 64, 50)), (CONFIG, (1, 2, 3, 4, 5, 100, 1, 46)), (WIDE, (16, 32, 64, 60))])
+@pytest.mark.parametrize(
+    ("config", "sizes"),
+    [(CONFIG, (16, 32, 64, 50)), (CONFIG, (1, 2, 3, 4, 5, 100, 1, 46)), (WIDE, (16, 32, 64, 60))],
+)
 def test_sound_in_parts_is_as_close_to_its_spectrogram_as_sound_made_at_once(config, sizes):
     power = power_of_song(config)[: sum(sizes)]
     parts = streamed(power, sizes, synthesiser(config))
-    waveform, whole = np.concatenate(parts), synthesiser(config)(power, np.zeros(0, np.float32)).samples
+    waveform, whole = (
+        np.concatenate(parts),
+        synthesiser(config)(power, np.zeros(0, np.float32)).samples,
+    )
     assert len(waveform) == len(whole) == synthesis.num_output_samples(len(power), config)
 
     def convergence(samples):
@@ -70,9 +87,16 @@ def test_sound_in_parts_is_as_close_to_its_spectrogram_as_sound_made_at_once(con
     hop, begin = config.hop_length, 0
     apart = []
     for size in sizes:
-        apart.append(synthesiser(config)(power[begin : begin + size], np.zeros(0, np.float32)).samples[: size * hop])
+        apart.append(
+            synthesiser(config)(power[begin : begin + size], np.zeros(0, np.float32)).samples[
+                : size * hop
+            ]
+        )
         begin += size
-    assert convergence(waveform) < convergence(np.pad(np.concatenate(apart), (0, config.n_fft - hop))) - 2
+    assert (
+        convergence(waveform)
+        < convergence(np.pad(np.concatenate(apart), (0, config.n_fft - hop))) - 2
+    )
 
 
 def power_of(samples, config):
@@ -80,9 +104,13 @@ def power_of(samples, config):
 
 
 def test_no_seam_clicks_nor_dips():
-    """Of two steady tones, whose third difference is small everywhere, and whose power is the same everywhere."""
+    """Of two steady tones, whose third difference is small everywhere,
+    and whose power is the same everywhere.
+    """
     time = np.arange(24_000) / RATE
-    power = power_of(0.3 * np.sin(2 * np.pi * 1234.5 * time) + 0.2 * np.sin(2 * np.pi * 2890.1 * time), CONFIG)[:160]
+    power = power_of(
+        0.3 * np.sin(2 * np.pi * 1234.5 * time) + 0.2 * np.sin(2 * np.pi * 2890.1 * time), CONFIG
+    )[:160]
     parts = streamed(power, [16] * 10, synthesiser(CONFIG))
     seams = np.cumsum([len(part) for part in parts])[:-1]
 
@@ -93,14 +121,19 @@ def test_no_seam_clicks_nor_dips():
     elsewhere = range(700, sum(map(len, parts)) - 700, 97)
     assert roughness(parts, seams) <= roughness(parts, elsewhere)
     # What is looked for would be found.
-    assert roughness([part * (-1) ** i for i, part in enumerate(parts)], seams) > 2 * roughness(parts, elsewhere)
+    assert roughness([part * (-1) ** i for i, part in enumerate(parts)], seams) > 2 * roughness(
+        parts, elsewhere
+    )
     waveform = np.concatenate(parts)
     loudness = [np.std(waveform[seam - 64 : seam + 192]) for seam in seams]
     np.testing.assert_allclose(loudness, np.sqrt((0.3**2 + 0.2**2) / 2), rtol=0.15)
 
 
 def test_what_was_heard_is_never_changed():
-    power, known = power_of_song(CONFIG)[:30], np.random.default_rng(2).uniform(-0.5, 0.5, 9 * 128).astype(np.float32)
+    power, known = (
+        power_of_song(CONFIG)[:30],
+        np.random.default_rng(2).uniform(-0.5, 0.5, 9 * 128).astype(np.float32),
+    )
     waveform = synthesiser(CONFIG)(power, known).samples
     np.testing.assert_array_equal(waveform[: 8 * 128 + 1], known[: 8 * 128 + 1])
     # Over the last hop the known samples give way, evenly.

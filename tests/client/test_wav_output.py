@@ -1,4 +1,6 @@
-"""Samples of a stream in a WAV file that appears when it is whole, and on an open file while they come."""
+"""Samples of a stream in a WAV file that appears when it is whole,
+and on an open file while they come.
+"""
 
 import io
 import os

@@ -1,4 +1,6 @@
-"""Files of frame sequences: what is read, what is refused and in which words, and that they train as recordings do."""
+"""Files of frame sequences: what is read, what is refused and in which words,
+and that they train as recordings do.
+"""
 
 import json
 import pickle
@@ -25,8 +27,13 @@ NUM_VISIBLE = 7
 
 def arrays(rng):
     """The arrays of a small binary file."""
-    frames = {name: (rng.random((sum(lengths), NUM_VISIBLE)) < 0.4).astype(np.uint8) for name, lengths in LENGTHS.items()}
-    return frames | {f"{name}_lengths": np.array(lengths, np.int32) for name, lengths in LENGTHS.items()}
+    frames = {
+        name: (rng.random((sum(lengths), NUM_VISIBLE)) < 0.4).astype(np.uint8)
+        for name, lengths in LENGTHS.items()
+    }
+    return frames | {
+        f"{name}_lengths": np.array(lengths, np.int32) for name, lengths in LENGTHS.items()
+    }
 
 
 def arrays_of(split):
@@ -45,14 +52,18 @@ def test_sequences_are_read_one_after_another(frame_file):
     splits = frame_sequences.read_frames(frame_file)
     for name, expected in LENGTHS.items():
         sequences = arrays_of(splits[name])
-        assert [len(sequence) for sequence in sequences] == expected and len(splits[name]) == len(expected)
+        assert [len(sequence) for sequence in sequences] == expected and len(splits[name]) == len(
+            expected
+        )
         assert splits[name].num_visible == NUM_VISIBLE
         with np.load(frame_file) as file:
             np.testing.assert_array_equal(np.concatenate(sequences), file[name])
 
 
 @pytest.mark.parametrize("order", [None, [3, 0, 5, 1, 2, 4]])
-def test_the_dataset_holds_every_sequence_from_its_beginning_and_in_the_order_asked_for(frame_file, order):
+def test_the_dataset_holds_every_sequence_from_its_beginning_and_in_the_order_asked_for(
+    frame_file, order
+):
     split = frame_sequences.read_frames(frame_file)["train"]
     found = list(split.sequences(None if order is None else tf.constant(order)).as_numpy_iterator())
     expected = arrays_of(split)
@@ -93,20 +104,44 @@ def spoiled(name, value):
 REFUSED = {
     "no test split": (without("test"), "an array 'test'. Received: train, valid, "),
     "no lengths": (without("valid_lengths"), "an array 'valid_lengths'"),
-    "an empty split": (changed(test=np.zeros((0, 7)), test_lengths=np.zeros(0, int)), "one frame under 'test'. Received: an empty split"),
-    "lengths that do not add up": (changed(valid_lengths=np.array([4, 6])), "2 lengths, the shortest 4, which add up to 10 of 11 frames"),
-    "a length of nothing": (changed(valid_lengths=np.array([0, 11])), "at least 1 that add up .* the shortest 0"),
+    "an empty split": (
+        changed(test=np.zeros((0, 7)), test_lengths=np.zeros(0, int)),
+        "one frame under 'test'. Received: an empty split",
+    ),
+    "lengths that do not add up": (
+        changed(valid_lengths=np.array([4, 6])),
+        "2 lengths, the shortest 4, which add up to 10 of 11 frames",
+    ),
+    "a length of nothing": (
+        changed(valid_lengths=np.array([0, 11])),
+        "at least 1 that add up .* the shortest 0",
+    ),
     "lengths that are no whole numbers": (
         changed(valid_lengths=np.array([4.0, 7.0])),
         "whole numbers .*'valid_lengths'. Received: float64",
     ),
-    "frames of three dimensions": (changed(train=np.zeros((38, 7, 1))), r"numbers \[frames, V\] under 'train'. Received: .* \[38, 7, 1\]"),
+    "frames of three dimensions": (
+        changed(train=np.zeros((38, 7, 1))),
+        r"numbers \[frames, V\] under 'train'. Received: .* \[38, 7, 1\]",
+    ),
     "text": (changed(train=np.full((38, 7), "a")), "numbers .* under 'train'. Received: <U1"),
-    "splits of different widths": (changed(test=np.zeros((8, 6))), "train of 7 units, valid of 7 units, test of 6 units"),
-    "NaN": (spoiled("train", np.nan), "finite numbers under 'train'. Received: NaN or infinity in frame 2"),
+    "splits of different widths": (
+        changed(test=np.zeros((8, 6))),
+        "train of 7 units, valid of 7 units, test of 6 units",
+    ),
+    "NaN": (
+        spoiled("train", np.nan),
+        "finite numbers under 'train'. Received: NaN or infinity in frame 2",
+    ),
     "infinity": (spoiled("test", np.inf), "finite numbers under 'test'"),
-    "pickled arrays": (changed(train=np.array([None] * 38, object)), "under 'train'. Received: pickled objects, which are never loaded"),
-    "fractions for binary units": (spoiled("valid", 0.5), "zeros and ones for visible_units=bernoulli. Received: 0.5"),
+    "pickled arrays": (
+        changed(train=np.array([None] * 38, object)),
+        "under 'train'. Received: pickled objects, which are never loaded",
+    ),
+    "fractions for binary units": (
+        spoiled("valid", 0.5),
+        "zeros and ones for visible_units=bernoulli. Received: 0.5",
+    ),
 }
 
 
@@ -141,17 +176,23 @@ def test_a_file_that_is_no_npz_is_refused(content, message, tmp_path):
 def test_a_single_array_is_refused(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros(3))
     (tmp_path / "x.npy").rename(tmp_path / "x.npz")
-    with pytest.raises(ValueError, match="several arrays, as numpy.savez writes them. Received: a single one"):
+    with pytest.raises(
+        ValueError, match="several arrays, as numpy.savez writes them. Received: a single one"
+    ):
         frame_sequences.read_frames(tmp_path / "x.npz")
 
 
-def test_values_beyond_probabilities_are_refused_for_mean_field_units_and_fractions_are_not(tmp_path, rng):
+def test_values_beyond_probabilities_are_refused_for_mean_field_units_and_fractions_are_not(
+    tmp_path, rng
+):
     path = tmp_path / "x.npz"
     np.savez(path, **spoiled("train", 0.5)(arrays(rng)))
     config = Config().replace(visible_units="mean_field")
     assert survey(path, config).training.num_visible == NUM_VISIBLE
     np.savez(path, **spoiled("train", 1.5)(arrays(rng)))
-    with pytest.raises(ValueError, match="values between 0 and 1 for visible_units=mean_field. Received: 0 to 1.5"):
+    with pytest.raises(
+        ValueError, match="values between 0 and 1 for visible_units=mean_field. Received: 0 to 1.5"
+    ):
         survey(path, config)
 
 
@@ -178,7 +219,9 @@ CONFIG = Config().replace(
 
 def test_batches_hold_every_frame_of_a_file_once_and_know_what_begins(frame_file):
     found = survey(frame_file, CONFIG)
-    batches = pipeline.validation_dataset(found.validation, CONFIG, found.validation.lengths.tolist())
+    batches = pipeline.validation_dataset(
+        found.validation, CONFIG, found.validation.lengths.tolist()
+    )
     frames, starts = [], 0
     for some, mask, is_start in batches.as_numpy_iterator():
         assert some.shape == (4, 4, NUM_VISIBLE)
@@ -202,9 +245,15 @@ def frame_run(frame_file, tmp_path_factory):
 def test_frame_sequences_train_and_the_run_folder_knows_their_width(frame_run, frame_file):
     workdir, result = frame_run
     trained = load_trained(workdir)
-    assert (trained.model.num_visible, trained.scale, trained.sample_rate) == (NUM_VISIBLE, OwnUnit(), 0)
+    assert (trained.model.num_visible, trained.scale, trained.sample_rate) == (
+        NUM_VISIBLE,
+        OwnUnit(),
+        0,
+    )
     assert result["epoch"] == trained.epoch and np.isfinite(result["val_one_step_error"])
-    assert {"curves.png", "samples_epoch_2.png", "model.keras"} <= {path.name for path in workdir.iterdir()}
+    assert {"curves.png", "samples_epoch_2.png", "model.keras"} <= {
+        path.name for path in workdir.iterdir()
+    }
     assert json.loads((workdir / "data.json").read_text())["data_dir"] == str(frame_file)
 
 
@@ -217,7 +266,10 @@ def test_a_model_of_frames_gives_frames_in_their_own_unit_each_by_its_seed_alone
     np.testing.assert_array_equal(alone, generated[6])
     assert not np.array_equal(generated[5], generated[6])
     rows = endpoints.generate([5, 5], [3, 6], [1.0, 1.0])
-    assert not rows["spectrogram"][0, 3:].numpy().any() and rows["status"].numpy().tolist() == [0, 0]
+    assert not rows["spectrogram"][0, 3:].numpy().any() and rows["status"].numpy().tolist() == [
+        0,
+        0,
+    ]
 
 
 def test_the_best_epoch_of_binary_units_is_that_of_the_largest_pseudo_likelihood(frame_run):
@@ -233,10 +285,18 @@ def test_a_run_goes_on_with_its_own_file_and_refuses_others(frame_run, frame_fil
     longer = CONFIG.replace(epochs=3)
     lines = []
     trainer.train(longer, tmp_path / "moved.npz", tmp_path / "run", lines.append, pictures=False)
-    assert lines[0].startswith("frame sequences train (38 frames in 6 sequences), 2 validate") and lines[-1] == "going on after epoch 2"
-    wider = {name: np.zeros((len(value), 8)) if value.ndim == 2 else value for name, value in arrays(rng).items()}
+    assert (
+        lines[0].startswith("frame sequences train (38 frames in 6 sequences), 2 validate")
+        and lines[-1] == "going on after epoch 2"
+    )
+    wider = {
+        name: np.zeros((len(value), 8)) if value.ndim == 2 else value
+        for name, value in arrays(rng).items()
+    }
     np.savez(tmp_path / "wider.npz", **wider)
-    with pytest.raises(ValueError, match="frames of 7 units, as the model has. Received: frames of 8"):
+    with pytest.raises(
+        ValueError, match="frames of 7 units, as the model has. Received: frames of 8"
+    ):
         RunFolder(tmp_path / "run").data().parts_in(CONFIG, tmp_path / "wider.npz")
     np.savez(tmp_path / "other.npz", **{**arrays(rng), "train_lengths": np.array([38])})
     with pytest.raises(ValueError, match="must hold the sequences this run began with"):

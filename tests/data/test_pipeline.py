@@ -18,9 +18,17 @@ from neurovocal_tf.sections import SEQUENCES
 SAMPLE_RATE = 16_000
 SCALE = FrameScale(reference_power=1e-6)
 # No band-pass: the oracle of the detector has none.
-CONFIG = Config().replace(n_fft=128, hop_length=64, low_hz=0.0, high_hz=0.0, bout_gap_s=0.03, window_frames=40, batch_size=8)
-# float32 spectra are right to some 1e-7 of their loudest cell, here 60 dB above the floor: 10 log10(1 + 0.1) at the very worst,
-# and 100 times less where rounding errors do not all add up.
+CONFIG = Config().replace(
+    n_fft=128,
+    hop_length=64,
+    low_hz=0.0,
+    high_hz=0.0,
+    bout_gap_s=0.03,
+    window_frames=40,
+    batch_size=8,
+)
+# float32 spectra are right to some 1e-7 of their loudest cell, here 60 dB above the floor: 10
+# log10(1 + 0.1) at the very worst, and 100 times less where rounding errors do not all add up.
 TOLERANCE_DB = 0.01
 
 
@@ -32,7 +40,12 @@ def recordings(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def sources(recordings):
-    return [Source(path, decoder) for path, decoder in zip(recordings, ("tensorflow_io", "libsndfile", "libsndfile"), strict=True)]
+    return [
+        Source(path, decoder)
+        for path, decoder in zip(
+            recordings, ("tensorflow_io", "libsndfile", "libsndfile"), strict=True
+        )
+    ]
 
 
 def data_of(sources, config, scale=SCALE):
@@ -40,7 +53,10 @@ def data_of(sources, config, scale=SCALE):
 
 
 def found(sources, config, scale=SCALE):
-    return [(frames, bool(is_start)) for frames, is_start in data_of(sources, config, scale).sequences().as_numpy_iterator()]
+    return [
+        (frames, bool(is_start))
+        for frames, is_start in data_of(sources, config, scale).sequences().as_numpy_iterator()
+    ]
 
 
 def lengths_of(sources, config):
@@ -60,7 +76,9 @@ def epochs_of(sources, config, lengths, *epochs):
 def windows_in(batches):
     """(frames without padding, is_start) of every window that has any."""
     rows = [row for batch in batches for row in zip(*batch, strict=True)]
-    return [(frames[: int(mask.sum())], bool(is_start)) for frames, mask, is_start in rows if mask.any()]
+    return [
+        (frames[: int(mask.sum())], bool(is_start)) for frames, mask, is_start in rows if mask.any()
+    ]
 
 
 def assert_equal(left, right):
@@ -73,7 +91,11 @@ def assert_equal(left, right):
 def assert_static(dataset):
     """One shape for all batches."""
     batch, window, _ = shape = dataset.element_spec[0].shape.as_list()
-    assert [spec.shape.as_list() for spec in dataset.element_spec] == [shape, [batch, window], [batch]] and None not in shape
+    assert [spec.shape.as_list() for spec in dataset.element_spec] == [
+        shape,
+        [batch, window],
+        [batch],
+    ] and None not in shape
     assert [spec.dtype for spec in dataset.element_spec] == [tf.float32, tf.float32, tf.bool]
 
 
@@ -103,7 +125,9 @@ def fast_envelope(samples, length):
 
 def oracle_sequences(samples, config, frames_of):
     spans = oracle_spans(samples, config)
-    spectrograms = [reference.power_spectrogram(samples[a:b], SAMPLE_RATE, config.spectrogram) for a, b in spans]
+    spectrograms = [
+        reference.power_spectrogram(samples[a:b], SAMPLE_RATE, config.spectrogram) for a, b in spans
+    ]
     sequences = [frames_of(power) for power in spectrograms if len(power)]
     return [np.concatenate(sequences)] if config.data.sequence == "packed" else sequences
 
@@ -128,9 +152,19 @@ def test_each_kind_of_sequence_has_the_frames_of_the_oracle(sequence, sources):
 @pytest.mark.parametrize("sequence", ["segment", "packed"])
 def test_max_power_divides_each_segment_by_its_own_maximum_before_packing(sequence, sources):
     config = CONFIG.replace(sequence=sequence, scaling="max_power")
-    expected = oracle_sequences(soundfile.read(sources[0].path)[0], config, lambda power: power / power.max())
+    expected = oracle_sequences(
+        soundfile.read(sources[0].path)[0], config, lambda power: power / power.max()
+    )
     actual = found(sources[:1], config, FrameScale(scaling="max_power"))
-    assert len(actual) == len(expected) == (1 if sequence == "packed" else len(oracle_spans(soundfile.read(sources[0].path)[0], config)))
+    assert (
+        len(actual)
+        == len(expected)
+        == (
+            1
+            if sequence == "packed"
+            else len(oracle_spans(soundfile.read(sources[0].path)[0], config))
+        )
+    )
     for (frames, _), frames_of_oracle in zip(actual, expected, strict=True):
         np.testing.assert_allclose(frames, frames_of_oracle, rtol=0, atol=1e-6)
 
@@ -143,12 +177,16 @@ def test_stretches_part_a_recording_without_overlap_or_loss(rng):
 
 
 def test_a_stretch_inside_a_recording_is_no_true_start_but_a_segment_in_it_is(recordings):
-    sources = [Source(recordings[0], "libsndfile", begin, end) for begin, end in ((0.0, 0.5), (0.5, 1.0))]
+    sources = [
+        Source(recordings[0], "libsndfile", begin, end) for begin, end in ((0.0, 0.5), (0.5, 1.0))
+    ]
     first, second = found(sources, CONFIG)
     assert (first[1], second[1]) == (True, False)
     samples = soundfile.read(recordings[0])[0]
     for (frames, _), part in ((first, samples[:9600]), (second, samples[9600:])):
-        expected = oracle_decibels(reference.power_spectrogram(part, SAMPLE_RATE, CONFIG.spectrogram))
+        expected = oracle_decibels(
+            reference.power_spectrogram(part, SAMPLE_RATE, CONFIG.spectrogram)
+        )
         np.testing.assert_allclose(frames, expected, rtol=0, atol=TOLERANCE_DB)
     segments = found(sources[1:], CONFIG.replace(sequence="segment"))
     assert segments and all(is_start for _, is_start in segments)
@@ -162,23 +200,39 @@ def test_a_recording_without_a_vocalization_has_no_sequence(tmp_path, sources):
 
 
 @pytest.mark.parametrize("sequence", ["bout", "segment", "packed"])
-def test_recordings_read_again_have_the_sequences_of_the_first_time_whatever_their_order(sequence, sources):
+def test_recordings_read_again_have_the_sequences_of_the_first_time_whatever_their_order(
+    sequence, sources
+):
     data, order = data_of(sources, CONFIG.replace(sequence=sequence)), [2, 0, 1]
-    first, again = (list(data.sequences(order).as_numpy_iterator()) for order in (None, tf.constant(order)))
+    first, again = (
+        list(data.sequences(order).as_numpy_iterator()) for order in (None, tf.constant(order))
+    )
     assert_equal(first, found(sources, data.config))
     assert_equal(again, found([sources[i] for i in order], data.config))
 
 
 # --- annotations
 
-# Overlapping, nested, shorter than a window, touching the end, and of the same recording parted at 9600 samples.
-SEGMENTS = ((0.1, 0.2, "a"), (0.15, 0.3, "b"), (0.41, 0.412, "c"), (0.5, 0.7, "d"), (0.55, 0.6, "é"), (0.75, 1.0, "f"), (1.1, 1.3, "g"))
+# Overlapping, nested, shorter than a window, touching the end,
+# and of the same recording parted at 9600 samples.
+SEGMENTS = (
+    (0.1, 0.2, "a"),
+    (0.15, 0.3, "b"),
+    (0.41, 0.412, "c"),
+    (0.5, 0.7, "d"),
+    (0.55, 0.6, "é"),
+    (0.75, 1.0, "f"),
+    (1.1, 1.3, "g"),
+)
 
 
 def oracle_annotated(samples, begin, end, config):
     """Spans in samples of the recording, one list a sequence."""
     first, last = round(begin * len(samples)), round(end * len(samples))
-    spans = [(max(round(a * SAMPLE_RATE), first), min(round(b * SAMPLE_RATE), last)) for a, b, _ in SEGMENTS]
+    spans = [
+        (max(round(a * SAMPLE_RATE), first), min(round(b * SAMPLE_RATE), last))
+        for a, b, _ in SEGMENTS
+    ]
     spans = [(a, b) for a, b in spans if a < b]
     if config.data.sequence != "bout":
         return [[span] for span in spans] if config.data.sequence == "segment" else [spans]
@@ -193,21 +247,41 @@ def oracle_annotated(samples, begin, end, config):
 
 
 @pytest.mark.parametrize(
-    "sequence, begin, end", [("segment", 0.0, 1.0), ("segment", 0.5, 1.0), ("packed", 0.0, 0.5), ("bout", 0.0, 1.0), ("bout", 0.5, 1.0)]
+    "sequence, begin, end",
+    [
+        ("segment", 0.0, 1.0),
+        ("segment", 0.5, 1.0),
+        ("packed", 0.0, 0.5),
+        ("bout", 0.0, 1.0),
+        ("bout", 0.5, 1.0),
+    ],
 )
-def test_annotations_cut_in_the_detectors_place_and_their_labels_stay_with_the_frames(sequence, begin, end, recordings):
+def test_annotations_cut_in_the_detectors_place_and_their_labels_stay_with_the_frames(
+    sequence, begin, end, recordings
+):
     config = CONFIG.replace(sequence=sequence, bout_gap_s=0.06)
     samples = soundfile.read(recordings[0])[0]
     source = Source(recordings[0], "libsndfile", begin, end, SEGMENTS)
     actual = list(data_of([source], config).labelled_sequences().as_numpy_iterator())
     expected = []
     for spans in oracle_annotated(samples, begin, end, config):
-        power = [reference.power_spectrogram(samples[a:b], SAMPLE_RATE, config.spectrogram) for a, b in spans if b - a >= 128]
+        power = [
+            reference.power_spectrogram(samples[a:b], SAMPLE_RATE, config.spectrogram)
+            for a, b in spans
+            if b - a >= 128
+        ]
         middles = [a + 64 * frame + 64 for a, b in spans for frame in range((b - a - 64) // 64)]
         if power:
-            expected.append((oracle_decibels(np.concatenate(power)), [reference.label_at(m / SAMPLE_RATE, SEGMENTS) for m in middles]))
+            expected.append(
+                (
+                    oracle_decibels(np.concatenate(power)),
+                    [reference.label_at(m / SAMPLE_RATE, SEGMENTS) for m in middles],
+                )
+            )
     assert len(actual) == len(expected) >= 1
-    for (frames, is_start, labels), (frames_of_oracle, labels_of_oracle) in zip(actual, expected, strict=True):
+    for (frames, is_start, labels), (frames_of_oracle, labels_of_oracle) in zip(
+        actual, expected, strict=True
+    ):
         assert is_start
         np.testing.assert_allclose(frames, frames_of_oracle, rtol=0, atol=TOLERANCE_DB)
         assert [label.decode() for label in labels] == labels_of_oracle
@@ -215,7 +289,10 @@ def test_annotations_cut_in_the_detectors_place_and_their_labels_stay_with_the_f
 
 def test_sources_may_have_any_number_of_annotations_and_come_in_any_order(recordings):
     config = CONFIG.replace(sequence="segment")
-    sources = [Source(path, "libsndfile", segments=SEGMENTS[:n]) for path, n in zip(recordings, (0, 5, 1), strict=True)]
+    sources = [
+        Source(path, "libsndfile", segments=SEGMENTS[:n])
+        for path, n in zip(recordings, (0, 5, 1), strict=True)
+    ]
     alone = [found([source], config) for source in sources]
     assert [len(some) for some in alone] == [0, 4, 1]
     order = tf.constant([2, 0, 1])
@@ -233,22 +310,40 @@ def test_frames_that_the_detector_cut_have_no_labels(sources):
 
 
 @hypothesis.settings(max_examples=150, deadline=None)
-@hypothesis.given(num_frames=st.integers(1, 400), window_frames=st.integers(2, 60), seed=st.integers(0, 2**31), epoch=st.integers(0, 500))
-def test_windows_hold_every_frame_and_none_reaches_over_an_end(num_frames, window_frames, seed, epoch):
-    onsets = pipeline.random_onsets(tf.constant(num_frames, tf.int64), window_frames, tf.constant([seed, epoch], tf.int64)).numpy()
+@hypothesis.given(
+    num_frames=st.integers(1, 400),
+    window_frames=st.integers(2, 60),
+    seed=st.integers(0, 2**31),
+    epoch=st.integers(0, 500),
+)
+def test_windows_hold_every_frame_and_none_reaches_over_an_end(
+    num_frames, window_frames, seed, epoch
+):
+    onsets = pipeline.random_onsets(
+        tf.constant(num_frames, tf.int64), window_frames, tf.constant([seed, epoch], tf.int64)
+    ).numpy()
     assert len(onsets) == pipeline.num_windows(num_frames, window_frames)
-    assert onsets[0] == 0 and onsets.min() == 0 and onsets.max() == max(num_frames - window_frames, 0)
+    assert (
+        onsets[0] == 0 and onsets.min() == 0 and onsets.max() == max(num_frames - window_frames, 0)
+    )
     held = {frame for onset in onsets.tolist() for frame in range(onset, onset + window_frames)}
     assert held >= set(range(num_frames))
-    # At least half a window is to spare, so that windows can begin elsewhere; more than one and a half would be waste.
+    # At least half a window is to spare, so that windows can begin elsewhere;
+    # more than one and a half would be waste.
     if num_frames > window_frames:
         assert window_frames / 2 <= len(onsets) * window_frames - num_frames < 1.5 * window_frames
 
 
 def test_windows_of_a_long_sequence_begin_anywhere_over_the_epochs():
-    onsets = [pipeline.random_onsets(tf.constant(1000, tf.int64), 10, tf.constant([0, epoch], tf.int64)).numpy() for epoch in range(300)]
+    onsets = [
+        pipeline.random_onsets(
+            tf.constant(1000, tf.int64), 10, tf.constant([0, epoch], tf.int64)
+        ).numpy()
+        for epoch in range(300)
+    ]
     middle = np.array(onsets)[:, 50]
-    # Six values are common to all spares of half a window and more; each is missed with a probability of (5 / 6)^300.
+    # Six values are common to all spares of half a window and more; each is missed with a
+    # probability of (5 / 6)^300.
     assert len(np.unique(middle)) >= 6
     # No window is left out: the step between neighbours is a whole window but at the two ends.
     assert (np.diff(onsets, axis=1)[:, 2:-2] == 10).all()
@@ -257,10 +352,14 @@ def test_windows_of_a_long_sequence_begin_anywhere_over_the_epochs():
 def test_windows_are_cut_padded_masked_and_marked(rng):
     frames = rng.normal(size=(7, 3)).astype(np.float32)
     for is_start in (True, False):
-        cut = pipeline.windows_of(tf.constant(frames), tf.constant(is_start), tf.constant([0, 4], tf.int64), 5).as_numpy_iterator()
+        cut = pipeline.windows_of(
+            tf.constant(frames), tf.constant(is_start), tf.constant([0, 4], tf.int64), 5
+        ).as_numpy_iterator()
         (first, first_mask, first_start), (last, last_mask, last_start) = cut
         np.testing.assert_array_equal(first, frames[:5])
-        np.testing.assert_array_equal(last, np.concatenate([frames[4:], np.zeros((2, 3), np.float32)]))
+        np.testing.assert_array_equal(
+            last, np.concatenate([frames[4:], np.zeros((2, 3), np.float32)])
+        )
         assert first_mask.tolist() == [1, 1, 1, 1, 1] and last_mask.tolist() == [1, 1, 1, 0, 0]
         assert (first_start, last_start) == (is_start, False)
 
@@ -276,8 +375,12 @@ def test_an_epoch_is_a_pure_function_of_seed_and_epoch(cache_mb, sequence, sourc
     (again,) = epochs_of(sources, config, lengths, 4)
     (other_seed,) = epochs_of(sources, config.replace(seed=1), lengths, 4)
     assert_equal(once, again)
-    contents = [{frames.tobytes() for frames, _ in windows_in(batches)} for batches in (once, other_epoch, other_seed)]
-    # A sequence's first window and its last lie where they must, and short sequences are one window.
+    contents = [
+        {frames.tobytes() for frames, _ in windows_in(batches)}
+        for batches in (once, other_epoch, other_seed)
+    ]
+    # A sequence's first window and its last lie where they must,
+    # and short sequences are one window.
     fixed = sum(min(pipeline.num_windows(length, 9), 2) for length in lengths)
     # All others begin elsewhere, but for a sequence that happens to be shifted as before.
     for other in contents[1:]:
@@ -286,14 +389,26 @@ def test_an_epoch_is_a_pure_function_of_seed_and_epoch(cache_mb, sequence, sourc
         assert not np.array_equal(once[0][0], other[0][0])
 
 
-@pytest.mark.parametrize("cache_mb, sequence", [(64, "recording"), (0, "recording"), (0, "bout"), (64, "segment"), (0, "packed")])
-def test_an_epoch_holds_every_frame_marks_true_starts_and_has_the_promised_shapes(cache_mb, sequence, recordings):
-    sources = [Source(path, "libsndfile", begin) for path, begin in zip(recordings, (0.0, 0.25, 0.0), strict=True)]
+@pytest.mark.parametrize(
+    "cache_mb, sequence",
+    [(64, "recording"), (0, "recording"), (0, "bout"), (64, "segment"), (0, "packed")],
+)
+def test_an_epoch_holds_every_frame_marks_true_starts_and_has_the_promised_shapes(
+    cache_mb, sequence, recordings
+):
+    sources = [
+        Source(path, "libsndfile", begin)
+        for path, begin in zip(recordings, (0.0, 0.25, 0.0), strict=True)
+    ]
     config = CONFIG.replace(cache_mb=cache_mb, sequence=sequence, batch_size=5, window_frames=23)
     # Noise makes every frame one of its kind, by which its place is known.
     sequences = found(sources, config)
     lengths = [len(frames) for frames, _ in sequences]
-    places = {frame.tobytes(): (i, t, is_start) for i, (frames, is_start) in enumerate(sequences) for t, frame in enumerate(frames)}
+    places = {
+        frame.tobytes(): (i, t, is_start)
+        for i, (frames, is_start) in enumerate(sequences)
+        for t, frame in enumerate(frames)
+    }
     (batches,) = epochs_of(sources, config, lengths, 3)
     assert len(batches) == pipeline.num_batches(lengths, config)
     held = set()
@@ -308,7 +423,9 @@ def test_an_epoch_holds_every_frame_marks_true_starts_and_has_the_promised_shape
                 continue
             found_places = [places[frame.tobytes()] for frame in row[:num_frames]]
             sequence_index, onset, sequence_is_start = found_places[0]
-            assert found_places == [(sequence_index, onset + t, sequence_is_start) for t in range(num_frames)]
+            assert found_places == [
+                (sequence_index, onset + t, sequence_is_start) for t in range(num_frames)
+            ]
             assert row_is_start == (sequence_is_start and onset == 0)
             held |= {place[:2] for place in found_places}
     assert held == {place[:2] for place in places.values()}
@@ -331,7 +448,9 @@ def test_epochs_follow_one_another_and_each_is_what_it_is_alone(cache_mb, source
     config = CONFIG.replace(cache_mb=cache_mb, window_frames=9)
     lengths = lengths_of(sources, config)
     num_batches = pipeline.num_batches(lengths, config)
-    going_on = pipeline.training_dataset(data_of(sources, config), config, tf.Variable(4, dtype=tf.int64), lengths)
+    going_on = pipeline.training_dataset(
+        data_of(sources, config), config, tf.Variable(4, dtype=tf.int64), lengths
+    )
     batches = list(going_on.take(3 * num_batches).as_numpy_iterator())
     for i, alone in enumerate(epochs_of(sources, config, lengths, 4, 5, 6)):
         assert_equal(batches[i * num_batches : (i + 1) * num_batches], alone)
@@ -340,20 +459,30 @@ def test_epochs_follow_one_another_and_each_is_what_it_is_alone(cache_mb, source
 def test_an_epoch_with_fewer_windows_than_promised_is_an_error(sources):
     config = CONFIG.replace(cache_mb=0, window_frames=9)
     lengths = lengths_of(sources, config)
-    of_fewer = pipeline.training_dataset(data_of(sources[1:], config), config, tf.constant(0), lengths)
+    of_fewer = pipeline.training_dataset(
+        data_of(sources[1:], config), config, tf.constant(0), lengths
+    )
     with pytest.raises(tf.errors.FailedPreconditionError, match="expected to contain"):
         list(of_fewer.take(pipeline.num_batches(lengths, config)))
 
 
 @hypothesis.settings(max_examples=50, deadline=None)
 @hypothesis.given(
-    lengths=st.lists(st.integers(1, 500), min_size=1, max_size=20), window_frames=st.integers(2, 100), batch_size=st.integers(1, 9)
+    lengths=st.lists(st.integers(1, 500), min_size=1, max_size=20),
+    window_frames=st.integers(2, 100),
+    batch_size=st.integers(1, 9),
 )
-def test_the_number_of_batches_is_that_of_the_windows_rounded_up(lengths, window_frames, batch_size):
+def test_the_number_of_batches_is_that_of_the_windows_rounded_up(
+    lengths, window_frames, batch_size
+):
     config = Config().replace(window_frames=window_frames, batch_size=batch_size)
     windows = 0
     for length in lengths:
-        windows += 1 if length <= window_frames else next(n for n in range(999) if n * window_frames >= length + window_frames / 2)
+        windows += (
+            1
+            if length <= window_frames
+            else next(n for n in range(999) if n * window_frames >= length + window_frames / 2)
+        )
     assert pipeline.num_batches(lengths, config) == -(-windows // batch_size)
 
 
@@ -369,7 +498,9 @@ def test_validation_windows_are_fixed_and_hold_each_frame_once(cache_mb, sources
     first = list(dataset.as_numpy_iterator())
     assert_equal(first, list(dataset.as_numpy_iterator()))
     windows = windows_in(first)
-    np.testing.assert_array_equal(np.concatenate([frames for frames, _ in windows]), np.concatenate(sequences))
+    np.testing.assert_array_equal(
+        np.concatenate([frames for frames, _ in windows]), np.concatenate(sequences)
+    )
     begins = np.cumsum([0] + [-(-length // 40) for length in lengths])[:-1]
     assert [i for i, (_, is_start) in enumerate(windows) if is_start] == begins.tolist()
     assert_static(dataset)

@@ -61,7 +61,10 @@ def names(sources):
 
 def power_of(paths, config):
     """Oracle: power spectrograms of whole files."""
-    return [reference.power_spectrogram(soundfile.read(path)[0], SAMPLE_RATE, config.spectrogram) for path in paths]
+    return [
+        reference.power_spectrogram(soundfile.read(path)[0], SAMPLE_RATE, config.spectrogram)
+        for path in paths
+    ]
 
 
 # --- what is usable
@@ -71,12 +74,15 @@ def test_of_a_folder_of_odd_formats_the_unusable_are_named_and_the_rest_goes_on(
     found = survey(shared_recordings / "odd_formats", Config())
     assert {os.path.basename(path): reason for path, reason in found.skipped} == UNUSABLE
     used = names(found.training.sources + found.validation.sources)
-    assert sorted(used + list(UNUSABLE)) == sorted(set(os.listdir(shared_recordings / "odd_formats")) - {"LICENSE"})
+    assert sorted(used + list(UNUSABLE)) == sorted(
+        set(os.listdir(shared_recordings / "odd_formats")) - {"LICENSE"}
+    )
     assert all("\n" not in reason for _, reason in found.skipped)
     # 31 of 35 are the same song; the others are told with the rate they come from.
     assert found.training.sample_rate == 32_000
     assert found.notes == tuple(
-        f"1 of 35 recordings are resampled from {rate} Hz to 32000 Hz" for rate in (8_000, 25_000, 250_000, 500_000)
+        f"1 of 35 recordings are resampled from {rate} Hz to 32000 Hz"
+        for rate in (8_000, 25_000, 250_000, 500_000)
     )
 
 
@@ -85,7 +91,12 @@ def test_only_what_needs_no_resampling_is_decoded_in_the_graph(shared_recordings
     sources = found.training.sources + found.validation.sources
     decoders = dict(zip(names(sources), (source.decoder for source in sources), strict=True))
     assert decoders["song_pcm_16.wav"] == "tensorflow_io"
-    assert decoders["odd_8k.wav"] == decoders["song.flac"] == decoders["song_pcm_32.wav"] == "libsndfile"
+    assert (
+        decoders["odd_8k.wav"]
+        == decoders["song.flac"]
+        == decoders["song_pcm_32.wav"]
+        == "libsndfile"
+    )
 
 
 def test_the_commonest_rate_wins_and_of_two_as_common_the_higher(folder):
@@ -95,7 +106,9 @@ def test_the_commonest_rate_wins_and_of_two_as_common_the_higher(folder):
     folder({"e.wav": noise(4)}, sample_rate=8_000)
     assert survey(data_dir, CONFIG).training.sample_rate == 8_000
     asked = survey(data_dir, CONFIG.replace(sample_rate=16_000))
-    assert asked.training.sample_rate == 16_000 and asked.notes == ("3 of 5 recordings are resampled from 8000 Hz to 16000 Hz",)
+    assert asked.training.sample_rate == 16_000 and asked.notes == (
+        "3 of 5 recordings are resampled from 8000 Hz to 16000 Hz",
+    )
 
 
 def test_a_recording_that_lacks_the_channel_is_skipped(folder):
@@ -115,18 +128,27 @@ def test_whole_recordings_are_held_out_at_least_one_and_never_all(songs, fractio
     held_out, training = names(found.validation.sources), names(found.training.sources)
     assert len(held_out) == num_held_out
     assert sorted(held_out + training) == [f"simulated_{i:03d}.wav" for i in range(5)]
-    assert {(s.begin, s.end) for s in found.training.sources + found.validation.sources} == {(0.0, 1.0)}
+    assert {(s.begin, s.end) for s in found.training.sources + found.validation.sources} == {
+        (0.0, 1.0)
+    }
 
 
 def test_the_seed_decides_who_is_held_out(songs):
-    splits = [names(survey(songs, CONFIG.replace(seed=seed)).validation.sources) for seed in (0, 0, 1, 2, 3, 4)]
+    splits = [
+        names(survey(songs, CONFIG.replace(seed=seed)).validation.sources)
+        for seed in (0, 0, 1, 2, 3, 4)
+    ]
     assert splits[0] == splits[1]
     assert len({tuple(split) for split in splits}) > 1
 
 
 def test_temporal_validation_takes_the_last_part_of_every_recording(songs):
     found = survey(songs, CONFIG.replace(validation="temporal", validation_fraction=0.25))
-    assert names(found.training.sources) == names(found.validation.sources) == [f"simulated_{i:03d}.wav" for i in range(5)]
+    assert (
+        names(found.training.sources)
+        == names(found.validation.sources)
+        == [f"simulated_{i:03d}.wav" for i in range(5)]
+    )
     assert {(s.begin, s.end) for s in found.training.sources} == {(0.0, 0.75)}
     assert {(s.begin, s.end) for s in found.validation.sources} == {(0.75, 1.0)}
 
@@ -136,9 +158,16 @@ def test_folds_chain_forward(songs):
     for fold in range(3):
         found = survey(songs, CONFIG, fold=(fold, 3))
         assert len(found.training.sources) == len(found.validation.sources) == 5
-        (training,), (validation,) = ({(s.begin, s.end) for s in part} for part in (found.training.sources, found.validation.sources))
+        (training,), (validation,) = (
+            {(s.begin, s.end) for s in part}
+            for part in (found.training.sources, found.validation.sources)
+        )
         stretches.append((training, validation))
-    assert stretches == [((0, 0.25), (0.25, 0.5)), ((0, 0.5), (0.5, 0.75)), ((0, 0.75), (0.75, 1.0))]
+    assert stretches == [
+        ((0, 0.25), (0.25, 0.5)),
+        ((0, 0.5), (0.5, 0.75)),
+        ((0, 0.75), (0.75, 1.0)),
+    ]
 
 
 # --- the scale
@@ -150,9 +179,16 @@ def test_all_but_one_in_ten_thousand_cells_lie_below_the_reference(songs):
     power = power_of([source.path for source in found.training.sources], CONFIG)
     cells = np.concatenate([p.ravel() for p in power])
     # The reference is right to a tenth of a dB.
-    assert np.mean(cells >= scale.reference_power) <= 1e-4 < np.mean(cells >= scale.reference_power * 10**-0.0101)
+    assert (
+        np.mean(cells >= scale.reference_power)
+        <= 1e-4
+        < np.mean(cells >= scale.reference_power * 10**-0.0101)
+    )
     assert scale.mean_max_power == pytest.approx(np.mean([p.max() for p in power]), rel=1e-5)
-    assert (scale.scaling, scale.dynamic_range_db) == ("decibel", CONFIG.spectrogram.dynamic_range_db)
+    assert (scale.scaling, scale.dynamic_range_db) == (
+        "decibel",
+        CONFIG.spectrogram.dynamic_range_db,
+    )
 
 
 def test_a_recording_that_is_held_out_does_not_set_the_scale(songs, tmp_path):
@@ -177,16 +213,24 @@ def test_the_detector_gives_way_to_annotations(songs, annotated):
     found = survey(songs, annotated)
     truth = read(songs / "annotations.csv")
     for source in found.training.sources + found.validation.sources:
-        of_one = [(a.onset_s, a.offset_s, a.label) for a in truth if a.file == os.path.basename(source.path)]
+        of_one = [
+            (a.onset_s, a.offset_s, a.label)
+            for a in truth
+            if a.file == os.path.basename(source.path)
+        ]
         assert list(source.segments) == of_one and len(of_one) > 1
     cut = [
         reference.power_spectrogram(
-            soundfile.read(s.path)[0][round(a * SAMPLE_RATE) : round(b * SAMPLE_RATE)], SAMPLE_RATE, CONFIG.spectrogram
+            soundfile.read(s.path)[0][round(a * SAMPLE_RATE) : round(b * SAMPLE_RATE)],
+            SAMPLE_RATE,
+            CONFIG.spectrogram,
         )
         for s in found.training.sources
         for a, b, _ in s.segments
     ]
-    assert found.training.scale.mean_max_power == pytest.approx(np.mean([p.max() for p in cut]), rel=1e-5)
+    assert found.training.scale.mean_max_power == pytest.approx(
+        np.mean([p.max() for p in cut]), rel=1e-5
+    )
     assert survey(songs, CONFIG.replace(sequence="segment")).training.sources[0].segments is None
 
 
@@ -194,18 +238,29 @@ def test_a_recording_without_annotations_is_skipped_and_strangers_are_told(folde
     data_dir = folder({f"{name}.wav": noise(i) for i, name in enumerate("abcde")})
     csv = tmp_path / "all.csv"
     csv.write_text(
-        "file,onset_s,offset_s,label\na.wav,0.1,0.2,x\nb.wav,0.1,0.2,y\nd.wav,9,10,x\ne.wav,0.1,0.101,x\nf.wav,0,1,x\ng.wav,0,1,x\n"
+        "file,onset_s,offset_s,label\na.wav,0.1,0.2,x\nb.wav,0.1,0.2,y\nd.wav,9,10,x\n"
+        "e.wav,0.1,0.101,x\nf.wav,0,1,x\ng.wav,0,1,x\n"
     )
     found = survey(data_dir, CONFIG.replace(sequence="bout", annotations=str(csv)))
     reasons = {os.path.basename(path): reason for path, reason in found.skipped}
     outside = "its annotations lie after its end, or are all shorter than one window"
     assert reasons == {"c.wav": "has no annotations", "d.wav": outside}
-    assert sorted(names(found.training.sources + found.validation.sources)) == ["a.wav", "b.wav", "e.wav"]
-    assert survey(data_dir, CONFIG.replace(sequence="segment", annotations=str(csv))).skipped[-1] == (str(data_dir / "e.wav"), outside)
-    assert found.notes == (f"2 annotated recordings that are not there in {csv} are passed over; the first: f.wav",)
+    assert sorted(names(found.training.sources + found.validation.sources)) == [
+        "a.wav",
+        "b.wav",
+        "e.wav",
+    ]
+    assert survey(data_dir, CONFIG.replace(sequence="segment", annotations=str(csv))).skipped[
+        -1
+    ] == (str(data_dir / "e.wav"), outside)
+    assert found.notes == (
+        f"2 annotated recordings that are not there in {csv} are passed over; the first: f.wav",
+    )
 
 
-def test_whether_annotations_are_those_of_a_run_is_checked_by_what_they_say(songs, annotated, tmp_path):
+def test_whether_annotations_are_those_of_a_run_is_checked_by_what_they_say(
+    songs, annotated, tmp_path
+):
     sources = survey(songs, annotated).training.sources
     check_annotations(sources, annotated)
     moved = tmp_path / "moved.csv"
@@ -215,7 +270,13 @@ def test_whether_annotations_are_those_of_a_run_is_checked_by_what_they_say(song
     check_annotations([dataclasses.replace(source, segments=None) for source in sources], CONFIG)
     moved.write_text(text.replace(",i\n", ",j\n"), encoding="utf-8")
     for config in (annotated.replace(annotations=str(moved)), CONFIG):
-        with pytest.raises(ValueError, match="`annotations` cannot change when a run goes on, and those of .*wav are others than it began"):
+        with pytest.raises(
+            ValueError,
+            match=(
+                "`annotations` cannot change when a run goes on, and those of .*wav are others "
+                "than it began"
+            ),
+        ):
             check_annotations(sources, config)
 
 
@@ -232,12 +293,23 @@ def test_a_folder_with_nothing_usable_says_why(folder):
     click = np.append(np.zeros(4000), 0.5)  # behind the last whole window
     with pytest.raises(ValueError, match="is silent"):
         survey(folder(dict.fromkeys(silent, click)), CONFIG)
-    with pytest.raises(ValueError, match="2 of 2 shorter than one window: 127 samples, and n_fft=128"):
+    with pytest.raises(
+        ValueError, match="2 of 2 shorter than one window: 127 samples, and n_fft=128"
+    ):
         survey(folder(dict.fromkeys(silent, noise(0)[:127])), CONFIG)
     with pytest.raises(ValueError, match="2 of 2 holds NaN or infinite samples"):
         survey(folder(dict.fromkeys(silent, np.full(4000, np.nan)), subtype="FLOAT"), CONFIG)
-    with pytest.raises(ValueError, match="no vocalization found by the detector: try another --threshold, or --sequence=recording"):
-        survey(folder({"a.wav": noise(0), "b.wav": noise(1)}), CONFIG.replace(sequence="segment", threshold=1000.0))
+    with pytest.raises(
+        ValueError,
+        match=(
+            "no vocalization found by the detector: try another --threshold, or "
+            "--sequence=recording"
+        ),
+    ):
+        survey(
+            folder({"a.wav": noise(0), "b.wav": noise(1)}),
+            CONFIG.replace(sequence="segment", threshold=1000.0),
+        )
     data_dir = folder({})
     for name in silent:
         data_dir.joinpath(name).write_bytes(b"RIFF")
@@ -247,7 +319,10 @@ def test_a_folder_with_nothing_usable_says_why(folder):
 
 def test_one_recording_cannot_be_held_out_of_one_but_parted_in_time(folder):
     data_dir = folder({"a.wav": noise(0), "silent.wav": np.zeros(4000)})
-    with pytest.raises(ValueError, match="needs at least two usable ones, and there is one: use --validation=temporal"):
+    with pytest.raises(
+        ValueError,
+        match="needs at least two usable ones, and there is one: use --validation=temporal",
+    ):
         survey(data_dir, CONFIG)
     found = survey(data_dir, CONFIG.replace(validation="temporal"))
     assert (found.training.sources[0].end, found.validation.sources[0].begin) == (0.8, 0.8)

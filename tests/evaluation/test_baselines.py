@@ -23,23 +23,33 @@ def test_mean_and_previous_frame_predict_what_their_names_say(rng):
     fitted = fit(sequences)
     mean = np.concatenate(sequences).mean(axis=0)
     frames = sequences[1]
-    np.testing.assert_allclose(fitted["mean"].one_step_predictions(frames), np.tile(mean, (7, 1)), rtol=1e-12)
-    np.testing.assert_allclose(fitted["previous_frame"].one_step_predictions(frames), np.vstack([mean, frames[:-1]]), rtol=1e-12)
+    np.testing.assert_allclose(
+        fitted["mean"].one_step_predictions(frames), np.tile(mean, (7, 1)), rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        fitted["previous_frame"].one_step_predictions(frames),
+        np.vstack([mean, frames[:-1]]),
+        rtol=1e-12,
+    )
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_ridge_var_equals_least_squares_on_augmented_rows(rng, order):
     sequences, _ = autoregressive(rng, (80, 2, 41, 0, 1, 3))
     var = fit(sequences, order)[f"ridge_var{order}"]
-    expected = reference.var_predictions([s for s in sequences if len(s)], order, var.ridge, sequences[2])
-    # The normal equations square a condition number of about 10: float64 leaves far more digits than asked here.
+    expected = reference.var_predictions(
+        [s for s in sequences if len(s)], order, var.ridge, sequences[2]
+    )
+    # The normal equations square a condition number of about 10:
+    # float64 leaves far more digits than asked here.
     np.testing.assert_allclose(var.one_step_predictions(sequences[2]), expected, rtol=1e-9)
 
 
 def test_ridge_var_finds_the_matrices_that_made_the_data(rng):
     sequences, matrices = autoregressive(rng, (4000, 4000))
     var = fit(sequences)["ridge_var2"]
-    # The standard error of a coefficient is at most 1 / sqrt(8000) = 0.011 here; 50 of them stay below 5 of these.
+    # The standard error of a coefficient is at most 1 / sqrt(8000) = 0.011 here;
+    # 50 of them stay below 5 of these.
     np.testing.assert_allclose(var.coefficients, matrices, atol=0.055)
     assert var.ridge < 0.1
 
@@ -53,7 +63,8 @@ def test_a_level_far_from_zero_costs_no_digits(rng):
     sequences, _ = autoregressive(rng, (200, 100), level=0.0)
     shifted = [s + 2.0**20 for s in sequences]
     near, far = fit(sequences)["ridge_var2"], fit(shifted)["ridge_var2"]
-    # Frames of 2^20 hold 2^-33 of absolute precision; unshifted moments would lose all of 2^40 * 2^-52.
+    # Frames of 2^20 hold 2^-33 of absolute precision;
+    # unshifted moments would lose all of 2^40 * 2^-52.
     np.testing.assert_allclose(far.coefficients, near.coefficients, atol=1e-7)
 
 
@@ -61,7 +72,9 @@ def test_baselines_do_not_depend_on_the_blocks_of_a_long_sequence(rng, monkeypat
     sequences, _ = autoregressive(rng, (100,))
     whole = fit(sequences)["ridge_var2"]
     monkeypatch.setattr(baselines, "_BLOCK_FRAMES", 7)
-    np.testing.assert_allclose(fit(sequences)["ridge_var2"].coefficients, whole.coefficients, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        fit(sequences)["ridge_var2"].coefficients, whole.coefficients, rtol=1e-9, atol=1e-12
+    )
 
 
 def test_memory_does_not_grow_with_the_recordings(rng):
@@ -88,7 +101,9 @@ def test_without_any_history_ridge_var_predicts_the_mean(rng):
     sequences, _ = autoregressive(rng, (1, 2))
     fitted = fit(sequences)
     np.testing.assert_allclose(
-        fitted["ridge_var2"].one_step_predictions(sequences[1]), fitted["mean"].one_step_predictions(sequences[1]), rtol=1e-12
+        fitted["ridge_var2"].one_step_predictions(sequences[1]),
+        fitted["mean"].one_step_predictions(sequences[1]),
+        rtol=1e-12,
     )
 
 
@@ -107,7 +122,10 @@ def test_predictions_of_a_batch_are_those_of_its_rows(rng):
 
 
 @hypothesis.given(
-    hypothesis.extra.numpy.arrays(np.float64, st.tuples(st.integers(1, 12), st.just(3)), elements=st.floats(-100, 100)), st.integers(0, 11)
+    hypothesis.extra.numpy.arrays(
+        np.float64, st.tuples(st.integers(1, 12), st.just(3)), elements=st.floats(-100, 100)
+    ),
+    st.integers(0, 11),
 )
 @hypothesis.settings(max_examples=25, deadline=None)
 def test_no_prediction_depends_on_its_own_frame_or_a_later_one(frames, t):
@@ -116,7 +134,10 @@ def test_no_prediction_depends_on_its_own_frame_or_a_later_one(frames, t):
     changed = frames.copy()
     changed[t:] += 17.0
     for baseline in fitted.values():
-        np.testing.assert_array_equal(baseline.one_step_predictions(frames)[: t + 1], baseline.one_step_predictions(changed)[: t + 1])
+        np.testing.assert_array_equal(
+            baseline.one_step_predictions(frames)[: t + 1],
+            baseline.one_step_predictions(changed)[: t + 1],
+        )
 
 
 def test_bad_training_frames_are_refused_by_name(rng):

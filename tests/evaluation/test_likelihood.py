@@ -1,4 +1,6 @@
-"""Likelihoods of sequences under a model, against enumeration frame by frame, and of the baselines, against loops and SciPy."""
+"""Likelihoods of sequences under a model, against enumeration frame by frame, and of the baselines,
+against loops and SciPy.
+"""
 
 import numpy as np
 import pytest
@@ -21,9 +23,16 @@ OPTIONS = LikelihoodOptions(num_temperatures=60, num_chains=24, compiled=False)
 
 
 def model_of(visible_units, rng, coupling_gain=False):
-    """A small model with couplings and biases that matter, and a standardisation that does something where it may."""
+    """A small model with couplings and biases that matter,
+    and a standardisation that does something where it may.
+    """
     model = fresh_model(
-        NUM_VISIBLE, NUM_HIDDEN, num_recurrent=3, visible_units=visible_units, num_direct_frames=1, coupling_gain=coupling_gain
+        NUM_VISIBLE,
+        NUM_HIDDEN,
+        num_recurrent=3,
+        visible_units=visible_units,
+        num_direct_frames=1,
+        coupling_gain=coupling_gain,
     )
     for weights in model.trainable_variables:
         weights.assign(0.6 * rng.normal(size=weights.shape))
@@ -39,7 +48,12 @@ def model_of(visible_units, rng, coupling_gain=False):
 
 
 def sequences_of(rng, binary=True):
-    return [(rng.random((n, NUM_VISIBLE)) < 0.4).astype(np.float32) if binary else 3 * rng.normal(size=(n, NUM_VISIBLE)) for n in LENGTHS]
+    return [
+        (rng.random((n, NUM_VISIBLE)) < 0.4).astype(np.float32)
+        if binary
+        else 3 * rng.normal(size=(n, NUM_VISIBLE))
+        for n in LENGTHS
+    ]
 
 
 def enumerated(model, sequences):
@@ -48,7 +62,11 @@ def enumerated(model, sequences):
     for sequence in sequences:
         rbm = model(sequence[np.newaxis].astype(np.float32))
         W, bv, bh = (np.asarray(array, np.float64) for array in (rbm.W, rbm.bv[0], rbm.bh[0]))
-        sigma = np.exp(np.asarray(rbm.units.log_sigma, np.float64)) if hasattr(rbm.units, "log_sigma") else None
+        sigma = (
+            np.exp(np.asarray(rbm.units.log_sigma, np.float64))
+            if hasattr(rbm.units, "log_sigma")
+            else None
+        )
         scale = np.asarray(model.standardisation.scale, np.float64)
         frames = (sequence - np.asarray(model.standardisation.offset)) / scale
         gains = np.asarray(rbm.gain[0], np.float64)
@@ -57,22 +75,38 @@ def enumerated(model, sequences):
                 log_z = reference.log_partition(couplings, a[None], c[None])[0]
             else:
                 log_z = reference.mixture(couplings, a, c, sigma)[3]
-            found.append(-reference.free_energy(v, couplings, a, c, sigma) - log_z - np.sum(np.log(scale)))
+            found.append(
+                -reference.free_energy(v, couplings, a, c, sigma) - log_z - np.sum(np.log(scale))
+            )
     return np.array(found)
 
 
 @pytest.mark.parametrize(
     "visible_units, coupling_gain",
-    [("bernoulli", False), ("mean_field", False), ("gaussian", False), ("bernoulli", True), ("gaussian", True)],
+    [
+        ("bernoulli", False),
+        ("mean_field", False),
+        ("gaussian", False),
+        ("bernoulli", True),
+        ("gaussian", True),
+    ],
 )
-def test_the_bracket_encloses_the_enumerated_likelihood_of_all_frames(visible_units, coupling_gain, rng):
-    model, sequences = model_of(visible_units, rng, coupling_gain), sequences_of(rng, visible_units != "gaussian")
+def test_the_bracket_encloses_the_enumerated_likelihood_of_all_frames(
+    visible_units, coupling_gain, rng
+):
+    model, sequences = (
+        model_of(visible_units, rng, coupling_gain),
+        sequences_of(rng, visible_units != "gaussian"),
+    )
     truth = enumerated(model, sequences).mean()
     shares = []
     bracket = likelihood.log_likelihood_bracket(model, sequences, OPTIONS, shares.append)
     for side in (bracket.optimistic, bracket.pessimistic):
         assert abs(side.value - truth) < 4 * side.standard_error + 1e-4
-        assert 0 < side.standard_error < 0.1 and 20 < side.smallest_effective_sample_size <= side.effective_sample_size <= 24
+        assert (
+            0 < side.standard_error < 0.1
+            and 20 < side.smallest_effective_sample_size <= side.effective_sample_size <= 24
+        )
         assert abs(side.change_when_doubled) < 0.1
     assert (bracket.num_frames, bracket.num_all_frames) == (16, 16)
     assert bracket.samples.shape == (24, 16, NUM_VISIBLE)
@@ -82,10 +116,17 @@ def test_the_bracket_encloses_the_enumerated_likelihood_of_all_frames(visible_un
 def test_a_density_changes_with_the_unit_by_the_jacobian_alone(rng):
     model, sequences = model_of("gaussian", rng), sequences_of(rng, binary=False)
     before = likelihood.log_likelihood_bracket(model, sequences, OPTIONS)
-    offset, scale = np.asarray(model.standardisation.offset), np.asarray(model.standardisation.scale)
+    offset, scale = (
+        np.asarray(model.standardisation.offset),
+        np.asarray(model.standardisation.scale),
+    )
     model.standardisation.set(10 * offset, 10 * scale)
-    after = likelihood.log_likelihood_bracket(model, [10 * sequence for sequence in sequences], OPTIONS)
-    assert after.optimistic.value == pytest.approx(before.optimistic.value - NUM_VISIBLE * np.log(10), abs=1e-3)
+    after = likelihood.log_likelihood_bracket(
+        model, [10 * sequence for sequence in sequences], OPTIONS
+    )
+    assert after.optimistic.value == pytest.approx(
+        before.optimistic.value - NUM_VISIBLE * np.log(10), abs=1e-3
+    )
 
 
 def test_a_sample_of_the_frames_stands_for_all_within_its_standard_error(rng):
@@ -94,9 +135,13 @@ def test_a_sample_of_the_frames_stands_for_all_within_its_standard_error(rng):
     truth = enumerated(model, sequences)
     deviations = []
     for seed in range(3):
-        options = LikelihoodOptions(num_temperatures=10, num_chains=8, num_frames=100, seed=seed, compiled=False)
+        options = LikelihoodOptions(
+            num_temperatures=10, num_chains=8, num_frames=100, seed=seed, compiled=False
+        )
         bracket = likelihood.log_likelihood_bracket(model, sequences, options)
-        assert (bracket.num_frames, bracket.num_all_frames) == (100, 400) and len(set(bracket.chosen)) == 100
+        assert (bracket.num_frames, bracket.num_all_frames) == (100, 400) and len(
+            set(bracket.chosen)
+        ) == 100
         side = bracket.optimistic
         # Of 100 out of 400 frames: the spread of a draw without replacement.
         assert side.standard_error == pytest.approx(truth.std() / 10 * np.sqrt(0.75), rel=0.3)
@@ -105,16 +150,25 @@ def test_a_sample_of_the_frames_stands_for_all_within_its_standard_error(rng):
 
 
 def test_independent_keys_are_the_marginals_exact_value(rng):
-    """No couplings, no recurrence, bv the logit of the smoothed marginals: the same code gives the independent units' row."""
+    """No couplings, no recurrence, bv the logit of the smoothed marginals:
+    the same code gives the independent units' row.
+    """
     sequences = sequences_of(rng)
     config = Config().replace(visible_units="bernoulli", num_direct_frames=0, num_layers=1)
     model = independent_model(config, np.concatenate(sequences))
-    bracket = likelihood.log_likelihood_bracket(model, sequences, LikelihoodOptions(num_temperatures=3, num_chains=2, compiled=False))
+    bracket = likelihood.log_likelihood_bracket(
+        model, sequences, LikelihoodOptions(num_temperatures=3, num_chains=2, compiled=False)
+    )
     baseline = likelihood_baselines.fit_baselines(sequences, binary=True)["independent"]
     expected = np.concatenate([baseline.log_likelihoods(sequence) for sequence in sequences]).mean()
     for side in (bracket.optimistic, bracket.pessimistic):
-        assert side.value == pytest.approx(expected, abs=1e-5) and side.standard_error == side.change_when_doubled == 0.0
-    assert likelihood.mean_pseudo_log_likelihood(model, sequences) == pytest.approx(expected, abs=1e-5)
+        assert (
+            side.value == pytest.approx(expected, abs=1e-5)
+            and side.standard_error == side.change_when_doubled == 0.0
+        )
+    assert likelihood.mean_pseudo_log_likelihood(model, sequences) == pytest.approx(
+        expected, abs=1e-5
+    )
 
 
 def independent_model(config, frames):
@@ -122,32 +176,62 @@ def independent_model(config, frames):
     model = build_model(config, frames.shape[1])
     for weights in (model.conditional_rbm.W, model.conditional_rbm.Wuv):
         weights.assign(np.zeros(weights.shape))
-    moments = Moments(frames.mean(axis=0, dtype=np.float64), frames.std(axis=0), None, len(frames), in_decibels=False)
+    moments = Moments(
+        frames.mean(axis=0, dtype=np.float64),
+        frames.std(axis=0),
+        None,
+        len(frames),
+        in_decibels=False,
+    )
     start_from_data(model, moments, config)
     return model
 
 
-@pytest.mark.parametrize("name, keys, chain", [("jsb_chorales", -11.060, -10.469), ("nottingham", -10.252, -5.164)])
-def test_the_published_rows_of_independent_keys_and_of_markov_chains_come_out_to_three_decimals(name, keys, chain, repository):
+@pytest.mark.parametrize(
+    "name, keys, chain", [("jsb_chorales", -11.060, -10.469), ("nottingham", -10.252, -5.164)]
+)
+def test_the_published_rows_of_independent_keys_and_of_markov_chains_come_out_to_three_decimals(
+    name, keys, chain, repository
+):
     path = repository.parent / "shared" / "pianorolls" / f"{name}.npz"
     if not path.is_file():
         pytest.skip("the piano rolls, shared/pianorolls beside the repository, are not there")
     splits = frame_sequences.read_frames(path)
-    training, test = ([frames for frames, _ in splits[name].sequences().as_numpy_iterator()] for name in ("train", "test"))
+    training, test = (
+        [frames for frames, _ in splits[name].sequences().as_numpy_iterator()]
+        for name in ("train", "test")
+    )
     baselines = likelihood_baselines.fit_baselines(training, binary=True)
-    values = {n: np.concatenate([b.log_likelihoods(sequence) for sequence in test]).mean() for n, b in baselines.items()}
+    values = {
+        n: np.concatenate([b.log_likelihoods(sequence) for sequence in test]).mean()
+        for n, b in baselines.items()
+    }
     assert (round(values["independent"], 3), round(values["markov_chain"], 3)) == (keys, chain)
-    config = Config().replace(visible_units="bernoulli", num_direct_frames=0, num_layers=1, recurrent_scalar=0.05, hidden_scalar=0.05)
+    config = Config().replace(
+        visible_units="bernoulli",
+        num_direct_frames=0,
+        num_layers=1,
+        recurrent_scalar=0.05,
+        hidden_scalar=0.05,
+    )
     model = independent_model(config, splits["train"].frames.astype(np.float64))
     some = test[:4]
-    expected = np.concatenate([baselines["independent"].log_likelihoods(sequence) for sequence in some]).mean()
+    expected = np.concatenate(
+        [baselines["independent"].log_likelihoods(sequence) for sequence in some]
+    ).mean()
     options = LikelihoodOptions(num_temperatures=1, num_chains=2, compiled=False)
-    assert likelihood.log_likelihood_bracket(model, some, options).optimistic.value == pytest.approx(expected, abs=5e-4)
+    assert likelihood.log_likelihood_bracket(
+        model, some, options
+    ).optimistic.value == pytest.approx(expected, abs=5e-4)
 
 
 def test_fractions_have_no_likelihood_under_binary_units(rng):
-    with pytest.raises(ValueError, match="must hold zeros and ones for a likelihood under binary units"):
-        likelihood.log_likelihood_bracket(model_of("mean_field", rng), [np.full((3, NUM_VISIBLE), 0.5)], OPTIONS)
+    with pytest.raises(
+        ValueError, match="must hold zeros and ones for a likelihood under binary units"
+    ):
+        likelihood.log_likelihood_bracket(
+            model_of("mean_field", rng), [np.full((3, NUM_VISIBLE), 0.5)], OPTIONS
+        )
 
 
 def test_no_frames_and_a_single_chain_are_refused(rng):
@@ -165,7 +249,9 @@ def test_a_markov_chain_of_every_unit_equals_counting(rng):
     sequences = sequences_of(rng)
     baseline = likelihood_baselines.fit_baselines(sequences[:2], binary=True)["markov_chain"]
     np.testing.assert_allclose(
-        baseline.log_likelihoods(sequences[2]), reference.markov_log_likelihoods(sequences[:2], sequences[2]), rtol=1e-12
+        baseline.log_likelihoods(sequences[2]),
+        reference.markov_log_likelihoods(sequences[:2], sequences[2]),
+        rtol=1e-12,
     )
 
 
@@ -173,7 +259,9 @@ def test_a_repeated_frame_flips_with_the_share_that_was_seen():
     sequence = np.array([[0.0], [1.0], [1.0], [0.0], [0.0]])
     baseline = likelihood_baselines.fit_baselines([sequence], binary=True)["previous_frame"]
     flip = (2 + 0.5) / 5
-    np.testing.assert_allclose(baseline.log_likelihoods(sequence)[1:], np.log([flip, 1 - flip, flip, 1 - flip]))
+    np.testing.assert_allclose(
+        baseline.log_likelihoods(sequence)[1:], np.log([flip, 1 - flip, flip, 1 - flip])
+    )
 
 
 def test_autoregressions_of_units_equal_scipys_densities(rng):
@@ -182,21 +270,35 @@ def test_autoregressions_of_units_equal_scipys_densities(rng):
     expected = reference.ar1_log_likelihoods(sequences[:2], sequences[2])
     np.testing.assert_allclose(baselines["ar1"].log_likelihoods(sequences[2]), expected, rtol=1e-9)
     frames = np.concatenate(sequences[:2])
-    expected = scipy.stats.norm.logpdf(sequences[2], frames.mean(axis=0), frames.std(axis=0)).sum(axis=1)
-    np.testing.assert_allclose(baselines["independent"].log_likelihoods(sequences[2]), expected, rtol=1e-9)
+    expected = scipy.stats.norm.logpdf(sequences[2], frames.mean(axis=0), frames.std(axis=0)).sum(
+        axis=1
+    )
+    np.testing.assert_allclose(
+        baselines["independent"].log_likelihoods(sequences[2]), expected, rtol=1e-9
+    )
     steps = np.concatenate([np.diff(s, axis=0) for s in sequences[:2]])
-    expected = scipy.stats.norm.logpdf(np.diff(sequences[2], axis=0), 0.0, np.sqrt(np.mean(steps**2, axis=0))).sum(axis=1)
-    np.testing.assert_allclose(baselines["previous_frame"].log_likelihoods(sequences[2])[1:], expected, rtol=1e-9)
+    expected = scipy.stats.norm.logpdf(
+        np.diff(sequences[2], axis=0), 0.0, np.sqrt(np.mean(steps**2, axis=0))
+    ).sum(axis=1)
+    np.testing.assert_allclose(
+        baselines["previous_frame"].log_likelihoods(sequences[2])[1:], expected, rtol=1e-9
+    )
 
 
 def test_a_vector_autoregression_has_the_full_covariance_of_its_residuals(rng):
     mixing = rng.normal(size=(4, 4))
     sequences = [rng.normal(size=(80, 4)) @ mixing for _ in range(3)]
     baseline = likelihood_baselines.fit_baselines(sequences[:2], binary=False)["ridge_var2"]
-    residuals = np.concatenate([(s - baseline.autoregression.one_step_predictions(s))[2:] for s in sequences[:2]])
+    residuals = np.concatenate(
+        [(s - baseline.autoregression.one_step_predictions(s))[2:] for s in sequences[:2]]
+    )
     errors = (sequences[2] - baseline.autoregression.one_step_predictions(sequences[2]))[2:]
-    expected = scipy.stats.multivariate_normal.logpdf(errors, np.zeros(4), residuals.T @ residuals / len(residuals))
-    np.testing.assert_allclose(baseline.log_likelihoods(sequences[2])[2:], expected, rtol=1e-3, atol=1e-3)
+    expected = scipy.stats.multivariate_normal.logpdf(
+        errors, np.zeros(4), residuals.T @ residuals / len(residuals)
+    )
+    np.testing.assert_allclose(
+        baseline.log_likelihoods(sequences[2])[2:], expected, rtol=1e-3, atol=1e-3
+    )
     assert len(baseline.log_likelihoods(sequences[2][:1])) == 1
 
 
@@ -232,7 +334,15 @@ def test_the_picture_shows_the_bracket_and_every_baseline(tmp_path):
         "baseline_independent_log_likelihood_nats": -11.1,
     }
     figure = likelihood_plots.likelihood_figure(figures)
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["independent", "markov chain", "model"]
-    assert {text.get_text() for text in figure.axes[0].texts} == {"-11.100", "-10.500", "RAISE -6.200, AIS -6.100"}
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [
+        "independent",
+        "markov chain",
+        "model",
+    ]
+    assert {text.get_text() for text in figure.axes[0].texts} == {
+        "-11.100",
+        "-10.500",
+        "RAISE -6.200, AIS -6.100",
+    }
     canvas.save_figure(figure, tmp_path / "likelihood.png")
     assert (tmp_path / "likelihood.png").stat().st_size > 5000

@@ -37,7 +37,9 @@ def test_the_table_takes_all_errors_on_the_same_frames_of_all_batches(rng):
     padded = np.where(mask[..., None], frames, np.nan)
     batches = [(padded[:2], mask[:2]), (padded[2:], mask[2:])]
     predictors = {name: baseline.one_step_predictions for name, baseline in fitted.items()}
-    errors = one_step_errors(batches, {"too high": lambda f: np.asarray(f, np.float32) + 2} | predictors)
+    errors = one_step_errors(
+        batches, {"too high": lambda f: np.asarray(f, np.float32) + 2} | predictors
+    )
     assert errors["too high"] == pytest.approx(2.0, rel=1e-6)
     assert set(errors) == {"too high", "mean", "previous_frame", "ridge_var2"}
     for name, baseline in fitted.items():

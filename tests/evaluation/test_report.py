@@ -17,7 +17,9 @@ from neurovocal_tf.training.preparation import prepare_data
 
 @pytest.fixture(scope="module")
 def annotated_run(tmp_path_factory, simulated_recordings, tiny_config):
-    """(run folder, folder of recordings, configuration) of a run on bouts that annotations cut, before its first epoch."""
+    """(run folder, folder of recordings, configuration)
+    of a run on bouts that annotations cut, before its first epoch.
+    """
     base = tmp_path_factory.mktemp("annotated")
     shutil.copytree(simulated_recordings, base / "data")
     config = tiny_config.replace(sequence="bout", annotations=str(base / "data"))
@@ -29,7 +31,9 @@ def annotated_run(tmp_path_factory, simulated_recordings, tiny_config):
 
 
 def prepared(config, data_dir, workdir):
-    return prepare_data(config, data_dir, RunFolder(workdir), tf.Variable(0, dtype=tf.int64), lambda line: None)
+    return prepare_data(
+        config, data_dir, RunFolder(workdir), tf.Variable(0, dtype=tf.int64), lambda line: None
+    )
 
 
 def test_errors_of_held_out_frames_are_told_by_label(annotated_run, monkeypatch):
@@ -42,13 +46,19 @@ def test_errors_of_held_out_frames_are_told_by_label(annotated_run, monkeypatch)
     monkeypatch.setattr(report, "statistics_figure", lambda *_: None)
     data = RunFolder(workdir).data()
     trained = Trained(build_model(config), config, data.scale, data.sample_rate, epoch=0)
-    figures, _ = report.evaluate(trained, workdir, song_options=report.SongOptions(seconds=0.1, num_songs=1))
+    figures, _ = report.evaluate(
+        trained, workdir, song_options=report.SongOptions(seconds=0.1, num_songs=1)
+    )
     errors = collections.defaultdict(list)
     for frames, _, labels in data.parts_in(config).test.labelled_sequences().as_numpy_iterator():
         predicted = np.asarray(trained.model.predict_step(frames[np.newaxis]))[0]
         for label in set(labels) - {b""}:
             errors[label.decode()].append((frames[labels == label], predicted[labels == label]))
-    assert {name for name in figures if "label" in name} == {f"one_step_error_of_label_{label}_db" for label in errors} != set()
+    assert (
+        {name for name in figures if "label" in name}
+        == {f"one_step_error_of_label_{label}_db" for label in errors}
+        != set()
+    )
     for label, parts in errors.items():
         actual, predicted = (np.concatenate(some)[np.newaxis] for some in zip(*parts, strict=True))
         expected = reference.root_mean_square_error(actual, predicted, np.ones(actual.shape[:2]))
@@ -61,5 +71,8 @@ def test_a_run_does_not_go_on_with_other_annotations(annotated_run, tmp_path):
     other = tmp_path / "other.csv"
     text = (data_dir / "annotations.csv").read_text(encoding="utf-8")
     other.write_text(text.replace(",a\n", ",z\n"), encoding="utf-8")
-    with pytest.raises(ValueError, match="`annotations` cannot change when a run goes on, and those of .*simulated_00"):
+    with pytest.raises(
+        ValueError,
+        match="`annotations` cannot change when a run goes on, and those of .*simulated_00",
+    ):
         prepared(config.replace(annotations=str(other)), data_dir, workdir)

@@ -33,7 +33,10 @@ def test_syllables_unlike_any_real_one_belong_to_no_type(bird):
 
 def test_transition_divergence_tells_the_order_of_the_same_syllables(bird):
     assert song_likeness.call_types(bird["real"], bird["again"])["transition_divergence_nats"] < 0.1
-    assert song_likeness.call_types(bird["real"], bird["backwards"])["transition_divergence_nats"] > 0.5
+    assert (
+        song_likeness.call_types(bird["real"], bird["backwards"])["transition_divergence_nats"]
+        > 0.5
+    )
 
 
 def test_without_syllables_there_is_nothing_to_compare():
@@ -53,24 +56,38 @@ def test_a_bird_compared_with_itself_has_ratios_of_one_and_no_distance(bird):
 
 def test_ratios_are_generated_over_real(bird):
     table = song_likeness.compare_songs(bird["real"], bird["stranger"])
-    assert table["ratio_median_peak_frequency"] == table["generated_median_peak_frequency_hz"] / table["real_median_peak_frequency_hz"]
+    assert (
+        table["ratio_median_peak_frequency"]
+        == table["generated_median_peak_frequency_hz"] / table["real_median_peak_frequency_hz"]
+    )
     assert table["ratio_median_duration"] > 1.5
     assert table["ks_peak_frequency"] == 1.0
     assert table["generated_num_syllables"] == bird["stranger"].num_syllables
 
 
 def test_comparison_is_the_same_every_time(bird):
-    assert song_likeness.compare_songs(bird["real"], bird["again"]) == song_likeness.compare_songs(bird["real"], bird["again"])
+    assert song_likeness.compare_songs(bird["real"], bird["again"]) == song_likeness.compare_songs(
+        bird["real"], bird["again"]
+    )
 
 
-def test_two_halves_of_one_finchs_songs_are_alike_and_songs_played_backwards_are_not(shared_recordings):
+def test_two_halves_of_one_finchs_songs_are_alike_and_songs_played_backwards_are_not(
+    shared_recordings,
+):
     files = sorted((shared_recordings / "bengalese_finch_gy6or6").glob("*.wav"))
     songs = [soundfile.read(file, dtype="float32") for file in files]
     half, other, backwards = (
         song_statistics(chosen, Config())
-        for chosen in (songs[::2], songs[1::2], [(samples[::-1], sample_rate) for samples, sample_rate in songs[1::2]])
+        for chosen in (
+            songs[::2],
+            songs[1::2],
+            [(samples[::-1], sample_rate) for samples, sample_rate in songs[1::2]],
+        )
     )
-    alike, unlike = song_likeness.compare_songs(half, other), song_likeness.compare_songs(half, backwards)
+    alike, unlike = (
+        song_likeness.compare_songs(half, other),
+        song_likeness.compare_songs(half, backwards),
+    )
     for key, ratio in alike.items():
         if key.startswith("ratio_"):
             assert 0.9 < ratio < 1.1, key
@@ -88,20 +105,38 @@ def songs_of(rate, durations_s, gaps_s, peaks_hz):
 
 
 def test_the_distance_of_songs_adds_rate_distributions_and_medians():
-    durations, gaps, peaks = np.linspace(0.02, 0.1, 20), np.linspace(0.01, 0.1, 19), np.linspace(1e3, 4e3, 20)
+    durations, gaps, peaks = (
+        np.linspace(0.02, 0.1, 20),
+        np.linspace(0.01, 0.1, 19),
+        np.linspace(1e3, 4e3, 20),
+    )
     real = songs_of(6.0, durations, gaps, peaks)
     assert song_likeness.song_distance(real, real) == 0.0
     # Twice or half as many in the same time are as far.
-    assert song_likeness.song_distance(real, songs_of(12.0, durations, gaps, peaks)) == pytest.approx(math.log(2))
-    assert song_likeness.song_distance(real, songs_of(3.0, durations, gaps, peaks)) == pytest.approx(math.log(2))
-    # A quarter of the durations beyond all real ones, their median as it was; every gap longer than any real one.
+    assert song_likeness.song_distance(
+        real, songs_of(12.0, durations, gaps, peaks)
+    ) == pytest.approx(math.log(2))
+    assert song_likeness.song_distance(
+        real, songs_of(3.0, durations, gaps, peaks)
+    ) == pytest.approx(math.log(2))
+    # A quarter of the durations beyond all real ones, their median as it was;
+    # every gap longer than any real one.
     longer = np.where(np.arange(20) >= 15, 1.0, durations)
-    assert song_likeness.song_distance(real, songs_of(6.0, longer, gaps, peaks)) == pytest.approx(0.25)
-    assert song_likeness.song_distance(real, songs_of(6.0, durations, gaps + 1, peaks)) == pytest.approx(1.0 + math.log(1.055 / 0.055))
+    assert song_likeness.song_distance(real, songs_of(6.0, longer, gaps, peaks)) == pytest.approx(
+        0.25
+    )
+    assert song_likeness.song_distance(
+        real, songs_of(6.0, durations, gaps + 1, peaks)
+    ) == pytest.approx(1.0 + math.log(1.055 / 0.055))
 
 
 @pytest.mark.parametrize("count", [0, 9])
 def test_songs_of_too_few_syllables_are_at_an_infinite_distance(count):
     values = np.linspace(0.01, 0.1, 30)
-    real, few = songs_of(6.0, values, values, values), songs_of(1.0, values[:count], values[: max(count - 1, 0)], values[:count])
-    assert song_likeness.song_distance(real, few) == song_likeness.song_distance(few, real) == math.inf
+    real, few = (
+        songs_of(6.0, values, values, values),
+        songs_of(1.0, values[:count], values[: max(count - 1, 0)], values[:count]),
+    )
+    assert (
+        song_likeness.song_distance(real, few) == song_likeness.song_distance(few, real) == math.inf
+    )

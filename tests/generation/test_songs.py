@@ -37,7 +37,9 @@ def test_each_song_is_that_of_its_seed_whatever_else_is_sung(singer, ten):
 
 def test_a_song_has_the_samples_that_its_frames_span(ten):
     for song in ten.values():
-        assert song.decibels.shape == (NUM_FRAMES, 65) and song.waveform.shape == ((NUM_FRAMES - 1) * 64 + 128,)
+        assert song.decibels.shape == (NUM_FRAMES, 65) and song.waveform.shape == (
+            (NUM_FRAMES - 1) * 64 + 128,
+        )
         assert song.waveform.dtype == np.float32 and np.isfinite(song.waveform).all()
 
 
@@ -49,22 +51,34 @@ def test_temperature_changes_a_song(singer, ten):
 
 def test_a_primed_song_goes_on_from_its_recording(singer, ten, simulated_recordings, tmp_path):
     samples, rate = soundfile.read(simulated_recordings / "simulated_000.wav")
-    stretches = {name: samples[begin : begin + 4000] for name, begin in (("first", 0), ("second", 8000))}
+    stretches = {
+        name: samples[begin : begin + 4000] for name, begin in (("first", 0), ("second", 8000))
+    }
     for name, stretch in stretches.items():
         soundfile.write(tmp_path / f"{name}.wav", stretch, rate)
-    primed = {name: sung(singer, [3], prime_path=str(tmp_path / f"{name}.wav"))[3].decibels for name in stretches}
+    primed = {
+        name: sung(singer, [3], prime_path=str(tmp_path / f"{name}.wav"))[3].decibels
+        for name in stretches
+    }
     kinds = [ten[3].decibels, *primed.values()]
     assert len({decibels.tobytes() for decibels in kinds}) == 3
     # It is what the model sings from the state that the recording leaves it in.
-    state = singer.prime(songs.spectrogram.power_spectrogram(stretches["second"], rate, singer.config.spectrogram))
+    state = singer.prime(
+        songs.spectrogram.power_spectrogram(stretches["second"], rate, singer.config.spectrogram)
+    )
     rows = tf.constant([3], tf.int64), tf.constant([NUM_FRAMES]), tf.ones([1])
-    np.testing.assert_array_equal(singer.generate(*rows, state=state)["spectrogram"][0], primed["second"])
+    np.testing.assert_array_equal(
+        singer.generate(*rows, state=state)["spectrogram"][0], primed["second"]
+    )
 
 
 def test_a_recording_of_another_rate_primes_too(singer, simulated_recordings, tmp_path):
     samples, rate = soundfile.read(simulated_recordings / "simulated_000.wav")
     soundfile.write(tmp_path / "other.flac", np.repeat(samples[:4000], 2), 2 * rate)
-    assert sung(singer, [3], prime_path=str(tmp_path / "other.flac"))[3].decibels.shape == (NUM_FRAMES, 65)
+    assert sung(singer, [3], prime_path=str(tmp_path / "other.flac"))[3].decibels.shape == (
+        NUM_FRAMES,
+        65,
+    )
 
 
 def test_what_cannot_prime_is_named(singer, tmp_path):
@@ -83,17 +97,26 @@ def test_what_cannot_prime_is_named(singer, tmp_path):
 
 
 @pytest.mark.parametrize("peak", [0.25, 4.0])
-def test_a_song_is_written_as_sound_arrays_and_picture_and_turned_down_only_if_it_would_clip(peak, singer, ten, tmp_path):
+def test_a_song_is_written_as_sound_arrays_and_picture_and_turned_down_only_if_it_would_clip(
+    peak, singer, ten, tmp_path
+):
     song = ten[3]
     waveform = (song.waveform * (peak / np.abs(song.waveform).max())).astype(np.float32)
     stem = str(tmp_path / "song_3")
     songs.write_song(stem, songs.Song(3, song.decibels, waveform), singer)
     assert sorted(os.listdir(tmp_path)) == ["song_3.npz", "song_3.png", "song_3.wav"]
     heard, rate = soundfile.read(f"{stem}.wav")
-    assert (rate, heard.shape, soundfile.info(f"{stem}.wav").subtype) == (16_000, waveform.shape, "PCM_16")
+    assert (rate, heard.shape, soundfile.info(f"{stem}.wav").subtype) == (
+        16_000,
+        waveform.shape,
+        "PCM_16",
+    )
     # Half a step of 16 bit, and one for its being cut off.
     np.testing.assert_allclose(heard, waveform * min(0.99 / peak, 1.0), atol=1.5 / 32768)
     with np.load(f"{stem}.npz", allow_pickle=False) as arrays:
-        assert sorted(arrays.files) == ["decibels", "sample_rate", "waveform"] and arrays["sample_rate"] == 16_000
+        assert (
+            sorted(arrays.files) == ["decibels", "sample_rate", "waveform"]
+            and arrays["sample_rate"] == 16_000
+        )
         np.testing.assert_array_equal(arrays["decibels"], song.decibels)
         np.testing.assert_array_equal(arrays["waveform"], waveform)

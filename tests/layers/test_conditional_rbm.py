@@ -11,7 +11,8 @@ from neurovocal_tf.rbm import energy, units
 NUM_VISIBLE, NUM_HIDDEN, NUM_RECURRENT = 5, 4, 3
 
 EVERY_KIND = pytest.mark.parametrize(
-    "visible_units, kind", [("gaussian", units.Gaussian), ("mean_field", units.MeanField), ("bernoulli", units.Bernoulli)]
+    "visible_units, kind",
+    [("gaussian", units.Gaussian), ("mean_field", units.MeanField), ("bernoulli", units.Bernoulli)],
 )
 
 
@@ -49,12 +50,17 @@ def test_a_gain_follows_the_state_and_stays_between_its_bounds(rng):
 @EVERY_KIND
 def test_a_machine_along_the_lanes_is_the_same_machine(visible_units, kind, rng):
     layer = make_layer(rng, visible_units=visible_units, coupling_gain=True)
-    u, v, h = (rng.normal(size=(8, size)).astype(np.float32) for size in (NUM_RECURRENT, NUM_VISIBLE, NUM_HIDDEN))
+    u, v, h = (
+        rng.normal(size=(8, size)).astype(np.float32)
+        for size in (NUM_RECURRENT, NUM_VISIBLE, NUM_HIDDEN)
+    )
     rows, lanes = layer.machine(tf.constant(u)), layer.machine(tf.constant(u.T), axis=0)
     assert type(lanes.units) is kind
     pairs = [(getattr(rows, name), getattr(lanes, name)) for name in ("bv", "bh", "gain")]
     for function, argument in ((energy.hidden_logits, v), (energy.visible_mean, h)):
-        pairs.append((function(rows, tf.constant(argument)), function(lanes, tf.constant(argument.T))))
+        pairs.append(
+            (function(rows, tf.constant(argument)), function(lanes, tf.constant(argument.T)))
+        )
     pairs.append((energy.bias_mean(rows), energy.bias_mean(lanes)))
     for in_rows, in_lanes in pairs:
         np.testing.assert_allclose(tf.transpose(in_lanes), in_rows, atol=2e-6)
@@ -75,12 +81,20 @@ def test_a_single_frame_needs_no_time_axis(rng):
 @pytest.mark.parametrize("coupling_gain", [False, True])
 def test_every_weight_is_trained(visible_units, kind, coupling_gain, rng):
     layer = make_layer(rng, visible_units=visible_units, coupling_gain=coupling_gain)
-    expected = ["W", "bv", "bh", "Wuv", "Wuh"] + ["Wug"] * coupling_gain + ["log_sigma"] * (visible_units == "gaussian")
+    expected = (
+        ["W", "bv", "bh", "Wuv", "Wuh"]
+        + ["Wug"] * coupling_gain
+        + ["log_sigma"] * (visible_units == "gaussian")
+    )
     assert [w.name for w in layer.trainable_variables] == expected
 
 
 def test_sigma_stays_inside_its_range():
-    np.testing.assert_allclose(LogSigmaRange()(tf.constant([-100.0, 0.3, 100.0])), [LOG_SIGMA_RANGE[0], 0.3, LOG_SIGMA_RANGE[1]], rtol=1e-6)
+    np.testing.assert_allclose(
+        LogSigmaRange()(tf.constant([-100.0, 0.3, 100.0])),
+        [LOG_SIGMA_RANGE[0], 0.3, LOG_SIGMA_RANGE[1]],
+        rtol=1e-6,
+    )
 
 
 def test_an_optimiser_keeps_sigma_inside_its_range(rng):
@@ -92,9 +106,24 @@ def test_an_optimiser_keeps_sigma_inside_its_range(rng):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (dict(visible_units="beta"), "`visible_units` must be gaussian, mean_field or bernoulli. Received: visible_units=beta"),
-        (dict(weight_init="he"), "`weight_init` must be scaled or published. Received: weight_init=he"),
-        (dict(num_hidden=0), "`num_visible` and `num_hidden` must be at least 1. Received: num_visible=5, num_hidden=0"),
+        (
+            dict(visible_units="beta"),
+            (
+                "`visible_units` must be gaussian, mean_field or bernoulli. "
+                "Received: visible_units=beta"
+            ),
+        ),
+        (
+            dict(weight_init="he"),
+            "`weight_init` must be scaled or published. Received: weight_init=he",
+        ),
+        (
+            dict(num_hidden=0),
+            (
+                "`num_visible` and `num_hidden` must be at least 1. "
+                "Received: num_visible=5, num_hidden=0"
+            ),
+        ),
     ],
 )
 def test_arguments_out_of_range_are_refused_by_name(arguments, message):
@@ -108,7 +137,11 @@ def test_published_weights_have_the_published_spread():
     layer.build((None, None, 167))
     for weight in layer.weights:
         # Four standard errors of a standard deviation.
-        np.testing.assert_allclose(np.std(weight), 1e-2 if weight is layer.W else 1e-4, rtol=4 / np.sqrt(2 * np.prod(weight.shape)))
+        np.testing.assert_allclose(
+            np.std(weight),
+            1e-2 if weight is layer.W else 1e-4,
+            rtol=4 / np.sqrt(2 * np.prod(weight.shape)),
+        )
 
 
 def test_scaled_biases_start_at_zero_and_sigma_at_one():

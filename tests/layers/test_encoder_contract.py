@@ -1,4 +1,7 @@
-"""Every encoder that a model can be given fulfils the contract in layers/encoder.py. Another encoder is another entry of the table."""
+"""Every encoder that a model can be given fulfils the contract in layers/encoder.py.
+
+Another encoder is another entry of the table.
+"""
 
 import keras
 import numpy as np
@@ -17,9 +20,13 @@ FLOAT32 = dict(rtol=2e-5, atol=2e-5)
 OPTIONS = {
     "plain": dict(num_layers=1, num_direct_frames=0),
     "deep, with direct frames": dict(num_layers=3, num_direct_frames=2),
-    "as published": dict(num_layers=2, num_direct_frames=0, gates="tanh", learned_initial_state=False),
+    "as published": dict(
+        num_layers=2, num_direct_frames=0, gates="tanh", learned_initial_state=False
+    ),
 }
-EVERY_ENCODER = pytest.mark.parametrize("name, options", [(name, options) for name in ENCODERS for options in OPTIONS])
+EVERY_ENCODER = pytest.mark.parametrize(
+    "name, options", [(name, options) for name in ENCODERS for options in OPTIONS]
+)
 
 
 def make(name, options, rng, **further):
@@ -69,7 +76,9 @@ def test_step_after_step_is_one_call(name, options, axis, rng):
     for t in range(NUM_FRAMES):
         state = encoder.step(turned(frames[:, t]), state, weights, axis)
         states.append(turned(state))
-        np.testing.assert_array_equal(turned(encoder.output(state, axis)), encoder.output(states[-1]))
+        np.testing.assert_array_equal(
+            turned(encoder.output(state, axis)), encoder.output(states[-1])
+        )
     np.testing.assert_allclose(tf.stack(states, axis=1), encoder(frames), **FLOAT32)
 
 
@@ -95,7 +104,8 @@ def test_the_last_frames_stand_at_the_end_of_u_newest_first(name, options, rng):
     width = encoder.num_direct_frames * NUM_VISIBLE
     u = encoder.output(encoder(frames))[:, -1]
     np.testing.assert_array_equal(
-        u[:, encoder.output_size - width :], tf.reshape(frames[:, ::-1][:, : encoder.num_direct_frames], [NUM_ROWS, width])
+        u[:, encoder.output_size - width :],
+        tf.reshape(frames[:, ::-1][:, : encoder.num_direct_frames], [NUM_ROWS, width]),
     )
 
 
@@ -141,5 +151,7 @@ def test_it_is_the_same_after_it_was_saved(name, options, rng):
 
 
 def test_what_is_no_encoder_is_refused_with_what_it_lacks():
-    with pytest.raises(ValueError, match="a Dense without initial_state, step_weights, step, output, embedding"):
+    with pytest.raises(
+        ValueError, match="a Dense without initial_state, step_weights, step, output, embedding"
+    ):
         check_encoder(keras.layers.Dense(3))

@@ -16,7 +16,9 @@ FLOAT32 = dict(rtol=0, atol=1e-5)
 
 
 def make_encoder(rng, **arguments):
-    """A built encoder whose weights, initial state included, are of size 1/4: tanh gates let the states of larger ones grow."""
+    """A built encoder whose weights, initial state included, are of size 1/4: tanh gates let the
+    states of larger ones grow.
+    """
     encoder = GatedRecurrentEncoder(NUM_UNITS, **arguments)
     encoder.build((None, None, NUM_VISIBLE))
     for weight in encoder.weights:
@@ -34,12 +36,18 @@ def batch_stream(step=0):
 
 def expected_states(encoder, frames):
     """Layer by layer and row by row."""
-    first = np.split(encoder.first_state.numpy()[: encoder.num_layers * NUM_UNITS].astype(np.float64), encoder.num_layers)
+    first = np.split(
+        encoder.first_state.numpy()[: encoder.num_layers * NUM_UNITS].astype(np.float64),
+        encoder.num_layers,
+    )
     rows = []
     for row in frames.numpy().astype(np.float64):
         states = []
         for i in range(encoder.num_layers):
-            weights = [w[i].numpy().astype(np.float64) for w in (encoder.kernels, encoder.recurrent_kernels, encoder.biases)]
+            weights = [
+                w[i].numpy().astype(np.float64)
+                for w in (encoder.kernels, encoder.recurrent_kernels, encoder.biases)
+            ]
             row = reference.gated_recurrence(row, first[i], *weights, encoder.gates)
             states.append(row)
         rows.append(np.concatenate(states, axis=1))
@@ -55,7 +63,10 @@ def test_states_equal_the_reference(gates, num_layers, rng):
 
 @pytest.mark.parametrize("num_direct_frames", [0, 2, 9])
 def test_steps_equal_one_call(num_direct_frames, rng):
-    encoder, frames = make_encoder(rng, num_layers=2, num_direct_frames=num_direct_frames), frames_of(rng)
+    encoder, frames = (
+        make_encoder(rng, num_layers=2, num_direct_frames=num_direct_frames),
+        frames_of(rng),
+    )
     state = encoder.initial_state(tf.ones([BATCH_SIZE], tf.bool))
     states = []
     for t in range(NUM_FRAMES):
@@ -66,12 +77,17 @@ def test_steps_equal_one_call(num_direct_frames, rng):
 
 @pytest.mark.parametrize("gates", ["sigmoid", "tanh"])
 def test_a_step_along_the_lanes_is_the_same_step(gates, rng):
-    encoder, frames = make_encoder(rng, num_layers=2, num_direct_frames=2, gates=gates), frames_of(rng)
+    encoder, frames = (
+        make_encoder(rng, num_layers=2, num_direct_frames=2, gates=gates),
+        frames_of(rng),
+    )
     state = tf.constant(rng.normal(size=(BATCH_SIZE, encoder.state_size)), tf.float32)
     expected = encoder.step(frames[:, 0], state)
     after = encoder.step(tf.transpose(frames[:, 0]), tf.transpose(state), axis=0)
     np.testing.assert_allclose(tf.transpose(after), expected, **FLOAT32)
-    np.testing.assert_array_equal(tf.transpose(encoder.output(after, axis=0)), encoder.output(tf.transpose(after)))
+    np.testing.assert_array_equal(
+        tf.transpose(encoder.output(after, axis=0)), encoder.output(tf.transpose(after))
+    )
 
 
 def test_direct_frames_are_the_last_ones_newest_first(rng):
@@ -88,13 +104,18 @@ def test_direct_frames_are_the_last_ones_newest_first(rng):
 def test_the_output_is_the_state_from_the_top_layer_on(rng):
     encoder = make_encoder(rng, num_layers=3, num_direct_frames=1)
     state = tf.range(encoder.state_size)[tf.newaxis]
-    np.testing.assert_array_equal(encoder.output(state)[0], range(2 * NUM_UNITS, encoder.state_size))
+    np.testing.assert_array_equal(
+        encoder.output(state)[0], range(2 * NUM_UNITS, encoder.state_size)
+    )
     assert encoder.output_size == NUM_UNITS + NUM_VISIBLE
 
 
 @pytest.mark.parametrize("num_direct_frames", [0, 2])
 def test_states_before_a_frame_do_not_see_it(num_direct_frames, rng):
-    encoder, frames = make_encoder(rng, num_layers=2, num_direct_frames=num_direct_frames), frames_of(rng)
+    encoder, frames = (
+        make_encoder(rng, num_layers=2, num_direct_frames=num_direct_frames),
+        frames_of(rng),
+    )
     run = tf.function(encoder, autograph=False)
     states = run(frames)
     for t in range(NUM_FRAMES):
@@ -128,7 +149,9 @@ def test_the_initial_state_gets_its_gradient_from_true_starts_alone(rng):
     encoder, frames = make_encoder(rng), frames_of(rng, 2)
     for is_start, moves in ((True, True), (False, False)):
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(encoder(frames, encoder.initial_state(tf.constant([is_start, is_start]))))
+            loss = tf.reduce_sum(
+                encoder(frames, encoder.initial_state(tf.constant([is_start, is_start])))
+            )
         assert np.any(tape.gradient(loss, encoder.first_state).numpy()) == moves
 
 
@@ -136,7 +159,9 @@ def test_every_trained_weight_gets_a_gradient(rng):
     encoder, frames = make_encoder(rng, num_layers=3, num_direct_frames=1), frames_of(rng)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(tf.square(encoder.output(encoder(frames))))
-    for weight, gradient in zip(encoder.trainable_variables, tape.gradient(loss, encoder.trainable_variables), strict=True):
+    for weight, gradient in zip(
+        encoder.trainable_variables, tape.gradient(loss, encoder.trainable_variables), strict=True
+    ):
         assert np.any(gradient.numpy()), weight.path
 
 
@@ -165,7 +190,9 @@ def test_dropout_keeps_its_share_and_the_mean():
 def test_dropout_works_in_every_layer_of_a_graph(rng):
     encoder, frames = make_encoder(rng, num_layers=3, dropout=0.5), frames_of(rng)
     run = tf.function(lambda x: encoder(x, training=True, stream=batch_stream()), autograph=False)
-    np.testing.assert_allclose(run(frames), encoder(frames, training=True, stream=batch_stream()), **FLOAT32)
+    np.testing.assert_allclose(
+        run(frames), encoder(frames, training=True, stream=batch_stream()), **FLOAT32
+    )
 
 
 def test_dropout_without_a_stream_is_refused(rng):
@@ -179,12 +206,27 @@ def test_dropout_without_a_stream_is_refused(rng):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (dict(num_units=0), "`num_units` and `num_layers` must be at least 1. Received: num_units=0, num_layers=1"),
-        (dict(num_units=3, num_layers=0), "`num_units` and `num_layers` must be at least 1. Received: num_units=3, num_layers=0"),
+        (
+            dict(num_units=0),
+            "`num_units` and `num_layers` must be at least 1. Received: num_units=0, num_layers=1",
+        ),
+        (
+            dict(num_units=3, num_layers=0),
+            "`num_units` and `num_layers` must be at least 1. Received: num_units=3, num_layers=0",
+        ),
         (dict(num_units=3, gates="relu"), "`gates` must be sigmoid or tanh. Received: gates=relu"),
-        (dict(num_units=3, dropout=1.0), "`dropout` must be at least 0 and below 1. Received: dropout=1.0"),
-        (dict(num_units=3, num_direct_frames=-1), "`num_direct_frames` must be at least 0. Received: num_direct_frames=-1"),
-        (dict(num_units=3, weight_init="he"), "`weight_init` must be scaled or published. Received: weight_init=he"),
+        (
+            dict(num_units=3, dropout=1.0),
+            "`dropout` must be at least 0 and below 1. Received: dropout=1.0",
+        ),
+        (
+            dict(num_units=3, num_direct_frames=-1),
+            "`num_direct_frames` must be at least 0. Received: num_direct_frames=-1",
+        ),
+        (
+            dict(num_units=3, weight_init="he"),
+            "`weight_init` must be scaled or published. Received: weight_init=he",
+        ),
     ],
 )
 def test_arguments_out_of_range_are_refused_by_name(arguments, message):
@@ -199,7 +241,9 @@ def test_published_weights_have_the_published_spread():
     drawn = [w for w in encoder.weights if w is not encoder.first_state]
     for weight in drawn:
         # Four standard errors of a standard deviation.
-        np.testing.assert_allclose(np.std(weight), 1e-4, rtol=4 / np.sqrt(2 * np.prod(weight.shape)))
+        np.testing.assert_allclose(
+            np.std(weight), 1e-4, rtol=4 / np.sqrt(2 * np.prod(weight.shape))
+        )
         assert abs(np.mean(weight)) < 4e-4 / np.sqrt(np.prod(weight.shape))
     assert len({w.numpy().ravel()[0] for w in drawn}) == len(drawn)
 
@@ -223,7 +267,14 @@ def test_initial_weights_are_a_function_of_the_seed():
 
 def test_a_saved_encoder_is_the_same_encoder(rng, tmp_path):
     encoder, frames = (
-        make_encoder(rng, num_layers=2, gates="tanh", dropout=0.2, num_direct_frames=1, learned_initial_state=False),
+        make_encoder(
+            rng,
+            num_layers=2,
+            gates="tanh",
+            dropout=0.2,
+            num_direct_frames=1,
+            learned_initial_state=False,
+        ),
         frames_of(rng),
     )
     keras.Sequential([keras.Input((None, NUM_VISIBLE)), encoder]).save(tmp_path / "encoder.keras")
@@ -236,7 +287,11 @@ def test_a_saved_encoder_is_the_same_encoder(rng, tmp_path):
 def test_the_symbolic_shape_is_the_true_one(rng):
     encoder = make_encoder(rng, num_layers=2, num_direct_frames=1)
     assert encoder.compute_output_shape((8, None, NUM_VISIBLE)) == (8, None, encoder.state_size)
-    assert encoder(keras.Input((NUM_FRAMES, NUM_VISIBLE))).shape == (None, NUM_FRAMES, encoder.state_size)
+    assert encoder(keras.Input((NUM_FRAMES, NUM_VISIBLE))).shape == (
+        None,
+        NUM_FRAMES,
+        encoder.state_size,
+    )
 
 
 def test_mixed_precision_runs_forward_and_backward(rng):
@@ -245,8 +300,12 @@ def test_mixed_precision_runs_forward_and_backward(rng):
         states = encoder(frames)
         loss = tf.reduce_sum(states)
     assert states.dtype == tf.float32
-    # bfloat16 has 8 bits; the errors of seven frames of two layers stay below a few of its last places.
+    # bfloat16 has 8 bits; the errors of seven frames of two layers stay below a
+    # few of its last places.
     np.testing.assert_allclose(states, expected_states(encoder, frames), atol=0.05)
     assert not np.allclose(states, expected_states(encoder, frames), rtol=0, atol=1e-4)
     assert all(g.dtype == tf.float32 for g in tape.gradient(loss, encoder.trainable_variables))
-    assert encoder.step(frames[:, 0], encoder.initial_state(tf.ones([BATCH_SIZE], tf.bool))).dtype == tf.float32
+    assert (
+        encoder.step(frames[:, 0], encoder.initial_state(tf.ones([BATCH_SIZE], tf.bool))).dtype
+        == tf.float32
+    )

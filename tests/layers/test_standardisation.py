@@ -28,14 +28,18 @@ def test_it_subtracts_the_offset_and_divides_by_the_scale(layer):
 def test_the_inverse_undoes_it(layer, rng):
     frames = tf.constant(rng.normal(size=(2, 4, 3)) * 30, tf.float32)
     # One rounding of a subtraction, a division, a product and a sum of numbers up to 100.
-    np.testing.assert_allclose(layer.inverse(layer(frames)), frames, rtol=0, atol=4 * 100 * 2.0**-24)
+    np.testing.assert_allclose(
+        layer.inverse(layer(frames)), frames, rtol=0, atol=4 * 100 * 2.0**-24
+    )
 
 
 def test_bounded_clips_to_probabilities():
     layer = Standardisation(bounded=True)
     layer.build((None, 2))
     layer.set(-70.0, 70.0)
-    np.testing.assert_array_equal(layer(tf.constant([[-80.0, -35.0], [10.0, -70.0]])), [[0.0, 0.5], [1.0, 0.0]])
+    np.testing.assert_array_equal(
+        layer(tf.constant([[-80.0, -35.0], [10.0, -70.0]])), [[0.0, 0.5], [1.0, 0.0]]
+    )
 
 
 def test_numbers_serve_every_bin():

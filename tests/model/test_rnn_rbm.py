@@ -41,7 +41,9 @@ def scaled(model, rng):
 
 
 def cyclic_batch(visible_units="gaussian"):
-    """A bump that walks through the bins, every row from another phase: frame t follows from frame t - 1 with certainty."""
+    """A bump that walks through the bins, every row from another phase:
+    frame t follows from frame t - 1 with certainty.
+    """
     phase = np.arange(BATCH_SIZE)[:, None] + np.arange(NUM_FRAMES)
     frames = np.eye(NUM_VISIBLE, dtype=np.float32)[phase % NUM_VISIBLE]
     if visible_units == "gaussian":
@@ -58,7 +60,9 @@ def weights_of(model):
 
 
 def step(model, batch):
-    """One training step, op by op: what tracing a graph costs is more than a few steps of so small a model do."""
+    """One training step, op by op: what tracing a graph costs is more than a few steps of
+    so small a model do.
+    """
     return model.train_step(tuple(tf.constant(x) for x in batch))
 
 
@@ -80,8 +84,12 @@ def gradients_of(model, batch):
 
 @EVERY_KIND
 @pytest.mark.parametrize("num_direct_frames", [0, 2])
-def test_the_biases_of_a_frame_do_not_see_it_nor_what_follows(visible_units, num_direct_frames, rng):
-    model = scaled(make_model(visible_units, num_layers=2, num_direct_frames=num_direct_frames), rng)
+def test_the_biases_of_a_frame_do_not_see_it_nor_what_follows(
+    visible_units, num_direct_frames, rng
+):
+    model = scaled(
+        make_model(visible_units, num_layers=2, num_direct_frames=num_direct_frames), rng
+    )
     frames = rng.uniform(size=(2, NUM_FRAMES, NUM_VISIBLE)).astype(np.float32)
     for t in (0, 4, NUM_FRAMES - 1):
         changed = frames.copy()
@@ -97,11 +105,15 @@ def test_the_first_biases_follow_the_learned_state_at_true_starts_alone(rng):
     rbm = model(frames, tf.constant([True, False]))
     layer = model.conditional_rbm
     first = model.encoder.output(model.encoder.first_state.value).numpy()
-    np.testing.assert_allclose(rbm.bv[0, 0], layer.bv.numpy() + first @ layer.Wuv.numpy(), **FLOAT32)
+    np.testing.assert_allclose(
+        rbm.bv[0, 0], layer.bv.numpy() + first @ layer.Wuv.numpy(), **FLOAT32
+    )
     np.testing.assert_allclose(rbm.bv[1, 0], layer.bv, **FLOAT32)
 
 
-@pytest.mark.parametrize("arguments", [dict(input_noise=0.5), dict(dropout=0.3, num_layers=2), dict(state_dropout=0.3)])
+@pytest.mark.parametrize(
+    "arguments", [dict(input_noise=0.5), dict(dropout=0.3, num_layers=2), dict(state_dropout=0.3)]
+)
 def test_input_noise_and_dropout_act_in_training_alone(arguments, rng):
     model = scaled(make_model(**arguments), rng)
     frames = tf.constant(rng.normal(size=(2, NUM_FRAMES, NUM_VISIBLE)), tf.float32)
@@ -122,7 +134,10 @@ def test_a_dropped_state_keeps_its_share_and_its_mean():
 # --- the training step
 
 
-@pytest.mark.parametrize("visible_units, negative_start", [("gaussian", "bias"), ("mean_field", "data"), ("bernoulli", "data")])
+@pytest.mark.parametrize(
+    "visible_units, negative_start",
+    [("gaussian", "bias"), ("mean_field", "data"), ("bernoulli", "data")],
+)
 def test_training_learns_a_sequence(visible_units, negative_start):
     model = make_model(visible_units, negative_start=negative_start)
     model.cd_steps.assign(3)
@@ -213,7 +228,9 @@ def test_the_number_of_gibbs_steps_is_that_of_the_weight(rng):
 def test_compiled_and_uncompiled_training_agree(rng):
     start, results = None, []
     for jit_compile in (False, True):
-        model = make_model(num_layers=2, num_direct_frames=1, dropout=0.2, state_dropout=0.2, input_noise=0.1)
+        model = make_model(
+            num_layers=2, num_direct_frames=1, dropout=0.2, state_dropout=0.2, input_noise=0.1
+        )
         model.cd_steps.assign(3)
         start = start or [w + 0.1 * rng.normal(size=w.shape) for w in weights_of(model)]
         for weight, value in zip(model.trainable_variables, start):
@@ -229,16 +246,27 @@ def test_compiled_and_uncompiled_training_agree(rng):
     moved = max(np.abs(a - b).max() for a, b in zip(results[0], start))
     assert 0.01 < moved < 1
     for a, b in zip(*results):
-        # The same noise, so no sample differs unless a probability lies within 1e-7 of its uniform number.
+        # The same noise, so no sample differs unless a probability lies within 1e-7
+        # of its uniform number.
         np.testing.assert_allclose(a, b, rtol=0, atol=2e-5)
 
 
 @pytest.mark.parametrize("jit_compile, num_parts", [(False, 4), (True, 2)])
 def test_a_batch_in_parts_teaches_what_the_whole_does(jit_compile, num_parts, rng):
-    """Rows of unequal length, one of them empty: each part counts by its frames, and draws the whole batch's noise."""
+    """Rows of unequal length, one of them empty: each part counts by its frames,
+    and draws the whole batch's noise.
+    """
     frames, mask, is_start = cyclic_batch()
     mask[0, 4:], mask[3] = 0, 0
-    model, results = scaled(make_model(num_layers=2, num_direct_frames=1, dropout=0.2, state_dropout=0.2, input_noise=0.1), rng), []
+    model, results = (
+        scaled(
+            make_model(
+                num_layers=2, num_direct_frames=1, dropout=0.2, state_dropout=0.2, input_noise=0.1
+            ),
+            rng,
+        ),
+        [],
+    )
     model.cd_steps.assign(2)
     start = weights_of(model)
     for parts in (1, num_parts):
@@ -260,7 +288,9 @@ def test_a_batch_in_parts_teaches_what_the_whole_does(jit_compile, num_parts, rn
 def test_validation_figures_repeat_themselves_and_leave_the_weights(rng):
     model = scaled(make_model(), rng)
     before = weights_of(model)
-    figures = [model.evaluate(dataset(cyclic_batch()), return_dict=True, verbose=0) for _ in range(2)]
+    figures = [
+        model.evaluate(dataset(cyclic_batch()), return_dict=True, verbose=0) for _ in range(2)
+    ]
     assert figures[0] == figures[1]
     assert set(figures[0]) >= {"cd_cost", "reconstruction_error", "one_step_error"}
     for a, b in zip(before, weights_of(model)):
@@ -289,8 +319,14 @@ def test_the_one_step_error_is_predicts_over_the_masked_frames(rng):
     for m in (mask, other_mask):
         predicted = model.predict(dataset((frames, m, is_start)), verbose=0)
         squares.append(np.square(predicted - frames)[m > 0])
-    found = model.evaluate(dataset((frames, mask, is_start), (frames, other_mask, is_start)), return_dict=True, verbose=0)
-    np.testing.assert_allclose(found["one_step_error"], np.sqrt(np.concatenate(squares).mean()), rtol=1e-5)
+    found = model.evaluate(
+        dataset((frames, mask, is_start), (frames, other_mask, is_start)),
+        return_dict=True,
+        verbose=0,
+    )
+    np.testing.assert_allclose(
+        found["one_step_error"], np.sqrt(np.concatenate(squares).mean()), rtol=1e-5
+    )
 
 
 def test_encode_gives_the_state_after_each_rows_last_frame(rng):
@@ -308,7 +344,9 @@ def test_encode_gives_the_state_after_each_rows_last_frame(rng):
 
 @EVERY_KIND
 def test_a_saved_model_has_the_same_configuration_and_weights(visible_units, rng, tmp_path):
-    arguments = dict(gates="tanh", learned_initial_state=False, num_direct_frames=2, weight_init="published")
+    arguments = dict(
+        gates="tanh", learned_initial_state=False, num_direct_frames=2, weight_init="published"
+    )
     model = fresh_model(NUM_VISIBLE, 3, 4, 2, visible_units, **arguments)
     scaled(model, rng).save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
@@ -329,10 +367,18 @@ def test_a_saved_model_predicts_sings_and_goes_on_training_the_same_bit_for_bit(
     model.fit(batches, verbose=0)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert int(loaded.cd_steps) == 4 and int(loaded.num_train_steps) == 2 and loaded.get_compile_config()["num_parts"] == 2
-    np.testing.assert_array_equal(loaded.predict(batches, verbose=0), model.predict(batches, verbose=0))
+    assert (
+        int(loaded.cd_steps) == 4
+        and int(loaded.num_train_steps) == 2
+        and loaded.get_compile_config()["num_parts"] == 2
+    )
+    np.testing.assert_array_equal(
+        loaded.predict(batches, verbose=0), model.predict(batches, verbose=0)
+    )
     song = tf.constant([5, -6], tf.int64), tf.constant([3, 2]), tf.constant([1.0, 1.3])
-    for a, b in zip(loaded.generate(*song, num_gibbs_steps=1), model.generate(*song, num_gibbs_steps=1)):
+    for a, b in zip(
+        loaded.generate(*song, num_gibbs_steps=1), model.generate(*song, num_gibbs_steps=1)
+    ):
         np.testing.assert_array_equal(a, b)
     for m in (model, loaded):
         m.fit(batches, verbose=0)

@@ -18,7 +18,11 @@ def make_model(**arguments):
     rng = np.random.default_rng(20)
     model = fresh_model(5, 4, 3, num_layers=2, num_direct_frames=1, **arguments)
     for weight in model.trainable_variables:
-        weight.assign(0.2 * rng.normal(size=weight.shape) if weight.name == "log_sigma" else rng.normal(size=weight.shape) / 2)
+        weight.assign(
+            0.2 * rng.normal(size=weight.shape)
+            if weight.name == "log_sigma"
+            else rng.normal(size=weight.shape) / 2
+        )
     model.standardisation.set(-40.0, 10.0)
     return model
 
@@ -32,18 +36,26 @@ def model():
 def score(model):
     """`scoring.score` as a graph, of 20 Gibbs steps."""
     spec = [tf.TensorSpec([None, None, 5], tf.float32), tf.TensorSpec([None], tf.int32)]
-    return tf.function(lambda frames, lengths: scoring.score(model, frames, lengths), input_signature=spec, autograph=False)
+    return tf.function(
+        lambda frames, lengths: scoring.score(model, frames, lengths),
+        input_signature=spec,
+        autograph=False,
+    )
 
 
 @pytest.fixture(scope="module")
 def songs(model):
     """40 songs of the model's own, [40, 20, 5]."""
     rows = tf.range(40, dtype=tf.int64), tf.fill([40], 20), tf.ones([40])
-    return tf.function(lambda *rows: model.generate(*rows, emission_noise=1.0)[0], autograph=False)(*rows)
+    return tf.function(lambda *rows: model.generate(*rows, emission_noise=1.0)[0], autograph=False)(
+        *rows
+    )
 
 
 def sequences(rng, lengths=LENGTHS):
-    return tf.constant(rng.normal(-40, 10, (len(lengths), max(lengths), 5)), tf.float32), tf.constant(lengths, tf.int32)
+    return tf.constant(
+        rng.normal(-40, 10, (len(lengths), max(lengths), 5)), tf.float32
+    ), tf.constant(lengths, tf.int32)
 
 
 def test_the_scores_are_their_definitions(model, rng):
@@ -51,7 +63,9 @@ def test_the_scores_are_their_definitions(model, rng):
     found = scoring.score(model, frames, lengths, num_gibbs_steps=2)
     actual = (frames.numpy().astype(np.float64) + 40) / 10
     parts = [actual[i, :length] for i, length in enumerate(LENGTHS)]
-    predicted = [mean_field(model(frames[i : i + 1])).numpy()[0, :length] for i, length in enumerate(LENGTHS)]
+    predicted = [
+        mean_field(model(frames[i : i + 1])).numpy()[0, :length] for i, length in enumerate(LENGTHS)
+    ]
     expected = reference.one_step_scores(parts, predicted)
     # A dozen float32 operations on sums of no more than 70 numbers.
     for name, value in expected.items():
@@ -68,7 +82,12 @@ def test_surprise_is_free_energy_over_that_of_the_models_own_samples(coupling_ga
     for t in range(7):
         machine = RBM(rbm.W, rbm.bv[:, t], rbm.bh[:, t], rbm.units, rbm.gain[:, t])
         start = machine.bv
-        samples = [gibbs_chain(machine, start, 3, RowStream(*(tf.constant([x], tf.int64) for x in (seed, t))))[0] for seed in range(4)]
+        samples = [
+            gibbs_chain(
+                machine, start, 3, RowStream(*(tf.constant([x], tf.int64) for x in (seed, t)))
+            )[0]
+            for seed in range(4)
+        ]
         of_samples.append(np.mean([free_energy(machine, sample)[0] for sample in samples]))
     expected = free_energy(rbm, model.standardisation(frames))[0] - np.array(of_samples)
     # One flipped unit would change it by whole nats; the roundings of 3 Gibbs steps by far less.
@@ -79,7 +98,9 @@ def test_surprise_is_free_energy_over_that_of_the_models_own_samples(coupling_ga
 def test_a_models_own_frames_are_no_surprise_and_noise_and_their_mean_are(score, songs):
     noise = tf.random.stateless_normal(songs.shape, [1, 2], mean=-40.0, stddev=30.0)
     smooth = tf.reduce_mean(songs, axis=0, keepdims=True) + tf.zeros_like(songs)
-    own, far, near = (score(frames, tf.fill([40], 20)).frame_surprise.numpy() for frames in (songs, noise, smooth))
+    own, far, near = (
+        score(frames, tf.fill([40], 20)).frame_surprise.numpy() for frames in (songs, noise, smooth)
+    )
     # The standard error of its mean over 800 frames, and that of 4 samples beside each.
     error = own.std() / np.sqrt(len(own)) * np.sqrt(1.25)
     assert abs(own.mean()) < 4 * error
@@ -88,24 +109,34 @@ def test_a_models_own_frames_are_no_surprise_and_noise_and_their_mean_are(score,
 
 def test_what_the_model_foresees_scores_lower_than_what_it_does_not(score, songs, rng):
     lengths = tf.fill([40], 20)
-    usual, shuffled = score(songs, lengths), score(tf.gather(songs, rng.permutation(20), axis=1), lengths)
+    usual, shuffled = (
+        score(songs, lengths),
+        score(tf.gather(songs, rng.permutation(20), axis=1), lengths),
+    )
     assert usual.score < shuffled.score and usual.order_score < shuffled.order_score
 
 
 def test_embeddings_are_the_top_layers_states_of_each_sequence_alone(model, rng):
     frames, lengths = sequences(rng)
     found = scoring.embed(model, frames, lengths)
-    states = [model.states(frames[i : i + 1, :length])[0].numpy() for i, length in enumerate(LENGTHS)]
+    states = [
+        model.states(frames[i : i + 1, :length])[0].numpy() for i, length in enumerate(LENGTHS)
+    ]
     # Two layers of 3 units, then the last frame; float32 through 9 steps.
     np.testing.assert_allclose(found.frame_embedding, np.concatenate(states)[:, 3:6], atol=1e-5)
-    np.testing.assert_allclose(found.embedding, np.concatenate(states)[:, 3:6].mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(
+        found.embedding, np.concatenate(states)[:, 3:6].mean(axis=0), atol=1e-5
+    )
     np.testing.assert_allclose(found.state, states[-1][-1], atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 3), (1, 0), (2, 4)])
 def test_of_no_frames_all_is_zero_and_the_state_is_the_first_one(shape, model):
     frames, lengths = tf.zeros([*shape, 5]), tf.zeros([shape[0]], tf.int32)
-    embedding, scores = scoring.embed(model, frames, lengths), scoring.score(model, frames, lengths, num_gibbs_steps=1)
+    embedding, scores = (
+        scoring.embed(model, frames, lengths),
+        scoring.score(model, frames, lengths, num_gibbs_steps=1),
+    )
     assert not np.any(embedding.embedding) and embedding.frame_embedding.shape == (0, 3)
     np.testing.assert_array_equal(embedding.state, model.encoder.first_state)
     assert scores.frame_score.shape == scores.frame_surprise.shape == (0,)

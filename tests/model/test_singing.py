@@ -1,6 +1,8 @@
-"""Generation: the same seed is the same song bit for bit, whatever is sung beside it, and a chain samples the model.
+"""Generation: the same seed is the same song bit for bit, whatever is sung beside it,
+and a chain samples the model.
 
-Sizes are odd on purpose: multiples of a vector register's width hide a row whose bits depend on its place.
+Sizes are odd on purpose: multiples of a vector register's width hide a row whose bits
+depend on its place.
 """
 
 import keras
@@ -19,7 +21,9 @@ NUM_SONGS, MAX_FRAMES = 20, 7
 BATCH_SIZES = (1, 3, 8, 9, 20)
 
 # Each with the emission that draws most from its noise.
-EVERY_KIND = pytest.mark.parametrize("visible_units, emission_noise", [("gaussian", 0.7), ("mean_field", 0.0), ("bernoulli", 1.0)])
+EVERY_KIND = pytest.mark.parametrize(
+    "visible_units, emission_noise", [("gaussian", 0.7), ("mean_field", 0.0), ("bernoulli", 1.0)]
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,19 +46,28 @@ def precision(request):
 
 
 @EVERY_KIND
-def test_a_song_is_the_same_bit_for_bit_whatever_is_sung_beside_it(visible_units, emission_noise, precision, rng):
+def test_a_song_is_the_same_bit_for_bit_whatever_is_sung_beside_it(
+    visible_units, emission_noise, precision, rng
+):
     model = make_model(rng, (129, 90, 61, 2), visible_units, num_direct_frames=1)
     sing = singer(model, num_gibbs_steps=5, emission_noise=emission_noise)
     seeds = rng.integers(-(2**62), 2**62, NUM_SONGS)
     num_frames = rng.integers(3, MAX_FRAMES + 1, NUM_SONGS)
     temperature = rng.uniform(0.5, 2.0, NUM_SONGS)
-    alone = [sing(seeds[i : i + 1], num_frames[i : i + 1], temperature[i : i + 1]) for i in range(NUM_SONGS)]
+    alone = [
+        sing(seeds[i : i + 1], num_frames[i : i + 1], temperature[i : i + 1])
+        for i in range(NUM_SONGS)
+    ]
     compared = np.zeros((NUM_SONGS, TILE_ROWS), int)
 
     def compare(rows):
         frames, state, next_frame = sing(seeds[rows], num_frames[rows], temperature[rows])
         for place, i in enumerate(rows):
-            np.testing.assert_array_equal(frames[place, : num_frames[i]], alone[i][0][0], err_msg=f"song {i} at {place} of {len(rows)}")
+            np.testing.assert_array_equal(
+                frames[place, : num_frames[i]],
+                alone[i][0][0],
+                err_msg=f"song {i} at {place} of {len(rows)}",
+            )
             np.testing.assert_array_equal(state[place], alone[i][1][0])
             assert next_frame[place] == num_frames[i]
             compared[i, place % TILE_ROWS] += 1
@@ -72,7 +85,13 @@ def test_a_song_is_the_same_bit_for_bit_whatever_is_sung_beside_it(visible_units
 
 @EVERY_KIND
 def test_a_song_continued_is_the_song_uninterrupted_bit_for_bit(visible_units, emission_noise, rng):
-    model = make_model(rng, (13, 9, 7, 2), visible_units, num_direct_frames=2, coupling_gain=visible_units == "bernoulli")
+    model = make_model(
+        rng,
+        (13, 9, 7, 2),
+        visible_units,
+        num_direct_frames=2,
+        coupling_gain=visible_units == "bernoulli",
+    )
     sing = singer(model, num_gibbs_steps=4, emission_noise=emission_noise)
     seeds, temperature = rng.integers(0, 2**40, 3), np.array([0.7, 1.0, 1.6])
     whole, last_state, last_frame = sing(seeds, [50, 50, 31], temperature)
@@ -80,7 +99,9 @@ def test_a_song_continued_is_the_song_uninterrupted_bit_for_bit(visible_units, e
     np.testing.assert_array_equal(next_frame, [20, 20, 1])
     rest, end_state, end_frame = sing(seeds, [30, 30, 30], temperature, state, next_frame)
     for row, cut in enumerate((20, 20, 1)):
-        np.testing.assert_array_equal(np.concatenate([first[row, :cut], rest[row]]), whole[row, : cut + 30])
+        np.testing.assert_array_equal(
+            np.concatenate([first[row, :cut], rest[row]]), whole[row, : cut + 30]
+        )
     np.testing.assert_array_equal(end_state, last_state)
     np.testing.assert_array_equal(end_frame, last_frame)
 
@@ -93,9 +114,14 @@ def test_tiles_do_not_wait_for_each_other():
         return model.generate(seeds, tf.fill([20], 3), tf.ones([20]), num_gibbs_steps=2)[0]
 
     graph = sing.get_concrete_function(tf.TensorSpec([20], tf.int64)).graph.as_graph_def()
-    kinds = [node.op for nodes in (graph.node, *(f.node_def for f in graph.library.function)) for node in nodes]
-    # Two layouts to choose from, in each one loop over tiles and one over frames, and two checks of a loop over rows and one over a
-    # chain's steps; the turns of a loop with a state, such as a variable that is read, follow one another.
+    kinds = [
+        node.op
+        for nodes in (graph.node, *(f.node_def for f in graph.library.function))
+        for node in nodes
+    ]
+    # Two layouts to choose from, in each one loop over tiles and one over frames, and two checks of
+    # a loop over rows and one over a chain's steps; the turns of a loop with a state, such as a
+    # variable that is read, follow one another.
     assert kinds.count("StatelessWhile") == 8 and "While" not in kinds
 
 
@@ -103,7 +129,8 @@ def test_eager_and_graph_songs_agree(small):
     model, sing = small
     arguments = tf.constant([3, -4], tf.int64), tf.constant([3, 2]), tf.constant([1.0, 1.4])
     eager = model.generate(*arguments, num_gibbs_steps=3, emission_noise=0.5)
-    # A graph may fuse a product and a sum: the last place moves, and the frames carry it on, until a sample flips.
+    # A graph may fuse a product and a sum: the last place moves, and the frames carry it on,
+    # until a sample flips.
     for a, b in zip(eager, sing(*arguments)):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
@@ -118,7 +145,9 @@ def test_other_seeds_and_temperatures_are_other_songs(small):
 
 def test_the_noise_of_a_frame_is_keyed_by_its_absolute_number(small):
     _, sing = small
-    frames, _, next_frame = sing([1, 1], [5, 5], [1.0, 1.0], first_frame=np.array([0, 2**31], np.int64))
+    frames, _, next_frame = sing(
+        [1, 1], [5, 5], [1.0, 1.0], first_frame=np.array([0, 2**31], np.int64)
+    )
     assert not np.allclose(frames[0], frames[1])
     np.testing.assert_array_equal(next_frame, [5, 2**31 + 5])
 
@@ -144,7 +173,11 @@ def test_no_frames_and_no_rows_are_no_error(small):
     assert frames.shape == (2, 0, 5) and state.shape == (2, model.encoder.state_size)
     np.testing.assert_array_equal(next_frame, [0, 0])
     frames, state, next_frame = sing(np.zeros(0), np.zeros(0), np.zeros(0))
-    assert frames.shape == (0, 0, 5) and state.shape == (0, model.encoder.state_size) and next_frame.shape == (0,)
+    assert (
+        frames.shape == (0, 0, 5)
+        and state.shape == (0, model.encoder.state_size)
+        and next_frame.shape == (0,)
+    )
 
 
 # --- what is sung
@@ -152,7 +185,9 @@ def test_no_frames_and_no_rows_are_no_error(small):
 
 def first_rbm(model):
     """The RBM of a song's first frame, biases [1, V] and [1, H]."""
-    return model.conditional_rbm(model.encoder.output(model.encoder.initial_state(tf.ones([1], tf.bool))))
+    return model.conditional_rbm(
+        model.encoder.output(model.encoder.initial_state(tf.ones([1], tf.bool)))
+    )
 
 
 def first_frames(sing, num_rows, temperature):
@@ -166,7 +201,9 @@ def test_the_first_frame_samples_the_model_at_its_temperature(rng):
     W, bv, bh = (x.numpy().astype(np.float64) for x in (rbm.W, rbm.bv[0], rbm.bh[0]))
     for temperature in (0.7, 1.5):
         p = reference.joint(W, bv, bh, temperature).sum(axis=1)
-        counts = np.bincount((first_frames(sing, 2400, temperature) @ [8, 4, 2, 1]).astype(int), minlength=16)
+        counts = np.bincount(
+            (first_frames(sing, 2400, temperature) @ [8, 4, 2, 1]).astype(int), minlength=16
+        )
         assert scipy.stats.chisquare(counts, p * 2400).pvalue > 1e-3
 
 
@@ -176,7 +213,9 @@ def test_emission_noise_is_a_share_of_sigma_about_the_same_mean(rng):
     noisy = first_frames(singer(model, num_gibbs_steps=2, emission_noise=0.5), 1600, 1.44)
     spread = 0.5 * np.exp(first_rbm(model).units.log_sigma.numpy()) * 1.2
     np.testing.assert_allclose((noisy - mean).std(axis=0), spread, rtol=4 / np.sqrt(2 * 1600))
-    np.testing.assert_allclose((noisy - mean).mean(axis=0), 0.0, atol=4 * spread.max() / np.sqrt(1600))
+    np.testing.assert_allclose(
+        (noisy - mean).mean(axis=0), 0.0, atol=4 * spread.max() / np.sqrt(1600)
+    )
 
 
 def test_the_noise_that_is_sung_is_fed_back(rng):
@@ -194,6 +233,9 @@ def test_the_chain_of_a_frame_starts_where_it_is_told(visible_units, chain_start
     frames, _, _ = model.generate(*song, num_gibbs_steps=1, chain_start=chain_start)
     rbm = first_rbm(model)
     stream = noise.RowStream(tf.range(8, dtype=tf.int64), tf.zeros([8], tf.int64))
-    start = {"bias": {"gaussian": rbm.bv}.get(visible_units, tf.sigmoid(rbm.bv)), "zeros": tf.zeros_like(rbm.bv)}[chain_start]
+    start = {
+        "bias": {"gaussian": rbm.bv}.get(visible_units, tf.sigmoid(rbm.bv)),
+        "zeros": tf.zeros_like(rbm.bv),
+    }[chain_start]
     _, expected = gibbs_chain(rbm, tf.repeat(start, 8, axis=0), 1, stream)
     np.testing.assert_allclose(frames[:, 0], expected, rtol=0, atol=1e-5)

@@ -1,6 +1,8 @@
-"""A song's bits do not depend on its place among others: by the layout of a tile, by a check of it, and by a way out where it fails.
+"""A song's bits do not depend on its place among others: by the layout of a tile, by a check of it,
+and by a way out where it fails.
 
-Sizes are odd on purpose: multiples of a vector register's width hide a row whose bits depend on its place.
+Sizes are odd on purpose: multiples of a vector register's width hide a row whose bits
+depend on its place.
 """
 
 import logging
@@ -16,7 +18,15 @@ from instruction_sets import Setting, run_tests
 from random_models import make_model, singer
 from tensorflow.core.protobuf import saved_model_pb2
 
-from neurovocal_tf.model.tiling import TILE_ROWS, Layout, MachineLayout, all_places_alike, choose_layout, tiled, untiled
+from neurovocal_tf.model.tiling import (
+    TILE_ROWS,
+    Layout,
+    MachineLayout,
+    all_places_alike,
+    choose_layout,
+    tiled,
+    untiled,
+)
 from neurovocal_tf.rbm.products import affine, linear
 from neurovocal_tf.runs.trained import load_trained
 from neurovocal_tf.server.loaded_version import LoadedVersion
@@ -53,15 +63,31 @@ def test_a_row_alone_is_always_in_the_first_place():
 
 @pytest.mark.parametrize("transposed", [False, True])
 def test_both_layouts_are_the_product_of_two_matrices(transposed, rng):
-    x, weights, bias = (rng.normal(size=size).astype(np.float32) for size in ((8, 61), (61, 90), (90,)))
-    rows, lanes, given_weights = (tf.constant(a) for a in (x, x.T, weights.T if transposed else weights))
+    x, weights, bias = (
+        rng.normal(size=size).astype(np.float32) for size in ((8, 61), (61, 90), (90,))
+    )
+    rows, lanes, given_weights = (
+        tf.constant(a) for a in (x, x.T, weights.T if transposed else weights)
+    )
     expected = x.astype(np.float64) @ weights
     # An upper bound of the rounding of a sum of 61 products.
     tolerance = 61 * np.finfo(np.float32).eps * (np.abs(x) @ np.abs(weights)).max()
-    np.testing.assert_allclose(linear(rows, given_weights, transposed), expected, rtol=0, atol=tolerance)
-    np.testing.assert_allclose(tf.transpose(linear(lanes, given_weights, transposed, axis=0)), expected, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(
+        linear(rows, given_weights, transposed), expected, rtol=0, atol=tolerance
+    )
+    np.testing.assert_allclose(
+        tf.transpose(linear(lanes, given_weights, transposed, axis=0)),
+        expected,
+        rtol=0,
+        atol=tolerance,
+    )
     if not transposed:
-        np.testing.assert_allclose(tf.transpose(affine(lanes, given_weights, bias, axis=0)), expected + bias, rtol=0, atol=2 * tolerance)
+        np.testing.assert_allclose(
+            tf.transpose(affine(lanes, given_weights, bias, axis=0)),
+            expected + bias,
+            rtol=0,
+            atol=2 * tolerance,
+        )
 
 
 def test_a_product_along_the_lanes_is_the_same_bit_for_bit_in_every_place_of_every_tile(rng):
@@ -73,7 +99,11 @@ def test_a_product_along_the_lanes_is_the_same_bit_for_bit_in_every_place_of_eve
         expected = product(x, weights).numpy()
         for shift in range(1, TILE_ROWS):
             rolled = product(np.roll(x, shift, axis=1), weights).numpy()
-            np.testing.assert_array_equal(np.roll(rolled, -shift, axis=1), expected, err_msg=f"{num_inputs} x {num_outputs}, {shift}")
+            np.testing.assert_array_equal(
+                np.roll(rolled, -shift, axis=1),
+                expected,
+                err_msg=f"{num_inputs} x {num_outputs}, {shift}",
+            )
         # The other rows of its tile cannot matter either.
         for place in range(TILE_ROWS):
             among_others = rng.normal(size=x.shape).astype(np.float32)
@@ -85,7 +115,9 @@ def test_a_product_along_the_lanes_is_the_same_bit_for_bit_in_every_place_of_eve
 
 
 def flawed_matmul(*flawed_axes):
-    """`tf.matmul`, but that the last row along an axis of eight rows gets another last bit: as kernels do that take rows in groups."""
+    """`tf.matmul`, but that the last row along an axis of eight rows gets another last bit: as
+    kernels do that take rows in groups.
+    """
     matmul = tf.matmul
 
     def flawed(*arguments, **options):
@@ -106,7 +138,9 @@ def model(rng):
 
 
 @pytest.mark.parametrize("flawed_axes, expected", [((0,), Layout.LANES), ((0, 1), Layout.ALONE)])
-def test_the_fastest_layout_is_taken_whose_places_are_alike(flawed_axes, expected, model, monkeypatch):
+def test_the_fastest_layout_is_taken_whose_places_are_alike(
+    flawed_axes, expected, model, monkeypatch
+):
     assert all_places_alike(model.encoder, model.conditional_rbm, axis=0)
     assert choose_layout(model.encoder, model.conditional_rbm) in (Layout.ROWS, Layout.LANES)
     monkeypatch.setattr(tf, "matmul", flawed_matmul(*flawed_axes))
@@ -126,13 +160,17 @@ def test_a_flaw_in_any_one_product_is_found(where, model, monkeypatch):
         is_there = (
             any(int(np.prod(x.shape)) in sizes for x in (a, b))
             if where.startswith("recurrent")
-            else any(x.shape == of_interest.shape and np.array_equal(x, of_interest) for x in (a, b))
+            else any(
+                x.shape == of_interest.shape and np.array_equal(x, of_interest) for x in (a, b)
+            )
         )
         return (flawed if is_there else matmul)(a, b, **options)
 
     # Eagerly: a graph's tensors have no numbers to compare.
     with monkeypatch.context() as patch:
-        patch.setattr(tf, "map_fn", lambda function, rows, **_: tf.stack([function(row) for row in rows]))
+        patch.setattr(
+            tf, "map_fn", lambda function, rows, **_: tf.stack([function(row) for row in rows])
+        )
         patch.setattr(tf, "matmul", flawed_there)
         assert not all_places_alike(model.encoder, model.conditional_rbm, axis=0)
 
@@ -153,12 +191,16 @@ def test_a_song_alone_is_the_song_along_the_lanes(model):
     song = tf.constant([3, 4, 5], tf.int64), tf.constant([5, 5, 2]), tf.constant([1.0, 0.7, 1.4])
 
     def sing(layout):
-        run = tf.function(lambda: model.generate(*song, num_gibbs_steps=3, emission_noise=0.5, layout=layout), autograph=False)
+        run = tf.function(
+            lambda: model.generate(*song, num_gibbs_steps=3, emission_noise=0.5, layout=layout),
+            autograph=False,
+        )
         return [x.numpy() for x in run()]
 
     for alone, lanes in zip(sing(Layout.ALONE), sing(Layout.LANES), strict=True):
         np.testing.assert_array_equal(alone, lanes)
-    # The products' last bits differ between the layouts, and no sample flips on them in so short a song.
+    # The products' last bits differ between the layouts,
+    # and no sample flips on them in so short a song.
     for rows, lanes in zip(sing(Layout.ROWS), sing(Layout.LANES), strict=True):
         np.testing.assert_allclose(rows, lanes, rtol=1e-4, atol=1e-4)
 
@@ -199,7 +241,9 @@ def test_an_export_tells_how_the_machine_sings_and_so_does_its_server(export_dir
         versions.close()
 
 
-def test_an_export_with_flawed_kernels_sings_songs_alone_and_says_so(trained_run, tmp_path, monkeypatch, caplog):
+def test_an_export_with_flawed_kernels_sings_songs_alone_and_says_so(
+    trained_run, tmp_path, monkeypatch, caplog
+):
     monkeypatch.setattr(tf, "matmul", flawed_matmul(0, 1))
     version = export.export_saved_model(load_trained(trained_run), tmp_path, 40)
     monkeypatch.undo()
@@ -208,7 +252,9 @@ def test_an_export_with_flawed_kernels_sings_songs_alone_and_says_so(trained_run
         together = loaded.predict("generate", request(9))
         assert together["layout"].tolist() == [Layout.ALONE] * 9
         for i in (0, 7, 8):
-            alone = loaded.predict("generate", {name: column[i : i + 1] for name, column in request(9).items()})
+            alone = loaded.predict(
+                "generate", {name: column[i : i + 1] for name, column in request(9).items()}
+            )
             np.testing.assert_array_equal(alone["spectrogram"][0], together["spectrogram"][i])
     finally:
         loaded.close()
@@ -245,8 +291,14 @@ def test_two_models_have_a_layout_each(trained_run, rng, monkeypatch):
 def test_bits_hold_with_the_kernels_of_a_lesser_processor(repository):
     """With AVX2, rows one after another give other bits in the last two of eight places."""
     selected = [
-        "tests/model/test_tiling.py::test_a_product_along_the_lanes_is_the_same_bit_for_bit_in_every_place_of_every_tile",
-        "tests/model/test_singing.py::test_a_song_is_the_same_bit_for_bit_whatever_is_sung_beside_it",
+        (
+            "tests/model/test_tiling.py::"
+            "test_a_product_along_the_lanes_is_the_same_bit_for_bit_in_every_place_of_every_tile"
+        ),
+        (
+            "tests/model/test_singing.py::"
+            "test_a_song_is_the_same_bit_for_bit_whatever_is_sung_beside_it"
+        ),
         "tests/server/test_exactness.py::test_every_caller_gets_the_song_that_it_would_get_alone",
     ]
     outcome = run_tests(repository, Setting("AVX2", num_threads=0), selected)

@@ -25,7 +25,16 @@ def _history(num_epochs):
     ramp = list(np.linspace(2.0, 1.0, num_epochs))
     return {
         "epoch": list(range(1, num_epochs + 1)),
-        **dict.fromkeys(("cd_cost", "reconstruction_error", "val_cd_cost", "val_reconstruction_error", "val_one_step_error"), ramp),
+        **dict.fromkeys(
+            (
+                "cd_cost",
+                "reconstruction_error",
+                "val_cd_cost",
+                "val_reconstruction_error",
+                "val_one_step_error",
+            ),
+            ramp,
+        ),
         "baseline_mean": [7.0] * num_epochs,
         "baseline_previous_frame": [4.5] * num_epochs,
         "baseline_ridge_var2": [3.5] * num_epochs,
@@ -61,7 +70,12 @@ def test_figures_need_neither_pyplot_nor_a_display():
         "canvas.figure_to_rgb(songs.song_figure(np.zeros((9, 5)), 0.01, 4000, 'x')); "
         "sys.exit('matplotlib.pyplot' in sys.modules or 'tensorflow' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], env={"PATH": "", "MPLBACKEND": "TkAgg"}, check=False).returncode == 0
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], env={"PATH": "", "MPLBACKEND": "TkAgg"}, check=False
+        ).returncode
+        == 0
+    )
 
 
 def test_a_long_song_wraps_on_even_rows_that_cover_all_of_it(song):
@@ -73,7 +87,9 @@ def test_a_long_song_wraps_on_even_rows_that_cover_all_of_it(song):
     assert {axis.get_ylim() for axis in rows} == {(0.0, 16.0)}
     assert [axis.get_ylabel() for axis in rows] == ["kHz"] * 3
     assert rows[-1].get_xlabel() == "time (s)"
-    np.testing.assert_array_equal(np.concatenate([image.get_array().T for image in _images(figure)]), song)
+    np.testing.assert_array_equal(
+        np.concatenate([image.get_array().T for image in _images(figure)]), song
+    )
     _pixels(figure)
 
 
@@ -138,18 +154,30 @@ def test_curves_show_the_model_beside_labelled_baselines():
     figure = curves_figure(_history(40))
     error = figure.axes[0]
     assert error.get_ylabel() == "one-step error (dB)"
-    assert [text.get_text() for text in error.texts] == ["mean 7.00", "previous frame 4.50", "ridge VAR(2) 3.50"]
+    assert [text.get_text() for text in error.texts] == [
+        "mean 7.00",
+        "previous frame 4.50",
+        "ridge VAR(2) 3.50",
+    ]
     assert sum(line.get_linestyle() == "--" for line in error.lines) == 3
     labels = [axis.get_ylabel() for axis in figure.axes]
     assert set(labels) >= {"CD cost", "reconstruction error", "learning rate", "Gibbs steps k"}
-    assert {axis.get_yscale() for axis in figure.axes if axis.get_ylabel() in ("learning rate", "Gibbs steps k")} == {"log"}
+    assert {
+        axis.get_yscale()
+        for axis in figure.axes
+        if axis.get_ylabel() in ("learning rate", "Gibbs steps k")
+    } == {"log"}
     _pixels(figure)
 
 
 def test_every_second_phase_is_shaded():
-    figure = curves_figure({**_history(9), "learning_rate": [3.0] * 3 + [2.0] * 3 + [1.0] * 3, "cd_steps": [1] * 9})
+    figure = curves_figure(
+        {**_history(9), "learning_rate": [3.0] * 3 + [2.0] * 3 + [1.0] * 3, "cd_steps": [1] * 9}
+    )
     (patch,) = figure.axes[0].patches
-    np.testing.assert_allclose(patch.get_extents().transformed(figure.axes[0].transData.inverted()).intervalx, (3.5, 6.5))
+    np.testing.assert_allclose(
+        patch.get_extents().transformed(figure.axes[0].transData.inverted()).intervalx, (3.5, 6.5)
+    )
 
 
 @pytest.mark.parametrize("num_epochs", [0, 1, 2])
@@ -203,7 +231,11 @@ def test_hidden_units_stand_in_the_order_of_their_peaks():
 
 def test_histograms_count_every_syllable_as_a_share(rng):
     figure = statistics_figure(_statistics(rng, 300), _statistics(rng, 40))
-    assert [axis.get_xlabel() for axis in figure.axes] == ["syllable duration (ms)", "gap (ms)", "peak frequency (kHz)"]
+    assert [axis.get_xlabel() for axis in figure.axes] == [
+        "syllable duration (ms)",
+        "gap (ms)",
+        "peak frequency (kHz)",
+    ]
     legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert legend == ["real (300)", "generated (40)"]
     for axis in figure.axes:
@@ -225,7 +257,15 @@ def test_histogram_bins_hold_whole_fft_bins():
 
 
 @pytest.mark.parametrize(
-    ("shape", "value"), [((0, 5), 0.0), ((1, 5), -70.0), ((1, 5), np.nan), ((5, 1), np.inf), ((300, 5), 0.0), ((300, 5), np.nan)]
+    ("shape", "value"),
+    [
+        ((0, 5), 0.0),
+        ((1, 5), -70.0),
+        ((1, 5), np.nan),
+        ((5, 1), np.inf),
+        ((300, 5), 0.0),
+        ((300, 5), np.nan),
+    ],
 )
 def test_constant_empty_and_not_finite_arrays_draw(shape, value):
     array = np.full(shape, value)
@@ -241,7 +281,12 @@ def test_constant_empty_and_not_finite_arrays_draw(shape, value):
 
 def test_no_figure_changes_what_it_is_given(song, rng):
     song[3, 4] = np.nan
-    waveform, W, hidden, history = rng.normal(size=900), rng.normal(size=(9, 7)), rng.random((40, 6)), _history(5)
+    waveform, W, hidden, history = (
+        rng.normal(size=900),
+        rng.normal(size=(9, 7)),
+        rng.random((40, 6)),
+        _history(5),
+    )
     statistics = _statistics(rng, 30)
     given = [song, waveform, W, hidden, statistics.durations_s, statistics.gaps_s]
     before = [array.copy() for array in given]

@@ -1,4 +1,6 @@
-"""The folder of a training run: what may change when it goes on, and what later tools find in it."""
+"""The folder of a training run: what may change when it goes on,
+and what later tools find in it.
+"""
 
 import dataclasses
 import os
@@ -19,7 +21,15 @@ def summary(data_dir):
         data_dir=str(data_dir),
         sample_rate=32_000,
         scale=FrameScale(reference_power=0.1 + 0.2, mean_max_power=1 / 3),
-        training=(Source(str(data_dir / "day_1" / "a.wav"), "tensorflow_io", 0.0, 0.75, ((0.1 + 0.2, 1.0, "é"), (1.5, 2.0, ""))),),
+        training=(
+            Source(
+                str(data_dir / "day_1" / "a.wav"),
+                "tensorflow_io",
+                0.0,
+                0.75,
+                ((0.1 + 0.2, 1.0, "é"), (1.5, 2.0, "")),
+            ),
+        ),
         validation=(Source(str(data_dir / "b.flac"), "libsndfile", 0.75, 1.0),),
         training_frames=(10, 20),
         validation_frames=(5,),
@@ -53,22 +63,37 @@ def another_value(field, value):
 @pytest.mark.parametrize("field", [field for _, field in settings()], ids=lambda field: field.name)
 def test_a_run_goes_on_with_its_own_settings_only_and_any_other_is_refused_by_name(field, tmp_path):
     folder = RunFolder(tmp_path)
-    config = Config().replace(n_fft=512, sequence="bout")  # so that each setting has room to change alone
+    # so that each setting has room to change alone
+    config = Config().replace(n_fft=512, sequence="bout")
     folder.check(config)  # nothing there yet
     folder.write_config(config)
     folder.check(config)
     section = next(section for section, other in settings() if other.name == field.name)
-    changed = config.replace(**{field.name: another_value(field, getattr(getattr(config, section), field.name))})
+    changed = config.replace(
+        **{field.name: another_value(field, getattr(getattr(config, section), field.name))}
+    )
     if field.name in may_change_on_resume():
         folder.check(changed)
         return
-    with pytest.raises(ValueError, match=f"^`{field.name}` cannot change when a run goes on: .*Use another --workdir; only .*epochs"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            f"^`{field.name}` cannot change when a run goes on: .*Use another --workdir; only "
+            ".*epochs"
+        ),
+    ):
         folder.check(changed)
     assert folder.config() == config
 
 
 def test_epochs_the_cache_and_the_places_of_annotations_and_lists_may_change():
-    assert set(may_change_on_resume()) == {"epochs", "cache_mb", "annotations", "train_list", "held_out_list"}
+    assert set(may_change_on_resume()) == {
+        "epochs",
+        "cache_mb",
+        "annotations",
+        "train_list",
+        "held_out_list",
+    }
 
 
 def test_data_is_written_and_read_back_with_paths_relative_to_its_folder(tmp_path):
@@ -80,11 +105,23 @@ def test_data_is_written_and_read_back_with_paths_relative_to_its_folder(tmp_pat
     assert folder.data() is None  # without a config.json there is no run to go on with
     folder.write_config(Config())
     found = folder.data()
-    assert [source.path for source in found.training + found.validation] == [os.path.join("day_1", "a.wav"), "b.flac"]
-    names = [field.name for field in dataclasses.fields(DataSummary) if field.name not in ("training", "validation")]
-    assert {name: getattr(found, name) for name in names} == {name: getattr(written, name) for name in names}
+    assert [source.path for source in found.training + found.validation] == [
+        os.path.join("day_1", "a.wav"),
+        "b.flac",
+    ]
+    names = [
+        field.name
+        for field in dataclasses.fields(DataSummary)
+        if field.name not in ("training", "validation")
+    ]
+    assert {name: getattr(found, name) for name in names} == {
+        name: getattr(written, name) for name in names
+    }
     parts = found.parts_in(Config())
-    assert (parts.training.sources, parts.validation.sources) == (written.training, written.validation)
+    assert (parts.training.sources, parts.validation.sources) == (
+        written.training,
+        written.validation,
+    )
 
 
 def test_the_recordings_may_have_moved_but_not_be_missing(tmp_path):
@@ -94,13 +131,22 @@ def test_the_recordings_may_have_moved_but_not_be_missing(tmp_path):
     folder.write_data(summary(tmp_path / "data"))
     folder.write_config(Config())
     shutil.move(tmp_path / "data", tmp_path / "elsewhere")
-    with pytest.raises(ValueError, match="`data_dir` must hold the recordings this run began with, and there is no such folder.*data"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            "`data_dir` must hold the recordings this run began with, and there is no such "
+            "folder.*data"
+        ),
+    ):
         folder.data().parts_in(Config())
     training, validation, _ = folder.data().parts_in(Config(), str(tmp_path / "elsewhere"))
     assert training.sources[0].path == str(tmp_path / "elsewhere" / "day_1" / "a.wav")
     assert validation.sources[0].path == str(tmp_path / "elsewhere" / "b.flac")
     (tmp_path / "elsewhere" / "b.flac").unlink()
-    with pytest.raises(ValueError, match="`data_dir` must hold the recordings this run began with, and there is no .*b.flac"):
+    with pytest.raises(
+        ValueError,
+        match="`data_dir` must hold the recordings this run began with, and there is no .*b.flac",
+    ):
         folder.data().parts_in(Config(), str(tmp_path / "elsewhere"))
 
 
@@ -109,20 +155,30 @@ def test_one_file_may_be_all_the_data(tmp_path):
     os.makedirs(folder.path)
     path.write_bytes(b"sound")
     source = Source(str(path), "libsndfile")
-    folder.write_data(dataclasses.replace(summary(tmp_path), data_dir=str(path), training=(source,), validation=(source,)))
+    folder.write_data(
+        dataclasses.replace(
+            summary(tmp_path), data_dir=str(path), training=(source,), validation=(source,)
+        )
+    )
     folder.write_config(Config())
     training, _, _ = folder.data().parts_in(Config())
     assert training.sources[0].path == str(path)
 
 
 def test_a_folder_without_a_run_is_named(tmp_path):
-    with pytest.raises(ValueError, match=f"`workdir` must be a folder that tools/train.py has written.*workdir={tmp_path}"):
+    with pytest.raises(
+        ValueError,
+        match=f"`workdir` must be a folder that tools/train.py has written.*workdir={tmp_path}",
+    ):
         RunFolder(tmp_path).config()
 
 
 def test_errors_are_in_decibels_unless_the_scale_is_linear(tmp_path):
     assert summary(tmp_path).unit == "dB"
-    assert dataclasses.replace(summary(tmp_path), scale=FrameScale(scaling="max_power")).unit == "relative power"
+    assert (
+        dataclasses.replace(summary(tmp_path), scale=FrameScale(scaling="max_power")).unit
+        == "relative power"
+    )
 
 
 def test_an_export_is_told_how_many_recordings_and_frames_there_were_and_the_baselines(tmp_path):

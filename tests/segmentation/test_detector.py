@@ -39,7 +39,9 @@ def found(samples, sample_rate, config):
 
 
 def tone(sample_rate, duration_s, frequency_hz=2000.0):
-    return 0.3 * np.sin(2 * np.pi * frequency_hz * np.arange(round(duration_s * sample_rate)) / sample_rate)
+    return 0.3 * np.sin(
+        2 * np.pi * frequency_hz * np.arange(round(duration_s * sample_rate)) / sample_rate
+    )
 
 
 def silence(sample_rate, duration_s):
@@ -88,7 +90,9 @@ def test_every_boundary_is_that_of_the_plain_loops(config, num_samples, num_burs
     rng = np.random.default_rng(seed)
     loudness = np.full(num_samples, 0.01)
     for begin in rng.integers(0, num_samples, num_bursts):
-        loudness[begin : begin + rng.integers(1, 800)] *= rng.choice([rng.uniform(0, 8), 0.0], p=[0.8, 0.2])
+        loudness[begin : begin + rng.integers(1, 800)] *= rng.choice(
+            [rng.uniform(0, 8), 0.0], p=[0.8, 0.2]
+        )
     samples = pcm_16(loudness * rng.standard_normal(num_samples))
     assert found(samples, rate, config) == reference.detect(samples, rate, config)
 
@@ -100,7 +104,10 @@ def test_on_a_finch_the_seeds_setting_finds_what_the_plain_loops_find(shared_rec
         segments = found(samples, rate, PUBLISHED)
         assert segments == reference.detect(samples, rate, PUBLISHED, envelope=windowed_means)
         num_segments += len(segments)
-        num_frames += sum(spectrogram.num_frames(offset - onset, SpectrogramConfig()) for onset, offset in segments)
+        num_frames += sum(
+            spectrogram.num_frames(offset - onset, SpectrogramConfig())
+            for onset, offset in segments
+        )
     assert (num_segments, num_frames) == (238, 1907)
 
 
@@ -109,20 +116,28 @@ def test_on_a_finch_the_seeds_setting_finds_what_the_plain_loops_find(shared_rec
     [("bengalese_finch_gy6or6", SegmentationConfig(), 0.98), ("mouse_usv", ULTRASOUND, 0.95)],
     ids=["finch", "mouse"],
 )
-def test_on_real_recordings_most_segments_are_those_that_people_marked(shared_recordings, folder, config, least):
+def test_on_real_recordings_most_segments_are_those_that_people_marked(
+    shared_recordings, folder, config, least
+):
     with open(shared_recordings / folder / "annotations.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     hits = total = 0
     for name in sorted({row["file"] for row in rows}):
         samples, rate = soundfile.read(shared_recordings / folder / name, dtype="float32")
-        truth = [(float(row["onset_s"]), float(row["offset_s"])) for row in rows if row["file"] == name]
+        truth = [
+            (float(row["onset_s"]), float(row["offset_s"])) for row in rows if row["file"] == name
+        ]
         segments = [(onset / rate, offset / rate) for onset, offset in found(samples, rate, config)]
         hits += reference.segmentation_f1(segments, truth) * (len(segments) + len(truth))
         total += len(segments) + len(truth)
     assert hits / total > least
 
 
-@pytest.mark.parametrize("config", [SegmentationConfig(), UNFILTERED, PUBLISHED], ids=["default", "unfiltered", "published"])
+@pytest.mark.parametrize(
+    "config",
+    [SegmentationConfig(), UNFILTERED, PUBLISHED],
+    ids=["default", "unfiltered", "published"],
+)
 @pytest.mark.parametrize("num_samples", [0, 1, 7, 100, 1600, 3200, 16_000])
 @pytest.mark.parametrize("value", [0.0, 0.3, -1.0])
 def test_silence_and_a_constant_have_no_segments(config, num_samples, value):
@@ -137,16 +152,21 @@ def test_two_tones_have_two_segments(background, rng):
     samples += background * rng.standard_normal(len(samples))
     config = dataclasses.replace(SegmentationConfig(), buffer_ms=0.0)
     segments = np.array(found(samples, rate, config)) / rate
-    # Half of the running mean and, where nothing covers them, the filter's skirts lie outside the tones.
+    # Half of the running mean and, where nothing covers them,
+    # the filter's skirts lie outside the tones.
     np.testing.assert_allclose(segments, [[0.2, 0.3], [0.5, 0.55]], atol=0.010)
 
 
 def test_digital_silence_is_no_noise_floor(rng):
-    """Zeros before and after a song must not turn the factor over the noise floor into 'everything'."""
+    """Zeros before and after a song must not turn the factor over the noise
+    floor into 'everything'.
+    """
     rate = 16_000
     samples = np.concatenate([silence(rate, 1.0), tone(rate, 0.1), silence(rate, 1.0)])
     assert len(found(samples, rate, UNFILTERED)) == 1
-    np.testing.assert_allclose(np.array(found(samples, rate, UNFILTERED)[0]) / rate, [0.995, 1.105], atol=0.001)
+    np.testing.assert_allclose(
+        np.array(found(samples, rate, UNFILTERED)[0]) / rate, [0.995, 1.105], atol=0.001
+    )
 
 
 def test_a_low_hum_and_an_offset_change_nothing_behind_the_band_pass(rng):
@@ -155,13 +175,23 @@ def test_a_low_hum_and_an_offset_change_nothing_behind_the_band_pass(rng):
     samples = np.concatenate([quiet, tone(rate, 0.08), quiet, tone(rate, 0.06, 4000.0), quiet])
     samples += 0.005 * rng.standard_normal(len(samples))
     hum = 0.2 * np.sin(2 * np.pi * 50 * np.arange(len(samples)) / rate) + 0.3
-    np.testing.assert_allclose(found(samples + hum, rate, SegmentationConfig()), found(samples, rate, SegmentationConfig()), atol=16)
+    np.testing.assert_allclose(
+        found(samples + hum, rate, SegmentationConfig()),
+        found(samples, rate, SegmentationConfig()),
+        atol=16,
+    )
     assert found(samples + hum, rate, UNFILTERED) == []
 
 
 @pytest.mark.parametrize(
     ("rate", "low_hz", "high_hz"),
-    [(32_000, 500.0, 10_000.0), (250_000, 30_000.0, 110_000.0), (8000, 500.0, 10_000.0), (16_000, 0.0, 3000.0), (48_000, 100.0, 7000.0)],
+    [
+        (32_000, 500.0, 10_000.0),
+        (250_000, 30_000.0, 110_000.0),
+        (8000, 500.0, 10_000.0),
+        (16_000, 0.0, 3000.0),
+        (48_000, 100.0, 7000.0),
+    ],
 )
 def test_the_band_pass_passes_its_band_and_stops_what_is_outside(rate, low_hz, high_hz):
     taps = band_pass_taps(rate, low_hz, high_hz)
@@ -172,7 +202,8 @@ def test_the_band_pass_passes_its_band_and_stops_what_is_outside(rate, low_hz, h
     upper = high_hz if high_hz < rate / 2 else np.inf
     inside = (frequencies > (low_hz + skirt if low_hz else -1)) & (frequencies < upper - skirt)
     outside = (frequencies < low_hz - skirt) | (frequencies > upper + skirt)
-    # 60 dB, and a ripple of the same size, met to within what Kaiser's formula for the order promises.
+    # 60 dB, and a ripple of the same size, met to within what Kaiser's formula
+    # for the order promises.
     assert np.all(np.abs(gain[inside] - 1) < 2e-3)
     assert np.all(gain[outside] < 2e-3)
 
@@ -181,7 +212,9 @@ def test_the_band_pass_passes_its_band_and_stops_what_is_outside(rate, low_hz, h
 def test_the_band_pass_is_a_convolution(num_samples, rng):
     taps = band_pass_taps(16_000, 500.0, 6000.0)
     page = rng.standard_normal(num_samples + len(taps) - 1)
-    np.testing.assert_allclose(filtered(page, taps), np.convolve(page, taps, mode="valid"), atol=1e-12)
+    np.testing.assert_allclose(
+        filtered(page, taps), np.convolve(page, taps, mode="valid"), atol=1e-12
+    )
 
 
 def test_an_offset_does_not_pass_a_lower_edge():
@@ -194,9 +227,14 @@ def test_no_edges_are_no_filter():
 
 def test_a_band_without_a_frequency_is_refused():
     samples = np.zeros(100, np.float32)
-    with pytest.raises(ValueError, match="`low_hz` must be below half the sample rate, 4000 Hz. Received: low_hz=30000"):
+    with pytest.raises(
+        ValueError,
+        match="`low_hz` must be below half the sample rate, 4000 Hz. Received: low_hz=30000",
+    ):
         detector.detect(samples, 8000, SegmentationConfig(low_hz=30_000.0, high_hz=110_000.0))
-    with pytest.raises(ValueError, match="`low_hz` must be below `high_hz`, 500 Hz. Received: low_hz=600"):
+    with pytest.raises(
+        ValueError, match="`low_hz` must be below `high_hz`, 500 Hz. Received: low_hz=600"
+    ):
         detector.detect(samples, 8000, SegmentationConfig(low_hz=600.0, high_hz=500.0))
 
 
@@ -217,13 +255,19 @@ def test_the_buffer_ends_where_the_recording_does():
 def test_inside_a_dataset_it_finds_the_same(rng):
     rate = 16_000
     quiet = 0.003 * rng.standard_normal(rate // 4)
-    samples = np.concatenate([quiet, tone(rate, 0.1), quiet, tone(rate, 0.05), quiet]).astype(np.float32)
-    dataset = tf.data.Dataset.from_generator(lambda: [samples], output_signature=tf.TensorSpec([None]))
+    samples = np.concatenate([quiet, tone(rate, 0.1), quiet, tone(rate, 0.05), quiet]).astype(
+        np.float32
+    )
+    dataset = tf.data.Dataset.from_generator(
+        lambda: [samples], output_signature=tf.TensorSpec([None])
+    )
 
     def detect(array):
         return detector.detect(array, rate, SegmentationConfig())
 
     columns = next(iter(dataset.map(lambda x: detector.in_graph(detect, x))))
-    assert [column.dtype for column in columns] == [tf.int64, tf.int64, tf.float64] and len(columns[0]) == 2
+    assert [column.dtype for column in columns] == [tf.int64, tf.int64, tf.float64] and len(
+        columns[0]
+    ) == 2
     for column, expected in zip(columns, detect(samples), strict=True):
         np.testing.assert_array_equal(column, expected)

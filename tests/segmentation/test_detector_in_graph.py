@@ -31,7 +31,9 @@ def both(samples, config, sample_rate=RATE):
 
 
 def tolerance(config):
-    """A trace within a rounding of its level is on either side of it: one value, for either of them."""
+    """A trace within a rounding of its level is on either side of it:
+    one value, for either of them.
+    """
     return 1 if config.detector == "envelope" else config.contrast_n_fft // 4
 
 
@@ -55,10 +57,21 @@ def song():
 
 
 @pytest.mark.parametrize("hysteresis_db", [0.0, 6.0])
-@pytest.mark.parametrize("detector, method", [(detector, method) for detector, methods in THRESHOLDS.items() for method in methods])
-def test_songs_have_the_segments_that_the_other_detector_finds(song, detector, method, hysteresis_db):
+@pytest.mark.parametrize(
+    "detector, method",
+    [(detector, method) for detector, methods in THRESHOLDS.items() for method in methods],
+)
+def test_songs_have_the_segments_that_the_other_detector_finds(
+    song, detector, method, hysteresis_db
+):
     threshold = THRESHOLDS[detector][method]
-    settings = {"detector": detector, "threshold_method": method, "threshold": threshold, "hysteresis_db": hysteresis_db, **LENGTHS}
+    settings = {
+        "detector": detector,
+        "threshold_method": method,
+        "threshold": threshold,
+        "hysteresis_db": hysteresis_db,
+        **LENGTHS,
+    }
     assert len(assert_same(song, SegmentationConfig(**settings))) > 3
 
 
@@ -81,7 +94,13 @@ def test_noise_is_cut_at_the_same_places_in_every_band(detector, band, rng):
 
 @pytest.mark.parametrize("bandwidth_hz", [500.0, 1e9])
 def test_the_contrast_of_many_bins_is_the_same_in_both(song, bandwidth_hz):
-    config = SegmentationConfig(detector="contrast", contrast_bandwidth_hz=bandwidth_hz, threshold=12.0, smoothing_ms=10.0, **LENGTHS)
+    config = SegmentationConfig(
+        detector="contrast",
+        contrast_bandwidth_hz=bandwidth_hz,
+        threshold=12.0,
+        smoothing_ms=10.0,
+        **LENGTHS,
+    )
     assert len(assert_same(song, config)) > 3
 
 
@@ -90,7 +109,12 @@ def test_the_contrast_of_many_bins_is_the_same_in_both(song, bandwidth_hz):
 def test_recordings_shorter_than_a_filter_are_mirrored_alike(detector, num_samples, rng):
     samples = rng.standard_normal(num_samples) * np.linspace(0, 1, num_samples) ** 4
     lengths = {"min_length_ms": 0.0, "max_length_ms": 1000.0, "buffer_ms": 0.0}
-    expected = assert_same(samples, SegmentationConfig(detector=detector, threshold_method="percentile", threshold=70.0, **lengths))
+    expected = assert_same(
+        samples,
+        SegmentationConfig(
+            detector=detector, threshold_method="percentile", threshold=70.0, **lengths
+        ),
+    )
     assert len(expected) or num_samples < 100
 
 
@@ -98,9 +122,15 @@ def test_recordings_shorter_than_a_filter_are_mirrored_alike(detector, num_sampl
 @pytest.mark.parametrize("detector", THRESHOLDS)
 def test_a_constant_has_no_segments(detector, method):
     config = SegmentationConfig(
-        detector=detector, threshold_method=method, threshold=THRESHOLDS[detector][method], min_length_ms=0.0, max_length_ms=10_000.0
+        detector=detector,
+        threshold_method=method,
+        threshold=THRESHOLDS[detector][method],
+        min_length_ms=0.0,
+        max_length_ms=10_000.0,
     )
-    for value, (low_hz, high_hz) in itertools.product([0.0, 0.1], [(0.0, 0.0), (0.0, 2000.0), (500.0, 0.0)]):
+    for value, (low_hz, high_hz) in itertools.product(
+        [0.0, 0.1], [(0.0, 0.0), (0.0, 2000.0), (500.0, 0.0)]
+    ):
         some = dataclasses.replace(config, low_hz=low_hz, high_hz=high_hz)
         assert len(detector_in_graph.detect(tf.fill([3000], value), RATE, some)[0]) == 0
 
@@ -116,23 +146,43 @@ def test_a_call_among_digital_silence_is_found_by_both(rng):
 def test_digital_silence_is_no_noise_floor_for_both(song):
     padded = np.append(song, np.zeros(4 * len(song)))
     for detector, methods in THRESHOLDS.items():
-        assert len(assert_same(padded, SegmentationConfig(detector=detector, threshold=methods["noise_floor"], **LENGTHS))) > 3
+        assert (
+            len(
+                assert_same(
+                    padded,
+                    SegmentationConfig(
+                        detector=detector, threshold=methods["noise_floor"], **LENGTHS
+                    ),
+                )
+            )
+            > 3
+        )
 
 
 def test_a_band_that_holds_nothing_is_refused():
     for detector in THRESHOLDS:
         with pytest.raises(ValueError, match="`low_hz`"):
-            detector_in_graph.detect(tf.zeros([100]), RATE, SegmentationConfig(detector=detector, low_hz=9000.0))
+            detector_in_graph.detect(
+                tf.zeros([100]), RATE, SegmentationConfig(detector=detector, low_hz=9000.0)
+            )
 
 
 def test_percentiles_are_those_of_numpy(rng):
     values = rng.standard_normal((3, 101)).astype(np.float32)
     for percent in (0.0, 10.0, 33.3, 50.0, 99.9, 100.0):
         expected = np.percentile(values.astype(np.float64), percent, axis=-1)
-        np.testing.assert_allclose(detector_in_graph.percentile(tf.constant(values), percent), expected, rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(
+            detector_in_graph.percentile(tf.constant(values), percent),
+            expected,
+            rtol=1e-12,
+            atol=1e-15,
+        )
 
 
 def test_bouts_are_runs_of_segments_with_short_gaps():
     segments = tf.constant([0, 8, 30, 80], tf.int64), tf.constant([10, 20, 40, 90], tf.int64)
-    assert [x.numpy().tolist() for x in detector_in_graph.bouts(*segments, 10)] == [[0, 80], [40, 90]]
+    assert [x.numpy().tolist() for x in detector_in_graph.bouts(*segments, 10)] == [
+        [0, 80],
+        [40, 90],
+    ]
     assert [len(x) for x in detector_in_graph.bouts(*(x[:0] for x in segments), 10)] == [0, 0]

@@ -40,13 +40,21 @@ def segmented(tmp_path):
 
 @pytest.mark.parametrize("seconds", [2.0, 700.0])
 def test_a_picture_shows_ten_seconds_or_a_minute_a_row_and_ten_rows_a_page(seconds):
-    np.testing.assert_allclose(segments.column_s(seconds), (seconds if seconds < 10 else seconds / 12) / 1250)
+    np.testing.assert_allclose(
+        segments.column_s(seconds), (seconds if seconds < 10 else seconds / 12) / 1250
+    )
     column_s = 0.5
     num_columns = round(seconds / column_s)
     seen = type(
         "Seen",
         (),
-        dict(column_s=column_s, max_hz=8000.0, decibels=np.zeros((num_columns, 5)), trace_db=np.zeros(num_columns), level_db=1.0),
+        dict(
+            column_s=column_s,
+            max_hz=8000.0,
+            decibels=np.zeros((num_columns, 5)),
+            trace_db=np.zeros(num_columns),
+            level_db=1.0,
+        ),
     )
     figures = list(segments.segment_figures(seen, [(0.5, 1.0)], [(0.4, 1.1)], "a"))
     assert [len(figure.axes) for figure in figures] == ([2] if seconds < 40 else [20, 4])
@@ -82,7 +90,9 @@ def test_a_stop_between_two_pictures_keeps_the_first(segmented, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         segment_pictures.draw(segmented, None, QUIET, stop)
     left = []
-    monkeypatch.setattr(segment_pictures, "_draw_one", lambda of, name, *rest: left.append(name) or stop())
+    monkeypatch.setattr(
+        segment_pictures, "_draw_one", lambda of, name, *rest: left.append(name) or stop()
+    )
     with pytest.raises(KeyboardInterrupt):
         segment_pictures.draw(segmented, None, QUIET)
     assert left == [NESTED]
@@ -98,7 +108,13 @@ def test_an_overview_has_a_column_for_every_part_of_a_recording_of_any_length(nu
 
 def test_an_overview_has_the_level_of_each_column_and_the_peak_of_each_segment():
     samples = tones(1.0, [(0.25, 0.5)]).astype(np.float32)
-    seen = overview(lambda: detector.blocks_of(samples, 777), RATE, Config(), [(0.25, 0.5), (0.9, 0.9001)], 0.125)
+    seen = overview(
+        lambda: detector.blocks_of(samples, 777),
+        RATE,
+        Config(),
+        [(0.25, 0.5), (0.9, 0.9001)],
+        0.125,
+    )
     assert seen.decibels.shape == (8, 129) and seen.trace_db.shape == (8,)
     assert seen.decibels.max(axis=1).argsort()[-2:].tolist() in ([2, 3], [3, 2])
     assert seen.trace_db[2:4].min() > seen.level_db + 20
@@ -110,19 +126,36 @@ def test_an_overview_has_the_windows_of_a_model_s_frames_whatever_those_of_the_d
     samples = tones(1.0, [(0.25, 0.5)]).astype(np.float32)
 
     def of(**settings):
-        return overview(lambda: detector.blocks_of(samples, 777), RATE, QUIET.replace(**settings), [(0.25, 0.5)], 0.125)
+        return overview(
+            lambda: detector.blocks_of(samples, 777),
+            RATE,
+            QUIET.replace(**settings),
+            [(0.25, 0.5)],
+            0.125,
+        )
 
     few, many = of(n_fft=64, hop_length=32), of(n_fft=2048, contrast_n_fft=512)
     assert (few.decibels.shape, many.decibels.shape) == ((8, 33), (8, 1025))
     # The nearest bins to 3000 Hz.
-    assert (few.peak_frequencies_hz.tolist(), many.peak_frequencies_hz.tolist()) == ([3000.0], [3000.0])
+    assert (few.peak_frequencies_hz.tolist(), many.peak_frequencies_hz.tolist()) == (
+        [3000.0],
+        [3000.0],
+    )
     np.testing.assert_array_equal(of(contrast_n_fft=1024).decibels, of().decibels)
 
 
 def test_the_peak_in_an_overview_is_that_of_the_segment_alone():
-    """Not of what is cut off around it, nor of the microphone's offset, which the recording's first sample need not tell."""
+    """Not of what is cut off around it, nor of the microphone's offset,
+    which the recording's first sample need not tell.
+    """
     samples = 0.3 * np.sin(2 * np.pi * 1000 * np.arange(2 * RATE) / RATE) + 0.5
     samples[0], samples[8000:8800] = 0.0, 0.5 + tones(1.0, [(0.0, 0.5)])[:800] / 100
     segments_s = [(0.5, 0.55), (1.0, 1.2)]
-    seen = overview(lambda: detector.blocks_of(samples, 777), RATE, Config().replace(low_hz=0.0, high_hz=0.0), segments_s, 0.125)
+    seen = overview(
+        lambda: detector.blocks_of(samples, 777),
+        RATE,
+        Config().replace(low_hz=0.0, high_hz=0.0),
+        segments_s,
+        0.125,
+    )
     assert seen.peak_frequencies_hz.tolist() == [3000.0, 1000.0]

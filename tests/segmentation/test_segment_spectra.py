@@ -18,14 +18,20 @@ def sine(frequency_hz, amplitude, num_samples):
 
 
 def peaks(samples, onsets, offsets, *band_hz, block_length=777):
-    return peak_frequencies_hz(blocks_of(samples, block_length), RATE, onsets, offsets, WINDOWS, *band_hz)
+    return peak_frequencies_hz(
+        blocks_of(samples, block_length), RATE, onsets, offsets, WINDOWS, *band_hz
+    )
 
 
 def oracle_peak(samples):
     """The frequency at which the powers of Hann windows within one segment have the largest sum."""
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
-    windows = [samples[i : i + N_FFT] for i in range(0, len(samples) - N_FFT + 1, WINDOWS.hop_length)]
-    return np.argmax(sum(np.abs(np.fft.rfft((x - x.mean()) * hann)) ** 2 for x in windows)) * WIDTH_HZ
+    windows = [
+        samples[i : i + N_FFT] for i in range(0, len(samples) - N_FFT + 1, WINDOWS.hop_length)
+    ]
+    return (
+        np.argmax(sum(np.abs(np.fft.rfft((x - x.mean()) * hann)) ** 2 for x in windows)) * WIDTH_HZ
+    )
 
 
 @pytest.mark.parametrize("block_length", [50, 8000])
@@ -33,11 +39,14 @@ def test_the_peak_is_that_of_the_mean_power_within_the_segment(block_length, rng
     samples = rng.standard_normal(8000) + sine(3000, 0.1, 8000)
     onsets, offsets = np.array([100, 1000, 1001]), np.array([900, 1300, 7999])
     found = peaks(samples, onsets, offsets, block_length=block_length)
-    assert found.tolist() == [oracle_peak(samples[a:b]) for a, b in zip(onsets, offsets, strict=True)]
+    assert found.tolist() == [
+        oracle_peak(samples[a:b]) for a, b in zip(onsets, offsets, strict=True)
+    ]
 
 
 def test_hum_outside_of_the_band_is_not_the_peak():
-    # The windows of a model's frames have steep ends: there 30 dB of hum outdo the call within the band.
+    # The windows of a model's frames have steep ends:
+    # there 30 dB of hum outdo the call within the band.
     samples = sine(300, 1.0, 4000) + sine(3000, 0.03, 4000)
     assert peaks(samples, [0], [4000], 500.0, 8000.0) == [3000.0]
     assert abs(peaks(samples, [0], [4000])[0] - 300) < WIDTH_HZ

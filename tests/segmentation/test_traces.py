@@ -1,4 +1,6 @@
-"""What is sounding, moment by moment: the same in blocks as in one piece, and as the plain loops have it."""
+"""What is sounding, moment by moment: the same in blocks as in one piece,
+and as the plain loops have it.
+"""
 
 import dataclasses
 
@@ -13,13 +15,17 @@ from neurovocal_tf.segmentation import percentiles, traces
 from neurovocal_tf.segmentation.detector import detect, detect_in_blocks
 from neurovocal_tf.segmentation.percentiles import Replayed, percentile
 
-CONTRAST = SegmentationConfig(detector="contrast", threshold=12.0, noise_floor_percentile=20.0, min_length_ms=3.0)
+CONTRAST = SegmentationConfig(
+    detector="contrast", threshold=12.0, noise_floor_percentile=20.0, min_length_ms=3.0
+)
 SMALL_PAGES = {"_ENVELOPE_PAGE": 1024, "_CONTRAST_PAGE": 1024}
 
 
 def trace_of(samples, sample_rate, config, lengths=()):
     cuts = np.cumsum([0, *lengths, len(samples)])
-    trace = traces.TRACES[config.detector](lambda: (samples[a:b] for a, b in zip(cuts[:-1], cuts[1:])), sample_rate, config)
+    trace = traces.TRACES[config.detector](
+        lambda: (samples[a:b] for a, b in zip(cuts[:-1], cuts[1:])), sample_rate, config
+    )
     return np.concatenate(list(trace.pages))[:, 0]
 
 
@@ -59,15 +65,22 @@ def test_blocks_of_any_length_give_what_the_whole_recording_gives(
         contrast_n_fft=64,
         contrast_bandwidth_hz=bandwidth_hz,
     )
-    samples = bursts(np.random.default_rng(seed), num_samples) if num_samples else np.zeros(0, np.float32)
+    samples = (
+        bursts(np.random.default_rng(seed), num_samples) if num_samples else np.zeros(0, np.float32)
+    )
     cuts = np.minimum(np.cumsum([0, *lengths]), num_samples).tolist() + [num_samples]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(traces, "_ENVELOPE_PAGE", page)
         patch.setattr(traces, "_CONTRAST_PAGE", page)
         whole = detect_in_blocks(lambda: [samples], 8000, config)
         patch.setattr(traces, "Replayed", lambda make: Replayed(make, max_bytes=kept_bytes))
-        cut = detect_in_blocks(lambda: (samples[a:b] for a, b in zip(cuts[:-1], cuts[1:])), 8000, config)
-    assert (cut.level, cut.num_samples) == (whole.level, whole.num_samples) and whole.num_samples == num_samples
+        cut = detect_in_blocks(
+            lambda: (samples[a:b] for a, b in zip(cuts[:-1], cuts[1:])), 8000, config
+        )
+    assert (cut.level, cut.num_samples) == (
+        whole.level,
+        whole.num_samples,
+    ) and whole.num_samples == num_samples
     for name in ("onsets", "offsets", "scores_db"):
         np.testing.assert_array_equal(getattr(cut, name), getattr(whole, name))
 
@@ -75,13 +88,24 @@ def test_blocks_of_any_length_give_what_the_whole_recording_gives(
 @pytest.mark.parametrize("bandwidth_hz", [0.0, 700.0, 1e9])
 @pytest.mark.parametrize("smoothing_ms", [0.0, 4.0, 50.0])
 @pytest.mark.parametrize("num_samples", [40, 1000, 20_000])
-def test_the_contrast_is_that_of_the_plain_loops(bandwidth_hz, smoothing_ms, num_samples, rng, monkeypatch):
+def test_the_contrast_is_that_of_the_plain_loops(
+    bandwidth_hz, smoothing_ms, num_samples, rng, monkeypatch
+):
     monkeypatch.setattr(traces, "_CONTRAST_PAGE", 1024)
-    settings = dict(smoothing_ms=smoothing_ms, contrast_bandwidth_hz=bandwidth_hz, contrast_n_fft=64, low_hz=500.0, high_hz=3000.0)
+    settings = dict(
+        smoothing_ms=smoothing_ms,
+        contrast_bandwidth_hz=bandwidth_hz,
+        contrast_n_fft=64,
+        low_hz=500.0,
+        high_hz=3000.0,
+    )
     config = dataclasses.replace(CONTRAST, **settings)
     samples = bursts(rng, num_samples)
-    # float32 windows: rounding of 6e-8 of the loudest bin, where a bin may be a thousandth of it in power.
-    np.testing.assert_allclose(trace_of(samples, 8000, config), reference.contrast(samples, 8000, config), rtol=2e-3)
+    # float32 windows: rounding of 6e-8 of the loudest bin,
+    # where a bin may be a thousandth of it in power.
+    np.testing.assert_allclose(
+        trace_of(samples, 8000, config), reference.contrast(samples, 8000, config), rtol=2e-3
+    )
 
 
 def test_a_narrow_call_under_louder_noise_has_contrast(rng):
@@ -90,8 +114,12 @@ def test_a_narrow_call_under_louder_noise_has_contrast(rng):
     samples = 0.1 * rng.standard_normal(2 * rate)
     inside = slice(rate // 2, rate // 2 + 3200)
     samples[inside] += 0.04 * np.sin(2 * np.pi * 6000 * np.arange(3200) / rate)
-    config = dataclasses.replace(CONTRAST, smoothing_ms=16.0, min_length_ms=15.0, noise_floor_percentile=50.0, threshold=7.0)
-    onsets, offsets, scores_db = detect(samples, rate, dataclasses.replace(config, buffer_ms=0.0, max_length_ms=1000.0))
+    config = dataclasses.replace(
+        CONTRAST, smoothing_ms=16.0, min_length_ms=15.0, noise_floor_percentile=50.0, threshold=7.0
+    )
+    onsets, offsets, scores_db = detect(
+        samples, rate, dataclasses.replace(config, buffer_ms=0.0, max_length_ms=1000.0)
+    )
     assert len(onsets) == 1 and scores_db[0] > 1
     np.testing.assert_allclose([onsets[0] / rate, offsets[0] / rate], [0.5, 0.6], atol=0.01)
     assert len(detect(samples, rate, SegmentationConfig())[0]) == 0
@@ -101,14 +129,20 @@ def test_a_rustle_as_loud_as_the_noise_has_contrast_over_many_bins(rng):
     rate = 16_000
     samples = 0.01 * rng.standard_normal(rate)
     samples[6400:9600] += 0.01 * rng.standard_normal(3200)
-    # Of 64 bins in a band of 4 kHz, 7 windows of which a quarter is new: a mean of some hundred numbers is right to a tenth.
+    # Of 64 bins in a band of 4 kHz, 7 windows of which a quarter is new: a mean of some hundred
+    # numbers is right to a tenth.
     lengths = dict(noise_floor_percentile=50.0, threshold=2.0, max_length_ms=1000.0, buffer_ms=0.0)
     wide = dataclasses.replace(CONTRAST, contrast_bandwidth_hz=4000.0, smoothing_ms=20.0, **lengths)
     ((onset, offset),) = np.stack(detect(samples, rate, wide)[:2], axis=1) / rate
     assert abs(onset - 0.4) < 0.01 and abs(offset - 0.6) < 0.01
     narrow = dataclasses.replace(wide, contrast_bandwidth_hz=0.0)
     for threshold in (2.0, 6.0, 10.0):
-        found = np.stack(detect(samples, rate, dataclasses.replace(narrow, threshold=threshold))[:2], axis=1) / rate
+        found = (
+            np.stack(
+                detect(samples, rate, dataclasses.replace(narrow, threshold=threshold))[:2], axis=1
+            )
+            / rate
+        )
         assert not any(abs(a - 0.4) < 0.01 and abs(b - 0.6) < 0.01 for a, b in found)
 
 
@@ -125,9 +159,15 @@ def test_an_absolute_threshold_is_an_amplitude_for_both_detectors():
     sine = np.sin(2 * np.pi * 2000 * np.arange(rate) / rate).astype(np.float32)
     samples = np.concatenate([np.zeros(rate, np.float32), 0.2 * sine, np.zeros(rate, np.float32)])
     for detector, reached in (("envelope", 0.2 * 2 / np.pi), ("contrast", 0.2)):
-        config = SegmentationConfig(detector=detector, threshold_method="absolute", threshold=reached / 10, max_length_ms=2000.0)
+        config = SegmentationConfig(
+            detector=detector,
+            threshold_method="absolute",
+            threshold=reached / 10,
+            max_length_ms=2000.0,
+        )
         scores_db = detect(samples, rate, config)[2]
-        # Twenty dB over a tenth; the filter's and the window's ripple are below 0.1 dB, a mean over whole periods or nearly so.
+        # Twenty dB over a tenth; the filter's and the window's ripple are below 0.1 dB, a mean over
+        # whole periods or nearly so.
         np.testing.assert_allclose(scores_db, [20.0], atol=0.5)
 
 
@@ -137,7 +177,12 @@ def test_hysteresis_follows_a_call_down_to_where_it_fades():
     samples = np.concatenate([np.zeros(rate), fading])
     lengths = []
     for hysteresis_db in (0.0, 6.0):
-        config = SegmentationConfig(threshold_method="absolute", threshold=0.2, hysteresis_db=hysteresis_db, max_length_ms=1000.0)
+        config = SegmentationConfig(
+            threshold_method="absolute",
+            threshold=0.2,
+            hysteresis_db=hysteresis_db,
+            max_length_ms=1000.0,
+        )
         onsets, offsets, _ = detect(samples, rate, config)
         lengths.append(int(offsets[0] - onsets[0]))
     # Six dB of a decay by 1/e in 800 samples.
@@ -146,7 +191,9 @@ def test_hysteresis_follows_a_call_down_to_where_it_fades():
 
 @hypothesis.settings(max_examples=40, deadline=None)
 @hypothesis.given(
-    values=st.lists(st.floats(0, 1e6, width=32), min_size=1, max_size=60), percent=st.floats(0, 100), num_columns=st.integers(1, 3)
+    values=st.lists(st.floats(0, 1e6, width=32), min_size=1, max_size=60),
+    percent=st.floats(0, 100),
+    num_columns=st.integers(1, 3),
 )
 def test_the_percentile_is_numpys(values, percent, num_columns):
     array = np.array(values, np.float32)
@@ -158,12 +205,16 @@ def test_the_percentile_is_numpys(values, percent, num_columns):
 
 @hypothesis.settings(max_examples=40, deadline=None)
 @hypothesis.given(
-    exponents=st.lists(st.integers(-9, 0), min_size=1, max_size=40), percent=st.floats(0, 100), seed=st.integers(0, 2**32 - 1)
+    exponents=st.lists(st.integers(-9, 0), min_size=1, max_size=40),
+    percent=st.floats(0, 100),
+    seed=st.integers(0, 2**32 - 1),
 )
 def test_what_is_silent_beside_the_largest_has_no_part_in_a_floor(exponents, percent, seed):
     """The last column is silent as a whole, and has its own percentile."""
     values = np.random.default_rng(seed).uniform(1, 2, len(exponents)) * 10.0 ** np.array(exponents)
-    columns = np.stack([values, values[::-1] * 0.9, np.full(len(values), 1e-9 * values.max())], axis=1).astype(np.float32)
+    columns = np.stack(
+        [values, values[::-1] * 0.9, np.full(len(values), 1e-9 * values.max())], axis=1
+    ).astype(np.float32)
     got, _, silent = percentile([columns[:5], columns[5:]], percent, 1e-6)
     limit = percentiles.silence_limit(columns.max(), 1e-6)
     assert 0.99e-6 * columns.max() < limit <= 1e-6 * columns.max() * (1 + 1e-6)
@@ -179,9 +230,15 @@ def test_digital_silence_around_a_recording_is_not_its_noise_floor(detector, sha
     rate = 16_000
     samples = 0.003 * rng.standard_normal(2 * rate)
     samples[8000:9600] += 0.1 * np.sin(np.arange(1600))
-    padded = np.append(samples, np.zeros(int(len(samples) * share / (1 - share)))).astype(np.float32)
-    config = SegmentationConfig(detector=detector, threshold={"envelope": 2.5, "contrast": 28.0}[detector])
-    alone, together = (detect(some, rate, config)[:2] for some in (samples.astype(np.float32), padded))
+    padded = np.append(samples, np.zeros(int(len(samples) * share / (1 - share)))).astype(
+        np.float32
+    )
+    config = SegmentationConfig(
+        detector=detector, threshold={"envelope": 2.5, "contrast": 28.0}[detector]
+    )
+    alone, together = (
+        detect(some, rate, config)[:2] for some in (samples.astype(np.float32), padded)
+    )
     assert len(alone[0]) == 1
     # The filter and the windows reach over the edge, so that a few values more are counted.
     np.testing.assert_allclose(together, alone, atol=64)

@@ -30,6 +30,10 @@ def test_holes_go_back_to_the_system_once_they_are_trimmed(repository):
     def freed_mb(every_s, patience_s):
         command = [sys.executable, "-c", HOLES, str(every_s), str(patience_s)]
         environment = os.environ | {"PYTHONPATH": str(repository)}
-        return float(subprocess.run(command, check=True, timeout=120, env=environment, stdout=subprocess.PIPE).stdout)
+        return float(
+            subprocess.run(
+                command, check=True, timeout=120, env=environment, stdout=subprocess.PIPE
+            ).stdout
+        )
 
     assert freed_mb(0.1, 60) >= 20 > freed_mb(1000, 0.5)

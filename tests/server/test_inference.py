@@ -1,4 +1,6 @@
-"""A place for every request: as many as there are threads, each free again when its work is done."""
+"""A place for every request: as many as there are threads,
+each free again when its work is done.
+"""
 
 import asyncio
 import concurrent.futures

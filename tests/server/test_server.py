@@ -1,4 +1,6 @@
-"""The local model server: it answers what the SavedModel answers, in TensorFlow Serving's words, whatever comes and goes."""
+"""The local model server: it answers what the SavedModel answers, in TensorFlow Serving's words,
+whatever comes and goes.
+"""
 
 import base64
 import json
@@ -37,14 +39,19 @@ def loaded(export_dir):
 
 @pytest.fixture(scope="module")
 def channel(model_server):
-    with grpc.insecure_channel(f"127.0.0.1:{model_server.grpc}", [("grpc.max_receive_message_length", -1)]) as channel:
+    with grpc.insecure_channel(
+        f"127.0.0.1:{model_server.grpc}", [("grpc.max_receive_message_length", -1)]
+    ) as channel:
         yield channel
 
 
 def rows(endpoints, num_rows):
     """Different rows of every input."""
     rng = np.random.default_rng(3)
-    recordings = [wav.encode(rng.uniform(-0.5, 0.5, 500 + 300 * i).astype(np.float32), 16_000).numpy() for i in range(num_rows)]
+    recordings = [
+        wav.encode(rng.uniform(-0.5, 0.5, 500 + 300 * i).astype(np.float32), 16_000).numpy()
+        for i in range(num_rows)
+    ]
     return {
         "seed": rng.integers(-(2**62), 2**62, num_rows),
         "num_frames": rng.integers(0, 49, num_rows).astype(np.int32),
@@ -65,12 +72,18 @@ def inputs_and_outputs(endpoints, loaded, num_rows=3):
     for name, signature in loaded.signatures.items():
         specs = signature.structured_input_signature[1]
         inputs = {key: values[key] for key in specs}
-        outputs = signature(**{key: tf.constant(value, specs[key].dtype) for key, value in inputs.items()})
+        outputs = signature(
+            **{key: tf.constant(value, specs[key].dtype) for key, value in inputs.items()}
+        )
         yield name, inputs, {key: value.numpy() for key, value in outputs.items()}
 
 
 def json_of(array):
-    return [{"b64": base64.b64encode(value).decode()} for value in array] if array.dtype == object else array.tolist()
+    return (
+        [{"b64": base64.b64encode(value).decode()} for value in array]
+        if array.dtype == object
+        else array.tolist()
+    )
 
 
 def from_json(values, like):
@@ -92,20 +105,30 @@ def predict_request(name, inputs, **spec):
 # --- answers
 
 
-def test_columns_over_rest_are_the_answers_of_the_saved_model_bit_for_bit(model_server, endpoints, loaded):
+def test_columns_over_rest_are_the_answers_of_the_saved_model_bit_for_bit(
+    model_server, endpoints, loaded
+):
     for name, inputs, expected in inputs_and_outputs(endpoints, loaded):
-        body = {"signature_name": name, "inputs": {key: json_of(value) for key, value in inputs.items()}}
+        body = {
+            "signature_name": name,
+            "inputs": {key: json_of(value) for key, value in inputs.items()},
+        }
         status, found = ask(model_server.rest, "POST", f"{URL}:predict", body)
         assert status == 200, found
         assert found["outputs"].keys() == expected.keys()
         for key, array in expected.items():
-            np.testing.assert_array_equal(from_json(found["outputs"][key], array), array, err_msg=f"{name}: {key}")
+            np.testing.assert_array_equal(
+                from_json(found["outputs"][key], array), array, err_msg=f"{name}: {key}"
+            )
 
 
 def test_rows_over_rest_are_the_columns_turned(model_server, endpoints, loaded):
     for name, inputs, expected in inputs_and_outputs(endpoints, loaded):
         columns = {key: json_of(value) for key, value in inputs.items()}
-        body = {"signature_name": name, "instances": [dict(zip(columns, row)) for row in zip(*columns.values())]}
+        body = {
+            "signature_name": name,
+            "instances": [dict(zip(columns, row)) for row in zip(*columns.values())],
+        }
         status, found = ask(model_server.rest, "POST", f"{URL}/versions/1:predict", body)
         assert status == 200, found
         for key, array in expected.items():
@@ -117,10 +140,16 @@ def test_grpc_gives_the_answers_of_the_saved_model_bit_for_bit(channel, endpoint
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
     for name, inputs, expected in inputs_and_outputs(endpoints, loaded):
         found = stub.Predict(predict_request(name, inputs), timeout=60)
-        assert (found.model_spec.name, found.model_spec.version.value, found.model_spec.signature_name) == ("bird", 1, name)
+        assert (
+            found.model_spec.name,
+            found.model_spec.version.value,
+            found.model_spec.signature_name,
+        ) == ("bird", 1, name)
         assert found.outputs.keys() == expected.keys()
         for key, array in expected.items():
-            np.testing.assert_array_equal(tf.make_ndarray(found.outputs[key]), array, err_msg=f"{name}: {key}")
+            np.testing.assert_array_equal(
+                tf.make_ndarray(found.outputs[key]), array, err_msg=f"{name}: {key}"
+            )
 
 
 def test_what_is_asked_for_twenty_at_once_is_what_is_answered_to_one(channel, endpoints, loaded):
@@ -128,29 +157,54 @@ def test_what_is_asked_for_twenty_at_once_is_what_is_answered_to_one(channel, en
     values = rows(endpoints, 20)
     inputs = {name: values[name] for name in ("seed", "num_frames", "temperature")}
     alone = {name: tf.constant(value) for name, value in inputs.items()}
-    requests = [predict_request("generate", {name: value[i : i + 1] for name, value in inputs.items()}) for i in range(20)]
+    requests = [
+        predict_request("generate", {name: value[i : i + 1] for name, value in inputs.items()})
+        for i in range(20)
+    ]
     calls = [stub.Predict.future(request) for request in requests]
     for i, call in enumerate(calls):
-        expected = loaded.signatures["generate"](**{name: value[i : i + 1] for name, value in alone.items()})
-        found = {name: tf.make_ndarray(tensor)[0] for name, tensor in call.result(timeout=60).outputs.items()}
+        expected = loaded.signatures["generate"](
+            **{name: value[i : i + 1] for name, value in alone.items()}
+        )
+        found = {
+            name: tf.make_ndarray(tensor)[0]
+            for name, tensor in call.result(timeout=60).outputs.items()
+        }
         np.testing.assert_array_equal(found["state"], expected["state"][0])
         # What follows a row's own frames is as long as the longest song beside it.
-        np.testing.assert_array_equal(found["spectrogram"][: found["lengths"]], expected["spectrogram"][0])
+        np.testing.assert_array_equal(
+            found["spectrogram"][: found["lengths"]], expected["spectrogram"][0]
+        )
 
 
-def test_a_request_without_a_signature_goes_to_the_default_one_and_one_without_rows_gets_none(model_server, loaded):
-    status, found = ask(model_server.rest, "POST", f"{URL}:predict", {"inputs": {"seed": [], "num_frames": [], "temperature": []}})
-    assert status == 200 and found["outputs"] == dict.fromkeys(loaded.signatures["generate"].structured_outputs, [])
+def test_a_request_without_a_signature_goes_to_the_default_one_and_one_without_rows_gets_none(
+    model_server, loaded
+):
+    status, found = ask(
+        model_server.rest,
+        "POST",
+        f"{URL}:predict",
+        {"inputs": {"seed": [], "num_frames": [], "temperature": []}},
+    )
+    assert status == 200 and found["outputs"] == dict.fromkeys(
+        loaded.signatures["generate"].structured_outputs, []
+    )
 
 
 def test_only_the_outputs_that_are_named_come_back(channel):
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-    row = {"seed": np.ones(1, np.int64), "num_frames": np.ones(1, np.int32), "temperature": np.ones(1, np.float32)}
+    row = {
+        "seed": np.ones(1, np.int64),
+        "num_frames": np.ones(1, np.int32),
+        "temperature": np.ones(1, np.float32),
+    }
     request = predict_request("", row)
     request.output_filter.append("lengths")
     answer = stub.Predict(request, timeout=60)
     assert answer.model_spec.signature_name == "serving_default"
-    assert {name: tf.make_ndarray(tensor).tolist() for name, tensor in answer.outputs.items()} == {"lengths": [1]}
+    assert {name: tf.make_ndarray(tensor).tolist() for name, tensor in answer.outputs.items()} == {
+        "lengths": [1]
+    }
 
 
 # --- what is said about the model
@@ -159,22 +213,36 @@ def test_only_the_outputs_that_are_named_come_back(channel):
 def test_both_protocols_tell_the_signatures_of_the_file(model_server, channel, export_dir):
     from tensorflow.core.protobuf import saved_model_pb2
 
-    saved = saved_model_pb2.SavedModel.FromString((export_dir / "1" / "saved_model.pb").read_bytes())
+    saved = saved_model_pb2.SavedModel.FromString(
+        (export_dir / "1" / "saved_model.pb").read_bytes()
+    )
     signatures = dict(saved.meta_graphs[0].signature_def)
     del signatures["__saved_model_init_op"]  # no method of the model
     request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
     request.model_spec.name = "bird"
-    answer = prediction_service_pb2_grpc.PredictionServiceStub(channel).GetModelMetadata(request, timeout=60)
+    answer = prediction_service_pb2_grpc.PredictionServiceStub(channel).GetModelMetadata(
+        request, timeout=60
+    )
     found = get_model_metadata_pb2.SignatureDefMap()
     assert answer.metadata["signature_def"].Unpack(found) and answer.model_spec.version.value == 1
     assert dict(found.signature_def) == signatures
     status, over_rest = ask(model_server.rest, "GET", f"{URL}/metadata")
-    assert (status, over_rest["model_spec"]) == (200, {"name": "bird", "signature_name": "", "version": "1"})
+    assert (status, over_rest["model_spec"]) == (
+        200,
+        {"name": "bird", "signature_name": "", "version": "1"},
+    )
     told = over_rest["metadata"]["signature_def"]["signature_def"]
-    assert told.keys() == signatures.keys() and told["encode"]["method_name"] == "tensorflow/serving/predict"
+    assert (
+        told.keys() == signatures.keys()
+        and told["encode"]["method_name"] == "tensorflow/serving/predict"
+    )
     sizes = [{"size": size, "name": ""} for size in ("-1", "-1", "65")]
     shape = {"dim": sizes, "unknown_rank": False}
-    assert told["encode"]["inputs"]["spectrogram"] == {"name": "encode_spectrogram:0", "dtype": "DT_FLOAT", "tensor_shape": shape}
+    assert told["encode"]["inputs"]["spectrogram"] == {
+        "name": "encode_spectrogram:0",
+        "dtype": "DT_FLOAT",
+        "tensor_shape": shape,
+    }
 
 
 def test_both_protocols_tell_that_the_version_is_available(model_server, channel):
@@ -184,36 +252,62 @@ def test_both_protocols_tell_that_the_version_is_available(model_server, channel
         assert ask(model_server.rest, "GET", path) == (200, expected)
     request = get_model_status_pb2.GetModelStatusRequest()
     request.model_spec.name = "bird"
-    (status,) = model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus(request, timeout=60).model_version_status
-    assert (status.version, status.state, status.status.error_code) == (1, get_model_status_pb2.ModelVersionStatus.AVAILABLE, 0)
+    (status,) = (
+        model_service_pb2_grpc.ModelServiceStub(channel)
+        .GetModelStatus(request, timeout=60)
+        .model_version_status
+    )
+    assert (status.version, status.state, status.status.error_code) == (
+        1,
+        get_model_status_pb2.ModelVersionStatus.AVAILABLE,
+        0,
+    )
     health = health_pb2_grpc.HealthStub(channel)
-    assert health.Check(health_pb2.HealthCheckRequest(), timeout=60).status == health_pb2.HealthCheckResponse.SERVING
+    assert (
+        health.Check(health_pb2.HealthCheckRequest(), timeout=60).status
+        == health_pb2.HealthCheckResponse.SERVING
+    )
 
 
 def test_what_is_answered_and_refused_is_counted(model_server):
     def counts():
         page = ask(model_server.rest, "GET", "/monitoring/prometheus/metrics")[1].decode()
-        numbers = dict(line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
-        names = [f':tensorflow:serving:request_count{{model_name="bird",status="{status}"}}' for status in ("OK", "INVALID_ARGUMENT")]
-        bucket = ':tensorflow:serving:request_latency_bucket{model_name="bird",API="Predict",entrypoint="REST",le="+Inf"}'
+        numbers = dict(
+            line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#")
+        )
+        names = [
+            f':tensorflow:serving:request_count{{model_name="bird",status="{status}"}}'
+            for status in ("OK", "INVALID_ARGUMENT")
+        ]
+        bucket = (
+            ':tensorflow:serving:request_latency_bucket{model_name="bird",API="Predict",'
+            'entrypoint="REST",le="+Inf"}'
+        )
         return [int(numbers.get(name, 0)) for name in [*names, bucket]]
 
     before = counts()
     body = {"instances": [{"seed": 1, "num_frames": 1, "temperature": 0}]}
-    assert [ask(model_server.rest, "POST", f"{URL}:predict", content)[0] for content in (body, body, b"{")] == [200, 200, 400]
+    assert [
+        ask(model_server.rest, "POST", f"{URL}:predict", content)[0]
+        for content in (body, body, b"{")
+    ] == [200, 200, 400]
     assert [after - number for after, number in zip(counts(), before)] == [2, 1, 2]
 
 
 # --- malformed requests
 
 
-def test_two_hundred_malformed_requests_each_get_their_code_and_good_ones_their_answer(model_server):
+def test_two_hundred_malformed_requests_each_get_their_code_and_good_ones_their_answer(
+    model_server,
+):
     target = malformed_target.Target(*model_server, "bird", 2**20)
     ends = malformed_requests.tally(target, 200)
     target.close()
     assert [end for end in ends if end.startswith("DEFECT")] == []
     # Every kind of them came, and the good ones between.
-    assert {end.split(":")[0] for end in ends} == {kind.__name__ for kind in malformed_requests._KINDS} | {"good answers"}
+    assert {end.split(":")[0] for end in ends} == {
+        kind.__name__ for kind in malformed_requests._KINDS
+    } | {"good answers"}
     assert sum(ends.values()) == 200 + ends["good answers"] and ends["good answers"] == 4
 
 
@@ -225,12 +319,30 @@ def columns(seed, num_frames, temperature):
     "body, message",
     [
         (b"", "JSON Parse error: The document is empty"),
-        (columns([1.0], [1], [1]), "JSON Value: 1.0 Type: Number is not of expected type: int64 (`seed`)"),
-        ({"inputs": {"seed": [1], "num_frames": [1]}}, "Missing named input: temperature in 'inputs' object."),
-        ({"signature_name": "x", "inputs": {}}, 'Serving signature name: "x" not found in signature def'),
-        (columns([1] * 33, [1] * 33, [1] * 33), "Task size 33 is larger than maximum input batch size 32"),
-        (columns([[1]], [1], [1]), "`seed` must have the shape [?]. Received: seed of shape [1, 1]"),
-        (columns([1, 2], [1], [1]), "`num_frames`, `seed`, `temperature` must have the same first dimension"),
+        (
+            columns([1.0], [1], [1]),
+            "JSON Value: 1.0 Type: Number is not of expected type: int64 (`seed`)",
+        ),
+        (
+            {"inputs": {"seed": [1], "num_frames": [1]}},
+            "Missing named input: temperature in 'inputs' object.",
+        ),
+        (
+            {"signature_name": "x", "inputs": {}},
+            'Serving signature name: "x" not found in signature def',
+        ),
+        (
+            columns([1] * 33, [1] * 33, [1] * 33),
+            "Task size 33 is larger than maximum input batch size 32",
+        ),
+        (
+            columns([[1]], [1], [1]),
+            "`seed` must have the shape [?]. Received: seed of shape [1, 1]",
+        ),
+        (
+            columns([1, 2], [1], [1]),
+            "`num_frames`, `seed`, `temperature` must have the same first dimension",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(model_server, body, message):
@@ -239,8 +351,17 @@ def test_what_is_wrong_is_said(model_server, body, message):
 
 
 def test_nothing_but_the_api_and_the_page_is_reachable(model_server, repository):
-    assert ask(model_server.rest, "GET", "/?model=bird") == (200, (repository / "export" / "page" / "index.html").read_bytes())
-    for path in ("/page/index.html", "/1/saved_model.pb", "/../../etc/passwd", "/v1/models/bird/1/saved_model.pb", "/%2e%2e/etc/passwd"):
+    assert ask(model_server.rest, "GET", "/?model=bird") == (
+        200,
+        (repository / "export" / "page" / "index.html").read_bytes(),
+    )
+    for path in (
+        "/page/index.html",
+        "/1/saved_model.pb",
+        "/../../etc/passwd",
+        "/v1/models/bird/1/saved_model.pb",
+        "/%2e%2e/etc/passwd",
+    ):
         assert ask(model_server.rest, "GET", path)[0] in (400, 404), path
 
 
@@ -271,7 +392,10 @@ def test_numbers_survive_json_bit_for_bit(in_rows, rng):
     document = json_tensors.parse(json_tensors.answer(arrays, in_rows))
     key = "predictions" if in_rows else "outputs"
     request = {"instances" if in_rows else "inputs": document[key]}
-    infos = {name: info(tf.string if array.dtype == object else array.dtype) for name, array in arrays.items()}
+    infos = {
+        name: info(tf.string if array.dtype == object else array.dtype)
+        for name, array in arrays.items()
+    }
     found, was_in_rows = json_tensors.inputs(request, infos)
     assert was_in_rows == in_rows
     for name, array in arrays.items():
@@ -282,7 +406,11 @@ def test_numbers_survive_json_bit_for_bit(in_rows, rng):
 
 def test_a_single_input_and_a_single_output_stand_without_their_names():
     infos = {"x_bytes": info(tf.string)}
-    for request in ({"instances": [{"b64": "AP8="}]}, {"inputs": [{"b64": "AP8="}]}, {"inputs": {"x_bytes": [{"b64": "AP8="}]}}):
+    for request in (
+        {"instances": [{"b64": "AP8="}]},
+        {"inputs": [{"b64": "AP8="}]},
+        {"inputs": {"x_bytes": [{"b64": "AP8="}]}},
+    ):
         assert json_tensors.inputs(request, infos)[0]["x_bytes"].tolist() == [b"\x00\xff"], request
     for in_rows, key in ((True, "predictions"), (False, "outputs")):
         assert json.loads(json_tensors.answer({"y": np.array([1, 2])}, in_rows)) == {key: [1, 2]}
@@ -298,23 +426,45 @@ def test_an_error_quotes_no_more_than_a_little_of_a_request():
 
 
 def test_the_help_says_what_production_is(repository):
-    found = subprocess.run([sys.executable, repository / "export" / "server.py", "--help"], capture_output=True, text=True, timeout=60)
-    assert found.returncode == 0 and "For production use tensorflow/serving" in found.stdout and "--model_dir" in found.stdout
+    found = subprocess.run(
+        [sys.executable, repository / "export" / "server.py", "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (
+        found.returncode == 0
+        and "For production use tensorflow/serving" in found.stdout
+        and "--model_dir" in found.stdout
+    )
 
 
 @pytest.mark.parametrize(
     "flags, message",
     [
         (["--model_dir={empty}/nowhere"], "nowhere: No such file or directory"),
-        (["--model_dir={empty}", "--version_labels=stable"], "`version_labels` must be of the form label=version"),
-        (["--model_dir={empty}", "--rest_port=7", "--grpc_port=7"], "`rest_port`, `grpc_port` must be different"),
+        (
+            ["--model_dir={empty}", "--version_labels=stable"],
+            "`version_labels` must be of the form label=version",
+        ),
+        (
+            ["--model_dir={empty}", "--rest_port=7", "--grpc_port=7"],
+            "`rest_port`, `grpc_port` must be different",
+        ),
         # Rather than that there is no version.
-        (["--model_dir={empty}", "--rest_port=0", "--grpc_port={taken}"], "`grpc_port` must be free at 127.0.0.1"),
+        (
+            ["--model_dir={empty}", "--rest_port=0", "--grpc_port={taken}"],
+            "`grpc_port` must be free at 127.0.0.1",
+        ),
     ],
 )
-def test_a_mistake_is_told_in_one_line_before_a_version_is_looked_for(flags, message, repository, tmp_path):
+def test_a_mistake_is_told_in_one_line_before_a_version_is_looked_for(
+    flags, message, repository, tmp_path
+):
     with socket.create_server(("127.0.0.1", 0)) as other:
         filled_in = [flag.format(empty=tmp_path, taken=other.getsockname()[1]) for flag in flags]
         command = [sys.executable, repository / "export" / "server.py", *filled_in]
         found = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert found.returncode == 1 and message in found.stderr and len(found.stderr.splitlines()) == 1, found.stderr
+    assert (
+        found.returncode == 1 and message in found.stderr and len(found.stderr.splitlines()) == 1
+    ), found.stderr

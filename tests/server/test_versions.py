@@ -1,4 +1,6 @@
-"""The local model server's versions and limits, with models that do nothing but wait until a test lets them go on."""
+"""The local model server's versions and limits,
+with models that do nothing but wait until a test lets them go on.
+"""
 
 import concurrent.futures
 import os
@@ -25,7 +27,9 @@ max_enqueued_batches { value: 9 }
 
 
 def publish(folder, number, batching=""):
-    """A version whose answers tell its number and how many rows were computed together, once there is a file of the first row's name."""
+    """A version whose answers tell its number and how many rows were computed together, once there
+    is a file of the first row's name.
+    """
 
     class Gate(tf.Module):
         def __init__(self):
@@ -35,7 +39,9 @@ def publish(folder, number, batching=""):
         def wait(self, gate):
             def is_closed(i):
                 # With the turn in it, so that no optimiser looks but once.
-                path = tf.strings.regex_replace(tf.strings.join([gate[0], "#", tf.strings.as_string(i)]), "#.*", "")
+                path = tf.strings.regex_replace(
+                    tf.strings.join([gate[0], "#", tf.strings.as_string(i)]), "#.*", ""
+                )
                 return (tf.strings.length(path) > 0) & (tf.size(tf.io.matching_files(path)) == 0)
 
             (turns,) = tf.while_loop(is_closed, lambda i: [i + 1], [0])
@@ -87,7 +93,9 @@ def version_of(answer):
 # --- versions
 
 
-def test_a_new_version_takes_over_and_the_old_one_goes_when_its_last_request_is_answered(folder, versions, tmp_path):
+def test_a_new_version_takes_over_and_the_old_one_goes_when_its_last_request_is_answered(
+    folder, versions, tmp_path
+):
     with running(versions, "m") as ports, concurrent.futures.ThreadPoolExecutor() as callers:
         versions.watch(0.05)
         (tmp_path / "next").mkdir()
@@ -104,16 +112,27 @@ def test_a_new_version_takes_over_and_the_old_one_goes_when_its_last_request_is_
         until(lambda: versions.statuses[1].state == State.END)
         assert ask(ports.rest, "POST", "/v1/models/m/versions/1:predict", AT_ONCE)[0] == 404
         told = ask(ports.rest, "GET", "/v1/models/m")[1]["model_version_status"]
-        assert [(version["version"], version["state"]) for version in told] == [("2", "AVAILABLE"), ("1", "END")]
+        assert [(version["version"], version["state"]) for version in told] == [
+            ("2", "AVAILABLE"),
+            ("1", "END"),
+        ]
 
 
-def test_requests_that_keep_the_old_version_busy_keep_no_new_one_from_loading(folder, versions, tmp_path):
+def test_requests_that_keep_the_old_version_busy_keep_no_new_one_from_loading(
+    folder, versions, tmp_path
+):
     # More than a pool of TensorFlow's has threads by default.
     num_busy = os.cpu_count() + 1
     (tmp_path / "next").mkdir()
     publish(tmp_path / "next", 2)
-    with running(versions, "m", limits=Limits(rest_timeout_s=60.0)) as ports, concurrent.futures.ThreadPoolExecutor(num_busy) as callers:
-        busy = [callers.submit(ask, ports.rest, "POST", PREDICT, rows(tmp_path / "gate")) for _ in range(num_busy)]
+    with (
+        running(versions, "m", limits=Limits(rest_timeout_s=60.0)) as ports,
+        concurrent.futures.ThreadPoolExecutor(num_busy) as callers,
+    ):
+        busy = [
+            callers.submit(ask, ports.rest, "POST", PREDICT, rows(tmp_path / "gate"))
+            for _ in range(num_busy)
+        ]
         try:
             until(lambda: versions._num_leases[1] == num_busy)
             versions.watch(0.05)
@@ -155,14 +174,19 @@ def test_no_request_fails_while_versions_change(folder, versions):
     assert set(found) == {1, 2, 3} and found[-1] == 3
 
 
-def test_a_version_that_does_not_load_leaves_the_old_one_and_is_tried_again_when_it_has_changed(folder, versions):
+def test_a_version_that_does_not_load_leaves_the_old_one_and_is_tried_again_when_it_has_changed(
+    folder, versions
+):
     (folder / "2").mkdir()
     versions.refresh()
     assert list(versions.statuses) == [1]  # without a graph it is not there yet
     (folder / "2" / "saved_model.pb").write_bytes(b"half a graph")
     versions.refresh()
     broken = versions.statuses[2]
-    assert (broken.state, versions.statuses[1].state) == (State.END, State.AVAILABLE) and "must hold a SavedModel" in broken.error
+    assert (broken.state, versions.statuses[1].state) == (
+        State.END,
+        State.AVAILABLE,
+    ) and "must hold a SavedModel" in broken.error
     with versions.lease("m") as (number, _):
         assert number == 1
     publish(folder, 3)
@@ -193,7 +217,9 @@ def test_labels_and_the_version_before_are_served_where_they_are_wanted(folder):
     versions.refresh()
     with running(versions, "m") as ports:
         for path, number in (("m", 3), ("m/labels/stable", 2), ("m/versions/2", 2)):
-            assert version_of(ask(ports.rest, "POST", f"/v1/models/{path}:predict", AT_ONCE)) == number
+            assert (
+                version_of(ask(ports.rest, "POST", f"/v1/models/{path}:predict", AT_ONCE)) == number
+            )
         assert ask(ports.rest, "POST", "/v1/models/m/labels/gone:predict", AT_ONCE)[0] == 404
         assert ask(ports.rest, "POST", "/v1/models/m/versions/1:predict", AT_ONCE)[0] == 404
     versions.close()
@@ -205,13 +231,19 @@ def test_a_folder_that_is_emptied_leaves_what_is_served(folder, versions):
     assert versions.statuses[1].state == State.AVAILABLE
     os.rename(folder / "away", folder / "7")
     versions.refresh()
-    assert {number: status.state for number, status in versions.statuses.items()} == {7: State.AVAILABLE, 1: State.END}
+    assert {number: status.state for number, status in versions.statuses.items()} == {
+        7: State.AVAILABLE,
+        1: State.END,
+    }
 
 
 def test_a_folder_without_versions_serves_none(tmp_path):
     versions = Versions(tmp_path)
     versions.refresh()
-    with pytest.raises(Refusal, match=r"Servable not found for request: Latest\(m\)"), versions.lease("m"):
+    with (
+        pytest.raises(Refusal, match=r"Servable not found for request: Latest\(m\)"),
+        versions.lease("m"),
+    ):
         pass
     versions.close()
 
@@ -219,7 +251,9 @@ def test_a_folder_without_versions_serves_none(tmp_path):
 # --- batching
 
 
-def test_callers_at_once_are_computed_together_and_a_request_that_does_not_fit_spoils_no_batch(tmp_path):
+def test_callers_at_once_are_computed_together_and_a_request_that_does_not_fit_spoils_no_batch(
+    tmp_path,
+):
     publish(tmp_path, 1, BATCHING)
     versions = Versions(tmp_path)
     versions.refresh()
@@ -229,7 +263,10 @@ def test_callers_at_once_are_computed_together_and_a_request_that_does_not_fit_s
         assert [status for status, _ in answers] == [200] * 7 + [400]
         assert max(content["outputs"]["rows"][0] for _, content in answers[:7]) > 1
         status, content = ask(ports.rest, "POST", PREDICT, rows(*[""] * 9))
-        assert (status, content["error"]) == (400, "Task size 9 is larger than maximum input batch size 8")
+        assert (status, content["error"]) == (
+            400,
+            "Task size 9 is larger than maximum input batch size 8",
+        )
     versions.close()
 
 
@@ -244,13 +281,24 @@ def grpc_request(gate=""):
 
 
 def test_requests_beyond_the_number_that_is_taken_are_refused_at_once(versions, tmp_path):
-    with running(versions, "m", limits=Limits(max_requests=2)) as ports, concurrent.futures.ThreadPoolExecutor() as callers:
-        slow = [callers.submit(ask, ports.rest, "POST", PREDICT, rows(tmp_path / "gate")) for _ in range(2)]
+    with (
+        running(versions, "m", limits=Limits(max_requests=2)) as ports,
+        concurrent.futures.ThreadPoolExecutor() as callers,
+    ):
+        slow = [
+            callers.submit(ask, ports.rest, "POST", PREDICT, rows(tmp_path / "gate"))
+            for _ in range(2)
+        ]
         until(lambda: versions._num_leases[1] == 2)
         status, content = ask(ports.rest, "POST", PREDICT, AT_ONCE)
         assert (status, content["error"]) == (429, "There are 2 requests already.")
-        with grpc.insecure_channel(f"127.0.0.1:{ports.grpc}") as channel, pytest.raises(grpc.RpcError) as refused:
-            prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(grpc_request(), timeout=60)
+        with (
+            grpc.insecure_channel(f"127.0.0.1:{ports.grpc}") as channel,
+            pytest.raises(grpc.RpcError) as refused,
+        ):
+            prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(
+                grpc_request(), timeout=60
+            )
         assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
         (tmp_path / "gate").touch()
         assert [version_of(call.result()) for call in slow] == [1, 1]
@@ -276,7 +324,9 @@ def test_who_waits_too_long_or_leaves_gives_the_place_back(versions, tmp_path):
 
 
 def test_a_request_or_an_answer_that_is_too_large_is_refused(versions):
-    with running(versions, "m", limits=Limits(max_request_bytes=1_000, max_response_bytes=2_000)) as ports:
+    with running(
+        versions, "m", limits=Limits(max_request_bytes=1_000, max_response_bytes=2_000)
+    ) as ports:
         status, content = ask(ports.rest, "POST", PREDICT, rows(*[""] * 1_000))
         assert (status, content["error"]) == (413, "The request has more than 1000 bytes")
         assert ask(ports.rest, "POST", PREDICT, rows(*[""] * 100))[0] == 429

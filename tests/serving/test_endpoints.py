@@ -20,7 +20,11 @@ BAD_RECORDING = b"not a recording"
 
 
 def rows(seeds=SEEDS, num_frames=NUM_FRAMES, temperatures=TEMPERATURES):
-    return tf.constant(seeds, tf.int64), tf.constant(num_frames, tf.int32), tf.constant(temperatures, tf.float32)
+    return (
+        tf.constant(seeds, tf.int64),
+        tf.constant(num_frames, tf.int32),
+        tf.constant(temperatures, tf.float32),
+    )
 
 
 def arrays(answers):
@@ -32,7 +36,9 @@ def recordings(simulated_recordings):
     """Bytes of ten short stretches of recordings, each of another length."""
     stretches = []
     for i in range(10):
-        samples, rate = soundfile.read(simulated_recordings / f"simulated_00{i % 5}.wav", dtype="float32")
+        samples, rate = soundfile.read(
+            simulated_recordings / f"simulated_00{i % 5}.wav", dtype="float32"
+        )
         begin = 9_000 if i < 5 else 14_000
         stretches.append(wav.encode(samples[begin : begin + 1_100 + 150 * i], rate).numpy())
     return stretches
@@ -51,7 +57,8 @@ def test_rows_have_their_lengths_and_are_silent_after_their_end(endpoints):
         "layout": ("int32", (5,)),
         "status": ("int32", (5,)),
     }
-    assert song["lengths"].tolist() == song["next_frame"].tolist() == [25, 40, 0, 1, 40]  # the last one asked for more than may be
+    # the last one asked for more than may be
+    assert song["lengths"].tolist() == song["next_frame"].tolist() == [25, 40, 0, 1, 40]
     for row, length in zip(song["spectrogram"], song["lengths"], strict=True):
         assert (row[length:] == -endpoints.scale.dynamic_range_db).all() and np.isfinite(row).all()
         assert not (row[:length] == -endpoints.scale.dynamic_range_db).any()
@@ -64,14 +71,20 @@ def test_a_temperature_that_is_none_is_the_default_one_and_others_are_kept_in_bo
     # After so short a training the hidden units hardly matter, and so their temperature does not.
     W.assign(100 * weights)
     try:
-        found = endpoints.generate(*rows([3] * 10, [10] * 10, [1.0, *strange, 1e-30, 0.01, 3e38, 100.0]))["spectrogram"].numpy()
+        found = endpoints.generate(
+            *rows([3] * 10, [10] * 10, [1.0, *strange, 1e-30, 0.01, 3e38, 100.0])
+        )["spectrogram"].numpy()
     finally:
         W.assign(weights)
     for row in found[1:6]:
         np.testing.assert_array_equal(row, found[0])
     np.testing.assert_array_equal(found[6], found[7])
     np.testing.assert_array_equal(found[8], found[9])
-    assert np.isfinite(found).all() and not np.array_equal(found[8], found[0]) and not np.array_equal(found[7], found[0])
+    assert (
+        np.isfinite(found).all()
+        and not np.array_equal(found[8], found[0])
+        and not np.array_equal(found[7], found[0])
+    )
 
 
 def test_no_frames_and_no_rows_are_no_error(endpoints):
@@ -79,18 +92,25 @@ def test_no_frames_and_no_rows_are_no_error(endpoints):
         none = generate(*rows([1] * 9, [0, -5] + [0] * 7, [1.0] * 9))
         assert none["spectrogram"].shape == (9, 0, 65) and not none["lengths"].numpy().any()
         empty = generate(*rows([], [], []))
-        assert empty["spectrogram"].shape == (0, 0, 65) and empty["state"].shape == (0, endpoints.model.encoder.state_size)
+        assert empty["spectrogram"].shape == (0, 0, 65) and empty["state"].shape == (
+            0,
+            endpoints.model.encoder.state_size,
+        )
         if "waveform" in none:
             assert none["waveform"].shape == (9, 0) and not none["num_samples"].numpy().any()
             assert empty["waveform"].shape == (0, 0) and empty["wav_bytes"].shape == (0,)
 
 
-def test_sound_has_the_samples_that_its_frames_span_and_is_the_waveform_as_a_file(endpoints, tmp_path):
+def test_sound_has_the_samples_that_its_frames_span_and_is_the_waveform_as_a_file(
+    endpoints, tmp_path
+):
     song = arrays(endpoints.generate_audio(*rows()))
     expected = [(length - 1) * 64 + 128 if length else 0 for length in song["lengths"].tolist()]
     assert song["num_samples"].tolist() == expected and song["waveform"].shape == (5, max(expected))
     assert song["sample_rate"].tolist() == [16_000] * 5
-    for row, num_samples, contents in zip(song["waveform"], expected, song["wav_bytes"], strict=True):
+    for row, num_samples, contents in zip(
+        song["waveform"], expected, song["wav_bytes"], strict=True
+    ):
         assert not row[num_samples:].any() and np.isfinite(row).all()
         assert row[:num_samples].any() or not num_samples
         assert contents == wav.encode(row[:num_samples], 16_000).numpy()
@@ -106,22 +126,35 @@ def test_frames_sound_as_they_do_when_they_are_sung_and_known_samples_stay(endpo
     assert found["status"].tolist() == [0, 0, 2, 0, 0] and found["hop_length"].tolist() == [64] * 5
     known = np.repeat(song["waveform"][:1, :600], 5, axis=0)
     known[1, 100] = np.nan
-    going_on = arrays(endpoints.synthesise(song["spectrogram"][[0] * 5], [25, 25, 25, 25, 105], known, [600, 600, -1, 9999, 0]))
-    # Up to the last hop, over which it gives way; what is known of all frames but one is all that is taken.
+    going_on = arrays(
+        endpoints.synthesise(
+            song["spectrogram"][[0] * 5], [25, 25, 25, 25, 105], known, [600, 600, -1, 9999, 0]
+        )
+    )
+    # Up to the last hop, over which it gives way; what is known of all frames but one
+    # is all that is taken.
     np.testing.assert_array_equal(going_on["waveform"][0, :537], known[0, :537])
-    assert going_on["status"].tolist() == [0, 1, 0, 0, 0] and np.isfinite(going_on["waveform"]).all()
+    assert (
+        going_on["status"].tolist() == [0, 1, 0, 0, 0] and np.isfinite(going_on["waveform"]).all()
+    )
     assert going_on["waveform"][1, 100] == 0
     own = slice(0, song["num_samples"][0])
     np.testing.assert_array_equal(going_on["waveform"][2, own], song["waveform"][0, own])
     too_long = endpoints.synthesise(np.zeros((1, 200, 65), np.float32), [200], nothing[:1], [0])
-    assert too_long["status"].numpy().tolist() == [Status.TOO_LONG] and too_long["waveform"].shape == (1, 0)
+    assert too_long["status"].numpy().tolist() == [Status.TOO_LONG] and too_long[
+        "waveform"
+    ].shape == (1, 0)
 
 
 def test_a_song_in_parts_is_the_song_in_one_bit_for_bit(endpoints):
     seeds, temperatures = [5, 2**61, -3], [0.5, 1.0, 2.0]
     whole = arrays(endpoints.generate(*rows(seeds, [40] * 3, temperatures)))
     first = arrays(endpoints.generate(*rows(seeds, [20, 1, 0], temperatures)))
-    rest = arrays(endpoints.generate_continue(*rows(seeds, [20, 39, 40], temperatures), first["next_frame"], first["state"]))
+    rest = arrays(
+        endpoints.generate_continue(
+            *rows(seeds, [20, 39, 40], temperatures), first["next_frame"], first["state"]
+        )
+    )
     for i, cut in enumerate((20, 1, 0)):
         parts = np.concatenate([first["spectrogram"][i, :cut], rest["spectrogram"][i, : 40 - cut]])
         np.testing.assert_array_equal(parts, whole["spectrogram"][i])
@@ -133,7 +166,11 @@ def test_a_state_that_is_none_is_cleaned_and_told_and_the_rows_beside_it_stay(en
     good = np.array(endpoints.generate(*rows([1], [9], [1.0]))["state"])
     bad = np.repeat(good, 4, axis=0)
     bad[1, 3], bad[2, 0], bad[3, 7] = np.nan, -np.inf, 1e30
-    song = arrays(endpoints.generate_continue(*rows([1] * 4, [9] * 4, [1.0] * 4), tf.fill([4], tf.constant(9, tf.int64)), bad))
+    song = arrays(
+        endpoints.generate_continue(
+            *rows([1] * 4, [9] * 4, [1.0] * 4), tf.fill([4], tf.constant(9, tf.int64)), bad
+        )
+    )
     assert song["status"].tolist() == [Status.FINE, *[Status.CLEANED] * 3]
     assert np.isfinite(song["spectrogram"]).all() and np.isfinite(song["state"]).all()
     alone = endpoints.generate_continue(*rows([1], [9], [1.0]), tf.constant([9], tf.int64), good)
@@ -143,7 +180,9 @@ def test_a_state_that_is_none_is_cleaned_and_told_and_the_rows_beside_it_stay(en
 # --- a row's answer is its own
 
 
-def test_every_answer_is_the_same_bit_for_bit_in_every_batch_and_under_any_padding(endpoints, recordings, rng):
+def test_every_answer_is_the_same_bit_for_bit_in_every_batch_and_under_any_padding(
+    endpoints, recordings, rng
+):
     num_rows = 10
     lengths = rng.integers(0, 31, num_rows).astype(np.int32)
     inputs = {
@@ -173,22 +212,38 @@ def test_every_answer_is_the_same_bit_for_bit_in_every_batch_and_under_any_paddi
                 for key, value in alone[i].items():
                     own = together[key][place]
                     # What comes after a row's own frames or samples is padding.
-                    own = own[tuple(slice(0, size) for size in np.shape(value[0]))] if np.shape(own) else own
-                    np.testing.assert_array_equal(own, value[0], err_msg=f"{name}: {key} of row {i} at {place} of {batch_size}")
+                    own = (
+                        own[tuple(slice(0, size) for size in np.shape(value[0]))]
+                        if np.shape(own)
+                        else own
+                    )
+                    np.testing.assert_array_equal(
+                        own,
+                        value[0],
+                        err_msg=f"{name}: {key} of row {i} at {place} of {batch_size}",
+                    )
 
 
 def test_a_song_in_linear_power_is_the_same_in_every_batch_too(tiny_config, rng):
-    """Its decibels are a logarithm, whose last bit depends on whether its number shares a register with others."""
-    config = tiny_config.replace(scaling="max_power", visible_units="mean_field", chain_start="zeros")
+    """Its decibels are a logarithm, whose last bit depends on whether its number shares a
+    register with others.
+    """
+    config = tiny_config.replace(
+        scaling="max_power", visible_units="mean_field", chain_start="zeros"
+    )
     model = build_model(config)
     for weight in model.trainable_variables:
         weight.assign(rng.normal(size=weight.shape) / np.sqrt(weight.shape[0]))
     scale = spectrogram.FrameScale("max_power", 1e-5, 70.0, 3e-5)
     trained = Trained(model, config, scale, 16_000, 0)
     generate = endpoints_lib.Endpoints(trained, MAX_FRAMES).generate
-    together = generate(*rows(range(11), [7, 3] * 5 + [5], np.linspace(0.5, 2, 11)))["spectrogram"].numpy()
+    together = generate(*rows(range(11), [7, 3] * 5 + [5], np.linspace(0.5, 2, 11)))[
+        "spectrogram"
+    ].numpy()
     for i in range(11):
-        alone = generate(*rows([i], [[7, 3][i % 2] if i < 10 else 5], np.linspace(0.5, 2, 11)[i : i + 1]))["spectrogram"].numpy()[0]
+        alone = generate(
+            *rows([i], [[7, 3][i % 2] if i < 10 else 5], np.linspace(0.5, 2, 11)[i : i + 1])
+        )["spectrogram"].numpy()[0]
         np.testing.assert_array_equal(alone, together[i, : len(alone)])
 
 
@@ -203,7 +258,9 @@ def test_a_state_from_encode_is_that_of_the_song_and_primes_what_follows(endpoin
     top = endpoints.model.encoder.num_units
     assert found["embedding"].shape == (2, top) and found["frame_embedding"].shape == (2, 20, top)
     np.testing.assert_allclose(found["frame_embedding"][0, 19], found["state"][0, :top], atol=1e-6)
-    np.testing.assert_allclose(found["embedding"][1], np.mean(found["frame_embedding"][1, :12], axis=0), atol=1e-6)
+    np.testing.assert_allclose(
+        found["embedding"][1], np.mean(found["frame_embedding"][1, :12], axis=0), atol=1e-6
+    )
     assert not found["frame_embedding"][1, 12:].numpy().any()
 
 
@@ -219,7 +276,9 @@ def test_rows_of_bad_spectrograms_are_told_and_harm_no_other(endpoints, rng):
         assert found["status"].tolist() == statuses
         for key, value in found.items():
             assert np.isfinite(value).all(), key
-            np.testing.assert_array_equal(value[0], function(decibels[:1], lengths[:1])[key][0], err_msg=key)
+            np.testing.assert_array_equal(
+                value[0], function(decibels[:1], lengths[:1])[key][0], err_msg=key
+            )
     assert not found["is_unusual"][3:].any() and not found["frame_score"][3:].any()
 
 
@@ -230,7 +289,9 @@ def test_each_score_is_judged_by_its_own_range_on_both_sides(endpoints, rng):
     verdicts = []
     for name in ("score", "order_score", "surprise"):
         lower, upper = getattr(endpoints.usual, name)
-        np.testing.assert_array_equal(found[f"{name}_is_unusual"], (found[name] < lower) | (found[name] > upper))
+        np.testing.assert_array_equal(
+            found[f"{name}_is_unusual"], (found[name] < lower) | (found[name] > upper)
+        )
         verdicts.append(found[f"{name}_is_unusual"])
     np.testing.assert_array_equal(found["is_unusual"], np.any(verdicts, axis=0))
     assert np.any(verdicts) and not np.all(verdicts)
@@ -239,9 +300,14 @@ def test_each_score_is_judged_by_its_own_range_on_both_sides(endpoints, rng):
 # --- recordings
 
 
-def test_recordings_are_segmented_and_transformed_as_the_package_does_it(endpoints, recordings, tmp_path):
+def test_recordings_are_segmented_and_transformed_as_the_package_does_it(
+    endpoints, recordings, tmp_path
+):
     batch = tf.constant([*recordings[:3], BAD_RECORDING])
-    segments, encoded, scored = (arrays(getattr(endpoints, name)(batch)) for name in ("segment_audio", "encode_audio", "score_audio"))
+    segments, encoded, scored = (
+        arrays(getattr(endpoints, name)(batch))
+        for name in ("segment_audio", "encode_audio", "score_audio")
+    )
     for i, contents in enumerate(recordings[:3]):
         (tmp_path / "x.wav").write_bytes(contents)
         samples = readers.read(tmp_path / "x.wav")
@@ -257,8 +323,13 @@ def test_recordings_are_segmented_and_transformed_as_the_package_does_it(endpoin
         for found, function in ((encoded, endpoints.encode), (scored, endpoints.score)):
             plain = arrays(function(frames[tf.newaxis], [length]))
             for name in plain.keys() - {"status"}:
-                own = found[name][i][:length] if plain[name].shape[1:2] == (length,) else found[name][i]
-                # The recording's frames are made in another graph, and pass through a hundred float32 operations each.
+                own = (
+                    found[name][i][:length]
+                    if plain[name].shape[1:2] == (length,)
+                    else found[name][i]
+                )
+                # The recording's frames are made in another graph, and pass through a hundred
+                # float32 operations each.
                 np.testing.assert_allclose(own, plain[name][0], rtol=1e-4, atol=1e-4, err_msg=name)
     for found in (segments, encoded, scored):
         assert found["status"][3] == Status.NOT_WAV and found["status"][:3].max() == Status.FINE
@@ -266,21 +337,41 @@ def test_recordings_are_segmented_and_transformed_as_the_package_does_it(endpoin
 
 
 def test_bad_recordings_are_told_by_their_status(endpoints, recordings):
-    silence, short = wav.encode(np.zeros(900, np.float32), 16_000), wav.encode(np.ones(127, np.float32), 16_000)
+    silence, short = (
+        wav.encode(np.zeros(900, np.float32), 16_000),
+        wav.encode(np.ones(127, np.float32), 16_000),
+    )
     window = wav.encode(np.linspace(-0.5, 0.5, 128).astype(np.float32), 16_000)
-    long = wav.encode(np.linspace(-0.5, 0.5, (MAX_FRAMES - 1) * 64 + 129).astype(np.float32), 16_000)
+    long = wav.encode(
+        np.linspace(-0.5, 0.5, (MAX_FRAMES - 1) * 64 + 129).astype(np.float32), 16_000
+    )
     other_rate = wav.encode(np.linspace(-0.5, 0.5, 900).astype(np.float32), 8_000)
     batch = tf.stack([recordings[0], silence, short, long, other_rate, b"", window])
-    expected = [Status.FINE, Status.NO_SOUND, Status.TOO_SHORT, Status.TOO_LONG, Status.WRONG_RATE, Status.NOT_WAV]
-    for name, of_one_frame in (("segment_audio", Status.NO_SOUND), ("encode_audio", Status.FINE), ("score_audio", Status.TOO_SHORT)):
+    expected = [
+        Status.FINE,
+        Status.NO_SOUND,
+        Status.TOO_SHORT,
+        Status.TOO_LONG,
+        Status.WRONG_RATE,
+        Status.NOT_WAV,
+    ]
+    for name, of_one_frame in (
+        ("segment_audio", Status.NO_SOUND),
+        ("encode_audio", Status.FINE),
+        ("score_audio", Status.TOO_SHORT),
+    ):
         found = arrays(getattr(endpoints, name)(batch))
         assert found["status"].tolist() == [*expected, of_one_frame], name
         assert all(np.isfinite(value).all() for value in found.values())
     assert set(DESCRIPTIONS) == set(Status)
 
 
-def test_every_sequence_of_a_recording_is_read_from_its_own_beginning(trained_run, simulated_recordings):
-    """Of a model of segments: the answer of a recording is that of its segments, one after another."""
+def test_every_sequence_of_a_recording_is_read_from_its_own_beginning(
+    trained_run, simulated_recordings
+):
+    """Of a model of segments: the answer of a recording is that of its
+    segments, one after another.
+    """
     trained = load_trained(trained_run, lambda config: config.replace(sequence="segment"))
     samples, rate = soundfile.read(simulated_recordings / "simulated_001.wav", dtype="float32")
     endpoints = endpoints_lib.Endpoints(trained, 1_000)
@@ -291,7 +382,9 @@ def test_every_sequence_of_a_recording_is_read_from_its_own_beginning(trained_ru
     assert len(parts) > 2 and found["lengths"][0] == len(frames)
     padded = tf.stack([tf.pad(part, [[0, max(lengths) - len(part)], [0, 0]]) for part in parts])
     alone = arrays(endpoints.encode(padded, tf.cast(lengths, tf.int32)))
-    expected = np.concatenate([row[:length] for row, length in zip(alone["frame_embedding"], lengths, strict=True)])
+    expected = np.concatenate(
+        [row[:length] for row, length in zip(alone["frame_embedding"], lengths, strict=True)]
+    )
     np.testing.assert_allclose(found["frame_embedding"][0], expected, atol=1e-4)
     np.testing.assert_allclose(found["state"][0], alone["state"][-1], atol=1e-3)
 
@@ -304,7 +397,10 @@ def test_priming_is_encoding_the_recording(endpoints, simulated_recordings):
     power = spectrogram.power_spectrogram(samples, rate, endpoints.config.spectrogram)[:60]
     frames = spectrogram.to_model_frames(power, endpoints.scale)[tf.newaxis]
     # Frame by frame, as a song advances its state.
-    encoder, state = endpoints.model.encoder, endpoints.model.encoder.initial_state(tf.ones([1], tf.bool))
+    encoder, state = (
+        endpoints.model.encoder,
+        endpoints.model.encoder.initial_state(tf.ones([1], tf.bool)),
+    )
     standardised = endpoints.model.standardisation(frames)
     for t in range(60):
         state = encoder.step(standardised[:, t], state)

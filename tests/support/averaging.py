@@ -13,7 +13,10 @@ def model_with_averages():
     optimizer = GuardedAdam(use_ema=True, ema_momentum=0.75)
     optimizer.build(model.trainable_variables)
     model.compile(optimizer=optimizer)
-    optimizer.apply([tf.ones_like(variable) for variable in model.trainable_variables], model.trainable_variables)
+    optimizer.apply(
+        [tf.ones_like(variable) for variable in model.trainable_variables],
+        model.trainable_variables,
+    )
     return model
 
 

@@ -1,10 +1,12 @@
-"""A client in no one's Python: loads a SavedModel through TensorFlow's C API with ctypes, and calls its signatures.
+"""A client in no one's Python: loads a SavedModel through TensorFlow's C API with ctypes,
+and calls its signatures.
 
     python -I c_api_client.py LIBRARIES VERSION CALLS RESULTS
 
-LIBRARIES is the folder of libtensorflow_cc, CALLS a JSON list of {"inputs": [[node, array], ...], "outputs": [[node, index], ...]}
-where an array is {"dtype", "shape", "values"}. RESULTS gets a list of lists of arrays in the same form, or an error's text in the
-place of a list. Values are base64: of the array's bytes, or one for each string.
+LIBRARIES is the folder of libtensorflow_cc, CALLS a JSON list of {"inputs": [[node, array], ...],
+"outputs": [[node, index], ...]} where an array is {"dtype", "shape", "values"}. RESULTS gets a list
+of lists of arrays in the same form, or an error's text in the place of a list. Values are base64:
+of the array's bytes, or one for each string.
 """
 
 import base64
@@ -18,8 +20,8 @@ import sys
 DTYPES = {"float32": (1, 4), "int32": (3, 4), "string": (7, 24), "int64": (9, 8), "bool": (10, 1)}
 NAMES = {code: name for name, (code, _) in DTYPES.items()}
 POINTERS = (
-    "TF_NewStatus TF_Message TF_NewSessionOptions TF_NewGraph TF_LoadSessionFromSavedModel TF_GraphOperationByName "
-    "TF_AllocateTensor TF_TensorData TF_StringGetDataPointer"
+    "TF_NewStatus TF_Message TF_NewSessionOptions TF_NewGraph TF_LoadSessionFromSavedModel "
+    "TF_GraphOperationByName TF_AllocateTensor TF_TensorData TF_StringGetDataPointer"
 )
 
 
@@ -39,9 +41,14 @@ class Session:
         self.c.TF_StringGetSize.restype = self.c.TF_TensorByteSize.restype = ctypes.c_size_t
         self.status = ctypes.c_void_p(self.c.TF_NewStatus())
         self.graph = ctypes.c_void_p(self.c.TF_NewGraph())
-        options, tags = ctypes.c_void_p(self.c.TF_NewSessionOptions()), (ctypes.c_char_p * 1)(b"serve")
+        options, tags = (
+            ctypes.c_void_p(self.c.TF_NewSessionOptions()),
+            (ctypes.c_char_p * 1)(b"serve"),
+        )
         self.session = ctypes.c_void_p(
-            self.c.TF_LoadSessionFromSavedModel(options, None, folder.encode(), tags, 1, self.graph, None, self.status)
+            self.c.TF_LoadSessionFromSavedModel(
+                options, None, folder.encode(), tags, 1, self.graph, None, self.status
+            )
         )
         self.check()
 
@@ -54,7 +61,20 @@ class Session:
         fed = (ctypes.c_void_p * len(inputs))(*(self.tensor(**array) for _, array in inputs))
         wanted = (Output * len(outputs))(*(self.output(*output) for output in outputs))
         results = (ctypes.c_void_p * len(outputs))()
-        self.c.TF_SessionRun(self.session, None, nodes, fed, len(inputs), wanted, results, len(outputs), None, 0, None, self.status)
+        self.c.TF_SessionRun(
+            self.session,
+            None,
+            nodes,
+            fed,
+            len(inputs),
+            wanted,
+            results,
+            len(outputs),
+            None,
+            0,
+            None,
+            self.status,
+        )
         self.check()
         return [self.array(ctypes.c_void_p(result)) for result in results]
 
@@ -81,11 +101,24 @@ class Session:
         shape = [self.c.TF_Dim(tensor, i) for i in range(self.c.TF_NumDims(tensor))]
         place = self.c.TF_TensorData(tensor)
         if dtype != "string":
-            values = base64.b64encode(ctypes.string_at(place, self.c.TF_TensorByteSize(tensor)) if math.prod(shape) else b"").decode()
+            values = base64.b64encode(
+                ctypes.string_at(place, self.c.TF_TensorByteSize(tensor))
+                if math.prod(shape)
+                else b""
+            ).decode()
             return {"dtype": dtype, "shape": shape, "values": values}
         strings = [ctypes.c_void_p(place + i * DTYPES[dtype][1]) for i in range(math.prod(shape))]
-        texts = [ctypes.string_at(self.c.TF_StringGetDataPointer(string), self.c.TF_StringGetSize(string)) for string in strings]
-        return {"dtype": dtype, "shape": shape, "values": [base64.b64encode(text).decode() for text in texts]}
+        texts = [
+            ctypes.string_at(
+                self.c.TF_StringGetDataPointer(string), self.c.TF_StringGetSize(string)
+            )
+            for string in strings
+        ]
+        return {
+            "dtype": dtype,
+            "shape": shape,
+            "values": [base64.b64encode(text).decode() for text in texts],
+        }
 
 
 def main(libraries, folder, calls, results):

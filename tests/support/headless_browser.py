@@ -1,4 +1,5 @@
-"""A headless Chromium, driven over a pipe by its own DevTools protocol: no driver and no library between.
+"""A headless Chromium, driven over a pipe by its own DevTools protocol:
+no driver and no library between.
 
 https://chromedevtools.github.io/devtools-protocol/
 """
@@ -16,44 +17,75 @@ import tempfile
 import time
 
 # As root, and where there is little shared memory and no graphics card.
-_FLAGS = ["--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+_FLAGS = [
+    "--headless=new",
+    "--remote-debugging-pipe",
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+]
 _FLAGS += ["--hide-scrollbars", "--no-first-run", "--autoplay-policy=no-user-gesture-required"]
-_BECOME_BROWSER = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
+_BECOME_BROWSER = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); "
+    "os.execv(sys.argv[3], sys.argv[3:])"
+)
 
 
 def executable():
     """Path of a Chromium on this machine, or None."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    return next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
 
 
 class Page:
     """One page in a browser of its own.
 
     Args:
-        url: opened at once.    width, height: CSS pixels.    timeout_s: of everything that is waited for.    dark: bool, colour scheme.
+        url: opened at once.    width, height: CSS pixels.
+        timeout_s: of everything that is waited for.    dark: bool, colour scheme.
     """
 
     def __init__(self, url, width=1200, height=1500, timeout_s=60.0, dark=False):
         self._timeout_s, self._number, self._unread, self.events = timeout_s, 0, b"", []
         self._closing = contextlib.ExitStack()
-        profile = self._closing.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+        profile = self._closing.enter_context(
+            tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        )
         # The browser reads what it is told from 3, and answers on 4.
         commands, self._commands = os.pipe()
         self._answers, answers = os.pipe()
         # Another's copy must not lie where the browser's are put, nor be closed by that.
         theirs = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (commands, answers)]
         flags = [f"--user-data-dir={profile}", f"--window-size={width},{height}", *_FLAGS]
-        command = [sys.executable, "-c", _BECOME_BROWSER, *map(str, theirs), executable(), *flags, "about:blank"]
-        self._process = subprocess.Popen(command, pass_fds=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        command = [
+            sys.executable,
+            "-c",
+            _BECOME_BROWSER,
+            *map(str, theirs),
+            executable(),
+            *flags,
+            "about:blank",
+        ]
+        self._process = subprocess.Popen(
+            command, pass_fds=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         self._closing.callback(self._stop)
         for end in (commands, answers, *theirs):
             os.close(end)
         self._session = None
-        target = next(t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "page")
-        self._session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
+        target = next(
+            t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "page"
+        )
+        self._session = self.call(
+            "Target.attachToTarget", targetId=target["targetId"], flatten=True
+        )["sessionId"]
         for domain in ("Page", "Runtime", "Log", "DOM", "Network"):
             self.call(f"{domain}.enable")
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self.call(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}],
+        )
         self.call("Page.navigate", url=url)
         self.wait_for("location.href != 'about:blank' && document.readyState == 'complete'")
 
@@ -64,7 +96,9 @@ class Page:
         self._closing.close()
 
     def call(self, method, **params):
-        """Sends a command and returns its result; events that come meanwhile are kept in `events`."""
+        """Sends a command and returns its result; events that come meanwhile
+        are kept in `events`.
+        """
         self._number += 1
         message = {"id": self._number, "method": method, "params": params}
         if self._session:
@@ -79,7 +113,9 @@ class Page:
 
     def evaluate(self, expression):
         """The value of a JavaScript expression, awaited."""
-        found = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        found = self.call(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+        )
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
@@ -87,7 +123,10 @@ class Page:
         """Waits until a JavaScript expression is true."""
         end = time.monotonic() + self._timeout_s
         while not self.evaluate(expression):
-            assert time.monotonic() < end, f"never true: {expression}; the page says: {self.evaluate('document.body.innerText')}"
+            assert time.monotonic() < end, (
+                f"never true: {expression}; the page says: "
+                f"{self.evaluate('document.body.innerText')}"
+            )
             time.sleep(0.05)
 
     def choose_file(self, selector, path):
@@ -103,15 +142,27 @@ class Page:
             file.write(base64.b64decode(found["data"]))
 
     def complaints(self):
-        """What the browser has put down as errors: exceptions, refused resources, breaches of the content policy."""
+        """What the browser has put down as errors: exceptions, refused resources,
+        breaches of the content policy.
+        """
         self.evaluate("1")
-        of_script = [event["params"]["exceptionDetails"]["text"] for event in self.events if event["method"] == "Runtime.exceptionThrown"]
-        logged = [event["params"]["entry"] for event in self.events if event["method"] == "Log.entryAdded"]
+        of_script = [
+            event["params"]["exceptionDetails"]["text"]
+            for event in self.events
+            if event["method"] == "Runtime.exceptionThrown"
+        ]
+        logged = [
+            event["params"]["entry"] for event in self.events if event["method"] == "Log.entryAdded"
+        ]
         return of_script + [entry["text"] for entry in logged if entry["level"] == "error"]
 
     def hosts_asked(self):
         """Host and port of every request that the page has made."""
-        urls = [event["params"]["request"]["url"] for event in self.events if event["method"] == "Network.requestWillBeSent"]
+        urls = [
+            event["params"]["request"]["url"]
+            for event in self.events
+            if event["method"] == "Network.requestWillBeSent"
+        ]
         return {url.split("/")[2] for url in urls if url.startswith("http")}
 
     def _read(self):

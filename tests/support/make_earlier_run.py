@@ -1,17 +1,22 @@
-r"""Writes tests/support/earlier_run/: a tiny run of an earlier version, and what that version answered with it.
+r"""Writes tests/support/earlier_run/: a tiny run of an earlier version,
+and what that version answered with it.
 
     git worktree add ../earlier REVISION
     python tests/support/make_earlier_run.py ../earlier [FOLDER]
 
-The commands are those of the checkout that is named, in its own folder; the environment needs what that version needs. The run is one
-that today's code must still read: tests/runs/test_earlier_runs.py holds it to the answers. Make it anew only to hold a later version to
-them, and say in the message of the commit which version wrote it: whoever has trained with an earlier one still has such runs.
+The commands are those of the checkout that is named, in its own folder; the environment needs what
+that version needs. The run is one that today's code must still read:
+tests/runs/test_earlier_runs.py holds it to the answers. Make it anew only to hold a later version
+to them, and say in the message of the commit which version wrote it: whoever has trained with an
+earlier one still has such runs.
 
-FOLDER, beside this script where it is not given, gets from the run config.json, flags.txt, data.json, checkpoint.npz, history.csv and
-model.keras; resumed_history.csv, that of one more epoch; and answers.npz:
+FOLDER, beside this script where it is not given, gets from the run config.json, flags.txt,
+data.json, checkpoint.npz, history.csv and model.keras; resumed_history.csv, that of one more epoch;
+and answers.npz:
 
     weight_NN       every variable of the model, in order; `paths` names them
-    song            spectrograms in dB of the songs of `SONG_SEEDS`, [songs, SONG_FRAMES, V], as tools/generate.py and the export sing them
+    song            spectrograms in dB of the songs of `SONG_SEEDS`, [songs, SONG_FRAMES, V], as
+                    tools/generate.py and the export sing them
     prediction      one-step predictions for these, as `model.predict` makes them
     encode_*        the export's answers about these, and score_*
 """
@@ -26,12 +31,38 @@ import tempfile
 RECORDINGS = {"num_recordings": 5, "duration_s": 1.5}
 SONG_SEEDS = (3, 4)
 SONG_FRAMES = 24
-# Few bins, since every weight is stored six times; two layers, a direct frame and averaged weights, so that there is much to mix up.
+# Few bins, since every weight is stored six times; two layers, a direct frame and averaged weights,
+# so that there is much to mix up.
 SETTINGS = {
-    **{"n_fft": 64, "hop_length": 32, "window_frames": 64, "batch_size": 8, "sequence": "recording"},
-    **{"recurrent_scalar": 0.2, "hidden_scalar": 0.2, "num_layers": 2, "num_direct_frames": 1, "optimizer": "adam", "weight_average": 0.9},
-    **{"learning_rates": "1e-3,3e-4", "epochs_per_rate": "2,1", "epochs": 3, "cd_steps": "1,2", "num_gibbs_steps": 3},
-    **{"emission_noise": 0, "num_iterations": 4, "num_song_checks": 0, "parallel_parts": 1, "nocompiled": None},
+    **{
+        "n_fft": 64,
+        "hop_length": 32,
+        "window_frames": 64,
+        "batch_size": 8,
+        "sequence": "recording",
+    },
+    **{
+        "recurrent_scalar": 0.2,
+        "hidden_scalar": 0.2,
+        "num_layers": 2,
+        "num_direct_frames": 1,
+        "optimizer": "adam",
+        "weight_average": 0.9,
+    },
+    **{
+        "learning_rates": "1e-3,3e-4",
+        "epochs_per_rate": "2,1",
+        "epochs": 3,
+        "cd_steps": "1,2",
+        "num_gibbs_steps": 3,
+    },
+    **{
+        "emission_noise": 0,
+        "num_iterations": 4,
+        "num_song_checks": 0,
+        "parallel_parts": 1,
+        "nocompiled": None,
+    },
 }
 _KEPT = ("config.json", "flags.txt", "data.json", "checkpoint.npz", "history.csv", "model.keras")
 # Where the recordings are said to have lain: no folder of the machine that made the run.
@@ -46,11 +77,17 @@ run, songs, export, out, *seeds = sys.argv[1:]
 model = neurovocal_tf.load_trained(run).model
 answers = {f"weight_{i:02}": np.asarray(variable) for i, variable in enumerate(model.variables)}
 answers["paths"] = np.array([variable.path for variable in model.variables])
-song = answers["song"] = np.stack([np.load(f"{songs}/song_{seed}.npz")["decibels"] for seed in seeds])
+song = answers["song"] = np.stack(
+    [np.load(f"{songs}/song_{seed}.npz")["decibels"] for seed in seeds]
+)
 answers["prediction"] = model.predict(song, verbose=0)
 signatures = tf.saved_model.load(export).signatures
 lengths = tf.fill([len(song)], song.shape[1])
-sung = signatures["generate"](seed=tf.constant([*map(int, seeds)], tf.int64), num_frames=lengths, temperature=tf.ones([len(song)]))
+sung = signatures["generate"](
+    seed=tf.constant([*map(int, seeds)], tf.int64),
+    num_frames=lengths,
+    temperature=tf.ones([len(song)]),
+)
 np.testing.assert_array_equal(sung["spectrogram"], song)
 for name in ("encode", "score"):
     for key, value in signatures[name](spectrogram=song, lengths=lengths).items():
@@ -60,25 +97,57 @@ np.savez_compressed(out, **answers)
 
 
 def make(checkout, folder):
-    """Trains, sings and exports with the code of `checkout`, and leaves in `folder` what this module's text lists."""
+    """Trains, sings and exports with the code of `checkout`,
+    and leaves in `folder` what this module's text lists.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         temporary = pathlib.Path(temporary)
-        recordings, run, songs, models = (temporary / name for name in ("recordings", "run", "songs", "models"))
+        recordings, run, songs, models = (
+            temporary / name for name in ("recordings", "run", "songs", "models")
+        )
         flagfile = temporary / "settings.flags"
-        flagfile.write_text("".join(f"--{name}\n" if value is None else f"--{name}={value}\n" for name, value in SETTINGS.items()))
-        train = ["tools/train.py", f"--flagfile={flagfile}", f"--data_dir={recordings}", f"--workdir={run}"]
-        _python(checkout, "tools/simulate.py", f"--out={recordings}", *(f"--{name}={value}" for name, value in RECORDINGS.items()))
+        flagfile.write_text(
+            "".join(
+                f"--{name}\n" if value is None else f"--{name}={value}\n"
+                for name, value in SETTINGS.items()
+            )
+        )
+        train = [
+            "tools/train.py",
+            f"--flagfile={flagfile}",
+            f"--data_dir={recordings}",
+            f"--workdir={run}",
+        ]
+        _python(
+            checkout,
+            "tools/simulate.py",
+            f"--out={recordings}",
+            *(f"--{name}={value}" for name, value in RECORDINGS.items()),
+        )
         _python(checkout, *train)
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
         for name in _KEPT:
             shutil.copy(run / name, folder)
         data = pathlib.Path(folder, "data.json")
-        data.write_text(data.read_text(encoding="utf-8").replace(f'"{recordings}"', f'"{_DATA_DIR}"'), encoding="utf-8")
+        data.write_text(
+            data.read_text(encoding="utf-8").replace(f'"{recordings}"', f'"{_DATA_DIR}"'),
+            encoding="utf-8",
+        )
         length = f"--num_frames={SONG_FRAMES}"
         for seed in SONG_SEEDS:
-            _python(checkout, "tools/generate.py", f"--workdir={run}", f"--out={songs}", "--num_songs=1", f"--seed={seed}", length)
-        _python(checkout, "export/export_saved_model.py", f"--workdir={run}", f"--export_dir={models}")
+            _python(
+                checkout,
+                "tools/generate.py",
+                f"--workdir={run}",
+                f"--out={songs}",
+                "--num_songs=1",
+                f"--seed={seed}",
+                length,
+            )
+        _python(
+            checkout, "export/export_saved_model.py", f"--workdir={run}", f"--export_dir={models}"
+        )
         answers = os.path.abspath(os.path.join(folder, "answers.npz"))
         _python(checkout, "-c", _ANSWER, run, songs, models / "1", answers, *SONG_SEEDS)
         _python(checkout, *train, f"--epochs={SETTINGS['epochs'] + 1}")
@@ -86,11 +155,23 @@ def make(checkout, folder):
 
 
 def _python(checkout, *arguments):
-    environment = {**os.environ, "PYTHONPATH": os.path.abspath(checkout), "PYTHONDONTWRITEBYTECODE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    subprocess.run([sys.executable, *map(str, arguments)], cwd=checkout, env=environment, check=True)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.path.abspath(checkout),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    subprocess.run(
+        [sys.executable, *map(str, arguments)], cwd=checkout, env=environment, check=True
+    )
 
 
 if __name__ == "__main__":
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
-    make(sys.argv[1], sys.argv[2] if len(sys.argv) == 3 else pathlib.Path(__file__).resolve().parent / "earlier_run")
+    make(
+        sys.argv[1],
+        sys.argv[2]
+        if len(sys.argv) == 3
+        else pathlib.Path(__file__).resolve().parent / "earlier_run",
+    )

@@ -10,17 +10,46 @@ from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 
 
-def fresh_model(num_visible, num_hidden, num_recurrent, num_layers=1, visible_units="gaussian", seed=0, **options):
-    """An `RNNRBM` of gated layers; each of `options` goes to the layers that know it, or to the model."""
+def fresh_model(
+    num_visible,
+    num_hidden,
+    num_recurrent,
+    num_layers=1,
+    visible_units="gaussian",
+    seed=0,
+    **options,
+):
+    """An `RNNRBM` of gated layers; each of `options` goes to the layers that know
+    it, or to the model.
+    """
 
     def of(kind):
-        return {name: value for name, value in options.items() if name in inspect.signature(kind.__init__).parameters}
+        return {
+            name: value
+            for name, value in options.items()
+            if name in inspect.signature(kind.__init__).parameters
+        }
 
-    unknown = options.keys() - {name for kind in (GatedRecurrentEncoder, ConditionalRBM, RNNRBM) for name in of(kind)}
+    unknown = options.keys() - {
+        name for kind in (GatedRecurrentEncoder, ConditionalRBM, RNNRBM) for name in of(kind)
+    }
     assert not unknown, unknown
     return RNNRBM(
-        GatedRecurrentEncoder(num_recurrent, num_layers, seed=seed, name="gated_recurrent_encoder", **of(GatedRecurrentEncoder)),
-        ConditionalRBM(num_visible, num_hidden, visible_units, seed=seed + 1000, name="conditional_rbm", **of(ConditionalRBM)),
+        GatedRecurrentEncoder(
+            num_recurrent,
+            num_layers,
+            seed=seed,
+            name="gated_recurrent_encoder",
+            **of(GatedRecurrentEncoder),
+        ),
+        ConditionalRBM(
+            num_visible,
+            num_hidden,
+            visible_units,
+            seed=seed + 1000,
+            name="conditional_rbm",
+            **of(ConditionalRBM),
+        ),
         seed=seed,
         **of(RNNRBM),
     )

@@ -11,7 +11,13 @@ def power_spectrogram(samples, sample_rate, config):
     """`scipy.signal.spectrogram` with its defaults in float64, time first: [L, V]."""
     noverlap = config.n_fft - config.hop_length
     window = ("tukey", 0.25)
-    power = scipy.signal.spectrogram(samples.astype(np.float64), sample_rate, window=window, nperseg=config.n_fft, noverlap=noverlap)[2]
+    power = scipy.signal.spectrogram(
+        samples.astype(np.float64),
+        sample_rate,
+        window=window,
+        nperseg=config.n_fft,
+        noverlap=noverlap,
+    )[2]
     return power.T
 
 
@@ -23,17 +29,26 @@ def envelope(samples, length):
 
 
 def detect(samples, sample_rate, config, envelope=envelope):
-    """The published detector on samples without a band-pass, one sample and one segment at a time: a list of (onset, offset)."""
+    """The published detector on samples without a band-pass, one sample and one segment at a time:
+    a list of (onset, offset).
+    """
     if not len(samples):
         return []
     per_ms = sample_rate / 1000
     length = int(config.smoothing_ms * per_ms)
     # Rounded to what a trace is kept in, and then as exact as can be.
-    loudness = envelope(samples, length if length % 2 else length + 1).astype(np.float32).astype(np.float64)
+    loudness = (
+        envelope(samples, length if length % 2 else length + 1)
+        .astype(np.float32)
+        .astype(np.float64)
+    )
     if config.threshold_method == "percentile":
         level = max(np.percentile(loudness, config.threshold), 1e-6 * loudness.max())
     elif config.threshold_method == "noise_floor":
-        level = max(config.threshold * np.percentile(audible(loudness), config.noise_floor_percentile), 1e-6 * loudness.max())
+        level = max(
+            config.threshold * np.percentile(audible(loudness), config.noise_floor_percentile),
+            1e-6 * loudness.max(),
+        )
         if 1 - len(audible(loudness)) / len(loudness) > config.noise_floor_percentile / 100:
             level = min(level, loudness.max() / 2)
     else:
@@ -55,35 +70,53 @@ def detect(samples, sample_rate, config, envelope=envelope):
             joined[-1] = (joined[-1][0], offset)
         else:
             joined.append((onset, offset))
-    kept = [(a, b) for a, b in joined if config.min_length_ms * per_ms < b - a < config.max_length_ms * per_ms]
+    kept = [
+        (a, b)
+        for a, b in joined
+        if config.min_length_ms * per_ms < b - a < config.max_length_ms * per_ms
+    ]
     buffer = int(config.buffer_ms * per_ms)
     return [(max(a - buffer, 0), min(b + buffer, len(samples))) for a, b in kept]
 
 
 def audible(values):
-    """Those that are not a millionth of the largest, which is rounded down to a float32 with 16 bits of zeros."""
+    """Those that are not a millionth of the largest,
+    which is rounded down to a float32 with 16 bits of zeros.
+    """
     limit = np.frombuffer(b"\0\0" + np.float32(1e-6 * values.max()).tobytes()[2:], np.float32)[0]
     return values[values >= limit]
 
 
 def contrast(samples, sample_rate, config):
-    """Largest power over the bins of the band, each over its own floor and averaged with its neighbours, one window at a time."""
+    """Largest power over the bins of the band, each over its own floor and averaged with its
+    neighbours, one window at a time.
+    """
     n_fft, hop = config.contrast_n_fft, config.contrast_n_fft // 4
     half = int(config.smoothing_ms * sample_rate / hop / 1000) // 2
     padded = np.pad(samples.astype(np.float64), n_fft // 2 + half * hop, mode="reflect")
     window = scipy.signal.get_window("hann", n_fft)
     frames = [padded[i * hop : i * hop + n_fft] for i in range(-(-len(samples) // hop) + 2 * half)]
-    power = np.array([np.abs(np.fft.rfft((frame - frame.mean()) * window)) ** 2 for frame in frames])
-    power = np.array([power[i : i + 2 * half + 1].mean(axis=0) for i in range(len(frames) - 2 * half)])
+    power = np.array(
+        [np.abs(np.fft.rfft((frame - frame.mean()) * window)) ** 2 for frame in frames]
+    )
+    power = np.array(
+        [power[i : i + 2 * half + 1].mean(axis=0) for i in range(len(frames) - 2 * half)]
+    )
     frequencies = np.fft.rfftfreq(n_fft, 1 / sample_rate)
-    power = power[:, (frequencies >= config.low_hz) & (frequencies <= (config.high_hz or sample_rate))]
+    power = power[
+        :, (frequencies >= config.low_hz) & (frequencies <= (config.high_hz or sample_rate))
+    ]
     over_floor = power / np.percentile(power, config.noise_floor_percentile, axis=0)
     bins = min(max(int(config.contrast_bandwidth_hz / frequencies[1]), 1), power.shape[1])
-    return np.array([max(row[i : i + bins].mean() for i in range(len(row) - bins + 1)) for row in over_floor])
+    return np.array(
+        [max(row[i : i + bins].mean() for i in range(len(row) - bins + 1)) for row in over_floor]
+    )
 
 
 def segmentation_f1(found, truth, tolerance_s=0.010):
-    """F1 of (onset, offset) pairs in seconds; a pair is found if both boundaries are within the tolerance, one to one."""
+    """F1 of (onset, offset) pairs in seconds; a pair is found if both boundaries are within
+    the tolerance, one to one.
+    """
     left, hits = list(truth), 0
     for onset, offset in found:
         errors = [max(abs(onset - a), abs(offset - b)) for a, b in left]
@@ -111,7 +144,9 @@ def lowbias32(x):
 
 
 def pcg4d(x, y, z, w):
-    """Jarzynski and Olano's hash of four 32-bit words, line by line as published, in Python's unbounded integers."""
+    """Jarzynski and Olano's hash of four 32-bit words, line by line as published,
+    in Python's unbounded integers.
+    """
     mask = 2**32 - 1
     x, y, z, w = ((v * 1664525 + 1013904223) & mask for v in (x, y, z, w))
     for last in (False, True):
@@ -126,11 +161,15 @@ def pcg4d(x, y, z, w):
 
 def binary_states(num_units):
     """All 2^num_units rows of zeros and ones, the first unit the most significant."""
-    return np.array([[i >> j & 1 for j in reversed(range(num_units))] for i in range(2**num_units)], np.float64)
+    return np.array(
+        [[i >> j & 1 for j in reversed(range(num_units))] for i in range(2**num_units)], np.float64
+    )
 
 
 def energy(v, h, W, bv, bh, sigma=None):
-    """E(v, h) of one v and one h: binary visible units, or Gaussian ones of standard deviation `sigma`."""
+    """E(v, h) of one v and one h: binary visible units,
+    or Gaussian ones of standard deviation `sigma`.
+    """
     if sigma is None:
         return -v @ bv - bh @ h - v @ W @ h
     return np.sum((v - bv) ** 2 / sigma**2) / 2 - bh @ h - (v / sigma) @ W @ h
@@ -142,20 +181,27 @@ def free_energy(v, W, bv, bh, sigma=None):
 
 
 def joint(W, bv, bh, temperature=1.0):
-    """p(v, h) proportional to exp(-E / temperature) of binary visible units, as a table [2^V, 2^H]."""
+    """p(v, h) proportional to exp(-E / temperature) of binary visible units,
+    as a table [2^V, 2^H].
+    """
     states = binary_states(len(bv)), binary_states(len(bh))
-    table = np.array([[np.exp(-energy(v, h, W, bv, bh) / temperature) for h in states[1]] for v in states[0]])
+    table = np.array(
+        [[np.exp(-energy(v, h, W, bv, bh) / temperature) for h in states[1]] for v in states[0]]
+    )
     return table / table.sum()
 
 
 def mixture(W, bv, bh, sigma, temperature=1.0):
-    """p(v) proportional to sum_h exp(-E / temperature) of Gaussian visible units, v integrated by completing the square.
+    """p(v) proportional to sum_h exp(-E / temperature) of Gaussian visible units,
+    v integrated by completing the square.
 
-    Returns the weight p(h) [2^H], the mean [2^H, V] and the standard deviation [V] of each h's component, and log Z.
+    Returns the weight p(h) [2^H], the mean [2^H, V] and the standard deviation [V] of each
+    h's component, and log Z.
     """
     states = binary_states(len(bh))
     fields = states @ W.T
-    # |v - bv|^2 / 2 sigma^2 - (v / sigma) f = |v - bv - sigma f|^2 / 2 sigma^2 - |f|^2 / 2 - (bv / sigma) f
+    # |v - bv|^2 / 2 sigma^2 - (v / sigma) f
+    #     = |v - bv - sigma f|^2 / 2 sigma^2 - |f|^2 / 2 - (bv / sigma) f
     logits = (np.sum(fields**2, axis=1) / 2 + fields @ (bv / sigma) + states @ bh) / temperature
     normaliser = np.prod(np.sqrt(2 * np.pi * temperature) * sigma)
     log_z = np.log(np.sum(np.exp(logits)) * normaliser)
@@ -164,9 +210,13 @@ def mixture(W, bv, bh, sigma, temperature=1.0):
 
 
 def gated_recurrence(inputs, state, kernel, recurrent_kernel, bias, gates):
-    """States after each frame of one row: inputs [T, V], state [U]; weights in the order z, r, c."""
+    """States after each frame of one row: inputs [T, V], state [U];
+    weights in the order z, r, c.
+    """
     gate = np.tanh if gates == "tanh" else lambda x: 1 / (1 + np.exp(-x))
-    (W_z, W_r, W_c), (U_z, U_r, U_c), (b_z, b_r, b_c) = (np.split(w, 3, axis=-1) for w in (kernel, recurrent_kernel, bias))
+    (W_z, W_r, W_c), (U_z, U_r, U_c), (b_z, b_r, b_c) = (
+        np.split(w, 3, axis=-1) for w in (kernel, recurrent_kernel, bias)
+    )
     states = []
     for x in inputs:
         z = gate(x @ W_z + b_z + state @ U_z)
@@ -192,19 +242,33 @@ def decay(p, l1, l2):
 
 
 def rmsprop(parameters, batches, learning_rate, rho=0.9, epsilon=1e-6, clip_norm=0.0, l1=(), l2=()):
-    """Guarded RMSProp: lists of float64 arrays in, the parameters after all batches of gradients out."""
+    """Guarded RMSProp: lists of float64 arrays in, the parameters after all
+    batches of gradients out.
+    """
     parameters = [p.astype(np.float64) for p in parameters]
     accumulators = [np.zeros_like(p) for p in parameters]
     for gradients in batches:
         gradients = [np.where(np.isfinite(g), g, 0.1 * p) for g, p in zip(gradients, parameters)]
         for i, g in enumerate(clipped(gradients, clip_norm)):
             accumulators[i] = rho * accumulators[i] + (1 - rho) * g**2
-            step = g / np.sqrt(accumulators[i] + epsilon) + decay(parameters[i], l1[i] if l1 else 0, l2[i] if l2 else 0)
+            step = g / np.sqrt(accumulators[i] + epsilon) + decay(
+                parameters[i], l1[i] if l1 else 0, l2[i] if l2 else 0
+            )
             parameters[i] = parameters[i] - learning_rate * step
     return parameters
 
 
-def adam(parameters, batches, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7, clip_norm=0.0, l1=(), l2=()):
+def adam(
+    parameters,
+    batches,
+    learning_rate,
+    beta_1=0.9,
+    beta_2=0.999,
+    epsilon=1e-7,
+    clip_norm=0.0,
+    l1=(),
+    l2=(),
+):
     """Guarded Adam: batches that are not all finite are left out."""
     parameters = [p.astype(np.float64) for p in parameters]
     means, squares = ([np.zeros_like(p) for p in parameters] for _ in range(2))
@@ -216,7 +280,12 @@ def adam(parameters, batches, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1
         for i, g in enumerate(clipped(gradients, clip_norm)):
             means[i] = beta_1 * means[i] + (1 - beta_1) * g
             squares[i] = beta_2 * squares[i] + (1 - beta_2) * g**2
-            step = means[i] * np.sqrt(1 - beta_2**t) / (1 - beta_1**t) / (np.sqrt(squares[i]) + epsilon)
+            step = (
+                means[i]
+                * np.sqrt(1 - beta_2**t)
+                / (1 - beta_1**t)
+                / (np.sqrt(squares[i]) + epsilon)
+            )
             step = step + decay(parameters[i], l1[i] if l1 else 0, l2[i] if l2 else 0)
             parameters[i] = parameters[i] - learning_rate * step
     return parameters
@@ -226,9 +295,11 @@ def adam(parameters, batches, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1
 
 
 def var_predictions(sequences, order, ridge, sequence):
-    """Ridge autoregression by least squares on augmented rows, and its predictions of `sequence`, frame by frame.
+    """Ridge autoregression by least squares on augmented rows,
+    and its predictions of `sequence`, frame by frame.
 
-    The penalty is `ridge` times the mean variance of a bin of history; frames before the first are the training mean.
+    The penalty is `ridge` times the mean variance of a bin of history;
+    frames before the first are the training mean.
     """
     mean = np.concatenate(sequences).mean(axis=0)
     inputs, targets = [], []
@@ -245,7 +316,9 @@ def var_predictions(sequences, order, ridge, sequence):
     predictions = []
     for t in range(len(sequence)):
         history = [sequence[t - lag] if t >= lag else mean for lag in range(1, order + 1)]
-        predictions.append(targets.mean(axis=0) + (np.concatenate(history) - inputs.mean(axis=0)) @ slopes)
+        predictions.append(
+            targets.mean(axis=0) + (np.concatenate(history) - inputs.mean(axis=0)) @ slopes
+        )
     return np.array(predictions)
 
 
@@ -264,7 +337,9 @@ def root_mean_square_error(actual, predicted, mask):
 def jensen_shannon_nats(p, q):
     """Jensen-Shannon divergence of two distributions of the same length, by its definition."""
     middle = (p + q) / 2
-    terms = [sum(a * np.log(a / m) for a, m in zip(x, middle, strict=True) if a > 0) for x in (p, q)]
+    terms = [
+        sum(a * np.log(a / m) for a, m in zip(x, middle, strict=True) if a > 0) for x in (p, q)
+    ]
     return sum(terms) / 2
 
 
@@ -272,7 +347,9 @@ def jensen_shannon_nats(p, q):
 
 
 def text_grid(duration_s, tiers, short):
-    """A TextGrid as Praat writes it; tiers are (name, intervals (onset_s, offset_s, label)) or (name, points (time_s, mark))."""
+    """A TextGrid as Praat writes it; tiers are (name, intervals (onset_s, offset_s, label)) or
+    (name, points (time_s, mark)).
+    """
     out = ['File type = "ooTextFile"', 'Object class = "TextGrid"', ""]
     quoted = '"{}"'.format
 
@@ -295,7 +372,9 @@ def text_grid(duration_s, tiers, short):
         out.append(str(len(entries)) if short else f"        {entry_name}: size = {len(entries)} ")
         for j, (*times, label) in enumerate(entries, start=1):
             out.extend([] if short else [f"        {entry_name} [{j}]:"])
-            for time_name, time_s in zip(("number",) if points else ("xmin", "xmax"), times, strict=True):
+            for time_name, time_s in zip(
+                ("number",) if points else ("xmin", "xmax"), times, strict=True
+            ):
                 say(time_name, repr(time_s), 3)
             say("mark" if points else "text", quoted(label.replace('"', '""')), 3)
     return "\n".join(out) + "\n"
@@ -303,14 +382,18 @@ def text_grid(duration_s, tiers, short):
 
 def label_at(time_s, segments):
     """Of (onset_s, offset_s, label) in time order that hold a time, the last one's label, or ""."""
-    return ([label for onset_s, offset_s, label in segments if onset_s <= time_s < offset_s] or [""])[-1]
+    return (
+        [label for onset_s, offset_s, label in segments if onset_s <= time_s < offset_s] or [""]
+    )[-1]
 
 
 # --- likelihoods
 
 
 def log_partition(W, bv, bh):
-    """log Z of binary units in float64, for biases [N, V] and [N, H]: over the hidden states, the visible units summed out one by one."""
+    """log Z of binary units in float64, for biases [N, V] and [N, H]: over the hidden states, the
+    visible units summed out one by one.
+    """
     states = binary_states(bh.shape[1])
     return np.logaddexp.reduce([bh @ h + np.logaddexp(0.0, bv + W @ h).sum(axis=1) for h in states])
 
@@ -319,13 +402,18 @@ def pseudo_log_likelihood(v, W, bv, bh):
     """Sum over units of log p(v_i | the rest), each from the free energies of its two values."""
     total = 0.0
     for i in range(len(v)):
-        energies = [free_energy(np.concatenate([v[:i], [value], v[i + 1 :]]), W, bv, bh) for value in (0.0, 1.0)]
+        energies = [
+            free_energy(np.concatenate([v[:i], [value], v[i + 1 :]]), W, bv, bh)
+            for value in (0.0, 1.0)
+        ]
         total += -energies[int(v[i])] - np.logaddexp(-energies[0], -energies[1])
     return total
 
 
 def ar1_log_likelihoods(sequences, sequence):
-    """AR(1) of every unit about the training mean, by scipy's densities, one number at a time: [L]."""
+    """AR(1) of every unit about the training mean, by scipy's densities,
+    one number at a time: [L].
+    """
     frames = np.concatenate(sequences)
     found = np.zeros(len(sequence))
     for i in range(frames.shape[1]):
@@ -336,7 +424,9 @@ def ar1_log_likelihoods(sequences, sequence):
         sd = np.sqrt(np.mean((after - slope * before) ** 2))
         found[0] += scipy.stats.norm.logpdf(sequence[0, i], mean, frames[:, i].std())
         for t in range(1, len(sequence)):
-            found[t] += scipy.stats.norm.logpdf(sequence[t, i], mean + slope * (sequence[t - 1, i] - mean), sd)
+            found[t] += scipy.stats.norm.logpdf(
+                sequence[t, i], mean + slope * (sequence[t - 1, i] - mean), sd
+            )
     return found
 
 
@@ -360,7 +450,9 @@ def markov_log_likelihoods(sequences, sequence):
 
 
 def one_step_scores(sequences, predictions):
-    """score, order_score and frame_score of sequences [L, V] and their one-step predictions, frame by frame from each second one on."""
+    """score, order_score and frame_score of sequences [L, V] and their one-step predictions, frame
+    by frame from each second one on.
+    """
     errors, changes, actual, predicted, frame_scores = [], [], [], [], []
     for frames, means in zip(sequences, predictions, strict=True):
         frame_scores.append(0.0)

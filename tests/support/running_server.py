@@ -43,7 +43,12 @@ def running(versions, model_name, page="", limits=None):
 def ask(port, method, path, body=None, headers=()):
     """Status and content of an answer over REST; the body is bytes, or what becomes JSON."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request(method, path, body if body is None or isinstance(body, bytes) else json.dumps(body), dict(headers))
+    connection.request(
+        method,
+        path,
+        body if body is None or isinstance(body, bytes) else json.dumps(body),
+        dict(headers),
+    )
     response = connection.getresponse()
     content = response.read()
     connection.close()

@@ -7,7 +7,11 @@ import tensorflow as tf
 # Steps are sums and quotients of a handful of float32 operations on numbers near 1.
 ONE_STEP = dict(rtol=0, atol=1e-6)
 SHAPES = ((3, 4), (5,), (4, 3))
-PATHS = ("gated_recurrent_encoder/kernel", "conditional_rbm/bv", "gated_recurrent_encoder/recurrent_kernel")
+PATHS = (
+    "gated_recurrent_encoder/kernel",
+    "conditional_rbm/bv",
+    "gated_recurrent_encoder/recurrent_kernel",
+)
 
 
 def make_variables(values):
@@ -21,7 +25,9 @@ def make_variables(values):
 
 def draw(rng, num_batches):
     values = [rng.normal(size=s).astype(np.float32) for s in SHAPES]
-    return values, [[rng.normal(size=s).astype(np.float32) for s in SHAPES] for _ in range(num_batches)]
+    return values, [
+        [rng.normal(size=s).astype(np.float32) for s in SHAPES] for _ in range(num_batches)
+    ]
 
 
 def run(optimizer, variables, batches, jit_compile=None):
@@ -49,6 +55,12 @@ def assert_close(result, expected, **tolerance):
 
 def tiny_model(optimizer):
     keras.utils.set_random_seed(0)
-    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(4, name="gated_recurrent_encoder"), keras.layers.Dense(1)])
+    model = keras.Sequential(
+        [
+            keras.layers.Input((3,)),
+            keras.layers.Dense(4, name="gated_recurrent_encoder"),
+            keras.layers.Dense(1),
+        ]
+    )
     model.compile(optimizer, loss="mse")
     return model

@@ -21,6 +21,12 @@ def parameters(rng, num_visible=NUM_VISIBLE, num_hidden=NUM_HIDDEN):
 
 def machine(W, bv, bh, sigma=None, batch=()):
     """The RBM of those parameters, its biases repeated over `batch`."""
-    kind = units.Bernoulli() if sigma is None else units.Gaussian(tf.constant(np.log(sigma), tf.float32))
+    kind = (
+        units.Bernoulli()
+        if sigma is None
+        else units.Gaussian(tf.constant(np.log(sigma), tf.float32))
+    )
     W, bv, bh = (tf.constant(p, tf.float32) for p in (W, bv, bh))
-    return energy.RBM(W, tf.broadcast_to(bv, [*batch, *bv.shape]), tf.broadcast_to(bh, [*batch, *bh.shape]), kind)
+    return energy.RBM(
+        W, tf.broadcast_to(bv, [*batch, *bv.shape]), tf.broadcast_to(bh, [*batch, *bh.shape]), kind
+    )

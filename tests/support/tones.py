@@ -25,12 +25,20 @@ def random_song(rng, tones, order, count=40):
     syllables = []
     for i in range(count):
         duration_s, frequency_hz = tones[order[i % len(order)]]
-        syllables.append((0.06 + 0.01 * rng.random(), duration_s * rng.uniform(0.95, 1.05), frequency_hz * rng.uniform(0.97, 1.03)))
+        syllables.append(
+            (
+                0.06 + 0.01 * rng.random(),
+                duration_s * rng.uniform(0.95, 1.05),
+                frequency_hz * rng.uniform(0.97, 1.03),
+            )
+        )
     return song(syllables, rng)
 
 
 def bird():
-    """Statistics of three tones, sung in one order, again, backwards, by a bird that knows only one of them, and of a stranger's tone."""
+    """Statistics of three tones, sung in one order, again, backwards, by a bird that knows only one
+    of them, and of a stranger's tone.
+    """
     three = [(0.05, 1200.0), (0.09, 2500.0), (0.07, 4500.0)]
     rng = np.random.default_rng(3)
 

@@ -1,4 +1,6 @@
-"""The benchmark measures what it says: the same model in every peer, operations as counted, all variants in turn."""
+"""The benchmark measures what it says: the same model in every peer, operations as counted,
+all variants in turn.
+"""
 
 import pathlib
 import sys
@@ -40,8 +42,16 @@ def tiny(tiny_config):
 
 def free_energies(peer_free_energy, gaussian, rng):
     """A peer's F and the package's, of the same W, biases and frames; sigma is 1."""
-    W, bv, bh, v = (rng.normal(size=shape).astype(np.float32) for shape in ((5, 3), (2, 4, 5), (2, 4, 3), (2, 4, 5)))
-    rbm = energy.RBM(tf.constant(W), tf.constant(bv), tf.constant(bh), units.Gaussian(tf.zeros([5])) if gaussian else units.MeanField())
+    W, bv, bh, v = (
+        rng.normal(size=shape).astype(np.float32)
+        for shape in ((5, 3), (2, 4, 5), (2, 4, 3), (2, 4, 5))
+    )
+    rbm = energy.RBM(
+        tf.constant(W),
+        tf.constant(bv),
+        tf.constant(bh),
+        units.Gaussian(tf.zeros([5])) if gaussian else units.MeanField(),
+    )
     return peer_free_energy(W, v, bv, bh), energy.free_energy(rbm, tf.constant(v))
 
 
@@ -51,14 +61,18 @@ def test_the_keras_peer_is_the_same_machine(visible_units, tiny, rng):
     from benchmarks.keras_peer import PlainRNNRBM
 
     config, model, _ = tiny
-    peer = PlainRNNRBM(configurations.sizes_of(model), config.replace(visible_units=visible_units).model, 1, True)
+    peer = PlainRNNRBM(
+        configurations.sizes_of(model), config.replace(visible_units=visible_units).model, 1, True
+    )
 
     def free_energy(W, *arguments):
         peer.W = W
         return peer._free_energy(*arguments)
 
     # Sums of eight float32 terms of size 5.
-    np.testing.assert_allclose(*free_energies(free_energy, visible_units == "gaussian", rng), rtol=0, atol=2e-5)
+    np.testing.assert_allclose(
+        *free_energies(free_energy, visible_units == "gaussian", rng), rtol=0, atol=2e-5
+    )
 
 
 @pytest.mark.parametrize("visible_units", ["gaussian", "mean_field"])
@@ -68,13 +82,17 @@ def test_the_pytorch_peer_is_the_same_machine(visible_units, tiny, rng):
     from benchmarks.torch_peer import TorchRNNRBM
 
     config, model, _ = tiny
-    peer = TorchRNNRBM(configurations.sizes_of(model), config.replace(visible_units=visible_units).model, 1, True)
+    peer = TorchRNNRBM(
+        configurations.sizes_of(model), config.replace(visible_units=visible_units).model, 1, True
+    )
 
     def free_energy(W, *arguments):
         peer.W = torch.nn.Parameter(torch.from_numpy(W))
         return peer.free_energy(*map(torch.from_numpy, arguments)).detach().numpy()
 
-    np.testing.assert_allclose(*free_energies(free_energy, visible_units == "gaussian", rng), rtol=0, atol=2e-5)
+    np.testing.assert_allclose(
+        *free_energies(free_energy, visible_units == "gaussian", rng), rtol=0, atol=2e-5
+    )
 
 
 def test_operations_are_those_of_the_products_written_out():
@@ -97,7 +115,8 @@ def test_all_variants_take_turns_and_ratios_are_those_of_their_times():
 
     calls = []
     variants = [
-        Variant(name, lambda n=name, s=seconds: calls.append(n) or time.sleep(s), 10) for name, seconds in (("a", 0.01), ("b", 0.03))
+        Variant(name, lambda n=name, s=seconds: calls.append(n) or time.sleep(s), 10)
+        for name, seconds in (("a", 0.01), ("b", 0.03))
     ]
     a, b = interleaved("suite", "configuration", variants, seconds=0.0, smallest_rounds=4)
     # Two calls each before the clock is looked at, then one a round, every other round backwards.
@@ -110,12 +129,25 @@ def test_a_suite_measures_every_peer_and_its_figures_are_flat(tiny, monkeypatch)
     from benchmarks import configurations, report, timing, train
 
     config, _, _ = tiny
-    monkeypatch.setattr(configurations, "CONFIGURATIONS", {"default": config.replace(window_frames=96)})  # few batches to an epoch
+    # few batches to an epoch
+    monkeypatch.setattr(
+        configurations, "CONFIGURATIONS", {"default": config.replace(window_frames=96)}
+    )
     monkeypatch.setattr(train, "_NUM_RECORDINGS", 1)
-    monkeypatch.setattr(train.importlib.util, "find_spec", lambda name: None)  # PyTorch takes seconds to compile
+    # PyTorch takes seconds to compile
+    monkeypatch.setattr(train.importlib.util, "find_spec", lambda name: None)
     comparison, epochs = train.measure(timing.Options(seconds=0.0))
-    assert [result.variant.name for result in epochs] == ["from memory", "later, from WAV", "first, from WAV"]
-    assert [result.variant.name for result in comparison[2:]] == ["neurovocal_tf", "neurovocal_tf, bfloat16", "Keras", "Keras, XLA"]
+    assert [result.variant.name for result in epochs] == [
+        "from memory",
+        "later, from WAV",
+        "first, from WAV",
+    ]
+    assert [result.variant.name for result in comparison[2:]] == [
+        "neurovocal_tf",
+        "neurovocal_tf, bfloat16",
+        "Keras",
+        "Keras, XLA",
+    ]
     figures = report.figures(comparison)
     assert figures["train/default/neurovocal_tf/slower_by"] == 1.0
     assert figures["train/default/matrix_product/share_of_gemm"] == 1.0
@@ -133,13 +165,22 @@ def test_every_size_grows_from_half_the_default_and_is_drawn(tiny, monkeypatch, 
     monkeypatch.setattr(growth, "_NUM_RECORDINGS", (1, 2))
 
     def one_epoch(paths):
-        return timing.Result("growth", "recordings", timing.Variant(str(len(paths)), None), np.array([float(len(paths))]), 7.0)
+        return timing.Result(
+            "growth",
+            "recordings",
+            timing.Variant(str(len(paths)), None),
+            np.array([float(len(paths))]),
+            7.0,
+        )
 
     monkeypatch.setattr(growth, "_epoch", one_epoch)
     # The suite `train` takes true steps; to trace one takes seconds.
     monkeypatch.setattr(growth, "our_step", lambda model, config, batch: lambda: None)
     comparisons = list(growth.measure(timing.Options(seconds=0.0)))
-    sizes = {results[0].configuration: [result.variant.name for result in results] for results in comparisons}
+    sizes = {
+        results[0].configuration: [result.variant.name for result in results]
+        for results in comparisons
+    }
     hidden = [str(round(share * config.model.hidden_units(65))) for share in (0.5, 1)]
     assert sizes == {
         "frames": ["3", "6"],
@@ -157,16 +198,24 @@ def test_the_plain_loop_finds_the_same_segments_and_spectra():
     from benchmarks import segment_peer
 
     samples, _ = simulate_song(3, duration_s=4.0, sample_rate=16_000)
-    config = Config().replace(threshold_method="percentile", threshold=70.0, low_hz=0.0, high_hz=0.0)
+    config = Config().replace(
+        threshold_method="percentile", threshold=70.0, low_hz=0.0, high_hz=0.0
+    )
     onsets, offsets, _ = detector.detect(samples, 16_000, config.segmentation)
-    peer_onsets, peer_offsets, spectra = segment_peer.segment_spectrograms(samples, 16_000, config.segmentation, 256, 128)
+    peer_onsets, peer_offsets, spectra = segment_peer.segment_spectrograms(
+        samples, 16_000, config.segmentation, 256, 128
+    )
     assert len(onsets) > 3 and (list(onsets), list(offsets)) == (peer_onsets, peer_offsets)
-    power, _, _ = spectrogram.span_power_spectrograms(samples, onsets, offsets, 16_000, config.spectrogram)
+    power, _, _ = spectrogram.span_power_spectrograms(
+        samples, onsets, offsets, 16_000, config.spectrogram
+    )
     expected = np.concatenate([of_one.T for of_one in spectra])
     np.testing.assert_allclose(power, expected, atol=1e-5 * expected.max())
 
 
-def test_the_soak_counts_right_answers_of_every_version_and_finds_a_wrong_one(export_dir, model_server):
+def test_the_soak_counts_right_answers_of_every_version_and_finds_a_wrong_one(
+    export_dir, model_server
+):
     from benchmarks import soak
 
     served = types.SimpleNamespace(
@@ -186,16 +235,28 @@ def test_the_soak_counts_right_answers_of_every_version_and_finds_a_wrong_one(ex
 
     found = soak.run(served, "bird", asked, seconds=1.0, num_callers=6, at_half_time=swap)
     counts = found.counts
-    assert counts["good"] == counts["version_1"] > 5 and counts["malformed"] > 0 and counts["left"] > 0 and swapped == [1]
+    assert (
+        counts["good"] == counts["version_1"] > 5
+        and counts["malformed"] > 0
+        and counts["left"] > 0
+        and swapped == [1]
+    )
     # Half-time lasts as long as the swap does, and then comes the second half.
     began, ended = found.swap_s
     assert began >= 0.5 and ended >= began + 0.2 and found.memory_mb[-1][0] >= ended
-    assert not counts["wrong"] and not counts["failed"] and not counts["answered_otherwise"] and not counts["refused"]
+    assert (
+        not counts["wrong"]
+        and not counts["failed"]
+        and not counts["answered_otherwise"]
+        and not counts["refused"]
+    )
     assert len(found.latencies_s) == counts["good"] and len(found.memory_mb) >= 10
     # An answer that is one bit off.
     name, inputs, expected = asked[0]
     off = {1: (np.nextafter(expected[1][0], np.float32(0)), expected[1][1])}
-    assert soak.run(served, "bird", [(name, inputs, off)], seconds=0.3, num_callers=2).counts.keys() & {"good", "wrong"} == {"wrong"}
+    assert soak.run(
+        served, "bird", [(name, inputs, off)], seconds=0.3, num_callers=2
+    ).counts.keys() & {"good", "wrong"} == {"wrong"}
 
 
 def test_a_server_that_ends_by_itself_leaves_its_last_words(tmp_path, monkeypatch, capfd):
@@ -224,7 +285,13 @@ def test_a_server_that_does_not_start_is_an_error(tmp_path, monkeypatch, capfd):
 def test_half_time_is_over_when_the_second_version_alone_is_served(monkeypatch):
     from benchmarks import serve
 
-    told = [{1: "AVAILABLE"}, {1: "AVAILABLE", 2: "LOADING"}, OSError("busy"), {1: "UNLOADING", 2: "AVAILABLE"}, {1: "END", 2: "AVAILABLE"}]
+    told = [
+        {1: "AVAILABLE"},
+        {1: "AVAILABLE", 2: "LOADING"},
+        OSError("busy"),
+        {1: "UNLOADING", 2: "AVAILABLE"},
+        {1: "END", 2: "AVAILABLE"},
+    ]
 
     def status():
         now = told.pop(0)
@@ -232,8 +299,14 @@ def test_half_time_is_over_when_the_second_version_alone_is_served(monkeypatch):
             raise now
         return now
 
-    served = types.SimpleNamespace(rest="http://127.0.0.1:1", process=types.SimpleNamespace(poll=lambda: None))
-    monkeypatch.setattr(serve.transports, "connect", lambda *_: types.SimpleNamespace(status=status, close=lambda: None))
+    served = types.SimpleNamespace(
+        rest="http://127.0.0.1:1", process=types.SimpleNamespace(poll=lambda: None)
+    )
+    monkeypatch.setattr(
+        serve.transports,
+        "connect",
+        lambda *_: types.SimpleNamespace(status=status, close=lambda: None),
+    )
     monkeypatch.setattr(serve, "_SWAP_POLL_S", 0.0)
     serve._await_swap(served)
     assert not told
@@ -246,7 +319,11 @@ def test_memory_grows_by_what_the_end_has_over_the_beginning():
     memory = np.where(times < 50, 200.0, 220.0)
     memory[48:60] = 999  # both versions at once
     found = serve._growth(list(zip(times, memory, strict=True)), (47, 60))
-    assert (found["memory_warm_mb"], found["memory_after_swap_mb"], found["memory_end_mb"]) == (200, 220, 220)
+    assert (found["memory_warm_mb"], found["memory_after_swap_mb"], found["memory_end_mb"]) == (
+        200,
+        220,
+        220,
+    )
     assert found["memory_growth_percent"] == pytest.approx(10)
 
 
@@ -255,4 +332,7 @@ def test_figures_are_lines_of_the_table_and_flat():
 
     figures = timing.Figures("serve", "streaming", {"times_real_time": 3.25, "wrong": 0})
     assert "times_real_time" in report.table([figures]) and "3.25" in report.table([figures])
-    assert report.figures([figures]) == {"serve/streaming/times_real_time": 3.25, "serve/streaming/wrong": 0}
+    assert report.figures([figures]) == {
+        "serve/streaming/times_real_time": 3.25,
+        "serve/streaming/wrong": 0,
+    }

@@ -11,7 +11,9 @@ from absl import flags
 
 @pytest.fixture
 def demo(repository):
-    """The demo's functions; its flag is taken away again, for another test may define one of that name."""
+    """The demo's functions; its flag is taken away again,
+    for another test may define one of that name.
+    """
     before = set(flags.FLAGS)
     functions = runpy.run_path(str(repository / "tools" / "demo.py"))
     for name in set(flags.FLAGS) - before:
@@ -41,9 +43,19 @@ def test_the_demo_ends_with_the_exit_code_of_the_first_command_that_fails(reposi
     (tmp_path / "recordings").mkdir()
     (tmp_path / "recordings" / "mine.txt").write_text("mine")
     command = [sys.executable, str(repository / "tools" / "demo.py"), f"--workdir={tmp_path}"]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=repository, env={"PYTHONPATH": str(repository)}, timeout=120)
+    result = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=repository,
+        env={"PYTHONPATH": str(repository)},
+        timeout=120,
+    )
     assert result.returncode == 1 and result.stdout == ""
     shown, reason, end = result.stderr.strip().splitlines()
-    assert shown == f"$ python tools/simulate.py --out={tmp_path}/recordings --num_recordings=12 --duration_s=15"
+    assert shown == (
+        f"$ python tools/simulate.py --out={tmp_path}/recordings --num_recordings=12 "
+        "--duration_s=15"
+    )
     assert reason.startswith("error: `out` must be a new folder")
     assert end == "error: tools/simulate.py failed with exit code 1"

@@ -1,4 +1,6 @@
-"""tools/segment.py and what it is made of: a folder of recordings to segments, scores, settings and pictures."""
+"""tools/segment.py and what it is made of: a folder of recordings to segments, scores,
+settings and pictures.
+"""
 
 import csv
 import itertools
@@ -32,13 +34,17 @@ def tones(seconds=2.0, at=TONES, rate=RATE, frequency_hz=3000.0):
     samples = 1e-3 * rng.standard_normal(round(seconds * rate))
     for onset, offset in at:
         first, last = round(onset * rate), round(offset * rate)
-        samples[first:last] += 0.3 * np.sin(2 * np.pi * frequency_hz * np.arange(last - first) / rate)
+        samples[first:last] += 0.3 * np.sin(
+            2 * np.pi * frequency_hz * np.arange(last - first) / rate
+        )
     return samples
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three recordings, one of them in a folder below, one broken, one silent, and the truth of two."""
+    """Three recordings, one of them in a folder below, one broken, one silent,
+    and the truth of two.
+    """
     data_dir = tmp_path / "My Recordings"
     (data_dir / "day 2").mkdir(parents=True)
     soundfile.write(data_dir / "a b.wav", tones(), RATE)
@@ -46,22 +52,34 @@ def folder(tmp_path):
     soundfile.write(data_dir / "hiss.flac", tones(at=[]), RATE)
     soundfile.write(data_dir / "silent.wav", np.zeros(RATE), RATE)
     (data_dir / "broken.wav").write_bytes(b"RIFF????WAVE")
-    rows = [("a b.wav", *pair) for pair in TONES] + [("C.WAV", *pair) for pair in TONES] + [("gone.wav", 0, 1)]
-    (tmp_path / "truth.csv").write_text("\n".join(["file,onset_s,offset_s", *(",".join(map(str, row)) for row in rows)]))
+    rows = (
+        [("a b.wav", *pair) for pair in TONES]
+        + [("C.WAV", *pair) for pair in TONES]
+        + [("gone.wav", 0, 1)]
+    )
+    (tmp_path / "truth.csv").write_text(
+        "\n".join(["file,onset_s,offset_s", *(",".join(map(str, row)) for row in rows)])
+    )
     return data_dir
 
 
 @pytest.fixture
 def started(repository, tmp_path):
-    """Starts the tool where TensorFlow cannot be imported: its memory alone is more than a recording of hours takes."""
+    """Starts the tool where TensorFlow cannot be imported: its memory alone is more than a
+    recording of hours takes.
+    """
     for name in ("tensorflow", "keras"):
         (tmp_path / "none of these").mkdir(exist_ok=True)
         (tmp_path / "none of these" / f"{name}.py").write_text("raise RuntimeError(__name__)")
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path / "none of these"), str(repository)])}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(tmp_path / "none of these"), str(repository)])
+    }
 
     def start(*arguments):
         command = [sys.executable, str(repository / "tools" / "segment.py"), *map(str, arguments)]
-        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
 
     return start
 
@@ -71,9 +89,21 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
-def test_the_tool_writes_segments_scores_pictures_formats_and_reasons_and_needs_no_tensorflow(started, folder, tmp_path):
+def test_the_tool_writes_segments_scores_pictures_formats_and_reasons_and_needs_no_tensorflow(
+    started, folder, tmp_path
+):
     out = tmp_path / "out"
-    flagged = ["--data_dir", folder, "--out", out, "--truth", tmp_path / "truth.csv", "--json", tmp_path / "f.json", "--plot"]
+    flagged = [
+        "--data_dir",
+        folder,
+        "--out",
+        out,
+        "--truth",
+        tmp_path / "truth.csv",
+        "--json",
+        tmp_path / "f.json",
+        "--plot",
+    ]
     tool = started(*flagged, "--format=csv,audacity,raven,textgrid", "--buffer_ms=0")
     stderr = tool.communicate(timeout=300)[1]
     assert tool.returncode == 0, stderr
@@ -81,31 +111,57 @@ def test_the_tool_writes_segments_scores_pictures_formats_and_reasons_and_needs_
     rows = rows_of(out / "annotations.csv")
     nested = os.path.join("day 2", "C.WAV")
     # Relative to the table's own folder.
-    assert [row["file"] for row in rows] == [os.path.relpath(folder / name, out) for name in ["a b.wav"] * 3 + [nested] * 2]
+    assert [row["file"] for row in rows] == [
+        os.path.relpath(folder / name, out) for name in ["a b.wav"] * 3 + [nested] * 2
+    ]
     found = [(float(row["onset_s"]), float(row["offset_s"])) for row in rows]
     np.testing.assert_allclose(found, TONES + TONES[:2], atol=0.01)
     assert all(float(row["score"]) > 20 for row in rows)
-    assert {row["file"]: row["reason"] for row in rows_of(out / "skipped.csv")}.keys() == {"broken.wav", "silent.wav"}
+    assert {row["file"]: row["reason"] for row in rows_of(out / "skipped.csv")}.keys() == {
+        "broken.wav",
+        "silent.wav",
+    }
     figures = json.loads((tmp_path / "f.json").read_text())
     assert (figures["num_files"], figures["num_segments"], figures["num_skipped"]) == (3, 5, 2)
     # Five found of six true, all of them right.
     assert (figures["segment_precision"], figures["segment_recall"]) == (1.0, 5 / 6)
     assert [row["file"] for row in rows_of(out / "scores.csv")] == ["a b.wav", nested, "pooled"]
     pictures = sorted(str(path.relative_to(out / "pictures")) for path in out.rglob("*.png"))
-    assert pictures == ["a b.wav.png", os.path.join("day 2", "C.WAV.png"), "hiss.flac.png", "histograms.png"]
+    assert pictures == [
+        "a b.wav.png",
+        os.path.join("day 2", "C.WAV.png"),
+        "hiss.flac.png",
+        "histograms.png",
+    ]
     for format in ("audacity", "raven", "textgrid"):
         by_file = matching.match(out / format, readers.list_recordings(folder)).of
-        assert [len(by_file[str(folder / name)]) for name in ("a b.wav", nested, "hiss.flac")] == [3, 2, 0]
+        assert [len(by_file[str(folder / name)]) for name in ("a b.wav", nested, "hiss.flac")] == [
+            3,
+            2,
+            0,
+        ]
 
 
-def test_with_lists_the_tool_segments_these_recordings_alone_and_needs_no_tensorflow(started, folder, tmp_path):
+def test_with_lists_the_tool_segments_these_recordings_alone_and_needs_no_tensorflow(
+    started, folder, tmp_path
+):
     (tmp_path / "list.txt").write_text("day 2/*\n", encoding="utf-8")
-    (tmp_path / "table.csv").write_text("file,noise\nhiss.flac,much\na b.wav,little\n", encoding="utf-8")
-    lists = ["--train_list", tmp_path / "list.txt", "--held_out_list", f"{tmp_path / 'table.csv'}:noise=much"]
+    (tmp_path / "table.csv").write_text(
+        "file,noise\nhiss.flac,much\na b.wav,little\n", encoding="utf-8"
+    )
+    lists = [
+        "--train_list",
+        tmp_path / "list.txt",
+        "--held_out_list",
+        f"{tmp_path / 'table.csv'}:noise=much",
+    ]
     tool = started("--data_dir", folder, "--out", tmp_path / "out", *lists)
     stderr = tool.communicate(timeout=300)[1]
     assert tool.returncode == 0 and "2 of 5 recordings are listed" in stderr, stderr
-    assert [row["file"] for row in rows_of(tmp_path / "out" / "files.csv")] == [os.path.join("day 2", "C.WAV"), "hiss.flac"]
+    assert [row["file"] for row in rows_of(tmp_path / "out" / "files.csv")] == [
+        os.path.join("day 2", "C.WAV"),
+        "hiss.flac",
+    ]
     assert rows_of(tmp_path / "out" / "skipped.csv") == []
 
 
@@ -118,19 +174,26 @@ def segmented(folder, tmp_path):
 
 
 @pytest.mark.parametrize("format", ["csv", "audacity", "raven", "textgrid"])
-def test_what_is_written_in_a_format_is_read_back_for_the_recordings_it_is_of(segmented, folder, format):
+def test_what_is_written_in_a_format_is_read_back_for_the_recordings_it_is_of(
+    segmented, folder, format
+):
     formats.write(segmented, [format], QUIET)
     table = os.path.join(segmented.out_dir, format if format != "csv" else "annotations.csv")
     by_file = matching.match(table, readers.list_recordings(folder)).of
     for name in ("a b.wav", os.path.join("day 2", "C.WAV")):
         found = by_file[str(folder / name)]
-        np.testing.assert_allclose([(a.onset_s, a.offset_s) for a in found], segmented.segments(name), atol=1e-6)
+        np.testing.assert_allclose(
+            [(a.onset_s, a.offset_s) for a in found], segmented.segments(name), atol=1e-6
+        )
         assert {a.label for a in found} == {"" if format == "csv" else "segment"}
         if format in ("csv", "raven"):
             assert [a.score for a in found] == [a.score for a in segmented.annotations(name)]
         if format in ("audacity", "raven"):
             # The tone's bin and, of the window's main lobe, at most one on each side.
-            assert all(3000 - 1.5 * RATE / 256 <= a.low_hz < 3000 < a.high_hz <= 3000 + 1.5 * RATE / 256 for a in found)
+            assert all(
+                3000 - 1.5 * RATE / 256 <= a.low_hz < 3000 < a.high_hz <= 3000 + 1.5 * RATE / 256
+                for a in found
+            )
 
 
 def test_the_band_of_a_segment_is_measured_in_a_model_s_windows_whatever_the_detector_s(segmented):
@@ -145,14 +208,27 @@ def test_the_band_of_a_segment_is_measured_in_a_model_s_windows_whatever_the_det
     assert widths(contrast_n_fft=1024) == widths(contrast_n_fft=64)
 
 
-def test_the_raven_table_over_all_counts_time_through_all_and_names_where_each_recording_is(segmented, folder):
+def test_the_raven_table_over_all_counts_time_through_all_and_names_where_each_recording_is(
+    segmented, folder
+):
     formats.write(segmented, ["raven"], QUIET)
-    with open(os.path.join(segmented.out_dir, formats.COMBINED), newline="", encoding="utf-8") as file:
+    with open(
+        os.path.join(segmented.out_dir, formats.COMBINED), newline="", encoding="utf-8"
+    ) as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
-    found = [*segmented.segments("a b.wav"), *(segmented.segments(os.path.join("day 2", "C.WAV")) + 2.0)]
-    np.testing.assert_allclose([(float(row["Begin Time (s)"]), float(row["End Time (s)"])) for row in rows], found, atol=1e-6)
+    found = [
+        *segmented.segments("a b.wav"),
+        *(segmented.segments(os.path.join("day 2", "C.WAV")) + 2.0),
+    ]
+    np.testing.assert_allclose(
+        [(float(row["Begin Time (s)"]), float(row["End Time (s)"])) for row in rows],
+        found,
+        atol=1e-6,
+    )
     paths = [str(folder / "a b.wav")] * 3 + [str(folder / "day 2" / "C.WAV")] * 2
-    assert [(row["Begin Path"], row["Begin File"], row["Channel"]) for row in rows] == [(p, os.path.basename(p), "1") for p in paths]
+    assert [(row["Begin Path"], row["Begin File"], row["Channel"]) for row in rows] == [
+        (p, os.path.basename(p), "1") for p in paths
+    ]
 
 
 def test_recordings_that_differ_in_their_extension_have_files_of_their_own(tmp_path):
@@ -162,16 +238,30 @@ def test_recordings_that_differ_in_their_extension_have_files_of_their_own(tmp_p
     run_of = segment_folder.SegmentedFolder(tmp_path / "data", tmp_path / "out", QUIET)
     run_of.run(1, lambda num_bytes: None)
     formats.write(run_of, ["textgrid", "textgrid"], QUIET)
-    assert sorted(os.listdir(tmp_path / "out" / "textgrid")) == ["A.flac.TextGrid", "a.wav.TextGrid", "b.TextGrid"]
-    with pytest.raises(ValueError, match="`format` must be among csv, audacity, raven, textgrid. Received: format=csv,praat"):
+    assert sorted(os.listdir(tmp_path / "out" / "textgrid")) == [
+        "A.flac.TextGrid",
+        "a.wav.TextGrid",
+        "b.TextGrid",
+    ]
+    with pytest.raises(
+        ValueError,
+        match="`format` must be among csv, audacity, raven, textgrid. Received: format=csv,praat",
+    ):
         formats.check(["csv", "praat"])
 
 
 def test_a_second_start_keeps_what_is_done_with_the_same_settings_only(segmented, folder, tmp_path):
     again = segment_folder.SegmentedFolder(folder, tmp_path / "out", segmented.config)
-    assert again.num_resumed == 3 and again.annotations("a b.wav") == segmented.annotations("a b.wav")
-    with pytest.raises(ValueError, match="`buffer_ms` must be 0.0, with which .* was begun, or the results go elsewhere"):
-        segment_folder.SegmentedFolder(folder, tmp_path / "out", segmented.config.replace(buffer_ms=1.0))
+    assert again.num_resumed == 3 and again.annotations("a b.wav") == segmented.annotations(
+        "a b.wav"
+    )
+    with pytest.raises(
+        ValueError,
+        match="`buffer_ms` must be 0.0, with which .* was begun, or the results go elsewhere",
+    ):
+        segment_folder.SegmentedFolder(
+            folder, tmp_path / "out", segmented.config.replace(buffer_ms=1.0)
+        )
     # The paths in annotations.csv no longer lead to the recordings.
     moved = (tmp_path / "out").rename(tmp_path / "My Recordings" / "out")
     assert segment_folder.SegmentedFolder(folder, moved, segmented.config).finished == ["hiss.flac"]
@@ -235,9 +325,13 @@ def test_slowed_down_files_give_what_the_sound_itself_gives(tmp_path):
 
 def test_what_is_wrong_for_one_files_rate_skips_that_file(folder, tmp_path):
     soundfile.write(folder / "slow.wav", tones(rate=8000), 8000)
-    run_of = segment_folder.SegmentedFolder(folder, tmp_path / "out", Config().replace(low_hz=5000.0))
+    run_of = segment_folder.SegmentedFolder(
+        folder, tmp_path / "out", Config().replace(low_hz=5000.0)
+    )
     run_of.run(1, lambda num_bytes: None)
-    assert run_of.skipped["slow.wav"].startswith("`low_hz` must be below half the sample rate, 4000 Hz")
+    assert run_of.skipped["slow.wav"].startswith(
+        "`low_hz` must be below half the sample rate, 4000 Hz"
+    )
     assert len(run_of.finished) == 3
 
 
@@ -253,24 +347,37 @@ def test_agreement_counts_pairs_and_time():
     found = [(0.01, 0.99), (2.0, 2.5), (2.005, 3.0), (8.0, 9.0)]
     counts = agreement(found, true, 0.01)
     assert (counts.num_segment_hits, counts.num_onset_hits) == (2, 2)
-    np.testing.assert_allclose([counts.found_s, counts.true_s, counts.common_s], [0.98 + 1.0 + 1.0, 3.0, 0.98 + 1.0])
+    np.testing.assert_allclose(
+        [counts.found_s, counts.true_s, counts.common_s], [0.98 + 1.0 + 1.0, 3.0, 0.98 + 1.0]
+    )
     scores = (counts + agreement([], [(0, 1)], 0.01)).scores()
-    assert (scores["segment_precision"], scores["segment_recall"], scores["segment_f1"]) == (2 / 4, 2 / 4, 4 / 8)
+    assert (scores["segment_precision"], scores["segment_recall"], scores["segment_f1"]) == (
+        2 / 4,
+        2 / 4,
+        4 / 8,
+    )
     assert np.isnan(Agreement().scores()["frame_f1"])
 
 
 def test_the_most_pairs_are_made_not_the_first():
     """The first found segment would take the only true one that the second can have."""
-    assert agreement([(0.0, 1.0), (0.009, 1.0)], [(0.0, 1.0), (-0.005, 1.0)], 0.01).num_segment_hits == 2
+    assert (
+        agreement([(0.0, 1.0), (0.009, 1.0)], [(0.0, 1.0), (-0.005, 1.0)], 0.01).num_segment_hits
+        == 2
+    )
 
 
 def test_truth_is_matched_to_the_recordings_by_name_and_by_channel(tmp_path):
     path = tmp_path / "truth.csv"
     paths = {name: str(tmp_path / name) for name in ("x/a.wav", "x/b.wav", "y/b.wav")}
-    path.write_text("file,onset_s,offset_s,channel\na.wav,0,1,0\na.wav,2,3,1\na.wav,4,5,\ngone.wav,0,1,\n")
+    path.write_text(
+        "file,onset_s,offset_s,channel\na.wav,0,1,0\na.wav,2,3,1\na.wav,4,5,\ngone.wav,0,1,\n"
+    )
     true, notes = truth.segments_by_file(path, paths, channel="1")
     assert {name: times.tolist() for name, times in true.items()} == {"x/a.wav": [[2, 3], [4, 5]]}
-    assert notes == [f"1 annotated recordings that are not there in {path} is passed over; the first: gone.wav"]
+    assert notes == [
+        f"1 annotated recordings that are not there in {path} is passed over; the first: gone.wav"
+    ]
     path.write_text("file,onset_s,offset_s\nx/b.wav,0,1\n")
     assert list(truth.segments_by_file(path, paths)[0]) == ["x/b.wav"]
     path.write_text("file,onset_s,offset_s\nb.wav,0,1\n")
@@ -278,7 +385,10 @@ def test_truth_is_matched_to_the_recordings_by_name_and_by_channel(tmp_path):
         truth.segments_by_file(path, paths)
     with pytest.raises(ValueError, match="`truth` must name recordings of the folder"):
         truth.segments_by_file(path, {"c.wav": "c.wav"})
-    with pytest.raises(ValueError, match="`truth` must be an annotation file, or a folder of them. Received: truth=.*gone"):
+    with pytest.raises(
+        ValueError,
+        match="`truth` must be an annotation file, or a folder of them. Received: truth=.*gone",
+    ):
         truth.segments_by_file(tmp_path / "gone", paths)
 
 
@@ -287,7 +397,10 @@ def test_truth_is_a_folder_of_any_format_or_one_tier_of_it(segmented, tmp_path):
     folder = tmp_path / "out" / "textgrid"
     for where in (folder, f"{folder}#segments"):
         true, notes = truth.segments_by_file(where, segmented.paths)
-        assert notes == [] and {name: len(times) for name, times in true.items() if len(times)} == {"a b.wav": 3, "day 2/C.WAV": 2}
+        assert notes == [] and {name: len(times) for name, times in true.items() if len(times)} == {
+            "a b.wav": 3,
+            "day 2/C.WAV": 2,
+        }
     with pytest.raises(ValueError, match="has no interval tier words; it has segments"):
         truth.segments_by_file(f"{folder}#words", segmented.paths)
 
@@ -297,7 +410,10 @@ def tones_to_tune_with(number):
 
 
 def test_tuning_goes_up_and_finds_settings_that_agree_better_on_recordings_it_has_not_seen():
-    examples = [tuning.Example(tones(1.2, at), RATE, np.array(at)) for at in map(tones_to_tune_with, range(3))]
+    examples = [
+        tuning.Example(tones(1.2, at), RATE, np.array(at))
+        for at in map(tones_to_tune_with, range(3))
+    ]
     training, held_out = tuning.split(examples, seed=0)
     deaf = Config().replace(threshold=400.0)
     trials = list(itertools.islice(tuning.search(training, deaf, 0.01), 24))
@@ -306,25 +422,51 @@ def test_tuning_goes_up_and_finds_settings_that_agree_better_on_recordings_it_ha
     assert tuning.pooled_agreement(held_out, deaf, 0.01).scores()["segment_recall"] == 0.0
     assert tuning.pooled_agreement(held_out, trials[-1][1], 0.01).scores()["segment_f1"] > 0.9
     # Both detectors take their turns from the start.
-    assert trials[0][1].segmentation == deaf.segmentation and trials[1][1].segmentation.detector == "contrast"
+    assert (
+        trials[0][1].segmentation == deaf.segmentation
+        and trials[1][1].segmentation.detector == "contrast"
+    )
 
 
-@pytest.mark.parametrize("limit_s, stops_after, ending", [(0.0, 9, "out of time"), (1e4, 3, "stopped")])
-def test_a_search_ends_when_it_is_stopped_or_the_time_is_over_but_not_before_one_trial(limit_s, stops_after, ending):
-    example = tuning.Example(tones(1.2, tones_to_tune_with(0)), RATE, np.array(tones_to_tune_with(0)))
+@pytest.mark.parametrize(
+    "limit_s, stops_after, ending", [(0.0, 9, "out of time"), (1e4, 3, "stopped")]
+)
+def test_a_search_ends_when_it_is_stopped_or_the_time_is_over_but_not_before_one_trial(
+    limit_s, stops_after, ending
+):
+    example = tuning.Example(
+        tones(1.2, tones_to_tune_with(0)), RATE, np.array(tones_to_tune_with(0))
+    )
     seen = []
-    found = tuning.search_until([example], Config(), 0.01, limit_s, lambda: len(seen) >= stops_after, seen.append)
+    found = tuning.search_until(
+        [example], Config(), 0.01, limit_s, lambda: len(seen) >= stops_after, seen.append
+    )
     trials = list(itertools.islice(tuning.search([example], Config(), 0.01), len(seen)))
     assert found == (trials[-1][1], ending)
-    assert seen == [score for (score, _), _ in trials] and len(seen) == (3 if ending == "stopped" else 1)
+    assert seen == [score for (score, _), _ in trials] and len(seen) == (
+        3 if ending == "stopped" else 1
+    )
 
 
-def test_interrupted_tuning_writes_the_best_settings_so_far_as_flags_that_training_takes(started, folder, tmp_path, settings_of):
+def test_interrupted_tuning_writes_the_best_settings_so_far_as_flags_that_training_takes(
+    started, folder, tmp_path, settings_of
+):
     for number in range(3):
         soundfile.write(folder / f"{number}.wav", tones(at=tones_to_tune_with(number)), RATE)
-    rows = [f"{n}.wav,{onset},{offset}" for n in range(3) for onset, offset in tones_to_tune_with(n)]
+    rows = [
+        f"{n}.wav,{onset},{offset}" for n in range(3) for onset, offset in tones_to_tune_with(n)
+    ]
     (tmp_path / "truth.csv").write_text("\n".join(["file,onset_s,offset_s", *rows]))
-    flagged = ["--data_dir", folder, "--out", tmp_path / "out", "--truth", tmp_path / "truth.csv", "--json", tmp_path / "f.json"]
+    flagged = [
+        "--data_dir",
+        folder,
+        "--out",
+        tmp_path / "out",
+        "--truth",
+        tmp_path / "truth.csv",
+        "--json",
+        tmp_path / "f.json",
+    ]
     # Even ten thousand minutes are over when the user says so.
     tool = started(*flagged, "--tune", "--tune_minutes=1e4", "--threshold=400", "--tolerance_ms=5")
     seen = ""
@@ -333,9 +475,15 @@ def test_interrupted_tuning_writes_the_best_settings_so_far_as_flags_that_traini
     tool.send_signal(signal.SIGINT)
     printed, stderr = tool.communicate(timeout=300)
     assert tool.returncode == 0, seen + stderr
-    assert "these are the best settings so far" in stderr and "held out  after   tuning:   segment F1" in printed
+    assert (
+        "these are the best settings so far" in stderr
+        and "held out  after   tuning:   segment F1" in printed
+    )
     figures = json.loads((tmp_path / "f.json").read_text())
-    assert figures["held_out_before_segment_recall"] == 0.0 and figures["training_after_segment_f1"] >= 0.8
+    assert (
+        figures["held_out_before_segment_recall"] == 0.0
+        and figures["training_after_segment_f1"] >= 0.8
+    )
     tuned = settings_of(tmp_path / "out" / "tuned.flags")
     assert tuned.segmentation != Config().segmentation and tuned.training == Config().training
 
@@ -349,7 +497,15 @@ def test_the_only_recording_is_parted_in_time():
 
 
 def test_every_lossless_encoding_has_the_same_segments_and_lossy_ones_nearly(shared_recordings):
-    lossy = {"song.mp3", "song.ogg", "song_pcm_u8.wav", "song_alaw.wav", "song_ulaw.wav", "song_ima_adpcm.wav", "song_ms_adpcm.wav"}
+    lossy = {
+        "song.mp3",
+        "song.ogg",
+        "song_pcm_u8.wav",
+        "song_alaw.wav",
+        "song_ulaw.wav",
+        "song_ima_adpcm.wav",
+        "song_ms_adpcm.wav",
+    }
     found = {}
     for path in (shared_recordings / "odd_formats").glob("song*"):
         result = segment_folder.segment_file(path, Config())
@@ -361,7 +517,9 @@ def test_every_lossless_encoding_has_the_same_segments_and_lossy_ones_nearly(sha
         assert agreement(found[name], found["song_pcm_16.wav"], 0.01).scores()["frame_f1"] >= 0.95
 
 
-def test_of_odd_files_each_has_segments_or_a_reason_and_what_is_cut_off_says_so(shared_recordings, tmp_path):
+def test_of_odd_files_each_has_segments_or_a_reason_and_what_is_cut_off_says_so(
+    shared_recordings, tmp_path
+):
     odd = shared_recordings / "odd_formats"
     run_of = segment_folder.SegmentedFolder(odd, tmp_path / "out", Config())
     run_of.run(1, lambda num_bytes: None)
@@ -370,10 +528,24 @@ def test_of_odd_files_each_has_segments_or_a_reason_and_what_is_cut_off_says_so(
     assert set(skipped) | set(finished) == set(run_of.paths) and not set(skipped) & set(finished)
     # What holds three seconds of the song, or the first half of them.
     heard = {path.name for path in odd.glob("bad_*")} | {path.name for path in odd.glob("odd_*")}
-    assert {name for name in heard if name in finished and int(finished[name]["num_segments"]) >= 15} == heard - set(skipped)
+    assert {
+        name for name in heard if name in finished and int(finished[name]["num_segments"]) >= 15
+    } == heard - set(skipped)
     assert set(skipped) == {
-        *("bad_44bytes_no_samples.wav", "bad_datasize_zero.wav", "bad_empty.wav", "bad_header_12bytes.wav", "bad_samplerate_zero.wav"),
-        *("bad_text.wav", "odd_100samples.wav", "odd_1sample.wav", "odd_all_zero.wav", "odd_nan_inf_float.wav"),
+        *(
+            "bad_44bytes_no_samples.wav",
+            "bad_datasize_zero.wav",
+            "bad_empty.wav",
+            "bad_header_12bytes.wav",
+            "bad_samplerate_zero.wav",
+        ),
+        *(
+            "bad_text.wav",
+            "odd_100samples.wav",
+            "odd_1sample.wav",
+            "odd_all_zero.wav",
+            "odd_nan_inf_float.wav",
+        ),
     }
     notes = {name: row["note"] for name, row in finished.items() if row["note"]}
     said = "is cut off: read as far as it goes, 1.500 s"
@@ -385,5 +557,7 @@ def test_blocks_of_a_file_are_the_whole_file_whatever_their_length(tmp_path, rng
     for channel, sample_rate in (("mean", 0), ("loudest", 0), ("1", 22_050)):
         whole = readers.read(tmp_path / "a.flac", channel, sample_rate)
         for block_values in (30, 1000, 2**20):
-            some = list(readers.blocks(tmp_path / "a.flac", channel, sample_rate, block_values=block_values))
+            some = list(
+                readers.blocks(tmp_path / "a.flac", channel, sample_rate, block_values=block_values)
+            )
             np.testing.assert_array_equal(np.concatenate(some), whole)

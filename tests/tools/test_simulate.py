@@ -24,12 +24,18 @@ def contents(folder):
 def test_the_same_flags_write_the_same_bytes_into_a_folder_of_earlier_ones(simulate, tmp_path):
     arguments = ["--duration_s=1.5", "--num_recordings=2", "--seed=3"]
     assert simulate(f"--out={tmp_path / 'a'}", *arguments).returncode == 0
-    assert simulate(f"--out={tmp_path / 'b'}", "--num_recordings=3", "--duration_s=1").returncode == 0
+    assert (
+        simulate(f"--out={tmp_path / 'b'}", "--num_recordings=3", "--duration_s=1").returncode == 0
+    )
     assert "simulated_002.wav" in contents(tmp_path / "b")
     result = simulate(f"--out={tmp_path / 'b'}", *arguments)
     assert result.stderr == f"2 recordings of 1.5 s, and annotations.csv, in {tmp_path / 'b'}\n"
     assert contents(tmp_path / "b") == contents(tmp_path / "a")
-    assert sorted(contents(tmp_path / "a")) == ["annotations.csv", "simulated_000.wav", "simulated_001.wav"]
+    assert sorted(contents(tmp_path / "a")) == [
+        "annotations.csv",
+        "simulated_000.wav",
+        "simulated_001.wav",
+    ]
 
 
 @pytest.mark.parametrize("name", ["bird.wav", "annotations.csv"])
@@ -37,4 +43,6 @@ def test_a_folder_with_files_of_another_origin_is_refused_and_left_alone(simulat
     (tmp_path / name).write_text("mine")
     result = simulate(f"--out={tmp_path}")
     assert result.returncode == 1 and contents(tmp_path) == {name: b"mine"}
-    assert result.stderr.startswith("error: `out` must be a new folder") and result.stderr.endswith(f"{tmp_path} holds {name}\n")
+    assert result.stderr.startswith("error: `out` must be a new folder") and result.stderr.endswith(
+        f"{tmp_path} holds {name}\n"
+    )

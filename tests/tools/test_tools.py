@@ -1,4 +1,6 @@
-"""The commands as a user calls them: what they write, what they say of a mistake, and that kill -9 costs nothing."""
+"""The commands as a user calls them: what they write, what they say of a mistake,
+and that kill -9 costs nothing.
+"""
 
 import json
 import os
@@ -21,14 +23,21 @@ from neurovocal_tf.runs.trained import load_trained
 from neurovocal_tf.serving import endpoints as endpoints_lib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TOOLS = sorted(str(path.relative_to(ROOT)) for folder in ("tools", "export") for path in (ROOT / folder).glob("*.py"))
+TOOLS = sorted(
+    str(path.relative_to(ROOT))
+    for folder in ("tools", "export")
+    for path in (ROOT / folder).glob("*.py")
+)
 
-# Imports what takes seconds to import, once, and then becomes each command in a process of its own. TensorFlow has run
-# nothing before the fork, so that the child starts as a fresh process does; frozen objects are left out of its garbage collection.
+# Imports what takes seconds to import, once, and then becomes each command in a process of its own.
+# TensorFlow has run nothing before the fork, so that the child starts as a fresh process does;
+# frozen objects are left out of its garbage collection.
 FORKING_SERVER = """
 import gc, json, os, runpy, sys, traceback
-import keras, matplotlib.figure, scipy.signal, sklearn.cluster, soundfile, soxr, tensorflow, tensorflow_io, tqdm
-import neurovocal_tf.evaluation.usual_ranges, neurovocal_tf.training.pictures, neurovocal_tf.evaluation.report
+import keras, matplotlib.figure, scipy.signal, sklearn.cluster, soundfile, soxr, tensorflow, \
+tensorflow_io, tqdm
+import neurovocal_tf.evaluation.usual_ranges, neurovocal_tf.training.pictures, \
+neurovocal_tf.evaluation.report
 import neurovocal_tf.serving.export, neurovocal_tf.generation.songs, neurovocal_tf.training.trainer
 
 # Drawing takes longer than training so small a model.
@@ -70,7 +79,11 @@ class Tool:
 
     def start(self, script, *arguments):
         """Process id of a command that `finish` waits for."""
-        request = {"argv": [str(ROOT / script), *map(str, arguments)], "out": str(self._out), "err": str(self._err)}
+        request = {
+            "argv": [str(ROOT / script), *map(str, arguments)],
+            "out": str(self._out),
+            "err": str(self._err),
+        }
         self._server.stdin.write(json.dumps(request) + "\n")
         return int(self._server.stdout.readline())
 
@@ -116,7 +129,11 @@ def arrays_of(workdir):
     with np.load(RunFolder(workdir).checkpoint, allow_pickle=False) as arrays:
         values = dict(arrays)
     meta = json.loads(bytes(values.pop("meta")))
-    return values, [{k: v for k, v in row.items() if k != "epoch_s"} for row in meta["history"]], meta["best"]
+    return (
+        values,
+        [{k: v for k, v in row.items() if k != "epoch_s"} for row in meta["history"]],
+        meta["best"],
+    )
 
 
 # --- help
@@ -125,9 +142,18 @@ def arrays_of(workdir):
 @pytest.mark.parametrize("script", TOOLS)
 def test_help_explains_itself_without_tensorflow(script, tmp_path):
     for library in ("tensorflow", "keras"):
-        (tmp_path / f"{library}.py").write_text("raise SystemExit('a library that takes seconds to import')")
+        (tmp_path / f"{library}.py").write_text(
+            "raise SystemExit('a library that takes seconds to import')"
+        )
     env = {**environment(), "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
-    shown = subprocess.run([sys.executable, ROOT / script, "--help"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+    shown = subprocess.run(
+        [sys.executable, ROOT / script, "--help"],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert (shown.returncode, shown.stderr) == (0, "")
     assert f"python {script} --" in shown.stdout and "This tool:" in shown.stdout
 
@@ -135,7 +161,9 @@ def test_help_explains_itself_without_tensorflow(script, tmp_path):
 # --- the way from recordings to songs
 
 
-def test_training_killed_in_the_middle_goes_on_to_the_same_weights(tool, trained_run, simulated_recordings, tiny_flags, tmp_path):
+def test_training_killed_in_the_middle_goes_on_to_the_same_weights(
+    tool, trained_run, simulated_recordings, tiny_flags, tmp_path
+):
     workdir = tmp_path / "run"
     command = [tiny_flags, f"--data_dir={simulated_recordings}", f"--workdir={workdir}"]
     history = pathlib.Path(RunFolder(workdir).file("history.csv"))
@@ -151,12 +179,21 @@ def test_training_killed_in_the_middle_goes_on_to_the_same_weights(tool, trained
 
     code, _, err = tool("tools/train.py", *command)
     assert code == 0 and f"going on after epoch {num_epochs}\n" in err
-    (arrays, rows, best), (expected, expected_rows, expected_best) = arrays_of(workdir), arrays_of(trained_run)
+    (arrays, rows, best), (expected, expected_rows, expected_best) = (
+        arrays_of(workdir),
+        arrays_of(trained_run),
+    )
     assert (rows, best) == (expected_rows, expected_best) and arrays.keys() == expected.keys()
     for name, array in expected.items():
         np.testing.assert_array_equal(arrays[name], array, err_msg=name)
-    assert re.search(r"best epoch \d: held-out one-step error [\d.]+ \(baselines: mean [\d.]+, previous frame [\d.]+", err)
-    assert {"flags.txt", "config.json", "model.keras", "curves.png", "samples_epoch_3.png"} <= set(os.listdir(workdir))
+    assert re.search(
+        r"best epoch \d: held-out one-step error [\d.]+ \(baselines: mean [\d.]+, previous frame "
+        r"[\d.]+",
+        err,
+    )
+    assert {"flags.txt", "config.json", "model.keras", "curves.png", "samples_epoch_3.png"} <= set(
+        os.listdir(workdir)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -164,15 +201,31 @@ def plain_songs(tool, trained_run, tmp_path_factory):
     """Folder of the songs of the seeds 5 to 7, 25 frames each."""
     out = tmp_path_factory.mktemp("songs")
     code, printed, err = tool(
-        "tools/generate.py", f"--workdir={trained_run}", f"--out={out}", "--num_songs=3", "--num_frames=25", "--seed=5"
+        "tools/generate.py",
+        f"--workdir={trained_run}",
+        f"--out={out}",
+        "--num_songs=3",
+        "--num_frames=25",
+        "--seed=5",
     )
     assert (code, printed) == (0, "") and len(err.splitlines()) == 3
-    assert sorted(os.listdir(out)) == sorted(f"song_{i}.{kind}" for i in (5, 6, 7) for kind in ("npz", "png", "wav"))
+    assert sorted(os.listdir(out)) == sorted(
+        f"song_{i}.{kind}" for i in (5, 6, 7) for kind in ("npz", "png", "wav")
+    )
     return out
 
 
-def test_generated_songs_are_those_of_the_endpoints_and_of_the_export(tool, trained_run, plain_songs, tmp_path):
-    assert tool("export/export_saved_model.py", f"--workdir={trained_run}", f"--export_dir={tmp_path / 'models'}")[0] == 0
+def test_generated_songs_are_those_of_the_endpoints_and_of_the_export(
+    tool, trained_run, plain_songs, tmp_path
+):
+    assert (
+        tool(
+            "export/export_saved_model.py",
+            f"--workdir={trained_run}",
+            f"--export_dir={tmp_path / 'models'}",
+        )[0]
+        == 0
+    )
     assert os.listdir(tmp_path / "models") == ["1"]
 
     rows = tf.constant([6, 5], tf.int64), tf.constant([25, 25]), tf.ones([2])
@@ -184,21 +237,47 @@ def test_generated_songs_are_those_of_the_endpoints_and_of_the_export(tool, trai
             np.testing.assert_array_equal(song["decibels"], expected["spectrogram"][i])
             np.testing.assert_array_equal(song["decibels"], served["spectrogram"][i])
             heard, rate = soundfile.read(plain_songs / f"song_{seed}.wav")
-            assert (rate, len(heard)) == (16_000, 24 * 64 + 128) == (song["sample_rate"], len(song["waveform"]))
+            assert (
+                (rate, len(heard))
+                == (16_000, 24 * 64 + 128)
+                == (song["sample_rate"], len(song["waveform"]))
+            )
 
     # TensorFlow's own client sings it, too.
     signature = ("--tag_set", "serve", "--signature_def", "generate")
-    client = ("run", "--dir", tmp_path / "models" / "1", *signature, "--outdir", tmp_path / "client")
+    client = (
+        "run",
+        "--dir",
+        tmp_path / "models" / "1",
+        *signature,
+        "--outdir",
+        tmp_path / "client",
+    )
     inputs = "seed=[6];num_frames=[25];temperature=[1.0]"
-    code, _, err = tool(shutil.which("saved_model_cli", path=os.path.dirname(sys.executable)), *client, "--input_exprs", inputs)
+    code, _, err = tool(
+        shutil.which("saved_model_cli", path=os.path.dirname(sys.executable)),
+        *client,
+        "--input_exprs",
+        inputs,
+    )
     assert code == 0, err
-    np.testing.assert_array_equal(np.load(tmp_path / "client" / "spectrogram.npy")[0], expected["spectrogram"][0])
+    np.testing.assert_array_equal(
+        np.load(tmp_path / "client" / "spectrogram.npy")[0], expected["spectrogram"][0]
+    )
 
 
-def test_flags_of_generation_hold_for_that_call_and_a_recording_primes(tool, trained_run, plain_songs, simulated_recordings, tmp_path):
+def test_flags_of_generation_hold_for_that_call_and_a_recording_primes(
+    tool, trained_run, plain_songs, simulated_recordings, tmp_path
+):
     kinds = {np.load(plain_songs / "song_5.npz")["decibels"].tobytes()}
     for option in ("--emission_noise=1", f"--prime={simulated_recordings / 'simulated_000.wav'}"):
-        common = (f"--workdir={trained_run}", f"--out={tmp_path}", "--num_songs=1", "--num_frames=25", "--seed=5")
+        common = (
+            f"--workdir={trained_run}",
+            f"--out={tmp_path}",
+            "--num_songs=1",
+            "--num_frames=25",
+            "--seed=5",
+        )
         assert tool("tools/generate.py", *common, option)[0] == 0
         kinds.add(np.load(tmp_path / "song_5.npz")["decibels"].tobytes())
     assert len(kinds) == 3
@@ -208,55 +287,107 @@ def test_evaluation_prints_and_writes_flat_figures_with_units(tool, trained_run,
     workdir = tmp_path / "run"
     shutil.copytree(trained_run, workdir)
     code, out, err = tool(
-        *("tools/evaluate.py", f"--workdir={workdir}", "--seconds=1", "--num_songs=2", f"--json={tmp_path / 'figures.json'}"),
+        *(
+            "tools/evaluate.py",
+            f"--workdir={workdir}",
+            "--seconds=1",
+            "--num_songs=2",
+            f"--json={tmp_path / 'figures.json'}",
+        ),
         *("--num_temperatures=10", "--num_chains=2", "--num_test_frames=64"),
     )
     assert code == 0, err
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert all(value is None or isinstance(value, (int, float)) for value in figures.values())
-    assert figures["one_step_error_db"] < figures["baseline_mean_db"] and figures["baseline_previous_frame_db"] > 0
+    assert (
+        figures["one_step_error_db"] < figures["baseline_mean_db"]
+        and figures["baseline_previous_frame_db"] > 0
+    )
     assert figures["num_likelihood_frames"] == 64 < figures["num_test_frames"]
-    assert np.isfinite([figures["log_likelihood_ais_nats"], figures["log_likelihood_raise_nats"], figures["likelihood_gap_nats"]]).all()
+    assert np.isfinite(
+        [
+            figures["log_likelihood_ais_nats"],
+            figures["log_likelihood_raise_nats"],
+            figures["likelihood_gap_nats"],
+        ]
+    ).all()
     for name in ("independent", "previous_frame", "ar1", "ridge_var2"):
         assert np.isfinite(figures[f"baseline_{name}_log_likelihood_nats"])
     assert {"real_syllables_per_s", "generated_syllables_per_s", "ks_duration"} <= set(figures)
     assert [line.split()[0] for line in out.splitlines()] == list(figures)
-    assert {"likelihood.png", "songs.png", "statistics.png"} <= set(os.listdir(workdir)) and "evaluation.json" not in os.listdir(workdir)
+    assert {"likelihood.png", "songs.png", "statistics.png"} <= set(
+        os.listdir(workdir)
+    ) and "evaluation.json" not in os.listdir(workdir)
 
 
 def test_frame_sequences_train_and_are_evaluated_on_their_test_split(tool, tiny_flags, tmp_path):
     rng = np.random.default_rng(1)
     lengths = {"train": [9, 20, 31], "valid": [16], "test": [7, 15]}
-    splits = {name: (rng.random((sum(parts), 6)) < 0.3).astype(np.uint8) for name, parts in lengths.items()}
-    np.savez(tmp_path / "rolls.npz", **splits, **{f"{name}_lengths": np.array(parts) for name, parts in lengths.items()})
+    splits = {
+        name: (rng.random((sum(parts), 6)) < 0.3).astype(np.uint8)
+        for name, parts in lengths.items()
+    }
+    np.savez(
+        tmp_path / "rolls.npz",
+        **splits,
+        **{f"{name}_lengths": np.array(parts) for name, parts in lengths.items()},
+    )
     workdir, frames = f"--workdir={tmp_path / 'run'}", f"--frames={tmp_path / 'rolls.npz'}"
-    code, _, err = tool("tools/train.py", tiny_flags, "--visible_units=bernoulli", "--epochs=1", frames, workdir)
+    code, _, err = tool(
+        "tools/train.py", tiny_flags, "--visible_units=bernoulli", "--epochs=1", frames, workdir
+    )
     assert code == 0, err
     code, out, err = tool("tools/evaluate.py", workdir, "--num_temperatures=10", "--num_chains=4")
     assert code == 0, err
     figures = json.loads((tmp_path / "run" / "evaluation.json").read_text())
     assert [line.split()[0] for line in out.splitlines()] == list(figures)
     assert figures["num_likelihood_frames"] == figures["num_test_frames"] == 22
-    # So small a machine is easily annealed, and one that has hardly learned yet is not far from independent units.
+    # So small a machine is easily annealed, and one that has hardly learned yet is not far
+    # from independent units.
     assert abs(figures["likelihood_gap_nats"]) < 0.1
-    assert figures["log_likelihood_ais_nats"] == pytest.approx(figures["baseline_independent_log_likelihood_nats"], abs=1.5)
+    assert figures["log_likelihood_ais_nats"] == pytest.approx(
+        figures["baseline_independent_log_likelihood_nats"], abs=1.5
+    )
     assert figures["pseudo_log_likelihood_nats"] < 0
-    assert 0 < figures["accuracy"] <= figures["accuracy_2012"] < 1 and "baseline_markov_chain_accuracy" in figures
+    assert (
+        0 < figures["accuracy"] <= figures["accuracy_2012"] < 1
+        and "baseline_markov_chain_accuracy" in figures
+    )
     assert "likelihood.png" in os.listdir(tmp_path / "run")
-    code, _, err = tool("tools/generate.py", workdir, "--num_songs=2", "--num_frames=11", "--seed=3")
+    code, _, err = tool(
+        "tools/generate.py", workdir, "--num_songs=2", "--num_frames=11", "--seed=3"
+    )
     assert code == 0, err
-    assert sorted(os.listdir(tmp_path / "run" / "songs")) == ["song_3.npz", "song_3.png", "song_4.npz", "song_4.png"]
+    assert sorted(os.listdir(tmp_path / "run" / "songs")) == [
+        "song_3.npz",
+        "song_3.png",
+        "song_4.npz",
+        "song_4.png",
+    ]
     frames = np.load(tmp_path / "run" / "songs" / "song_3.npz")["frames"]
     # Without emission noise it is the mean that is given out.
     assert frames.shape == (11, 6) and 0 <= frames.min() < frames.max() <= 1
-    code, _, err = tool("export/export_saved_model.py", workdir, f"--export_dir={tmp_path / 'models'}")
+    code, _, err = tool(
+        "export/export_saved_model.py", workdir, f"--export_dir={tmp_path / 'models'}"
+    )
     assert code == 1 and "`workdir` must hold a model of recordings" in err
 
 
-def test_odd_formats_are_a_drill_that_training_passes(tool, shared_recordings, tiny_flags, tmp_path):
+def test_odd_formats_are_a_drill_that_training_passes(
+    tool, shared_recordings, tiny_flags, tmp_path
+):
     workdir = tmp_path / "run"
-    command = [tiny_flags, "--epochs=1", "--batch_size=64", "--n_fft=256", "--hop_length=128", f"--workdir={workdir}"]
-    code, _, err = tool("tools/train.py", *command, f"--data_dir={shared_recordings / 'odd_formats'}")
+    command = [
+        tiny_flags,
+        "--epochs=1",
+        "--batch_size=64",
+        "--n_fft=256",
+        "--hop_length=128",
+        f"--workdir={workdir}",
+    ]
+    code, _, err = tool(
+        "tools/train.py", *command, f"--data_dir={shared_recordings / 'odd_formats'}"
+    )
     assert code == 0, err
     assert "Traceback" not in err and "10 files skipped" in err
     skipped = (workdir / "skipped.csv").read_text().splitlines()
@@ -264,15 +395,32 @@ def test_odd_formats_are_a_drill_that_training_passes(tool, shared_recordings, t
     assert any("bad_text.wav,is not audio" in line for line in skipped)
 
 
-def test_folds_are_runs_of_their_own_and_their_mean_and_spread_are_told(tool, simulated_recordings, tiny_flags, tmp_path):
-    command = [tiny_flags, "--epochs=1", "--folds=2", f"--data_dir={simulated_recordings}", f"--workdir={tmp_path}"]
+def test_folds_are_runs_of_their_own_and_their_mean_and_spread_are_told(
+    tool, simulated_recordings, tiny_flags, tmp_path
+):
+    command = [
+        tiny_flags,
+        "--epochs=1",
+        "--folds=2",
+        f"--data_dir={simulated_recordings}",
+        f"--workdir={tmp_path}",
+    ]
     code, _, err = tool("tools/train.py", *command)
     assert code == 0, err
     assert sorted(os.listdir(tmp_path)) == ["fold_1_of_2", "fold_2_of_2"]
-    assert re.search(r"^val_one_step_error: mean [\d.]+, standard deviation [\d.e-]+ over 2 folds$", err, re.MULTILINE)
+    assert re.search(
+        r"^val_one_step_error: mean [\d.]+, standard deviation [\d.e-]+ over 2 folds$",
+        err,
+        re.MULTILINE,
+    )
     (first, second) = (RunFolder(tmp_path / name).data() for name in ("fold_1_of_2", "fold_2_of_2"))
     assert first.training[0].end == first.validation[0].begin == pytest.approx(1 / 3)
-    assert second.training[0].end == second.validation[0].begin == first.validation[0].end == pytest.approx(2 / 3)
+    assert (
+        second.training[0].end
+        == second.validation[0].begin
+        == first.validation[0].end
+        == pytest.approx(2 / 3)
+    )
 
 
 # --- mistakes
@@ -282,7 +430,17 @@ def test_folds_are_runs_of_their_own_and_their_mean_and_spread_are_told(tool, si
 def mistakes(tmp_path_factory, trained_run, simulated_recordings):
     """Folders to make mistakes with."""
     root = tmp_path_factory.mktemp("mistakes")
-    for name in ("empty", "no_audio", "short", "silent", "nan", "broken", "one", "untrained", "truncated"):
+    for name in (
+        "empty",
+        "no_audio",
+        "short",
+        "silent",
+        "nan",
+        "broken",
+        "one",
+        "untrained",
+        "truncated",
+    ):
         (root / name).mkdir()
     (root / "no_audio" / "notes.txt").write_text("sing!")
     for i in range(3):
@@ -293,34 +451,69 @@ def mistakes(tmp_path_factory, trained_run, simulated_recordings):
     shutil.copy(simulated_recordings / "simulated_000.wav", root / "one")
     shutil.copytree(trained_run, root / "run")
     shutil.copytree(trained_run, root / "cut")
-    (root / "cut" / "checkpoint.npz").write_bytes((root / "run" / "checkpoint.npz").read_bytes()[:1000])
+    (root / "cut" / "checkpoint.npz").write_bytes(
+        (root / "run" / "checkpoint.npz").read_bytes()[:1000]
+    )
     return root
 
 
 TRAIN = ("tools/train.py", "--data_dir={birds}", "--workdir={root}/new")
 MISTAKES = {
-    "an empty folder": ((*TRAIN, "--data_dir={root}/empty"), "and it is empty. Received: data_dir={root}/empty"),
+    "an empty folder": (
+        (*TRAIN, "--data_dir={root}/empty"),
+        "and it is empty. Received: data_dir={root}/empty",
+    ),
     "a folder with no audio": (
         (*TRAIN, "--data_dir={root}/no_audio"),
         "it holds no audio among 1 file. Received: data_dir={root}/no_audio",
     ),
-    "no folder": ((*TRAIN, "--data_dir={root}/gone"), "there is no such folder. Received: data_dir={root}/gone"),
+    "no folder": (
+        (*TRAIN, "--data_dir={root}/gone"),
+        "there is no such folder. Received: data_dir={root}/gone",
+    ),
     "nothing found": (
         (*TRAIN, "--sequence=segment", "--threshold=1000"),
-        "5 of 5 no vocalization found by the detector: try another --threshold, or --sequence=recording",
+        (
+            "5 of 5 no vocalization found by the detector: try another --threshold, or "
+            "--sequence=recording"
+        ),
     ),
-    "files shorter than a window": ((*TRAIN, "--data_dir={root}/short"), "3 of 3 shorter than one window: 100 samples, and n_fft=256"),
-    "silence": ((*TRAIN, "--data_dir={root}/silent"), "No usable recording in {root}/silent: 3 of 3 is silent"),
-    "NaN samples": ((*TRAIN, "--data_dir={root}/nan"), "No usable recording in {root}/nan: 3 of 3 holds NaN or infinite samples"),
-    "broken headers": ((*TRAIN, "--data_dir={root}/broken"), "No usable recording in {root}/broken: 3 of 3 "),
-    "one recording": ((*TRAIN, "--data_dir={root}/one"), "needs at least two usable ones, and there is one: use --validation=temporal"),
-    "a band above Nyquist": ((*TRAIN, "--sequence=segment", "--low_hz=9000"), "`low_hz` must be below half the sample rate, 8000 Hz"),
-    "a flag out of range": ((*TRAIN, "--n_fft=8"), "--n_fft=8: 8 is not an integer in the range [16, 16384]"),
+    "files shorter than a window": (
+        (*TRAIN, "--data_dir={root}/short"),
+        "3 of 3 shorter than one window: 100 samples, and n_fft=256",
+    ),
+    "silence": (
+        (*TRAIN, "--data_dir={root}/silent"),
+        "No usable recording in {root}/silent: 3 of 3 is silent",
+    ),
+    "NaN samples": (
+        (*TRAIN, "--data_dir={root}/nan"),
+        "No usable recording in {root}/nan: 3 of 3 holds NaN or infinite samples",
+    ),
+    "broken headers": (
+        (*TRAIN, "--data_dir={root}/broken"),
+        "No usable recording in {root}/broken: 3 of 3 ",
+    ),
+    "one recording": (
+        (*TRAIN, "--data_dir={root}/one"),
+        "needs at least two usable ones, and there is one: use --validation=temporal",
+    ),
+    "a band above Nyquist": (
+        (*TRAIN, "--sequence=segment", "--low_hz=9000"),
+        "`low_hz` must be below half the sample rate, 8000 Hz",
+    ),
+    "a flag out of range": (
+        (*TRAIN, "--n_fft=8"),
+        "--n_fft=8: 8 is not an integer in the range [16, 16384]",
+    ),
     "flags that contradict each other": (
         (*TRAIN, "--n_fft=64"),
         "`hop_length` must be at most n_fft / 2. Received: hop_length=128, n_fft=64",
     ),
-    "an unknown flag": ((*TRAIN, "--tresh=3"), "Unknown command line flag 'tresh'. Did you mean: threshold"),
+    "an unknown flag": (
+        (*TRAIN, "--tresh=3"),
+        "Unknown command line flag 'tresh'. Did you mean: threshold",
+    ),
     "a stray argument": ((*TRAIN, "now"), "unexpected arguments: now"),
     "recordings and frame sequences at once": (
         (*TRAIN, "--frames={root}/rolls.npz"),
@@ -331,15 +524,27 @@ MISTAKES = {
         "`frames` must be an .npz file, and there is none. Received: frames={root}/gone.npz",
     ),
     "no flags": (("tools/train.py",), "--workdir must be given"),
-    "a missing flag file": ((*TRAIN, "--flagfile={root}/gone.flags"), "flag file {root}/gone.flags: No such file or directory"),
+    "a missing flag file": (
+        (*TRAIN, "--flagfile={root}/gone.flags"),
+        "flag file {root}/gone.flags: No such file or directory",
+    ),
     "a workdir of another configuration": (
         (*TRAIN, "--workdir={root}/run", "{tiny}", "--num_layers=2"),
-        "`num_layers` cannot change when a run goes on: {root}/run has num_layers=1, received num_layers=2. Use another --workdir",
+        (
+            "`num_layers` cannot change when a run goes on: {root}/run has num_layers=1, received "
+            "num_layers=2. Use another --workdir"
+        ),
     ),
-    "a workdir that is a file": ((*TRAIN, "--workdir={root}/no_audio/notes.txt"), "{root}/no_audio/notes.txt: File exists"),
+    "a workdir that is a file": (
+        (*TRAIN, "--workdir={root}/no_audio/notes.txt"),
+        "{root}/no_audio/notes.txt: File exists",
+    ),
     "recordings that have gone": (
         (*TRAIN, "--workdir={root}/run", "{tiny}", "--data_dir={root}/empty"),
-        "`data_dir` must hold the recordings this run began with, and there is no {root}/empty/simulated_",
+        (
+            "`data_dir` must hold the recordings this run began with, and there is no "
+            "{root}/empty/simulated_"
+        ),
     ),
     "generate without a run": (
         ("tools/generate.py", "--workdir={root}/empty"),
@@ -355,23 +560,43 @@ MISTAKES = {
     ),
     "evaluate without its recordings": (
         ("tools/evaluate.py", "--workdir={root}/run", "--data_dir={root}/gone"),
-        "`data_dir` must hold the recordings this run began with, and there is no such folder. Received: data_dir={root}/gone",
+        (
+            "`data_dir` must hold the recordings this run began with, and there is no such folder. "
+            "Received: data_dir={root}/gone"
+        ),
     ),
     "an export over a file": (
-        ("export/export_saved_model.py", "--workdir={root}/run", "--export_dir={root}/no_audio/notes.txt"),
+        (
+            "export/export_saved_model.py",
+            "--workdir={root}/run",
+            "--export_dir={root}/no_audio/notes.txt",
+        ),
         "{root}/no_audio/notes.txt: File exists",
     ),
-    "a cut checkpoint": (("tools/generate.py", "--workdir={root}/cut"), "{root}/cut/checkpoint.npz is not a checkpoint"),
+    "a cut checkpoint": (
+        ("tools/generate.py", "--workdir={root}/cut"),
+        "{root}/cut/checkpoint.npz is not a checkpoint",
+    ),
     "a broken recording to prime with": (
-        ("tools/generate.py", "--workdir={root}/run", "--out={root}/songs", "--prime={root}/broken/0.wav"),
+        (
+            "tools/generate.py",
+            "--workdir={root}/run",
+            "--out={root}/songs",
+            "--prime={root}/broken/0.wav",
+        ),
         "`prime` must be a recording. Received: prime={root}/broken/0.wav, which ",
     ),
-    "no songs": (("tools/generate.py", "--workdir={root}/run", "--num_songs=0"), "flag --num_songs=0"),
+    "no songs": (
+        ("tools/generate.py", "--workdir={root}/run", "--num_songs=0"),
+        "flag --num_songs=0",
+    ),
 }
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_told_in_one_line_that_names_it(mistake, tool, mistakes, simulated_recordings, tiny_flags):
+def test_a_mistake_is_told_in_one_line_that_names_it(
+    mistake, tool, mistakes, simulated_recordings, tiny_flags
+):
     arguments, message = MISTAKES[mistake]
     places = dict(root=mistakes, birds=simulated_recordings, tiny=tiny_flags)
     trained = {path: path.read_bytes() for path in (mistakes / "run").rglob("*") if path.is_file()}
@@ -380,5 +605,7 @@ def test_a_mistake_is_told_in_one_line_that_names_it(mistake, tool, mistakes, si
     assert err.startswith("error: ") and err.count("\n") == 1 and err.endswith("\n")
     assert message.format(**places) in err
     # Nothing already trained is lost, and no run begins.
-    assert {path: path.read_bytes() for path in (mistakes / "run").rglob("*") if path.is_file()} == trained
+    assert {
+        path: path.read_bytes() for path in (mistakes / "run").rglob("*") if path.is_file()
+    } == trained
     assert not RunFolder(mistakes / "new").has_run()

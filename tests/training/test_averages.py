@@ -83,6 +83,9 @@ def test_validation_sees_the_averages_and_training_goes_on_with_the_weights():
     validation.on_test_begin()
     np.testing.assert_array_equal(weights_of(averaging_model)[0], averages[0])
     validation.on_test_end()
-    for found, expected in ((weights_of(averaging_model), weights), (averages_of(averaging_model), averages)):
+    for found, expected in (
+        (weights_of(averaging_model), weights),
+        (averages_of(averaging_model), averages),
+    ):
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_array_equal(one, other)

@@ -12,7 +12,9 @@ from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.training.callbacks import RunRecord
 
 
-def test_the_best_weights_are_the_averages_of_the_epoch_with_the_smallest_validation_error(tmp_path):
+def test_the_best_weights_are_the_averages_of_the_epoch_with_the_smallest_validation_error(
+    tmp_path,
+):
     averaging_model = model_with_averages()
     folder, best, history = RunFolder(tmp_path), BestWeights(), []
     record = RunRecord(folder, best, history, {"mean": 9.0})
@@ -21,7 +23,9 @@ def test_the_best_weights_are_the_averages_of_the_epoch_with_the_smallest_valida
     averages, weights = {}, None
     for epoch, error in enumerate([2.0, 1.0, np.nan, 3.0]):
         variables = averaging_model.trainable_variables
-        averaging_model.optimizer.apply([tf.ones_like(variable) for variable in variables], variables)
+        averaging_model.optimizer.apply(
+            [tf.ones_like(variable) for variable in variables], variables
+        )
         averages[epoch + 1], weights = averages_of(averaging_model), weights_of(averaging_model)
         record.on_epoch_begin(epoch)
         record.on_epoch_end(epoch, {"val_one_step_error": error})

@@ -11,12 +11,26 @@ from neurovocal_tf.training import cores
 
 @pytest.mark.parametrize(
     "batch_size, num_cores, wanted, num_parts",
-    [(8, 2, 0, 2), (8, 16, 0, 2), (20, 2, 0, 2), (20, 16, 0, 5), (9, 2, 0, 1), (1, 2, 0, 1), (7, 4, 0, 1), (8, 1, 0, 1), (8, 1, 4, 4)],
+    [
+        (8, 2, 0, 2),
+        (8, 16, 0, 2),
+        (20, 2, 0, 2),
+        (20, 16, 0, 5),
+        (9, 2, 0, 1),
+        (1, 2, 0, 1),
+        (7, 4, 0, 1),
+        (8, 1, 0, 1),
+        (8, 1, 4, 4),
+    ],
 )
-def test_a_batch_has_a_part_for_every_core_that_four_rows_can_be_spared_for(batch_size, num_cores, wanted, num_parts, monkeypatch):
+def test_a_batch_has_a_part_for_every_core_that_four_rows_can_be_spared_for(
+    batch_size, num_cores, wanted, num_parts, monkeypatch
+):
     monkeypatch.setattr(os, "cpu_count", lambda: num_cores)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda: ["CPU"])
-    assert cores.num_parts(Config().replace(batch_size=batch_size, parallel_parts=wanted)) == num_parts
+    assert (
+        cores.num_parts(Config().replace(batch_size=batch_size, parallel_parts=wanted)) == num_parts
+    )
 
 
 @pytest.mark.parametrize("num_cores, threads", [(1, 1), (2, 1), (16, 8)])

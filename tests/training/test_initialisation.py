@@ -16,10 +16,14 @@ def moments_of(rng, order=2):
     mean = rng.normal(-40.0, 5.0, 9)
     coefficients = rng.normal(0.0, 0.1, (order, 9, 9))
     autoregression = RidgeVAR(mean, mean - mean @ coefficients.sum(axis=0), coefficients, ridge=0.1)
-    return Moments(mean, np.array([0.3, *rng.uniform(2.0, 9.0, 8)]), autoregression, 1000, in_decibels=True)
+    return Moments(
+        mean, np.array([0.3, *rng.uniform(2.0, 9.0, 8)]), autoregression, 1000, in_decibels=True
+    )
 
 
-def test_a_fresh_gaussian_model_predicts_as_the_autoregression_but_for_what_encoder_and_hidden_add(rng):
+def test_a_fresh_gaussian_model_predicts_as_the_autoregression_but_for_what_encoder_and_hidden_add(
+    rng,
+):
     moments = moments_of(rng)
     model = build_model(NINE_BINS)
     rbm, num_units = model.conditional_rbm, model.encoder.num_units
@@ -33,13 +37,22 @@ def test_a_fresh_gaussian_model_predicts_as_the_autoregression_but_for_what_enco
     frames = (moments.mean + moments.sd * rng.normal(size=(12, 9))).astype(np.float32)
     expected = moments.autoregression.one_step_predictions(frames)
     # float32 of values up to 60 dB, summed over 18 inputs.
-    np.testing.assert_allclose(model.predict_step(frames[np.newaxis])[0], expected, atol=60 * 18 * 2.0**-23)
+    np.testing.assert_allclose(
+        model.predict_step(frames[np.newaxis])[0], expected, atol=60 * 18 * 2.0**-23
+    )
 
 
-@pytest.mark.parametrize("visible_units, weight_init", [("mean_field", "scaled"), ("mean_field", "published"), ("gaussian", "scaled")])
+@pytest.mark.parametrize(
+    "visible_units, weight_init",
+    [("mean_field", "scaled"), ("mean_field", "published"), ("gaussian", "scaled")],
+)
 def test_a_fresh_machines_own_mean_is_that_of_the_data(visible_units, weight_init):
-    moments = Moments(np.linspace(-69.9, -0.1, 9), np.full(9, 5.0), None, num_frames=10**12, in_decibels=True)
-    config = NINE_BINS.replace(visible_units=visible_units, num_direct_frames=0, weight_init=weight_init)
+    moments = Moments(
+        np.linspace(-69.9, -0.1, 9), np.full(9, 5.0), None, num_frames=10**12, in_decibels=True
+    )
+    config = NINE_BINS.replace(
+        visible_units=visible_units, num_direct_frames=0, weight_init=weight_init
+    )
     model = build_model(config)
     start_from_data(model, moments, config)
     rbm, mean = model.conditional_rbm, moments.mean[np.newaxis].astype(np.float32)

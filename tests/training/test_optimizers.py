@@ -10,7 +10,9 @@ from stepping import assert_close, assert_equal, draw, make_variables, run, tiny
 
 from neurovocal_tf.training.optimizers import GuardedAdam, GuardedRMSprop
 
-BOTH = pytest.mark.parametrize("kind, oracle", [(GuardedRMSprop, reference.rmsprop), (GuardedAdam, reference.adam)])
+BOTH = pytest.mark.parametrize(
+    "kind, oracle", [(GuardedRMSprop, reference.rmsprop), (GuardedAdam, reference.adam)]
+)
 
 
 @BOTH
@@ -25,11 +27,18 @@ def test_steps_equal_the_reference(kind, oracle, num_batches, rng):
 def test_clipping_and_decay_equal_the_reference_and_keep_to_their_paths(kind, oracle, rng):
     values, batches = draw(rng, 1)
     result = run(kind(0.01, clip_norm=0.5, l1=0.3, l2=0.2), make_variables(values), batches)
-    assert_close(result, oracle(values, batches, 0.01, clip_norm=0.5, l1=(0.3, 0.0, 0.3), l2=(0.0, 0.0, 0.2)))
+    assert_close(
+        result, oracle(values, batches, 0.01, clip_norm=0.5, l1=(0.3, 0.0, 0.3), l2=(0.0, 0.0, 0.2))
+    )
 
 
 @settings(max_examples=10, deadline=None)
-@given(bad=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 4), st.sampled_from([np.nan, np.inf, -np.inf])), min_size=1))
+@given(
+    bad=st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 4), st.sampled_from([np.nan, np.inf, -np.inf])),
+        min_size=1,
+    )
+)
 def test_a_bad_batch_leaves_every_weight_finite_and_equal_to_the_reference(bad):
     for kind, oracle in ((GuardedRMSprop, reference.rmsprop), (GuardedAdam, reference.adam)):
         values, batches = draw(np.random.default_rng(1), 3)
@@ -38,7 +47,12 @@ def test_a_bad_batch_leaves_every_weight_finite_and_equal_to_the_reference(bad):
         optimizer = kind(0.01, clip_norm=1.0, l1=1e-2)
         result = run(optimizer, make_variables(values), batches)
         assert all(np.isfinite(r).all() for r in result)
-        assert_close(result, oracle(values, batches, 0.01, clip_norm=1.0, l1=(1e-2, 0.0, 1e-2)), rtol=0, atol=3e-6)
+        assert_close(
+            result,
+            oracle(values, batches, 0.01, clip_norm=1.0, l1=(1e-2, 0.0, 1e-2)),
+            rtol=0,
+            atol=3e-6,
+        )
         assert int(optimizer.num_bad_steps) == 1
 
 
@@ -64,9 +78,14 @@ def test_a_gradient_whose_square_overflows_counts_as_bad(kind, oracle, rng):
 @pytest.mark.parametrize("jit_compile", [None, False, True])
 def test_a_skipped_step_of_adam_leaves_all_as_it_was(jit_compile, rng):
     values, batches = draw(rng, 2)
-    variables, optimizer = make_variables(values), GuardedAdam(0.01, l1=0.1, l2=0.1, clip_norm=1.0, use_ema=True)
+    variables, optimizer = (
+        make_variables(values),
+        GuardedAdam(0.01, l1=0.1, l2=0.1, clip_norm=1.0, use_ema=True),
+    )
     run(optimizer, variables, batches, jit_compile)
-    watched = variables + [v for v in optimizer.variables if v.name not in ("iteration", "num_bad_steps")]
+    watched = variables + [
+        v for v in optimizer.variables if v.name not in ("iteration", "num_bad_steps")
+    ]
     before = [np.array(v) for v in watched]
     batches[0][1][2] = np.nan
     run(optimizer, variables, batches[:1], jit_compile)
@@ -78,7 +97,14 @@ def test_adam_goes_on_after_a_skipped_step_as_if_there_had_been_none(rng):
     values, batches = draw(rng, 3)
     bad = [np.full_like(g, np.nan) for g in batches[0]]
     undisturbed = run(GuardedAdam(0.01, use_ema=True), make_variables(values), batches)
-    assert_equal(run(GuardedAdam(0.01, use_ema=True), make_variables(values), [bad, batches[0], bad, *batches[1:]]), undisturbed)
+    assert_equal(
+        run(
+            GuardedAdam(0.01, use_ema=True),
+            make_variables(values),
+            [bad, batches[0], bad, *batches[1:]],
+        ),
+        undisturbed,
+    )
 
 
 @BOTH
@@ -121,7 +147,17 @@ def test_a_saved_and_loaded_model_goes_on_bit_for_bit(kind, oracle, jit_compile,
 
 @pytest.mark.parametrize("kind", [GuardedRMSprop, GuardedAdam])
 def test_configuration_round_trip(kind):
-    optimizer = kind(0.25, clip_norm=2.0, l1=0.5, l2=0.125, l1_path="a", l2_path="b", use_ema=True, ema_momentum=0.75, name="mine")
+    optimizer = kind(
+        0.25,
+        clip_norm=2.0,
+        l1=0.5,
+        l2=0.125,
+        l1_path="a",
+        l2_path="b",
+        use_ema=True,
+        ema_momentum=0.75,
+        name="mine",
+    )
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
     assert type(copy) is kind and copy.get_config() == optimizer.get_config()
 
@@ -129,7 +165,10 @@ def test_configuration_round_trip(kind):
 @pytest.mark.parametrize("name", ["l1", "l2"])
 def test_decay_that_would_apply_to_nothing_is_refused(name, rng):
     values, batches = draw(rng, 1)
-    with pytest.raises(ValueError, match=f"`{name}_path` must be part of some variable's path. Received: {name}_path=lstm"):
+    with pytest.raises(
+        ValueError,
+        match=f"`{name}_path` must be part of some variable's path. Received: {name}_path=lstm",
+    ):
         run(GuardedAdam(**{name: 0.1, f"{name}_path": "lstm"}), make_variables(values), batches)
 
 

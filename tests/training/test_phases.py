@@ -27,7 +27,10 @@ def test_phases_round_trip():
     assert copy.get_config() == phases.get_config() and isinstance(copy.at(0), int)
 
 
-@pytest.mark.parametrize("values, epochs", [((1, 2), (1, 2, 3)), ((1, 2, 3), (1, 2)), ((1, 2), (0, 1)), ((), (1, 2)), ((1, 2), (1.5, 1))])
+@pytest.mark.parametrize(
+    "values, epochs",
+    [((1, 2), (1, 2, 3)), ((1, 2, 3), (1, 2)), ((1, 2), (0, 1)), ((), (1, 2)), ((1, 2), (1.5, 1))],
+)
 def test_phases_that_do_not_fit_are_refused(values, epochs):
     with pytest.raises(ValueError, match="must"):
         Phases(values, epochs)
@@ -36,7 +39,9 @@ def test_phases_that_do_not_fit_are_refused(values, epochs):
 def test_phased_learning_rate_sets_the_rate_of_every_epoch_also_when_training_goes_on(rng):
     x, y = rng.normal(size=(8, 3)).astype(np.float32), rng.normal(size=(8, 1)).astype(np.float32)
     seen = []
-    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(float(model.optimizer.learning_rate)))
+    watch = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append(float(model.optimizer.learning_rate))
+    )
     callback = PhasedLearningRate(Phases((0.5, 0.25), (1, 2)))
     callback = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(callback))
     model = tiny_model(GuardedAdam(0.1))

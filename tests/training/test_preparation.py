@@ -48,8 +48,12 @@ def test_in_a_whole_training_the_detector_runs_once_over_each_recording_and_once
     assert len(searches) == 2 * NUM_RECORDINGS and len(set(searches)) == NUM_RECORDINGS
 
 
-def test_a_recording_parted_in_time_is_searched_as_a_whole_and_once_in_each_part(searches, tiny_config, simulated_recordings, tmp_path):
-    config = tiny_config.replace(sequence="segment", validation="temporal", validation_fraction=0.4, epochs=1)
+def test_a_recording_parted_in_time_is_searched_as_a_whole_and_once_in_each_part(
+    searches, tiny_config, simulated_recordings, tmp_path
+):
+    config = tiny_config.replace(
+        sequence="segment", validation="temporal", validation_fraction=0.4, epochs=1
+    )
     trainer.train(config, simulated_recordings, tmp_path, pictures=False)
     assert len(searches) == len(set(searches)) == 3 * NUM_RECORDINGS
 

@@ -10,7 +10,9 @@ from neurovocal_tf.training.progress import Progress
 
 
 def waiting_of(delay_s, num_batches=4):
-    """(seconds said to have been waited in an epoch, the last epoch's line) of a training whose data take `delay_s` a batch."""
+    """(seconds said to have been waited in an epoch, the last epoch's line) of a training whose
+    data take `delay_s` a batch.
+    """
 
     def batches():
         for _ in range(num_batches):
@@ -29,7 +31,8 @@ def waiting_of(delay_s, num_batches=4):
 
 def test_an_epoch_tells_how_long_it_waited_for_data():
     waited_s, line = waiting_of(0.2)
-    # Of the first batch's delay a part passes before it is asked for; data that lie ready are waited for on a busy machine alone.
+    # Of the first batch's delay a part passes before it is asked for; data that lie ready are
+    # waited for on a busy machine alone.
     assert waited_s > 3 * 0.2
     assert waiting_of(0.0)[0] < waited_s / 2
     assert line.endswith(f" s, {waited_s:.1f} s of it waiting for data")

@@ -25,8 +25,20 @@ from neurovocal_tf.runs.run_folder import DataSummary
 from neurovocal_tf.training import hypermodel, trainer
 from neurovocal_tf.training.averages import averaged_weights
 from neurovocal_tf.training.phases import Phases
-from neurovocal_tf.training.search import Search, _fingerprint, best_trials_table, hyperband_epochs, write_trials
-from neurovocal_tf.training.search_space import DEFAULT_SEARCH, DIMENSIONS, Dimension, search_space, with_values
+from neurovocal_tf.training.search import (
+    Search,
+    _fingerprint,
+    best_trials_table,
+    hyperband_epochs,
+    write_trials,
+)
+from neurovocal_tf.training.search_space import (
+    DEFAULT_SEARCH,
+    DIMENSIONS,
+    Dimension,
+    search_space,
+    with_values,
+)
 
 # keras-tuner's own.
 pytestmark = [
@@ -46,7 +58,8 @@ SMALL = dict(
     cd_steps=(1, 2),
 )
 CONFIG = Config().replace(**SMALL)
-# Sums of some thousand float32 terms may be ordered otherwise in another process: two epochs of steps carry that on.
+# Sums of some thousand float32 terms may be ordered otherwise in another process:
+# two epochs of steps carry that on.
 SAME = 1e-4
 SEARCH = ("hidden_scalar=0.05:0.2", "learning_rates")
 
@@ -62,17 +75,32 @@ def recordings(tmp_path_factory):
 def searched(recordings, tmp_path_factory, repository):
     """Work folder of a whole search by the tool: random, three trials."""
     workdir = tmp_path_factory.mktemp("searched")
-    arguments = [f"--data_dir={recordings}", f"--workdir={workdir}", "--tuner=random", "--num_trials=3", f"--json={workdir / 'best.json'}"]
-    result = run_tool("tune.py", repository, *arguments, f"--search={','.join(SEARCH)}", *setting_lines(CONFIG))
+    arguments = [
+        f"--data_dir={recordings}",
+        f"--workdir={workdir}",
+        "--tuner=random",
+        "--num_trials=3",
+        f"--json={workdir / 'best.json'}",
+    ]
+    result = run_tool(
+        "tune.py", repository, *arguments, f"--search={','.join(SEARCH)}", *setting_lines(CONFIG)
+    )
     assert result.returncode == 0, result.stderr
     assert "trial 3 of 3: " in result.stderr and "search: 100%" in result.stderr
-    assert len(result.stdout.splitlines()) == 5 and result.stdout.splitlines()[-1].endswith(str(workdir / "best.flags"))
+    assert len(result.stdout.splitlines()) == 5 and result.stdout.splitlines()[-1].endswith(
+        str(workdir / "best.flags")
+    )
     return workdir
 
 
 def run_tool(name, repository, *arguments):
     command = [sys.executable, os.path.join(repository, "tools", name), *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(repository), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(repository),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
 
 
@@ -101,7 +129,10 @@ def test_a_search_is_over_the_named_settings_in_the_given_ranges():
     ("entry", "message"),
     [
         ("n_fft", "`search` must name settings among hidden_scalar, .* Received: search=n_fft"),
-        ("num_layers=1.5:2", "`search` must give numbers for num_layers. Received: search=num_layers=1.5:2"),
+        (
+            "num_layers=1.5:2",
+            "`search` must give numbers for num_layers. Received: search=num_layers=1.5:2",
+        ),
         ("num_layers=3", "`search` must give num_layers as low:high"),
         ("num_layers=3:2", "`search` must give num_layers as low:high"),
         ("l2=0:1", "`search` must give l2 a range above 0"),
@@ -120,8 +151,12 @@ def test_every_range_holds_for_the_default_settings():
 
 
 def test_a_trial_changes_nothing_but_its_values_and_scales_all_learning_rates():
-    changed = with_values(CONFIG, {"learning_rates": 0.123456, "num_layers": 2, "hidden_scalar": 1.23456789})
-    assert changed == CONFIG.replace(learning_rates=(3.705e-4, 1.235e-4), num_layers=2, hidden_scalar=1.235)
+    changed = with_values(
+        CONFIG, {"learning_rates": 0.123456, "num_layers": 2, "hidden_scalar": 1.23456789}
+    )
+    assert changed == CONFIG.replace(
+        learning_rates=(3.705e-4, 1.235e-4), num_layers=2, hidden_scalar=1.235
+    )
 
 
 def test_a_searched_scalar_takes_the_place_of_a_number_of_units():
@@ -137,7 +172,9 @@ def test_a_trial_goes_through_the_phases_of_a_training_in_proportion(epochs_per_
     drawn = hypermodel._in_proportion(phases, phases.num_epochs, epochs)
     assert drawn.num_epochs == epochs and drawn.at(0) == 0
     for epoch in range(epochs):
-        assert drawn.at(epoch) == phases.at(int(np.floor(epoch / epochs * phases.num_epochs + 1e-9)))
+        assert drawn.at(epoch) == phases.at(
+            int(np.floor(epoch / epochs * phases.num_epochs + 1e-9))
+        )
 
 
 class Rehearsal(keras_tuner.Hyperband):
@@ -156,7 +193,13 @@ class OneNumber(keras_tuner.HyperModel):
 
 @pytest.mark.parametrize("max_epochs", [1, 2, 3, 8, 9, 30])
 def test_the_epochs_that_the_bar_promises_are_those_that_hyperband_runs(tmp_path, max_epochs):
-    tuner = Rehearsal(OneNumber(), keras_tuner.Objective("error", "min"), max_epochs=max_epochs, directory=tmp_path, seed=1)
+    tuner = Rehearsal(
+        OneNumber(),
+        keras_tuner.Objective("error", "min"),
+        max_epochs=max_epochs,
+        directory=tmp_path,
+        seed=1,
+    )
     tuner.num_epochs = 0
     tuner.search(verbose=0)
     assert hyperband_epochs(max_epochs) == tuner.num_epochs
@@ -191,23 +234,32 @@ class Spoiler(keras.callbacks.Callback):
 
 
 def new_search(recordings, workdir, config=CONFIG, tuner="random", **options):
-    return Search(config, search_space(SEARCH, config), recordings, workdir, tuner, num_trials=2, **options)
+    return Search(
+        config, search_space(SEARCH, config), recordings, workdir, tuner, num_trials=2, **options
+    )
 
 
 def test_a_stopped_search_goes_on_with_the_trial_that_was_stopped(recordings, tmp_path, searched):
     """Its first trial has no finite error, which ends nothing; its second is stopped."""
     lines = []
-    stopped = new_search(recordings, tmp_path, report=stopping_after(2), callbacks=lambda *_: [Spoiler()])
+    stopped = new_search(
+        recordings, tmp_path, report=stopping_after(2), callbacks=lambda *_: [Spoiler()]
+    )
     with pytest.raises(KeyboardInterrupt):
         stopped.run()
     assert [(trial.number, trial.error) for trial in stopped.trials()] == [(1, None)]
 
     resumed = new_search(recordings, tmp_path, report=lines.append)
-    assert resumed.trials() == stopped.trials() and any(line.startswith("going on after 1 trials of ") for line in lines)
+    assert resumed.trials() == stopped.trials() and any(
+        line.startswith("going on after 1 trials of ") for line in lines
+    )
     resumed.run()
     good, failed = resumed.trials()
     assert (good.number, failed.number, failed.error) == (2, 1, None)
-    undisturbed = {row["trial"]: row for row in csv.DictReader(io.StringIO((searched / "trials.csv").read_text()))}["2"]
+    undisturbed = {
+        row["trial"]: row
+        for row in csv.DictReader(io.StringIO((searched / "trials.csv").read_text()))
+    }["2"]
     assert {name: str(value) for name, value in good.values.items()}.items() <= undisturbed.items()
     assert good.error == pytest.approx(float(undisturbed["val_one_step_error"]), rel=SAME)
 
@@ -228,7 +280,16 @@ def test_a_search_whose_trials_all_fail_says_so(recordings, tmp_path):
 
 def test_trials_of_another_search_are_not_mixed_in():
     space = search_space(SEARCH, CONFIG)
-    summary = DataSummary("recordings", 16_000, FrameScale("decibel", 1.0, 70.0, 1.0), (), (), (9, 8), (7,), {"mean": 1.0})
+    summary = DataSummary(
+        "recordings",
+        16_000,
+        FrameScale("decibel", 1.0, 70.0, 1.0),
+        (),
+        (),
+        (9, 8),
+        (7,),
+        {"mean": 1.0},
+    )
     same = _fingerprint(CONFIG, space, summary, 5)
     assert same == _fingerprint(CONFIG, space, dataclasses.replace(summary, baselines={}), 5)
     others = [
@@ -271,7 +332,9 @@ def test_the_tool_writes_a_flag_file_that_trains_to_the_same_error(recordings, s
     assert figures["val_one_step_error_db"] == errors[0] == min(errors)
 
     config = config_of_flagfile(searched / "best.flags")
-    assert config == with_values(CONFIG, {name: float(rows[0][name]) for name in ("hidden_scalar", "learning_rates")})
+    assert config == with_values(
+        CONFIG, {name: float(rows[0][name]) for name in ("hidden_scalar", "learning_rates")}
+    )
     trained = trainer.train(config, recordings, tmp_path, pictures=False)
     assert trained["val_one_step_error"] == pytest.approx(errors[0], rel=SAME)
 
@@ -283,8 +346,12 @@ def test_the_tool_writes_a_flag_file_that_trains_to_the_same_error(recordings, s
         (["--num_trials=0"], "error: flag --num_trials=0"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_code_1(recordings, tmp_path, repository, arguments, message):
-    result = run_tool("tune.py", repository, f"--data_dir={recordings}", f"--workdir={tmp_path}", *arguments)
+def test_a_mistake_is_one_line_and_exit_code_1(
+    recordings, tmp_path, repository, arguments, message
+):
+    result = run_tool(
+        "tune.py", repository, f"--data_dir={recordings}", f"--workdir={tmp_path}", *arguments
+    )
     assert result.returncode == 1 and result.stdout == ""
     assert result.stderr.splitlines()[-1].startswith(message) and "Traceback" not in result.stderr
 

@@ -17,10 +17,22 @@ from neurovocal_tf.training.phases import Phases
 
 @pytest.mark.parametrize(
     "num_checks, num_epochs, expected",
-    [(5, 85, [73, 76, 79, 82, 85]), (1, 85, [85]), (0, 85, []), (20, 85, list(range(71, 86))), (3, 60, [54, 57, 60]), (5, 2, [1, 2])],
+    [
+        (5, 85, [73, 76, 79, 82, 85]),
+        (1, 85, [85]),
+        (0, 85, []),
+        (20, 85, list(range(71, 86))),
+        (3, 60, [54, 57, 60]),
+        (5, 2, [1, 2]),
+    ],
 )
-def test_the_epochs_that_sing_are_spread_over_those_with_the_most_gibbs_steps(num_checks, num_epochs, expected):
-    assert song_check.epochs_to_check(num_checks, Phases((5, 10, 20), (50, 20, 15)), num_epochs) == expected
+def test_the_epochs_that_sing_are_spread_over_those_with_the_most_gibbs_steps(
+    num_checks, num_epochs, expected
+):
+    assert (
+        song_check.epochs_to_check(num_checks, Phases((5, 10, 20), (50, 20, 15)), num_epochs)
+        == expected
+    )
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +62,20 @@ def checked(monkeypatch, singer, recordings, epochs, epoch):
     return logs["song_distance"]
 
 
-def test_a_model_that_sings_the_recordings_is_at_no_distance_and_a_silent_one_at_an_infinite_one(monkeypatch, trained, trained_run):
+def test_a_model_that_sings_the_recordings_is_at_no_distance_and_a_silent_one_at_an_infinite_one(
+    monkeypatch, trained, trained_run
+):
     data = RunFolder(trained_run).data().parts_in(trained.config).training
     recordings = [samples for samples, _ in data.heard()]
     same = KnownSinger(trained, recordings)
     assert checked(monkeypatch, same, data, [1, 3], epoch=2) == 0.0
     assert math.isnan(checked(monkeypatch, same, data, [1, 3], epoch=1))
-    assert checked(monkeypatch, KnownSinger(trained, [np.zeros_like(recordings[0])]), data, [1], epoch=0) == math.inf
+    assert (
+        checked(
+            monkeypatch, KnownSinger(trained, [np.zeros_like(recordings[0])]), data, [1], epoch=0
+        )
+        == math.inf
+    )
 
 
 def test_only_the_first_minutes_of_many_recordings_are_heard(monkeypatch, trained, trained_run):
@@ -72,14 +91,20 @@ def test_only_the_first_minutes_of_many_recordings_are_heard(monkeypatch, traine
     (first, _), (second, _) = itertools.islice(data.heard(), 2)
     checked(monkeypatch, KnownSinger(trained, []), data, [1], epoch=0)
     length_s = len(first) / trained.sample_rate
-    assert heard[0] == pytest.approx(length_s if length_s >= 3 else length_s + len(second) / trained.sample_rate)
+    assert heard[0] == pytest.approx(
+        length_s if length_s >= 3 else length_s + len(second) / trained.sample_rate
+    )
 
 
-def test_a_training_keeps_the_epoch_whose_songs_are_nearest(monkeypatch, tiny_config, simulated_recordings, tmp_path):
+def test_a_training_keeps_the_epoch_whose_songs_are_nearest(
+    monkeypatch, tiny_config, simulated_recordings, tmp_path
+):
     distances = iter([0.5, 0.25])
     monkeypatch.setattr(song_likeness, "song_distance", lambda real, generated: next(distances))
     monkeypatch.setattr(song_check, "_SONG_FRAMES", 60)
-    config = tiny_config.replace(num_song_checks=2, cd_steps=(1, 2), epochs_per_rate=(1, 3), learning_rates=(1e-3, 3e-4))
+    config = tiny_config.replace(
+        num_song_checks=2, cd_steps=(1, 2), epochs_per_rate=(1, 3), learning_rates=(1e-3, 3e-4)
+    )
     # As a user names it: relative to where they are.
     monkeypatch.chdir(simulated_recordings.parent)
     result = trainer.train(config, simulated_recordings.name, tmp_path, pictures=False)
@@ -88,9 +113,13 @@ def test_a_training_keeps_the_epoch_whose_songs_are_nearest(monkeypatch, tiny_co
     np.testing.assert_array_equal(column, [math.nan, math.nan, 0.5, 0.25])
 
 
-def test_segments_without_their_gaps_are_not_compared_with_whole_recordings(tiny_config, simulated_recordings, tmp_path):
+def test_segments_without_their_gaps_are_not_compared_with_whole_recordings(
+    tiny_config, simulated_recordings, tmp_path
+):
     config = tiny_config.replace(num_song_checks=2, sequence="packed", epochs_per_rate=(1, 1))
-    assert "song_distance" not in trainer.train(config, simulated_recordings, tmp_path, pictures=False)
+    assert "song_distance" not in trainer.train(
+        config, simulated_recordings, tmp_path, pictures=False
+    )
 
 
 def test_the_singer_of_a_model_in_training_sings_with_the_weights_it_has_now(trained):

@@ -1,4 +1,6 @@
-"""A folder of recordings in, a trained model out; stopped and gone on with as if nothing had happened."""
+"""A folder of recordings in, a trained model out;
+stopped and gone on with as if nothing had happened.
+"""
 
 import hashlib
 import json
@@ -22,7 +24,10 @@ from neurovocal_tf.training import trainer
 def contents(folder):
     """Every file below a folder and its digest."""
     paths = [path for path in pathlib.Path(folder).rglob("*") if path.is_file()]
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in paths
+    }
 
 
 def checkpoint_of(workdir):
@@ -69,7 +74,16 @@ def test_precision_is_of_the_encoders_products_while_it_trains(tiny_config, rng)
 def test_a_run_leaves_what_later_tools_and_people_look_for(trained_run):
     names = set(os.listdir(trained_run))
     assert names == {
-        *("config.json", "data.json", "skipped.csv", "checkpoint.npz", "model.keras", "history.csv", "curves.png", "tensorboard"),
+        *(
+            "config.json",
+            "data.json",
+            "skipped.csv",
+            "checkpoint.npz",
+            "model.keras",
+            "history.csv",
+            "curves.png",
+            "tensorboard",
+        ),
         *(f"samples_epoch_{epoch}.png" for epoch in (2, 3)),
     }
     assert not [name for name in names if name.startswith(".")]
@@ -81,9 +95,20 @@ def test_the_history_follows_the_phases_and_the_model_learns(trained_run):
     assert [row["learning_rate"] for row in history] == pytest.approx([1e-3, 1e-3, 3e-4])
     assert [row["cd_steps"] for row in history] == [1, 1, 2]
     assert [row["num_bad_steps"] for row in history] == [0, 0, 0]
-    for name in ("cd_cost", "reconstruction_error", "val_cd_cost", "val_reconstruction_error", "val_one_step_error", "epoch_s"):
+    for name in (
+        "cd_cost",
+        "reconstruction_error",
+        "val_cd_cost",
+        "val_reconstruction_error",
+        "val_one_step_error",
+        "epoch_s",
+    ):
         assert all(np.isfinite(row[name]) for row in history)
-    assert history[-1]["val_one_step_error"] < history[0]["val_one_step_error"] < history[-1]["baseline_mean"]
+    assert (
+        history[-1]["val_one_step_error"]
+        < history[0]["val_one_step_error"]
+        < history[-1]["baseline_mean"]
+    )
     assert {"baseline_previous_frame", "baseline_ridge_var2"} <= set(history[0])
 
 
@@ -96,13 +121,17 @@ def test_tensorboard_has_curves_and_pictures(trained_run):
     assert [event.step for event in events.Tensors("songs")] == [2, 3]
 
 
-@pytest.mark.parametrize("l2_on, expected", [("recurrent", {"recurrent_kernel_0"}), ("rbm", {"W", "Wuv", "Wuh", "Wug"})])
+@pytest.mark.parametrize(
+    "l2_on, expected", [("recurrent", {"recurrent_kernel_0"}), ("rbm", {"W", "Wuv", "Wuh", "Wug"})]
+)
 def test_l2_is_on_the_weights_that_are_named(l2_on, expected):
     config = Config().replace(num_layers=1, coupling_gain=True, l2=0.1, l2_on=l2_on)
     model = build_model(config, num_visible=3)
     trainer.compile_model(model, config)
     optimizer = model.optimizer
-    assert {weight.name for weight in model.trainable_variables if optimizer.l2_path in weight.path} == expected
+    assert {
+        weight.name for weight in model.trainable_variables if optimizer.l2_path in weight.path
+    } == expected
     assert optimizer.l2 == 0.1
 
 
@@ -111,8 +140,16 @@ def test_l2_is_on_the_weights_that_are_named(l2_on, expected):
 
 @pytest.fixture(scope="module")
 def averaging_config(tiny_config):
-    """RMSProp with averaged weights, and a last rate so large that the last epoch is not the best."""
-    return tiny_config.replace(optimizer="rmsprop", weight_average=0.5, learning_rates=(1e-3, 0.3), cd_steps=(2,), dropout=0.1)
+    """RMSProp with averaged weights, and a last rate so large that the last
+    epoch is not the best.
+    """
+    return tiny_config.replace(
+        optimizer="rmsprop",
+        weight_average=0.5,
+        learning_rates=(1e-3, 0.3),
+        cd_steps=(2,),
+        dropout=0.1,
+    )
 
 
 class Stop(keras.callbacks.Callback):
@@ -138,40 +175,63 @@ def interrupted(averaging_config, simulated_recordings, tmp_path_factory):
     """Run folder of a training of two epochs that was stopped in the second."""
     workdir = tmp_path_factory.mktemp("runs") / "interrupted"
     with pytest.raises(KeyboardInterrupt):
-        trainer.train(averaging_config.replace(epochs=2), simulated_recordings, workdir, callbacks=[Stop()], pictures=False)
+        trainer.train(
+            averaging_config.replace(epochs=2),
+            simulated_recordings,
+            workdir,
+            callbacks=[Stop()],
+            pictures=False,
+        )
     return workdir
 
 
 def test_an_interrupted_run_has_saved_its_last_whole_epoch(interrupted, undisturbed):
-    history, expected = (checkpoint_of(workdir)[1]["history"] for workdir in (interrupted, undisturbed[0]))
+    history, expected = (
+        checkpoint_of(workdir)[1]["history"] for workdir in (interrupted, undisturbed[0])
+    )
     assert history == expected[:1]
     assert load_trained(interrupted).epoch == 1
     assert {"model.keras", "history.csv", "curves.png"} <= set(os.listdir(interrupted))
 
 
-def test_a_run_that_goes_on_ends_as_if_undisturbed(interrupted, undisturbed, averaging_config, simulated_recordings, tmp_path):
-    # The recordings and the run have moved, and the epochs have grown from two to three: all that may change.
+def test_a_run_that_goes_on_ends_as_if_undisturbed(
+    interrupted, undisturbed, averaging_config, simulated_recordings, tmp_path
+):
+    # The recordings and the run have moved, and the epochs have grown from two to three:
+    # all that may change.
     shutil.copytree(interrupted, tmp_path / "run")
     shutil.copytree(simulated_recordings, tmp_path / "recordings")
     keras.backend.clear_session()
     lines = []
-    result = trainer.train(averaging_config, tmp_path / "recordings", tmp_path / "run", lines.append, pictures=False)
+    result = trainer.train(
+        averaging_config, tmp_path / "recordings", tmp_path / "run", lines.append, pictures=False
+    )
     assert lines[-1] == "going on after epoch 1"
     assert_same_training(tmp_path / "run", undisturbed[0])
     assert result == undisturbed[1]
-    # The weights worth keeping are not those of the last epoch here, which only a best-so-far in the checkpoint remembers.
-    assert result["epoch"] < 3 and result["val_one_step_error"] == min(row["val_one_step_error"] for row in history_of(undisturbed[0]))
-    models = [keras.saving.load_model(folder / "model.keras") for folder in (tmp_path / "run", undisturbed[0])]
+    # The weights worth keeping are not those of the last epoch here, which only a best-so-far in
+    # the checkpoint remembers.
+    assert result["epoch"] < 3 and result["val_one_step_error"] == min(
+        row["val_one_step_error"] for row in history_of(undisturbed[0])
+    )
+    models = [
+        keras.saving.load_model(folder / "model.keras")
+        for folder in (tmp_path / "run", undisturbed[0])
+    ]
     for one, other in zip(*(model.variables for model in models), strict=True):
         np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
 
 
-def test_a_finished_run_has_nothing_left_to_do(undisturbed, averaging_config, simulated_recordings, tmp_path):
+def test_a_finished_run_has_nothing_left_to_do(
+    undisturbed, averaging_config, simulated_recordings, tmp_path
+):
     workdir, result = undisturbed
     shutil.copytree(workdir, tmp_path / "run")
     for epochs in (0, 1):  # all of them, and fewer than were trained
         config = averaging_config.replace(epochs=epochs)
-        assert trainer.train(config, simulated_recordings, tmp_path / "run", pictures=False) == result
+        assert (
+            trainer.train(config, simulated_recordings, tmp_path / "run", pictures=False) == result
+        )
         assert_same_training(tmp_path / "run", workdir)
 
 
@@ -179,10 +239,25 @@ def test_a_finished_run_has_nothing_left_to_do(undisturbed, averaging_config, si
     "changes, data_dir, message",
     [
         (dict(n_fft=256, hop_length=128), "recordings", "`n_fft` cannot change when a run goes on"),
-        (dict(weight_average=0.0), "recordings", "`weight_average` cannot change when a run goes on"),
+        (
+            dict(weight_average=0.0),
+            "recordings",
+            "`weight_average` cannot change when a run goes on",
+        ),
         (dict(seed=1), "recordings", "`seed` cannot change when a run goes on"),
-        (dict(epochs=9), "gone", "`data_dir` must hold the recordings this run began with, and there is no such folder"),
-        (dict(epochs=9), "fewer", "`data_dir` must hold the recordings this run began with, and there is no .*simulated_003.wav"),
+        (
+            dict(epochs=9),
+            "gone",
+            "`data_dir` must hold the recordings this run began with, and there is no such folder",
+        ),
+        (
+            dict(epochs=9),
+            "fewer",
+            (
+                "`data_dir` must hold the recordings this run began with, and there is no "
+                ".*simulated_003.wav"
+            ),
+        ),
     ],
 )
 def test_what_cannot_go_on_is_refused_and_nothing_is_lost(
@@ -193,7 +268,9 @@ def test_what_cannot_go_on_is_refused_and_nothing_is_lost(
     os.unlink(tmp_path / "fewer" / "simulated_003.wav")
     before = contents(interrupted)
     with pytest.raises(ValueError, match=message):
-        trainer.train(averaging_config.replace(**changes), tmp_path / data_dir, interrupted, pictures=False)
+        trainer.train(
+            averaging_config.replace(**changes), tmp_path / data_dir, interrupted, pictures=False
+        )
     assert contents(interrupted) == before
 
 

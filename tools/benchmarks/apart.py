@@ -1,4 +1,6 @@
-"""Work measured in a process of its own, whose threads are set as tools/train.py sets its own; the peers in this one keep theirs."""
+"""Work measured in a process of its own, whose threads are set as tools/train.py sets its own; the
+peers in this one keep theirs.
+"""
 
 import collections
 import contextlib
@@ -14,7 +16,8 @@ def variants(make, *arguments):
     """Variants that another process runs, one at a time, while this one waits.
 
     Args:
-        make: function of a module, called there with `arguments` before TensorFlow has computed anything; returns `timing.Variant`s.
+        make: function of a module, called there with `arguments` before TensorFlow has computed
+            anything; returns `timing.Variant`s.
 
     Yields:
         list of `timing.Variant`. The process ends with the block.

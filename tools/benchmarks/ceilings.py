@@ -1,4 +1,6 @@
-"""What the machine can do at best: its matrix products and its memory, measured beside everything else."""
+"""What the machine can do at best: its matrix products and its memory,
+measured beside everything else.
+"""
 
 import numpy as np
 import tensorflow as tf
@@ -18,6 +20,8 @@ def gemm():
 
 
 def memory():
-    """Variant: a sum of two float32 vectors, read and written once; its work is counted in bytes."""
+    """Variant: a sum of two float32 vectors, read and written once;
+    its work is counted in bytes.
+    """
     x, y = tf.ones([_VECTOR]), tf.ones([_VECTOR])
     return Variant(MEMORY, lambda: (x + y)[0].numpy(), 3.0 * 4 * _VECTOR, "byte")

@@ -1,4 +1,6 @@
-"""What a trained run and its export hold and answer, as one file of arrays. Its text is run in the checkout whose code is asked.
+"""What a trained run and its export hold and answer, as one file of arrays.
+
+Its text is run in the checkout whose code is asked.
 
 Arguments: run folder, version folder of the export, a WAV file or "", file to write (npz).
 """
@@ -15,7 +17,9 @@ _MOST_BYTES = 500_000
 
 
 def main(run, version, recording, out):
-    """Writes the answers of every signature, as `signature/output`, and all variables in order, as `trained/N` and `keras/N`."""
+    """Writes the answers of every signature, as `signature/output`, and all variables in order, as
+    `trained/N` and `keras/N`.
+    """
     answers = {}
     # TensorFlow alone, as a server has it.
     signatures = tf.saved_model.load(version).signatures
@@ -32,12 +36,25 @@ def main(run, version, recording, out):
         "temperature": tf.constant([1.0, 1.0, 0.5]),
     }
     sung = ask("generate", **songs)
-    ask("generate_continue", **songs, frame=tf.constant(sung["next_frame"]), state=tf.constant(sung["state"]))
+    ask(
+        "generate_continue",
+        **songs,
+        frame=tf.constant(sung["next_frame"]),
+        state=tf.constant(sung["state"]),
+    )
     ask("generate_audio", **songs)
-    frames = {"spectrogram": tf.constant(sung["spectrogram"]), "lengths": tf.constant(sung["lengths"])}
+    frames = {
+        "spectrogram": tf.constant(sung["spectrogram"]),
+        "lengths": tf.constant(sung["lengths"]),
+    }
     for name in ("encode", "score"):
         ask(name, **frames)
-    ask("synthesise", **frames, known=tf.zeros([len(_SEEDS), 0]), num_known=tf.zeros([len(_SEEDS)], tf.int32))
+    ask(
+        "synthesise",
+        **frames,
+        known=tf.zeros([len(_SEEDS), 0]),
+        num_known=tf.zeros([len(_SEEDS)], tf.int32),
+    )
     if recording:
         audio = tf.constant([pathlib.Path(recording).read_bytes()[:_MOST_BYTES]])
         for name in ("encode_audio", "score_audio", "segment_audio"):
@@ -52,7 +69,9 @@ def main(run, version, recording, out):
     assert neurovocal_tf.RNNRBM  # whose import tells Keras of the class
     models["keras"] = keras.models.load_model(pathlib.Path(run, "model.keras"))
     for name, model in models.items():
-        answers |= {f"{name}/{i:03}": np.asarray(variable) for i, variable in enumerate(model.variables)}
+        answers |= {
+            f"{name}/{i:03}": np.asarray(variable) for i, variable in enumerate(model.variables)
+        }
     np.savez(out, **answers)
 
 

@@ -1,4 +1,6 @@
-"""How fast two checkouts are: the same work in a process of each, by turns, so that whatever else the machine does disturbs both alike."""
+"""How fast two checkouts are: the same work in a process of each, by turns, so that whatever else
+the machine does disturbs both alike.
+"""
 
 import contextlib
 import dataclasses
@@ -10,7 +12,8 @@ import time
 import numpy as np
 
 _WORKER = pathlib.Path(__file__).with_name("comparison_worker.py")
-# Threads go on spinning for a while after their last operation, and would be timed with whatever comes next.
+# Threads go on spinning for a while after their last operation,
+# and would be timed with whatever comes next.
 _PAUSE_S = 0.05
 # The first call compiles, and a second may still fill caches.
 _NUM_UNTIMED = 2
@@ -22,14 +25,22 @@ _ANSWERS = (*(f"generate_{rows}" for rows in _ROWS), "segment_audio", "score_aud
 _RECORDINGS = ("--num_recordings=8", "--duration_s=8")
 _LONG_RECORDING = ("--num_recordings=1", "--duration_s=240")
 # The default model; its weights are of no account.
-_TRAINING = ("--flagfile=tools/flagfiles/songbird.flags", "--sequence=recording", "--epochs=1", "--cd_steps=1", "--num_song_checks=0")
+_TRAINING = (
+    "--flagfile=tools/flagfiles/songbird.flags",
+    "--sequence=recording",
+    "--epochs=1",
+    "--cd_steps=1",
+    "--num_song_checks=0",
+)
 
 _NUM_RESAMPLES = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Times:
-    """Seconds that a piece of work took in each round: `before` and `after`, float [rounds] each, of the `work` of that name."""
+    """Seconds that a piece of work took in each round: `before` and `after`, float [rounds] each,
+    of the `work` of that name.
+    """
 
     work: str
     before: np.ndarray
@@ -43,13 +54,21 @@ class Times:
     def figures(self):
         """Medians, and the 95 % interval of the ratio's, as a flat dict."""
         low, high = interval(self.ratios)
-        medians = {"before_s": np.median(self.before), "after_s": np.median(self.after), "times_as_fast": np.median(self.ratios)}
+        medians = {
+            "before_s": np.median(self.before),
+            "after_s": np.median(self.after),
+            "times_as_fast": np.median(self.ratios),
+        }
         figures = medians | {"times_as_fast_low": low, "times_as_fast_high": high}
-        return {name: float(value) for name, value in figures.items()} | {"rounds": len(self.ratios)}
+        return {name: float(value) for name, value in figures.items()} | {
+            "rounds": len(self.ratios)
+        }
 
 
 def interval(ratios, seed=0):
-    """95 % interval of the median of some ratios: bootstrap, by drawing as many rounds as there are, over and over."""
+    """95 % interval of the median of some ratios: bootstrap,
+    by drawing as many rounds as there are, over and over.
+    """
     rng = np.random.default_rng(seed)
     drawn = rng.integers(len(ratios), size=(_NUM_RESAMPLES, len(ratios)))
     low, high = np.percentile(np.median(np.asarray(ratios)[drawn], axis=1), (2.5, 97.5))
@@ -57,7 +76,8 @@ def interval(ratios, seed=0):
 
 
 def by_turns(runs, rounds):
-    """Calls two functions by turns, every other round in the other order, after some calls of each that do not count.
+    """Calls two functions by turns, every other round in the other order,
+    after some calls of each that do not count.
 
     Args:
         runs: two functions that return seconds.    rounds: int.
@@ -79,7 +99,8 @@ def measure(checkouts, rounds, folder, say):
     """Yields the `Times` of every piece of work.
 
     Args:
-        checkouts: two of `Checkout`, before and after.    rounds: int.    folder: for files.    say: called with lines for the user.
+        checkouts: two of `Checkout`, before and after.    rounds: int.    folder: for files.
+        say: called with lines for the user.
     """
     folder = pathlib.Path(folder)
     recordings, long_recording = folder / "recordings", folder / "long_recording"
@@ -99,15 +120,22 @@ def measure(checkouts, rounds, folder, say):
     }
     for kind, (names, arguments) in kinds.items():
         with contextlib.ExitStack() as stack:
-            workers = [stack.enter_context(worker(of, kind, *arguments(place))) for of, place in zip(checkouts, own, strict=True)]
+            workers = [
+                stack.enter_context(worker(of, kind, *arguments(place)))
+                for of, place in zip(checkouts, own, strict=True)
+            ]
             for name in names:
                 say(f"{name}: {rounds} rounds")
-                yield Times(name, *by_turns([functools.partial(ask, name) for ask in workers], rounds))
+                yield Times(
+                    name, *by_turns([functools.partial(ask, name) for ask in workers], rounds)
+                )
 
 
 @contextlib.contextmanager
 def worker(checkout, *arguments):
-    """A process of `comparison_worker`'s text, set up: a function that has it do some work, by name, and returns the seconds."""
+    """A process of `comparison_worker`'s text, set up: a function that has it do some work, by
+    name, and returns the seconds.
+    """
     with tempfile.TemporaryFile("w+", errors="replace") as messages:
         process = checkout.start(messages, "-c", _WORKER.read_text(encoding="utf-8"), *arguments)
 
@@ -115,7 +143,10 @@ def worker(checkout, *arguments):
             line = process.stdout.readline()
             if not line:
                 messages.seek(0)
-                raise OSError(f"{checkout.name}: the process for {arguments[0]} has ended; it said:\n{messages.read()[-2000:]}")
+                raise OSError(
+                    f"{checkout.name}: the process for {arguments[0]} has ended; it said:\n"
+                    f"{messages.read()[-2000:]}"
+                )
             return float(line)
 
         def ask(name):

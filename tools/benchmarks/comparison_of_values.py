@@ -1,4 +1,6 @@
-"""The values in the files of two folders, compared one by one: equal bit for bit, or by how much they differ."""
+"""The values in the files of two folders, compared one by one:
+equal bit for bit, or by how much they differ.
+"""
 
 import csv
 import dataclasses
@@ -9,7 +11,8 @@ import numpy as np
 
 # Times that something took, and versions: they differ between two runs of the same code.
 _LEFT_OUT_KEYS = {"epoch_s", "versions"}
-# Pictures of TensorBoard's are dated, and so are Keras' files and graphs: what these hold is asked for instead, see `comparison_answers`.
+# Pictures of TensorBoard's are dated, and so are Keras' files and graphs: what these hold is asked
+# for instead, see `comparison_answers`.
 _LEFT_OUT_FOLDERS = {"tensorboard", "variables"}
 _LEFT_OUT_FILES = {"model.keras", "saved_model.pb", "fingerprint.pb"}
 _MOST_NAMED = 5
@@ -21,7 +24,8 @@ class Comparison:
 
     Attributes:
         what: its path.    num_values: arrays and single values that both have.
-        different: dict of the name of each that differs -> by how much, in words.    largest: the largest difference of numbers.
+        different: dict of the name of each that differs -> by how much, in words.
+        largest: the largest difference of numbers.
         only_before, only_after: names of those that are in one only.
     """
 
@@ -39,10 +43,15 @@ class Comparison:
 
 
 def compared_folders(before, after):
-    """A `Comparison` of every file of two folders, in the order of their paths; times and versions are left out by name."""
+    """A `Comparison` of every file of two folders, in the order of their paths;
+    times and versions are left out by name.
+    """
     files, found = [_files(folder) for folder in (before, after)], []
     for path in sorted(set.union(*files)):
-        values = [values_of(folder, path) if path in own else None for folder, own in zip((before, after), files, strict=True)]
+        values = [
+            values_of(folder, path) if path in own else None
+            for folder, own in zip((before, after), files, strict=True)
+        ]
         if None in values:
             only = [("the file",) if of_one is not None else () for of_one in values]
             found.append(Comparison(path, 0, {}, 0.0, *only))
@@ -57,31 +66,57 @@ def compared(what, before, after):
     differences = {name: difference(before[name], after[name]) for name in common}
     different = {name: words for name, (_, words) in differences.items() if words}
     largest = max((size for size, _ in differences.values()), default=0.0)
-    only = [tuple(name for name in one if name not in other) for one, other in ((before, after), (after, before))]
+    only = [
+        tuple(name for name in one if name not in other)
+        for one, other in ((before, after), (after, before))
+    ]
     return Comparison(what, len(common), different, largest, *only)
 
 
 def difference(before, after):
-    """(largest difference of two arrays, 0 if none can be told; the difference in words, "" if they are equal bit for bit)."""
+    """(largest difference of two arrays, 0 if none can be told;
+    the difference in words, "" if they are equal bit for bit).
+    """
     if before.dtype != after.dtype and not {before.dtype.kind, after.dtype.kind} <= {"U"}:
         return 0.0, f"{before.dtype} became {after.dtype}"
     if before.shape != after.shape:
         return 0.0, f"shape {before.shape} became {after.shape}"
     if before.dtype.kind in "USO":
         num_different = int(np.sum(before != after))
-        first = "" if not num_different else f": {before[before != after][0]!s:.40} became {after[before != after][0]!s:.40}"
+        first = (
+            ""
+            if not num_different
+            else f": {before[before != after][0]!s:.40} became {after[before != after][0]!s:.40}"
+        )
         return 0.0, f"{num_different} of {before.size} differ{first}" if num_different else ""
     if before.tobytes() == after.tobytes():
         return 0.0, ""
-    is_other = ~((before == after) | (np.isnan(before) & np.isnan(after))) if before.dtype.kind in "fc" else before != after
+    is_other = (
+        ~((before == after) | (np.isnan(before) & np.isnan(after)))
+        if before.dtype.kind in "fc"
+        else before != after
+    )
     num_different = int(np.sum(is_other))
     # Of numbers that are equal, and yet not bit for bit, one is a negative zero or another NaN.
-    size = float(np.max(np.abs(before[is_other].astype(np.float64) - after[is_other].astype(np.float64)), initial=0.0))
-    return size, f"{num_different} of {before.size} differ, by at most {size:.3g} of {np.max(np.abs(before), initial=0):.3g}"
+    size = float(
+        np.max(
+            np.abs(before[is_other].astype(np.float64) - after[is_other].astype(np.float64)),
+            initial=0.0,
+        )
+    )
+    return (
+        size,
+        (
+            f"{num_different} of {before.size} differ, by at most {size:.3g} of "
+            f"{np.max(np.abs(before), initial=0):.3g}"
+        ),
+    )
 
 
 def values_of(folder, name):
-    """What a file in a folder holds: dict of name -> NumPy array, of text and of other files their bytes. Paths begin at the folder."""
+    """What a file in a folder holds: dict of name -> NumPy array, of text and of other files their
+    bytes. Paths begin at the folder.
+    """
     path = pathlib.Path(folder, name)
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as arrays:
@@ -104,7 +139,9 @@ def table(title, comparisons):
         values = f"{found.num_values} value" + "s" * (found.num_values != 1)
         lines.append(f"  {found.what:50}{values:>12}   {_verdict(found)}")
         lines += [f"      {name}: {words}" for name, words in _first(found.different.items())]
-        lines += [f"      ... and {len(found.different) - _MOST_NAMED} more"] * (len(found.different) > _MOST_NAMED)
+        lines += [f"      ... and {len(found.different) - _MOST_NAMED} more"] * (
+            len(found.different) > _MOST_NAMED
+        )
         for when, names in (("before", found.only_before), ("after", found.only_after)):
             if names:
                 more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
@@ -113,11 +150,23 @@ def table(title, comparisons):
 
 
 def figures(title, comparisons):
-    """Comparisons as a flat dict of JSON values: of each file how many values, how many of them differ, by how much at most."""
-    kept = {"values": lambda found: found.num_values, "different": lambda found: len(found.different)}
+    """Comparisons as a flat dict of JSON values: of each file how many values, how many of them
+    differ, by how much at most.
+    """
+    kept = {
+        "values": lambda found: found.num_values,
+        "different": lambda found: len(found.different),
+    }
     kept |= {"largest_difference": lambda found: found.largest}
-    kept |= {"only_before": lambda found: list(found.only_before), "only_after": lambda found: list(found.only_after)}
-    return {f"bits/{title}/{found.what}/{name}": value(found) for found in comparisons for name, value in kept.items()}
+    kept |= {
+        "only_before": lambda found: list(found.only_before),
+        "only_after": lambda found: list(found.only_after),
+    }
+    return {
+        f"bits/{title}/{found.what}/{name}": value(found)
+        for found in comparisons
+        for name, value in kept.items()
+    }
 
 
 def _verdict(found):
@@ -128,7 +177,11 @@ def _verdict(found):
 
 def _files(folder):
     paths = [path.relative_to(folder) for path in pathlib.Path(folder).rglob("*") if path.is_file()]
-    return {str(path) for path in paths if path.name not in _LEFT_OUT_FILES and not _LEFT_OUT_FOLDERS & set(path.parts)}
+    return {
+        str(path)
+        for path in paths
+        if path.name not in _LEFT_OUT_FILES and not _LEFT_OUT_FOLDERS & set(path.parts)
+    }
 
 
 def _flat(value, name=""):
@@ -139,7 +192,11 @@ def _flat(value, name=""):
         parts = enumerate(value)
     else:
         return {name: np.array(value if value is not None else "null")}
-    return {key: array for part, inner in parts for key, array in _flat(inner, f"{name}/{part}" if name else str(part)).items()}
+    return {
+        key: array
+        for part, inner in parts
+        for key, array in _flat(inner, f"{name}/{part}" if name else str(part)).items()
+    }
 
 
 def _text(path, folder):

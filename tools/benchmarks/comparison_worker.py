@@ -1,7 +1,10 @@
-"""What is timed in one checkout, a piece of work at a time, whenever the comparison asks for it. Its text is run in that checkout.
+"""What is timed in one checkout, a piece of work at a time, whenever the comparison asks for it.
 
-Arguments: a kind of work, `train`, `answer` or `segment`, and what it needs. A line on stdin names what to do; the answer, a line on
-stdout, is how many seconds it took. The first answer comes unasked, when everything is set up.
+Its text is run in that checkout.
+
+Arguments: a kind of work, `train`, `answer` or `segment`, and what it needs. A line on stdin names
+what to do; the answer, a line on stdout, is how many seconds it took. The first answer comes
+unasked, when everything is set up.
 """
 
 import os
@@ -11,7 +14,9 @@ import time
 
 
 class Turns:
-    """The conversation with the comparison; while this process waits for its turn it does nothing else."""
+    """The conversation with the comparison; while this process waits for its turn
+    it does nothing else.
+    """
 
     def __init__(self):
         # What tools print is no answer.
@@ -40,7 +45,9 @@ class Turns:
 
 
 def train(turns, run, data_dir, workdir):
-    """An epoch's training steps, data included, and nothing else: a run of its own, with the settings of another."""
+    """An epoch's training steps, data included, and nothing else:
+    a run of its own, with the settings of another.
+    """
     import keras
 
     import neurovocal_tf
@@ -48,7 +55,13 @@ def train(turns, run, data_dir, workdir):
     with open(os.path.join(run, "config.json"), encoding="utf-8") as file:
         config = neurovocal_tf.Config.from_json(file.read())
     # One long phase, so that every epoch does the same.
-    config = config.replace(learning_rates=(1e-3,), epochs_per_rate=(100_000,), cd_steps=(10,), epochs=100_000, num_song_checks=0)
+    config = config.replace(
+        learning_rates=(1e-3,),
+        epochs_per_rate=(100_000,),
+        cd_steps=(10,),
+        epochs=100_000,
+        num_song_checks=0,
+    )
     neurovocal_tf.share_out_cores(config)
 
     class EpochByEpoch(keras.callbacks.Callback):
@@ -65,7 +78,9 @@ def train(turns, run, data_dir, workdir):
 
 
 def answer(turns, version, recording, num_frames, *row_counts):
-    """Calls of an export, which TensorFlow alone loads: songs of so many rows, and one recording's segments and scores."""
+    """Calls of an export, which TensorFlow alone loads:
+    songs of so many rows, and one recording's segments and scores.
+    """
     import tensorflow as tf
 
     signatures = tf.saved_model.load(version).signatures
@@ -73,8 +88,13 @@ def answer(turns, version, recording, num_frames, *row_counts):
         audio = tf.constant([file.read()])
 
     def generate(num_rows):
-        songs = {"num_frames": tf.fill([num_rows], int(num_frames)), "temperature": tf.ones([num_rows])}
-        signatures["generate"](seed=tf.range(num_rows, dtype=tf.int64), **songs)["spectrogram"].numpy()
+        songs = {
+            "num_frames": tf.fill([num_rows], int(num_frames)),
+            "temperature": tf.ones([num_rows]),
+        }
+        signatures["generate"](seed=tf.range(num_rows, dtype=tf.int64), **songs)[
+            "spectrogram"
+        ].numpy()
 
     work = {f"generate_{rows}": lambda rows=int(rows): generate(rows) for rows in row_counts}
     work["segment_audio"] = lambda: signatures["segment_audio"](audio_bytes=audio)["onsets"].numpy()
@@ -83,7 +103,9 @@ def answer(turns, version, recording, num_frames, *row_counts):
 
 
 def segment(turns, data_dir, out):
-    """tools/segment.py on a folder of recordings, from its `main` on: what a process needs to start is left out."""
+    """tools/segment.py on a folder of recordings, from its `main` on:
+    what a process needs to start is left out.
+    """
     from absl import flags
 
     tool = runpy.run_path(os.path.join("tools", "segment.py"), run_name="segment")

@@ -6,7 +6,8 @@ from benchmarks.operations import Sizes
 from neurovocal_tf.audio.spectrogram import num_bins
 from neurovocal_tf.config import Config
 
-# The published model on windows: 129 bins, 219 hidden, 3 x 167 recurrent units, CD-15, 20 windows of 64 frames.
+# The published model on windows: 129 bins, 219 hidden, 3 x 167 recurrent units, CD-15,
+# 20 windows of 64 frames.
 _PUBLISHED = dict(
     visible_units="mean_field",
     num_direct_frames=0,
@@ -32,11 +33,19 @@ CONFIGURATIONS = {"published": Config().replace(**_PUBLISHED), "default": Config
 def sizes_of(model):
     """`Sizes` of an `RNNRBM`."""
     encoder = model.encoder
-    return Sizes(model.num_visible, model.conditional_rbm.num_hidden, encoder.num_units, encoder.num_layers, encoder.num_direct_frames)
+    return Sizes(
+        model.num_visible,
+        model.conditional_rbm.num_hidden,
+        encoder.num_units,
+        encoder.num_layers,
+        encoder.num_direct_frames,
+    )
 
 
 def random_batch(config):
-    """(frames [B, T, V] in the model's standardised units, mask [B, T] with a padded tail, is_start [B]), NumPy."""
+    """(frames [B, T, V] in the model's standardised units, mask [B, T] with a padded tail,
+    is_start [B]), NumPy.
+    """
     rng = np.random.default_rng(0)
     shape = (config.data.batch_size, config.data.window_frames, num_bins(config.spectrogram))
     gaussian = config.model.visible_units == "gaussian"

@@ -1,4 +1,6 @@
-"""Songs of one row, where the time of a frame counts, and of 32, where frames a second do; the exact, uncompiled path that is served."""
+"""Songs of one row, where the time of a frame counts, and of 32, where frames a second do; the
+exact, uncompiled path that is served.
+"""
 
 import importlib.util
 import types
@@ -20,21 +22,38 @@ def measure(options):
     for name, config in configurations.CONFIGURATIONS.items():
         model = build_model(config)
         sizes = configurations.sizes_of(model)
-        scale = FrameScale(config.spectrogram.scaling, 1.0, config.spectrogram.dynamic_range_db, 1.0)
-        endpoints = Endpoints(types.SimpleNamespace(model=model, config=config, scale=scale, sample_rate=32_000))
+        scale = FrameScale(
+            config.spectrogram.scaling, 1.0, config.spectrogram.dynamic_range_db, 1.0
+        )
+        endpoints = Endpoints(
+            types.SimpleNamespace(model=model, config=config, scale=scale, sample_rate=32_000)
+        )
         for num_rows in _ROWS:
             songs = {"neurovocal_tf": _song(endpoints, num_rows)}
             if options.peers and importlib.util.find_spec("torch"):
                 from benchmarks import torch_peer  # where it is installed
 
-                songs["PyTorch"] = torch_peer.song(sizes, config, num_rows, _NUM_FRAMES, compiled=False)
-                songs["PyTorch, compiled"] = torch_peer.song(sizes, config, num_rows, _NUM_FRAMES, compiled=True)
+                songs["PyTorch"] = torch_peer.song(
+                    sizes, config, num_rows, _NUM_FRAMES, compiled=False
+                )
+                songs["PyTorch, compiled"] = torch_peer.song(
+                    sizes, config, num_rows, _NUM_FRAMES, compiled=True
+                )
             count = operations.generation(sizes, config.generation.num_gibbs_steps)
-            variants = [Variant(song, run, num_rows * _NUM_FRAMES, "frame", count) for song, run in songs.items()]
+            variants = [
+                Variant(song, run, num_rows * _NUM_FRAMES, "frame", count)
+                for song, run in songs.items()
+            ]
             where = f"{name}_{num_rows}_rows"
-            yield interleaved("generate", where, [ceilings.gemm(), ceilings.memory(), *variants], options.seconds)
+            yield interleaved(
+                "generate", where, [ceilings.gemm(), ceilings.memory(), *variants], options.seconds
+            )
 
 
 def _song(endpoints, num_rows):
-    arguments = tf.range(num_rows, dtype=tf.int64), tf.fill([num_rows], _NUM_FRAMES), tf.ones([num_rows])
+    arguments = (
+        tf.range(num_rows, dtype=tf.int64),
+        tf.fill([num_rows], _NUM_FRAMES),
+        tf.ones([num_rows]),
+    )
     return lambda: endpoints.generate(*arguments)["spectrogram"].numpy()

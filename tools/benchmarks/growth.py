@@ -1,4 +1,6 @@
-"""How the cost grows: of a training step with each of its sizes, and of an epoch's data with the number of recordings."""
+"""How the cost grows: of a training step with each of its sizes,
+and of an epoch's data with the number of recordings.
+"""
 
 import json
 import subprocess
@@ -32,16 +34,23 @@ start = time.perf_counter()
 for _ in make_dataset().take(num_batches):
     pass
 peak = re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]
-print(json.dumps({"s": time.perf_counter() - start, "frames": num_frames, "peak_mb": int(peak) / 1024}))
+print(json.dumps({
+    "s": time.perf_counter() - start, "frames": num_frames, "peak_mb": int(peak) / 1024
+}))
 """
 
 
 def measure(options):
-    """Yields the list of `Result`s of each size, and that of the recordings; the name of a result is the size itself."""
+    """Yields the list of `Result`s of each size, and that of the recordings;
+    the name of a result is the size itself.
+    """
     default = configurations.CONFIGURATIONS["default"]
     num_visible = num_bins(default.spectrogram)
     # Numbers of units, which stay as they are while the number of bins changes.
-    units = dict(num_hidden=default.model.hidden_units(num_visible), num_recurrent=default.model.recurrent_units(num_visible))
+    units = dict(
+        num_hidden=default.model.hidden_units(num_visible),
+        num_recurrent=default.model.recurrent_units(num_visible),
+    )
     default = default.replace(cd_steps=(_GIBBS_STEPS,), **units)
     sizes = {
         "frames": ("window_frames", default.data.window_frames),
@@ -51,7 +60,12 @@ def measure(options):
         "batch": ("batch_size", default.data.batch_size),
     }
     for name, (setting, value) in sizes.items():
-        yield interleaved("growth", name, [_step(default, name, setting, value, factor) for factor in _FACTORS], options.seconds)
+        yield interleaved(
+            "growth",
+            name,
+            [_step(default, name, setting, value, factor) for factor in _FACTORS],
+            options.seconds,
+        )
     with tempfile.TemporaryDirectory() as folder:
         paths = recordings.write(folder, max(_NUM_RECORDINGS))
         yield [_epoch(paths[:number]) for number in _NUM_RECORDINGS]
@@ -71,7 +85,13 @@ def _step(default, name, setting, value, factor):
 
 def _epoch(paths):
     """`Result` of reading an epoch of some recordings in a process of its own."""
-    run = subprocess.run([sys.executable, "-c", _EPOCH, *sys.path], input=json.dumps(paths), stdout=subprocess.PIPE, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", _EPOCH, *sys.path],
+        input=json.dumps(paths),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
     found = json.loads(run.stdout)
     variant = Variant(str(len(paths)), None, found["frames"], "frame")
     return Result("growth", "recordings", variant, np.array([found["s"]]), found["peak_mb"])

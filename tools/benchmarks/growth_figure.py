@@ -1,4 +1,6 @@
-"""The suite `growth` as a picture: every size on one pair of logarithmic axes, and the recordings on another."""
+"""The suite `growth` as a picture: every size on one pair of logarithmic axes,
+and the recordings on another.
+"""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -6,7 +8,13 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from neurovocal_tf.plots import canvas
 
-_COLOURS = {"frames": "#1f6f8b", "bins": "#e07a1f", "hidden": "#6a4c93", "k": "#2a9d5c", "batch": "#c1324f"}
+_COLOURS = {
+    "frames": "#1f6f8b",
+    "bins": "#e07a1f",
+    "hidden": "#6a4c93",
+    "k": "#2a9d5c",
+    "batch": "#c1324f",
+}
 _NAMES = {
     "frames": "frames of a window",
     "bins": "frequency bins",
@@ -27,7 +35,10 @@ def draw(comparisons, path):
     figure = Figure(figsize=(12.0, 4.8), dpi=110, layout="constrained")
     steps, recordings = figure.subplots(1, 2, subplot_kw={"xscale": "log", "yscale": "log"})
     _draw_steps(steps, [results for results in comparisons if results[0].configuration in _NAMES])
-    _draw_recordings(recordings, next(results for results in comparisons if results[0].configuration == "recordings"))
+    _draw_recordings(
+        recordings,
+        next(results for results in comparisons if results[0].configuration == "recordings"),
+    )
     for axis in (steps, recordings):
         axis.xaxis.set_minor_locator(NullLocator())
         axis.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
@@ -47,15 +58,23 @@ def _draw_steps(axis, comparisons):
         factors = sizes / sizes[1]
         slope = np.polyfit(np.log(sizes), np.log(times_ms), 1)[0]
         label = f"{_NAMES[name]}, {sizes[0]:g} to {sizes[-1]:g}: slope {slope:.2f}"
-        axis.plot(factors, times_ms, "o-", color=_COLOURS[name], label=label, linewidth=2, markersize=5)
+        axis.plot(
+            factors, times_ms, "o-", color=_COLOURS[name], label=label, linewidth=2, markersize=5
+        )
         ends.append(times_ms)
     middle = np.median([times[1] for times in ends])
     ends = np.array(_FACTOR_TICKS[:1] + _FACTOR_TICKS[-1:])
     axis.plot(ends, middle * ends, "--", color=_GREY, linewidth=1.2, label="proportional", zorder=1)
-    axis.set(xlabel="size, of the default's", ylabel="training step, ms", title="A training step with each of its sizes")
+    axis.set(
+        xlabel="size, of the default's",
+        ylabel="training step, ms",
+        title="A training step with each of its sizes",
+    )
     axis.set_xticks(_FACTOR_TICKS, [f"{factor:g}" for factor in _FACTOR_TICKS])
     # Half a power of ten is all that a step's time covers: more labels than those of its powers.
-    axis.yaxis.set_minor_formatter(FuncFormatter(lambda y, _: f"{y:g}" if f"{y:e}"[0] in "25" else ""))
+    axis.yaxis.set_minor_formatter(
+        FuncFormatter(lambda y, _: f"{y:g}" if f"{y:e}"[0] in "25" else "")
+    )
     axis.legend(frameon=False, fontsize=9)
 
 
@@ -64,10 +83,38 @@ def _draw_recordings(axis, results):
     times_s = np.array([np.median(result.times_s) for result in results])
     memory_mb = np.array([result.peak_memory_mb for result in results])
     slope = np.polyfit(np.log(numbers), np.log(times_s), 1)[0]
-    axis.plot(numbers, times_s, "o-", color="#1f6f8b", linewidth=2, markersize=5, label=f"time of an epoch's data, s: slope {slope:.2f}")
-    axis.plot(numbers, memory_mb, "s-", color="#e07a1f", linewidth=2, markersize=5, label="memory of the process, MB, nothing cached")
-    axis.plot(numbers, times_s[-1] * numbers / numbers[-1], "--", color=_GREY, linewidth=1.2, label="proportional", zorder=1)
-    axis.set(xlabel="recordings of 6 s", ylabel="s or MB", title="Reading, segmenting and transforming recordings")
+    axis.plot(
+        numbers,
+        times_s,
+        "o-",
+        color="#1f6f8b",
+        linewidth=2,
+        markersize=5,
+        label=f"time of an epoch's data, s: slope {slope:.2f}",
+    )
+    axis.plot(
+        numbers,
+        memory_mb,
+        "s-",
+        color="#e07a1f",
+        linewidth=2,
+        markersize=5,
+        label="memory of the process, MB, nothing cached",
+    )
+    axis.plot(
+        numbers,
+        times_s[-1] * numbers / numbers[-1],
+        "--",
+        color=_GREY,
+        linewidth=1.2,
+        label="proportional",
+        zorder=1,
+    )
+    axis.set(
+        xlabel="recordings of 6 s",
+        ylabel="s or MB",
+        title="Reading, segmenting and transforming recordings",
+    )
     axis.set_ylim(top=10 * memory_mb.max())
     axis.legend(frameon=False, fontsize=9, loc="upper left")
     axis.set_xticks(numbers, [f"{number:g}" for number in numbers])

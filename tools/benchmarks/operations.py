@@ -1,6 +1,8 @@
-"""Floating-point operations of the model, counted from its sizes: a multiplication and an addition are two.
+"""Floating-point operations of the model, counted from its sizes:
+a multiplication and an addition are two.
 
-Only products of matrices count. Noise, gates and the optimiser are what a fast implementation hides beside them.
+Only products of matrices count. Noise, gates and the optimiser are what a fast
+implementation hides beside them.
 """
 
 import dataclasses
@@ -42,11 +44,14 @@ def gibbs(sizes, num_steps):
 def training(sizes, num_steps):
     """One frame of a training step.
 
-    Backward, each product is two: by its weights and by its input. The lowest layer's input and, of the RBM's biases, the frames
-    they see directly need no gradient; neither do the data and the chain's end, so that F's share of W's gradient is one product.
+    Backward, each product is two: by its weights and by its input. The lowest layer's input and, of
+    the RBM's biases, the frames they see directly need no gradient; neither do the data and the
+    chain's end, so that F's share of W's gradient is one product.
     """
     first_inputs = 2 * sizes.num_visible * 3 * sizes.num_recurrent
-    direct = 2 * sizes.num_direct_frames * sizes.num_visible * (sizes.num_visible + sizes.num_hidden)
+    direct = (
+        2 * sizes.num_direct_frames * sizes.num_visible * (sizes.num_visible + sizes.num_hidden)
+    )
     recurrent = 3 * encoder(sizes) - first_inputs + 3 * biases(sizes) - direct
     free_energies = 2 * 2 * 2 * sizes.num_visible * sizes.num_hidden
     return recurrent + gibbs(sizes, num_steps) + free_energies

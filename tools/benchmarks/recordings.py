@@ -1,4 +1,6 @@
-"""Recordings to read: as many as wanted, of the simulated bird, and what the pipeline needs to know of them."""
+"""Recordings to read: as many as wanted, of the simulated bird,
+and what the pipeline needs to know of them.
+"""
 
 import os
 
@@ -15,7 +17,9 @@ _NUM_DIFFERENT = 8
 
 
 def write(folder, num_recordings):
-    """Paths of so many recordings of 6 s in a folder; a few differ, the others are further names of the same files."""
+    """Paths of so many recordings of 6 s in a folder;
+    a few differ, the others are further names of the same files.
+    """
     paths = simulated_song.write_recordings(folder, min(num_recordings, _NUM_DIFFERENT))
     for i in range(len(paths), num_recordings):
         paths.append(os.path.join(folder, f"again_{i:05}.wav"))
@@ -24,7 +28,9 @@ def write(folder, num_recordings):
 
 
 def training_data(paths, config, **options):
-    """(function that makes a new `pipeline.training_dataset` of some recordings, batches and frames of an epoch); `options` go to that."""
+    """(function that makes a new `pipeline.training_dataset` of some recordings, batches and frames
+    of an epoch); `options` go to that.
+    """
     found = [readers.probe(path) for path in paths]
     sources = tuple(Source(recording.path, recording.decoder) for recording in found)
     data = (found[0].sample_rate, FrameScale(), config)
@@ -34,7 +40,9 @@ def training_data(paths, config, **options):
     lengths = [length for i in range(len(paths)) for length in frames[i % _NUM_DIFFERENT]]
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
     return (
-        lambda: pipeline.training_dataset(Recordings(sources, *data), config, epoch, lengths, **options),
+        lambda: pipeline.training_dataset(
+            Recordings(sources, *data), config, epoch, lengths, **options
+        ),
         pipeline.num_batches(lengths, config),
         int(np.sum(lengths)),
     )

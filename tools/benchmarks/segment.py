@@ -1,4 +1,6 @@
-"""Segmentation: ten minutes in memory beside a plain loop, recordings on disk to frames, and three hours in bounded memory."""
+"""Segmentation: ten minutes in memory beside a plain loop, recordings on disk to frames, and three
+hours in bounded memory.
+"""
 
 import math
 import pathlib
@@ -41,10 +43,19 @@ finally:
 def measure(options):
     """Yields lists of `Result`: in memory, from disk, and one long recording."""
     with tempfile.TemporaryDirectory() as folder:
-        paths = simulated_song.write_recordings(folder, _NUM_FILES, 60 * _MINUTES / _NUM_FILES, sample_rate=_SAMPLE_RATE)
+        paths = simulated_song.write_recordings(
+            folder, _NUM_FILES, 60 * _MINUTES / _NUM_FILES, sample_rate=_SAMPLE_RATE
+        )
         samples = np.concatenate([soundfile.read(path, dtype="float32")[0] for path in paths])
-        yield interleaved("segment", "in_memory", list(in_memory(samples, options.peers)), options.seconds)
-        from_disk = Variant("neurovocal_tf, WAV to frames", lambda: _frames_from(paths), len(samples) / _SAMPLE_RATE, "second")
+        yield interleaved(
+            "segment", "in_memory", list(in_memory(samples, options.peers)), options.seconds
+        )
+        from_disk = Variant(
+            "neurovocal_tf, WAV to frames",
+            lambda: _frames_from(paths),
+            len(samples) / _SAMPLE_RATE,
+            "second",
+        )
         yield interleaved("segment", "from_disk", [from_disk], options.seconds)
         yield [_one_long_recording(folder, samples)]
 
@@ -61,17 +72,23 @@ def in_memory(samples, peers):
     yield Variant("neurovocal_tf", ours, seconds, "second")
     if peers:
         arguments = (samples, _SAMPLE_RATE, _SEED.segmentation, settings.n_fft, settings.hop_length)
-        yield Variant("NumPy and SciPy loop", lambda: segment_spectrograms(*arguments), seconds, "second")
+        yield Variant(
+            "NumPy and SciPy loop", lambda: segment_spectrograms(*arguments), seconds, "second"
+        )
 
 
 def _frames_from(paths):
     sources = tuple(Source(str(path), "tensorflow_io") for path in paths)
-    for _ in Recordings(sources, _SAMPLE_RATE, FrameScale(), _SEED.replace(sequence="packed")).sequences():
+    for _ in Recordings(
+        sources, _SAMPLE_RATE, FrameScale(), _SEED.replace(sequence="packed")
+    ).sequences():
         pass
 
 
 def _one_long_recording(folder, samples):
-    """`Result` of tools/segment.py on hours of song in one file: its time, and all the memory that it holds."""
+    """`Result` of tools/segment.py on hours of song in one file:
+    its time, and all the memory that it holds.
+    """
     path = pathlib.Path(folder) / "long" / "song.wav"
     path.parent.mkdir()
     with soundfile.SoundFile(path, "w", _LONG_RATE, 1, "PCM_16") as file:
@@ -79,9 +96,18 @@ def _one_long_recording(folder, samples):
             file.write(samples)
         num_samples = file.frames
     tool = pathlib.Path(__file__).resolve().parent.parent / "segment.py"
-    command = [sys.executable, "-c", _SEGMENT, str(tool), f"--data_dir={path.parent}", f"--out={path.parent / 'out'}"]
+    command = [
+        sys.executable,
+        "-c",
+        _SEGMENT,
+        str(tool),
+        f"--data_dir={path.parent}",
+        f"--out={path.parent / 'out'}",
+    ]
     began = time.perf_counter()
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     times = np.array([time.perf_counter() - began])
     variant = Variant("tools/segment.py", None, num_samples / _LONG_RATE, "second")
-    return Result("segment", f"{_LONG_HOURS}_hours", variant, times, int(printed.split()[-1]) / 1024)
+    return Result(
+        "segment", f"{_LONG_HOURS}_hours", variant, times, int(printed.split()[-1]) / 1024
+    )

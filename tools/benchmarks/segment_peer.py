@@ -1,4 +1,6 @@
-"""The published detector and spectrograms as a plain loop of NumPy and SciPy, as one would write them in a notebook."""
+"""The published detector and spectrograms as a plain loop of NumPy and SciPy,
+as one would write them in a notebook.
+"""
 
 import numpy as np
 import scipy.signal
@@ -7,10 +9,12 @@ import scipy.signal
 def segment_spectrograms(samples, sample_rate, segmentation, n_fft, hop_length):
     """Segments of some samples, and the power spectrogram of each.
 
-    Rectify, running mean by prefix sums, percentile of the whole envelope, join, keep by length, add the buffer: no band-pass.
+    Rectify, running mean by prefix sums, percentile of the whole envelope, join, keep by length,
+    add the buffer: no band-pass.
 
     Args:
-        samples: float32 `[N]`.    sample_rate: Hz.    segmentation: `SegmentationConfig` of a percentile and no band.
+        samples: float32 `[N]`.    sample_rate: Hz.
+        segmentation: `SegmentationConfig` of a percentile and no band.
         n_fft, hop_length: of the spectrograms.
 
     Returns: onsets and offsets, lists of ints; list of `[V, L]`.
@@ -19,7 +23,9 @@ def segment_spectrograms(samples, sample_rate, segmentation, n_fft, hop_length):
     padded = np.pad(np.abs(samples.astype(np.float64)), width // 2, mode="symmetric")
     sums = np.concatenate([[0.0], np.cumsum(padded)])
     envelope = (sums[width:] - sums[:-width]) / width
-    above = np.concatenate([[False], envelope >= np.percentile(envelope, segmentation.threshold), [False]])
+    above = np.concatenate(
+        [[False], envelope >= np.percentile(envelope, segmentation.threshold), [False]]
+    )
     changes = np.flatnonzero(above[1:] != above[:-1])
     joined = []
     for onset, offset in zip(changes[::2], changes[1::2], strict=True):
@@ -27,9 +33,19 @@ def segment_spectrograms(samples, sample_rate, segmentation, n_fft, hop_length):
             joined[-1][1] = offset
         else:
             joined.append([onset, offset])
-    shortest, longest = (length * sample_rate / 1000 for length in (segmentation.min_length_ms, segmentation.max_length_ms))
+    shortest, longest = (
+        length * sample_rate / 1000
+        for length in (segmentation.min_length_ms, segmentation.max_length_ms)
+    )
     buffer = int(segmentation.buffer_ms * sample_rate / 1000)
-    kept = [(max(onset - buffer, 0), min(offset + buffer, len(samples))) for onset, offset in joined if shortest < offset - onset < longest]
+    kept = [
+        (max(onset - buffer, 0), min(offset + buffer, len(samples)))
+        for onset, offset in joined
+        if shortest < offset - onset < longest
+    ]
     overlap = n_fft - hop_length
-    spectrograms = [scipy.signal.spectrogram(samples[a:b], sample_rate, nperseg=n_fft, noverlap=overlap)[2] for a, b in kept]
+    spectrograms = [
+        scipy.signal.spectrogram(samples[a:b], sample_rate, nperseg=n_fft, noverlap=overlap)[2]
+        for a, b in kept
+    ]
     return [int(onset) for onset, _ in kept], [int(offset) for _, offset in kept], spectrograms

@@ -1,4 +1,6 @@
-"""An export behind export/server.py: songs streamed to one caller, many callers at once, and a long time under all kinds of them."""
+"""An export behind export/server.py: songs streamed to one caller, many callers at once, and a long
+time under all kinds of them.
+"""
 
 import collections
 import concurrent.futures
@@ -30,10 +32,12 @@ _RATE = 32_000
 _STREAM_FRAMES = 500
 _FIRST_BLOCKS = 20
 _CALLERS, _CALLER_FRAMES, _CALLS_EACH = 32, 100, 3
-# Longest that a soak waits for the second version; to load one takes ten seconds of a core that has nothing else to do.
+# Longest that a soak waits for the second version;
+# to load one takes ten seconds of a core that has nothing else to do.
 _SWAP_PATIENCE_S, _SWAP_POLL_S = 600.0, 0.5
 
-# The package's own ways to sing, in a process on one core: as it is exported, and compiled with XLA.
+# The package's own ways to sing, in a process on one core:
+# as it is exported, and compiled with XLA.
 _SONG_ALONE = """
 import json, os, sys, time
 core, num_frames, rounds = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
@@ -45,12 +49,17 @@ from neurovocal_tf.runs.trained import build_model
 config = Config()
 model, settings = build_model(config), config.generation
 def song(seed):
-    return model.generate(seed, tf.constant([num_frames]), tf.constant([1.0]), num_gibbs_steps=settings.num_gibbs_steps,
-                          chain_start=settings.chain_start, emission_noise=settings.emission_noise, layout=layouts[name])[0]
+    return model.generate(
+        seed, tf.constant([num_frames]), tf.constant([1.0]),
+        num_gibbs_steps=settings.num_gibbs_steps, chain_start=settings.chain_start,
+        emission_noise=settings.emission_noise, layout=layouts[name],
+    )[0]
 # XLA wants to know the number of tiles when it compiles.
 times, layouts = {}, {"plain": None, "xla": Layout.ROWS}
 for name, compiled in (("plain", False), ("xla", True)):
-    graph = tf.function(song, input_signature=[tf.TensorSpec([1], tf.int64)], autograph=False, jit_compile=compiled)
+    graph = tf.function(
+        song, input_signature=[tf.TensorSpec([1], tf.int64)], autograph=False, jit_compile=compiled
+    )
     graph(tf.constant([0], tf.int64))
     times[name] = []
     for seed in range(rounds):
@@ -77,7 +86,10 @@ def _export(folder, seed, config=None):
     config = config or Config().replace(seed=seed)
     scale = FrameScale(config.spectrogram.scaling, 1.0, config.spectrogram.dynamic_range_db, 1.0)
     model = build_model(config)
-    return exporting.export_saved_model(types.SimpleNamespace(model=model, config=config, scale=scale, sample_rate=_RATE, epoch=0), folder)
+    return exporting.export_saved_model(
+        types.SimpleNamespace(model=model, config=config, scale=scale, sample_rate=_RATE, epoch=0),
+        folder,
+    )
 
 
 def _streaming(version, seconds):
@@ -95,29 +107,50 @@ def _streaming(version, seconds):
             for way, (address, with_sound) in ways.items():
                 with Client(address, MODEL) as client:
                     start = time.monotonic()
-                    num_frames = sum(len(b.song.spectrogram) for b in client.stream(7, _STREAM_FRAMES, with_sound=with_sound))
+                    num_frames = sum(
+                        len(b.song.spectrogram)
+                        for b in client.stream(7, _STREAM_FRAMES, with_sound=with_sound)
+                    )
                     times[way].append((time.monotonic() - start) / _real_time_s(num_frames))
         for way, (address, with_sound) in ways.items():
             with Client(address, MODEL) as client:
                 for seed in range(_FIRST_BLOCKS):
-                    first_ms[way].append(1e3 * next(client.stream(seed, _STREAM_FRAMES, with_sound=with_sound)).elapsed_s)
+                    first_ms[way].append(
+                        1e3
+                        * next(client.stream(seed, _STREAM_FRAMES, with_sound=with_sound)).elapsed_s
+                    )
     for way, alone_s in _alone(server_core).items():
         times[f"package_{way}"] = [elapsed / _real_time_s(_STREAM_FRAMES) for elapsed in alone_s]
-    values = {f"{way}_times_real_time": 1 / float(np.median(shares)) for way, shares in times.items()}
-    values |= {f"{way}_first_block_median_ms": float(np.median(found)) for way, found in first_ms.items()}
-    values |= {f"{way}_first_block_p95_ms": float(np.percentile(found, 95)) for way, found in first_ms.items()}
+    values = {
+        f"{way}_times_real_time": 1 / float(np.median(shares)) for way, shares in times.items()
+    }
+    values |= {
+        f"{way}_first_block_median_ms": float(np.median(found)) for way, found in first_ms.items()
+    }
+    values |= {
+        f"{way}_first_block_p95_ms": float(np.percentile(found, 95))
+        for way, found in first_ms.items()
+    }
     return Figures("serve", "streaming_on_one_core", values)
 
 
 def _alone(core):
     """Seconds of each song without a server, by way of singing."""
     command = [sys.executable, "-c", _SONG_ALONE, str(core), str(_STREAM_FRAMES), "5"]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)
+    return json.loads(
+        subprocess.run(
+            command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ).stdout
+    )
 
 
 def _many_callers(version, seconds):
     """Callers at once, of a server that batches and of one that does not, in turn."""
-    rates, latencies_s, refused = collections.defaultdict(list), collections.defaultdict(list), collections.Counter()
+    rates, latencies_s, refused = (
+        collections.defaultdict(list),
+        collections.defaultdict(list),
+        collections.Counter(),
+    )
     folder = os.path.dirname(version)
     with serving(folder) as batched, serving(folder, "--num_batch_threads=0") as unbatched:
         began = time.monotonic()
@@ -125,7 +158,11 @@ def _many_callers(version, seconds):
             for way, served in (("batched", batched), ("unbatched", unbatched)):
                 start = time.monotonic()
                 with concurrent.futures.ThreadPoolExecutor(_CALLERS) as callers:
-                    found = list(callers.map(lambda caller, served=served: _calls(served, caller), range(_CALLERS)))
+                    found = list(
+                        callers.map(
+                            lambda caller, served=served: _calls(served, caller), range(_CALLERS)
+                        )
+                    )
                 latencies = [latency for of_one, _ in found for latency in of_one]
                 refused[way] += sum(count for _, count in found)
                 rates[way].append(len(latencies) * _CALLER_FRAMES / (time.monotonic() - start))
@@ -133,9 +170,13 @@ def _many_callers(version, seconds):
     values = {"num_callers": _CALLERS, "frames_a_call": _CALLER_FRAMES}
     for way in ("batched", "unbatched"):
         values[f"{way}_frames_per_s"] = float(np.median(rates[way]))
-        values |= {f"{way}_p{p}_ms": 1e3 * float(np.percentile(latencies_s[way], p)) for p in (50, 99)}
+        values |= {
+            f"{way}_p{p}_ms": 1e3 * float(np.percentile(latencies_s[way], p)) for p in (50, 99)
+        }
         values[f"{way}_refused"] = refused[way]
-    values["batched_over_unbatched"] = float(np.median(np.array(rates["batched"]) / rates["unbatched"]))
+    values["batched_over_unbatched"] = float(
+        np.median(np.array(rates["batched"]) / rates["unbatched"])
+    )
     return Figures("serve", "many_callers", values)
 
 
@@ -166,11 +207,27 @@ def _soak(folder, first, second, minutes):
     with serving(folder) as served:
         asked = soak.songs({1: folder / "1", 2: second})
         found = soak.run(served, MODEL, asked, 60 * minutes, at_half_time=publish)
-        values = {name: found.counts[name] for name in ("good", "wrong", "failed", "refused", "left", "malformed", "answered_otherwise")}
-        values |= {f"answers_of_version_{version}": found.counts[f"version_{version}"] for version in (1, 2)}
+        values = {
+            name: found.counts[name]
+            for name in (
+                "good",
+                "wrong",
+                "failed",
+                "refused",
+                "left",
+                "malformed",
+                "answered_otherwise",
+            )
+        }
+        values |= {
+            f"answers_of_version_{version}": found.counts[f"version_{version}"]
+            for version in (1, 2)
+        }
         values |= {f"p{p}_ms": 1e3 * float(np.percentile(found.latencies_s, p)) for p in (50, 99)}
         is_alive = served.process.poll() is None
-        values |= {"minutes": minutes, "crashes": int(not is_alive)} | _growth(found.memory_mb, found.swap_s)
+        values |= {"minutes": minutes, "crashes": int(not is_alive)} | _growth(
+            found.memory_mb, found.swap_s
+        )
         values["swap_s"] = found.swap_s[1] - found.swap_s[0]
         if is_alive:
             values["memory_at_most_mb"] = served.memory_mb("VmHWM")
@@ -193,16 +250,24 @@ def _await_swap(served):
 
 
 def _growth(memory_mb, swap_s):
-    """Resident memory of the old version, once it is warm and at the end of its half, and of the new one alike.
+    """Resident memory of the old version, once it is warm and at the end of its half,
+    and of the new one alike.
 
     Args:
-        memory_mb, swap_s: see `soak.Found`; between the two times of the swap both versions are in memory.
+        memory_mb, swap_s: see `soak.Found`; between the two times of the swap both
+            versions are in memory.
     """
     times, memory = np.array(memory_mb).T
     old, new = memory[times <= swap_s[0]], memory[times >= swap_s[1]]
-    spans = {"warm": (old, 0.2, 0.4), "before_swap": (old, 0.8, 1.0), "after_swap": (new, 0.3, 0.5), "end": (new, 0.8, 1.0)}
+    spans = {
+        "warm": (old, 0.2, 0.4),
+        "before_swap": (old, 0.8, 1.0),
+        "after_swap": (new, 0.3, 0.5),
+        "end": (new, 0.8, 1.0),
+    }
     found = {
-        f"memory_{name}_mb": float(np.median(of[int(low * len(of)) : math.ceil(high * len(of))])) for name, (of, low, high) in spans.items()
+        f"memory_{name}_mb": float(np.median(of[int(low * len(of)) : math.ceil(high * len(of))]))
+        for name, (of, low, high) in spans.items()
     }
     found["memory_growth_percent"] = 100 * (found["memory_end_mb"] / found["memory_warm_mb"] - 1)
     return found

@@ -1,4 +1,6 @@
-"""A model server in a process of its own, on cores of its own; what it takes of memory, and what it said if it ended by itself."""
+"""A model server in a process of its own, on cores of its own; what it takes of memory, and what it
+said if it ended by itself.
+"""
 
 import contextlib
 import os
@@ -43,20 +45,37 @@ def serving(model_dir, *flags, cores=None):
     """export/server.py while the block runs.
 
     Args:
-        model_dir: folder of versions.    flags: more of the server's own.    cores: set of ints that it may use; None: all.
+        model_dir: folder of versions.    flags: more of the server's own.
+        cores: set of ints that it may use; None: all.
 
     Yields:
         `Served`.
 
     Raises:
-        OSError: it did not start. Where it ends before the block does, what it said last is printed.
+        OSError: it did not start. Where it ends before the block does,
+            what it said last is printed.
     """
-    command = [sys.executable, str(_SERVER), f"--model_dir={model_dir}", f"--model_name={MODEL}", "--rest_port=0", "--grpc_port=0", *flags]
+    command = [
+        sys.executable,
+        str(_SERVER),
+        f"--model_dir={model_dir}",
+        f"--model_name={MODEL}",
+        "--rest_port=0",
+        "--grpc_port=0",
+        *flags,
+    ]
     confine = None if cores is None else lambda: os.sched_setaffinity(0, cores)
     # Where it is ended by a fault of a library's, its threads' stacks are among the last lines.
     environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}
     with tempfile.TemporaryFile("w+", errors="replace") as messages:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=messages, text=True, preexec_fn=confine, env=environment)
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=messages,
+            text=True,
+            preexec_fn=confine,
+            env=environment,
+        )
         try:
             ports = re.findall(r":(\d+)", process.stdout.readline())
             if len(ports) != 2:
@@ -80,4 +99,7 @@ def _end(process, messages):
     """How a server ended that should not have, and what it said last."""
     messages.seek(0)
     last = "".join(messages.readlines()[-_LAST_LINES:])
-    return f"the server, process {process.pid}, ended by itself with {process.returncode}; its last lines:\n{last}"
+    return (
+        f"the server, process {process.pid}, ended by itself with {process.returncode}; its last "
+        f"lines:\n{last}"
+    )

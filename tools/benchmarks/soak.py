@@ -1,4 +1,6 @@
-"""A server under callers who ask, leave before they are answered, and send what makes no sense, while a new version takes over."""
+"""A server under callers who ask, leave before they are answered, and send what makes no sense,
+while a new version takes over.
+"""
 
 import collections
 import concurrent.futures
@@ -34,7 +36,16 @@ _BAD_COLUMNS = (
     ("shout", _GOOD, 400, None),
     ("encode", {"spectrogram": [[[0.0, 1.0]]], "lengths": [1]}, 400, "INVALID_ARGUMENT"),
 )
-_BAD_BODIES = (b"", b"{", b"[]", b'{"inputs": 1}', b'{"instances": []}', b'{"inputs": {"seed": [3.0]}}', b"\xff\xfe", b'{"a": NaN')
+_BAD_BODIES = (
+    b"",
+    b"{",
+    b"[]",
+    b'{"inputs": 1}',
+    b'{"instances": []}',
+    b'{"inputs": {"seed": [3.0]}}',
+    b"\xff\xfe",
+    b'{"a": NaN',
+)
 
 
 @dataclasses.dataclass
@@ -42,9 +53,11 @@ class Found:
     """What the callers saw.
 
     Attributes:
-        counts: Counter of good, wrong, refused, failed (any other error of a good request), left, malformed, answered_otherwise
-            (malformed ones that did not get the code they should), and version_N, good answers of that version.
-        latencies_s: of good requests.    memory_mb: list of (seconds since the beginning, resident MB).
+        counts: Counter of good, wrong, refused, failed (any other error of a good request), left,
+            malformed, answered_otherwise (malformed ones that did not get the code they should),
+            and version_N, good answers of that version.
+        latencies_s: of good requests.
+        memory_mb: list of (seconds since the beginning, resident MB).
         swap_s: when half-time began and when it was over, in seconds since the beginning.
     """
 
@@ -64,7 +77,9 @@ def songs(folders, seed=0):
         list of (signature, inputs, dict of version -> (spectrogram, state)).
     """
     rng = np.random.default_rng(seed)
-    signatures = {version: tf.saved_model.load(str(folder)).signatures for version, folder in folders.items()}
+    signatures = {
+        version: tf.saved_model.load(str(folder)).signatures for version, folder in folders.items()
+    }
     asked = []
     for i in range(_NUM_SONGS):
         inputs = {
@@ -74,12 +89,28 @@ def songs(folders, seed=0):
         }
         name = "generate"
         if i % 2:
-            size = next(iter(signatures.values()))["generate_continue"].structured_input_signature[1]["state"].shape[1]
+            size = (
+                next(iter(signatures.values()))["generate_continue"]
+                .structured_input_signature[1]["state"]
+                .shape[1]
+            )
             name = "generate_continue"
-            inputs |= {"frame": rng.integers(0, 2**40, 1), "state": rng.normal(size=(1, size)).astype(np.float32)}
+            inputs |= {
+                "frame": rng.integers(0, 2**40, 1),
+                "state": rng.normal(size=(1, size)).astype(np.float32),
+            }
         # Each alone, and so no longer than it is.
-        answers = {version: signature[name](**_constants(inputs)) for version, signature in signatures.items()}
-        asked.append((name, inputs, {v: (a["spectrogram"].numpy(), a["state"].numpy()) for v, a in answers.items()}))
+        answers = {
+            version: signature[name](**_constants(inputs))
+            for version, signature in signatures.items()
+        }
+        asked.append(
+            (
+                name,
+                inputs,
+                {v: (a["spectrogram"].numpy(), a["state"].numpy()) for v, a in answers.items()},
+            )
+        )
     return asked
 
 
@@ -87,9 +118,11 @@ def run(served, model, asked, seconds, num_callers=64, at_half_time=lambda: None
     """Lets callers loose on a server.
 
     Args:
-        served: `served.Served`.    model: name.    asked: `songs`.    seconds: how long, without half-time.
+        served: `served.Served`.    model: name.    asked: `songs`.
+        seconds: how long, without half-time.
         num_callers: half of them by REST, half by gRPC.
-        at_half_time: called once, such as to publish a version; the second half begins when it returns. Callers know no pause.
+        at_half_time: called once, such as to publish a version; the second half begins when it
+            returns. Callers know no pause.
         seed: of who does what.
 
     Returns:
@@ -98,7 +131,19 @@ def run(served, model, asked, seconds, num_callers=64, at_half_time=lambda: None
     found, lock, is_over = Found(collections.Counter(), [], []), threading.Lock(), threading.Event()
     began = time.monotonic()
     callers = [
-        threading.Thread(target=_call, args=(served, model, asked, is_over, i % 2 == 0, random.Random(f"{seed} {i}"), found, lock))
+        threading.Thread(
+            target=_call,
+            args=(
+                served,
+                model,
+                asked,
+                is_over,
+                i % 2 == 0,
+                random.Random(f"{seed} {i}"),
+                found,
+                lock,
+            ),
+        )
         for i in range(num_callers)
     ]
 
@@ -130,7 +175,9 @@ def run(served, model, asked, seconds, num_callers=64, at_half_time=lambda: None
 
 def _call(served, model, asked, is_over, by_rest, rng, found, lock):
     """One caller, until it is over."""
-    transport = transports.connect(served.rest if by_rest else served.grpc, model, timeout_s=_TIMEOUT_S)
+    transport = transports.connect(
+        served.rest if by_rest else served.grpc, model, timeout_s=_TIMEOUT_S
+    )
     with grpc.insecure_channel(f"127.0.0.1:{served.grpc_port}") as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         while not is_over.is_set():
@@ -140,7 +187,11 @@ def _call(served, model, asked, is_over, by_rest, rng, found, lock):
                 _leave(served, model, stub, name, inputs, by_rest, rng.uniform(0, _PATIENCE_S))
                 kinds = ["left"]
             elif what < _LEAVING + _MALFORMED:
-                is_right = _malformed_by_rest(served, model, rng) if by_rest else _malformed_by_grpc(stub, model, rng)
+                is_right = (
+                    _malformed_by_rest(served, model, rng)
+                    if by_rest
+                    else _malformed_by_grpc(stub, model, rng)
+                )
                 kinds = ["malformed"] if is_right else ["malformed", "answered_otherwise"]
             else:
                 start = time.monotonic()
@@ -162,7 +213,9 @@ def _ask(transport, name, inputs, expected):
         return ["failed"]
     # The answer is as long as the longest in its batch.
     found = answer["spectrogram"][:, : int(answer["lengths"][0])], answer["state"]
-    right = [version for version, arrays in expected.items() if all(map(np.array_equal, found, arrays))]
+    right = [
+        version for version, arrays in expected.items() if all(map(np.array_equal, found, arrays))
+    ]
     return ["good", *(f"version_{version}" for version in right)] if right else ["wrong"]
 
 
@@ -176,7 +229,11 @@ def _leave(served, model, stub, name, inputs, by_rest, patience_s):
     connection = http.client.HTTPConnection("127.0.0.1", served.rest_port, timeout=_TIMEOUT_S)
     try:
         columns = {key: value.tolist() for key, value in inputs.items()}
-        connection.request("POST", f"/v1/models/{model}:predict", json.dumps({"signature_name": name, "inputs": columns}))
+        connection.request(
+            "POST",
+            f"/v1/models/{model}:predict",
+            json.dumps({"signature_name": name, "inputs": columns}),
+        )
         time.sleep(patience_s)
     except OSError:
         pass
@@ -193,7 +250,11 @@ def _malformed_by_rest(served, model, rng):
     if kind == 0:
         body = rng.choice(_BAD_BODIES)
     elif kind == 1:
-        path, wanted, body = f"/v1/models/no_{model}:predict", 404, json.dumps({"inputs": _GOOD}).encode()
+        path, wanted, body = (
+            f"/v1/models/no_{model}:predict",
+            404,
+            json.dumps({"inputs": _GOOD}).encode(),
+        )
     connection = http.client.HTTPConnection("127.0.0.1", served.rest_port, timeout=_TIMEOUT_S)
     try:
         connection.request("POST", path, body)
@@ -230,7 +291,9 @@ def _dtype(name, value):
     """What a signature takes; text stays text, or it could not be written at all."""
     if value.dtype.kind not in "iuf":
         return tf.string
-    return {"seed": tf.int64, "frame": tf.int64, "num_frames": tf.int32, "lengths": tf.int32}.get(name, tf.float32)
+    return {"seed": tf.int64, "frame": tf.int64, "num_frames": tf.int32, "lengths": tf.int32}.get(
+        name, tf.float32
+    )
 
 
 def _constants(inputs):

@@ -1,4 +1,6 @@
-"""How long a user waits before anything happens: each command in a fresh process, files warm in the system's cache."""
+"""How long a user waits before anything happens:
+each command in a fresh process, files warm in the system's cache.
+"""
 
 import pathlib
 import subprocess
@@ -33,10 +35,16 @@ def measure(options):
             "Python alone": ["-c", ""],
             "train.py --help": [str(_TOOLS / "train.py"), "--help"],
             "import TensorFlow": ["-c", "import tensorflow"],
-            "import neurovocal_tf.training.trainer": ["-c", "import neurovocal_tf.training.trainer"],
+            "import neurovocal_tf.training.trainer": [
+                "-c",
+                "import neurovocal_tf.training.trainer",
+            ],
             "train.py to the first step": ["-c", _FIRST_STEP, folder],
         }
-        variants = [Variant(name, lambda arguments=arguments: _run(arguments, folder)) for name, arguments in commands.items()]
+        variants = [
+            Variant(name, lambda arguments=arguments: _run(arguments, folder))
+            for name, arguments in commands.items()
+        ]
         yield interleaved("startup", "processes", variants, options.seconds, smallest_rounds=3)
 
 

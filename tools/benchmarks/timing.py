@@ -1,4 +1,6 @@
-"""Timing several functions side by side, so that whatever else the machine does disturbs all of them alike."""
+"""Timing several functions side by side, so that whatever else the machine does
+disturbs all of them alike.
+"""
 
 import contextlib
 import dataclasses
@@ -8,7 +10,8 @@ import time
 
 import numpy as np
 
-# OpenMP's threads go on spinning for a while after their last loop, and would be timed with whatever comes next.
+# OpenMP's threads go on spinning for a while after their last loop,
+# and would be timed with whatever comes next.
 _PAUSE_S = 0.02
 
 
@@ -17,7 +20,8 @@ class Options:
     """What every suite is told.
 
     Attributes:
-        seconds: to spend on each of its comparisons.    peers: whether to measure those of others, too.
+        seconds: to spend on each of its comparisons.
+        peers: whether to measure those of others, too.
         soak_minutes: how long a server is kept under load; 0: not at all.
     """
 
@@ -32,7 +36,8 @@ class Variant:
 
     Args:
         name: shown in the table.    run: returns when the work is done.
-        prepare: called before each `run`, which gets what it returns, and not timed; None: `run` gets nothing.
+        prepare: called before each `run`, which gets what it returns, and not timed;
+            None: `run` gets nothing.
         work: how much one call does.    unit: of the work.
         operations: floating-point operations in a unit of work; 0: not counted.
         process_id: of the process that does it, whose memory grows.
@@ -56,8 +61,10 @@ class Result:
     """A variant's times, one a round, and the memory it took.
 
     Attributes:
-        suite, configuration: where it belongs.    variant: what was timed.    times_s: float [rounds].
-        peak_memory_mb: how far its process grew above where it stood before the variant's first call; NaN: unknown.
+        suite, configuration: where it belongs.    variant: what was timed.
+        times_s: float [rounds].
+        peak_memory_mb: how far its process grew above where it stood before the variant's
+            first call; NaN: unknown.
     """
 
     suite: str
@@ -74,7 +81,9 @@ class Result:
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """Numbers that are not the rates of one function: `values`, a flat dict with units in the names, of a suite and configuration."""
+    """Numbers that are not the rates of one function: `values`, a flat dict with units in the
+    names, of a suite and configuration.
+    """
 
     suite: str
     configuration: str
@@ -85,7 +94,8 @@ def interleaved(suite, configuration, variants, seconds, smallest_rounds=5):
     """Calls all variants in turn, round after round, after a first call of each that is not timed.
 
     Args:
-        suite, configuration: see `Result`.    variants: list of `Variant`.    seconds: to spend, the first calls left out.
+        suite, configuration: see `Result`.    variants: list of `Variant`.
+        seconds: to spend, the first calls left out.
         smallest_rounds: int, at least so many rounds, however long they take.
 
     Returns:
@@ -105,16 +115,23 @@ def interleaved(suite, configuration, variants, seconds, smallest_rounds=5):
             round_s[i] = time.perf_counter() - start
         times.append(round_s)
     columns = np.stack(times, axis=1)
-    return [Result(suite, configuration, variant, column, peak) for variant, column, peak in zip(variants, columns, memory, strict=True)]
+    return [
+        Result(suite, configuration, variant, column, peak)
+        for variant, column, peak in zip(variants, columns, memory, strict=True)
+    ]
 
 
 def ratio(numerator, denominator):
-    """How many times faster the first result is: the median over the rounds, in each of which both ran."""
+    """How many times faster the first result is: the median over the rounds,
+    in each of which both ran.
+    """
     return float(np.median(numerator.rates / denominator.rates))
 
 
 def _memory_of(variant):
-    """MB by which its process grows at most during a first call and, compiled, a second; NaN where the system does not tell."""
+    """MB by which its process grows at most during a first call and, compiled, a second; NaN where
+    the system does not tell.
+    """
     process = f"/proc/{variant.process_id}"
     runs = [variant.prepared(), variant.prepared()]
     before = _resident_mb(process, "VmRSS")

@@ -1,5 +1,5 @@
-"""A training step on one batch: masks, guard, averaged weights and metrics included, against the same model of others; and an epoch
-from recordings against one from memory.
+"""A training step on one batch: masks, guard, averaged weights and metrics included, against the
+same model of others; and an epoch from recordings against one from memory.
 """
 
 import functools
@@ -22,8 +22,13 @@ def measure(options):
     for name, config in configurations.CONFIGURATIONS.items():
         with apart.variants(_ours, config) as ours:
             peers = _peers(config, configurations.random_batch(config)) if options.peers else {}
-            others = [Variant(peer, run, ours[0].work, ours[0].unit, ours[0].operations) for peer, run in peers.items()]
-            yield interleaved("train", name, [ceilings.gemm(), ceilings.memory(), *ours, *others], options.seconds)
+            others = [
+                Variant(peer, run, ours[0].work, ours[0].unit, ours[0].operations)
+                for peer, run in peers.items()
+            ]
+            yield interleaved(
+                "train", name, [ceilings.gemm(), ceilings.memory(), *ours, *others], options.seconds
+            )
     with tempfile.TemporaryDirectory() as folder:
         paths = recordings.write(folder, _NUM_RECORDINGS)
         with apart.variants(_epochs, configurations.CONFIGURATIONS["default"], paths) as variants:
@@ -31,17 +36,27 @@ def measure(options):
 
 
 def _ours(config):
-    """The `Variant`s of a step in either precision, in a process that is set up as tools/train.py sets up its own."""
+    """The `Variant`s of a step in either precision,
+    in a process that is set up as tools/train.py sets up its own.
+    """
     share_out_cores(config)
     batch = configurations.random_batch(config)
     for name, precision in (("neurovocal_tf", "float32"), ("neurovocal_tf, bfloat16", "bfloat16")):
         model = build_model(config)
         count = operations.training(configurations.sizes_of(model), config.training.cd_steps[0])
-        yield Variant(name, our_step(model, config.replace(precision=precision), batch), batch[1].size, "frame", count)
+        yield Variant(
+            name,
+            our_step(model, config.replace(precision=precision), batch),
+            batch[1].size,
+            "frame",
+            count,
+        )
 
 
 def _epochs(config, paths):
-    """`Variant`s of an epoch: from memory, and a later one and the first from recordings; in a process as of `_ours`."""
+    """`Variant`s of an epoch: from memory, and a later one and the first from recordings;
+    in a process as of `_ours`.
+    """
     share_out_cores(config)
     model = build_model(config)
     trainer.compile_model(model, config)
@@ -58,14 +73,16 @@ def _epochs(config, paths):
 
     for name, dataset in (("from memory", memory), ("later, from WAV", recorded)):
         data = iter(dataset)
-        # From the middle of an epoch to that of the next: whatever prepares an epoch while another trains is within the time.
+        # From the middle of an epoch to that of the next: whatever prepares an epoch while another
+        # trains is within the time.
         for _ in range(num_batches // 2):
             next(data)
         yield Variant(name, functools.partial(epoch, data), num_frames, "frame")
     fresh = []
 
     def first_epoch(dataset):
-        # Kept until its time is taken: to end an iterator takes as long as it takes to begin the next epoch, which training goes on to.
+        # Kept until its time is taken: to end an iterator takes as long as it takes to begin the
+        # next epoch, which training goes on to.
         fresh[:] = [iter(dataset)]
         epoch(fresh[0])
 
@@ -73,7 +90,8 @@ def _epochs(config, paths):
         fresh.clear()
         return make_dataset()
 
-    # Each new dataset has a cache of its own, which its first epoch fills; its graph is built before the first step, as that of any other.
+    # Each new dataset has a cache of its own, which its first epoch fills; its graph is built
+    # before the first step, as that of any other.
     yield Variant("first, from WAV", first_epoch, num_frames, "frame", prepare=make_fresh)
 
 
