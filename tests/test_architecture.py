@@ -33,7 +33,8 @@ ARROWS = {
     # What all stand on.
     "earlier_settings": set(),
     "settings": {"earlier_settings"},
-    "config": {"settings"},
+    "sections": {"settings"},
+    "config": {"sections", "settings"},
     "files": set(),
     "status": set(),
     "json_numbers": set(),
@@ -83,6 +84,7 @@ ARROWS = {
         "config",
         "settings",
         "files",
+        "sections",
     },
     "training/optimizers": set(),
     "training/phases": set(),

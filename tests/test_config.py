@@ -179,9 +179,11 @@ def test_json_without_a_section_or_setting_has_its_defaults():
 # As version 0.1.0 wrote it, shortened.
 EARLIER = """{
   "audio": {"sample_rate": 0, "time_expansion": 1, "channel": "loudest"},
-  "data": {"sequence": "bout", "annotations": "/marks", "annotation_tier": "words", "shuffle_windows": 64, "cache_mb": 7},
+  "data": {"sequence": "bout", "annotations": "/marks", "annotation_tier": "words",
+           "shuffle_windows": 64, "cache_mb": 7},
   "model": {"hidden_scalar": 2.28, "recurrent_scalar": 0.5},
-  "training": {"epochs": 3, "compiled": false, "precision": "bfloat16", "parallel_parts": 4, "seed": 5}
+  "training": {"epochs": 3, "compiled": false, "precision": "bfloat16", "parallel_parts": 4,
+               "seed": 5}
 }"""
 
 

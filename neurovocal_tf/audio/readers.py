@@ -30,47 +30,13 @@ _MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 10_000_000
 _BLOCK_VALUES = 2**18
 # libsndfile names formats, not extensions. Left out:
 # .raw has no header, and .mat and .htk are seldom sound.
-_EXTENSIONS = frozenset(
-    [
-        *(
-            "wav",
-            "wave",
-            "bwf",
-            "rf64",
-            "w64",
-            "aif",
-            "aiff",
-            "aifc",
-            "au",
-            "snd",
-            "caf",
-            "flac",
-            "ogg",
-            "oga",
-            "opus",
-            "mp3",
-            "mp2",
-            "mp1",
-        ),
-        *(
-            "voc",
-            "ircam",
-            "sf",
-            "nist",
-            "sph",
-            "pvf",
-            "xi",
-            "svx",
-            "iff",
-            "avr",
-            "sds",
-            "sd2",
-            "paf",
-            "mpc",
-            "wve",
-        ),
-    ]
-)
+# fmt: off
+_EXTENSIONS = frozenset((
+    "wav", "wave", "bwf", "rf64", "w64", "aif", "aiff", "aifc", "au", "snd", "caf", "flac", "ogg",
+    "oga", "opus", "mp3", "mp2", "mp1", "voc", "ircam", "sf", "nist", "sph", "pvf", "xi", "svx",
+    "iff", "avr", "sds", "sd2", "paf", "mpc", "wve",
+))
+# fmt: on
 
 
 class UnreadableRecording(ValueError):

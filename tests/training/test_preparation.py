@@ -38,7 +38,7 @@ def readings(monkeypatch):
 
 
 @pytest.mark.parametrize("cache_mb", [0, 64])
-def test_in_a_whole_training_the_detector_runs_once_over_each_recording_and_once_more_in_one_that_goes_on(
+def test_a_training_runs_the_detector_once_over_each_recording_and_once_more_when_it_goes_on(
     cache_mb, searches, tiny_config, simulated_recordings, tmp_path
 ):
     config = tiny_config.replace(sequence="bout", bout_gap_s=0.05, cache_mb=cache_mb, epochs=2)

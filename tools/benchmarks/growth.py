@@ -29,7 +29,8 @@ from neurovocal_tf.config import Config
 
 # Neither cache nor shuffle buffer: both are bounded by settings, and would grow up to there.
 config = Config().replace(cache_mb=0)
-make_dataset, num_batches, num_frames = recordings.training_data(json.loads(sys.stdin.read()), config, shuffle_windows=64)
+paths = json.loads(sys.stdin.read())
+make_dataset, num_batches, num_frames = recordings.training_data(paths, config, shuffle_windows=64)
 start = time.perf_counter()
 for _ in make_dataset().take(num_batches):
     pass
