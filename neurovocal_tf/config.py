@@ -85,7 +85,7 @@ def may_change_on_resume() -> tuple[str, ...]:
     return tuple(field.name for _, field in settings() if field.metadata["may_change"])
 
 
-def _inconsistencies(config):
+def _inconsistencies(config: Config) -> Iterator[str]:
     segmentation, spectrogram, training = config.segmentation, config.spectrogram, config.training
     num_parts, batch_size = config.execution.parallel_parts, config.data.batch_size
     if not (config.audio.channel in ("mean", "loudest") or config.audio.channel.isdigit()):

@@ -45,7 +45,7 @@ class _NumberListParser(flags.ArgumentParser):
             f"a list of numbers with commas between them, each {self._element.syntactic_help}"
         )
 
-    def parse(self, argument: str | tuple) -> tuple:
+    def parse(self, argument: str | tuple[float, ...]) -> tuple[float, ...]:
         return (
             argument
             if isinstance(argument, tuple)

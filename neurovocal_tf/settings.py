@@ -21,7 +21,7 @@ def setting(
     default: Any,
     help: str,
     *,
-    choices: tuple | None = None,
+    choices: tuple[typing.Any, ...] | None = None,
     low: float = -math.inf,
     high: float = math.inf,
     may_change: bool = False,

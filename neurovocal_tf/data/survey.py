@@ -38,9 +38,9 @@ class Survey:
 
     training: SequenceData
     validation: SequenceData
-    skipped: tuple = ()
-    notes: tuple = ()
-    lists: dict = dataclasses.field(default_factory=dict)
+    skipped: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    lists: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -52,13 +52,13 @@ class DataSummary:
     data_dir: str
     sample_rate: int
     scale: FrameScale | OwnUnit
-    training: tuple
-    validation: tuple
-    training_frames: tuple
-    validation_frames: tuple
-    baselines: dict
+    training: tuple[Source, ...]
+    validation: tuple[Source, ...]
+    training_frames: tuple[int, ...]
+    validation_frames: tuple[int, ...]
+    baselines: dict[str, float]
     num_visible: int | None = None
-    lists: dict = dataclasses.field(default_factory=dict)
+    lists: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     @property
     def is_sound(self) -> bool:

@@ -35,7 +35,7 @@ class TrainingData:
     training: tf.data.Dataset
     num_batches: int
     validation: tf.data.Dataset
-    real_sequences: list
+    real_sequences: list[np.ndarray]
     moments: Moments | None = None
 
 
