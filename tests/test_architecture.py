@@ -84,7 +84,6 @@ ARROWS = {
         "config",
         "settings",
         "files",
-        "sections",
     },
     "training/optimizers": set(),
     "training/phases": set(),

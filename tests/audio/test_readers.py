@@ -252,7 +252,7 @@ def test_a_rate_that_is_none_a_missing_file_and_a_folder_are_refused(tmp_path):
 
 
 def test_no_damaged_file_crashes_hangs_or_fills_the_memory(repository):
-    script = repository / "tests" / "damaged_files.py"
+    script = repository / "tests" / "campaigns" / "damaged_files.py"
     environment = os.environ | {"PYTHONPATH": str(repository)}
     result = subprocess.run(
         [sys.executable, str(script), "300"],

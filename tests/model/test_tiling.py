@@ -18,6 +18,7 @@ from instruction_sets import Setting, run_tests
 from random_models import make_model, singer
 from tensorflow.core.protobuf import saved_model_pb2
 
+from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.model.tiling import (
     TILE_ROWS,
     Layout,
@@ -32,7 +33,7 @@ from neurovocal_tf.runs.trained import load_trained
 from neurovocal_tf.server.loaded_version import LoadedVersion
 from neurovocal_tf.server.metrics import Metrics
 from neurovocal_tf.server.versions import Versions
-from neurovocal_tf.serving import endpoints, export
+from neurovocal_tf.serving import export
 
 EVERY_LAYOUT = pytest.mark.parametrize("layout", list(Layout))
 NUM_SHAPES = 24
@@ -279,10 +280,10 @@ def test_a_runtime_that_leaves_out_the_initialisers_sings_songs_alone(export_dir
 
 
 def test_two_models_have_a_layout_each(trained_run, rng, monkeypatch):
-    sound = endpoints.Endpoints(load_trained(trained_run), max_frames=3)
+    sound, flawed = (Singer(load_trained(trained_run), max_frames=3) for _ in range(2))
+    assert sound.layout.found != Layout.ALONE
     monkeypatch.setattr(tf, "matmul", flawed_matmul(0, 1))
-    flawed = endpoints.Endpoints(load_trained(trained_run), max_frames=3)
-    assert flawed.singer.layout.found == Layout.ALONE and sound.singer.layout.found != Layout.ALONE
+    assert flawed.layout.found == Layout.ALONE and sound.layout.found != Layout.ALONE
 
 
 # --- other processors

@@ -434,7 +434,7 @@ def test_the_help_says_what_production_is(repository):
     )
     assert (
         found.returncode == 0
-        and "For production use tensorflow/serving" in found.stdout
+        and "For production use tensorflow/serving" in " ".join(found.stdout.split())
         and "--model_dir" in found.stdout
     )
 
