@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from neurovocal_tf.sections import (
+from neurovocal_tf.config_sections import (
     AudioConfig,
     DataConfig,
     ExecutionConfig,

@@ -33,8 +33,8 @@ ARROWS = {
     # What all stand on.
     "earlier_settings": set(),
     "settings": {"earlier_settings"},
-    "sections": {"settings"},
-    "config": {"sections", "settings"},
+    "config_sections": {"settings"},
+    "config": {"config_sections", "settings"},
     "files": set(),
     "status": set(),
     "json_numbers": set(),
@@ -71,7 +71,7 @@ ARROWS = {
     "evaluation/one_step": set(),
     "evaluation/song_likeness": {"discovery"},
     "training": {
-        "sections",
+        "config_sections",
         "evaluation",
         "discovery",
         "generation",

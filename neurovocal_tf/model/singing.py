@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.encoder import Encoder
+from neurovocal_tf.model.song_state import SongStates
 from neurovocal_tf.model.tiling import Layout, choose_layout, in_layout, tile_shape, tiled, untiled
 from neurovocal_tf.rbm.gibbs import gibbs_chain, start_of_chain
 from neurovocal_tf.rbm.noise import RowStream, draw_ahead
@@ -33,18 +34,6 @@ class Sampling(typing.NamedTuple):
     num_gibbs_steps: int = 20
     chain_start: str = "bias"
     emission_noise: float = 0.0
-
-
-class _Rows(typing.NamedTuple):
-    """Of each row its seed int64, number of frames int32, temperature float32 and first frame
-    int64, [B], and its state [B, R].
-    """
-
-    seeds: tf.Tensor
-    num_frames: tf.Tensor
-    temperature: tf.Tensor
-    first_frame: tf.Tensor
-    state: tf.Tensor
 
 
 def sing(
@@ -85,7 +74,7 @@ def sing(
     # An empty array has nothing to stack: make room for one frame at least and one
     # tile at least, and cut.
     longest = tf.reduce_max(tf.concat([num_frames, [0]], axis=0))
-    tiles = _Rows(
+    tiles = SongStates(
         *(tiled(rows, layout) for rows in (seeds, num_frames, temperature, first_frame, state))
     )
     sing_tiles = functools.partial(
@@ -133,7 +122,7 @@ def _sing_tiles(encoder, conditional_rbm, tiles, room, sampling, axis):
 
 
 def _frame_by_frame(encoder, conditional_rbm, sampling, axis):
-    """A function of a frame's number and a tile's `_Rows`, their state in the tile's layout:
+    """A function of a frame's number and a tile's `SongStates`, their state in the tile's layout:
     (frame, state after it).
     """
     # Before the loop, so that its body reads no variable.

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurovocal_tf.config import SegmentationConfig
+from neurovocal_tf.segmentation.thresholds import threshold_level
 from neurovocal_tf.segmentation.traces import TRACES, BlocksOf
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def detect_in_blocks(
     """
     counted = _Counted(blocks_of)
     trace = TRACES[config.detector](counted, sample_rate, config)
-    level = trace.level()
+    level = threshold_level(trace, config)
     joined = _Joining(level, config, sample_rate / 1000)
     release = level * 10 ** (-config.hysteresis_db / trace.decibels_per_decade)
     num_values = 0

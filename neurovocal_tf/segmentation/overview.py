@@ -11,6 +11,7 @@ import scipy.signal
 
 from neurovocal_tf.config import Config, SpectrogramConfig
 from neurovocal_tf.segmentation.segment_spectra import peak_frequencies_hz
+from neurovocal_tf.segmentation.thresholds import threshold_level
 from neurovocal_tf.segmentation.traces import TRACES, BlocksOf, Trace, pages
 
 _PAGE_COLUMNS = 64
@@ -67,6 +68,7 @@ def overview(
         detector.low_hz,
         detector.high_hz,
     )
+    level = threshold_level(trace, config.segmentation)
     return Overview(
         column_s=column / sample_rate,
         max_hz=sample_rate / 2,
@@ -75,7 +77,7 @@ def overview(
             trace.decibels_per_decade
             * np.log10(np.maximum(_pooled_trace(trace, column, len(decibels)), _SMALLEST))
         ).astype(np.float32),
-        level_db=float(trace.decibels_per_decade * np.log10(max(trace.level(), _SMALLEST))),
+        level_db=float(trace.decibels_per_decade * np.log10(max(level, _SMALLEST))),
         peak_frequencies_hz=peaks_hz,
     )
 

@@ -1,5 +1,5 @@
 """Samples -> how much is sounding, moment by moment:
-the trace on which segmentation sets its threshold.
+the trace on which segmentation sets its threshold (`thresholds` says which).
 
 A recording is cut into pages on a fixed grid from its start, each with as much of its neighbours as
 the arithmetic looks at, and every number is computed within one page. So the trace depends on the
@@ -44,28 +44,12 @@ class Trace:
     hop: int
     decibels_per_decade: float
     pages: Iterable[np.ndarray]
-    _config: SegmentationConfig
 
-    def level(self) -> float:
-        """The level at which a vocalization begins, a float, by `threshold_method` and `threshold`.
-
-        Never lower than 120 dB below the loudest moment, and what is as faint has no part in the
-        noise floor: digital silence, with which recorders fill up, is not how loud a room is.
-        """
-        method, threshold = self._config.threshold_method, self._config.threshold
-        if method == "absolute":
-            return self._of_amplitude(threshold)
-        if method == "noise_floor":
-            level, maximum = self._over_floor(threshold)
-        else:
-            level, maximum, _ = (column[0] for column in percentile(self.pages, threshold))
-        return max(float(level), float(maximum) * 10 ** (-SILENCE_DB / self.decibels_per_decade))
-
-    def _over_floor(self, threshold: float) -> tuple[float, float]:
+    def over_floor(self, threshold: float) -> tuple[float, float]:
         """The level, so far over the noise floor, and the loudest moment."""
         raise NotImplementedError
 
-    def _of_amplitude(self, amplitude: float) -> float:
+    def of_amplitude(self, amplitude: float) -> float:
         """The trace of a sound of that amplitude."""
         raise NotImplementedError
 
@@ -94,7 +78,7 @@ class EnvelopeTrace(Trace):
                 page += first
         return running_mean(np.abs(page), self._length).astype(np.float32)[:, np.newaxis]
 
-    def _over_floor(self, threshold: float) -> tuple[float, float]:
+    def over_floor(self, threshold: float) -> tuple[float, float]:
         percent = self._config.noise_floor_percentile
         floor, maximum, silent = (
             x[0]
@@ -110,7 +94,7 @@ class EnvelopeTrace(Trace):
             min(threshold * floor, maximum / 2 if silent > percent / 100 else np.inf), least
         ), maximum
 
-    def _of_amplitude(self, amplitude: float) -> float:
+    def of_amplitude(self, amplitude: float) -> float:
         return amplitude
 
 
@@ -172,10 +156,10 @@ class ContrastTrace(Trace):
         lowest = maximum.max() * np.float32(silence)
         return np.maximum(floor, max(lowest, np.finfo(np.float32).tiny)).astype(np.float32)
 
-    def _over_floor(self, threshold: float) -> tuple[float, float]:
+    def over_floor(self, threshold: float) -> tuple[float, float]:
         return 10 ** (threshold / 10), 0.0
 
-    def _of_amplitude(self, amplitude: float) -> float:
+    def of_amplitude(self, amplitude: float) -> float:
         return amplitude**2
 
 

@@ -10,12 +10,12 @@ import tensorflow as tf
 
 from neurovocal_tf import files
 from neurovocal_tf.config import Config
+from neurovocal_tf.config_sections import SEQUENCES_WITH_GAPS
 from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.runs import checkpoint
 from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
 from neurovocal_tf.runs.trained import Trained, build_model
-from neurovocal_tf.sections import SEQUENCES_WITH_GAPS
 from neurovocal_tf.training.averages import AveragedValidation
 from neurovocal_tf.training.callbacks import RunRecord
 from neurovocal_tf.training.cores import num_parts

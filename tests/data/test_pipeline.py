@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import Config
+from neurovocal_tf.config_sections import SEQUENCES
 from neurovocal_tf.data import pipeline, simulated_song
 from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.data.sources import Source, stretch_of
-from neurovocal_tf.sections import SEQUENCES
 
 SAMPLE_RATE = 16_000
 SCALE = FrameScale(reference_power=1e-6)
