@@ -202,9 +202,10 @@ class MachineLayout(tf.saved_model.experimental.TrackableResource):
     def _find(self):
         if self._is_found:
             return
-        self._is_found = True
         with tf.init_scope():
             self._initialize()
+        # Only now: another thread must not read the table while it is empty, and sing ALONE.
+        self._is_found = True
         if self.found == Layout.ALONE:
             _LOG.warning("Songs are sung in the layout ALONE, %s.", Layout.ALONE.description)
 
