@@ -29,7 +29,7 @@ class Overview(Protocol):
     @property
     def trace_db(self) -> np.ndarray: ...
     @property
-    def level_db(self) -> float: ...
+    def level_db(self) -> np.ndarray: ...
 
 
 _FOUND, _TRUE, _LEVEL = "#1fb6d1", "#e07a1f", "#c0392b"
@@ -56,7 +56,7 @@ def segment_figures(
 
     Args:
         overview: object with `column_s`, `max_hz`, `decibels` `[C, V]`,
-            `trace_db` `[C]` and `level_db`.
+            `trace_db` and `level_db` `[C]`.
         found: `[S, 2]`, seconds.    true: `[S', 2]`, seconds, or None.    title: str.
 
     Yields: `Figure`, each of at most ten rows as long as one another, of up to ten seconds, or up
@@ -129,7 +129,7 @@ def _page(
         :, 0
     ]
     trace = overview.trace_db[np.isfinite(overview.trace_db)]
-    trace_limits = np.percentile(trace, 0.5) - 2, max(trace.max(), overview.level_db) + 2
+    trace_limits = np.percentile(trace, 0.5) - 2, max(trace.max(), overview.level_db.max()) + 2
     for sounds, loudness, start in zip(axes[::2], axes[1::2], starts, strict=True):
         first = round(start / overview.column_s)
         last = first + max(round(row_s / overview.column_s), 1)
@@ -197,13 +197,9 @@ def _draw_trace(
     axis: Axes, overview: Overview, first: int, last: int, limits: tuple[float, float]
 ) -> None:
     trace = overview.trace_db[first:last]
-    axis.plot(
-        (first + np.arange(len(trace)) + 0.5) * overview.column_s,
-        trace,
-        color="#202124",
-        linewidth=0.6,
-    )
-    axis.axhline(overview.level_db, color=_LEVEL, linewidth=0.9)
+    times = (first + np.arange(len(trace)) + 0.5) * overview.column_s
+    axis.plot(times, trace, color="#202124", linewidth=0.6)
+    axis.plot(times, overview.level_db[first:last], color=_LEVEL, linewidth=0.9)
     axis.set_ylim(*limits)
     axis.set_ylabel("dB")
     axis.spines[["top", "right"]].set_visible(False)

@@ -1,5 +1,5 @@
 """Samples -> onsets, offsets and scores of vocalizations:
-trace, threshold, hysteresis, join, keep by length, pad.
+trace, threshold, hysteresis and echoes, join, split what is too long, keep by length and company.
 
 A recording need not be in memory: it is asked for as blocks of samples, as often as the threshold
 takes, and what it gives does not depend on how it was cut into blocks. All is NumPy, so that a long
@@ -14,14 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from neurovocal_tf.config import SegmentationConfig
-from neurovocal_tf.segmentation.thresholds import threshold_level
+from neurovocal_tf.segmentation.columns import NOTHING, Columns, concatenated, join_gaps, part
+from neurovocal_tf.segmentation.drift import Drift
+from neurovocal_tf.segmentation.echoes import Echoes
+from neurovocal_tf.segmentation.selection import select
+from neurovocal_tf.segmentation.splitting import split
+from neurovocal_tf.segmentation.thresholds import threshold
 from neurovocal_tf.segmentation.traces import TRACES, BlocksOf
 
 if TYPE_CHECKING:
     import tensorflow as tf
-
-# Onsets, offsets, and peaks or scores, `[S]` each.
-Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 _BLOCK = 2**18
 
@@ -31,19 +33,21 @@ class Segments:
     """Vocalizations of one recording, in time order.
 
     Attributes:
-        onsets, offsets: int64 `[S]`, samples, the offset exclusive. Neighbours overlap where the
-            buffer is longer than half the gap between them.
+        onsets, offsets: int64 `[S]`, samples, the offset exclusive: of the sound itself.
         scores_db: float64 `[S]`, how far the loudest moment of each reaches over the threshold,
             in dB, never negative.
-        level: the threshold, in the unit of the detector's trace.
+        level: the threshold, in the unit of the detector's trace, as it drifts.
         num_samples: N, of the recording.
+        dropped: reason -> onsets and offsets, int64 `[D, 2]`, of what reaches the threshold and is
+            no segment; see `selection`.
     """
 
     onsets: np.ndarray
     offsets: np.ndarray
     scores_db: np.ndarray
-    level: float
+    level: Drift
     num_samples: int
+    dropped: dict[str, np.ndarray]
 
 
 def detect(samples: npt.ArrayLike, sample_rate: float, config: SegmentationConfig) -> Columns:
@@ -103,31 +107,33 @@ def detect_in_blocks(
     """
     counted = _Counted(blocks_of)
     trace = TRACES[config.detector](counted, sample_rate, config)
-    level = threshold_level(trace, config)
-    joined = _Joining(level, config, sample_rate / 1000)
-    release = level * 10 ** (-config.hysteresis_db / trace.decibels_per_decade)
+    level = threshold(trace, config)
+    runs = _Runs(config.min_gap_ms * sample_rate / 1000)
+    echoes = Echoes(config, sample_rate / trace.hop, trace.decibels_per_decade)
+    release = 10 ** (-config.hysteresis_db / trace.decibels_per_decade)
     num_values = 0
     for page in trace.pages:
-        onsets, offsets, peaks = runs_above(page[:, 0], release)
+        values = page[:, 0]
+        levels = level.of_values(num_values, len(values))
+        onsets, offsets, peaks = runs_above(values, levels, echoes.level(values, levels * release))
         # A value stands for the hop around it.
-        joined.add(
+        runs.add(
             (onsets + num_values) * trace.hop - trace.hop // 2,
             (offsets + num_values) * trace.hop - trace.hop // 2,
             peaks,
         )
         num_values += len(page)
-    onsets, offsets, peaks = joined.finish(
-        num_values * trace.hop - trace.hop // 2, counted.num_samples
+    joined = runs.finish(num_values * trace.hop - trace.hop // 2, counted.num_samples)
+    longest = config.max_length_ms * sample_rate / 1000
+    kept, dropped = select(
+        joined,
+        config,
+        sample_rate,
+        lambda long_ones: split(long_ones, trace, level, longest, config.split_depth_db),
     )
-    onsets, offsets = add_buffer(
-        onsets, offsets, int(config.buffer_ms * sample_rate / 1000), counted.num_samples
-    )
-    scores_db = (
-        trace.decibels_per_decade * np.log10(peaks.astype(np.float64) / level)
-        if len(peaks)
-        else np.zeros(0)
-    )
-    return Segments(onsets, offsets, scores_db, level, counted.num_samples)
+    onsets, offsets, peaks = kept
+    scores_db = trace.decibels_per_decade * np.log10(peaks)
+    return Segments(onsets, offsets, scores_db, level, counted.num_samples, dropped)
 
 
 class _Counted:
@@ -144,126 +150,68 @@ class _Counted:
         self.num_samples = num_samples
 
 
-class _Joining:
-    """Runs above the release level, in time order, on their way to segments;
-    keeps what is done and what may still grow.
+class _Runs:
+    """Runs above the release level, in time order, on their way to segments.
 
     Args:
-        level: a segment must reach it somewhere.    config: `SegmentationConfig`.
-        per_ms: samples in a millisecond.
+        min_gap: runs that reach the threshold and are less than so many samples apart are one.
     """
 
-    def __init__(self, level: float, config: SegmentationConfig, per_ms: float) -> None:
-        self._level = level
-        self._min_gap, self._lengths = (
-            config.min_gap_ms * per_ms,
-            (config.min_length_ms * per_ms, config.max_length_ms * per_ms),
-        )
+    def __init__(self, min_gap: float) -> None:
+        self._min_gap = min_gap
         self._done: list[Columns] = []
-        self._open, self._last_run = _NOTHING, _NOTHING
+        self._open, self._last_run = NOTHING, NOTHING
 
     def add(self, onsets: np.ndarray, offsets: np.ndarray, peaks: np.ndarray) -> None:
-        """Takes the runs of the next page."""
-        runs = join_gaps(*_concatenated(self._last_run, (onsets, offsets, peaks)), 1)
+        """Takes the runs of the next page; peaks over the threshold, as a factor."""
+        runs = join_gaps(*concatenated(self._last_run, (onsets, offsets, peaks)), 1)
         if not len(runs[0]):
             return
         # The last may go on in the next page.
-        self._last_run = _part(runs, slice(-1, None))
-        self._settle(_part(runs, slice(-1)))
+        self._last_run = part(runs, slice(-1, None))
+        self._settle(part(runs, slice(-1)))
 
     def finish(self, end: int, num_samples: int) -> Columns:
-        """All segments, given where the trace's last value ends and how long the recording is."""
+        """All of them, given where the trace's last value ends and how long the recording is."""
         onsets, offsets, peaks = self._last_run
         onsets, offsets = np.maximum(onsets, 0), np.where(offsets == end, num_samples, offsets)
         # A level that all of it reaches parts nothing.
         if not (len(onsets) and (onsets[0], offsets[0]) == (0, num_samples)):
             self._settle((onsets, offsets, peaks))
-        return _concatenated(*self._done, keep_by_length(*self._open, *self._lengths))
+        return concatenated(*self._done, self._open)
 
     def _settle(self, runs: Columns) -> None:
         runs = np.maximum(runs[0], 0), runs[1], runs[2]
-        joined = join_gaps(
-            *_concatenated(self._open, _part(runs, runs[2] >= self._level)), self._min_gap
-        )
-        self._open = _part(joined, slice(-1, None))
-        self._done.append(keep_by_length(*_part(joined, slice(-1)), *self._lengths))
+        joined = join_gaps(*concatenated(self._open, part(runs, runs[2] >= 1)), self._min_gap)
+        self._open = part(joined, slice(-1, None))
+        self._done.append(part(joined, slice(-1)))
 
 
-def runs_above(values: np.ndarray, level: float) -> Columns:
-    """Onsets, offsets and largest values of the runs where values [N] >= level.
+def runs_above(values: np.ndarray, levels: np.ndarray, releases: np.ndarray) -> Columns:
+    """Onsets, offsets and largest values of the runs where values [N] >= the release level;
+    levels are `[N]` or `[1]`, values count as factors of them.
 
-    -> int64 [R], int64 [R], [R]
+    -> int64 [R], int64 [R], float64 [R]
     """
     # NumPy would round the level to the values' precision, and perhaps below it.
     edges = np.flatnonzero(
-        np.diff(values >= _at_least(level, values.dtype), prepend=False, append=False)
+        np.diff(values >= _at_least(releases, values.dtype), prepend=False, append=False)
     )
     onsets, offsets = edges[::2].astype(np.int64), edges[1::2].astype(np.int64)
-    # From each onset to its offset, and from there to the next onset, which nobody asks for; an
-    # offset may be the very end.
-    peaks = (
-        np.maximum.reduceat(np.append(values, values[-1:]), edges)[::2]
-        if len(edges)
-        else values[:0]
-    )
-    return onsets, offsets, peaks
+    if not len(edges):
+        return onsets, offsets, np.zeros(0)
+    # Of a level that stays the same only the peaks need be divided.
+    is_constant = len(levels) == 1
+    # Silence has a level of zero, and all of it reaches that.
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        factors = values if is_constant else values / levels.astype(values.dtype)
+        # From each onset to its offset, and from there to the next onset, which nobody asks for; an
+        # offset may be the very end.
+        peaks = np.maximum.reduceat(np.append(factors, factors[-1:]), edges)[::2]
+        return onsets, offsets, peaks / (levels if is_constant else 1.0)
 
 
-def _at_least(level: float, dtype: np.dtype) -> np.ndarray:
-    rounded = np.asarray(level, dtype)
-    return np.nextafter(rounded, np.asarray(np.inf, dtype)) if rounded < level else rounded
-
-
-def join_gaps(
-    onsets: np.ndarray, offsets: np.ndarray, peaks: np.ndarray, min_gap: float
-) -> Columns:
-    """Segments with less than `min_gap` samples between them become one, with the larger peak.
-
-    [S] x 3 -> [S'] x 3
-    """
-    return _joined(onsets, offsets, peaks, onsets[1:] - offsets[:-1] >= min_gap)
-
-
-def keep_by_length(
-    onsets: np.ndarray, offsets: np.ndarray, peaks: np.ndarray, min_length: float, max_length: float
-) -> Columns:
-    """Segments strictly longer than `min_length` and strictly shorter than `max_length` samples."""
-    lengths = offsets - onsets
-    kept = (lengths > min_length) & (lengths < max_length)
-    return onsets[kept], offsets[kept], peaks[kept]
-
-
-def add_buffer(
-    onsets: np.ndarray, offsets: np.ndarray, buffer: int, num_samples: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Segments longer by `buffer` samples on both sides, clipped to [0, num_samples]."""
-    return np.maximum(onsets - buffer, 0), np.minimum(offsets + buffer, num_samples)
-
-
-def _joined(
-    onsets: np.ndarray, offsets: np.ndarray, peaks: np.ndarray, apart: np.ndarray
-) -> Columns:
-    """Groups of segments as one each, with the largest peak, given which of the later segments lie
-    apart from the one before.
-    """
-    if not len(onsets):
-        return onsets, offsets, peaks
-    firsts = np.flatnonzero(np.append(True, apart))
-    return (
-        onsets[firsts],
-        offsets[np.append(firsts[1:], len(onsets)) - 1],
-        np.maximum.reduceat(peaks, firsts),
-    )
-
-
-def _concatenated(*parts: Columns) -> Columns:
-    onsets, offsets, peaks = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return onsets, offsets, peaks
-
-
-def _part(columns: Columns, which: slice | np.ndarray) -> Columns:
-    onsets, offsets, peaks = columns
-    return onsets[which], offsets[which], peaks[which]
-
-
-_NOTHING: Columns = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+def _at_least(levels: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    rounded = levels.astype(dtype)
+    above = np.nextafter(rounded, np.asarray(np.inf, dtype))
+    return np.where(rounded < levels, above, rounded)

@@ -10,8 +10,9 @@ import scipy.fft
 import scipy.signal
 
 from neurovocal_tf.config import Config, SpectrogramConfig
+from neurovocal_tf.segmentation.drift import Drift
 from neurovocal_tf.segmentation.segment_spectra import peak_frequencies_hz
-from neurovocal_tf.segmentation.thresholds import threshold_level
+from neurovocal_tf.segmentation.thresholds import threshold
 from neurovocal_tf.segmentation.traces import TRACES, BlocksOf, Trace, pages
 
 _PAGE_COLUMNS = 64
@@ -26,7 +27,7 @@ class Overview:
         column_s: seconds of a column.    max_hz: frequency of the last bin.
         decibels: float32 `[C, V]`, the largest power in each column, dB.
         trace_db: float32 `[C]`, the detector's trace, its largest value in each column, dB.
-        level_db: its threshold.
+        level_db: float32 `[C]`, its threshold, dB.
         peak_frequencies_hz: float64 `[S]`, of each segment that of the largest mean power
             within the detector's band.
     """
@@ -35,7 +36,7 @@ class Overview:
     max_hz: float
     decibels: np.ndarray
     trace_db: np.ndarray
-    level_db: float
+    level_db: np.ndarray
     peak_frequencies_hz: np.ndarray
 
 
@@ -68,27 +69,43 @@ def overview(
         detector.low_hz,
         detector.high_hz,
     )
-    level = threshold_level(trace, config.segmentation)
+    loudest, levels = _pooled_trace(trace, threshold(trace, detector), column, len(decibels))
     return Overview(
         column_s=column / sample_rate,
         max_hz=sample_rate / 2,
         decibels=decibels,
-        trace_db=(
-            trace.decibels_per_decade
-            * np.log10(np.maximum(_pooled_trace(trace, column, len(decibels)), _SMALLEST))
-        ).astype(np.float32),
-        level_db=float(trace.decibels_per_decade * np.log10(max(level, _SMALLEST))),
+        trace_db=trace.decibels_per_decade * np.log10(np.maximum(loudest, _SMALLEST)),
+        level_db=trace.decibels_per_decade * np.log10(np.maximum(levels, _SMALLEST)),
         peak_frequencies_hz=peaks_hz,
     )
 
 
-def _pooled_trace(trace: Trace, column: int, num_columns: int) -> np.ndarray:
-    pooled, first = np.zeros(num_columns, np.float32), 0
+def _pooled_trace(
+    trace: Trace, level: Drift, column: int, num_columns: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The trace's largest value in each column, or the nearest where columns are narrower than its
+    hop, and its threshold, float32 [C] x 2.
+    """
+    loudest, levels = np.zeros((2, num_columns), np.float32)
+    nearest = (np.arange(num_columns) * column + column // 2 + trace.hop // 2) // trace.hop
+    first = 0
     for page in trace.pages:
+        last = first + len(page)
         places = (first + np.arange(len(page))) * trace.hop // column
-        np.maximum.at(pooled, np.minimum(places, num_columns - 1), page[:, 0])
-        first += len(page)
-    return pooled
+        np.maximum.at(loudest, np.minimum(places, num_columns - 1), page[:, 0])
+        here = np.flatnonzero((nearest >= first) & (nearest < last))
+        if trace.hop > column:
+            loudest[here] = page[nearest[here] - first, 0]
+        levels[here] = np.broadcast_to(level.of_values(first, len(page)), len(page))[
+            nearest[here] - first
+        ]
+        first = last
+    # Beyond the middle of the last value.
+    beyond = nearest >= first
+    levels[beyond] = level.of_values(first - 1, 1)
+    if trace.hop > column:
+        loudest[beyond] = page[-1, 0]
+    return loudest, levels
 
 
 def _spectrogram(blocks_of: BlocksOf, config: SpectrogramConfig, column: int) -> np.ndarray:

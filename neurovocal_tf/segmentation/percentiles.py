@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-_LOW_BITS = 16
-_LOW_MASK = (1 << _LOW_BITS) - 1
+LOW_BITS = 16
+_LOW_MASK = (1 << LOW_BITS) - 1
 # The sign of what is not negative is no information.
-_NUM_HIGH = 1 << (32 - _LOW_BITS - 1)
+_NUM_HIGH = 1 << (32 - LOW_BITS - 1)
 
 
 class Replayed:
@@ -63,9 +63,9 @@ def percentile(
         and the share of each column's values that did not count, float64 `[C]`.
     """
     counts, maxima = _count_high(pages)
-    silent = int(silence_limit(maxima.max(), silence).view(np.uint32) >> _LOW_BITS)
+    silent = int(silence_limit(maxima.max(), silence).view(np.uint32) >> LOW_BITS)
     num_values = counts.sum(axis=1)
-    counts[maxima.view(np.uint32) >> _LOW_BITS >= silent, :silent] = 0
+    counts[maxima.view(np.uint32) >> LOW_BITS >= silent, :silent] = 0
     np.cumsum(counts, axis=1, out=counts)
     last = counts[:, -1] - 1
     position = last * (percent / 100)
@@ -82,7 +82,7 @@ def percentile(
             for column, high in enumerate(bins.tolist())
         ]
         values.append(
-            ((bins.astype(np.uint32) << _LOW_BITS) | np.asarray(lows, np.uint32))
+            ((bins.astype(np.uint32) << LOW_BITS) | np.asarray(lows, np.uint32))
             .view(np.float32)
             .astype(np.float64)
         )
@@ -93,12 +93,12 @@ def silence_limit(maximum: np.float32, share: float) -> np.float32:
     """A float32 number about `share` of the maximum, at most 1 % below it,
     that parts what the first pass counts.
     """
-    return (np.float32(maximum * share).reshape(1).view(np.uint32) >> _LOW_BITS << _LOW_BITS).view(
+    return (np.float32(maximum * share).reshape(1).view(np.uint32) >> LOW_BITS << LOW_BITS).view(
         np.float32
     )[0]
 
 
-def _keys(page: np.ndarray) -> np.ndarray:
+def bits_of(page: np.ndarray) -> np.ndarray:
     # Minus zero would be the largest of all; adding zero makes it zero.
     return (page + np.float32(0)).view(np.uint32)
 
@@ -111,7 +111,7 @@ def _count_high(pages: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
                 np.zeros((page.shape[1], _NUM_HIGH), np.int64),
                 np.zeros(page.shape[1], np.float32),
             )
-        high = (_keys(page) >> _LOW_BITS).astype(np.intp)
+        high = (bits_of(page) >> LOW_BITS).astype(np.intp)
         for column in range(page.shape[1]):
             counts[column] += np.bincount(high[:, column], minlength=_NUM_HIGH)
         np.maximum(maxima, page.max(axis=0, initial=0.0), out=maxima)
@@ -134,10 +134,10 @@ def _count_low(
 ) -> dict[tuple[int, int], np.ndarray]:
     counts = {key: np.zeros(_LOW_MASK + 1, np.int64) for key in wanted}
     for page in pages:
-        keys = _keys(page)
+        keys = bits_of(page)
         for column, high in wanted:
             of_column = keys[:, column]
-            chosen = of_column[(of_column >> _LOW_BITS) == high] & _LOW_MASK
+            chosen = of_column[(of_column >> LOW_BITS) == high] & _LOW_MASK
             counts[column, high] += np.bincount(chosen, minlength=_LOW_MASK + 1)
     return counts
 

@@ -52,16 +52,22 @@ def sequence_spans(
         Onsets and offsets, int64 [S], in samples:
         of bouts, or of segments, by `config.data.sequence`.
     """
-    onsets, offsets = segments or detector(samples, sample_rate, config.segmentation)
+    num_samples = tf.size(samples, out_type=tf.int64)
+    if segments:
+        onsets, offsets = segments
+    else:
+        # The detector's are the sound's own; a model is to see how a call rises and fades.
+        buffer = int(config.segmentation.buffer_ms * sample_rate / 1000)
+        onsets, offsets = detector_in_graph.add_buffer(
+            *detector(samples, sample_rate, config.segmentation), buffer, num_samples
+        )
     if config.data.sequence != "bout":
         return onsets, offsets
     gap = config.data.bout_gap_s * sample_rate
     onsets, offsets = detector_in_graph.bouts(onsets, offsets, gap)
     # Half a gap of the silence around it: without any,
     # a model would not learn that singing begins after silence.
-    return detector_in_graph.add_buffer(
-        onsets, offsets, int(gap / 2), tf.size(samples, out_type=tf.int64)
-    )
+    return detector_in_graph.add_buffer(onsets, offsets, int(gap / 2), num_samples)
 
 
 def span_power(

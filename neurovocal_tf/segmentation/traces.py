@@ -14,8 +14,10 @@ import scipy.fft
 import scipy.signal
 
 from neurovocal_tf.config import SegmentationConfig
+from neurovocal_tf.segmentation import noise_level
 from neurovocal_tf.segmentation.band import in_band
 from neurovocal_tf.segmentation.band_pass import STOPBAND_DB, band_pass_taps, filtered
+from neurovocal_tf.segmentation.drift import Drift, filled, step_length
 from neurovocal_tf.segmentation.percentiles import Replayed, percentile
 
 # Blocks of a recording, float `[n]` each and in order, the same at every call.
@@ -36,13 +38,16 @@ class Trace:
         sample_rate: Hz.    config: `SegmentationConfig`.
 
     Attributes:
-        hop: samples from one value to the next.
+        hop: samples from one value to the next.    step: values for which a level is held.
         decibels_per_decade: dB of a factor of 10 of the trace: 20 of an amplitude, 10 of a power.
+        artefacts_db: what lies so far below the loudest moment may come of the arithmetic.
         pages: float32 `[n, 1]`, not negative, iterable again and again.
     """
 
     hop: int
+    step: int
     decibels_per_decade: float
+    artefacts_db: float
     pages: Iterable[np.ndarray]
 
     def over_floor(self, threshold: float) -> tuple[float, float]:
@@ -64,6 +69,9 @@ class EnvelopeTrace(Trace):
     def __init__(self, blocks_of: BlocksOf, sample_rate: float, config: SegmentationConfig) -> None:
         self._config = config
         self._taps = band_pass_taps(sample_rate, config.low_hz, config.high_hz)
+        # Beside a loud call the filter itself rings so far below it.
+        self.artefacts_db = SILENCE_DB if self._taps is None else STOPBAND_DB
+        self.step = step_length(sample_rate)
         self._length = smoothing_length(sample_rate, config.smoothing_ms)
         context = self._length // 2 + (0 if self._taps is None else len(self._taps) // 2)
         page_length = _page_length(_ENVELOPE_PAGE, context, 1)
@@ -84,10 +92,7 @@ class EnvelopeTrace(Trace):
             x[0]
             for x in percentile(self.pages, percent, 10 ** (-SILENCE_DB / self.decibels_per_decade))
         )
-        # Beside a loud call the filter itself rings so far below it.
-        least = (
-            0.0 if self._taps is None else maximum * 10 ** (-STOPBAND_DB / self.decibels_per_decade)
-        )
+        least = 0.0 if self._taps is None else maximum * 10 ** (-self.artefacts_db / 20)
         # Where nothing but silence lies between the calls,
         # what was taken for the floor may be a call.
         return max(
@@ -104,19 +109,22 @@ class ContrastTrace(Trace):
 
     Power of Hann windows of `contrast_n_fft` samples, a quarter of that apart, centred, ends
     mirrored, averaged over `smoothing_ms`. The floor of a bin is its `noise_floor_percentile`, so
-    that hum, hiss and the microphone's response cancel; with an absolute threshold it is the power
-    of a sine of full scale. What is over the floor is averaged over the bins within
+    that hum, hiss and the microphone's response cancel: that of the whole recording, or for a
+    threshold over the noise's mode that of ten seconds around; with an absolute threshold it is the
+    power of a sine of full scale. What is over the floor may be divided by what the neighbouring
+    bins have over theirs (`without_background`), and is averaged over the bins within
     `contrast_bandwidth_hz`: a fricative that adds as much as the noise to each of thirty bins is
     beyond doubt in all together.
 
     Raises: ValueError if no bin lies in the band.
     """
 
-    decibels_per_decade = 10.0
+    decibels_per_decade, artefacts_db = 10.0, SILENCE_DB
 
     def __init__(self, blocks_of: BlocksOf, sample_rate: float, config: SegmentationConfig) -> None:
         self._config, self._n_fft = config, config.contrast_n_fft
         self.hop = self._n_fft // 4
+        self.step = step_length(sample_rate / self.hop)
         self._num_averaged = smoothing_length(sample_rate / self.hop, config.smoothing_ms)
         self._band = band(sample_rate, config)
         self._window = scipy.signal.get_window("hann", self._n_fft).astype(np.float32)
@@ -125,9 +133,10 @@ class ContrastTrace(Trace):
         power = Replayed(
             lambda: map(self._power_of_page, pages(blocks_of(), page_length, self._context))
         )
+        self._num_bins = bins_averaged(sample_rate, config)
+        self._num_bands = background_bands(sample_rate, config)
         floor = self._floor(power)
-        num_bins = bins_averaged(sample_rate, config)
-        self.pages = Replayed(lambda: (_largest(page / floor, num_bins) for page in power))
+        self.pages = Replayed(lambda: self._largest_over(floor, power))
 
     def _power_of_page(self, page_and_first: tuple[np.ndarray, float]) -> np.ndarray:
         page, first = page_and_first
@@ -147,20 +156,75 @@ class ContrastTrace(Trace):
             else power
         )
 
-    def _floor(self, power: Replayed) -> np.ndarray:
-        """Power density of each bin's floor, float32 [C] or []."""
+    def _floor(self, power: Replayed) -> Drift:
+        """Power of each bin's floor, [W, C] or [1, 1]."""
         if self._config.threshold_method == "absolute":
-            return np.square(np.sum(self._window) / 2)
-        silence = 10 ** (-SILENCE_DB / self.decibels_per_decade)
-        floor, maximum, _ = percentile(power, self._config.noise_floor_percentile, silence)
-        lowest = maximum.max() * np.float32(silence)
-        return np.maximum(floor, max(lowest, np.finfo(np.float32).tiny)).astype(np.float32)
+            return Drift(np.full((1, 1), np.square(np.sum(self._window) / 2)))
+        silence, percent = 10 ** (-SILENCE_DB / 10), self._config.noise_floor_percentile
+        if self._config.threshold_method == "noise_mode":
+            floors, loudest = self._floors_of_windows(power, percent)
+        else:
+            floors, maximum, _ = percentile(power, percent, silence)
+            loudest = maximum.max()
+        lowest = max(loudest * np.float32(silence), np.finfo(np.float32).tiny)
+        return Drift(np.maximum(np.atleast_2d(floors), lowest), self.step)
+
+    def _floors_of_windows(self, power: Replayed, percent: float) -> tuple[np.ndarray, float]:
+        cells = noise_level.cells(power, Drift(np.zeros(1), self.step).cell_length, 10.0)
+        floors, loudest = [], -np.inf
+        for counts in noise_level.windows(cells):
+            floors.append(noise_level.floors_db(counts, percent))
+            loudest = max(loudest, noise_level.loudest_db(counts))
+        return 10 ** (filled(np.stack(floors)) / 10), 10 ** (loudest / 10)
+
+    def _largest_over(self, floor: Drift, power: Replayed) -> Iterator[np.ndarray]:
+        first = 0
+        for page in power:
+            over_floor = page / floor.of_values(first, len(page)).astype(np.float32)
+            if self._num_bands:
+                over_floor = without_background(over_floor, self._num_bands)
+            yield _largest(over_floor, self._num_bins)
+            first += len(page)
 
     def over_floor(self, threshold: float) -> tuple[float, float]:
         return 10 ** (threshold / 10), 0.0
 
     def of_amplitude(self, amplitude: float) -> float:
         return amplitude**2
+
+
+def without_background(over_floor: np.ndarray, num_bands: int) -> np.ndarray:
+    """What stands out of its neighbours in frequency: squeals, rustling and clicks are in all of
+    them at once, a whistle in a few.
+
+    Each bin is divided by the median of the bins around it, where that is above the noise floor;
+    medians are those of so many equal bands, drawn straight in dB between their middles.
+
+    Args:
+        over_floor: float32 `[n, C]`, power over each bin's floor.    num_bands: 1 to C.
+
+    Returns: float32 `[n, C]`.
+    """
+    edges, weights = bands_of(over_floor.shape[1], num_bands)
+    medians = np.stack(
+        [
+            np.median(over_floor[:, begin:end], axis=1)
+            for begin, end in zip(edges[:-1], edges[1:], strict=True)
+        ],
+        axis=1,
+    )
+    # Below its floor a bin is noise, and dividing by less would only raise that.
+    return over_floor / np.exp(np.log(np.maximum(medians, 1)) @ weights)
+
+
+def bands_of(num_bins: int, num_bands: int) -> tuple[np.ndarray, np.ndarray]:
+    """Edges of equal bands, int `[B + 1]`, and how a straight line between the bands' middles gives
+    each bin's value from theirs, float32 `[B, C]`.
+    """
+    edges = np.linspace(0, num_bins, num_bands + 1).astype(int)
+    middles = (edges[1:] + edges[:-1] - 1) / 2
+    lines = [np.interp(np.arange(num_bins), middles, of_band) for of_band in np.eye(num_bands)]
+    return edges, np.asarray(lines, np.float32)
 
 
 def _largest(over_floor: np.ndarray, num_bins: int) -> np.ndarray:
@@ -284,3 +348,14 @@ def bins_averaged(sample_rate: float, config: SegmentationConfig) -> int:
         max(int(config.contrast_bandwidth_hz * config.contrast_n_fft / sample_rate), 1),
         inside.stop - inside.start,
     )
+
+
+def background_bands(sample_rate: float, config: SegmentationConfig) -> int:
+    """Into how many bands `without_background` parts the band; 0: it takes nothing away."""
+    if not config.contrast_background_hz:
+        return 0
+    inside = band(sample_rate, config)
+    num_bins = inside.stop - inside.start
+    width_hz = num_bins * sample_rate / config.contrast_n_fft
+    # Of fewer than three bins the median is no background.
+    return max(min(round(width_hz / config.contrast_background_hz), num_bins // 3), 1)

@@ -14,20 +14,26 @@ import tensorflow as tf
 
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.config import SegmentationConfig, SpectrogramConfig
-from neurovocal_tf.segmentation import detector
+from neurovocal_tf.segmentation import columns, detector, detector_in_graph, drift
 from neurovocal_tf.segmentation.band_pass import band_pass_taps, filtered
+from neurovocal_tf.segmentation.selection import select
 
 UNFILTERED = SegmentationConfig(low_hz=0.0, high_hz=0.0)
-PUBLISHED = dataclasses.replace(UNFILTERED, threshold_method="percentile", threshold=90.0)
+PUBLISHED = dataclasses.replace(
+    UNFILTERED, threshold_method="percentile", threshold=90.0, min_gap_ms=2.0, split_depth_db=0.0
+)
 ULTRASOUND = SegmentationConfig(
-    low_hz=45_000.0,
+    detector="contrast",
+    low_hz=35_000.0,
     high_hz=110_000.0,
-    smoothing_ms=1.0,
+    contrast_background_hz=20_000.0,
+    noise_floor_percentile=20.0,
+    threshold=4.5,
+    smoothing_ms=2.5,
+    hysteresis_db=3.0,
     min_gap_ms=12.0,
-    threshold=1.6,
     min_length_ms=5.0,
     max_length_ms=300.0,
-    buffer_ms=2.0,
 )
 
 
@@ -60,12 +66,17 @@ def windowed_means(samples, length):
 configs = st.builds(
     lambda method, percent, factor, **values: SegmentationConfig(
         threshold_method=method,
-        threshold={"percentile": percent, "noise_floor": factor, "absolute": factor / 50}[method],
+        threshold={
+            "percentile": percent,
+            "noise_mode": 5 * factor,
+            "noise_floor": factor,
+            "absolute": factor / 50,
+        }[method],
         low_hz=0.0,
         high_hz=0.0,
         **values,
     ),
-    method=st.sampled_from(["percentile", "noise_floor", "absolute"]),
+    method=st.sampled_from(["percentile", "noise_mode", "noise_floor", "absolute"]),
     percent=st.floats(0, 100),
     factor=st.floats(0, 4),
     noise_floor_percentile=st.floats(0, 100),
@@ -74,19 +85,27 @@ configs = st.builds(
     min_gap_ms=st.floats(0, 10),
     min_length_ms=st.floats(0, 20),
     max_length_ms=st.floats(21, 500),
-    buffer_ms=st.floats(0, 20),
+    noise_spreads=st.floats(0, 3),
+    offset_below_peak_db=st.sampled_from([0.0, 6.0]),
+    echo_ms=st.floats(0, 30),
+    split_depth_db=st.sampled_from([0.0, 3.0, 10.0]),
+    min_group_segments=st.integers(1, 3),
+    group_gap_s=st.sampled_from([0.02, 0.1]),
 )
 
 
-@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.settings(max_examples=100, deadline=None)
 @hypothesis.given(
     config=configs,
+    cell_s=st.sampled_from([0.1, 5.0]),
     num_samples=st.integers(1, 3000),
     num_bursts=st.integers(0, 8),
     rate=st.sampled_from([4000, 8000, 11_025]),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_every_boundary_is_that_of_the_plain_loops(config, num_samples, num_bursts, rate, seed):
+def test_every_boundary_is_that_of_the_plain_loops(
+    config, cell_s, num_samples, num_bursts, rate, seed
+):
     rng = np.random.default_rng(seed)
     loudness = np.full(num_samples, 0.01)
     for begin in rng.integers(0, num_samples, num_bursts):
@@ -94,7 +113,10 @@ def test_every_boundary_is_that_of_the_plain_loops(config, num_samples, num_burs
             [rng.uniform(0, 8), 0.0], p=[0.8, 0.2]
         )
     samples = pcm_16(loudness * rng.standard_normal(num_samples))
-    assert found(samples, rate, config) == reference.detect(samples, rate, config)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drift, "_CELL_S", cell_s)
+        segments = found(samples, rate, config)
+    assert segments == reference.detect(samples, rate, config, cell_s=cell_s)
 
 
 def test_on_a_finch_the_seeds_setting_finds_what_the_plain_loops_find(shared_recordings):
@@ -106,14 +128,19 @@ def test_on_a_finch_the_seeds_setting_finds_what_the_plain_loops_find(shared_rec
         num_segments += len(segments)
         num_frames += sum(
             spectrogram.num_frames(offset - onset, SpectrogramConfig())
-            for onset, offset in segments
+            for onset, offset in np.stack(
+                detector_in_graph.add_buffer(
+                    *np.array(segments, np.int64).reshape(-1, 2).T, 160, len(samples)
+                ),
+                axis=1,
+            )
         )
     assert (num_segments, num_frames) == (238, 1907)
 
 
 @pytest.mark.parametrize(
     ("folder", "config", "least"),
-    [("bengalese_finch_gy6or6", SegmentationConfig(), 0.98), ("mouse_usv", ULTRASOUND, 0.95)],
+    [("bengalese_finch_gy6or6", SegmentationConfig(), 0.98), ("mouse_usv", ULTRASOUND, 0.99)],
     ids=["finch", "mouse"],
 )
 def test_on_real_recordings_most_segments_are_those_that_people_marked(
@@ -150,7 +177,7 @@ def test_two_tones_have_two_segments(background, rng):
     quiet = silence(rate, 0.2)
     samples = np.concatenate([quiet, tone(rate, 0.1), quiet, tone(rate, 0.05), quiet])
     samples += background * rng.standard_normal(len(samples))
-    config = dataclasses.replace(SegmentationConfig(), buffer_ms=0.0)
+    config = SegmentationConfig()
     segments = np.array(found(samples, rate, config)) / rate
     # Half of the running mean and, where nothing covers them,
     # the filter's skirts lie outside the tones.
@@ -165,7 +192,7 @@ def test_digital_silence_is_no_noise_floor(rng):
     samples = np.concatenate([silence(rate, 1.0), tone(rate, 0.1), silence(rate, 1.0)])
     assert len(found(samples, rate, UNFILTERED)) == 1
     np.testing.assert_allclose(
-        np.array(found(samples, rate, UNFILTERED)[0]) / rate, [0.995, 1.105], atol=0.001
+        np.array(found(samples, rate, UNFILTERED)[0]) / rate, [1.0, 1.1], atol=0.001
     )
 
 
@@ -240,16 +267,17 @@ def test_a_band_without_a_frequency_is_refused():
 
 def test_a_gap_of_exactly_the_minimum_is_kept_and_lengths_are_strict():
     segments = np.array([0, 15, 30, 60]), np.array([10, 25, 50, 75]), np.array([1.0, 3.0, 2.0, 1.0])
-    joined = detector.join_gaps(*segments, 5.5)
+    joined = columns.join_gaps(*segments, 5.5)
     assert [x.tolist() for x in joined] == [[0, 60], [50, 75], [3.0, 1.0]]
-    assert detector.join_gaps(*segments, 5)[0].tolist() == [0, 15, 30, 60]
-    kept = detector.keep_by_length(*segments, 10, 20)
+    assert columns.join_gaps(*segments, 5)[0].tolist() == [0, 15, 30, 60]
+    config = dataclasses.replace(SegmentationConfig(), min_length_ms=10.0, max_length_ms=20.0)
+    kept, dropped = select(segments, config, 1000, lambda long_ones: long_ones)
     assert [x.tolist() for x in kept] == [[60], [75], [1.0]]
-
-
-def test_the_buffer_ends_where_the_recording_does():
-    onsets, offsets = detector.add_buffer(np.array([3, 50]), np.array([20, 97]), 5, 100)
-    assert (onsets.tolist(), offsets.tolist()) == ([0, 45], [25, 100])
+    assert {reason: spans.tolist() for reason, spans in dropped.items()} == {
+        "too short": [[0, 10], [15, 25]],
+        "too long": [[30, 50]],
+        "alone": [],
+    }
 
 
 def test_inside_a_dataset_it_finds_the_same(rng):

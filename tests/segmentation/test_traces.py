@@ -11,12 +11,16 @@ import pytest
 import reference
 
 from neurovocal_tf.config import SegmentationConfig
-from neurovocal_tf.segmentation import percentiles, traces
+from neurovocal_tf.segmentation import drift, percentiles, traces
 from neurovocal_tf.segmentation.detector import detect, detect_in_blocks
 from neurovocal_tf.segmentation.percentiles import Replayed, percentile
 
 CONTRAST = SegmentationConfig(
-    detector="contrast", threshold=12.0, noise_floor_percentile=20.0, min_length_ms=3.0
+    detector="contrast",
+    threshold_method="noise_floor",
+    threshold=12.0,
+    noise_floor_percentile=20.0,
+    min_length_ms=3.0,
 )
 SMALL_PAGES = {"_ENVELOPE_PAGE": 1024, "_CONTRAST_PAGE": 1024}
 
@@ -39,10 +43,13 @@ def bursts(rng, num_samples):
 @hypothesis.settings(max_examples=60, deadline=None)
 @hypothesis.given(
     detector=st.sampled_from(["envelope", "contrast"]),
-    method=st.sampled_from(["percentile", "noise_floor", "absolute"]),
+    method=st.sampled_from(["percentile", "noise_mode", "noise_floor", "absolute"]),
     band=st.sampled_from([(0.0, 0.0), (300.0, 0.0), (300.0, 2000.0), (0.0, 2000.0)]),
     smoothing_ms=st.sampled_from([0.0, 4.0, 100.0]),
     bandwidth_hz=st.sampled_from([0.0, 1000.0]),
+    background_hz=st.sampled_from([0.0, 1000.0]),
+    echo_db=st.sampled_from([0.0, 6.0]),
+    split_depth_db=st.sampled_from([0.0, 3.0]),
     num_samples=st.integers(0, 20_000),
     page=st.sampled_from([1024, 2**18]),
     lengths=st.lists(st.integers(0, 6000), max_size=12),
@@ -50,9 +57,23 @@ def bursts(rng, num_samples):
     seed=st.integers(0, 2**32 - 1),
 )
 def test_blocks_of_any_length_give_what_the_whole_recording_gives(
-    detector, method, band, smoothing_ms, bandwidth_hz, num_samples, page, lengths, kept_bytes, seed
+    detector,
+    method,
+    band,
+    smoothing_ms,
+    bandwidth_hz,
+    background_hz,
+    echo_db,
+    split_depth_db,
+    num_samples,
+    page,
+    lengths,
+    kept_bytes,
+    seed,
 ):
-    threshold = {"percentile": 80.0, "noise_floor": 3.0, "absolute": 0.02}[method]
+    threshold = {"percentile": 80.0, "noise_mode": 6.0, "noise_floor": 3.0, "absolute": 0.02}[
+        method
+    ]
     config = SegmentationConfig(
         detector=detector,
         threshold_method=method,
@@ -64,12 +85,17 @@ def test_blocks_of_any_length_give_what_the_whole_recording_gives(
         min_length_ms=1.0,
         contrast_n_fft=64,
         contrast_bandwidth_hz=bandwidth_hz,
+        contrast_background_hz=background_hz,
+        offset_below_peak_db=echo_db,
+        split_depth_db=split_depth_db,
+        max_length_ms=100.0,
     )
     samples = (
         bursts(np.random.default_rng(seed), num_samples) if num_samples else np.zeros(0, np.float32)
     )
     cuts = np.minimum(np.cumsum([0, *lengths]), num_samples).tolist() + [num_samples]
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drift, "_CELL_S", 0.3)
         patch.setattr(traces, "_ENVELOPE_PAGE", page)
         patch.setattr(traces, "_CONTRAST_PAGE", page)
         whole = detect_in_blocks(lambda: [samples], 8000, config)
@@ -77,10 +103,10 @@ def test_blocks_of_any_length_give_what_the_whole_recording_gives(
         cut = detect_in_blocks(
             lambda: (samples[a:b] for a, b in zip(cuts[:-1], cuts[1:])), 8000, config
         )
-    assert (cut.level, cut.num_samples) == (
-        whole.level,
-        whole.num_samples,
-    ) and whole.num_samples == num_samples
+    assert cut.num_samples == whole.num_samples == num_samples
+    np.testing.assert_array_equal(cut.level.levels, whole.level.levels)
+    for reason, spans in whole.dropped.items():
+        np.testing.assert_array_equal(cut.dropped[reason], spans)
     for name in ("onsets", "offsets", "scores_db"):
         np.testing.assert_array_equal(getattr(cut, name), getattr(whole, name))
 
@@ -118,7 +144,7 @@ def test_a_narrow_call_under_louder_noise_has_contrast(rng):
         CONTRAST, smoothing_ms=16.0, min_length_ms=15.0, noise_floor_percentile=50.0, threshold=7.0
     )
     onsets, offsets, scores_db = detect(
-        samples, rate, dataclasses.replace(config, buffer_ms=0.0, max_length_ms=1000.0)
+        samples, rate, dataclasses.replace(config, max_length_ms=1000.0)
     )
     assert len(onsets) == 1 and scores_db[0] > 1
     np.testing.assert_allclose([onsets[0] / rate, offsets[0] / rate], [0.5, 0.6], atol=0.01)
@@ -131,7 +157,7 @@ def test_a_rustle_as_loud_as_the_noise_has_contrast_over_many_bins(rng):
     samples[6400:9600] += 0.01 * rng.standard_normal(3200)
     # Of 64 bins in a band of 4 kHz, 7 windows of which a quarter is new: a mean of some hundred
     # numbers is right to a tenth.
-    lengths = dict(noise_floor_percentile=50.0, threshold=2.0, max_length_ms=1000.0, buffer_ms=0.0)
+    lengths = dict(noise_floor_percentile=50.0, threshold=2.0, max_length_ms=1000.0)
     wide = dataclasses.replace(CONTRAST, contrast_bandwidth_hz=4000.0, smoothing_ms=20.0, **lengths)
     ((onset, offset),) = np.stack(detect(samples, rate, wide)[:2], axis=1) / rate
     assert abs(onset - 0.4) < 0.01 and abs(offset - 0.6) < 0.01
@@ -146,7 +172,7 @@ def test_a_rustle_as_loud_as_the_noise_has_contrast_over_many_bins(rng):
         assert not any(abs(a - 0.4) < 0.01 and abs(b - 0.6) < 0.01 for a, b in found)
 
 
-@pytest.mark.parametrize("method", ["percentile", "noise_floor", "absolute"])
+@pytest.mark.parametrize("method", ["percentile", "noise_mode", "noise_floor", "absolute"])
 @pytest.mark.parametrize("value", [0.0, 0.3])
 @pytest.mark.parametrize("num_samples", [0, 1, 100, 40_000])
 def test_silence_and_a_constant_have_no_contrast(method, value, num_samples):
