@@ -1,6 +1,8 @@
-r"""Writes recordings of a simulated bird, whose calls and their order are known.
+r"""Writes recordings of a simulated bird, whose calls and their order are known, or of bats that
+pass by, with echoes.
 
     python tools/simulate.py --out=/data/simulated
+    python tools/simulate.py --kind=bat --out=/data/bats
 
 Writes simulated_000.wav, simulated_001.wav, ... and annotations.csv, the truth about every call.
 The same flags write the same bytes. A folder with files of another origin is refused.
@@ -17,6 +19,12 @@ from neurovocal_tf import flags as setting_flags
 _OUT = flags.DEFINE_string(
     "out", None, "Folder for the recordings; made if it is not there.", required=True
 )
+_KIND = flags.DEFINE_enum(
+    "kind",
+    "bird",
+    ["bird", "bat"],
+    "bird: six call types in a known order. bat: pulses of 4 to 6 ms with echoes.",
+)
 _NUM_RECORDINGS = flags.DEFINE_integer(
     "num_recordings", 12, "How many recordings.", lower_bound=1, upper_bound=1000
 )
@@ -24,7 +32,11 @@ _DURATION_S = flags.DEFINE_float(
     "duration_s", 6.0, "Seconds of each.", lower_bound=1, upper_bound=3600
 )
 _SAMPLE_RATE = flags.DEFINE_integer(
-    "sample_rate", 16_000, "Samples per second.", lower_bound=16_000, upper_bound=1_000_000
+    "sample_rate",
+    None,
+    "Samples per second; 16,000 of a bird and 250,000 of bats unless told otherwise.",
+    lower_bound=16_000,
+    upper_bound=1_000_000,
 )
 _SEED = flags.DEFINE_integer(
     "seed",
@@ -40,11 +52,20 @@ _TRUTH = "annotations.csv"
 
 def main(argv):
     # here, so that --help needs none of its libraries
-    from neurovocal_tf.data import simulated_song
+    from neurovocal_tf.data import simulated_bats, simulated_song
 
+    simulate, sample_rate = {
+        "bird": (simulated_song.simulate_song, 16_000),
+        "bat": (simulated_bats.simulate_pulses, simulated_bats.SAMPLE_RATE),
+    }[_KIND.value]
     before = _own_files(_OUT.value)
     paths = simulated_song.write_recordings(
-        _OUT.value, _NUM_RECORDINGS.value, _DURATION_S.value, _SEED.value, _SAMPLE_RATE.value
+        _OUT.value,
+        _NUM_RECORDINGS.value,
+        _DURATION_S.value,
+        _SEED.value,
+        _SAMPLE_RATE.value or sample_rate,
+        simulate,
     )
     for name in before - {os.path.basename(path) for path in paths}:
         # The annotations do not know of it any more.

@@ -3,7 +3,7 @@ its recordings come with the truth about every call.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import soundfile
@@ -94,8 +94,9 @@ def write_recordings(
     duration_s: float = 6.0,
     seed: int = 0,
     sample_rate: int = _MIN_SAMPLE_RATE,
+    simulate: Callable[..., tuple[np.ndarray, list[Annotation]]] = simulate_song,
 ) -> list[str]:
-    """Writes recordings of the simulated bird as 16-bit WAV,
+    """Writes recordings of the simulated bird, or of another animal, as 16-bit WAV,
     and the truth about them as `annotations.csv`.
 
     The same arguments give the same bytes, and a recording does not depend on how many are written.
@@ -107,6 +108,7 @@ def write_recordings(
         duration_s: seconds of each.
         seed: int.
         sample_rate: Hz, at least 16,000.
+        simulate: function with the arguments and results of `simulate_song`.
 
     Returns: the paths of the recordings.
     """
@@ -118,7 +120,7 @@ def write_recordings(
     paths, annotations = [], []
     for index in range(num_recordings):
         name = f"simulated_{index:03d}.wav"
-        samples, truth = simulate_song((seed, index), duration_s, sample_rate, file=name)
+        samples, truth = simulate((seed, index), duration_s, sample_rate, file=name)
         annotations += truth
         paths.append(os.path.join(folder, name))
         with files.replacing(paths[-1]) as temporary:
