@@ -11,10 +11,10 @@ from neurovocal_tf.config_sections import (
     ExecutionConfig,
     GenerationConfig,
     ModelConfig,
-    SegmentationConfig,
     SpectrogramConfig,
     TrainingConfig,
 )
+from neurovocal_tf.config_segmentation import SegmentationConfig
 from neurovocal_tf.settings import check, from_json
 
 

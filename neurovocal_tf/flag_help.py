@@ -131,7 +131,10 @@ def _entry(name: str, default: object, text: str, limits: str = "") -> str:
         break_on_hyphens=False,
         break_long_words=False,
     )
-    return "\n".join([f"{left}  [{limits}]" if limits else left, *lines])
+    head = f"{left}  [{limits}]" if limits else left
+    if len(head) > _WIDTH:
+        head = f"{left}\n{_INDENT}[{limits}]"
+    return "\n".join([head, *lines])
 
 
 def _range(field: dataclasses.Field) -> str:

@@ -110,10 +110,8 @@ def test_flags_reach_the_settings_of_their_name():
 
 
 def test_only_given_flags_change_a_base():
-    base = Config().replace(threshold=7.0, gates="tanh")
-    assert flags.config_from_flags(base, parsed("--threshold=2.5")) == Config().replace(
-        gates="tanh"
-    )
+    base = Config().replace(threshold=2.5, gates="tanh")
+    assert flags.config_from_flags(base, parsed("--threshold=7")) == Config().replace(gates="tanh")
 
 
 def test_a_tool_may_use_some_sections_only():
@@ -498,7 +496,7 @@ def test_help_is_quiet_about_absl_and_exits_with_zero(flag, tool):
     assert max(map(len, out.splitlines())) <= 80
     for shown in (
         "  --data_dir=...",
-        "  --threshold=2.5",
+        "  --threshold=7.0",
         "  --[no]compiled",
         "Segmentation: ",
         "[16 to 16384]",

@@ -32,11 +32,13 @@ def joined(
 
 
 def concatenated(*parts: Columns) -> Columns:
+    """Columns one after another."""
     onsets, offsets, peaks = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     return onsets, offsets, peaks
 
 
 def part(columns: Columns, which: slice | np.ndarray) -> Columns:
+    """Some rows of them."""
     onsets, offsets, peaks = columns
     return onsets[which], offsets[which], peaks[which]
 

@@ -98,15 +98,20 @@ def without_silence(counts: np.ndarray) -> np.ndarray:
 
     int64 `[C, NUM_BINS]` -> the same
     """
-    filled = np.flatnonzero(counts[:, 1:].any(axis=0))
-    first = max(filled[-1] + 1 - SILENCE_BINS if len(filled) else NUM_BINS, 1)
+    loudest = _loudest_bin(counts)
+    first = max(loudest + 1 - SILENCE_BINS, 1) if loudest else NUM_BINS
     return np.where(np.arange(NUM_BINS) >= first, counts, 0)
 
 
 def loudest_db(counts: np.ndarray) -> float:
     """The loudest level of all columns, dB, minus infinity of nothing."""
-    filled = np.flatnonzero(counts[:, 1:].any(axis=0))
-    return float(decibels_of(filled[-1:] + 1)[0]) if len(filled) else -np.inf
+    loudest = _loudest_bin(counts)
+    return float(decibels_of(np.asarray(loudest + 1))) if loudest else -np.inf
+
+
+def _loudest_bin(counts: np.ndarray) -> int:
+    """0 of nothing but zeros."""
+    return int(np.flatnonzero(np.append(True, counts[:, 1:].any(axis=0)))[-1])
 
 
 def mode_and_spread(counts: np.ndarray) -> tuple[float, float]:

@@ -99,6 +99,7 @@ def silence_limit(maximum: np.float32, share: float) -> np.float32:
 
 
 def bits_of(page: np.ndarray) -> np.ndarray:
+    """The bits of float32 numbers that are not negative, in whose order they are: uint32."""
     # Minus zero would be the largest of all; adding zero makes it zero.
     return (page + np.float32(0)).view(np.uint32)
 

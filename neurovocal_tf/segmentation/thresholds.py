@@ -10,7 +10,9 @@ from neurovocal_tf.segmentation.traces import SILENCE_DB, Trace
 
 # What varies more than that is no noise, but song without a pause.
 MOST_SPREAD_DB = 6.0
-# Where all that is known of is calls in digital silence, half of the loudest parts the two.
+# Where all that is known of is calls in digital silence, a low percentile of what is heard is how
+# faint a call is, and half of the loudest is not too much.
+FAINT_PERCENT = 10.0
 HALF_DB = 6.0
 
 
@@ -59,5 +61,6 @@ def _levels_db(counts: np.ndarray, config: SegmentationConfig) -> tuple[float, f
     mode, spread = noise_level.mode_and_spread(heard[0])
     level = mode + config.threshold + config.noise_spreads * min(spread, MOST_SPREAD_DB)
     if noise_level.is_silence(counts[0], heard[0], mode):
-        return np.nan, min(level, noise_level.loudest_db(heard) - HALF_DB)
+        faint = noise_level.percentiles_db(heard, FAINT_PERCENT)[0] + config.threshold
+        return np.nan, min(faint, noise_level.loudest_db(heard) - HALF_DB)
     return level, level

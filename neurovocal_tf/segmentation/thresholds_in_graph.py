@@ -75,7 +75,8 @@ def over_mode(
         )
         loudest_db = noise_level.decibels_of(tf.cast(loudest + 1, tf.float64))
         is_silent = _is_silence(tf.reduce_sum(counts), tf.reduce_sum(heard), mode, loudest_db)
-        over_silence = tf.minimum(level, loudest_db - thresholds.HALF_DB)
+        faint = _percentile_db(heard, thresholds.FAINT_PERCENT) + config.threshold
+        over_silence = tf.minimum(faint, loudest_db - thresholds.HALF_DB)
         levels = tf.where(is_silent, tf.stack([np.nan, over_silence]), level)
         return tf.where(loudest > 0, levels, np.nan)
 
@@ -162,6 +163,14 @@ def mode_and_spread(counts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         noise_level.decibels_of(tf.cast(mode, tf.float64)),
         (spread + 0.5) * noise_level.BIN_DB,
     )
+
+
+def _percentile_db(counts: tf.Tensor, percent: float) -> tf.Tensor:
+    """As `noise_level.percentiles_db`, of one histogram."""
+    below = tf.cast(tf.cumsum(counts), tf.float64)
+    sought = tf.maximum(below[-1] * (percent / 100), 1)
+    place = tf.reduce_sum(tf.cast(below < sought, tf.float64))
+    return noise_level.decibels_of(place)
 
 
 def _table(per_decade: float) -> np.ndarray:

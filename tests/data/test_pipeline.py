@@ -105,7 +105,13 @@ def assert_static(dataset):
 def oracle_spans(samples, config):
     if config.data.sequence == "recording":
         return [(0, len(samples))]
-    segments = reference.detect(samples, SAMPLE_RATE, config.segmentation, envelope=fast_envelope)
+    buffer = int(config.segmentation.buffer_ms * SAMPLE_RATE / 1000)
+    segments = [
+        (max(onset - buffer, 0), min(offset + buffer, len(samples)))
+        for onset, offset in reference.detect(
+            samples, SAMPLE_RATE, config.segmentation, envelope=fast_envelope
+        )
+    ]
     if config.data.sequence != "bout":
         return segments
     bouts = []

@@ -1,5 +1,7 @@
 """Oracles for the tests: plain NumPy, SciPy and loops that are slow, short and obviously right."""
 
+import math
+
 import numpy as np
 import scipy.signal
 import scipy.stats
@@ -117,7 +119,8 @@ def noise_mode_levels(loudness, sample_rate, config, cell_s):
         level = decibel(mode) + config.threshold + config.noise_spreads * min(spread, 6.0)
         is_silent = len(heard) < 0.9 * len(window) and decibel(mode) > decibel(loudest + 1) - 20
         over_noise.append(np.nan if is_silent else level)
-        over_silence.append(min(level, decibel(loudest + 1) - 6) if is_silent else level)
+        faint = decibel(sorted(heard)[max(math.ceil(0.1 * len(heard)), 1) - 1]) + config.threshold
+        over_silence.append(min(faint, decibel(loudest + 1) - 6) if is_silent else level)
     known = np.array(over_silence if np.all(np.isnan(over_noise)) else over_noise)
     have = np.flatnonzero(~np.isnan(known))
     known = np.interp(np.arange(len(known)), have, known[have])
