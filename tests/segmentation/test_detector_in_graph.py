@@ -10,7 +10,7 @@ import tensorflow as tf
 from neurovocal_tf.config import SegmentationConfig
 from neurovocal_tf.data import simulated_song
 from neurovocal_tf.segmentation import detector as detector_in_numpy
-from neurovocal_tf.segmentation import detector_in_graph, thresholds_in_graph
+from neurovocal_tf.segmentation import detector_in_graph, drift, thresholds_in_graph
 
 RATE = 16_000
 
@@ -102,6 +102,35 @@ def test_the_contrast_of_many_bins_is_the_same_in_both(song, bandwidth_hz):
         **LENGTHS,
     )
     assert len(assert_same(song, config)) > 3
+
+
+@pytest.mark.parametrize("detector", THRESHOLDS)
+def test_a_background_that_drifts_is_followed_alike(song, detector, monkeypatch, rng):
+    monkeypatch.setattr(drift, "_CELL_S", 0.4)
+    rising = song + 0.002 * rng.standard_normal(len(song)) * np.linspace(0, 3, len(song))
+    settings = {"detector": detector, "threshold": 7.0, "noise_floor_percentile": 20.0}
+    assert len(assert_same(rising, SegmentationConfig(**settings, **LENGTHS))) > 3
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {
+            "offset_below_peak_db": 6.0,
+            "echo_ms": 60.0,
+            "min_group_segments": 3,
+            "group_gap_s": 0.06,
+        },
+        dict(split_depth_db=3.0, max_length_ms=60.0, contrast_background_hz=1500.0),
+    ],
+    ids=["echoes and groups", "splits and background"],
+)
+@pytest.mark.parametrize("detector", THRESHOLDS)
+def test_what_is_selected_is_the_same_in_both(song, detector, settings):
+    base = SegmentationConfig(detector=detector, noise_floor_percentile=20.0, **LENGTHS)
+    segments = assert_same(song, dataclasses.replace(base, **settings))
+    without = detector_in_numpy.detect(song.astype(np.float32), RATE, base)[0]
+    assert len(segments) not in (0, len(without))
 
 
 @pytest.mark.parametrize("num_samples", [0, 1, 64, 700])

@@ -6,7 +6,7 @@ import scipy.ndimage
 import words_under_noise
 
 from neurovocal_tf.config import Config
-from neurovocal_tf.data import simulated_song
+from neurovocal_tf.data import simulated_bats, simulated_song
 from neurovocal_tf.segmentation import detector, folder, truth, tuning
 from neurovocal_tf.segmentation.agreement import agreement
 
@@ -21,7 +21,13 @@ def preset(repository, settings_of):
 
 @pytest.mark.parametrize(
     ("folder_name", "name", "least"),
-    [("bengalese_finch_gy6or6", "songbird", 0.95), ("mouse_usv", "mouse_usv", 0.93)],
+    [
+        ("bengalese_finch_gy6or6", "songbird", 0.985),
+        ("bengalese_finch_bl26lb16", "songbird", 0.90),
+        ("zebra_finch_R402", "songbird", 0.93),
+        ("mouse_usv", "mouse_usv", 0.98),
+        ("mouse_usv_noisy", "mouse_usv", 0.65),
+    ],
 )
 def test_a_preset_untuned_agrees_with_what_people_marked(
     shared_recordings, preset, folder_name, name, least
@@ -33,6 +39,17 @@ def test_a_preset_untuned_agrees_with_what_people_marked(
         found, type("Settings", (), {"segmentation": preset(name)}), 0.01
     )
     assert pooled.scores()["segment_f1"] >= least
+
+
+def test_bats_with_echoes_are_found_by_the_preset_for_bats(preset):
+    hits = []
+    for seed in range(3):
+        samples, calls = simulated_bats.simulate_pulses(seed, 2.0)
+        onsets, offsets, _ = detector.detect(samples, simulated_bats.SAMPLE_RATE, preset("bat"))
+        segments = np.stack([onsets, offsets], axis=1) / simulated_bats.SAMPLE_RATE
+        true = [(call.onset_s, call.offset_s) for call in calls]
+        hits.append(agreement(segments, true, 0.005).scores()["segment_f1"])
+    assert np.mean(hits) >= 0.93
 
 
 @pytest.mark.parametrize(
