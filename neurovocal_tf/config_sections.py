@@ -162,9 +162,20 @@ class DataConfig:
     )
     annotations: str = setting(
         "",
-        "File or folder with annotations to use instead of the detector: CSV, Audacity, Raven or "
-        "Praat. They go to the recordings of the same names. FILE#TIER reads only the interval "
-        "tier TIER of Praat's TextGrids.",
+        "File or folder with annotations to use instead of the detector: CSV, Audacity, Raven, "
+        "Praat, or another format that README lists. They go to the recordings of the same names. "
+        "FILE#TIER reads only the tier TIER of Praat's and ELAN's files.",
+        may_change=True,
+    )
+    ignore_labels: str = setting(
+        "",
+        "Labels that mark no vocalization, with commas between, such as n,SIL,0,@: annotations "
+        "with them are left out.",
+        may_change=True,
+    )
+    label_column: str = setting(
+        "",
+        "The column of labels in tables of annotations, where its name does not tell.",
         may_change=True,
     )
     bout_gap_s: float = setting(

@@ -81,7 +81,7 @@ _WORKERS = flags.DEFINE_integer(
 _JSON = flags.DEFINE_string("json", None, "Where to write the figures.")
 # In windows as long and as far apart as a model's frames segments are measured and pictures drawn.
 _SECTIONS = ("audio", "segmentation", "n_fft", "hop_length")
-setting_flags.define(_SECTIONS)
+setting_flags.define((*_SECTIONS, "ignore_labels", "label_column"))
 
 
 def main(argv):
@@ -131,9 +131,16 @@ def _asked_for(paths):
 
 
 def _true_segments(paths, config):
+    from neurovocal_tf.annotations import matching
     from neurovocal_tf.segmentation import truth
 
-    true, notes = truth.segments_by_file(_TRUTH.value, paths, config.audio.channel)
+    true, notes = truth.segments_by_file(
+        _TRUTH.value,
+        paths,
+        config.audio.channel,
+        matching.Choice.of(config.data.ignore_labels, config.data.label_column),
+        config.audio.time_expansion,
+    )
     for note in notes:
         setting_flags.say(note)
     return true

@@ -12,8 +12,8 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from neurovocal_tf import annotations
 from neurovocal_tf.annotations import table
+from neurovocal_tf.annotations.text import decode
 from neurovocal_tf.config import DataConfig
 
 _OF_TABLE = re.compile(r"(?P<table>.+\.csv):(?P<column>[^=]+)=(?P<value>.*)", re.IGNORECASE)
@@ -198,4 +198,4 @@ def _text(path, setting):
             f"`{setting}` must be a text file or TABLE.csv:COLUMN=VALUE, and there is no such "
             f"file. Received: {setting}={path}"
         )
-    return annotations.decode(path)
+    return decode(path)[0]

@@ -4,6 +4,7 @@ what is broken is named.
 
 import os
 import re
+import warnings
 
 import hypothesis
 import hypothesis.strategies as st
@@ -308,12 +309,12 @@ def test_peoples_annotations_are_read(shared_recordings):
             "",
             (
                 r"a.csv, line 1: must be the begin of an annotation file: a CSV header with "
-                r"onset_s and offset_s, or start_seconds"
+                r"onset_s and offset_s, or another"
             ),
         ),
         (
             "a.csv",
-            "file,onset,offset_s\n",
+            "file,onset,duration_ms\n",
             "a.csv, line 1: must be the begin of an annotation file",
         ),
         (
@@ -323,7 +324,7 @@ def test_peoples_annotations_are_read(shared_recordings):
         ),
         (
             "a.csv",
-            "file,onset_s,offset_s\na,0,1\na,x,1\n",
+            "file,onset_s,offset_s\n\na,x,1\n",
             "a.csv, line 3: `onset_s` must be a time in seconds. Received: onset_s=x$",
         ),
         (
@@ -359,28 +360,13 @@ def test_peoples_annotations_are_read(shared_recordings):
         ),
         (
             "a.txt",
-            "0\t1\tx\n\n1\t2s\ty\n",
-            "a.txt, line 3: `offset` must be a time in seconds. Received: offset=2s$",
+            "0\t-1\tx\n\n1\t2s\ty\n",
+            "a.txt, line 1: `offset` must be a time in seconds, not negative. Received: offset=-1$",
         ),
         (
             "a.txt",
-            "0\t1\tx\n2 3 y\n",
-            "a.txt, line 2: must be onset, offset and label, with tabs between. Received: 2 3 y$",
-        ),
-        (
-            "a.txt",
-            "0\t1\tx\n\\\t1\t2\n\\\t1\t2\n",
-            "a.txt, line 3: must be backslash, low and high frequency, and follow a label.",
-        ),
-        (
-            "a.txt",
-            "0\t1\tx\n\\\t1\thigh\n",
-            "a.txt, line 2: `high_hz` must be a number. Received: high_hz=high$",
-        ),
-        (
-            "a.txt",
-            f"{HEADER}\n1\tS\t1\t0\t1\t0\t9\n2\tS\t1\t2\t1\t0\t9\n",
-            r"a.txt, line 3: `End Time \(s\)` must not be before `Begin Time",
+            f"{HEADER}\n2\tS\t1\t2\t1\t0\t9\n",
+            r"a.txt, line 2: `End Time \(s\)` must not be before `Begin Time",
         ),
         (
             "a.TextGrid",
@@ -423,8 +409,8 @@ def test_a_broken_file_is_named_with_its_line(name, text, message, written):
 @pytest.mark.parametrize(
     "content, message",
     [
-        (b"RIFF\xff\xfe\x00", "a.csv, line 1: is not text in UTF-8 or UTF-16.$"),
-        (b"file,onset_s,offset_s\n\xfc.wav,0,1\n", "a.csv, line 2: is not text in UTF-8"),
+        (b"RIFF\xff\xfe\x00", "a.csv, line 1: is not text in UTF-8, UTF-16 or Windows-1252.$"),
+        (b"file,onset_s,offset_s\n\x81.wav,0,1\n", "a.csv, line 2: is not text in UTF-8"),
         (b"RIFF\n\0\0", "a.csv, line 2: is not text in UTF-8"),
         (
             b"ooBinaryFile\x08TextGrid",
@@ -466,7 +452,8 @@ def test_a_damaged_file_is_read_or_named_in_one_line(name, place, cut, put, tmp_
     path = tmp_path / name
     path.write_bytes(content[:position] + put + content[position + cut :])
     try:
-        found = annotations.read(path)
+        with warnings.catch_warnings(record=True):
+            found = annotations.read(path)
     except ValueError as error:
         assert str(error).startswith(str(path)) and "\n" not in str(error)
     else:
@@ -476,7 +463,7 @@ def test_a_damaged_file_is_read_or_named_in_one_line(name, place, cut, put, tmp_
 @pytest.mark.parametrize(
     "rows, format, message",
     [
-        ([], "xml", "`format` must be one of csv, audacity, raven, textgrid. Received: format=xml"),
+        ([], "xml", "`format` must be one of csv, audacity, .*, notmat. Received: format=xml"),
         (
             [Annotation("a", 0, 1), Annotation("b", 0, 1)],
             "audacity",

@@ -155,7 +155,11 @@ def test_a_tier_is_named_behind_the_file_or_the_folder_and_a_file_may_have_that_
     with pytest.raises(
         ValueError, match="a.TextGrid: has no interval tier calls; it has words, phones.$"
     ):
-        matching.match(f"{base}#calls", recordings)
+        matching.match(f"{base / 'a.TextGrid'}#calls", recordings)
+    with pytest.raises(
+        ValueError, match="`truth` must name recordings .*: has no interval tier calls; it has"
+    ):
+        matching.match(f"{base}#calls", recordings).check_any(base, "truth")
     folder({"day#2.csv": f"{ROWS}a.wav,3,4\n"})
     assert matched(base / "day#2.csv", recordings, base)[0] == {"a.wav": [3.0]}
     with pytest.raises(
