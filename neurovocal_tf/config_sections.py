@@ -171,12 +171,10 @@ class DataConfig:
         "",
         "Labels that mark no vocalization, with commas between, such as n,SIL,0,@: annotations "
         "with them are left out.",
-        may_change=True,
     )
     label_column: str = setting(
         "",
         "The column of labels in tables of annotations, where its name does not tell.",
-        may_change=True,
     )
     bout_gap_s: float = setting(
         0.5,

@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from neurovocal_tf import annotations as annotation_files
 from neurovocal_tf.annotations import names
@@ -60,12 +60,15 @@ class Matched:
         passed_over: paths of files that hold no annotations.
         remarks: sentences for the user on what was read otherwise than it stands there, and why
             files, recordings and rows count for nothing.
+        beyond: dict of recording's path -> the annotations beyond its end, where they are so many
+            that none of its annotations is taken.
     """
 
     of: dict[str, tuple[Annotation, ...]]
     unmatched: tuple[str, ...]
     passed_over: tuple[str, ...]
     remarks: tuple[str, ...] = ()
+    beyond: Mapping[str, tuple[Annotation, ...]] = dataclasses.field(default_factory=dict)
 
     def check_any(self, path: str | os.PathLike[str], setting: str) -> None:
         """Raises ValueError, with the first reason, if no recording has annotations in the value of
@@ -90,8 +93,8 @@ class Matched:
         """
         labels = {a.label for found in self.of.values() for a in found if a.label}
         taken = (
-            f"{sum(map(len, self.of.values()))} annotations with {len(labels)} labels of "
-            f"{len(self.of)} recordings are taken from {path}"
+            f"taken from {path}: annotations {sum(map(len, self.of.values()))}, "
+            f"labels {len(labels)}, recordings {len(self.of)}"
         )
         several = (
             (self.unmatched, "annotated recordings that are not there"),
@@ -173,6 +176,7 @@ class _Matching:
         self._recordings, self._length_of = recordings, length_of
         self._claims: dict[str, tuple[tuple[int, int], str, str, list[Annotation]]] = {}
         self._renamed: dict[str, str] = {}
+        self._beyond: dict[str, tuple[Annotation, ...]] = {}
 
     def add(self, file: str, contents: Contents) -> None:
         """Matches what one file holds."""
@@ -220,7 +224,13 @@ class _Matching:
                 recording: tuple(a for a in annotations if a.label.strip() not in ignore_labels)
                 for recording, annotations in of.items()
             }
-        return Matched(of, tuple(self.unmatched), tuple(self.passed_over), tuple(self.remarks))
+        return Matched(
+            of,
+            tuple(self.unmatched),
+            tuple(self.passed_over),
+            tuple(self.remarks),
+            {path: found for path, found in self._beyond.items() if path not in of},
+        )
 
     def _within(
         self, recording: str, annotations: list[Annotation], contents: Contents, said: str
@@ -242,8 +252,9 @@ class _Matching:
         inside = [a for a in annotations if a.onset_s < end_s]
         num_outside = len(annotations) - len(inside)
         if num_outside > len(inside):
+            self._beyond[recording] = tuple(a for a in annotations if a.onset_s >= end_s)
             self.remarks.append(
-                f"passed over: the annotations of {said} lie beyond the end of {recording}, up to "
+                f"passed over: most annotations of {said} lie beyond the end of {recording}, up to "
                 f"{max(a.offset_s for a in annotations):.6g} s of {end_s:.6g} s: are they in "
                 "milliseconds? A column onset_ms, offset_ms says so"
             )

@@ -69,7 +69,9 @@ def annotated_segments(
     )
     if paths:
         found.check_any(data.annotations, "annotations")
-    segments = {path: annotated.of(found.of.get(path, ()), config.audio.channel) for path in paths}
+    # What lies beyond a recording's end is told as the reason why it is skipped.
+    taken = {**found.beyond, **found.of}
+    segments = {path: annotated.of(taken.get(path, ()), config.audio.channel) for path in paths}
     return segments, found.notes(config.data.annotations)
 
 

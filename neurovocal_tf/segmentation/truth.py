@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from neurovocal_tf import files
 from neurovocal_tf.annotations import matching, segments
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import Config
@@ -85,11 +84,11 @@ def score(
     ]
 
 
-def write_scores(path: str | os.PathLike[str], table: Sequence[Mapping[str, str | float]]) -> None:
-    """Writes what `score` returns as CSV; what is not defined is left empty."""
-    files.write_csv(
-        path, _COLUMNS, [[_number(row[column], ".4f") for column in _COLUMNS] for row in table]
-    )
+def score_rows(
+    table: Sequence[Mapping[str, str | float]],
+) -> tuple[tuple[str, ...], list[list[str]]]:
+    """What `score` returns as columns and rows of a table; what is not defined is left empty."""
+    return _COLUMNS, [[_number(row[column], ".4f") for column in _COLUMNS] for row in table]
 
 
 def as_table(table: Sequence[Mapping[str, str | float]]) -> str:

@@ -254,6 +254,10 @@ def test_a_recording_without_annotations_is_skipped_and_strangers_are_told(folde
         -1
     ] == (str(data_dir / "e.wav"), outside)
     assert found.notes == (
+        f"taken from {csv}: annotations 3, labels 2, recordings 3",
+        "passed over: most annotations of d.wav lie beyond the end of "
+        f"{data_dir / 'd.wav'}, up to 10 s of 0.25 s: are they in "
+        "milliseconds? A column onset_ms, offset_ms says so",
         f"2 annotated recordings that are not there in {csv} are passed over; the first: f.wav",
     )
 

@@ -213,7 +213,7 @@ def test_the_raven_table_over_all_counts_time_through_all_and_names_where_each_r
 ):
     formats.write(segmented, ["raven"], QUIET)
     with open(
-        os.path.join(segmented.out_dir, formats.COMBINED), newline="", encoding="utf-8"
+        os.path.join(segmented.out_dir, formats.COMBINED["raven"]), newline="", encoding="utf-8"
     ) as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     found = [
@@ -245,7 +245,7 @@ def test_recordings_that_differ_in_their_extension_have_files_of_their_own(tmp_p
     ]
     with pytest.raises(
         ValueError,
-        match="`format` must be among csv, audacity, raven, textgrid. Received: format=csv,praat",
+        match="`format` must be among csv, audacity, .*, notmat. Received: format=csv,praat",
     ):
         formats.check(["csv", "praat"])
 
@@ -376,7 +376,8 @@ def test_truth_is_matched_to_the_recordings_by_name_and_by_channel(tmp_path):
     true, notes = truth.segments_by_file(path, paths, channel="1")
     assert {name: times.tolist() for name, times in true.items()} == {"x/a.wav": [[2, 3], [4, 5]]}
     assert notes == [
-        f"1 annotated recordings that are not there in {path} is passed over; the first: gone.wav"
+        f"taken from {path}: annotations 3, labels 0, recordings 1",
+        f"1 annotated recordings that are not there in {path} is passed over; the first: gone.wav",
     ]
     path.write_text("file,onset_s,offset_s\nx/b.wav,0,1\n")
     assert list(truth.segments_by_file(path, paths)[0]) == ["x/b.wav"]
@@ -397,7 +398,8 @@ def test_truth_is_a_folder_of_any_format_or_one_tier_of_it(segmented, tmp_path):
     folder = tmp_path / "out" / "textgrid"
     for where in (folder, f"{folder}#segments"):
         true, notes = truth.segments_by_file(where, segmented.paths)
-        assert notes == [] and {name: len(times) for name, times in true.items() if len(times)} == {
+        assert len(notes) == 1 and notes[0].endswith(": annotations 5, labels 1, recordings 3")
+        assert {name: len(times) for name, times in true.items() if len(times)} == {
             "a b.wav": 3,
             "day 2/C.WAV": 2,
         }
