@@ -141,8 +141,13 @@ def _names_in(data_dir, paths):
 def _listed(text, setting, names, folder):
     """Dict of name -> where it is listed, of all that a list names among `names`."""
     found = {}
-    for pattern, place in (_of_table if _OF_TABLE.fullmatch(text) else _of_lines)(text, setting):
+    in_table = _OF_TABLE.fullmatch(text)
+    for pattern, place in (_of_table if in_table else _of_lines)(text, setting):
         matched = _matching(pattern, names, folder)
+        if not matched and in_table:
+            beside = os.path.join(os.path.dirname(in_table["table"]), pattern)
+            matched = {os.path.relpath(os.path.realpath(beside), os.path.realpath(folder))}
+            matched &= names.keys()
         if not matched:
             raise ValueError(
                 f"`{setting}` must name recordings below the data folder. "

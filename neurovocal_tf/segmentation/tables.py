@@ -51,6 +51,7 @@ class Tables:
         for table in self._tables():
             if written.is_changed(table):
                 self._take_over(table)
+            if not written.is_as_written(table):
                 continue
             for annotation in _rows(os.path.join(folder, table)):
                 if annotation.file in names:

@@ -9,11 +9,14 @@ import csv
 import hashlib
 import os
 from collections.abc import Callable
+from typing import Any
 
 from neurovocal_tf import files
 
 NAME = "written.csv"
 _COLUMNS = ("file", "sha256")
+# Names of files need not be UTF-8.
+_ENCODING: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape"}
 
 
 class WrittenFiles:
@@ -24,26 +27,28 @@ class WrittenFiles:
         overwrite: whether what people have changed is given up.
 
     Attributes:
-        is_new: whether the folder keeps no hashes yet.
+        overwrite: the same.    is_new: whether the folder keeps no hashes yet.
     """
 
     def __init__(self, folder: str, overwrite: bool = False) -> None:
-        self._folder, self._overwrite = folder, overwrite
+        self._folder, self.overwrite = folder, overwrite
         self._hashes: dict[str, set[str]] = {}
         self.is_new = not os.path.exists(self._path(NAME))
         if not self.is_new:
-            with open(self._path(NAME), newline="", encoding="utf-8", errors="replace") as file:
+            with open(self._path(NAME), newline="", **_ENCODING) as file:
                 # The last line may have been cut off.
-                for name, *rest in list(csv.reader(file))[1:]:
-                    self._hashes.setdefault(name, set()).update(rest[:1])
+                for row in csv.reader(file):
+                    if len(row) == len(_COLUMNS):
+                        self._hashes.setdefault(row[0], set()).add(row[1])
+
+    def is_as_written(self, name: str) -> bool:
+        """Whether a file that is there has not been changed."""
+        return _hash_of(self._path(name)) in self._hashes.get(name, ())
 
     def is_changed(self, name: str) -> bool:
         """Whether a file is there that is not as it was written, and is not to be given up."""
-        return (
-            not self._overwrite
-            and os.path.exists(self._path(name))
-            and _hash_of(self._path(name)) not in self._hashes.get(name, ())
-        )
+        is_there = os.path.exists(self._path(name))
+        return not self.overwrite and is_there and not self.is_as_written(name)
 
     def adopt(self, name: str) -> None:
         """Takes a file as it is for one that was written."""
@@ -90,7 +95,7 @@ class WrittenFiles:
             return
         known.add(digest)
         is_begun = os.path.exists(self._path(NAME))
-        with open(self._path(NAME), "a", newline="", encoding="utf-8") as file:
+        with open(self._path(NAME), "a", newline="", **_ENCODING) as file:
             writer = csv.writer(file, lineterminator="\n")
             if not is_begun:
                 writer.writerow(_COLUMNS)
