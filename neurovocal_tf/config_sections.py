@@ -193,7 +193,8 @@ class DataConfig:
         "",
         "The recordings that train: a text file with their names or patterns, relative to the data "
         "folder, one a line. Or TABLE.csv:COLUMN=VALUE, those that a table names in its column "
-        "`file`. Without --held_out_list all others are held out.",
+        "`file`, relative to the data folder or to its own. Without --held_out_list all others are "
+        "held out.",
         may_change=True,
     )
     held_out_list: str = setting(

@@ -3,7 +3,6 @@
 It is named after its recording, `song.cbin` by `song.cbin.not.mat`.
 """
 
-import io
 import os
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +10,7 @@ import numpy as np
 import scipy.io
 
 from neurovocal_tf import files
+from neurovocal_tf.annotations import mat_file
 from neurovocal_tf.annotations.annotation import (
     Annotation,
     Contents,
@@ -32,16 +32,16 @@ def parse(content: bytes, path: str | os.PathLike[str], options: Options) -> Con
     Raises ValueError for what is no MAT file, or has not as many onsets as offsets and letters.
     """
     try:
-        found = scipy.io.loadmat(io.BytesIO(content), variable_names=list(_NAMES))
-    except NotImplementedError:
-        raise ValueError(
-            f"{path}: is of MATLAB 7.3 or later; save it there with -v7 or -v6."
-        ) from None
-    # SciPy has an error of its own for every way in which a file can be broken.
-    except Exception:
-        raise ValueError(f"{path}: is not a MAT file that is whole.") from None
+        found = mat_file.variables(content)
+    except mat_file.Broken as reason:
+        raise ValueError(f"{path}: is not a MAT file that is whole: it {reason}.") from None
     onsets, offsets = (_milliseconds(found.get(name), name, path) for name in _NAMES[:2])
-    labels = "".join(map(str, np.ravel(found.get("labels", ""))))
+    labels = found.get("labels", "")
+    if not isinstance(labels, str):
+        # Without any syllable MATLAB keeps an empty array of numbers.
+        if len(labels):
+            raise ValueError(f"{path}: must have letters as `labels`, and has numbers.")
+        labels = ""
     if not len(onsets) == len(offsets) == len(labels):
         raise ValueError(
             f"{path}: must have as many onsets as offsets and labels. Received: {len(onsets)}, "
@@ -89,6 +89,6 @@ def write(
 
 
 def _milliseconds(value: object, name: str, path: str | os.PathLike[str]) -> np.ndarray:
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "iuf":
+    if not isinstance(value, np.ndarray):
         raise ValueError(f"{path}: must have numbers as `{name}`, and has none.")
-    return value.ravel()
+    return value

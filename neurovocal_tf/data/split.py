@@ -2,8 +2,8 @@
 
 A list is a text file of names of recordings, or patterns such as `day_1/*.wav`, relative to the
 data folder, one a line; lines that begin with # are comments. Or it is `TABLE.csv:COLUMN=VALUE`:
-the recordings that the column `file` of a table names, relative to the data folder too, in the rows
-with that value in that column.
+the recordings that the column `file` of a table names, relative to the data folder too or to the
+table's own, in the rows with that value in that column.
 """
 
 import dataclasses

@@ -28,8 +28,9 @@ COMBINED = {
 }
 # Of these there is nothing but the table over all.
 _ONLY_COMBINED = {"kaleidoscope", "opensoundscape", "avn"}
-# evsonganaly looks for the whole name of the recording before its own ending.
-_WITH_WHOLE_NAME = {"notmat"}
+# evsonganaly looks for the whole name of the recording before its own ending, and has a sign of its
+# own for what has no label.
+_OF_EVSONGANALY = "notmat"
 
 
 def check(formats: Iterable[str]) -> None:
@@ -82,23 +83,21 @@ def write(
             kept.append(name)
 
     for name in folder.all_finished:
-        found = [
-            annotation
-            if annotation.label.strip()
-            else dataclasses.replace(annotation, label=_LABEL)
-            for annotation in folder.annotations(name)
-        ]
+        found = folder.annotations(name)
         path = os.path.abspath(folder.all_paths[name])
         duration_s = {path: folder.duration_s(name)}
         if _WITH_FREQUENCIES & set(formats):
             found = _with_frequencies(found, path, config)
-        rates = {path: _own_rate(path, config)} if "notmat" in formats else {}
+        labelled = [a if a.label.strip() else dataclasses.replace(a, label=_LABEL) for a in found]
         for format in formats:
-            if format not in _ONLY_COMBINED:
-                stem = name if format in _WITH_WHOLE_NAME else stems[name]
-                file = os.path.join(format, stem + annotations.EXTENSIONS[format])
-                write_one(file, format, found, duration_s, rates)
-        everything += found
+            extension = annotations.EXTENSIONS[format]
+            if format == _OF_EVSONGANALY:
+                rates = {path: _own_rate(path, config)}
+                write_one(os.path.join(format, name + extension), format, found, duration_s, rates)
+            elif format not in _ONLY_COMBINED:
+                file = os.path.join(format, stems[name] + extension)
+                write_one(file, format, labelled, duration_s, {})
+        everything += labelled
         durations_s |= duration_s
         on_recording()
     for format in formats:

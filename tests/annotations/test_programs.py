@@ -11,7 +11,7 @@ import pytest
 import scipy.io
 
 from neurovocal_tf import annotations
-from neurovocal_tf.annotations import Annotation, Options
+from neurovocal_tf.annotations import Annotation, Options, mat_file
 
 ONE = Annotation("a.wav", 1.0, 2.0, "x")
 
@@ -146,6 +146,26 @@ def test_evsonganaly_s_times_are_in_milliseconds_and_its_labels_letters(written,
     for broken in (b"", b"MATLAB 5.0", content[:150], content[:-20]):
         with pytest.raises(ValueError, match="a.not.mat: "):
             annotations.read(written("a.not.mat", broken))
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i2", "u1", "i8"])
+def test_mat_files_are_read_as_scipy_reads_them(dtype, compressed, tmp_path):
+    variables = {
+        "onsets": np.array([[1], [2], [100]], dtype),
+        "labels": "aä-",
+        "none": np.zeros((0, 0)),
+        "structure": {"x": 1.0},
+        "cells": np.array([1, "x"], object),
+        "a_name_longer_than_four_letters": 7.5,
+    }
+    scipy.io.savemat(tmp_path / "m.mat", variables, do_compression=compressed)
+    expected = scipy.io.loadmat(tmp_path / "m.mat")
+    found = mat_file.variables((tmp_path / "m.mat").read_bytes())
+    assert set(found) == set(variables) - {"structure", "cells"}
+    assert found.pop("labels") == expected["labels"].item() == "aä-"
+    for name, value in found.items():
+        np.testing.assert_array_equal(value, expected[name].ravel())
 
 
 def test_koumura_s_notes_count_from_their_sequence_in_samples(written):

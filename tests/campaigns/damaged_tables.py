@@ -132,7 +132,7 @@ def end_of(path, good):
 
 
 def tally(num_files):
-    """How so many damaged files ended: Counter of "annotations", "reason: ..." and "DEFECT: ..."."""
+    """How so many damaged files ended, a Counter, "DEFECT: ..." among them."""
     files, ends = list(whole_files()), collections.Counter()
     for number in range(num_files):
         name, data = damaged(number, files)
