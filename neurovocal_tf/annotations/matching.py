@@ -260,11 +260,11 @@ class _Matching:
             )
             return None
         reaching = [a for a in inside if a.offset_s > end_s + _BEYOND_S]
-        if num_outside or reaching:
-            self.remarks.append(
-                f"{num_outside} annotations of {said} lie beyond the end of {recording}, "
-                f"{end_s:.6g} s, and are left out; {len(reaching)} reach over it and are cut there"
-            )
+        end = f"the end of {recording}, {end_s:.6g} s, and are"
+        if num_outside:
+            self.remarks.append(f"{num_outside} of {said} lie beyond {end} left out")
+        if reaching:
+            self.remarks.append(f"{len(reaching)} of {said} reach over {end} cut there")
         return [dataclasses.replace(a, offset_s=min(a.offset_s, end_s)) for a in inside]
 
 

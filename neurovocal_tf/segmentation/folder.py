@@ -17,6 +17,7 @@ from neurovocal_tf.annotations import Annotation
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation import detector, tables
+from neurovocal_tf.segmentation.recording_lengths import length_of
 from neurovocal_tf.segmentation.reports import Reports
 from neurovocal_tf.segmentation.written_files import WrittenFiles
 
@@ -166,7 +167,13 @@ class SegmentedFolder:
         }
         if self.written.is_new:
             self._adopt()
-        self._tables = tables.Tables(self.out_dir, self.written, self.all_paths, self._place)
+        self._tables = tables.Tables(
+            self.out_dir,
+            self.written,
+            self.all_paths,
+            self._place,
+            length_of(config.audio.time_expansion),
+        )
         # What was written just before a crash and is told in one file only, or with a folder that
         # has moved since, is done anew; where people have changed a table, what is not in it is
         # what they have removed.

@@ -24,6 +24,7 @@ class Tables:
         folder: where the tables are.    written: what has been written there.
         paths: dict of recording's name -> path.
         place: function of a recording's name that gives what a table calls it.
+        length_of: as `matching.match` takes it.
 
     Attributes:
         found: dict of recording's name -> list of `Annotation`, as the detector found them.
@@ -39,8 +40,10 @@ class Tables:
         written: WrittenFiles,
         paths: Mapping[str, str],
         place: Callable[[str], str],
+        length_of: Callable[[str], matching.Length | None],
     ) -> None:
-        self._folder, self._written, self._paths, self._place = folder, written, paths, place
+        self._folder, self._written, self._paths = folder, written, paths
+        self._length_of = length_of
         self.found: dict[str, list[Annotation]] = {}
         self.by_hand: dict[str, list[Annotation]] = {}
         self.notes: list[str] = []
@@ -91,7 +94,7 @@ class Tables:
             f"to {next(t for t in _table_names() if t not in self._changed)}. {_TO_GIVE_UP}"
         )
         try:
-            matched = matching.match(path, self._paths.values(), setting="out")
+            matched = matching.match(path, self._paths.values(), "out", length_of=self._length_of)
         except ValueError as error:
             raise ValueError(f"{error} {_TO_GIVE_UP}.") from None
         self.notes += matched.notes(path)

@@ -257,9 +257,10 @@ def test_what_lies_beyond_the_end_is_left_out_cut_and_said(folder):
     found = matching.match(base, recordings, length_of=long)
     (annotations,) = found.of.values()
     assert [(a.onset_s, a.offset_s) for a in annotations] == [(1, 2), (18, 19), (19.5, 20)]
+    end = f"the end of {base / 'a.wav'}, 20 s, and are"
     assert found.remarks == (
-        f"1 annotations of a.wav lie beyond the end of {base / 'a.wav'}, 20 s, and are left out; "
-        "1 reach over it and are cut there",
+        f"1 of a.wav lie beyond {end} left out",
+        f"1 of a.wav reach over {end} cut there",
     )
     # Encoders pad, and programs round.
     folder({"t.csv": f"{ROWS}a.wav,1,20.04\n"})

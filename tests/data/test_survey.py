@@ -262,6 +262,21 @@ def test_a_recording_without_annotations_is_skipped_and_strangers_are_told(folde
     )
 
 
+def test_labels_that_mark_nothing_train_nothing(folder, tmp_path):
+    data_dir = folder({f"{name}.wav": noise(i) for i, name in enumerate("abc")})
+    csv = tmp_path / "all.csv"
+    rows = "".join(
+        f"{n}.wav,0.1,0.2,{label},\n" for n, label in (("a", "x"), ("b", "y"), ("c", "n"))
+    )
+    csv.write_text(f"File,Start,Stop,Laut,Label\n{rows}", encoding="utf-8")
+    settings = {"sequence": "bout", "annotations": str(csv), "label_column": "laut"}
+    found = survey(data_dir, CONFIG.replace(ignore_labels="n,SIL", **settings))
+    assert [os.path.basename(path) for path, _ in found.skipped] == ["c.wav"]
+    assert "ignore_labels leaves out n (1)" in found.notes
+    with pytest.raises(ValueError, match="`label_column` must be one of its columns, File, Start"):
+        survey(data_dir, CONFIG.replace(**{**settings, "label_column": "kind"}))
+
+
 def test_whether_annotations_are_those_of_a_run_is_checked_by_what_they_say(
     songs, annotated, tmp_path
 ):

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 
 import numpy as np
@@ -11,7 +12,7 @@ import soundfile
 from neurovocal_tf import annotations
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation import folder as segment_folder
-from neurovocal_tf.segmentation import formats
+from neurovocal_tf.segmentation import formats, pictures
 from neurovocal_tf.segmentation.written_files import WrittenFiles
 
 RATE = 16_000
@@ -160,6 +161,35 @@ def test_labels_and_bands_by_hand_go_into_the_formats(data_dir, tmp_path):
     assert [a.label for a in found] == ["call"]
 
 
+def test_rows_by_hand_that_cannot_be_are_left_out_and_said_and_stay_in_the_table(
+    data_dir, tmp_path
+):
+    segmented(data_dir)
+    table = tmp_path / "out" / "annotations.csv"
+    place = os.path.join("..", "data", "b.wav")
+    added = f"{place},0.7,99,long,\n{place},5,4,reversed,\n{place},50,51,beyond,\n"
+    table.write_text(table.read_text() + added)
+    found = segmented(data_dir)
+    assert [(a.label, a.offset_s) for a in found.annotations("b.wav")][1:] == [("long", 1.0)]
+    assert table.read_text().endswith(added)
+    for said in (
+        "1 of .*b.wav lie beyond",
+        "1 of .*b.wav reach over",
+        "line 6: `offset_s` must no",
+    ):
+        assert any(re.search(said, note) for note in found.notes)
+
+
+def test_a_record_of_pictures_that_a_spreadsheet_saved_is_made_anew(data_dir, tmp_path):
+    drawn = tmp_path / "out" / "pictures" / "drawn.csv"
+    pictures.draw(segmented(data_dir), None, QUIET)
+    before = drawn.read_text()
+    for text in (before.replace(",", ";"), "\xff", "file\na.wav\n"):
+        drawn.write_text(text, encoding="latin-1")
+        pictures.draw(segmented(data_dir), None, QUIET)
+        assert drawn.read_text() == before
+
+
 @pytest.mark.parametrize("name", ["files.csv", "skipped.csv"])
 def test_what_people_make_of_a_report_gets_another_name(name, data_dir, tmp_path):
     out = tmp_path / "out"
@@ -227,3 +257,29 @@ def test_hashes_outlive_a_crash_between_them_and_the_file(tmp_path):
     (tmp_path / "a.csv").write_text("mine")
     assert again.is_changed("a.csv") and not again.write_unless_changed("a.csv", crashes)
     assert (tmp_path / "a.csv").read_text() == "mine"
+
+
+# Each of three tables twice, and config.json.
+@pytest.mark.parametrize("num_writes", range(8))
+def test_a_crash_at_any_write_is_not_taken_for_hand_work(
+    num_writes, data_dir, tmp_path, monkeypatch
+):
+    segmented(data_dir)
+    write_tones(data_dir / "new.wav", [0.4])
+    replace, left = os.replace, [num_writes]
+
+    def crashes(*paths):
+        if not left[0]:
+            raise SystemError
+        left[0] -= 1
+        replace(*paths)
+
+    monkeypatch.setattr(os, "replace", crashes)
+    try:
+        segmented(data_dir)
+    except SystemError:
+        assert num_writes < 7
+    monkeypatch.setattr(os, "replace", replace)
+    found = segmented(data_dir)
+    assert found.notes == [] and len(lines(tmp_path / "out")) == 5
+    assert not (tmp_path / "out" / "annotations_2.csv").exists()
