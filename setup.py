@@ -16,6 +16,9 @@ README = ROOT / "README.md"
 # 2.17 takes; earlier ones of aiohttp wait for ever for a request's head.
 SERVE = ["aiohttp>=3.14", "grpcio-health-checking>=1.62,<1.63", "protobuf"]
 
+# For ELAN's files of annotations.
+ELAN = ["pympi-ling>=1.70"]
+
 setup(
     name="neurovocal_tf",
     version=VERSION,
@@ -55,6 +58,7 @@ setup(
     ],
     extras_require={
         "serve": SERVE,
+        "elan": ELAN,
         # A peer of tools/benchmark.py, which does without it too.
         "benchmark": ["torch>=2.4"],
         "test": [
@@ -64,6 +68,7 @@ setup(
             "pytest-xdist>=3.5",
             "ruff>=0.6",
             *SERVE,
+            *ELAN,
         ],
     },
 )

@@ -82,10 +82,19 @@ class DataConfig:
     )
     annotations: str = setting(
         "",
-        "File or folder with annotations to use instead of the detector: CSV, Audacity, Raven or "
-        "Praat. They go to the recordings of the same names. FILE#TIER reads only the interval "
-        "tier TIER of Praat's TextGrids.",
+        "File or folder with annotations to use instead of the detector: CSV, Audacity, Raven, "
+        "Praat, or another format that README lists. They go to the recordings of the same names. "
+        "FILE#TIER reads only the tier TIER of Praat's and ELAN's files.",
         may_change=True,
+    )
+    ignore_labels: str = setting(
+        "",
+        "Labels that mark no vocalization, with commas between, such as n,SIL,0,@: annotations "
+        "with them are left out.",
+    )
+    label_column: str = setting(
+        "",
+        "The column of labels in tables of annotations, where its name does not tell.",
     )
     bout_gap_s: float = setting(
         0.5,
@@ -104,7 +113,8 @@ class DataConfig:
         "",
         "The recordings that train: a text file with their names or patterns, relative to the data "
         "folder, one a line. Or TABLE.csv:COLUMN=VALUE, those that a table names in its column "
-        "`file`. Without --held_out_list all others are held out.",
+        "`file`, relative to the data folder or to its own. Without --held_out_list all others are "
+        "held out.",
         may_change=True,
     )
     held_out_list: str = setting(

@@ -110,12 +110,15 @@ LIBRARIES = {
     "rbm": {"tensorflow", "numpy"},
     "plots": {"numpy", "matplotlib"},
     "discovery": {"numpy", "scipy", "sklearn", "threadpoolctl"},
+    "annotations": {"numpy", "scipy", "tensorflow"},
+    "annotations/elan": {"pympi"},
     "evaluation/baselines": {"numpy", "scipy"},
     "evaluation/likelihood_baselines": {"numpy", "scipy"},
     "data/frame_sequences": {"numpy", "tensorflow"},
 }
-# Rooms whose libraries need not be installed with the package: an extra of setup.py names them.
-WITH_AN_EXTRA = {"server"}
+# Rooms and files whose libraries need not be installed with the package: an extra of setup.py names
+# them.
+WITH_AN_EXTRA = {"server", "annotations/elan"}
 WITHOUT_KERAS = {
     "server",
     "audio",
@@ -410,6 +413,7 @@ def test_every_library_that_is_imported_is_declared():
         "keras_tuner": "keras-tuner",
     }
     distributions |= {"tensorflow_serving": "tensorflow-serving-api", "google": "protobuf"}
+    distributions |= {"pympi": "pympi-ling"}
     distributions |= {"grpc": "grpcio", "grpc_health": "grpcio-health-checking"}
     kwargs = declared()
     required = {re.split(r"[<>=!~\[; ]", line)[0] for line in kwargs["install_requires"]}
@@ -422,7 +426,7 @@ def test_every_library_that_is_imported_is_declared():
         ours = {"tests", "tools", "export", "benchmarks", *(other.stem for other in ALL_FILES)}
         used = {distributions.get(name, name) for name in libraries_imported(path) - ours}
         assert used <= required | (
-            optional if path not in FILES or room(path) in WITH_AN_EXTRA else set()
+            optional if path not in FILES or {room(path), place(path)} & WITH_AN_EXTRA else set()
         ), path
 
 

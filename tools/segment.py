@@ -10,11 +10,13 @@ they agree with the truth.
     python tools/segment.py ... --truth=/data/finches_by_hand --tune
 
 The output folder gets annotations.csv (file, onset_s, offset_s, label, score), files.csv,
-skipped.csv (file, reason) and config.json; with --format a folder for each format, with --truth
-scores.csv, with --plot pictures, with --tune tuned.flags. Ctrl-C keeps what is done, and the same
-command goes on with the rest; it ends --tune with the best settings so far. `file` is relative to
-the output folder. Times are seconds of the sound itself, whatever its --time_expansion. The score
-is by how many dB the loudest moment of a segment is over the detector's threshold.
+skipped.csv (file, reason), written.csv and config.json; with --format a folder or a table for each
+format, with --truth scores.csv, with --plot pictures, with --tune tuned.flags. Tables that people
+have changed since are kept as they are, and what is new goes beside them. Ctrl-C keeps what is
+done, and the same command goes on with the rest; it ends --tune with the best settings so far.
+`file` is relative to the output folder. Times are seconds of the sound itself, whatever its
+--time_expansion. The score is by how many dB the loudest moment of a segment is over the detector's
+threshold.
 """
 
 import contextlib
@@ -49,14 +51,21 @@ _TRAIN_LIST, _HELD_OUT_LIST = (
 _FORMAT = flags.DEFINE_list(
     "format",
     None,
-    "Written beside annotations.csv, with commas between: audacity, raven, textgrid; one file a "
-    "recording, of raven also one over all.",
+    "Written beside annotations.csv, with commas between: audacity, batdetect2, notmat, raven, "
+    "textgrid, whisperseg, one file a recording, of raven also one over all; avn, kaleidoscope, "
+    "opensoundscape, one over all.",
+)
+_OVERWRITE = flags.DEFINE_bool(
+    "overwrite",
+    False,
+    "Give up what people have changed in the tables of earlier results; without it, these are kept "
+    "as they are.",
 )
 _TRUTH = flags.DEFINE_string(
     "truth",
     None,
-    "Annotations to compare with: a file or folder of CSV, Audacity, Raven or Praat. Recordings "
-    "that are not in it are not scored.",
+    "Annotations to compare with: a file or folder of CSV, Audacity, Raven, Praat, or another "
+    "format that README lists. Recordings that are not in it are not scored.",
 )
 _TOLERANCE_MS = flags.DEFINE_float(
     "tolerance_ms", 10.0, "How far a boundary may be off the truth, in ms.", lower_bound=0.0
@@ -81,7 +90,7 @@ _WORKERS = flags.DEFINE_integer(
 _JSON = flags.DEFINE_string("json", None, "Where to write the figures.")
 # In windows as long and as far apart as a model's frames segments are measured and pictures drawn.
 _SECTIONS = ("audio", "segmentation", "n_fft", "hop_length")
-setting_flags.define(_SECTIONS)
+setting_flags.define((*_SECTIONS, "ignore_labels", "label_column"))
 
 
 def main(argv):
@@ -97,7 +106,7 @@ def main(argv):
     if _TUNE.value:
         figures = _tune(paths, true, config)
     else:
-        run = folder.SegmentedFolder(_DATA_DIR.value, _OUT.value, config, paths)
+        run = folder.SegmentedFolder(_DATA_DIR.value, _OUT.value, config, paths, _OVERWRITE.value)
         if run.num_resumed:
             setting_flags.say(f"{run.num_resumed} of {len(paths)} recordings were finished before")
         with tqdm.tqdm(
@@ -131,15 +140,24 @@ def _asked_for(paths):
 
 
 def _true_segments(paths, config):
+    from neurovocal_tf.annotations import matching
     from neurovocal_tf.segmentation import truth
 
-    true, notes = truth.segments_by_file(_TRUTH.value, paths, config.audio.channel)
+    true, notes = truth.segments_by_file(
+        _TRUTH.value,
+        paths,
+        config.audio.channel,
+        matching.Choice.of(config.data.ignore_labels, config.data.label_column),
+        config.audio.time_expansion,
+    )
     for note in notes:
         setting_flags.say(note)
     return true
 
 
 def _report(run):
+    for note in run.notes:
+        setting_flags.say(note)
     for name, result in sorted(run.results.items()):
         if result.note:
             setting_flags.say(f"{name} {result.note}")
@@ -160,7 +178,7 @@ def _score(run, true):
     table = truth.score(
         {name: run.segments(name) for name in run.finished}, true, _TOLERANCE_MS.value / 1000
     )
-    truth.write_scores(os.path.join(run.out_dir, "scores.csv"), table)
+    run.reports.write("scores.csv", *truth.score_rows(table))
     print(truth.as_table(table))
     not_scored = len(set(run.finished) - set(true))
     if not_scored:
@@ -240,9 +258,14 @@ def _write_formats(run, config):
     from neurovocal_tf.segmentation import formats
 
     with tqdm.tqdm(
-        total=len(run.finished), unit="recording", dynamic_ncols=True, desc="format"
+        total=len(run.all_finished), unit="recording", dynamic_ncols=True, desc="format"
     ) as bar:
-        formats.write(run, _FORMAT.value, config, bar.update)
+        kept = formats.write(run, _FORMAT.value, config, bar.update)
+    if kept:
+        setting_flags.say(
+            f"{len(kept)} files have been changed since they were written, and are kept as they "
+            f"are; the first: {os.path.join(run.out_dir, kept[0])}. --overwrite gives that up"
+        )
     print(f"{', '.join(_FORMAT.value)}: {run.out_dir}")
 
 

@@ -2,6 +2,7 @@ r"""Audacity's label tracks: onset, offset and label with tabs between, then, if
 a line of backslash, low, high.
 """
 
+import dataclasses
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from neurovocal_tf import files
 from neurovocal_tf.annotations.annotation import (
     Annotation,
+    BadRow,
+    Contents,
+    Options,
     check_order,
     number,
     on_one_line,
@@ -27,39 +31,36 @@ def recognises(text: str) -> bool:
     return re.match(rf"\s*{_NUMBER}\t{_NUMBER}(\t|\n|$)", text) is not None
 
 
-def parse(text: str, path: str | os.PathLike[str]) -> list[Annotation]:
+def parse(text: str, path: str | os.PathLike[str], options: Options) -> Contents:
     """Annotations of a label track, or of several one after another; `file` is not said, and
-    Audacity's -1 Hz is no frequency.
+    Audacity's -1 Hz is no frequency. A number after the label is a score, as BirdNET-Analyzer has
+    it.
     """
-    found: list[tuple[float, float, str, dict[str, float | None]]] = []
+    contents = Contents()
+    # Whether a line of frequencies may follow: none, after a label that is left out.
+    last: Annotation | None = None
+    is_after_bad_label = False
     for line_num, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        place, cells = f"{path}, line {line_num}", line.split("\t", 2)
-        if len(cells) < 2:
-            raise ValueError(
-                f"{place}: must be onset, offset and label, with tabs between. "
-                f"Received: {shown(line)}"
-            )
-        if cells[0] != _FREQUENCIES:
-            onset_s, offset_s = time_s(cells[0], "onset", place), time_s(cells[1], "offset", place)
-            check_order(onset_s, offset_s, ("onset", "offset"), place)
-            found.append((onset_s, offset_s, cells[2] if len(cells) == 3 else "", {}))
-            continue
-        if not found or found[-1][3] or len(cells) < 3:
-            raise ValueError(
-                f"{place}: must be backslash, low and high frequency, and follow a label. "
-                f"Received: {shown(line)}"
-            )
-        for name, cell in zip(("low_hz", "high_hz"), cells[1:], strict=True):
-            frequency = number(cell, name, place)
-            found[-1][3][name] = frequency if frequency >= 0 else None
-    return [
-        Annotation(
-            "", onset_s, offset_s, label, low_hz=band.get("low_hz"), high_hz=band.get("high_hz")
-        )
-        for onset_s, offset_s, label, band in found
-    ]
+        place, cells = f"{path}, line {line_num}", line.split("\t")
+        with contents.row():
+            if cells[0] == _FREQUENCIES:
+                if is_after_bad_label:
+                    continue
+                if last is None or len(cells) < 3:
+                    raise BadRow(
+                        f"{place}: must be backslash, low and high frequency, and follow a label. "
+                        f"Received: {shown(line)}"
+                    )
+                contents.annotations[-1] = _with_band(last, cells, place)
+                last = None
+                continue
+            last, is_after_bad_label = None, True
+            last = _label_of(cells, line, place)
+            is_after_bad_label = False
+            contents.annotations.append(last)
+    return contents
 
 
 def write(
@@ -81,3 +82,25 @@ def write(
             )
             lines.append(f"{_FREQUENCIES}\t{low:.6f}\t{high:.6f}\n")
     files.write_text(path, "".join(lines))
+
+
+def _label_of(cells: Sequence[str], line: str, place: str) -> Annotation:
+    if len(cells) < 2:
+        raise BadRow(
+            f"{place}: must be onset, offset and label, with tabs between. Received: {shown(line)}"
+        )
+    onset_s, offset_s = time_s(cells[0], "onset", place), time_s(cells[1], "offset", place)
+    check_order(onset_s, offset_s, ("onset", "offset"), place)
+    if len(cells) == 4 and re.fullmatch(_NUMBER, cells[3].strip(), re.ASCII):
+        return Annotation("", onset_s, offset_s, cells[2], score=float(cells[3]))
+    return Annotation("", onset_s, offset_s, "\t".join(cells[2:]))
+
+
+def _with_band(label: Annotation, cells: Sequence[str], place: str) -> Annotation:
+    low, high = (
+        number(cell, name, place)
+        for name, cell in zip(("low_hz", "high_hz"), cells[1:3], strict=True)
+    )
+    return dataclasses.replace(
+        label, low_hz=low if low >= 0 else None, high_hz=high if high >= 0 else None
+    )

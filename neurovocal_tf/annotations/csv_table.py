@@ -1,58 +1,60 @@
-"""CSV: `file,onset_s,offset_s,label`, and the columns of vak, crowsetta, DAS and WhisperSeg."""
+"""CSV with a header: `file,onset_s,offset_s,label`, and the columns of other programs, which
+`columns` lists.
+"""
 
 import os
 from collections.abc import Mapping, Sequence
 
 from neurovocal_tf import files
-from neurovocal_tf.annotations import table
-from neurovocal_tf.annotations.annotation import Annotation, check_order
+from neurovocal_tf.annotations import columns, table
+from neurovocal_tf.annotations.annotation import Annotation, Contents, Options
 
 COLUMNS = ("file", "onset_s", "offset_s", "label")
 _FURTHER = ("channel", "low_hz", "high_hz", "score")
-# Onset, offset, label and recording, in the words of:
-# this package, vak and crowsetta; DAS; WhisperSeg.
-_DIALECTS = (
-    ("onset_s", "offset_s", "label", ("file", "notated_path")),
-    ("start_seconds", "stop_seconds", "name", ("filename", "file")),
-    ("onset", "offset", "cluster", ("filename", "file")),
-)
-KNOWN_COLUMNS = ", or ".join(f"{onset} and {offset}" for onset, offset, _, _ in _DIALECTS)
 
 
 def recognises(text: str) -> bool:
-    """Whether the first line names columns of onsets and offsets."""
-    return bool(_dialects(table.header_of(text)))
+    """Whether the first line names columns of onsets and offsets, or of durations."""
+    return columns.times(table.header_of(text)) is not None
 
 
-def parse(text: str, path: str | os.PathLike[str]) -> list[Annotation]:
+def parse(text: str, path: str | os.PathLike[str], options: Options) -> Contents:
     """Annotations of a table, `file` as it stands there.
 
     DAS lists kinds of song that do not occur with times that are NaN; they are passed over.
     """
-    header = table.header_of(text)
-    onset, offset, label, files_ = _dialects(header)[0]
-    file = next((name for name in files_ if name in header), "")
-    found = []
-    for row in table.rows(text, path):
-        if onset == "start_seconds" and {row.text(onset).lower(), row.text(offset).lower()} <= {
-            "",
-            "nan",
-        }:
+    header, contents = table.header_of(text), Contents()
+    times = columns.times(header, path)
+    assert times is not None
+    file, score = columns.file_column(header), columns.score_column(header)
+    low, high = columns.band_columns(header)
+    # Others count channels from 1, or do not say.
+    channel = "channel" if {"channel", "onset_s"} <= set(header) else ""
+    rows = list(table.rows(text, path, contents=contents))
+    used = (times.onset, times.end, file, score, low, high, channel)
+    label = columns.label_column(header, rows, path, options, contents, used)
+    is_das = columns.key(times.onset) == "startseconds"
+    contents.in_samples = times.per_second is None
+    for row in rows:
+        if is_das and row.is_empty(times.onset) and row.is_empty(times.end):
+            contents.files.append(row.text(file))
             continue
-        onset_s, offset_s = row.time_s(onset), row.time_s(offset)
-        check_order(onset_s, offset_s, (onset, offset), row.place)
-        channel, *further = (row.optional_number(name) for name in _FURTHER)
-        found.append(
-            Annotation(
-                row.text(file),
-                onset_s,
-                offset_s,
-                row.text(label),
-                None if channel is None else int(channel),
-                *further,
+        with contents.row():
+            onset, offset = times.of(row)
+            number = row.optional_number(channel)
+            contents.annotations.append(
+                Annotation(
+                    row.text(file),
+                    onset,
+                    offset,
+                    row.text(label),
+                    None if number is None else int(number),
+                    row.optional_number(low),
+                    row.optional_number(high),
+                    row.optional_number(score),
+                )
             )
-        )
-    return found
+    return contents
 
 
 def write(
@@ -79,7 +81,3 @@ def write(
         for a in annotations
     )
     files.write_csv(path, (*COLUMNS, *further), rows)
-
-
-def _dialects(header: Sequence[str]) -> list[tuple[str, str, str, tuple[str, str]]]:
-    return [dialect for dialect in _DIALECTS if set(dialect[:2]) <= set(header)]

@@ -5,12 +5,21 @@ free-standing numbers, quoted strings and flags in angle brackets, so that one s
 forms; an exclamation mark begins a comment.
 """
 
+import dataclasses
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from neurovocal_tf import files
-from neurovocal_tf.annotations.annotation import Annotation, check_order, only_file, shown, time_s
+from neurovocal_tf.annotations.annotation import (
+    Annotation,
+    Contents,
+    Options,
+    check_order,
+    only_file,
+    shown,
+    time_s,
+)
 
 _TOKEN = re.compile(
     r"""(?<!\S)(?:(?P<comment>![^\n]*)|"(?P<string>(?:[^"]|"")*)"|<(?P<flag>[^>\s]*)>"""
@@ -28,11 +37,12 @@ def recognises(text: str) -> bool:
     return re.match(r'\s*(File type\s*=\s*)?"ooTextFile', text) is not None
 
 
-def parse(text: str, path: str | os.PathLike[str], tier: str | None = None) -> list[Annotation]:
+def parse(text: str, path: str | os.PathLike[str], options: Options) -> Contents:
     """Annotations of all interval tiers, or of the one that is named: their intervals with a label.
 
     Point tiers are passed over.
     """
+    tier, contents = options.tier, Contents()
     tokens = _Tokens(text, path)
     tokens.string("the file's type")
     if tokens.string("the object's class") != "TextGrid":
@@ -41,7 +51,7 @@ def parse(text: str, path: str | os.PathLike[str], tier: str | None = None) -> l
         )
     tokens.number("xmin"), tokens.number("xmax")
     num_tiers = tokens.count("size") if tokens.flag("tiers?") == "exists" else 0
-    names, found = [], []
+    names = []
     for _ in range(num_tiers):
         kind, name = tokens.string("class"), tokens.string("name")
         tokens.number("xmin"), tokens.number("xmax")
@@ -55,14 +65,18 @@ def parse(text: str, path: str | os.PathLike[str], tier: str | None = None) -> l
                 f"Received: class={shown(kind)}"
             )
         names.append(name)
-        intervals = [_interval(tokens) for _ in range(tokens.count("size"))]
-        if tier in (None, name):
-            found += [interval for interval in intervals if interval.label.strip()]
+        is_taken = tier in (None, name)
+        for _ in range(tokens.count("size")):
+            interval = _interval(tokens)
+            if not (is_taken and interval.label.strip()):
+                continue
+            with contents.row():
+                contents.annotations.append(interval.annotation())
     if tier is not None and tier not in names:
         raise ValueError(
             f"{path}: has no interval tier {tier}; it has {', '.join(map(shown, names)) or 'none'}."
         )
-    return found
+    return contents
 
 
 def write(
@@ -117,11 +131,29 @@ def write(
     files.write_text(path, "\n".join(lines) + "\n")
 
 
-def _interval(tokens: "_Tokens") -> Annotation:
-    onset_s = tokens.time_s("xmin")
-    offset_s = tokens.time_s("xmax")
-    check_order(onset_s, offset_s, ("xmin", "xmax"), tokens.place)
-    return Annotation("", onset_s, offset_s, tokens.string("text"))
+@dataclasses.dataclass(frozen=True)
+class _Interval:
+    """One interval as it stands there, and where."""
+
+    onset: str
+    offset: str
+    label: str
+    place: str
+
+    def annotation(self) -> Annotation:
+        """Raises BadRow for times that are none."""
+        onset_s, offset_s = (
+            time_s(text, name, self.place)
+            for text, name in ((self.onset, "xmin"), (self.offset, "xmax"))
+        )
+        check_order(onset_s, offset_s, ("xmin", "xmax"), self.place)
+        return Annotation("", onset_s, offset_s, self.label)
+
+
+def _interval(tokens: "_Tokens") -> _Interval:
+    onset, offset = tokens.number("xmin"), tokens.number("xmax")
+    place = tokens.place
+    return _Interval(onset, offset, tokens.string("text"), place)
 
 
 def _text_of(time_s: float) -> str:
@@ -182,10 +214,6 @@ class _Tokens:
     def number(self, name: str) -> str:
         """The next token, which must be a number, as text."""
         return self._next("number", name, "a number")
-
-    def time_s(self, name: str) -> float:
-        """The next token, which must be a time."""
-        return time_s(self.number(name), name, self.place)
 
     def count(self, name: str) -> int:
         """The next token, which must be a whole number."""

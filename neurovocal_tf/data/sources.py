@@ -12,6 +12,7 @@ from neurovocal_tf.annotations import matching
 from neurovocal_tf.annotations import segments as annotated
 from neurovocal_tf.annotations.segments import Segment
 from neurovocal_tf.config import Config
+from neurovocal_tf.segmentation.recording_lengths import length_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +59,19 @@ def annotated_segments(
     """Dict of path -> segments as `Source` has them, and notes for the user."""
     if not config.data.annotations:
         return dict.fromkeys(paths), []
-    found = matching.match(config.data.annotations, paths)
-    segments = {path: annotated.of(found.of.get(path, ()), config.audio.channel) for path in paths}
+    paths = list(paths)
+    data = config.data
+    found = matching.match(
+        data.annotations,
+        paths,
+        choice=matching.Choice.of(data.ignore_labels, data.label_column),
+        length_of=length_of(config.audio.time_expansion),
+    )
+    if paths:
+        found.check_any(data.annotations, "annotations")
+    # What lies beyond a recording's end is told as the reason why it is skipped.
+    taken = {**found.beyond, **found.of}
+    segments = {path: annotated.of(taken.get(path, ()), config.audio.channel) for path in paths}
     return segments, found.notes(config.data.annotations)
 
 

@@ -2,8 +2,8 @@
 
 A list is a text file of names of recordings, or patterns such as `day_1/*.wav`, relative to the
 data folder, one a line; lines that begin with # are comments. Or it is `TABLE.csv:COLUMN=VALUE`:
-the recordings that the column `file` of a table names, relative to the data folder too, in the rows
-with that value in that column.
+the recordings that the column `file` of a table names, relative to the data folder too or to the
+table's own, in the rows with that value in that column.
 """
 
 import dataclasses
@@ -12,8 +12,8 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from neurovocal_tf import annotations
 from neurovocal_tf.annotations import table
+from neurovocal_tf.annotations.text import decode
 from neurovocal_tf.config import DataConfig
 
 _OF_TABLE = re.compile(r"(?P<table>.+\.csv):(?P<column>[^=]+)=(?P<value>.*)", re.IGNORECASE)
@@ -141,8 +141,13 @@ def _names_in(data_dir, paths):
 def _listed(text, setting, names, folder):
     """Dict of name -> where it is listed, of all that a list names among `names`."""
     found = {}
-    for pattern, place in (_of_table if _OF_TABLE.fullmatch(text) else _of_lines)(text, setting):
+    in_table = _OF_TABLE.fullmatch(text)
+    for pattern, place in (_of_table if in_table else _of_lines)(text, setting):
         matched = _matching(pattern, names, folder)
+        if not matched and in_table:
+            beside = os.path.join(os.path.dirname(in_table["table"]), pattern)
+            matched = {os.path.relpath(os.path.realpath(beside), os.path.realpath(folder))}
+            matched &= names.keys()
         if not matched:
             raise ValueError(
                 f"`{setting}` must name recordings below the data folder. "
@@ -198,4 +203,4 @@ def _text(path, setting):
             f"`{setting}` must be a text file or TABLE.csv:COLUMN=VALUE, and there is no such "
             f"file. Received: {setting}={path}"
         )
-    return annotations.decode(path)
+    return decode(path)[0]

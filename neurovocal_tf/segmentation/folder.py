@@ -3,7 +3,6 @@ in parallel, stoppable, and picked up again.
 """
 
 import concurrent.futures
-import csv
 import dataclasses
 import os
 import threading
@@ -14,13 +13,16 @@ import numpy as np
 
 from neurovocal_tf import config as config_lib
 from neurovocal_tf import files
-from neurovocal_tf.annotations import Annotation, csv_table
+from neurovocal_tf.annotations import Annotation
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import Config
-from neurovocal_tf.segmentation import detector
+from neurovocal_tf.segmentation import detector, tables
+from neurovocal_tf.segmentation.recording_lengths import length_of
+from neurovocal_tf.segmentation.reports import Reports
+from neurovocal_tf.segmentation.written_files import WrittenFiles
 
-COLUMNS = (*csv_table.COLUMNS, "score")
 _FILE_COLUMNS = ("file", "num_bytes", "sample_rate", "duration_s", "num_segments", "note")
+_SKIPPED_COLUMNS = ("file", "reason")
 # Settings that say what is found; how much of an epoch is kept in memory does not.
 _SECTIONS = ("audio", "segmentation")
 _SAVE_EVERY_S = 10.0
@@ -118,16 +120,20 @@ class SegmentedFolder:
         data_dir: folder of recordings, or one recording.
         out_dir: folder of the results; made if it is not there.
         config: `Config`.
-        paths: of the recordings to segment, as `recordings_by_name` has them; None: all.
+        paths: of the recordings to segment, as `recordings_by_name` has them; None: all. What was
+            found in others of the folder is kept.
+        overwrite: whether to give up what people have changed in earlier results.
 
     Attributes:
         paths: dict of file name, relative to `data_dir` -> path, of the recordings.
+        all_paths: the same of all in the folder.
         results: dict of file name -> `SegmentedFile`, of those done in this process.
         skipped: dict of file name -> reason.
         num_resumed: files that an earlier start has finished.
+        written, reports: `WrittenFiles` and `Reports` of the output folder.
 
     Raises: ValueError if there is no recording, or the output folder holds
-        results of other settings.
+        results of other settings, or what people have changed there cannot be read.
     """
 
     def __init__(
@@ -136,30 +142,51 @@ class SegmentedFolder:
         out_dir: str | os.PathLike[str],
         config: Config,
         paths: Mapping[str, str] | None = None,
+        overwrite: bool = False,
     ) -> None:
-        self.paths = recordings_by_name(data_dir) if paths is None else paths
+        self.all_paths = recordings_by_name(data_dir)
+        self.paths = self.all_paths if paths is None else paths
         self.out_dir, self.config = os.fspath(out_dir), config
         self.results: dict[str, SegmentedFile] = {}
         self.skipped: dict[str, str] = {}
         os.makedirs(self.out_dir, exist_ok=True)
         self._check_settings()
+        self.written = WrittenFiles(self.out_dir, overwrite)
+        self.reports = Reports(self.out_dir, self.written, overwrite)
         self._files: dict[str, Mapping[str, str | int]] = {
-            row["file"]: row for row in self._rows("files.csv") if self._is_as_it_was(row)
+            row["file"]: row
+            for row in self.reports.rows("files.csv", _FILE_COLUMNS)
+            if row["file"] in self.all_paths
+            and row["num_segments"].isdecimal()
+            and self._is_as_it_was(row)
         }
-        self._segments: dict[str, list[dict[str, str]]] = {name: [] for name in self._files}
-        names = {self._place(name): name for name in self._files}
-        for row in self._rows("annotations.csv"):
-            if row["file"] in names:
-                self._segments[names[row["file"]]].append(row)
+        self._skipped_before = {
+            row["file"]: row["reason"]
+            for row in self.reports.rows("skipped.csv", _SKIPPED_COLUMNS)
+            if row["file"] in self.all_paths and row["file"] not in self.paths
+        }
+        if self.written.is_new:
+            self._adopt()
+        self._tables = tables.Tables(
+            self.out_dir,
+            self.written,
+            self.all_paths,
+            self._place,
+            length_of(config.audio.time_expansion),
+        )
         # What was written just before a crash and is told in one file only, or with a folder that
-        # has moved since, is done anew.
-        for name in [
-            name
-            for name in self._files
-            if len(self._segments[name]) != int(self._files[name]["num_segments"])
-        ]:
-            del self._files[name], self._segments[name]
-        self.num_resumed = len(self._files)
+        # has moved since, is done anew; where people have changed a table, what is not in it is
+        # what they have removed.
+        for name in list(self._files):
+            if name in self._tables.by_hand:
+                continue
+            if len(self._tables.segments(name)) != int(self._files[name]["num_segments"]):
+                if self._tables.is_any_changed and not self._tables.segments(name):
+                    self._tables.by_hand[name] = []
+                else:
+                    del self._files[name]
+                    self._tables.found.pop(name, None)
+        self.num_resumed = len(self.finished)
 
     def run(self, num_workers: int, progress: Callable[[int], object]) -> None:
         """Segments what is not done yet; saves every ten seconds, at the end, and when stopped.
@@ -189,24 +216,16 @@ class SegmentedFolder:
         """Onsets and offsets in seconds `[S, 2]` of a finished file,
         from this start or an earlier one.
         """
-        rows = self._segments[name]
-        return np.array([(float(row["onset_s"]), float(row["offset_s"])) for row in rows]).reshape(
-            -1, 2
-        )
+        found = self._tables.segments(name)
+        return np.array([(a.onset_s, a.offset_s) for a in found], float).reshape(-1, 2)
 
     def annotations(self, name: str) -> list[Annotation]:
         """List of `Annotation` of a finished file, its path absolute."""
         channel = int(self.config.audio.channel) if self.config.audio.channel.isdigit() else None
-        path = os.path.abspath(self.paths[name])
+        path = os.path.abspath(self.all_paths[name])
         return [
-            Annotation(
-                path,
-                float(row["onset_s"]),
-                float(row["offset_s"]),
-                channel=channel,
-                score=float(row["score"]),
-            )
-            for row in self._segments[name]
+            dataclasses.replace(a, file=path, channel=channel if a.channel is None else a.channel)
+            for a in self._tables.segments(name)
         ]
 
     def duration_s(self, name: str) -> float:
@@ -218,10 +237,10 @@ class SegmentedFolder:
         `num_segments` and `duration_s` of all.
         """
         return {
-            "num_files": len(self._files),
+            "num_files": len(self.finished),
             "num_skipped": len(self.skipped),
-            "num_segments": sum(map(len, self._segments.values())),
-            "duration_s": sum(map(self.duration_s, self._files)),
+            "num_segments": sum(len(self._tables.segments(name)) for name in self.finished),
+            "duration_s": sum(map(self.duration_s, self.finished)),
         }
 
     @property
@@ -235,23 +254,28 @@ class SegmentedFolder:
 
     @property
     def finished(self) -> list[str]:
-        """Names of the finished files, in order."""
+        """Names of the finished files that are asked for, in order."""
+        return sorted(name for name in self._files if name in self.paths)
+
+    @property
+    def all_finished(self) -> list[str]:
+        """Names of the finished files, also of those that earlier starts were asked for."""
         return sorted(self._files)
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences for the user on what has become of files that people have changed."""
+        return [*self._tables.notes, *self.reports.notes]
 
     def save(self) -> None:
         """Writes annotations.csv, files.csv, skipped.csv and config.json."""
-        names = self.finished
-        rows = (
-            [row[column] for column in COLUMNS] for name in names for row in self._segments[name]
-        )
+        names = self.all_finished
         # In this order, so that whatever files.csv says is done has its segments.
-        files.write_csv(self._path("annotations.csv"), COLUMNS, rows)
-        files.write_csv(
-            self._path("files.csv"),
-            _FILE_COLUMNS,
-            ([self._files[name][c] for c in _FILE_COLUMNS] for name in names),
-        )
-        files.write_csv(self._path("skipped.csv"), ("file", "reason"), sorted(self.skipped.items()))
+        self._tables.save(names)
+        rows = [[self._files[name][c] for c in _FILE_COLUMNS] for name in names]
+        self.reports.write("files.csv", _FILE_COLUMNS, rows)
+        skipped = sorted((self._skipped_before | self.skipped).items())
+        self.reports.write("skipped.csv", _SKIPPED_COLUMNS, skipped)
         files.write_text(self._path("config.json"), self.config.to_json() + "\n")
 
     def _segment_one(
@@ -302,15 +326,10 @@ class SegmentedFolder:
             "note": found.note,
         }
         columns, place = (found.onsets_s, found.offsets_s, found.scores_db), self._place(name)
-        self._segments[name] = [
-            {
-                "file": place,
-                "onset_s": f"{onset:.6f}",
-                "offset_s": f"{offset:.6f}",
-                "label": "",
-                "score": f"{score:.2f}",
-            }
-            for onset, offset, score in zip(*columns, strict=True)
+        self._tables.found[name] = [
+            # As a later start reads them.
+            Annotation(place, round(onset, 6), round(offset, 6), score=round(score, 2))
+            for onset, offset, score in zip(*(c.tolist() for c in columns), strict=True)
         ]
 
     def _check_settings(self) -> None:
@@ -327,21 +346,23 @@ class SegmentedFolder:
                     f"go elsewhere. Received: {name}={new}"
                 )
 
-    def _rows(self, name: str) -> list[dict[str, str]]:
-        if not os.path.exists(self._path(name)):
-            return []
-        with open(self._path(name), newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+    def _adopt(self) -> None:
+        """Takes what was written before hashes were kept for what it is, where it shows."""
+        self.reports.adopt()
+        path = self._path("annotations.csv")
+        counts = {self._place(name): int(row["num_segments"]) for name, row in self._files.items()}
+        if os.path.exists(path) and tables.is_as_written(path, counts):
+            self.written.adopt("annotations.csv")
 
     def _is_as_it_was(self, row: dict[str, str]) -> bool:
-        path = self.paths.get(row["file"])
+        path = self.all_paths.get(row["file"])
         return path is not None and str(os.path.getsize(path)) == row["num_bytes"]
 
     def _place(self, name: str) -> str:
         """Where a reader of annotations.csv finds a recording:
         relative to its folder, as `Annotation.file` is.
         """
-        folder, base = os.path.split(os.path.abspath(self.paths[name]))
+        folder, base = os.path.split(os.path.abspath(self.all_paths[name]))
         # Of linked folders, what lies above is another one; a linked recording keeps its name.
         path = os.path.join(os.path.realpath(folder), base)
         try:

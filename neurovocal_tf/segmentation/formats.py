@@ -5,7 +5,7 @@ people look at it with.
 import collections
 import dataclasses
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -17,9 +17,20 @@ from neurovocal_tf.segmentation.frequency_bounds import frequency_bounds_hz
 
 # Some readers refuse what has no label.
 _LABEL = "segment"
-_WITH_FREQUENCIES = {"audacity", "raven"}
-# Beside annotations.csv, and not in the folder of the tables that it holds once more.
-COMBINED = f"annotations{annotations.EXTENSIONS['raven']}"
+_WITH_FREQUENCIES = {"audacity", "raven", "opensoundscape", "batdetect2"}
+# Tables over all recordings lie beside annotations.csv, and not in the folder of those that each
+# hold a part of them once more.
+COMBINED = {
+    "raven": f"annotations{annotations.EXTENSIONS['raven']}",
+    "kaleidoscope": "annotations.kaleidoscope.csv",
+    "opensoundscape": "annotations.opensoundscape.csv",
+    "avn": "annotations.avn.csv",
+}
+# Of these there is nothing but the table over all.
+_ONLY_COMBINED = {"kaleidoscope", "opensoundscape", "avn"}
+# evsonganaly looks for the whole name of the recording before its own ending, and has a sign of its
+# own for what has no label.
+_OF_EVSONGANALY = "notmat"
 
 
 def check(formats: Iterable[str]) -> None:
@@ -37,40 +48,66 @@ def write(
     formats: Iterable[str],
     config: Config,
     on_recording: Callable[[], object] = lambda: None,
-) -> None:
-    """Writes `FORMAT/NAME` with the format's extension for each finished recording,
-    and a Raven table over all of them.
+) -> list[str]:
+    """Writes `FORMAT/NAME` with the format's extension for each finished recording, or a table over
+    all of them, or of Raven's both.
 
-    CSV, which `SegmentedFolder.save` writes, is passed over. The table over all counts time through
-    the finished recordings in the order of their names, which is also that of files.csv.
+    CSV, which `SegmentedFolder.save` writes, is passed over. A table over all is in the order of
+    the names of the recordings, which is also that of files.csv, and Raven's counts time through
+    them in that order. What people have changed since it was written stays as it is.
 
     Args:
         folder: `SegmentedFolder`.    formats: names, as in `annotations.EXTENSIONS`.
         config: `Config`.
         on_recording: called after each recording.
+
+    Returns: names of the files that stay as they are, relative to the folder.
     """
     formats = [format for format in dict.fromkeys(formats) if format != "csv"]
-    stems = _stems(folder.paths)
+    stems = _stems(folder.all_paths)
     everything: list[annotations.Annotation] = []
     durations_s: dict[str, float] = {}
-    for name in folder.finished:
-        found = [
-            dataclasses.replace(annotation, label=_LABEL) for annotation in folder.annotations(name)
-        ]
-        duration_s = {os.path.abspath(folder.paths[name]): folder.duration_s(name)}
+    kept: list[str] = []
+
+    def write_one(
+        name: str,
+        format: str,
+        found: Sequence[annotations.Annotation],
+        durations_s: Mapping[str, float],
+        sample_rates: Mapping[str, float],
+    ) -> None:
+        os.makedirs(os.path.dirname(os.path.join(folder.out_dir, name)), exist_ok=True)
+        if not folder.written.write_unless_changed(
+            name, lambda path: annotations.write(path, found, format, durations_s, sample_rates)
+        ):
+            kept.append(name)
+
+    for name in folder.all_finished:
+        found = folder.annotations(name)
+        path = os.path.abspath(folder.all_paths[name])
+        duration_s = {path: folder.duration_s(name)}
         if _WITH_FREQUENCIES & set(formats):
-            found = _with_frequencies(found, folder.paths[name], config)
+            found = _with_frequencies(found, path, config)
+        labelled = [a if a.label.strip() else dataclasses.replace(a, label=_LABEL) for a in found]
         for format in formats:
-            path = os.path.join(
-                folder.out_dir, format, stems[name] + annotations.EXTENSIONS[format]
-            )
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            annotations.write(path, found, format, duration_s)
-        everything += found
+            extension = annotations.EXTENSIONS[format]
+            if format == _OF_EVSONGANALY:
+                rates = {path: _own_rate(path, config)}
+                write_one(os.path.join(format, name + extension), format, found, duration_s, rates)
+            elif format not in _ONLY_COMBINED:
+                file = os.path.join(format, stems[name] + extension)
+                write_one(file, format, labelled, duration_s, {})
+        everything += labelled
         durations_s |= duration_s
         on_recording()
-    if "raven" in formats:
-        annotations.write(os.path.join(folder.out_dir, COMBINED), everything, "raven", durations_s)
+    for format in formats:
+        if format in COMBINED:
+            write_one(COMBINED[format], format, everything, durations_s, {})
+    return kept
+
+
+def _own_rate(path: str, config: Config) -> int:
+    return readers.probe(path, config.audio.time_expansion).sample_rate
 
 
 def _stems(names: Iterable[str]) -> dict[str, str]:
@@ -98,6 +135,7 @@ def _with_frequencies(
         high_hz=segmentation.high_hz,
     )
     return [
-        dataclasses.replace(a, low_hz=low, high_hz=high)
+        # People's own band is theirs.
+        a if a.low_hz is not None else dataclasses.replace(a, low_hz=low, high_hz=high)
         for a, (low, high) in zip(found, bounds.tolist(), strict=True)
     ]

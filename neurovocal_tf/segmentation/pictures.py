@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -104,8 +105,18 @@ def _read_drawn(folder: SegmentedFolder) -> dict[str, dict[str, str]]:
     path = os.path.join(folder.out_dir, "pictures", "drawn.csv")
     if not os.path.exists(path):
         return {}
-    with open(path, newline="", encoding="utf-8") as file:
-        return {row["file"]: row for row in csv.DictReader(file) if row["file"] in folder.paths}
+    with open(path, newline="", encoding="utf-8", errors="replace") as file:
+        rows = [row for row in csv.DictReader(file) if _is_whole(row)]
+    return {row["file"]: row for row in rows if row["file"] in folder.all_paths}
+
+
+def _is_whole(row: Mapping[str, object]) -> bool:
+    """Whether a row is as it was written: else its picture is drawn anew."""
+    return (
+        all(isinstance(row.get(column), str) for column in _COLUMNS)
+        and str(row["num_pages"]).isdecimal()
+        and re.fullmatch(r"[\d. nan]*", str(row["peak_frequencies_hz"])) is not None
+    )
 
 
 def _is_drawn(folder: SegmentedFolder, row: dict[str, str] | None, shows: str) -> bool:

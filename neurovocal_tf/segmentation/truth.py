@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from neurovocal_tf import files
 from neurovocal_tf.annotations import matching, segments
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation.agreement import Agreement, agreement
+from neurovocal_tf.segmentation.recording_lengths import length_of
 from neurovocal_tf.segmentation.tuning import Example
 
 _SCORES = tuple(
@@ -27,7 +27,11 @@ _MAX_EXAMPLES_S = 1200.0
 
 
 def segments_by_file(
-    path: str | os.PathLike[str], paths: Mapping[str, str], channel: str = "mean"
+    path: str | os.PathLike[str],
+    paths: Mapping[str, str],
+    channel: str = "mean",
+    choice: matching.Choice = matching.Choice(),  # noqa: B008
+    time_expansion: int = 1,
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Annotated segments of each of some recordings.
 
@@ -35,17 +39,17 @@ def segments_by_file(
         path: as `matching.match`: a file of annotations or a folder of them, with or without #TIER.
         paths: dict of name -> path of the recordings.
         channel: as `segments.of`.
+        choice: which annotations are taken.    time_expansion: of the recordings.
 
     Returns: dict of name -> `[S, 2]`, onsets and offsets in seconds, without the recordings that
         have no annotation; and what `Matched.notes` tells.
 
     Raises: ValueError as `matching.match`, or if none of the recordings is annotated.
     """
-    found = matching.match(path, paths.values(), setting="truth")
-    if not found.of:
-        raise ValueError(
-            f"`truth` must name recordings of the folder, and names none. Received: truth={path}"
-        )
+    found = matching.match(
+        path, paths.values(), "truth", choice, length_of=length_of(time_expansion)
+    )
+    found.check_any(path, "truth")
     by_name = {
         name: np.array([times for *times, _ in segments.of(found.of[where], channel)]).reshape(
             -1, 2
@@ -80,11 +84,11 @@ def score(
     ]
 
 
-def write_scores(path: str | os.PathLike[str], table: Sequence[Mapping[str, str | float]]) -> None:
-    """Writes what `score` returns as CSV; what is not defined is left empty."""
-    files.write_csv(
-        path, _COLUMNS, [[_number(row[column], ".4f") for column in _COLUMNS] for row in table]
-    )
+def score_rows(
+    table: Sequence[Mapping[str, str | float]],
+) -> tuple[tuple[str, ...], list[list[str]]]:
+    """What `score` returns as columns and rows of a table; what is not defined is left empty."""
+    return _COLUMNS, [[_number(row[column], ".4f") for column in _COLUMNS] for row in table]
 
 
 def as_table(table: Sequence[Mapping[str, str | float]]) -> str:

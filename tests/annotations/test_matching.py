@@ -1,9 +1,13 @@
 """Which annotations are of which recording."""
 
+import unicodedata
+
 import pytest
 import reference
+import scipy.io
 
 from neurovocal_tf.annotations import matching
+from neurovocal_tf.annotations.matching import Choice, Length
 
 AUDACITY = "{}\t{}\tx\n"
 ROWS = "file,onset_s,offset_s\n"
@@ -155,7 +159,11 @@ def test_a_tier_is_named_behind_the_file_or_the_folder_and_a_file_may_have_that_
     with pytest.raises(
         ValueError, match="a.TextGrid: has no interval tier calls; it has words, phones.$"
     ):
-        matching.match(f"{base}#calls", recordings)
+        matching.match(f"{base / 'a.TextGrid'}#calls", recordings)
+    with pytest.raises(
+        ValueError, match="`truth` must name recordings .*: has no interval tier calls; it has"
+    ):
+        matching.match(f"{base}#calls", recordings).check_any(base, "truth")
     folder({"day#2.csv": f"{ROWS}a.wav,3,4\n"})
     assert matched(base / "day#2.csv", recordings, base)[0] == {"a.wav": [3.0]}
     with pytest.raises(
@@ -163,3 +171,156 @@ def test_a_tier_is_named_behind_the_file_or_the_folder_and_a_file_may_have_that_
         match="`annotations` must be an annotation file, .* Received: annotations=.*gone#words$",
     ):
         matching.match(base / "gone#words", recordings)
+
+
+# --- names that have changed on their way
+
+
+@pytest.mark.parametrize(
+    "recording, named",
+    [
+        ("Käfer.wav", unicodedata.normalize("NFD", "Käfer.wav")),
+        (unicodedata.normalize("NFD", "Käfer.wav"), "Käfer.wav"),
+        ("song.WAV", "Song.wav"),
+        ("song.wav", "song"),
+        ("song.wav", "song.cbin"),
+        ("song.wav", "song.wav.not.mat"),
+    ],
+)
+def test_other_letters_capitals_and_extensions_are_matched_and_said(recording, named, folder):
+    base, recordings = folder({recording: "RIFF", "t.csv": f"{ROWS}{named},1,2\n"})
+    by_name, found = matched(base / "t.csv", recordings, base)
+    assert by_name == {recording: [1.0]}
+    assert found.remarks == (
+        "1 recordings have other letters, capitals or extensions than in their annotations; the "
+        f"first: {base / recording} for {named}",
+    )
+
+
+def test_a_name_with_its_own_capitals_is_meant_before_one_with_others(folder):
+    base, recordings = folder({"a.wav": "RIFF", "A.wav": "RIFF", "t.csv": f"{ROWS}A.wav,1,2\n"})
+    by_name, found = matched(base / "t.csv", recordings, base)
+    assert by_name == {"A.wav": [1.0]} and found.remarks == ()
+    base, recordings = folder({"b/B.wav": "RIFF", "B/B.wav": "RIFF", "t.csv": f"{ROWS}b/B.wav,1,2"})
+    assert "b/B.wav" in matched(base / "t.csv", recordings, base)[0]
+    folder({"t.csv": f"{ROWS}aA.wav,1,2\n", "aa.wav": "RIFF", "AA.wav": "RIFF"})
+    with pytest.raises(ValueError, match="t.csv: aA.wav may mean"):
+        matching.match(base / "t.csv", [str(base / "aa.wav"), str(base / "AA.wav")])
+
+
+def test_programs_name_their_files_after_recordings(folder):
+    empty = '{"onset": [], "offset": []}'
+    base, recordings = folder(
+        {
+            **{f"{name}.wav": "RIFF" for name in "abcde"},
+            "a.BirdNET.results.csv": "Start (s),End (s),Common name\n1,2,x\n",
+            "b.BirdNET.results.txt": "1\t2\tx\n",
+            "c.wav.json": empty,
+            "d.PHN": "0 1 x\n",
+        }
+    )
+    scipy.io.savemat(base / "e.cbin.not.mat", {"onsets": [1.0], "offsets": [2.0], "labels": "x"})
+    found, _ = matched(base, recordings, base, length_of=lambda path: Length(1000, 9000))
+    assert found == {
+        "a.wav": [1.0],
+        "b.wav": [1.0],
+        "c.wav": [],
+        "d.wav": [0.0],
+        "e.wav": [0.001],
+    }
+
+
+def test_koumura_s_birds_have_recordings_of_the_same_names(folder):
+    text = (
+        "<Sequences><Sequence><WaveFileName>0.wav</WaveFileName><Position>0</Position>"
+        "<Note><Position>{}</Position><Length>9</Length><Label>x</Label></Note></Sequence>"
+        "</Sequences>"
+    )
+    texts = {f"Bird{i}/Annotation.xml": text.format(i) for i in (0, 1)}
+    base, recordings = folder({**texts, "Bird0/Wave/0.wav": "RIFF", "Bird1/Wave/0.wav": "RIFF"})
+    by_name, _ = matched(base, recordings, base, length_of=lambda path: Length(1.0, 99))
+    assert by_name == {"Bird0/Wave/0.wav": [0.0], "Bird1/Wave/0.wav": [1.0]}
+    found = matching.match(base, recordings)
+    assert found.of == {} and "count samples, and the rate" in found.remarks[0]
+
+
+# --- what cannot be
+
+
+def long(path):
+    return Length(1000, 20_000)
+
+
+def test_what_lies_beyond_the_end_is_left_out_cut_and_said(folder):
+    rows = "".join(f"a.wav,{onset},{onset + 1}\n" for onset in (1, 18, 19.5, 21))
+    base, recordings = folder({"a.wav": "RIFF", "t.csv": ROWS + rows})
+    found = matching.match(base, recordings, length_of=long)
+    (annotations,) = found.of.values()
+    assert [(a.onset_s, a.offset_s) for a in annotations] == [(1, 2), (18, 19), (19.5, 20)]
+    end = f"the end of {base / 'a.wav'}, 20 s, and are"
+    assert found.remarks == (
+        f"1 of a.wav lie beyond {end} left out",
+        f"1 of a.wav reach over {end} cut there",
+    )
+    # Encoders pad, and programs round.
+    folder({"t.csv": f"{ROWS}a.wav,1,20.04\n"})
+    assert matching.match(base, recordings, length_of=long).remarks == ()
+
+
+def test_times_in_milliseconds_are_not_taken_for_seconds(folder):
+    base, recordings = folder(
+        {
+            "a.wav": "RIFF",
+            "b.wav": "RIFF",
+            "a_annotations.csv": (
+                ",name,start_seconds,stop_seconds\n0,x,10,15\n1,x,300,350\n2,x,400,450\n"
+            ),
+            "b.csv": "onset_ms,offset_ms\n300,350\n",
+        }
+    )
+    by_name, found = matched(base, recordings, base, length_of=long)
+    assert by_name == {"b.wav": [0.3]}
+    assert "up to 450 s of 20 s: are they in milliseconds?" in found.remarks[-1]
+    with pytest.raises(ValueError, match="names none; passed over: most annotations of .*beyond"):
+        matching.match(base / "a_annotations.csv", recordings, length_of=long).check_any(base, "x")
+
+
+def test_one_file_that_cannot_be_read_does_not_stop_those_beside_it(folder):
+    base, recordings = folder({"a.wav": "RIFF", "a.txt": AUDACITY.format(1, 2)})
+    (base / "photo.txt").write_bytes(b"\x89PNG\x00")
+    (base / "half.csv").write_text('file,onset_s,offset_s\n"a.wav,1,2\n')
+    (base / "gone.csv").symlink_to(base / "nowhere.csv")
+    (base / "bad.csv").write_text(f"{ROWS}a.wav,2,1\n")
+    by_name, found = matched(base, recordings, base)
+    assert by_name == {"a.wav": [1.0]} and len(found.remarks) == 4
+    assert all(remark.startswith("passed over: ") for remark in found.remarks)
+    for name in ("photo.txt", "half.csv", "gone.csv", "bad.csv"):
+        assert sum(f"{name}" in remark for remark in found.remarks) == 1
+    with pytest.raises(ValueError, match="half.csv, line"):
+        matching.match(base / "half.csv", recordings)
+
+
+def test_bad_rows_are_told_and_only_so_many_of_them(folder):
+    rows = "a.wav,1,2\n" + "a.wav,2,1\n" * 30
+    base, recordings = folder({"a.wav": "RIFF", "t.csv": ROWS + rows})
+    found = matching.match(base, recordings)
+    notes = found.notes(base)
+    assert notes[0] == f"taken from {base}: annotations 1, labels 0, recordings 1"
+    assert notes[1].startswith(f"left out: {base / 't.csv'}, line 3: `offset_s` must not be before")
+    assert notes[-1] == "and 20 more of these" and len(notes) == 12
+
+
+def test_labels_that_mark_nothing_are_left_out_and_unknown_ones_said(folder):
+    rows = "".join(f"a.wav,{i},{i + 1},{label}\n" for i, label in enumerate(("x", "n", "SIL", "N")))
+    base, recordings = folder(
+        {"a.wav": "RIFF", "t.csv": f"file,onset_s,offset_s,label\n{rows}b.wav,0,1,-\n"}
+    )
+    folder({"b.wav": "RIFF"})
+    by_name, found = matched(
+        base, [*recordings, str(base / "b.wav")], base, choice=Choice.of("n,SIL, 0,@,-", "")
+    )
+    assert by_name == {"a.wav": [0.0, 3.0], "b.wav": []}
+    assert found.remarks == (
+        "ignore_labels leaves out n (1), SIL (1), - (1)",
+        "ignore_labels names what is no label: 0, @",
+    )

@@ -326,3 +326,21 @@ def test_a_model_is_evaluated_on_what_is_named_for_it_unless_that_has_trained(
             config,
             training,
         )
+
+
+def test_the_recordings_of_a_table_may_be_relative_to_the_table(folder):
+    table = folder / "data" / "day 1" / "mine.csv"
+    table.write_text("file,bird\nc.wav,x\n../a.wav,x\n", encoding="utf-8")
+    data_dir = folder / "data"
+    paths = [str(data_dir / name) for name in NAMES]
+    found = split.listed(f"{table}:bird=x", "train_list", str(data_dir), paths)
+    assert found == [str(data_dir / "a.wav"), str(data_dir / "day 1" / "c.wav")]
+    # annotations.csv of a segmented folder is such a table.
+    (folder / "out").mkdir()
+    table = folder / "out" / "annotations.csv"
+    table.write_text("file,label\n../data/day 1/c.wav,x\n../data/gone.wav,y\n", encoding="utf-8")
+    assert split.listed(f"{table}:label=x", "train_list", str(data_dir), paths) == [
+        str(data_dir / "day 1" / "c.wav")
+    ]
+    with pytest.raises(ValueError, match="gone.wav, which names none, in .*annotations.csv, line"):
+        split.listed(f"{table}:label=y", "train_list", str(data_dir), paths)

@@ -254,8 +254,27 @@ def test_a_recording_without_annotations_is_skipped_and_strangers_are_told(folde
         -1
     ] == (str(data_dir / "e.wav"), outside)
     assert found.notes == (
+        f"taken from {csv}: annotations 3, labels 2, recordings 3",
+        "passed over: most annotations of d.wav lie beyond the end of "
+        f"{data_dir / 'd.wav'}, up to 10 s of 0.25 s: are they in "
+        "milliseconds? A column onset_ms, offset_ms says so",
         f"2 annotated recordings that are not there in {csv} are passed over; the first: f.wav",
     )
+
+
+def test_labels_that_mark_nothing_train_nothing(folder, tmp_path):
+    data_dir = folder({f"{name}.wav": noise(i) for i, name in enumerate("abc")})
+    csv = tmp_path / "all.csv"
+    rows = "".join(
+        f"{n}.wav,0.1,0.2,{label},\n" for n, label in (("a", "x"), ("b", "y"), ("c", "n"))
+    )
+    csv.write_text(f"File,Start,Stop,Laut,Label\n{rows}", encoding="utf-8")
+    settings = {"sequence": "bout", "annotations": str(csv), "label_column": "laut"}
+    found = survey(data_dir, CONFIG.replace(ignore_labels="n,SIL", **settings))
+    assert [os.path.basename(path) for path, _ in found.skipped] == ["c.wav"]
+    assert "ignore_labels leaves out n (1)" in found.notes
+    with pytest.raises(ValueError, match="`label_column` must be one of its columns, File, Start"):
+        survey(data_dir, CONFIG.replace(**{**settings, "label_column": "kind"}))
 
 
 def test_whether_annotations_are_those_of_a_run_is_checked_by_what_they_say(

@@ -165,6 +165,33 @@ def test_with_lists_the_tool_segments_these_recordings_alone_and_needs_no_tensor
     assert rows_of(tmp_path / "out" / "skipped.csv") == []
 
 
+def test_the_tool_keeps_hand_work_until_it_is_told_otherwise_and_leaves_labels_out_of_the_truth(
+    started, folder, tmp_path
+):
+    (tmp_path / "truth.csv").write_text(
+        "sep=;\nFile;Start (s);End (s);kind\nA B.wav;0,3;0,42;call\nA B.wav;0,5;0,7;noise\n"
+        "a b.wav;0,8;0,7;call\n"
+    )
+    arguments = ["--data_dir", folder, "--out", tmp_path / "out", "--buffer_ms=0"]
+    arguments += ["--truth", tmp_path / "truth.csv", "--ignore_labels=noise", "--label_column=Kind"]
+    table = tmp_path / "out" / "annotations.csv"
+    for flags, is_changed, num_rows in (([], False, 5), ([], True, 4), (["--overwrite"], False, 5)):
+        tool = started(*arguments, *flags)
+        stderr = tool.communicate(timeout=300)[1]
+        assert tool.returncode == 0 and "Traceback" not in stderr, stderr
+        for said in (
+            "taken from .*: annotations 1, labels 1, recordings 1",
+            "left out: .*truth.csv, line 5: `End \\(s\\)` must not be before `Start \\(s\\)`",
+            "ignore_labels leaves out noise \\(1\\)",
+            "1 recordings have other letters, capitals or extensions .*a b.wav for A B.wav",
+        ):
+            assert re.search(said, stderr), (said, stderr)
+        assert ("annotations.csv has been changed since it was written" in stderr) == is_changed
+        assert len(rows_of(table)) == num_rows
+        if num_rows == 5:
+            table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
+
+
 @pytest.fixture
 def segmented(folder, tmp_path):
     """What was found in the folder, its sounds on channel 0."""
@@ -173,27 +200,30 @@ def segmented(folder, tmp_path):
     return run_of
 
 
-@pytest.mark.parametrize("format", ["csv", "audacity", "raven", "textgrid"])
+@pytest.mark.parametrize("format", list(annotations.EXTENSIONS))
 def test_what_is_written_in_a_format_is_read_back_for_the_recordings_it_is_of(
     segmented, folder, format
 ):
     formats.write(segmented, [format], QUIET)
-    table = os.path.join(segmented.out_dir, format if format != "csv" else "annotations.csv")
+    table = os.path.join(segmented.out_dir, format)
+    if not os.path.exists(table):
+        combined = {**formats.COMBINED, "csv": "annotations.csv"}
+        table = os.path.join(segmented.out_dir, combined[format])
     by_file = matching.match(table, readers.list_recordings(folder)).of
     for name in ("a b.wav", os.path.join("day 2", "C.WAV")):
         found = by_file[str(folder / name)]
         np.testing.assert_allclose(
             [(a.onset_s, a.offset_s) for a in found], segmented.segments(name), atol=1e-6
         )
-        assert {a.label for a in found} == {"" if format == "csv" else "segment"}
+        labels = {"csv": {""}, "notmat": {"-"}}
+        assert {a.label for a in found} == labels.get(format, {"segment"})
         if format in ("csv", "raven"):
             assert [a.score for a in found] == [a.score for a in segmented.annotations(name)]
-        if format in ("audacity", "raven"):
+        if format in ("audacity", "raven", "opensoundscape", "batdetect2"):
             # The tone's bin and, of the window's main lobe, at most one on each side.
-            assert all(
-                3000 - 1.5 * RATE / 256 <= a.low_hz < 3000 < a.high_hz <= 3000 + 1.5 * RATE / 256
-                for a in found
-            )
+            # batdetect2's are whole numbers.
+            width = 1.5 * RATE / 256 + 0.5
+            assert all(3000 - width <= a.low_hz < 3000 < a.high_hz <= 3000 + width for a in found)
 
 
 def test_the_band_of_a_segment_is_measured_in_a_model_s_windows_whatever_the_detector_s(segmented):
@@ -213,7 +243,7 @@ def test_the_raven_table_over_all_counts_time_through_all_and_names_where_each_r
 ):
     formats.write(segmented, ["raven"], QUIET)
     with open(
-        os.path.join(segmented.out_dir, formats.COMBINED), newline="", encoding="utf-8"
+        os.path.join(segmented.out_dir, formats.COMBINED["raven"]), newline="", encoding="utf-8"
     ) as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     found = [
@@ -245,7 +275,7 @@ def test_recordings_that_differ_in_their_extension_have_files_of_their_own(tmp_p
     ]
     with pytest.raises(
         ValueError,
-        match="`format` must be among csv, audacity, raven, textgrid. Received: format=csv,praat",
+        match="`format` must be among csv, audacity, .*, notmat. Received: format=csv,praat",
     ):
         formats.check(["csv", "praat"])
 
@@ -376,7 +406,8 @@ def test_truth_is_matched_to_the_recordings_by_name_and_by_channel(tmp_path):
     true, notes = truth.segments_by_file(path, paths, channel="1")
     assert {name: times.tolist() for name, times in true.items()} == {"x/a.wav": [[2, 3], [4, 5]]}
     assert notes == [
-        f"1 annotated recordings that are not there in {path} is passed over; the first: gone.wav"
+        f"taken from {path}: annotations 3, labels 0, recordings 1",
+        f"1 annotated recordings that are not there in {path} is passed over; the first: gone.wav",
     ]
     path.write_text("file,onset_s,offset_s\nx/b.wav,0,1\n")
     assert list(truth.segments_by_file(path, paths)[0]) == ["x/b.wav"]
@@ -397,7 +428,8 @@ def test_truth_is_a_folder_of_any_format_or_one_tier_of_it(segmented, tmp_path):
     folder = tmp_path / "out" / "textgrid"
     for where in (folder, f"{folder}#segments"):
         true, notes = truth.segments_by_file(where, segmented.paths)
-        assert notes == [] and {name: len(times) for name, times in true.items() if len(times)} == {
+        assert len(notes) == 1 and notes[0].endswith(": annotations 5, labels 1, recordings 3")
+        assert {name: len(times) for name, times in true.items() if len(times)} == {
             "a b.wav": 3,
             "day 2/C.WAV": 2,
         }
