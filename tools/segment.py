@@ -169,6 +169,10 @@ def _report(run):
         f"{figures['duration_s']:.1f} s; {figures['num_skipped']} skipped: "
         f"{os.path.join(run.out_dir, 'annotations.csv')}"
     )
+    print(
+        f"dropped: {figures['num_too_short']} too short, {figures['num_too_long']} too long, "
+        f"{figures['num_alone']} alone: {os.path.join(run.out_dir, 'dropped.csv')}"
+    )
     return figures
 
 

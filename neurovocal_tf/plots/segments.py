@@ -3,7 +3,7 @@ beside the truth, and in histograms.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -33,6 +33,9 @@ class Overview(Protocol):
 
 
 _FOUND, _TRUE, _LEVEL = "#1fb6d1", "#e07a1f", "#c0392b"
+# What is dropped, by its reason: told apart by lightness alone, too.
+_DROPPED = {"too short": "#dadce0", "too long": "#5f6368", "alone": "#b39ddb"}
+Dropped = tuple[float, float, str]
 _WIDTH_IN = 14.0
 # A short recording is shown so that syllables have shapes,
 # a long one so that ten minutes fit on a page.
@@ -49,7 +52,11 @@ def column_s(duration_s: float) -> float:
 
 
 def segment_figures(
-    overview: Overview, found: npt.ArrayLike, true: npt.ArrayLike | None, title: str
+    overview: Overview,
+    found: npt.ArrayLike,
+    true: npt.ArrayLike | None,
+    title: str,
+    dropped: Sequence[Dropped] = (),
 ) -> Iterator[Figure]:
     """Pages of rows, each row a spectrogram with the segments over it and the trace with
     its threshold below.
@@ -58,6 +65,7 @@ def segment_figures(
         overview: object with `column_s`, `max_hz`, `decibels` `[C, V]`,
             `trace_db` and `level_db` `[C]`.
         found: `[S, 2]`, seconds.    true: `[S', 2]`, seconds, or None.    title: str.
+        dropped: onsets, offsets in seconds and reasons of what was loud enough and is no segment.
 
     Yields: `Figure`, each of at most ten rows as long as one another, of up to ten seconds, or up
         to a minute for recordings of more than forty seconds.
@@ -68,7 +76,7 @@ def segment_figures(
     starts = np.arange(round(duration_s / row_s)) * row_s
     for first in range(0, len(starts), _ROWS_ON_PAGE):
         page = starts[first : first + _ROWS_ON_PAGE]
-        yield _page(overview, found, true, title, page, row_s, limits)
+        yield _page(overview, found, true, dropped, title, page, row_s, limits)
 
 
 def histograms_figure(
@@ -117,6 +125,7 @@ def _page(
     overview: Overview,
     found: npt.ArrayLike,
     true: npt.ArrayLike | None,
+    dropped: Sequence[Dropped],
     title: str,
     starts: np.ndarray,
     row_s: float,
@@ -137,13 +146,16 @@ def _page(
         _draw_segments(sounds, found, 1 - _BAR, _FOUND, start, row_s)
         if true is not None:
             _draw_segments(sounds, true, 1 - 2 * _BAR, _TRUE, start, row_s)
+        for reason, colour in _DROPPED.items():
+            spans = [(onset, offset) for onset, offset, why in dropped if why == reason]
+            _draw_segments(sounds, spans, 0.0, colour, start, row_s)
         _draw_trace(loudness, overview, first, last, trace_limits)
         _shade(loudness, found, start, row_s)
         for axis in (sounds, loudness):
             axis.set_xlim(start, start + row_s)
             axis.xaxis.set_major_locator(MaxNLocator(13, steps=[1, 2, 5, 10]))
     axes[0].set_title(title, loc="left", fontsize=11)
-    _explain(axes[0], true)
+    _explain(axes[0], true, {why for *_, why in dropped})
     axes[-1].set_xlabel("time (s)")
     return figure
 
@@ -222,18 +234,22 @@ def _shown(segments: npt.ArrayLike, start: float, row_s: float) -> np.ndarray:
     return segments[(segments[:, 1] > start) & (segments[:, 0] < start + row_s)]
 
 
-def _explain(axis: Axes, true: npt.ArrayLike | None) -> None:
-    entries = [
+def _explain(axis: Axes, true: npt.ArrayLike | None, reasons: set[str]) -> None:
+    shown = [
         Patch(color=_FOUND, label="found"),
-        Patch(color=_TRUE, label="truth"),
+        *([] if true is None else [Patch(color=_TRUE, label="truth")]),
+        *(
+            Patch(color=colour, label=f"dropped, {reason}")
+            for reason, colour in _DROPPED.items()
+            if reason in reasons
+        ),
         Line2D([], [], color=_LEVEL, label="threshold"),
     ]
-    shown = [entry for entry in entries if true is not None or entry.get_label() != "truth"]
     axis.legend(
         handles=shown,
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),
-        ncols=3,
+        ncols=len(shown),
         frameon=False,
         fontsize=9,
         borderaxespad=0.2,

@@ -20,6 +20,7 @@ class Agreement:
             true one's, one to one.
         num_onset_hits: found segments with the onset within it, one to one.
         found_s, true_s, common_s: seconds inside found segments, inside true ones, and inside both.
+        onset_errors_s, offset_errors_s: found less true, of each pair of `num_segment_hits`.
     """
 
     num_found: int = 0
@@ -29,6 +30,8 @@ class Agreement:
     found_s: float = 0.0
     true_s: float = 0.0
     common_s: float = 0.0
+    onset_errors_s: tuple[float, ...] = ()
+    offset_errors_s: tuple[float, ...] = ()
 
     def __add__(self, other: "Agreement") -> "Agreement":
         return Agreement(
@@ -39,8 +42,9 @@ class Agreement:
         )
 
     def scores(self) -> dict[str, float]:
-        """Flat dict of `segment_`, `onset_` and `frame_` with `precision`, `recall` and `f1`; NaN
-        where there is nothing to divide by.
+        """Flat dict of `segment_`, `onset_` and `frame_` with `precision`, `recall` and `f1`, and
+        of `onset_error_ms` and `offset_error_ms`, medians with their sign: positive is too late.
+        NaN where there is nothing to divide by.
 
         Frames are taken as infinitely short, so that their scores are shares of time.
         """
@@ -56,6 +60,8 @@ class Agreement:
                 _share(hits, true),
             )
             table[f"{kind}_f1"] = _share(2 * hits, found + true)
+        for kind, errors_s in (("onset", self.onset_errors_s), ("offset", self.offset_errors_s)):
+            table[f"{kind}_error_ms"] = 1000 * float(np.median(errors_s)) if errors_s else math.nan
         return table
 
 
@@ -74,28 +80,32 @@ def agreement(found: npt.ArrayLike, true: npt.ArrayLike, tolerance_s: float) -> 
         for i in (0, 1)
     ]
     found_time, true_time = _union(found), _union(true)
+    places, partners = _matched(near[0] & near[1])
+    errors = found[places] - true[partners]
     return Agreement(
         num_found=len(found),
         num_true=len(true),
-        num_segment_hits=_num_matched(near[0] & near[1]),
-        num_onset_hits=_num_matched(near[0]),
+        num_segment_hits=len(places),
+        num_onset_hits=len(_matched(near[0])[0]),
         found_s=_length(found_time),
         true_s=_length(true_time),
         common_s=_length(found_time)
         + _length(true_time)
         - _length(_union(np.concatenate([found_time, true_time]))),
+        onset_errors_s=tuple(errors[:, 0].tolist()),
+        offset_errors_s=tuple(errors[:, 1].tolist()),
     )
 
 
-def _num_matched(near: np.ndarray) -> int:
-    """Most pairs that can be made one to one (Hopcroft & Karp, 1973)."""
+def _matched(near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The most pairs that can be made one to one (Hopcroft & Karp, 1973): int [P] x 2"""
     if not near.any():
-        return 0
-    return int(
-        np.count_nonzero(
-            scipy.sparse.csgraph.maximum_bipartite_matching(scipy.sparse.csr_array(near)) >= 0
-        )
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    partners = scipy.sparse.csgraph.maximum_bipartite_matching(
+        scipy.sparse.csr_array(near), perm_type="column"
     )
+    places = np.flatnonzero(partners >= 0)
+    return places, partners[places]
 
 
 def _union(segments: np.ndarray) -> np.ndarray:

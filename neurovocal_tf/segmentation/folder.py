@@ -7,7 +7,7 @@ import dataclasses
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -16,93 +16,21 @@ from neurovocal_tf import files
 from neurovocal_tf.annotations import Annotation
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import Config
-from neurovocal_tf.segmentation import detector, tables
+from neurovocal_tf.segmentation import tables
 from neurovocal_tf.segmentation.recording_lengths import length_of
 from neurovocal_tf.segmentation.reports import Reports
+from neurovocal_tf.segmentation.segmented_file import SegmentedFile, Stopped, segment_file
+from neurovocal_tf.segmentation.selection import REASONS
 from neurovocal_tf.segmentation.written_files import WrittenFiles
 
 _FILE_COLUMNS = ("file", "num_bytes", "sample_rate", "duration_s", "num_segments", "note")
+_DROPPED_COLUMNS = ("file", "onset_s", "offset_s", "reason")
 _SKIPPED_COLUMNS = ("file", "reason")
+# Onset and offset in seconds, and the reason.
+Dropped = tuple[float, float, str]
 # Settings that say what is found; how much of an epoch is kept in memory does not.
 _SECTIONS = ("audio", "segmentation")
 _SAVE_EVERY_S = 10.0
-
-
-@dataclasses.dataclass(frozen=True)
-class SegmentedFile:
-    """What was found in one recording.
-
-    Attributes:
-        sample_rate: Hz.    duration_s: seconds that were read.
-        onsets_s, offsets_s: `[S]`, seconds from the start of the recording.
-        scores_db: `[S]`, see `detector.Segments`.
-        note: a sentence for the user, or "".
-    """
-
-    sample_rate: int
-    duration_s: float
-    onsets_s: np.ndarray
-    offsets_s: np.ndarray
-    scores_db: np.ndarray
-    note: str = ""
-
-
-class Stopped(Exception):
-    """The user asked to stop in the middle of a file."""
-
-
-def segment_file(
-    path: str | os.PathLike[str],
-    config: Config,
-    on_block: Callable[[float], object] = lambda share: None,
-) -> SegmentedFile:
-    """Segments of one recording of any length.
-
-    Args:
-        path: the file.    config: `Config`; its `audio` and `segmentation` count.
-        on_block: called whenever a block was read, with what share of the recording it is.
-
-    Returns: `SegmentedFile`.
-
-    Raises: `readers.UnreadableRecording` if the file is no recording, silent, too short, or has
-        nothing in the detector's band.
-    """
-    recording = readers.probe(path, config.audio.time_expansion)
-    sample_rate = recording.rate_at(config.audio.sample_rate)
-    expected = max(recording.num_samples * sample_rate // recording.sample_rate, 1)
-    extremes = [np.inf, -np.inf]
-
-    def blocks() -> Iterator[np.ndarray]:
-        for block in readers.blocks(
-            path, config.audio.channel, sample_rate, config.audio.time_expansion
-        ):
-            extremes[:] = min(extremes[0], block.min()), max(extremes[1], block.max())
-            on_block(len(block) / expected)
-            yield block
-
-    try:
-        found = detector.detect_in_blocks(blocks, sample_rate, config.segmentation)
-    except readers.UnreadableRecording:
-        raise
-    except ValueError as error:
-        # What is wrong for this file's rate may be right for another's.
-        raise readers.UnreadableRecording(str(error)) from None
-    if extremes[0] == extremes[1]:
-        raise readers.UnreadableRecording("is silent")
-    duration_s = found.num_samples / sample_rate
-    if duration_s * 1000 <= config.segmentation.min_length_ms:
-        raise readers.UnreadableRecording(f"is shorter than a segment: {found.num_samples} samples")
-    columns = found.onsets / sample_rate, found.offsets / sample_rate, found.scores_db
-    return SegmentedFile(
-        sample_rate, duration_s, *columns, _note(recording, expected, found.num_samples, duration_s)
-    )
-
-
-def _note(recording: readers.Recording, expected: int, num_samples: int, duration_s: float) -> str:
-    # Encoders of lossy formats pad by a frame or so.
-    if recording.is_cut_off or num_samples < 0.99 * expected:
-        return f"is cut off: read as far as it goes, {duration_s:.3f} s"
-    return ""
 
 
 def recordings_by_name(data_dir: str | os.PathLike[str]) -> dict[str, str]:
@@ -165,6 +93,10 @@ class SegmentedFolder:
             for row in self.reports.rows("skipped.csv", _SKIPPED_COLUMNS)
             if row["file"] in self.all_paths and row["file"] not in self.paths
         }
+        self._dropped: dict[str, list[Dropped]] = {}
+        for row in self.reports.rows("dropped.csv", _DROPPED_COLUMNS):
+            dropped = float(row["onset_s"]), float(row["offset_s"]), row["reason"]
+            self._dropped.setdefault(row["file"], []).append(dropped)
         if self.written.is_new:
             self._adopt()
         self._tables = tables.Tables(
@@ -228,19 +160,28 @@ class SegmentedFolder:
             for a in self._tables.segments(name)
         ]
 
+    def dropped(self, name: str) -> list[Dropped]:
+        """What reaches the threshold in a finished file and is no segment, in time order."""
+        return self._dropped.get(name, [])
+
     def duration_s(self, name: str) -> float:
         """Seconds that were read of a finished file."""
         return float(self._files[name]["duration_s"])
 
     def figures(self) -> dict[str, float]:
-        """Flat dict: `num_files` finished, `num_skipped`,
-        `num_segments` and `duration_s` of all.
+        """Flat dict: `num_files` finished, `num_skipped`, `num_segments`, `duration_s` of all, and
+        how many sounds were dropped for each reason, such as `num_too_long`.
         """
         return {
             "num_files": len(self.finished),
             "num_skipped": len(self.skipped),
             "num_segments": sum(len(self._tables.segments(name)) for name in self.finished),
             "duration_s": sum(map(self.duration_s, self.finished)),
+        } | {
+            f"num_{reason.replace(' ', '_')}": sum(
+                why == reason for name in self.finished for *_, why in self.dropped(name)
+            )
+            for reason in REASONS
         }
 
     @property
@@ -268,10 +209,16 @@ class SegmentedFolder:
         return [*self._tables.notes, *self.reports.notes]
 
     def save(self) -> None:
-        """Writes annotations.csv, files.csv, skipped.csv and config.json."""
+        """Writes annotations.csv, dropped.csv, files.csv, skipped.csv and config.json."""
         names = self.all_finished
         # In this order, so that whatever files.csv says is done has its segments.
         self._tables.save(names)
+        dropped = [
+            (name, f"{onset:.6f}", f"{offset:.6f}", reason)
+            for name in names
+            for onset, offset, reason in self.dropped(name)
+        ]
+        self.reports.write("dropped.csv", _DROPPED_COLUMNS, dropped)
         rows = [[self._files[name][c] for c in _FILE_COLUMNS] for name in names]
         self.reports.write("files.csv", _FILE_COLUMNS, rows)
         skipped = sorted((self._skipped_before | self.skipped).items())
@@ -325,6 +272,11 @@ class SegmentedFolder:
             "num_segments": len(found.onsets_s),
             "note": found.note,
         }
+        self._dropped[name] = sorted(
+            (round(onset, 6), round(offset, 6), reason)
+            for reason, spans in found.dropped_s.items()
+            for onset, offset in spans.tolist()
+        )
         columns, place = (found.onsets_s, found.offsets_s, found.scores_db), self._place(name)
         self._tables.found[name] = [
             # As a later start reads them.

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -45,9 +45,8 @@ def draw(
         for name in folder.finished:
             found, truth = folder.segments(name), None if true is None else true.get(name, ())
             windows = config.spectrogram.n_fft, config.spectrogram.hop_length
-            shows = _digest(
-                found, truth, os.path.getsize(folder.paths[name]), folder.duration_s(name), windows
-            )
+            size, duration_s = os.path.getsize(folder.paths[name]), folder.duration_s(name)
+            shows = _digest(found, truth, folder.dropped(name), size, duration_s, windows)
             if not _is_drawn(folder, drawn.get(name), shows):
                 drawn[name] = {"file": name, "shows": shows} | _draw_one(
                     folder, name, found, truth, config
@@ -78,7 +77,8 @@ def _draw_one(
 ) -> dict[str, str]:
     """How many pages were drawn and what the histograms need."""
     seen, number = _overview(folder, name, found, config), 0
-    for number, figure in enumerate(segments.segment_figures(seen, found, truth, name), start=1):
+    figures = segments.segment_figures(seen, found, truth, name, folder.dropped(name))
+    for number, figure in enumerate(figures, start=1):
         path = _path(folder, name, number)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         canvas.save_figure(figure, path)
@@ -131,6 +131,7 @@ def _is_drawn(folder: SegmentedFolder, row: dict[str, str] | None, shows: str) -
 def _digest(
     found: np.ndarray,
     truth: npt.ArrayLike | None,
+    dropped: Sequence[tuple[float, float, str]],
     num_bytes: int,
     duration_s: float,
     windows: tuple[int, int],
@@ -138,6 +139,7 @@ def _digest(
     shown = [
         found.tolist(),
         None if truth is None else np.asarray(truth, np.float64).tolist(),
+        dropped,
         num_bytes,
         duration_s,
         windows,

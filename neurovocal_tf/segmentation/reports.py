@@ -1,4 +1,4 @@
-"""Tables that are made anew each time: files.csv, skipped.csv, scores.csv.
+"""Tables that are made anew each time: files.csv, dropped.csv, skipped.csv, scores.csv.
 
 What people have made of one, such as a column of their own, is kept under another name.
 """
@@ -11,7 +11,7 @@ from neurovocal_tf.annotations import table
 from neurovocal_tf.annotations.text import decode
 from neurovocal_tf.segmentation.written_files import WrittenFiles
 
-_NAMES = ("files.csv", "skipped.csv", "scores.csv")
+_NAMES = ("files.csv", "dropped.csv", "skipped.csv", "scores.csv")
 
 
 class Reports:

@@ -20,7 +20,17 @@ _SCORES = tuple(
     for kind in ("segment", "onset", "frame")
     for score in ("precision", "recall", "f1")
 )
-_COLUMNS = ("file", "num_found", "num_true", *_SCORES)
+# Beside the tolerance asked for: what ten milliseconds hide, histograms of durations show.
+_TIGHT_MS = (2, 5)
+_COLUMNS = (
+    "file",
+    "num_found",
+    "num_true",
+    *_SCORES,
+    *(f"segment_f1_{ms}ms" for ms in _TIGHT_MS),
+    "onset_error_ms",
+    "offset_error_ms",
+)
 POOLED = "pooled"
 # Tuning goes through its recordings some two hundred times.
 _MAX_EXAMPLES_S = 1200.0
@@ -69,19 +79,32 @@ def score(
         found, true: dicts of name -> `[S, 2]`, seconds; files that are in both count.
         tolerance_s: of a boundary.
 
-    Returns: list of dicts with `file`, `num_found`, `num_true` and `Agreement.scores`;
-        the last is `pooled`.
+    Returns: list of dicts with `file`, `num_found`, `num_true`, `Agreement.scores`, and
+        `segment_f1_2ms` and `segment_f1_5ms`; the last is `pooled`.
     """
+    tolerances_s = (tolerance_s, *(ms / 1000 for ms in _TIGHT_MS))
     counts = {
-        name: agreement(found[name], true[name], tolerance_s)
+        name: [agreement(found[name], true[name], each) for each in tolerances_s]
         for name in sorted(true)
         if name in found
     }
-    counts[POOLED] = sum(counts.values(), Agreement())
-    return [
-        {"file": name, "num_found": a.num_found, "num_true": a.num_true, **a.scores()}
-        for name, a in counts.items()
+    counts[POOLED] = [
+        sum((of_file[i] for of_file in counts.values()), Agreement())
+        for i in range(len(tolerances_s))
     ]
+    return [_scores(name, *agreements) for name, agreements in counts.items()]
+
+
+def _scores(name: str, asked: Agreement, *tight: Agreement) -> dict[str, str | float]:
+    row: dict[str, str | float] = {
+        "file": name,
+        "num_found": asked.num_found,
+        "num_true": asked.num_true,
+        **asked.scores(),
+    }
+    for ms, counts in zip(_TIGHT_MS, tight, strict=True):
+        row[f"segment_f1_{ms}ms"] = counts.scores()["segment_f1"]
+    return row
 
 
 def score_rows(
@@ -108,7 +131,23 @@ def as_table(table: Sequence[Mapping[str, str | float]]) -> str:
             f"{row['file']:{width}}  {row['num_found']:5}  {row['num_true']:5}  |      "
             f"{groups[0]}  |    {groups[1]}  |  {groups[2]}"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_boundaries(table[-1])])
+
+
+def _boundaries(pooled: Mapping[str, str | float]) -> list[str]:
+    """How near the boundaries are, in a line."""
+    if math.isnan(float(pooled["onset_error_ms"])):
+        return []
+    tight = ", ".join(f"{pooled[f'segment_f1_{ms}ms']:.3f} within {ms} ms" for ms in _TIGHT_MS)
+    return [
+        f"segments: F1 {tight}; of those found, the median onset is "
+        f"{_late(float(pooled['onset_error_ms']))}, the offset "
+        f"{_late(float(pooled['offset_error_ms']))}"
+    ]
+
+
+def _late(milliseconds: float) -> str:
+    return f"{abs(milliseconds):.2f} ms {'late' if milliseconds > 0 else 'early'}"
 
 
 def examples(

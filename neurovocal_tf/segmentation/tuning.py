@@ -21,14 +21,18 @@ _MAX_ROUNDS = 3
 # Each of these is tried in turn while all others stay; the first ones move most.
 _TRIED = {
     "threshold": (0.5, 0.7, 0.85, 1.2, 1.4, 2.0),
+    "noise_spreads": (0.0, 0.5, 1.0, 1.5, 2.0, 3.0),
     "min_gap_ms": (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0),
-    "buffer_ms": (0.0, 2.0, 5.0, 10.0, 20.0),
     "smoothing_ms": (1.0, 2.0, 4.0, 8.0, 16.0),
     "hysteresis_db": (0.0, 2.0, 4.0, 6.0),
     "min_length_ms": (2.0, 5.0, 10.0, 15.0, 30.0, 50.0),
     "max_length_ms": (200.0, 500.0, 1000.0, 2000.0, 5000.0),
     "noise_floor_percentile": (5.0, 10.0, 20.0, 50.0),
     "contrast_bandwidth_hz": (0.0, 300.0, 1000.0, 3000.0),
+    "contrast_background_hz": (0.0, 2000.0, 5000.0, 20_000.0),
+    "offset_below_peak_db": (0.0, 6.0, 12.0, 20.0),
+    "split_depth_db": (0.0, 6.0, 10.0, 15.0),
+    "min_group_segments": (1, 2, 3, 5),
     "low_hz": (0.5, 0.7, 1.4, 2.0),
     "high_hz": (0.7, 1.4),
 }
@@ -37,17 +41,18 @@ _FACTORS = ("threshold", "low_hz", "high_hz")
 _STARTS = {
     "envelope": dict(
         detector="envelope",
-        threshold_method="noise_floor",
-        threshold=2.5,
-        noise_floor_percentile=10.0,
+        threshold_method="noise_mode",
+        threshold=7.0,
+        noise_spreads=1.0,
         smoothing_ms=4.0,
     ),
     "contrast": dict(
         detector="contrast",
-        threshold_method="noise_floor",
-        threshold=12.0,
-        noise_floor_percentile=50.0,
-        smoothing_ms=2.0,
+        threshold_method="noise_mode",
+        threshold=5.0,
+        noise_spreads=1.0,
+        noise_floor_percentile=20.0,
+        smoothing_ms=2.5,
     ),
 }
 
@@ -199,16 +204,19 @@ def _neighbours(config: Config, name: str) -> Iterator[Config]:
     """Configurations that differ in one setting, of the detector they have,
     and contradict nothing.
     """
-    if name.startswith("contrast") and config.segmentation.detector != "contrast":
+    detector_settings = config.segmentation
+    if name.startswith("contrast") and detector_settings.detector != "contrast":
         return
-    now = getattr(config.segmentation, name)
+    if name == "noise_spreads" and detector_settings.threshold_method != "noise_mode":
+        return
+    now = getattr(detector_settings, name)
     for step in _TRIED[name]:
         value = step * now if name in _FACTORS else step
-        if name == "threshold" and config.segmentation.threshold_method == "percentile":
+        if name == "threshold" and detector_settings.threshold_method == "percentile":
             value = 100 - step * (100 - now)
         try:
             if value != now:
-                yield config.replace(**{name: round(value, 4)})
+                yield config.replace(**{name: round(value, 4) if name in _FACTORS else value})
         except ValueError:
             continue
 

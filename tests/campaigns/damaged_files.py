@@ -84,7 +84,7 @@ def tally(num_files):
     """How so many damaged files ended: Counter of "samples", "reason: ..." and "DEFECT: ..."."""
     from neurovocal_tf.audio.readers import UnreadableRecording
     from neurovocal_tf.config import Config
-    from neurovocal_tf.segmentation.folder import segment_file
+    from neurovocal_tf.segmentation.segmented_file import segment_file
 
     files, ends = list(whole_files()), collections.Counter()
     with tempfile.TemporaryDirectory() as folder:
