@@ -30,10 +30,7 @@ FIRST = (
     "emission_noise",
     "seed",
 )
-_FLAGFILE = (
-    "File with flags to read, one on each line. Of two values the later one counts. "
-    "tools/flagfiles has some to begin with."
-)
+_FLAGFILE = "File with flags to read, one on each line. Of two values the later one counts."
 
 
 def help_text(

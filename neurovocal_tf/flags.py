@@ -1,9 +1,6 @@
-"""Settings as command-line flags, flag files, and how every tool starts and ends.
+"""Settings as command-line flags, and how every tool starts and ends.
 
-A flag file holds one `--name=value` on each line. Lines that begin with # are comments. A line
-`--flagfile=other.flags` includes another file, whose path is relative to the file with the line. If
-a flag has two values, the later one counts. A tool passes over the settings in a flag file that it
-does not use, so that one file serves segmentation and training.
+What flag files and presets are, see `flag_files`.
 """
 
 import dataclasses
@@ -11,7 +8,6 @@ import functools
 import itertools
 import math
 import os
-import pathlib
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +16,7 @@ from typing import Any
 from absl import app, flags, logging
 
 from neurovocal_tf import config as config_lib
-from neurovocal_tf import earlier_settings, files, flag_help
+from neurovocal_tf import earlier_settings, files, flag_files, flag_help, presets
 from neurovocal_tf.flag_help import text_of
 from neurovocal_tf.settings import is_list, number_type
 
@@ -81,6 +77,47 @@ def define(
     for section, field in config_lib.settings():
         if _is_among(sections, section, field):
             _define_one(field, flag_values=flag_values, module_name=_module_of(section))
+
+
+def define_preset(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines --preset."""
+    told = " ".join(f"{name}: {presets.purpose_of(name)}" for name in presets.NAMES)
+    flags.DEFINE_enum(
+        "preset",
+        None,
+        [*presets.NAMES, presets.AUTO],
+        "Settings that belong together; other flags are taken in their place. auto: the one that "
+        f"fits the recordings. {told}",
+        flag_values=flag_values,
+        module_name=sys.argv[0],
+    )
+
+
+def chosen_preset(
+    choose: Callable[[], tuple[str, str]], flag_values: flags.FlagValues = flags.FLAGS
+) -> config_lib.Config | None:
+    """The `Config` of the preset that `--preset=auto` stands for, for `config_from_flags`; None if
+    another preset is given, or none.
+
+    Args:
+        choose: () -> a preset's name, and why; the user is told.
+    """
+    if flag_values["preset"].value != presets.AUTO:
+        return None
+    name, reason = choose()
+    say(f"preset {name}: {reason}")
+    return preset_config(name)
+
+
+def preset_config(name: str) -> config_lib.Config:
+    """The `Config` of a preset: all settings that it does not name are the defaults.
+
+    Raises ValueError for an unknown name.
+    """
+    values = flags.FlagValues()
+    define(None, values)
+    values(["preset", *flag_files.lines_of_preset(name, values)])
+    return config_from_flags(flag_values=values)
 
 
 def config_from_flags(
@@ -188,22 +225,10 @@ def expand_flagfiles(
         ValueError: a file cannot be read, includes itself, or has a line that is no flag.
     """
     expanded, lines = earlier_settings.arguments_as_now(
-        _expanded(arguments, flag_values), flag_values
+        flag_files.expanded(arguments, flag_values), flag_values
     )
     for line in lines:
         say(line)
-    return expanded
-
-
-def _expanded(arguments, flag_values):
-    expanded, rest = [], iter(arguments)
-    for argument in rest:
-        if argument == "--":
-            return [*expanded, argument, *rest]
-        if argument in ("--flagfile", "-flagfile"):
-            argument = f"--flagfile={next(rest, '')}"
-        included = _included_file(argument)
-        expanded += [argument] if included is None else _read_flagfile(included, (), flag_values)
     return expanded
 
 
@@ -276,55 +301,6 @@ def _fail(error):
         error = f"{error.filename}: {error.strerror}"
     sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
     sys.exit(1)
-
-
-def _read_flagfile(path, including, flag_values):
-    path = pathlib.Path(path).expanduser()
-    identity = path.resolve()
-    if identity in including:
-        raise ValueError(f"flag file {path} includes itself")
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise ValueError(f"flag file {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"flag file {path}: not a text file") from None
-
-    expanded = []
-    for number, line in enumerate(map(str.strip, lines), start=1):
-        if not line or line.startswith(("#", "//")):
-            continue
-        if not line.startswith("-"):
-            raise ValueError(
-                f"flag file {path}, line {number}: must be --name=value. Received: {line}"
-            )
-        included = _included_file(line)
-        if included is not None:
-            expanded += _read_flagfile(
-                path.parent / pathlib.Path(included).expanduser(),
-                (*including, identity),
-                flag_values,
-            )
-        elif not _is_unused_setting(line, flag_values):
-            expanded.append(line)
-    return expanded
-
-
-def _included_file(argument):
-    match = re.fullmatch(r"--?flagfile[=\s](.*)", argument)
-    if match and not match[1].strip():
-        raise ValueError("--flagfile must name a file")
-    return match and match[1].strip()
-
-
-def _is_unused_setting(line, flag_values):
-    name = re.split(r"[=\s]", line.lstrip("-"))[0]
-    if earlier_settings.is_of_no_use(name, flag_values):
-        return True
-    fields = {field.name for _, field in config_lib.settings()}
-    if name not in fields:
-        name = name.removeprefix("no")
-    return name in fields and name not in flag_values
 
 
 def _bounds(field):

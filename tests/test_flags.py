@@ -109,6 +109,40 @@ def test_flags_reach_the_settings_of_their_name():
     )
 
 
+def test_a_preset_comes_before_all_other_flags_wherever_it_stands(tmp_path):
+    song = flags.preset_config("songbird")
+    assert song.segmentation.min_group_segments == 3
+    for arguments in (
+        ["--threshold=4", "--preset=songbird"],
+        ["--preset", "songbird", "--threshold=4"],
+        [f"--flagfile={write(tmp_path / 'mine.flags', '--preset=songbird', '--threshold=4')}"],
+    ):
+        assert flags.config_from_flags(flag_values=parsed_with_preset(*arguments)) == song.replace(
+            threshold=4.0
+        )
+
+
+def test_an_unknown_preset_is_refused_and_auto_is_chosen_later(capsys):
+    with pytest.raises(absl_flags.IllegalFlagValueError, match="songbird.*auto"):
+        parsed_with_preset("--preset=dodo")
+    with pytest.raises(ValueError, match="`preset` must be among songbird.* Received: preset=dodo"):
+        flags.preset_config("dodo")
+    values = parsed_with_preset("--preset=auto", "--threshold=4")
+    chosen = flags.chosen_preset(lambda: ("bat", "it squeaks"), values)
+    assert capsys.readouterr().err == "preset bat: it squeaks\n"
+    config = flags.config_from_flags(chosen, values)
+    assert config == flags.preset_config("bat").replace(threshold=4.0)
+    assert flags.chosen_preset(lambda: 1 / 0, parsed_with_preset("--preset=bat")) is None
+
+
+def parsed_with_preset(*arguments):
+    values = absl_flags.FlagValues()
+    flags.define(None, values)
+    flags.define_preset(values)
+    values(["tool", *flags.expand_flagfiles(arguments, values)])
+    return values
+
+
 def test_only_given_flags_change_a_base():
     base = Config().replace(threshold=2.5, gates="tanh")
     assert flags.config_from_flags(base, parsed("--threshold=7")) == Config().replace(gates="tanh")

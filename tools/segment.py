@@ -91,17 +91,21 @@ _JSON = flags.DEFINE_string("json", None, "Where to write the figures.")
 # In windows as long and as far apart as a model's frames segments are measured and pictures drawn.
 _SECTIONS = ("audio", "segmentation", "n_fft", "hop_length")
 setting_flags.define((*_SECTIONS, "ignore_labels", "label_column"))
+setting_flags.define_preset()
 
 
 def main(argv):
     import tqdm  # here, so that --help needs none of these
 
     from neurovocal_tf import files
-    from neurovocal_tf.segmentation import folder, formats
+    from neurovocal_tf.segmentation import folder, formats, preset_choice
 
-    config = setting_flags.config_from_flags()
     formats.check(_FORMAT.value or ())
     paths = _asked_for(folder.recordings_by_name(_DATA_DIR.value))
+    audio = setting_flags.config_from_flags().audio
+    config = setting_flags.config_from_flags(
+        setting_flags.chosen_preset(lambda: preset_choice.choose(paths, audio))
+    )
     true = _true_segments(paths, config) if _TRUTH.value else None
     if _TUNE.value:
         figures = _tune(paths, true, config)

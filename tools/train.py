@@ -36,19 +36,24 @@ _FOLDS = flags.DEFINE_integer(
     lower_bound=0,
 )
 setting_flags.define()
+setting_flags.define_preset()
 
 
 def main(argv):
+    from neurovocal_tf.segmentation import preset_choice
     from neurovocal_tf.training import trainer  # here, so that --help needs no TensorFlow
     from neurovocal_tf.training.cores import share_out_cores
 
-    config, data = setting_flags.config_from_flags(), setting_flags.one_of(_DATA_DIR, _FRAMES)
+    data, audio = setting_flags.one_of(_DATA_DIR, _FRAMES), setting_flags.config_from_flags().audio
+    config = setting_flags.config_from_flags(
+        setting_flags.chosen_preset(lambda: preset_choice.choose_for_folder(_DATA_DIR.value, audio))
+    )
     share_out_cores(config)
     if _FOLDS.value:
         return _train_folds(config, data)
     os.makedirs(_WORKDIR.value, exist_ok=True)
     result = trainer.train(
-        config, data, _WORKDIR.value, report=setting_flags.say, progress=_progress
+        config, data, _WORKDIR.value, report=setting_flags.say, progress=_progress_of(config)
     )
     setting_flags.write_flags(os.path.join(_WORKDIR.value, "flags.txt"), config)
     setting_flags.say(_summary(result))
@@ -70,7 +75,7 @@ def _train_folds(config, data):
                 workdir,
                 setting_flags.say,
                 fold=(fold, _FOLDS.value),
-                progress=_progress,
+                progress=_progress_of(config),
             )
         )
         setting_flags.say(f"fold {fold + 1}: {_summary(results[-1])}")
@@ -82,12 +87,13 @@ def _train_folds(config, data):
         )
 
 
-def _progress(data, num_epochs):
+def _progress_of(config):
     from neurovocal_tf.data.pipeline import num_batches
     from neurovocal_tf.training.progress import Progress
 
-    config = setting_flags.config_from_flags()
-    return [Progress(num_epochs, num_batches(data.training_frames, config), data.unit)]
+    return lambda data, num_epochs: [
+        Progress(num_epochs, num_batches(data.training_frames, config), data.unit)
+    ]
 
 
 def _summary(result):

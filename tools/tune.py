@@ -45,11 +45,13 @@ _TRIAL_EPOCHS = flags.DEFINE_integer(
 )
 _JSON = flags.DEFINE_string("json", None, "Where to write the best trial's figures.")
 setting_flags.define()
+setting_flags.define_preset()
 
 
 def main(argv):
     import tensorflow as tf  # here, so that --help needs none of these
 
+    from neurovocal_tf.segmentation import preset_choice
     from neurovocal_tf.training.cores import share_out_cores
     from neurovocal_tf.training.progress import SearchProgress
     from neurovocal_tf.training.search import Search
@@ -57,7 +59,10 @@ def main(argv):
 
     # Each trial's model is traced anew, which TensorFlow takes for a mistake.
     tf.get_logger().setLevel("ERROR")
-    config = setting_flags.config_from_flags()
+    audio = setting_flags.config_from_flags().audio
+    config = setting_flags.config_from_flags(
+        setting_flags.chosen_preset(lambda: preset_choice.choose_for_folder(_DATA_DIR.value, audio))
+    )
     share_out_cores(config)
     space = search_space(_SEARCH.value or DEFAULT_SEARCH, config)
     bars = []
