@@ -118,7 +118,7 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def _compute(
         self, request: predict_pb2.PredictRequest, is_wanted: Callable[[], bool]
-    ) -> predict_pb2.PredictResponse | None:
+    ) -> predict_pb2.PredictResponse:
         _check_spec(request)
         name = request.model_spec.signature_name or protos.DEFAULT_SIGNATURE
         with self._lease(request) as (version, loaded):
@@ -126,9 +126,7 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             signature = loaded.signatures[name]
             protos.check_filter(request.output_filter, signature)
             inputs = protos.arrays(request, signature, self._limits.max_request_bytes)
-            outputs = loaded.predict(name, inputs) if is_wanted() else {}
-        if not outputs:
-            return None
+            outputs = loaded.predict(name, inputs, is_wanted)
         response = predict_pb2.PredictResponse()
         response.model_spec.name, response.model_spec.signature_name = (
             self._inference.model_name,

@@ -5,6 +5,7 @@ import gc
 import json
 import os
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +13,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from neurovocal_tf.server import batched_graph, heaps, refusals
+from neurovocal_tf.server import batched_graph, heaps, long_calls, refusals
 
 _WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
 _METADATA = os.path.join("assets.extra", "neurovocal_tf.json")
@@ -41,8 +42,10 @@ class LoadedVersion:
             if num_batch_threads
             else None
         )
+        self._metadata = _read_metadata(self.folder)
         if self._batching:
-            batched_graph.batch_signatures(meta_graph, self._batching)
+            apart = long_calls.rows_apart(self._metadata, meta_graph.signature_def)
+            batched_graph.batch_signatures(meta_graph, self._batching, apart)
         # Copies, since any part of a message keeps the whole of it in memory.
         #: Name -> SignatureDef.
         self.signatures = {
@@ -50,6 +53,9 @@ class LoadedVersion:
             for name, signature in meta_graph.signature_def.items()
             if signature.method_name
         }
+        self._long_calls = long_calls.LongCalls(
+            self._metadata, self.signatures, num_batch_threads or os.cpu_count() or 1
+        )
         #: int, the layout in which this machine sings its songs, numbered as in the version's
         #: metadata; None until `warm_up` has seen one.
         self.layout: int | None = None
@@ -115,14 +121,14 @@ class LoadedVersion:
         """What `layout` means, as the version's metadata says it;
         empty where either is not known.
         """
-        try:
-            with open(os.path.join(self.folder, _METADATA), encoding="utf-8") as file:
-                return json.load(file)["layouts"].get(str(self.layout), "")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return ""
+        layouts = self._metadata.get("layouts")
+        return layouts.get(str(self.layout), "") if isinstance(layouts, dict) else ""
 
     def predict(
-        self, signature_name: str, inputs: Mapping[str, np.ndarray]
+        self,
+        signature_name: str,
+        inputs: Mapping[str, np.ndarray],
+        is_wanted: Callable[[], bool] = lambda: True,
     ) -> dict[str, np.ndarray]:
         """A signature's answer.
 
@@ -130,18 +136,19 @@ class LoadedVersion:
             signature_name: one of `signatures`.
             inputs: dict of input name -> NumPy array, of the types of the signature;
                 batched with those of other callers.
+            is_wanted: tells whether the caller still waits; asked now and then.
 
         Returns:
             dict of output name -> NumPy array.
 
         Raises:
-            refusals.Refusal: the shapes do not fit, or the graph refuses them.
+            refusals.Refusal: the shapes do not fit, the graph refuses them, or the caller is gone.
         """
         signature = self.signatures[signature_name]
         # One that does not fit would fail the whole batch.
         self._check_shapes(signature, inputs)
         try:
-            return self._calls[signature_name](*(inputs[name] for name in sorted(signature.inputs)))
+            return self._long_calls.answer(self._compute, signature_name, inputs, is_wanted)
         except tf.errors.OpError as error:
             raise refusals.from_tensorflow(error) from error
 
@@ -153,6 +160,11 @@ class LoadedVersion:
         del self._session, self._calls
         gc.collect()
         heaps.trim()
+
+    def _compute(
+        self, signature_name: str, inputs: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        return self._calls[signature_name](*(inputs[name] for name in sorted(inputs)))
 
     def _callable(
         self, graph: tf.Graph, signature: meta_graph_pb2.SignatureDef
@@ -197,6 +209,16 @@ class LoadedVersion:
                 f"Task size {max(num_rows.values())} is larger than maximum input batch size "
                 f"{limit}"
             )
+
+
+def _read_metadata(folder: str) -> dict[str, Any]:
+    """What an export of this package tells of itself; empty where nothing readable is told."""
+    try:
+        with open(os.path.join(folder, _METADATA), encoding="utf-8") as file:
+            metadata = json.load(file)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _read_meta_graph(folder: str | os.PathLike[str]) -> meta_graph_pb2.MetaGraphDef:

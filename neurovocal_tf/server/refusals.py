@@ -65,6 +65,11 @@ def exhausted(message: str) -> Refusal:
     return Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
 
 
+def cancelled() -> Refusal:
+    """A `Refusal` that nobody reads."""
+    return Refusal(grpc.StatusCode.CANCELLED, "The caller is gone")
+
+
 def from_tensorflow(error: "tf.errors.OpError") -> Refusal:
     """The `Refusal` that an error of TensorFlow amounts to.
 

@@ -131,7 +131,7 @@ class RestApi:
                     f'Serving signature name: "{name}" not found in signature def'
                 )
             inputs, in_rows = json_tensors.inputs(document, dict(loaded.signatures[name].inputs))
-            outputs = loaded.predict(name, inputs) if is_wanted() else {}
+            outputs = loaded.predict(name, inputs, is_wanted)
         num_bytes = sum(_BYTES_PER_NUMBER * array.size for array in outputs.values())
         if num_bytes > self._limits.max_response_bytes:
             raise refusals.exhausted(
@@ -157,7 +157,7 @@ class RestApi:
         except (web.RequestPayloadError, http_exceptions.HttpProcessingError) as error:
             raise refusals.invalid(f"The request's body cannot be read: {error}") from None
         except ConnectionError:
-            raise refusals.Refusal(grpc.StatusCode.CANCELLED, "The caller is gone") from None
+            raise refusals.cancelled() from None
 
 
 def _asked(match: re.Match[str]) -> dict[str, Any]:
