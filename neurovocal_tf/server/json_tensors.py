@@ -21,11 +21,34 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from neurovocal_tf import json_numbers
 from neurovocal_tf.server import json_shape
 from neurovocal_tf.server.limits import Limits
+from neurovocal_tf.server.protos import DEFAULT_SIGNATURE
 from neurovocal_tf.server.refusals import Refusal, invalid
 
 _LONGEST_QUOTE = 200
 _DEEPEST = 16
 _KINDS = {"float": (int, float), "int": (int,), "bool": (bool,), "string": (str, dict)}
+
+
+def request(
+    body: bytes, signatures: Mapping[str, meta_graph_pb2.SignatureDef], limits: Limits
+) -> tuple[str, dict[str, np.ndarray], bool]:
+    """What a request's body asks for.
+
+    Args:
+        body: bytes.    signatures: name -> SignatureDef.    limits: `limits.Limits`.
+
+    Returns:
+        The signature's name, a dict of input name -> NumPy array, and whether the request is in the
+        row format.
+
+    Raises:
+        refusals.Refusal: it is no JSON object, or more than the limits allow, or does not fit.
+    """
+    document = parse(body, limits)
+    name = signature_name(document) or DEFAULT_SIGNATURE
+    if name not in signatures:
+        raise invalid(f'Serving signature name: "{name}" not found in signature def')
+    return name, *inputs(document, dict(signatures[name].inputs))
 
 
 def parse(body: bytes, limits: Limits) -> dict[str, Any]:

@@ -8,7 +8,7 @@ _DEEPEST_JSON = 20
 # A number that says something takes as much in JSON, or more.
 _BYTES_PER_JSON_VALUE = 8
 _FEWEST_JSON_VALUES = 10_000
-_REQUESTS_AT_ONCE = 16
+_LARGEST_REQUESTS_AT_ONCE = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,4 +44,4 @@ class Limits:
     @property
     def max_bytes_in_work(self) -> int:
         """int, of all requests that are in work at once."""
-        return _REQUESTS_AT_ONCE * self.max_request_bytes
+        return _LARGEST_REQUESTS_AT_ONCE * self.max_request_bytes

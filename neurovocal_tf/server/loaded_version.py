@@ -14,6 +14,7 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from neurovocal_tf.server import batched_graph, heaps, long_calls, refusals
+from neurovocal_tf.server.version_faults import Fault, check_is_there, told_of
 
 _WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
 _METADATA = os.path.join("assets.extra", "neurovocal_tf.json")
@@ -31,21 +32,25 @@ class LoadedVersion:
         num_batch_threads: batches that are computed at once; 0 for no batching.
 
     Raises:
-        ValueError, OSError, tf.errors.OpError: it is no SavedModel that can be served.
+        version_faults.Fault: a ValueError; it is no SavedModel that can be served.
     """
 
     def __init__(self, folder: str | os.PathLike[str], num_batch_threads: int) -> None:
         self.folder = os.fspath(folder)
-        meta_graph = _read_meta_graph(self.folder)
-        self._batching = (
-            batched_graph.read_parameters(self.folder, num_batch_threads)
-            if num_batch_threads
-            else None
-        )
+        check_is_there(self.folder)
+        with told_of("saved_model.pb cannot be read"):
+            meta_graph = _read_meta_graph(self.folder)
+        with told_of("batching_params.pbtxt cannot be used"):
+            self._batching = (
+                batched_graph.read_parameters(self.folder, num_batch_threads)
+                if num_batch_threads
+                else None
+            )
         self._metadata = _read_metadata(self.folder)
         if self._batching:
             apart = long_calls.rows_apart(self._metadata, meta_graph.signature_def)
-            batched_graph.batch_signatures(meta_graph, self._batching, apart)
+            with told_of("the signatures in saved_model.pb do not fit its graph"):
+                batched_graph.batch_signatures(meta_graph, self._batching, apart)
         # Copies, since any part of a message keeps the whole of it in memory.
         #: Name -> SignatureDef.
         self.signatures = {
@@ -60,11 +65,9 @@ class LoadedVersion:
         #: metadata; None until `warm_up` has seen one.
         self.layout: int | None = None
         if not self.signatures:
-            raise ValueError(
-                f"`folder` must hold a SavedModel with signatures. Received: folder={self.folder}"
-            )
+            raise Fault("saved_model.pb has no signatures, so that there is nothing to ask it for")
         graph = tf.Graph()
-        with graph.as_default():
+        with told_of("the graph in saved_model.pb cannot be computed here"), graph.as_default():
             tf.import_graph_def(meta_graph.graph_def, name="")
         # Python's own objects for the functions of the graph: nothing asks for them any more, and
         # they are a fifth of a version's memory.
@@ -79,19 +82,19 @@ class LoadedVersion:
         try:
             restoring = meta_graph.saver_def
             variables = os.path.join(self.folder, "variables", "variables")
-            self._session.run(
-                restoring.restore_op_name, {restoring.filename_tensor_name: variables}
-            )
-            if _INITIALISER in meta_graph.signature_def:
+            with told_of("the weights in variables/ cannot be read"):
                 self._session.run(
-                    meta_graph.signature_def[_INITIALISER]
-                    .outputs[_INITIALISER]
-                    .name.partition(":")[0]
+                    restoring.restore_op_name, {restoring.filename_tensor_name: variables}
                 )
-            self._calls = {
-                name: self._callable(graph, signature)
-                for name, signature in self.signatures.items()
-            }
+            if _INITIALISER in meta_graph.signature_def:
+                initialiser = meta_graph.signature_def[_INITIALISER].outputs[_INITIALISER]
+                with told_of("its initialiser fails"):
+                    self._session.run(initialiser.name.partition(":")[0])
+            with told_of("the signatures in saved_model.pb do not fit its graph"):
+                self._calls = {
+                    name: self._callable(graph, signature)
+                    for name, signature in self.signatures.items()
+                }
         except BaseException:
             self.close()
             raise
@@ -108,13 +111,14 @@ class LoadedVersion:
         path = os.path.join(self.folder, _WARM_UP)
         if not os.path.exists(path):
             return
-        # Not by tf.data, whose iterators wait for a pool of threads that all sessions share.
-        for record in tf.compat.v1.io.tf_record_iterator(path):
-            request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
-            inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
-            answer = self.predict(request.model_spec.signature_name, inputs)
-            if np.size(answer.get(_LAYOUT, ())):
-                self.layout = int(answer[_LAYOUT][0])
+        with told_of(f"its warm-up, {_WARM_UP}, fails"):
+            # Not by tf.data, whose iterators wait for a pool of threads that all sessions share.
+            for record in tf.compat.v1.io.tf_record_iterator(path):
+                request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+                inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
+                answer = self.predict(request.model_spec.signature_name, inputs)
+                if np.size(answer.get(_LAYOUT, ())):
+                    self.layout = int(answer[_LAYOUT][0])
 
     @property
     def layout_description(self) -> str:
@@ -229,12 +233,10 @@ def _read_meta_graph(folder: str | os.PathLike[str]) -> meta_graph_pb2.MetaGraph
             saved_model.ParseFromString(file.read())
         except DecodeError as error:
             raise ValueError(
-                f"`folder` must hold a SavedModel. Received: {path}: {error}"
+                "it must hold a SavedModel, and is cut off or something else. "
+                f"Received: {path}: {error}"
             ) from error
     for meta_graph in saved_model.meta_graphs:
         if tf.saved_model.SERVING in meta_graph.meta_info_def.tags:
             return meta_graph
-    raise ValueError(
-        f"`folder` must hold a SavedModel with the tag {tf.saved_model.SERVING}. "
-        f"Received: folder={folder}"
-    )
+    raise ValueError(f"it must hold a graph with the tag {tf.saved_model.SERVING}. Received: {path}")

@@ -9,6 +9,7 @@ from aiohttp import web
 from neurovocal_tf.server.grpc_services import MalformedMessages, add_services
 from neurovocal_tf.server.inference import Inference
 from neurovocal_tf.server.limits import Limits
+from neurovocal_tf.server.origins import KnownHosts
 from neurovocal_tf.server.rest import RestApi
 from neurovocal_tf.server.versions import Versions
 
@@ -23,6 +24,7 @@ class ModelServer:
     Args:
         versions: `versions.Versions`.    model_name: str.
         page: path of the file that is served at /.    limits: `limits.Limits`.
+        hosts: `origins.KnownHosts`; default: the loopback names.
     """
 
     def __init__(
@@ -31,12 +33,13 @@ class ModelServer:
         model_name: str,
         page: str | os.PathLike[str],
         limits: Limits | None = None,
+        hosts: KnownHosts | None = None,
     ) -> None:
         limits = limits or Limits()
         self._limits = limits
-        self._inference = Inference(model_name, versions, limits.max_requests)
+        self._inference = Inference(model_name, versions, limits)
         self._rest = web.AppRunner(
-            RestApi(self._inference, limits, page).application(),
+            RestApi(self._inference, limits, page, hosts or KnownHosts()).application(),
             # A caller who is gone is no longer waited for.
             handler_cancellation=True,
             keepalive_timeout=limits.idle_timeout_s,

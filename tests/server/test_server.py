@@ -26,6 +26,7 @@ from tensorflow_serving.apis import (
 
 from neurovocal_tf.audio import wav
 from neurovocal_tf.server import json_tensors
+from neurovocal_tf.server.limits import Limits
 from neurovocal_tf.server.refusals import Refusal
 
 URL = "/v1/models/bird"
@@ -369,7 +370,7 @@ def test_a_page_that_is_not_there_is_missed_by_name():
     from neurovocal_tf.server import refusals, rest
 
     with pytest.raises(refusals.Refusal, match="There is no page: index.html"):
-        rest.RestApi(None, None, "nowhere/index.html")._static_page()
+        rest.RestApi(None, None, "nowhere/index.html", None)._static_page()
 
 
 # --- JSON
@@ -389,7 +390,7 @@ def test_numbers_survive_json_bit_for_bit(in_rows, rng):
         "c_bytes": np.array([rng.bytes(5) for _ in range(500)], object),
         "d": rng.integers(0, 2, (500, 3)).astype(bool),
     }
-    document = json_tensors.parse(json_tensors.answer(arrays, in_rows))
+    document = json_tensors.parse(json_tensors.answer(arrays, in_rows), Limits())
     key = "predictions" if in_rows else "outputs"
     request = {"instances" if in_rows else "inputs": document[key]}
     infos = {
