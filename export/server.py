@@ -110,8 +110,14 @@ def main(argv):
     os.listdir(_MODEL_DIR.value)
     ports.check(_HOST.value, rest_port=_REST_PORT.value, grpc_port=_GRPC_PORT.value)
     # here, so that --help needs no TensorFlow
+    try:
+        from neurovocal_tf.server.model_server import ModelServer
+    except ImportError as error:
+        raise ValueError(
+            "export/server.py needs what the extra `serve` brings: python -m pip install '.[serve]'"
+            f" in the folder that setup.py is in ({error})"
+        ) from None
     from neurovocal_tf.server.limits import Limits
-    from neurovocal_tf.server.model_server import ModelServer
     from neurovocal_tf.server.origins import KnownHosts
     from neurovocal_tf.server.versions import Versions
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-
 # Arrays have up to 16 dimensions, in a list of rows, in a row, in the request.
 _DEEPEST_JSON = 20
 # A number that says something takes as much in JSON, or more.

@@ -239,4 +239,6 @@ def _read_meta_graph(folder: str | os.PathLike[str]) -> meta_graph_pb2.MetaGraph
     for meta_graph in saved_model.meta_graphs:
         if tf.saved_model.SERVING in meta_graph.meta_info_def.tags:
             return meta_graph
-    raise ValueError(f"it must hold a graph with the tag {tf.saved_model.SERVING}. Received: {path}")
+    raise ValueError(
+        f"it must hold a graph with the tag {tf.saved_model.SERVING}. Received: {path}"
+    )

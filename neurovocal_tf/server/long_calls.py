@@ -219,4 +219,6 @@ def _wav_file(samples: np.ndarray, sample_rate: int) -> bytes:
     data = np.rint(quiet_enough * np.float32(_FULL_SCALE)).astype("<i2").tobytes()
     header = struct.pack("<IHHIIHH", 16, 1, 1, sample_rate, 2 * sample_rate, 2, 16)
     size = struct.pack("<I", len(data))
-    return b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVEfmt " + header + b"data" + size + data
+    return (
+        b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVEfmt " + header + b"data" + size + data
+    )

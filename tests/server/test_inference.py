@@ -39,7 +39,10 @@ def test_the_place_of_a_caller_who_has_left_is_free_when_the_work_is_done(thread
         assert may_end.wait(10)
         wanted.append(is_wanted())
 
-    with pytest.raises(Refusal) as refused, Ticket(threads, print, lambda _: given_back.set()) as ticket:
+    with (
+        pytest.raises(Refusal) as refused,
+        Ticket(threads, print, lambda _: given_back.set()) as ticket,
+    ):
         asyncio.run(ticket.run(work, 0.2))
     assert refused.value.code == grpc.StatusCode.DEADLINE_EXCEEDED
     assert begun.wait(10) and not given_back.is_set()

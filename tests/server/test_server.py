@@ -440,6 +440,24 @@ def test_the_help_says_what_production_is(repository):
     )
 
 
+@pytest.mark.parametrize("missing", ["aiohttp", "grpc_health.v1"])
+def test_without_the_extra_one_line_says_what_to_install(missing, repository, tmp_path):
+    code = (
+        "import runpy, sys; sys.modules[sys.argv.pop(1)] = None; "
+        "runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+    )
+    server = repository / "export" / "server.py"
+    ports = ["--rest_port=0", "--grpc_port=0"]
+    found = subprocess.run(
+        [sys.executable, "-c", code, missing, server, f"--model_dir={tmp_path}", *ports],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert found.returncode == 1 and len(found.stderr.splitlines()) == 1, found.stderr
+    assert "the extra `serve` brings: python -m pip install '.[serve]'" in found.stderr
+
+
 @pytest.mark.parametrize(
     "flags, message",
     [
@@ -456,6 +474,10 @@ def test_the_help_says_what_production_is(repository):
         (
             ["--model_dir={empty}", "--rest_port=0", "--grpc_port={taken}"],
             "`grpc_port` must be free at 127.0.0.1",
+        ),
+        (
+            ["--model_dir={empty}", "--rest_port=0", "--grpc_port=0"],
+            "`model_dir` must hold a version that loads, a folder whose name is a number.",
         ),
     ],
 )
