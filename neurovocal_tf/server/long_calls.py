@@ -178,7 +178,7 @@ def _parts(inputs: Arrays) -> Iterator[Arrays]:
     if len(num_rows) > 1 or num_rows == {0}:
         yield inputs
         return
-    sizes = sum(map(_row_bytes, inputs.values()))
+    sizes = np.sum([_row_bytes(array) for array in inputs.values()], axis=0)
     start = 0
     while start < len(sizes):
         num_fitting = int(np.searchsorted(np.cumsum(sizes[start:]), _PART_BYTES, side="right"))

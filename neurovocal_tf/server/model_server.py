@@ -14,6 +14,8 @@ from neurovocal_tf.server.rest import RestApi
 from neurovocal_tf.server.versions import Versions
 
 _SHUTDOWN_S = 5.0
+_KEEPALIVE_MS = 60_000
+_SPARE_CALLS = 32
 # How long a caller whose request is refused may go on sending it.
 _LINGERING_S = 1.0
 
@@ -70,10 +72,18 @@ class ModelServer:
             "grpc.max_send_message_length": limits.max_response_bytes,
             "grpc.server_handshake_timeout_ms": int(limits.idle_timeout_s * 1e3),
             "grpc.max_connection_idle_ms": int(limits.idle_timeout_s * 1e3),
+            # Who is gone without a word holds no call.
+            "grpc.keepalive_time_ms": _KEEPALIVE_MS,
+            "grpc.keepalive_timeout_ms": _KEEPALIVE_MS // 3,
             # Another process on the same port would get half of the requests.
             "grpc.so_reuseport": 0,
         }
-        server = grpc.aio.server(interceptors=[MalformedMessages()], options=list(options.items()))
+        server = grpc.aio.server(
+            interceptors=[MalformedMessages()],
+            options=list(options.items()),
+            # Before their messages are read. Those who ask for status and health come beside.
+            maximum_concurrent_rpcs=limits.max_requests + _SPARE_CALLS,
+        )
         self._grpc = server
         add_services(server, self._inference, limits)
         try:

@@ -138,7 +138,7 @@ class Versions:
         """Loads what is new in the folder, then unloads what is no longer wanted."""
         folders = self._folders()
         self._forget_faults_of_others(folders)
-        present = []
+        present: list[int] = []
         for number in sorted(folders, reverse=True):
             if len(present) == self._num_versions:
                 break
