@@ -1,6 +1,7 @@
 """JSON with arrays of numbers in it, as a TensorFlow Serving model server reads and writes it."""
 
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,15 @@ def loads(text: bytes | str) -> Any:
     except orjson.JSONDecodeError:
         # Python's own takes NaN and infinity too, and says better what is wrong. Of bytes it would
         # take UTF-16, in which JSON is not sent (RFC 8259).
-        return json.loads(text if isinstance(text, str) else text.decode("utf-8-sig"))
+        text = text if isinstance(text, str) else text.decode("utf-8-sig")
+        return json.loads(text, parse_float=_float)
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"a number must be below 1.8e308. Received: {digits[:40]}")
+    return number
 
 
 def _fragment(array: np.ndarray) -> orjson.Fragment:

@@ -81,7 +81,18 @@ def test_any_document_is_read_as_by_the_standard_library(document):
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"{", b'{"a": nan}', b"\xff", b'"\x01"', b"[1,]", "[1]".encode("utf-16")]
+    "text",
+    [
+        b"",
+        b"{",
+        b'{"a": nan}',
+        b"\xff",
+        b'"\x01"',
+        b"[1,]",
+        b"[1e400]",
+        b"-1e999",
+        "[1]".encode("utf-16"),
+    ],
 )
 def test_what_is_no_json_is_an_error(text):
     with pytest.raises(ValueError):

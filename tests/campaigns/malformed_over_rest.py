@@ -41,6 +41,80 @@ def odd_json(target, rng):
     return target.http(choose(rng, odd)), {400}
 
 
+def deep_json(target, rng):
+    opening = choose(rng, [b"[", b'{"a":', b'[{"a":', b'{"inputs":['])
+    return target.http(opening * rng.integers(20, target.max_request_bytes // len(opening))), {400}
+
+
+def many_values(target, rng):
+    value = choose(rng, [b"[]", b"{}", b'{"a":0}', b"0", b'""', b"[0]", b'"[\\""', b"null", b"1e9"])
+    most = target.max_request_bytes // (len(value) + 1) - 20
+    # A request may have a value for each eight of the bytes that it may have.
+    text = b",".join([value] * rng.integers(target.max_request_bytes // 8 * 0.99, most))
+    around = [b'{"inputs": [%s]}', b'{"instances": [%s]}', b"[%s]", b'{"inputs": {"seed": [%s]}}']
+    return target.http(choose(rng, around) % text), {400, 413}
+
+
+def huge_number(target, rng):
+    name, size = choose(rng, list(GOOD)), int(rng.integers(310, 10_000))
+    odd = [
+        "1" + "0" * size,
+        f"1e{size}",
+        f"-{'9' * size}.5",
+        f"{'9' * size}e{size}",
+        f"1e1{'0' * size}",
+    ]
+    text = json.dumps(GOOD | {name: ["?"]}).replace('"?"', choose(rng, odd))
+    return target.http(b'{"signature_name": "generate", "inputs": %s}' % text.encode()), {400}
+
+
+def other_encoding(target, rng):
+    return target.http(_body().decode().encode(choose(rng, ["utf-16", "utf-32", "utf-16-be"]))), {
+        400
+    }
+
+
+def wrong_host(target, rng):
+    name = "".join(choose(rng, "abcxyz") for _ in range(rng.integers(1, 20)))
+    ends = [".example", ".localhost.example", ":8501", "", ".127.0.0.1", ".0.0.0.0:80"]
+    path = choose(rng, ["/", "/v1/models", f"/v1/models/{target.model_name}", None])
+    host = f"Host: {name}{choose(rng, ends)}"
+    return target.http(_body(), choose(rng, ["GET", "POST", "HEAD"]), path, host=host), {403}
+
+
+def odd_host(target, rng):
+    odd = [
+        "",
+        "Host: ",
+        "Host: a b",
+        "Host: localhost/x",
+        "Host: a@localhost",
+        "Host: [::1",
+        "Host: :",
+    ]
+    return target.http(_body(), host=choose(rng, odd), headers=["X: y"]), {400}
+
+
+def many_hosts(target, rng):
+    second = choose(rng, ["Host: localhost", "Host: evil.example", "host:127.0.0.1"])
+    return target.http(_body(), headers=[second]), {400}
+
+
+def wrong_origin(target, rng):
+    odd = ["null", "http://evil.example", "https://localhost.evil.example", "file://", "x", ""]
+    odd += ["chrome-extension://abcdef", "http://127.0.0.1.evil.example:8501"]
+    headers = [f"Origin: {choose(rng, odd)}", "Content-Type: application/json"]
+    return target.http(_body(), choose(rng, ["POST", "OPTIONS", "GET"]), headers=headers), {403}
+
+
+def wrong_content_type(target, rng):
+    odd = ["text/plain", "text/plain;charset=UTF-8", "multipart/form-data; boundary=x", "x", "*/*"]
+    odd += ["application/octet-stream", "text/html", "application/jsonp", "text/plain, text/json"]
+    of_form = "application/x-www-form-urlencoded\r\nSec-Fetch-Site: cross-site"
+    headers = [f"Content-Type: {choose(rng, [*odd, of_form])}"]
+    return target.http(_body(), headers=headers), {415}
+
+
 def wrong_type(target, rng):
     name = choose(rng, list(GOOD))
     beyond = {
@@ -298,6 +372,10 @@ KINDS = [
         cut_json,
         noise_for_json,
         odd_json,
+        deep_json,
+        many_values,
+        huge_number,
+        other_encoding,
         wrong_type,
         wrong_shape,
         too_many_rows,
@@ -313,6 +391,11 @@ KINDS = [
         odd_version,
         odd_method,
         odd_path,
+        wrong_host,
+        odd_host,
+        many_hosts,
+        wrong_origin,
+        wrong_content_type,
         wrong_length,
         huge_length,
         huge_body,

@@ -29,7 +29,10 @@ def num_fields(message, in_entry=0):
         is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
         is_repeated = field.label == field.LABEL_REPEATED
         values = list(value.values()) if is_map else value if is_repeated else [value]
-        is_packed = is_repeated and field.cpp_type not in (field.CPPTYPE_STRING, field.CPPTYPE_MESSAGE)
+        is_packed = is_repeated and field.cpp_type not in (
+            field.CPPTYPE_STRING,
+            field.CPPTYPE_MESSAGE,
+        )
         total += 1 if is_packed else (1 + in_entry * is_map) * len(values)
         total += sum(num_fields(item) for item in values if isinstance(item, Message))
     return total
