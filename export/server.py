@@ -12,7 +12,9 @@ try the model. Requests are batched by TensorFlow's own scheduler, as the versio
 batching_params.pbtxt says. A version that appears under --model_dir is loaded, warmed up, and takes
 over; the one before it is unloaded when its requests are answered. Like TensorFlow Serving it
 listens as soon as a version is loaded, and not before. There is neither encryption nor a password:
-it listens to this machine alone, unless --host says otherwise. Ctrl-C ends it.
+it listens to this machine alone, unless --host says otherwise. Over HTTP it answers those who ask
+for localhost, for the address that it listens at, or for one of --allowed_hosts, which a server
+behind a proxy needs. Ctrl-C ends it.
 """
 
 import asyncio
