@@ -137,6 +137,14 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             protos.check_filter(request.output_filter, signature)
             inputs = protos.arrays(request, signature, self._limits.max_request_bytes)
             outputs = loaded.predict(name, inputs, is_wanted)
+        wanted = request.output_filter or outputs
+        num_bytes = sum(protos.num_bytes(outputs[output]) for output in wanted)
+        if num_bytes > self._limits.max_response_bytes:
+            raise refusals.exhausted(
+                f"The answer has about {num_bytes} bytes, more than "
+                f"{self._limits.max_response_bytes}: ask for fewer rows at once, or for fewer "
+                "outputs with output_filter"
+            )
         response = predict_pb2.PredictResponse()
         response.model_spec.name, response.model_spec.signature_name = (
             self._inference.model_name,

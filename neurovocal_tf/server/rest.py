@@ -217,7 +217,7 @@ def _asked(match: re.Match[str]) -> dict[str, Any]:
 
 def _bytes_as_json(array: np.ndarray) -> int:
     if array.dtype == object:
-        return sum(map(len, array.ravel())) * 4 // 3
+        return protos.num_bytes(array) * 4 // 3
     return _BYTES_PER_NUMBER * array.size
 
 

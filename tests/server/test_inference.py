@@ -5,6 +5,7 @@ each free again when its work is done.
 import asyncio
 import concurrent.futures
 import threading
+import weakref
 
 import grpc
 import pytest
@@ -56,4 +57,35 @@ def test_more_requests_than_places_are_refused():
         inference.admit()
     with inference.admit() as ticket:
         assert asyncio.run(ticket.run(lambda is_wanted: 3, 10.0)) == 3
+    inference.close()
+
+
+def test_requests_of_more_bytes_than_are_taken_at_once_are_refused_until_there_is_room():
+    inference = Inference("bird", None, Limits(max_requests=9, max_request_bytes=10))
+    with inference.admit() as first:
+        first.reserve(300)
+        with inference.admit() as second, pytest.raises(Refusal, match="300 bytes already"):
+            second.reserve(21)
+        with inference.admit() as third:
+            third.reserve(20)
+    with inference.admit() as fourth:
+        fourth.reserve(320)
+    inference.close()
+
+
+def test_an_error_keeps_nothing_of_the_request_that_it_came_from():
+    class Body:
+        pass
+
+    held = []
+
+    def work(is_wanted):
+        body = Body()
+        held.append(weakref.ref(body))
+        raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "no")
+
+    inference = Inference("bird", None, Limits())
+    with inference.admit() as ticket, pytest.raises(Refusal):
+        asyncio.run(ticket.run(work, 10.0))
+    assert held[0]() is None
     inference.close()

@@ -412,11 +412,21 @@ def test_who_waits_too_long_or_leaves_gives_the_place_back(versions, tmp_path):
 
 def test_a_request_or_an_answer_that_is_too_large_is_refused(versions):
     with running(
-        versions, "m", limits=Limits(max_request_bytes=1_000, max_response_bytes=2_000)
+        versions, "m", limits=Limits(max_request_bytes=1_000, max_response_bytes=1_000)
     ) as ports:
         status, content = ask(ports.rest, "POST", PREDICT, rows(*[""] * 1_000))
         assert (status, content["error"]) == (413, "The request has more than 1000 bytes")
         assert ask(ports.rest, "POST", PREDICT, rows(*[""] * 100))[0] == 429
+        request = grpc_request()
+        request.inputs["gate"].CopyFrom(tf.make_tensor_proto([""] * 120))
+        with grpc.insecure_channel(f"127.0.0.1:{ports.grpc}") as channel:
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            with pytest.raises(grpc.RpcError) as refused:
+                stub.Predict(request, timeout=60)
+            assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert "The answer has about 1440 bytes, more than 1000" in refused.value.details()
+            request.output_filter.append("rows")
+            assert len(stub.Predict(request, timeout=60).outputs) == 1
         assert ask(ports.rest, "POST", PREDICT, AT_ONCE)[0] == 200
 
 
