@@ -9,14 +9,14 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
 import numpy as np
 from aiohttp import HttpVersion11, http_exceptions, web
 
-from neurovocal_tf.server import json_tensors, origins, page_policy, protos, refusals
+from neurovocal_tf.server import heaps, json_tensors, origins, page_policy, protos, refusals
 from neurovocal_tf.server.inference import Inference, Measured
 from neurovocal_tf.server.limits import Limits
 
@@ -160,8 +160,7 @@ class RestApi:
 
     def _compute(self, body: bytes, asked: dict[str, Any], is_wanted: Callable[[], bool]) -> bytes:
         with self._inference.lease(**asked) as (_, loaded):
-            # What it becomes takes many times as much memory: not that of many at once.
-            with self._parsing_large if len(body) > _LARGE_BYTES else contextlib.nullcontext():
+            with self._one_large_at_a_time(body):
                 name, inputs, in_rows = json_tensors.request(body, loaded.signatures, self._limits)
             outputs = loaded.predict(name, inputs, is_wanted)
         num_bytes = sum(map(_bytes_as_json, outputs.values()))
@@ -171,6 +170,15 @@ class RestApi:
                 f"{self._limits.max_response_bytes}: ask for fewer rows at once, or over gRPC"
             )
         return json_tensors.answer(outputs, in_rows) if is_wanted() else b""
+
+    @contextlib.contextmanager
+    def _one_large_at_a_time(self, body: bytes) -> Iterator[None]:
+        """A block in which a body is parsed: what it becomes takes many times as much memory."""
+        if len(body) <= _LARGE_BYTES:
+            yield
+            return
+        with self._parsing_large, heaps.without_search_for_circles():
+            yield
 
     def _largest_body(self, request: web.Request) -> int:
         """Bytes that a request's body may have; those in pieces or squeezed do not say it."""
