@@ -12,7 +12,9 @@ try the model. Requests are batched by TensorFlow's own scheduler, as the versio
 batching_params.pbtxt says. A version that appears under --model_dir is loaded, warmed up, and takes
 over; the one before it is unloaded when its requests are answered. Like TensorFlow Serving it
 listens as soon as a version is loaded, and not before. There is neither encryption nor a password:
-it listens to this machine alone, unless --host says otherwise. Ctrl-C ends it.
+it listens to this machine alone, unless --host says otherwise. Over HTTP it answers those who ask
+for localhost, for the address that it listens at, or for one of --allowed_hosts, which a server
+behind a proxy needs. Ctrl-C ends it.
 """
 
 import asyncio
@@ -35,6 +37,12 @@ _MODEL_DIR = flags.DEFINE_string(
 _MODEL_NAME = flags.DEFINE_string("model_name", "neurovocal", "Name of the model in requests.")
 _HOST = flags.DEFINE_string(
     "host", "127.0.0.1", "Address to listen at; 0.0.0.0 for all, which lets anyone in."
+)
+_ALLOWED_HOSTS = flags.DEFINE_list(
+    "allowed_hosts",
+    [],
+    "Names beside localhost by which the server is asked over HTTP, such as that of a proxy before "
+    "it, birds.example.org; * for any.",
 )
 _REST_PORT = flags.DEFINE_integer(
     "rest_port",
@@ -71,14 +79,15 @@ _MAX_REQUESTS = flags.DEFINE_integer(
 )
 _MAX_REQUEST_MB = flags.DEFINE_float(
     "max_request_mb",
-    32.0,
-    "Size of the largest request in MB.",
+    16.0,
+    "Size of the largest request in MB; with it go the number of values in one, 131,072 for each "
+    "MB, and the MB of all that are in work, 32 times as many.",
     lower_bound=0.001,
     upper_bound=1_000,
 )
 _MAX_RESPONSE_MB = flags.DEFINE_float(
     "max_response_mb",
-    256.0,
+    128.0,
     "Size of the largest answer in MB.",
     lower_bound=0.001,
     upper_bound=1_000,
@@ -103,8 +112,15 @@ def main(argv):
     os.listdir(_MODEL_DIR.value)
     ports.check(_HOST.value, rest_port=_REST_PORT.value, grpc_port=_GRPC_PORT.value)
     # here, so that --help needs no TensorFlow
+    try:
+        from neurovocal_tf.server.model_server import ModelServer
+    except ImportError as error:
+        raise ValueError(
+            "export/server.py needs what the extra `serve` brings: python -m pip install '.[serve]'"
+            f" in the folder that setup.py is in ({error})"
+        ) from None
     from neurovocal_tf.server.limits import Limits
-    from neurovocal_tf.server.model_server import ModelServer
+    from neurovocal_tf.server.origins import KnownHosts
     from neurovocal_tf.server.versions import Versions
 
     server_log = logging.getLogger("neurovocal_tf.server")
@@ -127,12 +143,13 @@ def main(argv):
         versions.refresh()
         if not versions.is_available:
             raise ValueError(
-                "`model_dir` must hold a version that loads. "
-                f"Received: model_dir={_MODEL_DIR.value}"
+                "`model_dir` must hold a version that loads, a folder whose name is a number. "
+                f"Received: model_dir={_MODEL_DIR.value}: {versions.faults() or _no_version()}"
             )
         versions.watch(_POLL_S.value)
         page = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page", "index.html")
-        asyncio.run(_serve(ModelServer(versions, _MODEL_NAME.value, page, limits)))
+        hosts = KnownHosts(_HOST.value, _ALLOWED_HOSTS.value)
+        asyncio.run(_serve(ModelServer(versions, _MODEL_NAME.value, page, limits, hosts)))
     finally:
         versions.close()
 
@@ -151,6 +168,12 @@ async def _serve(server):
         await stop.wait()
     finally:
         await server.stop()
+
+
+def _no_version():
+    if os.path.exists(os.path.join(_MODEL_DIR.value, "saved_model.pb")):
+        return "it is a version itself: give the folder that it is in"
+    return "there is none; export/export_saved_model.py --export_dir writes one"
 
 
 def _labels(pairs):

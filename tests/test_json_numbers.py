@@ -46,6 +46,14 @@ def test_no_layout_of_an_array_is_in_the_way(array):
     assert json_numbers.loads(json_numbers.dumps(array)) == array.tolist()
 
 
+@pytest.mark.parametrize("shape", [(1, 7, 5), (30,), (7, 1, 1, 5), (2, 40), (1, 1), (0, 9), ()])
+def test_a_large_array_is_written_in_pieces_that_make_the_same_text(shape, rng, monkeypatch):
+    array = rng.normal(size=shape).astype(np.float32)
+    whole = json_numbers.dumps(array)
+    monkeypatch.setattr(json_numbers, "_NUMBERS_AT_ONCE", 4)
+    assert json_numbers.dumps(array) == whole
+
+
 def test_a_float32_has_no_more_digits_than_it_needs():
     assert json_numbers.dumps(np.array([0.1, 1.0, -80.5], np.float32)) == b"[0.1,1.0,-80.5]"
 
@@ -72,7 +80,20 @@ def test_any_document_is_read_as_by_the_standard_library(document):
     assert json_numbers.loads(text) == json.loads(text)
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b'{"a": nan}', b"\xff", b'"\x01"', b"[1,]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{",
+        b'{"a": nan}',
+        b"\xff",
+        b'"\x01"',
+        b"[1,]",
+        b"[1e400]",
+        b"-1e999",
+        "[1]".encode("utf-16"),
+    ],
+)
 def test_what_is_no_json_is_an_error(text):
     with pytest.raises(ValueError):
         json_numbers.loads(text)

@@ -67,7 +67,8 @@ class RestTransport:
     def __init__(
         self, host: str, port: int, model: str, version: int | None, timeout_s: float
     ) -> None:
-        self.where = f"http://{host}:{port}"
+        self._address = _address(host, port)
+        self.where = f"http://{self._address}"
         self._path = f"/v1/models/{urllib.parse.quote(model, safe='')}" + (
             "" if version is None else f"/versions/{version}"
         )
@@ -113,11 +114,25 @@ class RestTransport:
             raise TimeoutError(
                 f"{self.where}: no answer within {self._connection.timeout:g} s"
             ) from None
+        except http.client.BadStatusLine as reason:
+            self.close()
+            if isinstance(reason, http.client.RemoteDisconnected):
+                raise ConnectionError(
+                    f"{self.where}: the server has closed the connection"
+                ) from None
+            raise ConnectionError(
+                f"{self.where} does not speak HTTP. Is it the port for gRPC? Then the server is "
+                f"grpc://{self._address}; over HTTP it listens at another port, by default "
+                f"{_PORTS['http']}"
+            ) from None
         except (OSError, http.client.HTTPException) as reason:
             self.close()
-            raise ConnectionError(f"{self.where}: {reason or type(reason).__name__}") from None
+            raise ConnectionError(_unreachable(self.where, str(reason) or repr(reason))) from None
         except ValueError:
-            raise Refused(code, f"{self.where} is no model server") from None
+            raise Refused(
+                code,
+                f"{self.where} is no model server; one listens by default at port {_PORTS['http']}",
+            ) from None
         if code != http.HTTPStatus.OK:
             raise Refused(code, answer.get("error", answer) if isinstance(answer, dict) else answer)
         return answer
@@ -147,14 +162,22 @@ class GrpcTransport:
     def __init__(
         self, host: str, port: int, model: str, version: int | None, timeout_s: float
     ) -> None:
-        import grpc  # here, so that REST needs neither gRPC nor TensorFlow
-        from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+        try:
+            import grpc  # here, so that REST needs neither gRPC nor TensorFlow
+            from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+        except ImportError as reason:
+            raise ValueError(
+                "`server` must be http://HOST:PORT here, since gRPC needs what is not installed: "
+                f"pip install grpcio tensorflow-serving-api. Received: "
+                f"server=grpc://{host}:{port}: {reason}"
+            ) from None
 
-        self.where = f"grpc://{host}:{port}"
+        self._address = _address(host, port)
+        self.where = f"grpc://{self._address}"
         self._model, self._version, self._timeout_s = model, version, timeout_s
         # By default a client takes no more than 4 MB, 8,000 frames of 129 bins.
         sizes = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-        self._channel = grpc.insecure_channel(f"{host}:{port}", options=sizes)
+        self._channel = grpc.insecure_channel(self._address, options=sizes)
         self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
@@ -201,9 +224,28 @@ class GrpcTransport:
             code, details = error.code(), error.details()
         if code == grpc.StatusCode.DEADLINE_EXCEEDED:
             raise TimeoutError(f"{self.where}: no answer within {self._timeout_s:g} s")
+        if code == grpc.StatusCode.UNAVAILABLE and "http1" in details:
+            raise ConnectionError(
+                f"{self.where} does not speak gRPC, but HTTP. Is it the port for REST? Then the "
+                f"server is http://{self._address}; over gRPC it listens at another port, by "
+                f"default {_PORTS['grpc']}"
+            )
         if code == grpc.StatusCode.UNAVAILABLE:
-            raise ConnectionError(f"{self.where}: {details}")
+            raise ConnectionError(_unreachable(self.where, details))
         raise Refused(code.name, details)
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _unreachable(where: str, reason: str) -> str:
+    if "refused" in reason:
+        return (
+            f"{where}: nothing listens there. Start a server, such as export/server.py, or give "
+            f"the address of one ({reason})"
+        )
+    return f"{where} cannot be reached: is it the server's address? ({reason})"
 
 
 def _to_json(value: npt.ArrayLike) -> np.ndarray | list[dict[str, str]]:

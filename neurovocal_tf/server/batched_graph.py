@@ -9,6 +9,7 @@ closing the session frees its queues and threads.
 import dataclasses
 import os
 import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ def read_parameters(
 
 
 def batch_signatures(
-    meta_graph: "meta_graph_pb2.MetaGraphDef", parameters: BatchingParameters
+    meta_graph: "meta_graph_pb2.MetaGraphDef",
+    parameters: BatchingParameters,
+    apart: Collection[str] = (),
 ) -> None:
     """Puts every signature that can be batched behind the scheduler, in place.
 
@@ -79,10 +82,13 @@ def batch_signatures(
 
     Args:
         meta_graph: MetaGraphDef of a SavedModel.    parameters: `BatchingParameters`.
+        apart: names of signatures that stay as they are, too.
     """
     nodes = {node.name: node for node in meta_graph.graph_def.node}
     for name, signature in meta_graph.signature_def.items():
         calls = {tensor.name.split(":")[0] for tensor in signature.outputs.values()}
+        if name in apart:
+            continue
         if len(calls) == 1 and all(map(_differs_in_rows_only, signature.inputs.values())):
             _batch_node(
                 nodes[calls.pop()],

@@ -17,13 +17,15 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from neurovocal_tf.server import protos, refusals
+from neurovocal_tf.server import message_shape, protos, refusals
 from neurovocal_tf.server.inference import Inference, Measured
 from neurovocal_tf.server.limits import Limits
 from neurovocal_tf.server.loaded_version import LoadedVersion
 
 Answer = TypeVar("Answer")
 
+# A string of a tensor is a field each, and so is a size of its shape.
+_MOST_FIELDS = 10_000
 _SERVICES = ("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
 
 
@@ -42,8 +44,8 @@ def add_services(server: grpc.aio.Server, inference: Inference, limits: Limits) 
 
 
 class MalformedMessages(grpc.aio.ServerInterceptor):
-    """Answers bytes that are no message with INVALID_ARGUMENT,
-    where gRPC would blame itself with INTERNAL.
+    """Answers bytes that are no message with INVALID_ARGUMENT, where gRPC would blame itself with
+    INTERNAL, and does not parse those of very many fields.
     """
 
     async def intercept_service(
@@ -56,18 +58,25 @@ class MalformedMessages(grpc.aio.ServerInterceptor):
         if handler is None or not handler.unary_unary:
             return handler
 
-        def parse(data: bytes) -> Message | None:
+        def parse(data: bytes) -> Message | refusals.Refusal:
+            kind = handler.request_deserializer.__self__.DESCRIPTOR
+            if message_shape.has_more_fields(data, kind, _MOST_FIELDS):
+                return refusals.exhausted(
+                    f"The request has more than {_MOST_FIELDS} fields: pack the numbers of a "
+                    "tensor, or send fewer rows at once"
+                )
             try:
                 return handler.request_deserializer(data)
             except DecodeError:
-                return None
-
-        async def answer(request: Message | None, context: grpc.aio.ServicerContext) -> Message:
-            if request is None:
-                await context.abort(
-                    grpc.StatusCode.INVALID_ARGUMENT,
-                    "The request is no message of the kind that this method takes",
+                return refusals.invalid(
+                    "The request is no message of the kind that this method takes"
                 )
+
+        async def answer(
+            request: Message | refusals.Refusal, context: grpc.aio.ServicerContext
+        ) -> Message:
+            if isinstance(request, refusals.Refusal):
+                await context.abort(request.code, request.message)
             return await handler.unary_unary(request, context)
 
         return grpc.unary_unary_rpc_method_handler(answer, parse, handler.response_serializer)
@@ -86,6 +95,7 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 Measured(self._inference.metrics, "Predict", "GRPC"),
                 self._inference.admit() as ticket,
             ):
+                ticket.reserve(request.ByteSize())
                 return await ticket.run(
                     lambda is_wanted: self._compute(request, is_wanted), context.time_remaining()
                 )
@@ -118,7 +128,7 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def _compute(
         self, request: predict_pb2.PredictRequest, is_wanted: Callable[[], bool]
-    ) -> predict_pb2.PredictResponse | None:
+    ) -> predict_pb2.PredictResponse:
         _check_spec(request)
         name = request.model_spec.signature_name or protos.DEFAULT_SIGNATURE
         with self._lease(request) as (version, loaded):
@@ -126,9 +136,15 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             signature = loaded.signatures[name]
             protos.check_filter(request.output_filter, signature)
             inputs = protos.arrays(request, signature, self._limits.max_request_bytes)
-            outputs = loaded.predict(name, inputs) if is_wanted() else {}
-        if not outputs:
-            return None
+            outputs = loaded.predict(name, inputs, is_wanted)
+        wanted = request.output_filter or outputs
+        num_bytes = sum(protos.num_bytes(outputs[output]) for output in wanted)
+        if num_bytes > self._limits.max_response_bytes:
+            raise refusals.exhausted(
+                f"The answer has about {num_bytes} bytes, more than "
+                f"{self._limits.max_response_bytes}: ask for fewer rows at once, or for fewer "
+                "outputs with output_filter"
+            )
         response = predict_pb2.PredictResponse()
         response.model_spec.name, response.model_spec.signature_name = (
             self._inference.model_name,
@@ -200,6 +216,7 @@ async def _or_abort(context: grpc.aio.ServicerContext, answer: Awaitable[Answer]
     try:
         return await answer
     except refusals.Refusal as refusal:
+        refusals.let_go(refusal)
         return await context.abort(refusal.code, refusal.message)
 
 

@@ -1,9 +1,13 @@
-"""What the C library keeps of memory that was freed. Where it is not glibc, nothing is done."""
+"""What the C library keeps of memory that was freed, where it is glibc; and when Python looks for
+circles.
+"""
 
 import contextlib
 import ctypes
+import gc
 import threading
 import time
+from collections.abc import Iterator
 
 
 def trim() -> None:
@@ -29,3 +33,19 @@ def trim_every(seconds: float) -> None:
             trim()
 
     threading.Thread(target=run, name="heaps", daemon=True).start()
+
+
+@contextlib.contextmanager
+def without_search_for_circles() -> Iterator[None]:
+    """A block that makes very many objects, of which none points back at another.
+
+    After every few thousand of them Python would go through all that there are, and meanwhile no
+    thread gets a turn. For one thread at a time.
+    """
+    was_searching = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_searching:
+            gc.enable()

@@ -13,6 +13,7 @@ import grpc
 import tensorflow as tf
 
 from neurovocal_tf.server import refusals
+from neurovocal_tf.server.limits import Limits
 from neurovocal_tf.server.loaded_version import LoadedVersion
 from neurovocal_tf.server.metrics import Metrics
 from neurovocal_tf.server.versions import Versions, VersionStatus
@@ -25,19 +26,20 @@ class Inference:
 
     Args:
         model_name: str.    versions: `versions.Versions`.
-        max_requests: int, those in work at once; more are refused.
+        limits: `limits.Limits`: how many requests are in work at once, and of how many bytes; more
+            are refused.
     """
 
-    def __init__(self, model_name: str, versions: Versions, max_requests: int) -> None:
+    def __init__(self, model_name: str, versions: Versions, limits: Limits) -> None:
         self.model_name = model_name
         self.versions = versions
         self.metrics = Metrics(model_name)
-        self._max_requests = max_requests
-        self._num_requests, self._lock = 0, threading.Lock()
+        self._limits = limits
+        self._num_requests, self._num_bytes, self._lock = 0, 0, threading.Lock()
         # A request waits in its thread for its batch, so that there are as many
         # threads as requests.
         self._threads = concurrent.futures.ThreadPoolExecutor(
-            max_requests, thread_name_prefix="request"
+            limits.max_requests, thread_name_prefix="request"
         )
 
     def admit(self) -> "Ticket":
@@ -47,10 +49,10 @@ class Inference:
             refusals.Refusal: there are too many.
         """
         with self._lock:
-            if self._num_requests >= self._max_requests:
-                raise refusals.exhausted(f"There are {self._max_requests} requests already.")
+            if self._num_requests >= self._limits.max_requests:
+                raise refusals.exhausted(f"There are {self._limits.max_requests} requests already.")
             self._num_requests += 1
-        return Ticket(self._threads, self._leave)
+        return Ticket(self._threads, self._reserve, self._leave)
 
     def lease(
         self, spec_name: str, version: int | None = None, label: str | None = None
@@ -87,9 +89,19 @@ class Inference:
         """Waits for what is in work."""
         self._threads.shutdown()
 
-    def _leave(self) -> None:
+    def _reserve(self, num_bytes: int) -> None:
+        with self._lock:
+            if self._num_bytes + num_bytes > self._limits.max_bytes_in_work:
+                raise refusals.exhausted(
+                    f"The requests in work have {self._num_bytes} bytes already, and at most "
+                    f"{self._limits.max_bytes_in_work} are taken. Ask again soon"
+                )
+            self._num_bytes += num_bytes
+
+    def _leave(self, num_bytes: int) -> None:
         with self._lock:
             self._num_requests -= 1
+            self._num_bytes -= num_bytes
 
 
 class Ticket:
@@ -97,13 +109,18 @@ class Ticket:
 
     Args:
         threads: `concurrent.futures.Executor`.
-        give_back: called once, when the thread is free for another request.
+        reserve: called with bytes that the request takes; raises if they are too many.
+        give_back: called once with all of these, when the thread is free for another request.
     """
 
     def __init__(
-        self, threads: concurrent.futures.Executor, give_back: Callable[[], object]
+        self,
+        threads: concurrent.futures.Executor,
+        reserve: Callable[[int], object],
+        give_back: Callable[[int], object],
     ) -> None:
-        self._threads, self._give_back = threads, give_back
+        self._threads, self._reserve, self._give_back = threads, reserve, give_back
+        self._num_bytes = 0
         self._is_wanted = True
         self._future: concurrent.futures.Future[Any] | None = None
 
@@ -114,9 +131,18 @@ class Ticket:
         # A caller who has left does not stop TensorFlow: the place is free when the work is done.
         self._is_wanted = False
         if self._future is None or self._future.cancel():
-            self._give_back()
+            self._give_back(self._num_bytes)
         else:
-            self._future.add_done_callback(lambda _: self._give_back())
+            self._future.add_done_callback(lambda _: self._give_back(self._num_bytes))
+
+    def reserve(self, num_bytes: int) -> None:
+        """Takes room for a request of so many bytes.
+
+        Raises:
+            refusals.Refusal: there is no room.
+        """
+        self._reserve(num_bytes)
+        self._num_bytes += num_bytes
 
     async def run(
         self, work: Callable[[Callable[[], bool]], Answer], timeout_s: float | None
@@ -127,7 +153,7 @@ class Ticket:
         Raises:
             refusals.Refusal: what `work` raises, or that the time is up.
         """
-        self._future = self._threads.submit(work, lambda: self._is_wanted)
+        self._future = self._threads.submit(_letting_go, work, lambda: self._is_wanted)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(self._future), timeout_s)
         except asyncio.TimeoutError:
@@ -136,6 +162,16 @@ class Ticket:
             ) from None
         except tf.errors.OpError as error:
             raise refusals.from_tensorflow(error) from error
+
+
+def _letting_go(
+    work: Callable[[Callable[[], bool]], Answer], is_wanted: Callable[[], bool]
+) -> Answer:
+    try:
+        return work(is_wanted)
+    except Exception as error:
+        refusals.let_go(error)
+        raise
 
 
 class Measured:

@@ -13,26 +13,71 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import grpc
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from neurovocal_tf import json_numbers
-from neurovocal_tf.server.refusals import invalid
+from neurovocal_tf.server import json_shape
+from neurovocal_tf.server.limits import Limits
+from neurovocal_tf.server.protos import DEFAULT_SIGNATURE
+from neurovocal_tf.server.refusals import Refusal, invalid
 
 _LONGEST_QUOTE = 200
 _DEEPEST = 16
 _KINDS = {"float": (int, float), "int": (int,), "bool": (bool,), "string": (str, dict)}
 
 
-def parse(body: bytes) -> dict[str, Any]:
-    """The JSON object in a request's body.  bytes -> dict"""
+def request(
+    body: bytes, signatures: Mapping[str, meta_graph_pb2.SignatureDef], limits: Limits
+) -> tuple[str, dict[str, np.ndarray], bool]:
+    """What a request's body asks for.
+
+    Args:
+        body: bytes.    signatures: name -> SignatureDef.    limits: `limits.Limits`.
+
+    Returns:
+        The signature's name, a dict of input name -> NumPy array, and whether the request is in the
+        row format.
+
+    Raises:
+        refusals.Refusal: it is no JSON object, or more than the limits allow, or does not fit.
+    """
+    document = parse(body, limits)
+    name = signature_name(document) or DEFAULT_SIGNATURE
+    if name not in signatures:
+        raise invalid(f'Serving signature name: "{name}" not found in signature def')
+    return name, *inputs(document, dict(signatures[name].inputs))
+
+
+def parse(body: bytes, limits: Limits) -> dict[str, Any]:
+    """The JSON object in a request's body.
+
+    Args:
+        body: bytes.    limits: `limits.Limits`, of how deep and how many values it may be.
+
+    Raises:
+        refusals.Refusal: it is no JSON object, or is more than that;
+            then nothing of it has been parsed.
+    """
     if not body:
         raise invalid("JSON Parse error: The document is empty")
+    shape = json_shape.measure(body)
+    if shape.depth > limits.max_json_depth:
+        raise invalid(
+            f"JSON Parse error: nested too deeply: {shape.depth} levels, where at most "
+            f"{limits.max_json_depth} are taken"
+        )
+    if shape.num_values > limits.max_json_values:
+        raise Refusal(
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            f"The request has about {shape.num_values} values, where at most "
+            f"{limits.max_json_values} are taken: send fewer rows at once, or ask over gRPC",
+            413,
+        )
     try:
         document = json_numbers.loads(body)
-    except RecursionError:
-        raise invalid("JSON Parse error: nested too deeply") from None
     except ValueError as error:
         raise invalid(f"JSON Parse error: {error}") from None
     if not isinstance(document, dict):

@@ -5,6 +5,7 @@ import gc
 import json
 import os
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +13,8 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from neurovocal_tf.server import batched_graph, heaps, refusals
+from neurovocal_tf.server import batched_graph, heaps, long_calls, refusals
+from neurovocal_tf.server.version_faults import Fault, check_is_there, told_of
 
 _WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
 _METADATA = os.path.join("assets.extra", "neurovocal_tf.json")
@@ -30,19 +32,25 @@ class LoadedVersion:
         num_batch_threads: batches that are computed at once; 0 for no batching.
 
     Raises:
-        ValueError, OSError, tf.errors.OpError: it is no SavedModel that can be served.
+        version_faults.Fault: a ValueError; it is no SavedModel that can be served.
     """
 
     def __init__(self, folder: str | os.PathLike[str], num_batch_threads: int) -> None:
         self.folder = os.fspath(folder)
-        meta_graph = _read_meta_graph(self.folder)
-        self._batching = (
-            batched_graph.read_parameters(self.folder, num_batch_threads)
-            if num_batch_threads
-            else None
-        )
+        check_is_there(self.folder)
+        with told_of("saved_model.pb cannot be read"):
+            meta_graph = _read_meta_graph(self.folder)
+        with told_of("batching_params.pbtxt cannot be used"):
+            self._batching = (
+                batched_graph.read_parameters(self.folder, num_batch_threads)
+                if num_batch_threads
+                else None
+            )
+        self._metadata = _read_metadata(self.folder)
         if self._batching:
-            batched_graph.batch_signatures(meta_graph, self._batching)
+            apart = long_calls.rows_apart(self._metadata, meta_graph.signature_def)
+            with told_of("the signatures in saved_model.pb do not fit its graph"):
+                batched_graph.batch_signatures(meta_graph, self._batching, apart)
         # Copies, since any part of a message keeps the whole of it in memory.
         #: Name -> SignatureDef.
         self.signatures = {
@@ -50,15 +58,16 @@ class LoadedVersion:
             for name, signature in meta_graph.signature_def.items()
             if signature.method_name
         }
+        self._long_calls = long_calls.LongCalls(
+            self._metadata, self.signatures, num_batch_threads or os.cpu_count() or 1
+        )
         #: int, the layout in which this machine sings its songs, numbered as in the version's
         #: metadata; None until `warm_up` has seen one.
         self.layout: int | None = None
         if not self.signatures:
-            raise ValueError(
-                f"`folder` must hold a SavedModel with signatures. Received: folder={self.folder}"
-            )
+            raise Fault("saved_model.pb has no signatures, so that there is nothing to ask it for")
         graph = tf.Graph()
-        with graph.as_default():
+        with told_of("the graph in saved_model.pb cannot be computed here"), graph.as_default():
             tf.import_graph_def(meta_graph.graph_def, name="")
         # Python's own objects for the functions of the graph: nothing asks for them any more, and
         # they are a fifth of a version's memory.
@@ -73,19 +82,19 @@ class LoadedVersion:
         try:
             restoring = meta_graph.saver_def
             variables = os.path.join(self.folder, "variables", "variables")
-            self._session.run(
-                restoring.restore_op_name, {restoring.filename_tensor_name: variables}
-            )
-            if _INITIALISER in meta_graph.signature_def:
+            with told_of("the weights in variables/ cannot be read"):
                 self._session.run(
-                    meta_graph.signature_def[_INITIALISER]
-                    .outputs[_INITIALISER]
-                    .name.partition(":")[0]
+                    restoring.restore_op_name, {restoring.filename_tensor_name: variables}
                 )
-            self._calls = {
-                name: self._callable(graph, signature)
-                for name, signature in self.signatures.items()
-            }
+            if _INITIALISER in meta_graph.signature_def:
+                initialiser = meta_graph.signature_def[_INITIALISER].outputs[_INITIALISER]
+                with told_of("its initialiser fails"):
+                    self._session.run(initialiser.name.partition(":")[0])
+            with told_of("the signatures in saved_model.pb do not fit its graph"):
+                self._calls = {
+                    name: self._callable(graph, signature)
+                    for name, signature in self.signatures.items()
+                }
         except BaseException:
             self.close()
             raise
@@ -102,27 +111,28 @@ class LoadedVersion:
         path = os.path.join(self.folder, _WARM_UP)
         if not os.path.exists(path):
             return
-        # Not by tf.data, whose iterators wait for a pool of threads that all sessions share.
-        for record in tf.compat.v1.io.tf_record_iterator(path):
-            request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
-            inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
-            answer = self.predict(request.model_spec.signature_name, inputs)
-            if np.size(answer.get(_LAYOUT, ())):
-                self.layout = int(answer[_LAYOUT][0])
+        with told_of(f"its warm-up, {_WARM_UP}, fails"):
+            # Not by tf.data, whose iterators wait for a pool of threads that all sessions share.
+            for record in tf.compat.v1.io.tf_record_iterator(path):
+                request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+                inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
+                answer = self.predict(request.model_spec.signature_name, inputs)
+                if np.size(answer.get(_LAYOUT, ())):
+                    self.layout = int(answer[_LAYOUT][0])
 
     @property
     def layout_description(self) -> str:
         """What `layout` means, as the version's metadata says it;
         empty where either is not known.
         """
-        try:
-            with open(os.path.join(self.folder, _METADATA), encoding="utf-8") as file:
-                return json.load(file)["layouts"].get(str(self.layout), "")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return ""
+        layouts = self._metadata.get("layouts")
+        return layouts.get(str(self.layout), "") if isinstance(layouts, dict) else ""
 
     def predict(
-        self, signature_name: str, inputs: Mapping[str, np.ndarray]
+        self,
+        signature_name: str,
+        inputs: Mapping[str, np.ndarray],
+        is_wanted: Callable[[], bool] = lambda: True,
     ) -> dict[str, np.ndarray]:
         """A signature's answer.
 
@@ -130,18 +140,19 @@ class LoadedVersion:
             signature_name: one of `signatures`.
             inputs: dict of input name -> NumPy array, of the types of the signature;
                 batched with those of other callers.
+            is_wanted: tells whether the caller still waits; asked now and then.
 
         Returns:
             dict of output name -> NumPy array.
 
         Raises:
-            refusals.Refusal: the shapes do not fit, or the graph refuses them.
+            refusals.Refusal: the shapes do not fit, the graph refuses them, or the caller is gone.
         """
         signature = self.signatures[signature_name]
         # One that does not fit would fail the whole batch.
         self._check_shapes(signature, inputs)
         try:
-            return self._calls[signature_name](*(inputs[name] for name in sorted(signature.inputs)))
+            return self._long_calls.answer(self._compute, signature_name, inputs, is_wanted)
         except tf.errors.OpError as error:
             raise refusals.from_tensorflow(error) from error
 
@@ -153,6 +164,11 @@ class LoadedVersion:
         del self._session, self._calls
         gc.collect()
         heaps.trim()
+
+    def _compute(
+        self, signature_name: str, inputs: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        return self._calls[signature_name](*(inputs[name] for name in sorted(inputs)))
 
     def _callable(
         self, graph: tf.Graph, signature: meta_graph_pb2.SignatureDef
@@ -199,6 +215,16 @@ class LoadedVersion:
             )
 
 
+def _read_metadata(folder: str) -> dict[str, Any]:
+    """What an export of this package tells of itself; empty where nothing readable is told."""
+    try:
+        with open(os.path.join(folder, _METADATA), encoding="utf-8") as file:
+            metadata = json.load(file)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return metadata if isinstance(metadata, dict) else {}
+
+
 def _read_meta_graph(folder: str | os.PathLike[str]) -> meta_graph_pb2.MetaGraphDef:
     path = os.path.join(folder, "saved_model.pb")
     with open(path, "rb") as file:
@@ -207,12 +233,12 @@ def _read_meta_graph(folder: str | os.PathLike[str]) -> meta_graph_pb2.MetaGraph
             saved_model.ParseFromString(file.read())
         except DecodeError as error:
             raise ValueError(
-                f"`folder` must hold a SavedModel. Received: {path}: {error}"
+                "it must hold a SavedModel, and is cut off or something else. "
+                f"Received: {path}: {error}"
             ) from error
     for meta_graph in saved_model.meta_graphs:
         if tf.saved_model.SERVING in meta_graph.meta_info_def.tags:
             return meta_graph
     raise ValueError(
-        f"`folder` must hold a SavedModel with the tag {tf.saved_model.SERVING}. "
-        f"Received: folder={folder}"
+        f"it must hold a graph with the tag {tf.saved_model.SERVING}. Received: {path}"
     )

@@ -9,10 +9,13 @@ from aiohttp import web
 from neurovocal_tf.server.grpc_services import MalformedMessages, add_services
 from neurovocal_tf.server.inference import Inference
 from neurovocal_tf.server.limits import Limits
+from neurovocal_tf.server.origins import KnownHosts
 from neurovocal_tf.server.rest import RestApi
 from neurovocal_tf.server.versions import Versions
 
 _SHUTDOWN_S = 5.0
+_KEEPALIVE_MS = 60_000
+_SPARE_CALLS = 32
 # How long a caller whose request is refused may go on sending it.
 _LINGERING_S = 1.0
 
@@ -23,6 +26,7 @@ class ModelServer:
     Args:
         versions: `versions.Versions`.    model_name: str.
         page: path of the file that is served at /.    limits: `limits.Limits`.
+        hosts: `origins.KnownHosts`; default: the loopback names.
     """
 
     def __init__(
@@ -31,12 +35,13 @@ class ModelServer:
         model_name: str,
         page: str | os.PathLike[str],
         limits: Limits | None = None,
+        hosts: KnownHosts | None = None,
     ) -> None:
         limits = limits or Limits()
         self._limits = limits
-        self._inference = Inference(model_name, versions, limits.max_requests)
+        self._inference = Inference(model_name, versions, limits)
         self._rest = web.AppRunner(
-            RestApi(self._inference, limits, page).application(),
+            RestApi(self._inference, limits, page, hosts or KnownHosts()).application(),
             # A caller who is gone is no longer waited for.
             handler_cancellation=True,
             keepalive_timeout=limits.idle_timeout_s,
@@ -67,10 +72,18 @@ class ModelServer:
             "grpc.max_send_message_length": limits.max_response_bytes,
             "grpc.server_handshake_timeout_ms": int(limits.idle_timeout_s * 1e3),
             "grpc.max_connection_idle_ms": int(limits.idle_timeout_s * 1e3),
+            # Who is gone without a word holds no call.
+            "grpc.keepalive_time_ms": _KEEPALIVE_MS,
+            "grpc.keepalive_timeout_ms": _KEEPALIVE_MS // 3,
             # Another process on the same port would get half of the requests.
             "grpc.so_reuseport": 0,
         }
-        server = grpc.aio.server(interceptors=[MalformedMessages()], options=list(options.items()))
+        server = grpc.aio.server(
+            interceptors=[MalformedMessages()],
+            options=list(options.items()),
+            # Before their messages are read. Those who ask for status and health come beside.
+            maximum_concurrent_rpcs=limits.max_requests + _SPARE_CALLS,
+        )
         self._grpc = server
         add_services(server, self._inference, limits)
         try:

@@ -89,6 +89,11 @@ def tensors(
     }
 
 
+def num_bytes(array: np.ndarray) -> int:
+    """int, of what an array holds."""
+    return sum(map(len, array.ravel())) if array.dtype == object else array.nbytes
+
+
 def check_filter(names: Collection[str], signature: meta_graph_pb2.SignatureDef) -> None:
     """Raises a `Refusal` for names that are no outputs, or twice the same."""
     for name in names:

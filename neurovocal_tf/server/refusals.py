@@ -3,6 +3,7 @@ with the codes that TensorFlow Serving gives.
 """
 
 import re
+import traceback
 from typing import TYPE_CHECKING
 
 import grpc
@@ -63,6 +64,20 @@ def not_found(message: str) -> Refusal:
 def exhausted(message: str) -> Refusal:
     """A `Refusal` of what is too much."""
     return Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
+
+
+def cancelled() -> Refusal:
+    """A `Refusal` that nobody reads."""
+    return Refusal(grpc.StatusCode.CANCELLED, "The caller is gone")
+
+
+def let_go(error: BaseException | None) -> None:
+    """Empties the frames that an error has come through: they would keep what they held, such as a
+    request's body and all that it became, until Python looks for circles.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 def from_tensorflow(error: "tf.errors.OpError") -> Refusal:

@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 
-from neurovocal_tf.server import refusals
+from neurovocal_tf.server import refusals, version_faults
 from neurovocal_tf.server.loaded_version import LoadedVersion
 
 _LOG = logging.getLogger(__name__)
@@ -50,8 +50,8 @@ class Versions:
     """The newest versions in a folder. `refresh` looks for others; `watch` does so again and again.
 
     A new version is loaded and warmed up beside the old one, then takes over; the old one is
-    unloaded when its last request is answered. A version that does not load leaves everything as it
-    was, and is tried again when its folder has changed.
+    unloaded when its last request is answered. A version that does not load leaves its place to the
+    one before it, and is tried again when its folder has changed.
 
     Args:
         model_dir: folder of versions, each a folder whose name is its number.
@@ -136,18 +136,30 @@ class Versions:
 
     def refresh(self) -> None:
         """Loads what is new in the folder, then unloads what is no longer wanted."""
-        numbers = self._numbers()
-        for number in sorted(numbers, reverse=True)[: self._num_versions]:
-            if number not in self._loaded:
-                self._load(number, numbers[number])
+        folders = self._folders()
+        self._forget_faults_of_others(folders)
+        present: list[int] = []
+        for number in sorted(folders, reverse=True):
+            if len(present) == self._num_versions:
+                break
+            # One that does not load leaves its place to an older one.
+            if number in self._loaded or self._load(number, folders[number]):
+                present.append(number)
         # Never down to nothing: a version that does not load, or a folder that is emptied,
         # leaves the last good one.
         served = sorted(self._loaded, reverse=True)
-        present = [number for number in served if number in numbers]
-        wanted = (present or served)[: self._num_versions]
+        wanted = present or served[: self._num_versions]
         for number in served:
             if number not in wanted:
                 self._unload(number)
+
+    def faults(self) -> str:
+        """Why versions are not served, in one line; empty where nothing is wrong."""
+        return "; ".join(
+            f"version {number}: {status.error}"
+            for number, status in self.statuses.items()
+            if status.error
+        )
 
     def watch(self, poll_s: float) -> None:
         """Starts to refresh every so many seconds, until `close`."""
@@ -170,20 +182,29 @@ class Versions:
         for number in list(self._loaded):
             self._unload(number)
 
-    def _numbers(self) -> dict[int, str]:
-        """Version -> its folder, of those that are whole enough to try."""
+    def _folders(self) -> dict[int, str]:
+        """Version -> its folder; one that is still empty is no version yet."""
         names = [name for name in os.listdir(self._model_dir) if re.fullmatch(r"[0-9]{1,18}", name)]
         folders = {int(name): os.path.join(self._model_dir, name) for name in names}
-        return {
-            number: folder
-            for number, folder in folders.items()
-            if os.path.isfile(os.path.join(folder, "saved_model.pb"))
-        }
+        return {number: folder for number, folder in folders.items() if not _is_empty(folder)}
 
-    def _load(self, number: int, folder: str) -> None:
+    def _forget_faults_of_others(self, folders: Mapping[int, str]) -> None:
+        """What was wrong with folders that are gone is no longer told."""
+        with self._changed:
+            gone = [
+                number
+                for number, status in self._statuses.items()
+                if status.error and number not in folders
+            ]
+            for number in gone:
+                del self._statuses[number]
+                self._failed.pop(number, None)
+
+    def _load(self, number: int, folder: str) -> bool:
+        """Whether a version is served from now on."""
         contents = _contents(folder)
         if self._failed.get(number) == contents:
-            return
+            return False
         self._tell(number, VersionStatus(State.LOADING))
         try:
             loaded = LoadedVersion(folder, self._num_batch_threads)
@@ -195,10 +216,8 @@ class Versions:
         # Whatever is wrong with a version must not end the ones that are served.
         except Exception as error:
             self._failed[number] = contents
-            self._tell(
-                number, VersionStatus(State.END, f"{type(error).__name__}: {error}".splitlines()[0])
-            )
-            return
+            self._tell(number, VersionStatus(State.END, version_faults.in_words(error)))
+            return False
         self._failed.pop(number, None)
         with self._changed:
             self._loaded[number], self._num_leases[number] = loaded, 0
@@ -210,6 +229,7 @@ class Versions:
                 loaded.layout,
                 loaded.layout_description,
             )
+        return True
 
     def _unload(self, number: int) -> None:
         self._tell(number, VersionStatus(State.UNLOADING))
@@ -231,8 +251,23 @@ class Versions:
         )
 
 
+def _is_empty(folder: str) -> bool:
+    try:
+        return not os.listdir(folder)
+    except OSError:
+        return False
+
+
 def _contents(folder: str) -> tuple[tuple[str, int, int], ...]:
     """What tells whether anything in a folder has changed."""
     paths = [os.path.join(root, name) for root, _, names in os.walk(folder) for name in names]
-    stats = [(path, os.stat(path)) for path in sorted(paths)]
-    return tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats)
+    return tuple((path, *_size_and_time(path)) for path in sorted([folder, *paths]))
+
+
+def _size_and_time(path: str) -> tuple[int, int]:
+    try:
+        stat = os.stat(path)
+    # A link to nowhere, or a file that has gone since it was listed.
+    except OSError:
+        return -1, -1
+    return stat.st_size, stat.st_mtime_ns

@@ -168,6 +168,26 @@ def huge_message(target, rng):
     )
 
 
+def many_fields(target, rng):
+    """Messages, strings and sizes of two bytes and a few more, without end."""
+    request = target.message()
+    tensor = request.inputs[choose(rng, list(GOOD))]
+    num_fields = int(rng.integers(10_001, target.max_request_bytes // 40))
+    kind = rng.integers(4)
+    if kind == 0:
+        tensor.string_val.extend([b""] * num_fields)
+    elif kind == 1:
+        tensor.tensor_shape.MergeFromString(b"\x12\x00" * num_fields)
+    elif kind == 2:
+        request.output_filter.extend(["state"] * num_fields)
+    data = request.SerializeToString()
+    return (
+        PREDICT,
+        data + (b"\x98\x06\x01" * num_fields if kind == 3 else b""),
+        {"RESOURCE_EXHAUSTED"},
+    )
+
+
 def noise_for_grpc(target, rng):
     return rng.bytes(rng.integers(1, 2_000))
 
@@ -197,6 +217,6 @@ KINDS = [
         wrong_outputs,
         wrong_spec,
     ),
-    *(no_spec, wrong_metadata, wrong_method, other_method, huge_message),
+    *(no_spec, wrong_metadata, wrong_method, other_method, huge_message, many_fields),
 ]
 NO_GRPC = [noise_for_grpc, http1_for_grpc, noise_for_http2]

@@ -1,10 +1,12 @@
-"""Malformed requests by number, over REST and gRPC: each must get its own error code, and none may
-harm the next good request.
+"""Hostile requests by number, over REST and gRPC: malformed ones, which must each get their own
+error code, and callers who leave or dawdle; none may harm the next good request.
 
-    python tests/campaigns/malformed_requests.py /models/finch 5000
+    python tests/campaigns/malformed_requests.py /models/finch 2000
 
-starts export/server.py on that folder, fires so many, and prints how each ended. What ended
-otherwise than it must is a DEFECT.
+starts export/server.py on that folder, fires so many, while other connections dawdle and one asks
+for the status, and prints how each ended, the longest that the status took, and the server's memory
+before, after and a minute later. What ended otherwise than it must is a DEFECT; then it exits with
+1.
 """
 
 import collections
@@ -13,17 +15,33 @@ import pathlib
 import re
 import subprocess
 import sys
+import threading
 import time
 
+import malformed_callers
 import malformed_over_grpc
 import malformed_over_rest
 import numpy as np
 from malformed_target import CLOSED, TIMEOUT_S, Target
 
+from neurovocal_tf.server.limits import Limits
+
 _BETWEEN_GOOD_ONES = 50
 _PATIENCE_S = 0.1
 _SLOW_S = 10.0
-_KINDS = [*malformed_over_rest.KINDS, *malformed_over_grpc.KINDS, *malformed_over_grpc.NO_GRPC]
+_KINDS = [
+    *malformed_over_rest.KINDS,
+    *malformed_over_grpc.KINDS,
+    *malformed_over_grpc.NO_GRPC,
+    *malformed_callers.KINDS,
+]
+_NUM_DAWDLERS = 200
+_IDLE_S = 5.0
+# Others use the machine, too; a process that one request stops stands still for longer.
+_LONGEST_STATUS_S = 3.0
+# What the first requests leave is kept for the next ones.
+_WARM = 300
+_MOST_GROWTH = 1.25
 
 
 def fire(target, number, seed):
@@ -42,6 +60,8 @@ def fire(target, number, seed):
         method, message, right = kind(target, rng)
         code, _ = target.call(method, message)
         is_right = code in right
+    elif kind in malformed_callers.KINDS:
+        code, is_right = kind(target, rng)
     else:
         code = (
             CLOSED
@@ -79,6 +99,36 @@ def tally(target, num_requests, seed=0):
     return ends
 
 
+class StatusTimes:
+    """Asks for the status again and again; `longest_s` tells how long it took at most.
+
+    Args:
+        target: `malformed_target.Target`.
+    """
+
+    def __init__(self, target):
+        self.longest_s = 0.0
+        self._target, self._is_over = target, threading.Event()
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self._thread.start()
+
+    def close(self):
+        """Ends it."""
+        self._is_over.set()
+        self._thread.join()
+
+    def _ask(self):
+        path = f"/v1/models/{self._target.model_name}"
+        while not self._is_over.wait(0.02):
+            began = time.monotonic()
+            try:
+                status, _ = self._target.rest(self._target.http(method="GET", path=path))
+                took_s = time.monotonic() - began if status == 200 else float("inf")
+            except OSError:
+                took_s = float("inf")
+            self.longest_s = max(self.longest_s, took_s)
+
+
 def _resident_mb(process):
     status = pathlib.Path(f"/proc/{process.pid}/status")
     return (
@@ -88,42 +138,65 @@ def _resident_mb(process):
     )
 
 
-def main(model_dir, num_requests):
-    max_request_mb = 1
-    server = pathlib.Path(__file__).resolve().parents[2] / "export" / "server.py"
-    flags = [
-        f"--model_dir={model_dir}",
-        "--rest_port=0",
-        "--grpc_port=0",
-        f"--max_request_mb={max_request_mb}",
+def _campaign(target, process, num_requests):
+    """Counter of how requests ended, and lines about the whole."""
+    tally(target, _WARM)
+    memory_mb = [_resident_mb(process)]
+    dawdlers = malformed_callers.Dawdlers(target, _NUM_DAWDLERS)
+    status = StatusTimes(target)
+    ends = tally(target, num_requests, seed=1)
+    status.close()
+    memory_mb.append(_resident_mb(process))
+    time.sleep(60)
+    memory_mb.append(_resident_mb(process))
+    num_there = dawdlers.num_still_there()
+    dawdlers.close()
+    told = [
+        (
+            f"{num_there} of {_NUM_DAWDLERS} connections that dawdle are still there",
+            num_there == 0,
+        ),
+        (
+            f"the status took {status.longest_s:.2f} s at most",
+            status.longest_s < _LONGEST_STATUS_S,
+        ),
+        (
+            "resident memory of the server: {:.0f} MB before, {:.0f} MB after, {:.0f} MB a minute "
+            "later".format(*memory_mb),
+            memory_mb[2] < _MOST_GROWTH * memory_mb[0],
+        ),
     ]
+    for line, is_right in told:
+        if not is_right:
+            ends[f"DEFECT: {line}"] += 1
+    return ends, [line for line, _ in told]
+
+
+def main(model_dir, num_requests):
+    """Prints the tally; whether nothing in it is a defect."""
+    server = pathlib.Path(__file__).resolve().parents[2] / "export" / "server.py"
+    flags = [f"--model_dir={model_dir}", "--rest_port=0", "--grpc_port=0"]
     environment = os.environ | {"PYTHONPATH": str(server.parent.parent)}
     with subprocess.Popen(
-        [sys.executable, str(server), *flags], stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, str(server), *flags, f"--idle_timeout_s={_IDLE_S}"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
     ) as process:
         try:
-            line = process.stdout.readline()
-            target = Target(
-                *map(int, re.findall(r":(\d+)", line)), "neurovocal", max_request_mb * 2**20
-            )
-            tally(target, 200)
-            before = _resident_mb(process)
-            ends = tally(target, num_requests, seed=1)
-            after = _resident_mb(process)
+            ports = map(int, re.findall(r":(\d+)", process.stdout.readline()))
+            target = Target(*ports, "neurovocal", Limits().max_request_bytes)
+            ends, lines = _campaign(target, process, num_requests)
             target.close()
         finally:
             process.terminate()
+    num_defects = sum(count for end, count in ends.items() if end.startswith("DEFECT"))
     for end, count in sorted(ends.items()):
         print(f"{count:6}  {end}")
-    print(
-        f"{num_requests} malformed requests, "
-        f"{sum(count for end, count in ends.items() if end.startswith('DEFECT'))} ended wrong"
-    )
-    print(
-        f"resident memory of the server: {before:.0f} MB after the first 200, {after:.0f} MB after "
-        "all"
-    )
+    print(f"{num_requests} hostile requests of {len(_KINDS)} kinds, {num_defects} defects")
+    print("\n".join(lines))
+    return not num_defects
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    sys.exit(0 if main(sys.argv[1], int(sys.argv[2])) else 1)

@@ -4,6 +4,7 @@ import json
 import re
 import select
 import socket
+import time
 
 import grpc
 import numpy as np
@@ -66,6 +67,12 @@ class Target:
         match = re.match(rb"HTTP/1\.[01] (\d+)", head)
         return (int(match[1]) if match else CLOSED), content
 
+    def leave(self, method, message, after_s):
+        """Calls with a message's bytes, and leaves a while later."""
+        call = self._channel.unary_unary(method).future(message, timeout=TIMEOUT_S)
+        time.sleep(after_s)
+        call.cancel()
+
     def call(self, method, message, timeout=TIMEOUT_S):
         """Code of the answer to a message's bytes, and its bytes."""
         try:
@@ -87,24 +94,37 @@ class Target:
         }
         return (status, content), (code, tensors)
 
-    def http(self, body=b"", method="POST", path=None, headers=(), length=None):
+    def http(
+        self, body=b"", method="POST", path=None, headers=(), length=None, host="Host: localhost"
+    ):
         """An HTTP request's bytes, after whose answer the connection is closed."""
         path = path or f"/v1/models/{self.model_name}:predict"
         length = len(body) if length is None else length
         lines = [
             f"{method} {path} HTTP/1.1",
-            "Host: localhost",
+            *([host] if host else []),
             "Connection: close",
             f"Content-Length: {length}",
             *headers,
         ]
         return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
-    def message(self):
+    def long_call(self, num_rows, signature="generate"):
+        """Inputs of a call that takes long: `signature` and so many songs as the model has them."""
+        return {
+            "signature_name": signature,
+            "inputs": {
+                "seed": list(range(num_rows)),
+                "num_frames": [100_000] * num_rows,
+                "temperature": [1.0] * num_rows,
+            },
+        }
+
+    def message(self, signature_name="generate", inputs=GOOD):
         """A good PredictRequest."""
         request = predict_pb2.PredictRequest()
-        request.model_spec.name, request.model_spec.signature_name = self.model_name, "generate"
-        for name, value in GOOD.items():
+        request.model_spec.name, request.model_spec.signature_name = self.model_name, signature_name
+        for name, value in inputs.items():
             request.inputs[name].CopyFrom(tf.make_tensor_proto(np.array(value, DTYPES[name])))
         return request
 

@@ -317,6 +317,31 @@ def test_a_mistake_is_told_in_one_line_and_leaves_no_file(model_server, tmp_path
     assert os.listdir(tmp_path) == []
 
 
+def test_a_wrong_address_is_told_in_one_line_with_what_to_do(model_server, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        free = other.getsockname()[1]
+    rest, grpc = f"127.0.0.1:{model_server.rest}", f"127.0.0.1:{model_server.grpc}"
+    for server, message in (
+        (f"http://{grpc}", f"does not speak HTTP. Is it the port for gRPC?{{}} grpc://{grpc}"),
+        (f"grpc://{rest}", f"does not speak gRPC, but HTTP. {{}} http://{rest}"),
+        (f"http://127.0.0.1:{free}", "nothing listens there. Start a server"),
+        (f"grpc://127.0.0.1:{free}", "nothing listens there. Start a server"),
+        ("http://nobody.invalid", "cannot be reached: is it the server's address?"),
+        ("grpc://nobody.invalid", "cannot be reached: is it the server's address?"),
+    ):
+        with (
+            Client(server, "bird", timeout_s=20) as client,
+            pytest.raises(ConnectionError) as refused,
+        ):
+            client.status()
+        told = str(refused.value)
+        assert told.startswith(server) and told.isprintable(), told
+        assert all(part in told for part in message.split("{}")), told
+    failed = run_client(f"--server=http://{grpc}", f"--out={tmp_path / 'a.wav'}")
+    assert failed.returncode == 1 and failed.stderr.count(b"\n") == 1, failed.stderr
+    assert b"error: http://" in failed.stderr and os.listdir(tmp_path) == []
+
+
 def test_a_reader_that_has_heard_enough_ends_the_song_quietly(model_server):
     command = [
         sys.executable,

@@ -1,11 +1,14 @@
 """Memory that was freed goes back to the system."""
 
+import gc
 import os
 import platform
 import subprocess
 import sys
 
 import pytest
+
+from neurovocal_tf.server import heaps
 
 # Holes of two pages, between pieces that stay; each thread's cache takes pieces of up to 1 kB only.
 HOLES = """
@@ -37,3 +40,16 @@ def test_holes_go_back_to_the_system_once_they_are_trimmed(repository):
         )
 
     assert freed_mb(0.1, 60) >= 20 > freed_mb(1000, 0.5)
+
+
+@pytest.mark.parametrize("was_searching", [True, False])
+def test_python_looks_for_circles_again_whatever_happens_meanwhile(was_searching):
+    is_searching = gc.isenabled()
+    try:
+        (gc.enable if was_searching else gc.disable)()
+        with pytest.raises(KeyError), heaps.without_search_for_circles():
+            assert not gc.isenabled()
+            raise KeyError
+        assert gc.isenabled() == was_searching
+    finally:
+        (gc.enable if is_searching else gc.disable)()

@@ -26,6 +26,7 @@ from tensorflow_serving.apis import (
 
 from neurovocal_tf.audio import wav
 from neurovocal_tf.server import json_tensors
+from neurovocal_tf.server.limits import Limits
 from neurovocal_tf.server.refusals import Refusal
 
 URL = "/v1/models/bird"
@@ -369,7 +370,7 @@ def test_a_page_that_is_not_there_is_missed_by_name():
     from neurovocal_tf.server import refusals, rest
 
     with pytest.raises(refusals.Refusal, match="There is no page: index.html"):
-        rest.RestApi(None, None, "nowhere/index.html")._static_page()
+        rest.RestApi(None, None, "nowhere/index.html", None)._static_page()
 
 
 # --- JSON
@@ -389,7 +390,7 @@ def test_numbers_survive_json_bit_for_bit(in_rows, rng):
         "c_bytes": np.array([rng.bytes(5) for _ in range(500)], object),
         "d": rng.integers(0, 2, (500, 3)).astype(bool),
     }
-    document = json_tensors.parse(json_tensors.answer(arrays, in_rows))
+    document = json_tensors.parse(json_tensors.answer(arrays, in_rows), Limits())
     key = "predictions" if in_rows else "outputs"
     request = {"instances" if in_rows else "inputs": document[key]}
     infos = {
@@ -439,6 +440,24 @@ def test_the_help_says_what_production_is(repository):
     )
 
 
+@pytest.mark.parametrize("missing", ["aiohttp", "grpc_health.v1"])
+def test_without_the_extra_one_line_says_what_to_install(missing, repository, tmp_path):
+    code = (
+        "import runpy, sys; sys.modules[sys.argv.pop(1)] = None; "
+        "runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+    )
+    server = repository / "export" / "server.py"
+    ports = ["--rest_port=0", "--grpc_port=0"]
+    found = subprocess.run(
+        [sys.executable, "-c", code, missing, server, f"--model_dir={tmp_path}", *ports],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert found.returncode == 1 and len(found.stderr.splitlines()) == 1, found.stderr
+    assert "the extra `serve` brings: python -m pip install '.[serve]'" in found.stderr
+
+
 @pytest.mark.parametrize(
     "flags, message",
     [
@@ -455,6 +474,10 @@ def test_the_help_says_what_production_is(repository):
         (
             ["--model_dir={empty}", "--rest_port=0", "--grpc_port={taken}"],
             "`grpc_port` must be free at 127.0.0.1",
+        ),
+        (
+            ["--model_dir={empty}", "--rest_port=0", "--grpc_port=0"],
+            "`model_dir` must hold a version that loads, a folder whose name is a number.",
         ),
     ],
 )

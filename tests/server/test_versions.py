@@ -197,6 +197,93 @@ def test_a_version_that_does_not_load_leaves_the_old_one_and_is_tried_again_when
         assert number == 2
 
 
+def test_a_server_starts_with_the_newest_versions_that_load(folder):
+    for number in (2, 3):
+        publish(folder, number)
+    for number in (4, 5):
+        (folder / str(number)).mkdir()
+        (folder / str(number) / "saved_model.pb").write_bytes(b"half a graph")
+    versions = Versions(folder, num_versions=2)
+    versions.refresh()
+    states = {number: status.state for number, status in versions.statuses.items()}
+    assert states == {
+        5: State.END,
+        4: State.END,
+        3: State.AVAILABLE,
+        2: State.AVAILABLE,
+    }
+    versions.close()
+
+
+def break_link(folder):
+    folder.symlink_to("/nowhere/at/all")
+
+
+def break_graph_link(folder):
+    folder.mkdir()
+    (folder / "saved_model.pb").symlink_to("/nowhere/at/all")
+
+
+def no_graph(folder):
+    folder.mkdir()
+    (folder / "variables").mkdir()
+
+
+def no_folder(folder):
+    folder.write_text("3")
+
+
+def broken_weights(folder):
+    (folder.parent / "next").mkdir()
+    publish(folder.parent / "next", 2)
+    os.rename(folder.parent / "next" / "2", folder)
+    (data,) = (folder / "variables").glob("*.data*")
+    os.truncate(data, 3)
+
+
+def no_weights(folder):
+    broken_weights(folder)
+    (folder / "variables" / "variables.index").unlink()
+
+
+def broken_batching(folder):
+    broken_weights(folder)
+    (folder / "batching_params.pbtxt").write_text("allowed_batch_sizes: 3")
+
+
+@pytest.mark.parametrize(
+    "broken, words",
+    [
+        (break_link, "is a link to /nowhere/at/all, where there is nothing"),
+        (break_graph_link, "saved_model.pb is a link to /nowhere/at/all, where there is nothing"),
+        (no_graph, "has no saved_model.pb: it is no export, or is still being copied"),
+        (no_folder, "is no folder"),
+        (broken_weights, "the weights in variables/ cannot be read: "),
+        (no_weights, "the weights in variables/ cannot be read: "),
+        (broken_batching, "batching_params.pbtxt cannot be used: "),
+    ],
+)
+def test_the_status_says_in_words_what_is_wrong_and_a_whole_version_is_served(
+    broken, words, folder
+):
+    broken(folder / "2")
+    # Such as a file of an editor beside: no part of the model.
+    (folder / "1" / "lock").symlink_to("/nowhere/at/all")
+    versions = Versions(folder)
+    versions.refresh()
+    with running(versions, "m") as ports:
+        assert version_of(ask(ports.rest, "POST", PREDICT, AT_ONCE)) == 1
+        told, fine = ask(ports.rest, "GET", "/v1/models/m")[1]["model_version_status"]
+    assert (told["version"], told["state"], fine["state"]) == ("2", "END", "AVAILABLE")
+    message = told["status"]["error_message"]
+    assert words in message and "export the model again" in message
+    assert "\n" not in message and "version 2: " in versions.faults()
+    os.rename(folder / "2", folder / "away")
+    versions.refresh()
+    assert list(versions.statuses) == [1] and versions.faults() == ""
+    versions.close()
+
+
 @pytest.mark.parametrize("cut", [0, 3])
 def test_a_failing_warm_up_keeps_a_version_from_being_served(cut, folder, versions):
     publish(folder, 2)
@@ -325,17 +412,27 @@ def test_who_waits_too_long_or_leaves_gives_the_place_back(versions, tmp_path):
 
 def test_a_request_or_an_answer_that_is_too_large_is_refused(versions):
     with running(
-        versions, "m", limits=Limits(max_request_bytes=1_000, max_response_bytes=2_000)
+        versions, "m", limits=Limits(max_request_bytes=1_000, max_response_bytes=1_000)
     ) as ports:
         status, content = ask(ports.rest, "POST", PREDICT, rows(*[""] * 1_000))
         assert (status, content["error"]) == (413, "The request has more than 1000 bytes")
         assert ask(ports.rest, "POST", PREDICT, rows(*[""] * 100))[0] == 429
+        request = grpc_request()
+        request.inputs["gate"].CopyFrom(tf.make_tensor_proto([""] * 120))
+        with grpc.insecure_channel(f"127.0.0.1:{ports.grpc}") as channel:
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            with pytest.raises(grpc.RpcError) as refused:
+                stub.Predict(request, timeout=60)
+            assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert "The answer has about 1440 bytes, more than 1000" in refused.value.details()
+            request.output_filter.append("rows")
+            assert len(stub.Predict(request, timeout=60).outputs) == 1
         assert ask(ports.rest, "POST", PREDICT, AT_ONCE)[0] == 200
 
 
 def test_a_connection_that_dawdles_is_closed(versions):
     limits = Limits(idle_timeout_s=0.4, body_timeout_s=0.3)
-    head = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n".encode()
+    head = f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n".encode()
     with running(versions, "m", limits=limits) as ports:
         for sent, expected in ((b"", b""), (b"POST /v1/mod", b""), (head + b"{", b"HTTP/1.1 408 ")):
             with socket.create_connection(("127.0.0.1", ports.rest), timeout=20) as connection:

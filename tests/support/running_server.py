@@ -18,7 +18,7 @@ class Ports(typing.NamedTuple):
 
 
 @contextlib.contextmanager
-def running(versions, model_name, page="", limits=None):
+def running(versions, model_name, page="", limits=None, hosts=None):
     """A `ModelServer` while the block runs; the versions stay the caller's to close.  -> `Ports`"""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
@@ -28,7 +28,7 @@ def running(versions, model_name, page="", limits=None):
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result(timeout=60)
 
     async def make():
-        return ModelServer(versions, model_name, page, limits)
+        return ModelServer(versions, model_name, page, limits, hosts)
 
     server = wait_for(make())
     try:
