@@ -1,5 +1,5 @@
-r"""What the threshold of a preset would be if it were chosen without one of the sources, and what it
-finds there.
+r"""What the threshold of a preset would be if it were chosen without one of the sources, and what
+it finds there.
 
     python tests/campaigns/detector_settings.py RECORDINGS
 
