@@ -8,6 +8,7 @@ does not use, so that one file serves segmentation and training.
 
 import dataclasses
 import functools
+import io
 import itertools
 import math
 import os
@@ -23,6 +24,9 @@ from neurovocal_tf import config as config_lib
 from neurovocal_tf import earlier_settings, files, flag_help
 from neurovocal_tf.flag_help import text_of
 from neurovocal_tf.settings import is_list, number_type
+
+# The flags that `define_path` defines are those of the tool that calls it.
+flags.disclaim_key_flags()
 
 _HELP_FLAGS = ("--help", "-help", "--helpshort", "-helpshort", "-h", "-?")
 
@@ -59,6 +63,18 @@ class _NumberListParser(flags.ArgumentParser):
             raise ValueError(f"{text.strip()!r} is not {self._element.syntactic_help}") from None
 
 
+class _PathParser(flags.ArgumentParser):
+    """A path, with ~ as the home folder; blanks around it are left out where nothing has them."""
+
+    syntactic_help = "a path"
+
+    def parse(self, argument: str | None) -> str | None:
+        if not argument:
+            return argument
+        path = os.path.expanduser(argument)
+        return path if os.path.exists(path) else os.path.expanduser(argument.strip())
+
+
 class _TextSerializer(flags.ArgumentSerializer):
     def serialize(self, value: Any) -> str:
         return text_of(value)
@@ -81,6 +97,17 @@ def define(
     for section, field in config_lib.settings():
         if _is_among(sections, section, field):
             _define_one(field, flag_values=flag_values, module_name=_module_of(section))
+
+
+def define_path(name: str, default: str | None, help: str, **where: Any) -> flags.FlagHolder:
+    """Defines a tool's own flag of a path: ~ is the home folder, and blanks around it do not count.
+
+    Args:
+        name, default, help: of the flag.    where: as of `flags.DEFINE`.
+    """
+    return flags.DEFINE(
+        _PathParser(), name, default, help, serializer=flags.ArgumentSerializer(), **where
+    )
 
 
 def config_from_flags(
@@ -173,6 +200,10 @@ def run(main: Callable[[list[str]], int | None]) -> None:
     # TensorFlow, imported in main, greets with twenty lines about the machine,
     # among which a user's own would be lost.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # An encoding that lacks a letter of a name ends no run.
+            stream.reconfigure(errors="backslashreplace")
     app.run(functools.partial(_guarded, main), flags_parser=_parse)
 
 
@@ -236,6 +267,8 @@ def _define_one(field, **where):
         flags.DEFINE_integer(name, default, text, **_bounds(field), **where)
     elif kind is float:
         flags.DEFINE_float(name, default, text, **_bounds(field), **where)
+    elif field.metadata["is_path"]:
+        define_path(name, default, text, **where)
     else:
         flags.DEFINE_string(name, default, text, **where)
 
@@ -284,7 +317,8 @@ def _read_flagfile(path, including, flag_values):
     if identity in including:
         raise ValueError(f"flag file {path} includes itself")
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Editors on Windows begin a file with a byte order mark.
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise ValueError(f"flag file {path}: {error.strerror}") from None
     except UnicodeDecodeError:

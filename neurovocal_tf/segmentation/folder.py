@@ -15,7 +15,8 @@ import numpy as np
 from neurovocal_tf import config as config_lib
 from neurovocal_tf import files
 from neurovocal_tf.annotations import Annotation, csv_table
-from neurovocal_tf.audio import readers
+from neurovocal_tf.audio import listing, readers
+from neurovocal_tf.audio.unreadable import cannot_be_opened
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation import detector
 
@@ -72,7 +73,11 @@ def segment_file(
 
     def blocks() -> Iterator[np.ndarray]:
         for block in readers.blocks(
-            path, config.audio.channel, sample_rate, config.audio.time_expansion
+            path,
+            config.audio.channel,
+            sample_rate,
+            config.audio.time_expansion,
+            config.audio.float_scale,
         ):
             extremes[:] = min(extremes[0], block.min()), max(extremes[1], block.max())
             on_block(len(block) / expected)
@@ -91,16 +96,7 @@ def segment_file(
     if duration_s * 1000 <= config.segmentation.min_length_ms:
         raise readers.UnreadableRecording(f"is shorter than a segment: {found.num_samples} samples")
     columns = found.onsets / sample_rate, found.offsets / sample_rate, found.scores_db
-    return SegmentedFile(
-        sample_rate, duration_s, *columns, _note(recording, expected, found.num_samples, duration_s)
-    )
-
-
-def _note(recording: readers.Recording, expected: int, num_samples: int, duration_s: float) -> str:
-    # Encoders of lossy formats pad by a frame or so.
-    if recording.is_cut_off or num_samples < 0.99 * expected:
-        return f"is cut off: read as far as it goes, {duration_s:.3f} s"
-    return ""
+    return SegmentedFile(sample_rate, duration_s, *columns, recording.note(duration_s))
 
 
 def recordings_by_name(data_dir: str | os.PathLike[str]) -> dict[str, str]:
@@ -108,7 +104,12 @@ def recordings_by_name(data_dir: str | os.PathLike[str]) -> dict[str, str]:
     the name is relative to the folder it is in.
     """
     base = data_dir if os.path.isdir(data_dir) else os.path.dirname(os.path.abspath(data_dir))
-    return {os.path.relpath(path, base): path for path in readers.list_recordings(data_dir)}
+    return {os.path.relpath(path, base): path for path in listing.list_recordings(data_dir)}
+
+
+def _size(path: str | os.PathLike[str]) -> int:
+    """Bytes of a file; 0 of one that has gone, which its reader says."""
+    return os.path.getsize(path) if os.path.isfile(path) else 0
 
 
 class SegmentedFolder:
@@ -140,7 +141,10 @@ class SegmentedFolder:
         self.paths = recordings_by_name(data_dir) if paths is None else paths
         self.out_dir, self.config = os.fspath(out_dir), config
         self.results: dict[str, SegmentedFile] = {}
-        self.skipped: dict[str, str] = {}
+        self.skipped: dict[str, str] = {
+            os.path.relpath(path, data_dir): reason
+            for path, reason in listing.look_at(data_dir).skipped
+        }
         os.makedirs(self.out_dir, exist_ok=True)
         self._check_settings()
         self._files: dict[str, Mapping[str, str | int]] = {
@@ -227,7 +231,7 @@ class SegmentedFolder:
     @property
     def num_bytes_left(self) -> int:
         """Bytes of the recordings that are not done yet."""
-        return sum(os.path.getsize(self.paths[name]) for name in self._left)
+        return sum(_size(self.paths[name]) for name in self._left)
 
     @property
     def _left(self) -> list[str]:
@@ -258,7 +262,7 @@ class SegmentedFolder:
         self, name: str, stop: threading.Event, progress: Callable[[int], object]
     ) -> SegmentedFile:
         path = self.paths[name]
-        size, seen, told = os.path.getsize(path), 0.0, 0
+        size, seen, told = _size(path), 0.0, 0
 
         def tell(num_bytes: int) -> None:
             nonlocal told
@@ -281,7 +285,7 @@ class SegmentedFolder:
             tell(size)
 
     def _num_passes(self, path: str | os.PathLike[str]) -> int:
-        long = os.path.getsize(path) > 64 * 2**20
+        long = _size(path) > 64 * 2**20
         return 3 if long and self.config.segmentation.threshold_method != "absolute" else 1
 
     def _keep(self, name: str, future: concurrent.futures.Future[SegmentedFile]) -> None:
@@ -290,12 +294,16 @@ class SegmentedFolder:
         except readers.UnreadableRecording as reason:
             self.skipped[name] = str(reason)
             return
+        except OSError as error:
+            # The disk, or the share, has failed while it was read.
+            self.skipped[name] = cannot_be_opened(self.paths[name], error)
+            return
         except (Stopped, concurrent.futures.CancelledError):
             return
         self.results[name] = found
         self._files[name] = {
             "file": name,
-            "num_bytes": os.path.getsize(self.paths[name]),
+            "num_bytes": _size(self.paths[name]),
             "sample_rate": found.sample_rate,
             "duration_s": f"{found.duration_s:.6f}",
             "num_segments": len(found.onsets_s),
@@ -335,7 +343,7 @@ class SegmentedFolder:
 
     def _is_as_it_was(self, row: dict[str, str]) -> bool:
         path = self.paths.get(row["file"])
-        return path is not None and str(os.path.getsize(path)) == row["num_bytes"]
+        return path is not None and str(_size(path)) == row["num_bytes"]
 
     def _place(self, name: str) -> str:
         """Where a reader of annotations.csv finds a recording:

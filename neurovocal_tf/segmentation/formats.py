@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from neurovocal_tf import annotations
+from neurovocal_tf import annotations, files
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation.folder import SegmentedFolder
@@ -61,9 +61,8 @@ def write(
         if _WITH_FREQUENCIES & set(formats):
             found = _with_frequencies(found, folder.paths[name], config)
         for format in formats:
-            path = os.path.join(
-                folder.out_dir, format, stems[name] + annotations.EXTENSIONS[format]
-            )
+            file = files.fitting(stems[name], annotations.EXTENSIONS[format])
+            path = os.path.join(folder.out_dir, format, file)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             annotations.write(path, found, format, duration_s)
         everything += found
@@ -89,7 +88,9 @@ def _with_frequencies(
     audio, segmentation = config.audio, config.segmentation
     rate = readers.probe(path, audio.time_expansion).rate_at(audio.sample_rate)
     bounds = frequency_bounds_hz(
-        readers.blocks(path, audio.channel, rate, audio.time_expansion) if found else (),
+        readers.blocks(path, audio.channel, rate, audio.time_expansion, audio.float_scale)
+        if found
+        else (),
         rate,
         np.round([annotation.onset_s * rate for annotation in found]),
         np.round([annotation.offset_s * rate for annotation in found]),

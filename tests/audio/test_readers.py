@@ -13,7 +13,7 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from neurovocal_tf.audio import readers
+from neurovocal_tf.audio import listing, readers
 from neurovocal_tf.audio.readers import UnreadableRecording
 
 LOSSLESS = [
@@ -90,7 +90,7 @@ def test_lossy_encodings_give_nearly_the_same_samples(odd_formats, name):
 
 
 def test_broken_files_give_their_reason_and_all_others_are_read(odd_formats):
-    reasons, paths = {}, readers.list_recordings(odd_formats)
+    reasons, paths = {}, listing.list_recordings(odd_formats)
     for path in paths:
         try:
             recording = readers.probe(path)
@@ -222,22 +222,22 @@ def test_a_folder_is_searched_to_its_depth(tmp_path):
         "b/._z.wav",
     ):
         (tmp_path / name).touch()
-    assert readers.list_recordings(str(tmp_path)) == [
+    assert listing.list_recordings(str(tmp_path)) == [
         str(tmp_path / name) for name in ("b/c/deep.WAV", "b/song.Flac", "z.wav")
     ]
-    assert readers.list_recordings(str(tmp_path / "z.wav")) == [str(tmp_path / "z.wav")]
+    assert listing.list_recordings(str(tmp_path / "z.wav")) == [str(tmp_path / "z.wav")]
 
 
 def test_a_folder_without_recordings_is_named(tmp_path):
     with pytest.raises(
         ValueError, match=rf"^`data_dir` .* it is empty. Received: data_dir={tmp_path}$"
     ):
-        readers.list_recordings(str(tmp_path))
+        listing.list_recordings(str(tmp_path))
     (tmp_path / "notes.txt").touch()
     with pytest.raises(ValueError, match="it holds no audio among 1 file"):
-        readers.list_recordings(str(tmp_path))
+        listing.list_recordings(str(tmp_path))
     with pytest.raises(ValueError, match="there is no such folder. Received: data_dir=.*nowhere"):
-        readers.list_recordings(str(tmp_path / "nowhere"))
+        listing.list_recordings(str(tmp_path / "nowhere"))
 
 
 def test_a_rate_that_is_none_a_missing_file_and_a_folder_are_refused(tmp_path):

@@ -18,7 +18,7 @@ import soundfile
 
 from neurovocal_tf import annotations
 from neurovocal_tf.annotations import matching
-from neurovocal_tf.audio import readers
+from neurovocal_tf.audio import listing, readers
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation import folder as segment_folder
 from neurovocal_tf.segmentation import formats, truth, tuning
@@ -134,7 +134,7 @@ def test_the_tool_writes_segments_scores_pictures_formats_and_reasons_and_needs_
         "histograms.png",
     ]
     for format in ("audacity", "raven", "textgrid"):
-        by_file = matching.match(out / format, readers.list_recordings(folder)).of
+        by_file = matching.match(out / format, listing.list_recordings(folder)).of
         assert [len(by_file[str(folder / name)]) for name in ("a b.wav", nested, "hiss.flac")] == [
             3,
             2,
@@ -179,7 +179,7 @@ def test_what_is_written_in_a_format_is_read_back_for_the_recordings_it_is_of(
 ):
     formats.write(segmented, [format], QUIET)
     table = os.path.join(segmented.out_dir, format if format != "csv" else "annotations.csv")
-    by_file = matching.match(table, readers.list_recordings(folder)).of
+    by_file = matching.match(table, listing.list_recordings(folder)).of
     for name in ("a b.wav", os.path.join("day 2", "C.WAV")):
         found = by_file[str(folder / name)]
         np.testing.assert_allclose(
