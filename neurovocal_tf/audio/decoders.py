@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import os
-import re
 import stat
 from collections.abc import Callable, Iterator
 
@@ -58,7 +57,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Sound]:
         try:
             file = _sound_file(path, layout, stack)
         except (soundfile.LibsndfileError, OSError, TypeError) as error:
-            if not _is_for_ffmpeg(path, str(error)):
+            if not _is_for_ffmpeg(path):
                 raise UnreadableRecording(_reason(path, error)) from None
             stream = stack.enter_context(ffmpeg.Stream(path))
             file = None
@@ -127,14 +126,13 @@ def extension(path: str | os.PathLike[str]) -> str:
     return os.path.splitext(path)[1][1:].lower()
 
 
-def _is_for_ffmpeg(path, words):
+def _is_for_ffmpeg(path):
     if extension(path) in ffmpeg.EXTENSIONS:
         return True
-    if not ffmpeg.is_installed():
-        return False
     with open(path, "rb") as file:
-        is_ogg = file.read(4) == b"OggS"
-    return is_ogg or re.search("unimplemented|unsupported|unknown format", words, re.IGNORECASE)
+        # Containers, of whose codings libsndfile knows some.
+        is_container = file.read(4) in (b"OggS", b"caff")
+    return is_container and ffmpeg.is_installed()
 
 
 def _reason(path, error):
