@@ -178,7 +178,7 @@ class _Walk:
         end = min(end, self.size)
         # Some writers leave out the byte that fills an odd chunk.
         following = next((x for x in (self.after(end), end) if self.is_chunk(x)), 0)
-        is_more = len(found.stretches) > 0 and end > first
+        is_more = False
         if not following:
             wrapped = self._wrapped_end(end)
             if wrapped or not is_filling(self.file, end, self.size):
@@ -204,12 +204,13 @@ def layout(file: typing.BinaryIO, size: int, head: bytes) -> Layout | None:
     found = _Walk(file, size, kind).samples()
     if not found.stretches:
         return Layout()
-    surplus = ""
-    if found.is_more:
-        num_chunks = len(found.stretches)
-        surplus = f"holds {num_chunks} chunks of samples" if num_chunks > 1 else MORE_THAN_TOLD
-    # libsndfile refuses a CAF file that is cut off, and reads all others as far as they go.
-    if not surplus and not (found.is_cut_off and kind == _CAF):
+    num_chunks = sum(end > begin for begin, end in found.stretches)
+    surplus = MORE_THAN_TOLD if found.is_more else ""
+    if num_chunks > 1:
+        surplus = f"holds {num_chunks} chunks of samples"
+    # libsndfile reads one chunk of samples, and refuses a CAF file that is cut off.
+    is_for_it = len(found.stretches) == 1 and not found.is_more
+    if is_for_it and not (found.is_cut_off and kind == _CAF):
         return Layout(found.is_cut_off)
     whole = _whole_blocks(file, kind, found)
     return Layout(found.is_cut_off, surplus, _parts(file, kind, found, whole, size, head))

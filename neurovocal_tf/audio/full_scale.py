@@ -43,15 +43,14 @@ class Absurd:
     def reason(self, is_float: bool) -> str:
         """Why the file is of no use, with the share of its samples and what may be done."""
         share = 100 * self._num_absurd / self._num_samples
-        what = f"{self._num_absurd} of {self._num_samples} samples ({share:.2g} %)"
+        how_many = f"{self._num_absurd} of {self._num_samples} ({share:.3g} %)"
         if self._num_no_numbers == self._num_absurd:
-            return f"{what} are NaN or infinite"
-        are = f"{what} are beyond {LARGEST_SAMPLE:g} times full scale, up to {self._largest:.3g}"
+            return f"holds NaN or infinite samples: {how_many}"
+        text = f"holds samples beyond {LARGEST_SAMPLE:g} times full scale: {how_many}"
         if self._num_no_numbers:
-            are += f", or NaN or infinite ({self._num_no_numbers})"
-        if not is_float:
-            return are
+            return f"{text}, NaN and infinite ones among them"
+        text += f", up to {self._largest:.4g}"
         scale = next((s for s in _INTEGER_SCALES if self._largest <= s), None)
-        if scale is None or self._num_no_numbers:
-            return are
-        return f"{are}: if it is in the scale of integers, give --float_scale={scale:.0f}"
+        if scale is None or not is_float:
+            return text
+        return f"{text}; if these are integers written as floats, give --float_scale={scale:.0f}"

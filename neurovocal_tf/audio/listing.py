@@ -152,6 +152,9 @@ class _Walk:
             better = _ending_by_content(path)
             if better:
                 self._skip(path, f"begins as a .{better} file does: rename it so")
+            elif not ending and os.path.islink(path) and not os.path.exists(path):
+                # It may have led to a folder.
+                self._skip(path, cannot_be_opened(path, FileNotFoundError()))
             else:
                 self.num_others += 1
             return

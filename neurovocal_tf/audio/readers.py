@@ -18,7 +18,7 @@ import numpy as np
 import soxr
 
 from neurovocal_tf.audio import decoders, full_scale, headers
-from neurovocal_tf.audio.decoders import LIBSNDFILE
+from neurovocal_tf.audio.decoders import FFMPEG, LIBSNDFILE
 from neurovocal_tf.audio.unreadable import UnreadableRecording
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ class Recording:
             return f"is cut off: read as far as it goes, {duration_s:.3f} s"
         if self.surplus:
             return f"{self.surplus}: read to its end, {duration_s:.3f} s"
-        if duration_s < _LEAST_SHARE * self.duration_s - 1 / self.sample_rate:
+        # What ffmpeg says beforehand is that of the container, whose streams may begin later.
+        slack_s = 0.5 if self.decoder == FFMPEG else 1 / self.sample_rate
+        if duration_s < _LEAST_SHARE * self.duration_s - slack_s:
             return f"is damaged: read as far as it can be decoded, {duration_s:.3f} s"
         return ""
 

@@ -314,9 +314,10 @@ def _split(sources, config, fold, skipped):
     if config.data.validation == "temporal":
         return _cut(sources, 1 - config.data.validation_fraction, 1.0)
     if len(sources) < 2:
+        others = f" Files that cannot be used: {_reasons(skipped)}." if skipped else ""
         raise TooFewRecordings(
             "Holding out a recording needs at least two usable ones, and there is one: use "
-            f"--validation=temporal.{_reasons(skipped)}",
+            f"--validation=temporal.{others}",
             skipped,
         )
     num_held_out = min(
@@ -341,17 +342,20 @@ def _cut(sources, begin, end):
 
 
 def _nothing_usable(data_dir, skipped):
-    return f"No usable recording in {data_dir}.{_reasons(skipped)}"
+    return f"No usable recording in {data_dir}: {_reasons(skipped)}."
 
 
 def _reasons(skipped):
-    """A sentence on why files were skipped, the commonest reasons first."""
-    if not skipped:
-        return ""
-    counts = collections.Counter(reason for _, reason in skipped).most_common()
-    shown = [f"{count} of {len(skipped)} {reason}" for reason, count in counts[:_MAX_REASONS]]
-    others = [f"{len(counts) - _MAX_REASONS} other reasons"] * (len(counts) > _MAX_REASONS)
-    return f" Files that cannot be used: {'; '.join(shown + others)}."
+    """Why files were skipped, the commonest reasons first."""
+    # What follows a colon is of one file.
+    kinds = collections.Counter(reason.split(":")[0] for _, reason in skipped)
+    first = {reason.split(":")[0]: reason for _, reason in reversed(skipped)}
+    shown = [
+        f"{count} of {len(skipped)} {first[kind]}"
+        for kind, count in kinds.most_common(_MAX_REASONS)
+    ]
+    others = [f"{len(kinds) - _MAX_REASONS} other reasons"] * (len(kinds) > _MAX_REASONS)
+    return "; ".join(shown + others)
 
 
 def _header_notes(recordings):

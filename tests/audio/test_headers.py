@@ -200,7 +200,9 @@ def test_the_count_in_an_mp3_is_not_believed_over_its_frames(factor, said, rng, 
     assert note.startswith(said)
 
 
-@pytest.mark.parametrize("contents", [b"\0" * 3000, b"ID3\3\0\0\0\0\0\x0a" + b"\0" * 10, b"text " * 99])
+@pytest.mark.parametrize(
+    "contents", [b"\0" * 3000, b"ID3\3\0\0\0\0\0\x0a" + b"\0" * 10, b"text " * 99]
+)
 def test_what_is_wrong_with_an_mp3_is_said(contents, tmp_path, capfd):
     (tmp_path / "x.mp3").write_bytes(contents)
     with pytest.raises(readers.UnreadableRecording, match="holds no frames of MPEG audio"):
@@ -261,7 +263,16 @@ def test_a_spliced_file_is_the_bytes_of_its_parts(data, tmp_path_factory):
 
 
 def test_a_file_of_any_bytes_has_a_layout(tmp_path, rng):
-    tags = (b"RIFF....WAVE", b"riff", b"FORM....AIFF", b"caff", b"OggS", b"fLaC", b"ID3", b"\xff\xfb")
+    tags = (
+        b"RIFF....WAVE",
+        b"riff",
+        b"FORM....AIFF",
+        b"caff",
+        b"OggS",
+        b"fLaC",
+        b"ID3",
+        b"\xff\xfb",
+    )
     for number, tag in enumerate(tags * 20):
         path = tmp_path / f"{number}"
         path.write_bytes((tag + rng.bytes(rng.integers(0, 200)))[: rng.integers(1, 200)])
