@@ -92,7 +92,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Sound]:
         )
 
 
-def _layout_of(path):
+def _layout_of(path: str | os.PathLike[str]) -> Layout:
     try:
         told = os.stat(path)
         if not stat.S_ISREG(told.st_mode):

@@ -108,12 +108,14 @@ def _sun(file: typing.BinaryIO, size: int, head: bytes) -> Layout:
     """Of an AU file: its samples go to the end, but for what fills it."""
     order = ">" if head[:4] == b".snd" else "<"
     begin, told = struct.unpack(f"{order}II", head[4:12].ljust(8, b"\0"))
-    if is_unknown(told) or begin + told >= size - 1:
-        return Layout(is_cut_off=begin + told > size and not is_unknown(told))
-    if is_filling(file, begin + told, size):
+    if not is_unknown(told) and begin + told >= size - 1:
+        return Layout(is_cut_off=begin + told > size)
+    if not is_unknown(told) and is_filling(file, begin + told, size):
         return Layout()
+    # The one size for it that libsndfile knows.
     unknown = struct.pack(f"{order}I", 2**32 - 1)
-    return Layout(False, MORE_THAN_TOLD, ((0, 8), unknown, (12, size)))
+    surplus = "" if is_unknown(told) else MORE_THAN_TOLD
+    return Layout(False, surplus, ((0, 8), unknown, (12, size)))
 
 
 def _sphere(file: typing.BinaryIO) -> Layout:
