@@ -3,6 +3,7 @@ file was cut off, and whether it holds more than its header says.
 """
 
 import functools
+import math
 import mmap
 import os
 import re
@@ -15,6 +16,8 @@ from neurovocal_tf.audio.layout import MORE_THAN_TOLD, Layout, is_filling, is_un
 # A graph decodes a file in one piece, so it should be small against a machine's memory.
 _MAX_GRAPH_BYTES = 64 * 2**20
 _HEAD = 64
+# Of Creative's files, each of up to 16 MB.
+_MAX_BLOCKS = 100_000
 
 
 def is_canonical_wav(path: str | os.PathLike[str]) -> bool:
@@ -73,34 +76,32 @@ def has_mpeg_frames(path: str | os.PathLike[str]) -> bool:
         return coded.first_mpeg_frame(data) >= 0
 
 
-# Of formats with a header and then samples: how a file begins, where its count stands and how, how
-# many bytes one counts (in the bits of a sample, if 0), and where the samples begin.
-_COUNTED = {
-    b"ALawSoundFile**": (18, ">I", 1, 32),
-    b"2BIT": (26, ">I", 0, 128),
-    b"\x01\x04": (30, "<I", 0, 42),
-}
-
-
 def _unchunked(file: typing.BinaryIO, size: int, head: bytes) -> Layout | None:
     """The layout of a file of one header and then samples; None: it is another one."""
+    head = head.ljust(_HEAD, b"\0")
     if head[:4] in (b".snd", b"dns."):
         return _sun(file, size, head)
     if head[:7] == b"NIST_1A":
         return _sphere(file)
     if head[:20] == b"Creative Voice File\x1a":
         return Layout(is_cut_off=_voice_is_cut_off(file, size, head))
-    for magic, (place, form, width, begin) in _COUNTED.items():
-        if head.startswith(magic):
-            (count,) = struct.unpack_from(form, head.ljust(_HEAD, b"\0"), place)
-            if magic == b"2BIT":
-                # A flag for two channels, and bits.
-                width = (
-                    int.from_bytes(head[14:16], "big") // 8 * (2 if head[12:14] != b"\0\0" else 1)
-                )
-            elif magic == b"\x01\x04":
-                width = 2 * (head[21] + 1)
-            return Layout(is_cut_off=begin + count * width > size)
+    end = _counted_end(head)
+    return None if end is None else Layout(is_cut_off=end > size)
+
+
+def _counted_end(head: bytes) -> int | None:
+    """Where the samples end by the header of Psion's, Audio Visual Research's or Akai's MPC2000
+    files; None: it is another one.
+    """
+    if head.startswith(b"ALawSoundFile**"):
+        return 32 + int.from_bytes(head[18:22], "big")
+    if head.startswith(b"2BIT"):
+        # Bits of a sample, and a flag for two channels.
+        block = int.from_bytes(head[14:16], "big") // 8 * (2 if any(head[12:14]) else 1)
+        return 128 + int.from_bytes(head[26:30], "big") * block
+    if head.startswith(b"\x01\x04"):
+        block = 2 * (head[21] + 1)
+        return 42 + int.from_bytes(head[30:34], "little") * block
     return None
 
 
@@ -122,31 +123,22 @@ def _sphere(file: typing.BinaryIO) -> Layout:
     """Of a file of NIST's: fields as text in the first so many bytes, as its second line says."""
     file.seek(0)
     text = file.read(1024)
-    size = os.fstat(file.fileno()).st_size
     begin = re.match(rb"NIST_1A\s+(\d+)", text)
-    fields = {
-        name: int(value)
-        for name, value in re.findall(
-            rb"(sample_count|channel_count|sample_n_bytes) -i (\d+)", text
-        )
-    }
-    if begin is None or len(fields) < 3:
+    fields = re.findall(rb"(?:sample_count|channel_count|sample_n_bytes) -i (\d+)", text)
+    if begin is None or len(fields) != 3:
         return Layout()
-    return Layout(
-        is_cut_off=int(begin[1])
-        + fields[b"sample_count"] * fields[b"channel_count"] * fields[b"sample_n_bytes"]
-        > size
-    )
+    end = int(begin[1]) + math.prod(map(int, fields))
+    return Layout(is_cut_off=end > os.fstat(file.fileno()).st_size)
 
 
 def _voice_is_cut_off(file: typing.BinaryIO, size: int, head: bytes) -> bool:
     """Of Creative's files: blocks, each with a size of 24 bits, up to one of type 0."""
     place = int.from_bytes(head[20:22], "little")
-    while place < size:
+    for _ in range(_MAX_BLOCKS):
         file.seek(place)
         block = file.read(4)
-        if block[:1] == b"\0":
-            return False
+        # The end mark itself may be missing.
+        if place >= size or block[:1] == b"\0":
+            break
         place += 4 + int.from_bytes(block[1:], "little")
-    # The end mark itself may be missing.
     return place > size

@@ -272,6 +272,11 @@ def test_a_file_of_any_bytes_has_a_layout(tmp_path, rng):
         b"fLaC",
         b"ID3",
         b"\xff\xfb",
+        b".snd",
+        b"NIST_1A",
+        b"Creative Voice File\x1a",
+        b"2BIT",
+        b"\x01\x04",
     )
     for number, tag in enumerate(tags * 20):
         path = tmp_path / f"{number}"
