@@ -16,6 +16,7 @@ from neurovocal_tf.audio.layout import (
     is_filling,
     is_unknown,
 )
+from neurovocal_tf.audio.unreadable import UnreadableRecording
 
 # More chunks than any recorder writes.
 _MAX_CHUNKS = 1024
@@ -148,6 +149,9 @@ class _Walk:
         found, place, large = _Samples(), self.kind.first, None
         for _ in range(_MAX_CHUNKS):
             name, body, length = self.chunk(place)
+            if name == self.kind.samples:
+                # A size that counts its own header, and was never written, is less than none.
+                length = max(length, 0)
             if not name or length < 0:
                 break
             if name == b"ds64" and place == self.kind.first:
@@ -197,7 +201,10 @@ class _Walk:
 
 
 def layout(file: typing.BinaryIO, size: int, head: bytes) -> Layout | None:
-    """The layout of a file of chunks of `size` bytes that begins with `head`; None: it is none."""
+    """The layout of a file of chunks of `size` bytes that begins with `head`; None: it is none.
+
+    Raises: UnreadableRecording if no header could tell a decoder how long it is.
+    """
     kind = kind_of(head)
     if kind is None:
         return None
@@ -244,10 +251,11 @@ def _parts(
         head = struct.pack("<4sI4s", b"RF64", _UNKNOWN_32, b"WAVE") + large
         return (head, (begin, found.size_at), struct.pack("<I", _UNKNOWN_32), *stretches)
     if kind in (_RIFF, _RIFX, _AIFF, _SVX):
-        if num_bytes > _MOST_32:
-            # No header of this kind can tell of more.
-            stretches, num_bytes = ((stretches[0][0], stretches[0][0] + _MOST_32),), _MOST_32
-        form_size = struct.pack(f"{kind.order}I", min(found.size_at + num_bytes - 4, _UNKNOWN_32))
+        if found.size_at + num_bytes > _MOST_32:
+            raise UnreadableRecording(
+                "holds more than 4 GB, of which its format cannot tell: make it an RF64 or CAF file"
+            )
+        form_size = struct.pack(f"{kind.order}I", found.size_at + num_bytes - 4)
         beginning = _beginning(file, kind, found, num_bytes)
         return (
             head[:4] + form_size,

@@ -47,7 +47,7 @@ def is_canonical_wav(path: str | os.PathLike[str]) -> bool:
 def layout_of(path: str | os.PathLike[str]) -> Layout:
     """The `Layout` of a file, by its first bytes, whatever its name.
 
-    Raises: OSError if it cannot be read.
+    Raises: OSError if it cannot be read, UnreadableRecording if it is too long for its format.
     """
     told = os.stat(path)
     # A recording is opened several times, and the frames of an hour of MP3 take a second to count.

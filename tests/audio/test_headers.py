@@ -79,6 +79,23 @@ def test_more_than_a_header_says_is_read_and_said(kind, share, samples, tmp_path
     assert note == f"{MORE}: read to its end, 0.750 s"
 
 
+def test_a_size_that_was_never_written_is_no_size(samples, tmp_path):
+    contents = written(samples, "W64")
+    tag, form, _ = SIZES["W64"]
+    # It counts its own header of 24 bytes.
+    struct.pack_into(form, contents, contents.index(tag) + len(tag), 0)
+    _, heard, note = told(tmp_path, contents)
+    assert len(heard) == len(samples) and note.startswith(MORE)
+
+
+def test_an_aiff_file_over_4_gigabytes_is_refused_with_what_to_do(samples, tmp_path):
+    with open(tmp_path / "night.aiff", "wb") as file:
+        file.write(written(samples, "AIFF"))
+        file.truncate(2**32 + 24_000 + 54)
+    with pytest.raises(readers.UnreadableRecording, match="make it an RF64 or CAF file$"):
+        readers.probe(tmp_path / "night.aiff")
+
+
 def test_more_than_an_au_or_flac_header_says_is_read_too(samples, tmp_path):
     au = written(samples, "AU")
     struct.pack_into(">I", au, 8, 2400)

@@ -60,9 +60,7 @@ def test_a_picture_shows_ten_seconds_or_a_minute_a_row_and_ten_rows_a_page(secon
     assert [len(figure.axes) for figure in figures] == ([2] if seconds < 40 else [20, 4])
 
 
-@pytest.mark.parametrize(
-    "name", ["a$b$c.wav", r"$\frac$", "$", "1$ and 2$ ^_{", "x" * 251 + ".wav"]
-)
+@pytest.mark.parametrize("name", ["a$b$c.wav", r"$\frac$ 1$ and $ ^_{".ljust(251, "x") + ".wav"])
 def test_any_name_is_drawn_as_it_is(name, tmp_path):
     (tmp_path / "data").mkdir()
     soundfile.write(tmp_path / "data" / "a.wav", tones(1.0), RATE)
