@@ -55,41 +55,47 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Sound]:
     layout = _layout_of(path)
     with contextlib.ExitStack() as stack:
         try:
-            file = _sound_file(path, layout, stack)
+            sound = _by_libsndfile(path, layout, stack)
         except (soundfile.LibsndfileError, OSError, TypeError) as error:
             if not _is_for_ffmpeg(path):
                 raise UnreadableRecording(_reason(path, error)) from None
-            stream = stack.enter_context(ffmpeg.Stream(path))
-            file = None
-        if file is None:
-            yield Sound(
-                stream.sample_rate,
-                stream.num_channels,
-                stream.num_samples,
-                False,
-                False,
-                FFMPEG,
-                Layout(),
-                stream.read,
-            )
-            return
+            sound = _by_ffmpeg(path, stack)
+        yield sound
 
-        def read(num_samples: int) -> np.ndarray:
-            try:
-                return file.read(num_samples, dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError as error:
-                raise DamagedSound(_reason(path, error)) from None
 
-        yield Sound(
-            file.samplerate,
-            file.channels,
-            layout.num_samples or file.frames,
-            file.subtype in ("FLOAT", "DOUBLE"),
-            (file.format, file.subtype) == ("WAV", "PCM_16"),
-            LIBSNDFILE,
-            layout,
-            read,
-        )
+def _by_libsndfile(path, layout, stack):
+    file = _sound_file(path, layout, stack)
+
+    def read(num_samples: int) -> np.ndarray:
+        try:
+            return file.read(num_samples, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise DamagedSound(_reason(path, error)) from None
+
+    return Sound(
+        sample_rate=file.samplerate,
+        num_channels=file.channels,
+        num_samples=layout.num_samples or file.frames,
+        is_float=file.subtype in ("FLOAT", "DOUBLE"),
+        is_pcm_16=(file.format, file.subtype) == ("WAV", "PCM_16"),
+        decoder=LIBSNDFILE,
+        layout=layout,
+        read=read,
+    )
+
+
+def _by_ffmpeg(path, stack):
+    stream = stack.enter_context(ffmpeg.Stream(path))
+    return Sound(
+        sample_rate=stream.sample_rate,
+        num_channels=stream.num_channels,
+        num_samples=stream.num_samples,
+        is_float=False,
+        is_pcm_16=False,
+        decoder=FFMPEG,
+        layout=Layout(),
+        read=stream.read,
+    )
 
 
 def _layout_of(path: str | os.PathLike[str]) -> Layout:

@@ -323,3 +323,21 @@ def test_what_recorders_write_beside_the_samples_is_passed_over(tmp_path, chunk,
     recording = readers.probe(tmp_path / "Bat Night 1.WAV")
     assert not recording.is_cut_off
     np.testing.assert_array_equal(readers.read(recording), samples / np.float32(32768))
+
+
+def test_what_the_system_refuses_is_told_in_its_words(tmp_path, monkeypatch):
+    path = sound_file(tmp_path)
+
+    # Whoever runs the tests may be allowed to read any file.
+    def refused(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(readers.headers, "layout_of", refused)
+    with pytest.raises(UnreadableRecording, match="^cannot be opened: Permission denied$"):
+        readers.probe(path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x.wav")
+    with pytest.raises(UnreadableRecording, match="^is not a file$"):
+        readers.probe(tmp_path / "x.wav")
