@@ -88,8 +88,16 @@ class Stream:
             self._process = None
 
     def _probed(self) -> tuple[int, int, int]:
-        # Of no seconds it writes the header alone, and says what it has found in the file.
-        command = [str(self._program), *_INPUT, "-nostats", *self._input, "-t", "0", *_PLACES]
+        # Before the first of its frames it writes a header, and says what it has found in the file.
+        command = [
+            str(self._program),
+            *_INPUT,
+            "-nostats",
+            *self._input,
+            "-frames:a",
+            "1",
+            *_PLACES,
+        ]
         try:
             told = subprocess.run(
                 command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE_S

@@ -28,7 +28,7 @@ if "streamed" not in path:
     sys.stderr.write("  Duration: 00:00:%05.2f, start: 0.000000, x\\n" % (count / rate))
 out = sys.stdout.buffer
 out.write(struct.pack(">4sIIIIIQ", b".snd", 32, 0xFFFFFFFF, 6, rate, channels, 0))
-while "-t" not in arguments and (block := sound.readframes(1000)):
+while "-frames:a" not in arguments and (block := sound.readframes(1000)):
     values = struct.unpack("<%dh" % (len(block) // 2), block)
     out.write(struct.pack(">%df" % len(values), *(value / 32768 for value in values)))
 """
