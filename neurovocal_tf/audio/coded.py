@@ -4,6 +4,7 @@ libsndfile takes a length from a header, or guesses it from the first frames, an
 Source: ISO/IEC 11172-3 and 13818-3 (MPEG audio); RFC 9639 (FLAC); RFC 3533 (Ogg).
 """
 
+import functools
 import mmap
 import struct
 import typing
@@ -23,6 +24,8 @@ _BITRATES = {
 _MAX_SEARCH = 2**20
 _MAX_PAGE = 2**16 + 2**8
 _LARGEST_FLAC_FRAME = 2**21
+# The longest, with what a damaged one may be read for.
+_FLAC_HEADER = 24
 
 
 class _Frame(typing.NamedTuple):
@@ -203,7 +206,7 @@ def _last_flac_frame(data: mmap.mmap, first: int, block_size: int) -> tuple[int,
     end = len(data)
     lowest = max(end - _LARGEST_FLAC_FRAME, first)
     while (place := data.rfind(sync, lowest, end)) >= 0:
-        header = _flac_header(data[place : place + 16], block_size)
+        header = _flac_header(data[place : place + _FLAC_HEADER], block_size)
         if header and data[place + 2] & 15 == data[first + 2] & 15:
             return *header, _crc(data[place : len(data)], 16, 0x8005) == 0
         end = place + 1
@@ -212,9 +215,10 @@ def _last_flac_frame(data: mmap.mmap, first: int, block_size: int) -> tuple[int,
 
 def _flac_header(header: bytes, block_size: int) -> tuple[int, int] | None:
     """The first sample of a frame and how many it holds; None: it is no header of one."""
-    if len(header) < 6:
-        return None
+    size, header = len(header), header.ljust(_FLAC_HEADER, b"\0")
     code, place = header[2] >> 4, 4
+    if code == 0:
+        return None
     # The frame's number is written as UTF-8 would write it.
     lead, num_more = header[place], 0
     while lead >> (7 - num_more) & 1 and num_more < 7:
@@ -231,20 +235,25 @@ def _flac_header(header: bytes, block_size: int) -> tuple[int, int] | None:
     else:
         length = {1: 192}.get(code) or (576 << (code - 2) if code < 6 else 256 << (code - 8))
     place += {12: 1, 13: 2, 14: 2}.get(header[2] & 15, 0)
-    if code == 0 or place >= len(header) or _crc(header[: place + 1], 8, 0x07):
+    if place >= size or _crc(header[: place + 1], 8, 0x07):
         return None
     return number if header[1] & 1 else number * block_size, length
 
 
 def _crc(data: bytes, width: int, polynomial: int) -> int:
     """The remainder of bytes, the first bit first, from 0; 0 where their checksum ends them."""
+    table, mask, remainder = _crc_table(width, polynomial), (1 << width) - 1, 0
+    for byte in data:
+        remainder = (remainder << 8 & mask) ^ table[remainder >> (width - 8) ^ byte]
+    return remainder
+
+
+@functools.cache
+def _crc_table(width: int, polynomial: int) -> tuple[int, ...]:
     table, top, mask = [], 1 << (width - 1), (1 << width) - 1
     for value in range(256):
         value <<= width - 8
         for _ in range(8):
             value = (value << 1 ^ (polynomial if value & top else 0)) & mask
         table.append(value)
-    remainder = 0
-    for byte in data:
-        remainder = (remainder << 8 & mask) ^ table[remainder >> (width - 8) ^ byte]
-    return remainder
+    return tuple(table)

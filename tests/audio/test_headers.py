@@ -226,6 +226,18 @@ def test_what_is_wrong_with_an_mp3_is_said(contents, tmp_path, capfd):
         readers.probe(tmp_path / "x.mp3")
 
 
+@pytest.mark.parametrize("kind", ["FLAC", "MP3", "OGG"])
+def test_compressed_sound_with_any_damage_has_a_layout(kind, rng, tmp_path):
+    whole = written(0.1 * rng.standard_normal(9000), kind, FORMATS[kind])
+    for number in range(150):
+        contents = whole[: rng.integers(4, len(whole)) if number % 2 else len(whole)]
+        places = rng.integers(0, len(contents) if number % 3 else min(100, len(contents)), 5)
+        for place in places:
+            contents[place] = rng.integers(256)
+        (tmp_path / f"{number}").write_bytes(contents)
+        headers.layout_of(tmp_path / f"{number}")
+
+
 # --- the same in a graph, and the file that is put together
 
 
