@@ -2,10 +2,14 @@
 
 import contextlib
 import csv
+import hashlib
 import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator
+
+#: Bytes of a file's name, on all systems of today.
+LONGEST_NAME = 255
 
 
 @contextlib.contextmanager
@@ -15,9 +19,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     """
     path = os.path.abspath(path)
     stem, extension = os.path.splitext(os.path.basename(path))
-    temporary = os.path.join(
-        os.path.dirname(path), f".{stem}-{secrets.token_urlsafe(6)}{extension}"
-    )
+    ending = f"-{secrets.token_urlsafe(6)}{extension}"
+    # A name that fills its folder's limit leaves no room for a longer one.
+    stem = _first_bytes(f".{stem}", LONGEST_NAME - len(os.fsencode(ending)))
+    temporary = os.path.join(os.path.dirname(path), stem + ending)
     # With the permissions of any new file. Those of `tempfile` are for their owner alone, and what
     # other files get could only be read by setting the process's umask, for a moment in which other
     # threads' files would be open to all.
@@ -29,6 +34,22 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
         if os.path.exists(temporary):
             os.unlink(temporary)
         raise
+
+
+def fitting(name: str, ending: str) -> str:
+    """A file's name of `name` and `ending`, which no folder's limit refuses: of a long one the end
+    of the name gives way to a hash of it. Folders in front of it stay.
+    """
+    folder, base = os.path.split(name)
+    if len(os.fsencode(base + ending)) > LONGEST_NAME:
+        ending = f"-{hashlib.sha256(os.fsencode(base)).hexdigest()[:8]}{ending}"
+        base = _first_bytes(base, LONGEST_NAME - len(os.fsencode(ending)))
+    return os.path.join(folder, base + ending)
+
+
+def _first_bytes(name: str, num_bytes: int) -> str:
+    """The beginning of a name, in whole letters, of at most so many bytes."""
+    return os.fsencode(name)[:num_bytes].decode("utf-8", "ignore")
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -47,6 +68,11 @@ def write_csv(
 ) -> None:
     """Writes a header and rows."""
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows(rows)
+        plain = csv.writer(file, lineterminator="\n")
+        # Readers take a carriage return for the end of a row unless it stands in quotes, which the
+        # writer gives to the characters of its own line end alone.
+        quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        plain.writerow(names)
+        for row in rows:
+            row = list(row)
+            (quoting if any("\r" in str(value) for value in row) else plain).writerow(row)

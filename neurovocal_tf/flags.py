@@ -5,6 +5,7 @@ What flag files and presets are, see `flag_files`.
 
 import dataclasses
 import functools
+import io
 import itertools
 import math
 import os
@@ -19,6 +20,9 @@ from neurovocal_tf import config as config_lib
 from neurovocal_tf import earlier_settings, files, flag_files, flag_help, presets
 from neurovocal_tf.flag_help import text_of
 from neurovocal_tf.settings import is_list, number_type
+
+# The flags that `define_path` defines are those of the tool that calls it.
+flags.disclaim_key_flags()
 
 _HELP_FLAGS = ("--help", "-help", "--helpshort", "-helpshort", "-h", "-?")
 
@@ -53,6 +57,18 @@ class _NumberListParser(flags.ArgumentParser):
             return self._element.parse(text.strip())
         except ValueError:
             raise ValueError(f"{text.strip()!r} is not {self._element.syntactic_help}") from None
+
+
+class _PathParser(flags.ArgumentParser):
+    """A path, with ~ as the home folder; blanks around it are left out where nothing has them."""
+
+    syntactic_help = "a path"
+
+    def parse(self, argument: str | None) -> str | None:
+        if not argument:
+            return argument
+        path = os.path.expanduser(argument)
+        return path if os.path.exists(path) else os.path.expanduser(argument.strip())
 
 
 class _TextSerializer(flags.ArgumentSerializer):
@@ -118,6 +134,17 @@ def preset_config(name: str) -> config_lib.Config:
     define(None, values)
     values(["preset", *flag_files.lines_of_preset(name, values)])
     return config_from_flags(flag_values=values)
+
+
+def define_path(name: str, default: str | None, help: str, **where: Any) -> flags.FlagHolder:
+    """Defines a tool's own flag of a path: ~ is the home folder, and blanks around it do not count.
+
+    Args:
+        name, default, help: of the flag.    where: as of `flags.DEFINE`.
+    """
+    return flags.DEFINE(
+        _PathParser(), name, default, help, serializer=flags.ArgumentSerializer(), **where
+    )
 
 
 def config_from_flags(
@@ -210,6 +237,10 @@ def run(main: Callable[[list[str]], int | None]) -> None:
     # TensorFlow, imported in main, greets with twenty lines about the machine,
     # among which a user's own would be lost.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # An encoding that lacks a letter of a name ends no run.
+            stream.reconfigure(errors="backslashreplace")
     app.run(functools.partial(_guarded, main), flags_parser=_parse)
 
 
@@ -261,6 +292,8 @@ def _define_one(field, **where):
         flags.DEFINE_integer(name, default, text, **_bounds(field), **where)
     elif kind is float:
         flags.DEFINE_float(name, default, text, **_bounds(field), **where)
+    elif field.metadata["is_path"]:
+        define_path(name, default, text, **where)
     else:
         flags.DEFINE_string(name, default, text, **where)
 

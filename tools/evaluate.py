@@ -16,16 +16,16 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_WORKDIR = flags.DEFINE_string(
+_WORKDIR = setting_flags.define_path(
     "workdir", None, "Run folder that tools/train.py has written.", required=True
 )
-_DATA_DIR = flags.DEFINE_string(
+_DATA_DIR = setting_flags.define_path(
     "data_dir", None, "Folder of recordings; default: where the run found them."
 )
-_FRAMES = flags.DEFINE_string(
+_FRAMES = setting_flags.define_path(
     "frames", None, "File of frame sequences, for a run on such; default: where the run found it."
 )
-_HELD_OUT_LIST = flags.DEFINE_string(
+_HELD_OUT_LIST = setting_flags.define_path(
     "held_out_list",
     None,
     "Recordings to evaluate on: a text file of names or patterns relative to the data folder, or "
@@ -70,7 +70,7 @@ _SEED = flags.DEFINE_integer(
 _TEMPERATURE = flags.DEFINE_float(
     "temperature", 1.0, "Temperature of the songs.", lower_bound=0.01, upper_bound=100
 )
-_JSON = flags.DEFINE_string(
+_JSON = setting_flags.define_path(
     "json", None, "Where to write the figures; default: evaluation.json, in the run folder."
 )
 setting_flags.define(["generation"])

@@ -14,10 +14,12 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_WORKDIR = flags.DEFINE_string(
+_WORKDIR = setting_flags.define_path(
     "workdir", None, "Run folder that tools/train.py has written.", required=True
 )
-_OUT = flags.DEFINE_string("out", None, "Folder for the songs; default: songs, in the run folder.")
+_OUT = setting_flags.define_path(
+    "out", None, "Folder for the songs; default: songs, in the run folder."
+)
 _NUM_SONGS = flags.DEFINE_integer(
     "num_songs", 4, "How many songs.", lower_bound=1, upper_bound=100_000
 )
@@ -32,7 +34,7 @@ _TEMPERATURE = flags.DEFINE_float(
     lower_bound=0.01,
     upper_bound=100,
 )
-_PRIME = flags.DEFINE_string("prime", None, "Recording that every song goes on from.")
+_PRIME = setting_flags.define_path("prime", None, "Recording that every song goes on from.")
 setting_flags.define(["generation"])
 
 

@@ -29,17 +29,17 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_DATA_DIR = flags.DEFINE_string(
+_DATA_DIR = setting_flags.define_path(
     "data_dir",
     None,
     "Folder of recordings, searched with all folders below it, or one recording.",
     required=True,
 )
-_OUT = flags.DEFINE_string(
+_OUT = setting_flags.define_path(
     "out", None, "Folder of the results; made if it is not there.", required=True
 )
 _TRAIN_LIST, _HELD_OUT_LIST = (
-    flags.DEFINE_string(
+    setting_flags.define_path(
         name,
         None,
         "Segment only these, and those of the other list: a text file of names or patterns "
@@ -61,7 +61,7 @@ _OVERWRITE = flags.DEFINE_bool(
     "Give up what people have changed in the tables of earlier results; without it, these are kept "
     "as they are.",
 )
-_TRUTH = flags.DEFINE_string(
+_TRUTH = setting_flags.define_path(
     "truth",
     None,
     "Annotations to compare with: a file or folder of CSV, Audacity, Raven, Praat, or another "
@@ -87,7 +87,7 @@ _PLOT = flags.DEFINE_bool(
 _WORKERS = flags.DEFINE_integer(
     "workers", 0, "Recordings at once; 0: as many as there are processor cores.", lower_bound=0
 )
-_JSON = flags.DEFINE_string("json", None, "Where to write the figures.")
+_JSON = setting_flags.define_path("json", None, "Where to write the figures.")
 # In windows as long and as far apart as a model's frames segments are measured and pictures drawn.
 _SECTIONS = ("audio", "segmentation", "n_fft", "hop_length")
 setting_flags.define((*_SECTIONS, "ignore_labels", "label_column"))

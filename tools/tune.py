@@ -17,10 +17,10 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_DATA_DIR = flags.DEFINE_string(
+_DATA_DIR = setting_flags.define_path(
     "data_dir", None, "Folder of recordings. Folders inside it are searched too.", required=True
 )
-_WORKDIR = flags.DEFINE_string(
+_WORKDIR = setting_flags.define_path(
     "workdir", None, "Folder of the search. It is made if it does not exist.", required=True
 )
 _TUNER = flags.DEFINE_enum(
@@ -43,7 +43,7 @@ _TRIAL_EPOCHS = flags.DEFINE_integer(
     "them.",
     lower_bound=0,
 )
-_JSON = flags.DEFINE_string("json", None, "Where to write the best trial's figures.")
+_JSON = setting_flags.define_path("json", None, "Where to write the best trial's figures.")
 setting_flags.define()
 setting_flags.define_preset()
 

@@ -61,7 +61,11 @@ class Recordings:
         audio = self.config.audio
         for source in self.sources:
             samples = readers.read(
-                source.path, audio.channel, self.sample_rate, audio.time_expansion
+                source.path,
+                audio.channel,
+                self.sample_rate,
+                audio.time_expansion,
+                audio.float_scale,
             )
             yield np.asarray(stretch_of(samples, source.begin, source.end)), self.sample_rate
 
@@ -94,7 +98,12 @@ class Recordings:
         @_as_it_is
         def frames_of(index, path, decoder, begin, end, times_s=None, changes_s=None, labels=None):
             samples = readers.read_in_graph(
-                path, decoder, config.audio.channel, sample_rate, config.audio.time_expansion
+                path,
+                decoder,
+                config.audio.channel,
+                sample_rate,
+                config.audio.time_expansion,
+                config.audio.float_scale,
             )
             first, last = stretch_bounds(tf.size(samples), begin, end)
             samples, segments = samples[first:last], None

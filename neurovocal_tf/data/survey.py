@@ -6,11 +6,12 @@ import collections
 import concurrent.futures
 import dataclasses
 import os
+from collections.abc import Iterable
 
 import numpy as np
 
 from neurovocal_tf.annotations import segments as annotated
-from neurovocal_tf.audio import readers, spectrogram
+from neurovocal_tf.audio import listing, readers, spectrogram
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import frame_sequences, split
 from neurovocal_tf.data.found_spans import FoundSpans
@@ -19,6 +20,7 @@ from neurovocal_tf.data.sequence_data import SequenceData
 from neurovocal_tf.data.sources import Source, annotated_segments
 from neurovocal_tf.segmentation.sequences import span_power
 
+_MAX_REASONS = 5
 # The loudest 1 in 10,000 cells are clicks and clipping, not song.
 _REFERENCE_SHARE = 1e-4
 _POWER_DB = np.arange(-300.0, 200.0, 0.1)
@@ -41,6 +43,14 @@ class Survey:
     skipped: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     lists: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+
+class TooFewRecordings(ValueError):
+    """Nothing usable, or too little to hold something out; `skipped` is as in `Survey`."""
+
+    def __init__(self, message: str, skipped: Iterable[tuple[str, str]]) -> None:
+        super().__init__(message)
+        self.skipped = tuple(sorted(skipped))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,11 +77,13 @@ def survey(
         `Survey`.
 
     Raises:
-        ValueError: nothing usable is there, or too little to hold something out.
+        TooFewRecordings: nothing usable is there, or too little to hold something out.
+        ValueError: no folder is there, or the lists do not fit it.
     """
     if frame_sequences.is_frame_file(data_dir):
         return _survey_of_frames(data_dir, config, fold)
-    paths, named = readers.list_recordings(data_dir), None
+    found = listing.look_at(data_dir)
+    paths, named = found.paths, None
     if split.is_named(config.data):
         named = split.named_split(config.data, data_dir, paths)
         if fold is not None:
@@ -81,6 +93,7 @@ def survey(
             )
         paths = [path for path in paths if path in named.training | named.held_out]
     recordings, skipped = _probed(paths, config.audio.time_expansion)
+    skipped += found.skipped
     sample_rate = config.audio.sample_rate or _commonest_rate(recordings)
     segments, annotation_notes = annotated_segments(
         [recording.path for recording in recordings], config
@@ -92,10 +105,11 @@ def survey(
     usable, levels, unusable = _looked_at(sources, sample_rate, config, spans)
     skipped += unusable
     if not usable:
-        raise ValueError(_nothing_usable(data_dir, skipped))
-    parts = (
-        _listed_parts(usable, named, data_dir, skipped) if named else _split(usable, config, fold)
-    )
+        raise TooFewRecordings(_nothing_usable(data_dir, skipped), skipped)
+    if named:
+        parts = _listed_parts(usable, named, data_dir, skipped)
+    else:
+        parts = _split(usable, config, fold, skipped)
     scale = _scale([levels[source.path] for source in parts[0]], config)
     training, validation = (Recordings(part, sample_rate, scale, config, spans) for part in parts)
     return Survey(
@@ -104,6 +118,7 @@ def survey(
         skipped=tuple(sorted(skipped)),
         notes=(
             *_rate_notes([r for r in recordings if r.path in levels], sample_rate),
+            *_header_notes([r for r in recordings if r.path in levels]),
             *annotation_notes,
             *(named.notes if named else ()),
         ),
@@ -129,7 +144,7 @@ def survey_held_out(
         ValueError: the list names what is not there, what has trained, or nothing usable.
     """
     paths = split.listed(
-        held_out_list, "held_out_list", data_dir, readers.list_recordings(data_dir)
+        held_out_list, "held_out_list", data_dir, listing.list_recordings(data_dir)
     )
     trained = {os.path.realpath(source.path) for source in training.sources}
     for path in paths:
@@ -147,7 +162,7 @@ def survey_held_out(
     usable, _, unusable = _looked_at(sources, training.sample_rate, config, training.spans)
     skipped += unusable
     if not usable:
-        raise ValueError(_nothing_usable(data_dir, skipped))
+        raise TooFewRecordings(_nothing_usable(data_dir, skipped), skipped)
     held_out = Recordings(
         tuple(usable), training.sample_rate, training.scale, config, training.spans
     )
@@ -221,7 +236,11 @@ def _levels_of(source, sample_rate, config, spans):
     if segments == ():
         raise readers.UnreadableRecording("has no annotations")
     samples = readers.read(
-        source.path, config.audio.channel, sample_rate, config.audio.time_expansion
+        source.path,
+        config.audio.channel,
+        sample_rate,
+        config.audio.time_expansion,
+        config.audio.float_scale,
     )
     if len(samples) < config.spectrogram.n_fft:
         raise readers.UnreadableRecording(
@@ -282,14 +301,12 @@ def _listed_parts(sources, named, data_dir, skipped):
     for what, paths in (("trains", named.training), ("is held out", named.held_out)):
         parts.append(tuple(source for source in sources if source.path in paths))
         if not parts[-1]:
-            raise ValueError(
-                f"Of what {what}: "
-                f"{_nothing_usable(data_dir, [pair for pair in skipped if pair[0] in paths])}"
-            )
+            reason = _nothing_usable(data_dir, [pair for pair in skipped if pair[0] in paths])
+            raise TooFewRecordings(f"Of what {what}: {reason}", skipped)
     return parts
 
 
-def _split(sources, config, fold):
+def _split(sources, config, fold, skipped):
     if fold is not None:
         index, num_folds = fold
         edges = np.arange(1, num_folds + 2) / (num_folds + 1)
@@ -297,9 +314,11 @@ def _split(sources, config, fold):
     if config.data.validation == "temporal":
         return _cut(sources, 1 - config.data.validation_fraction, 1.0)
     if len(sources) < 2:
-        raise ValueError(
+        others = f" Files that cannot be used: {_reasons(skipped)}." if skipped else ""
+        raise TooFewRecordings(
             "Holding out a recording needs at least two usable ones, and there is one: use "
-            "--validation=temporal."
+            f"--validation=temporal.{others}",
+            skipped,
         )
     num_held_out = min(
         max(round(config.data.validation_fraction * len(sources)), 1), len(sources) - 1
@@ -323,9 +342,27 @@ def _cut(sources, begin, end):
 
 
 def _nothing_usable(data_dir, skipped):
-    reasons = collections.Counter(reason for _, reason in skipped)
-    commonest, count = reasons.most_common(1)[0]
-    return f"No usable recording in {data_dir}: {count} of {len(skipped)} {commonest}."
+    return f"No usable recording in {data_dir}: {_reasons(skipped)}."
+
+
+def _reasons(skipped):
+    """Why files were skipped, the commonest reasons first."""
+    # What follows a colon is of one file.
+    kinds = collections.Counter(reason.split(":")[0] for _, reason in skipped)
+    first = {reason.split(":")[0]: reason for _, reason in reversed(skipped)}
+    shown = [
+        f"{count} of {len(skipped)} {first[kind]}"
+        for kind, count in kinds.most_common(_MAX_REASONS)
+    ]
+    others = [f"{len(kinds) - _MAX_REASONS} other reasons"] * (len(kinds) > _MAX_REASONS)
+    return "; ".join(shown + others)
+
+
+def _header_notes(recordings):
+    for recording in recordings:
+        note = recording.note(recording.duration_s)
+        if note:
+            yield f"{recording.path} {note}"
 
 
 def _rate_notes(recordings, sample_rate):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from neurovocal_tf import annotations
+from neurovocal_tf import annotations, files
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation.folder import SegmentedFolder
@@ -93,9 +93,10 @@ def write(
             extension = annotations.EXTENSIONS[format]
             if format == _OF_EVSONGANALY:
                 rates = {path: _own_rate(path, config)}
-                write_one(os.path.join(format, name + extension), format, found, duration_s, rates)
+                file = os.path.join(format, files.fitting(name, extension))
+                write_one(file, format, found, duration_s, rates)
             elif format not in _ONLY_COMBINED:
-                file = os.path.join(format, stems[name] + extension)
+                file = os.path.join(format, files.fitting(stems[name], extension))
                 write_one(file, format, labelled, duration_s, {})
         everything += labelled
         durations_s |= duration_s
@@ -126,7 +127,9 @@ def _with_frequencies(
     audio, segmentation = config.audio, config.segmentation
     rate = readers.probe(path, audio.time_expansion).rate_at(audio.sample_rate)
     bounds = frequency_bounds_hz(
-        readers.blocks(path, audio.channel, rate, audio.time_expansion) if found else (),
+        readers.blocks(path, audio.channel, rate, audio.time_expansion, audio.float_scale)
+        if found
+        else (),
         rate,
         np.round([annotation.onset_s * rate for annotation in found]),
         np.round([annotation.offset_s * rate for annotation in found]),

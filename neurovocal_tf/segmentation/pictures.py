@@ -93,7 +93,7 @@ def _overview(folder: SegmentedFolder, name: str, found: np.ndarray, config: Con
     rate = readers.probe(path, audio.time_expansion).rate_at(audio.sample_rate)
     column_s = segments.column_s(folder.duration_s(name))
     return overview(
-        lambda: readers.blocks(path, audio.channel, rate, audio.time_expansion),
+        lambda: readers.blocks(path, audio.channel, rate, audio.time_expansion, audio.float_scale),
         rate,
         config,
         found,
@@ -148,6 +148,5 @@ def _digest(
 
 
 def _path(folder: SegmentedFolder, name: str, number: int) -> str:
-    return os.path.join(
-        folder.out_dir, "pictures", f"{name}{'' if number == 1 else f'_{number}'}.png"
-    )
+    ending = f"{'' if number == 1 else f'_{number}'}.png"
+    return os.path.join(folder.out_dir, "pictures", files.fitting(name, ending))

@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf import files
-from neurovocal_tf.audio import readers
+from neurovocal_tf.audio import listing
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import pipeline, split
 from neurovocal_tf.data.sequence_data import SequenceData
-from neurovocal_tf.data.survey import survey
+from neurovocal_tf.data.survey import TooFewRecordings, survey
 from neurovocal_tf.evaluation.baselines import BaselineStatistics
 from neurovocal_tf.evaluation.one_step import one_step_errors
 from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
@@ -52,7 +52,7 @@ def prepare_data(
     """
     summary, moments = folder.data(), None
     if summary is None:
-        found = survey(data_dir, config, fold)
+        found = _surveyed(data_dir, config, fold, folder)
         _report_survey(found, folder, report)
         summary, moments, validation_batches, real_sequences = _summarise(found, data_dir, config)
         training, validation = found.training, found.validation
@@ -60,7 +60,10 @@ def prepare_data(
     else:
         training, validation, _ = summary.parts_in(config, data_dir)
         split.check_unchanged(
-            summary.lists, config.data, data_dir or summary.data_dir, readers.list_recordings
+            summary.lists,
+            config.data,
+            data_dir or summary.data_dir,
+            listing.list_recordings,
         )
         training.check_unchanged(summary.training_frames)
         validation.check_unchanged(summary.validation_frames)
@@ -87,8 +90,21 @@ def prepare_data(
     )
 
 
-def _report_survey(found, folder, report):
+def _surveyed(data_dir, config, fold, folder):
+    try:
+        return survey(data_dir, config, fold)
+    except TooFewRecordings as error:
+        # All the reasons are for him who mends the files.
+        _write_skipped(error, folder)
+        raise ValueError(f"{error} See {folder.file('skipped.csv')}.") from None
+
+
+def _write_skipped(found, folder):
     files.write_csv(folder.file("skipped.csv"), ("file", "reason"), found.skipped)
+
+
+def _report_survey(found, folder, report):
+    _write_skipped(found, folder)
     for note in found.notes:
         report(note)
     if found.skipped:

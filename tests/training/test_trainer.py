@@ -279,3 +279,25 @@ def test_nothing_usable_leaves_no_run_behind(tiny_config, tmp_path):
     with pytest.raises(ValueError, match="it is empty"):
         trainer.train(tiny_config, tmp_path / "recordings", tmp_path / "run")
     assert not RunFolder(tmp_path / "run").has_run()
+
+
+def test_one_good_recording_and_three_bad_ones_are_told_and_written_down(
+    tiny_config, simulated_recordings, tmp_path
+):
+    folder, run = tmp_path / "recordings", tmp_path / "run"
+    folder.mkdir()
+    good = sorted(pathlib.Path(simulated_recordings).glob("*.wav"))[0]
+    shutil.copy(good, folder / "good.wav")
+    for name in ("a.wav", "b.flac", "c.m4a"):
+        (folder / name).touch()
+    with pytest.raises(ValueError) as error:
+        trainer.train(tiny_config, folder, run)
+    assert "and there is one: use --validation=temporal. Files that" in str(error.value)
+    assert f"3 of 3 is an empty file. See {run / 'skipped.csv'}." in str(error.value)
+    with open(run / "skipped.csv", encoding="utf-8") as file:
+        rows = [line.rstrip("\n") for line in file]
+    assert rows == [
+        "file,reason",
+        *(f"{folder / name},is an empty file" for name in ("a.wav", "b.flac", "c.m4a")),
+    ]
+    assert not RunFolder(run).has_run()
