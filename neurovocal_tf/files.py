@@ -2,10 +2,38 @@
 
 import contextlib
 import csv
+import functools
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator
+
+# After a stem: who writes, and what tells this writing from that process's others.
+_TEMPORARY = re.compile(r"\..*-([0-9a-f]{8})[0-9a-f]{8}(\.[^.]*)?", re.DOTALL)
+
+
+def writer() -> str:
+    """What the temporary names of this process have in them and no other's, 8 hex digits."""
+    return _writer_of(os.getpid())
+
+
+@functools.cache
+def _writer_of(process_id):
+    # A forked process has its parent's memory, and is a writer of its own.
+    return secrets.token_hex(4)
+
+
+def temporary_name(name: str) -> str:
+    """A hidden name of this process's own, new at every call, with the extension of `name`."""
+    stem, extension = os.path.splitext(name)
+    return f".{stem}-{writer()}{secrets.token_hex(4)}{extension}"
+
+
+def writer_of(name: str) -> str | None:
+    """The `writer` that has made up a temporary name; None for any other name."""
+    match = _TEMPORARY.fullmatch(name)
+    return match and match[1]
 
 
 @contextlib.contextmanager
@@ -14,10 +42,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     removed when it does not.
     """
     path = os.path.abspath(path)
-    stem, extension = os.path.splitext(os.path.basename(path))
-    temporary = os.path.join(
-        os.path.dirname(path), f".{stem}-{secrets.token_urlsafe(6)}{extension}"
-    )
+    temporary = os.path.join(os.path.dirname(path), temporary_name(os.path.basename(path)))
     # With the permissions of any new file. Those of `tempfile` are for their owner alone, and what
     # other files get could only be read by setting the process's umask, for a moment in which other
     # threads' files would be open to all.

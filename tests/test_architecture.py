@@ -36,6 +36,8 @@ ARROWS = {
     "config_sections": {"settings"},
     "config": {"config_sections", "settings"},
     "files": set(),
+    "ownership": {"files"},
+    "array_files": set(),
     "status": set(),
     "json_numbers": set(),
     "flag_help": {"config"},
@@ -45,7 +47,7 @@ ARROWS = {
     "annotations": {"files"},
     "plots": {"files"},
     "segmentation": {"audio", "annotations", "plots", "config", "files"},
-    "data": {"segmentation", "audio", "annotations", "config", "files"},
+    "data": {"segmentation", "audio", "annotations", "array_files", "config", "files"},
     # Probability.
     "rbm": set(),
     "layers": {"rbm"},
@@ -53,7 +55,7 @@ ARROWS = {
     # Where they meet.
     "generation": {"model", "audio", "plots", "config", "files"},
     "discovery": {"segmentation", "audio", "config"},
-    "runs": {"data", "model", "layers", "audio", "config", "files"},
+    "runs": {"data", "model", "layers", "audio", "array_files", "config", "files"},
     "runs/run_folder": {"data", "audio", "config", "files"},
     "serving": {"generation", "model", "segmentation", "audio", "status"},
     "evaluation": {
@@ -83,6 +85,7 @@ ARROWS = {
         "plots",
         "config",
         "settings",
+        "ownership",
         "files",
     },
     "training/optimizers": set(),

@@ -60,9 +60,12 @@ class Recordings:
         """The samples of each source.  Yields (float32 [N], sample_rate in Hz)"""
         audio = self.config.audio
         for source in self.sources:
-            samples = readers.read(
-                source.path, audio.channel, self.sample_rate, audio.time_expansion
-            )
+            try:
+                samples = readers.read(
+                    source.path, audio.channel, self.sample_rate, audio.time_expansion
+                )
+            except readers.UnreadableRecording as reason:
+                raise ValueError(f"{source.path} {reason}.") from None
             yield np.asarray(stretch_of(samples, source.begin, source.end)), self.sample_rate
 
     def sequences(self, order: tf.Tensor | None = None) -> tf.data.Dataset:

@@ -10,7 +10,7 @@ import os
 import numpy as np
 
 from neurovocal_tf.annotations import segments as annotated
-from neurovocal_tf.audio import readers, spectrogram
+from neurovocal_tf.audio import identity, readers, spectrogram
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import frame_sequences, split
 from neurovocal_tf.data.found_spans import FoundSpans
@@ -34,6 +34,8 @@ class Survey:
         skipped: tuple of (path, reason).
         notes: tuple of sentences for the user, such as which files are resampled.
         lists: what somebody has listed of them, see `split.NamedSplit`.
+        others: paths of the recordings that are there and take no part.
+        frames_digest: of frame sequences, see `frame_sequences.digest_of`.
     """
 
     training: SequenceData
@@ -41,6 +43,8 @@ class Survey:
     skipped: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     lists: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    others: tuple[str, ...] = ()
+    frames_digest: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +76,7 @@ def survey(
     if frame_sequences.is_frame_file(data_dir):
         return _survey_of_frames(data_dir, config, fold)
     paths, named = readers.list_recordings(data_dir), None
+    all_paths = paths
     if split.is_named(config.data):
         named = split.named_split(config.data, data_dir, paths)
         if fold is not None:
@@ -108,6 +113,7 @@ def survey(
             *(named.notes if named else ()),
         ),
         lists=named.lists if named else {},
+        others=tuple(sorted(set(all_paths) - {source.path for source in usable})),
     )
 
 
@@ -168,7 +174,8 @@ def _survey_of_frames(path, config, fold):
         )
     splits = frame_sequences.read_frames(path)
     frame_sequences.check_values(splits, config.model.visible_units, path)
-    return Survey(splits["train"], splits["valid"])
+    digest = frame_sequences.digest_of(splits)
+    return Survey(splits["train"], splits["valid"], frames_digest=digest)
 
 
 def _probed(paths, time_expansion):
@@ -194,22 +201,26 @@ def _looked_at(sources, sample_rate, config, spans):
     usable, levels, skipped = [], {}, []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         looks = pool.map(lambda source: _look(source, sample_rate, config, spans), sources)
-        for source, (found, reason) in zip(sources, looks, strict=True):
+        for source, (found, known, reason) in zip(sources, looks, strict=True):
             if reason:
                 skipped.append((source.path, reason))
             else:
-                usable.append(source)
+                usable.append(dataclasses.replace(source, identity=known))
                 levels[source.path] = found
     return usable, levels, skipped
 
 
 def _look(source, sample_rate, config, spans):
-    """A whole recording's `_Levels`, None if it cannot be used; and why it cannot, else nothing."""
+    """A whole recording's `_Levels` and `Identity`, None if it cannot be used; and why it cannot,
+    else nothing.
+    """
     try:
-        return _levels_of(source, sample_rate, config, spans), ""
+        levels = _levels_of(source, sample_rate, config, spans)
+        # Its bytes have just been read, and most are still in memory.
+        return levels, identity.identity_of(source.path), ""
     except readers.UnreadableRecording as reason:
         # Its words alone: the exception holds the samples.
-        return None, str(reason)
+        return None, None, str(reason)
 
 
 def _levels_of(source, sample_rate, config, spans):

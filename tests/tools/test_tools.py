@@ -129,6 +129,8 @@ def arrays_of(workdir):
     with np.load(RunFolder(workdir).checkpoint, allow_pickle=False) as arrays:
         values = dict(arrays)
     meta = json.loads(bytes(values.pop("meta")))
+    # Times are in the history, in what is remembered of the recordings, and so in the checksum.
+    del values["memory"], values["checksum"]
     return (
         values,
         [{k: v for k, v in row.items() if k != "epoch_s"} for row in meta["history"]],
