@@ -19,7 +19,7 @@ def writer() -> str:
 
 
 @functools.cache
-def _writer_of(process_id):
+def _writer_of(process_id: int) -> str:
     # A forked process has its parent's memory, and is a writer of its own.
     return secrets.token_hex(4)
 

@@ -20,7 +20,7 @@ from typing import Any
 from absl import app, flags, logging
 
 from neurovocal_tf import config as config_lib
-from neurovocal_tf import earlier_settings, files, flag_help
+from neurovocal_tf import earlier_settings, files, flag_help, keras_backend
 from neurovocal_tf.flag_help import text_of
 from neurovocal_tf.settings import is_list, number_type
 
@@ -162,18 +162,19 @@ def say(line: str) -> None:
     tqdm.tqdm.write(line, file=sys.stderr)
 
 
-def run(main: Callable[[list[str]], int | None]) -> None:
+def run(main: Callable[[list[str]], int | None], on_keras: bool = False) -> None:
     """Parses the command line, calls `main(argv)` and exits: the one entry point of every tool.
 
     `argv` holds the program's name alone: stray arguments are refused. The exit code is what main
     returns; 1 after a user's mistake (ValueError, OSError, a flag's error), told in one line; 130
     after Ctrl-C. Any other exception keeps its traceback, and `--verbosity=1` shows that of a
-    user's mistake too.
+    user's mistake too. With `on_keras`, for tools whose main imports Keras, it has to run on
+    TensorFlow.
     """
     # TensorFlow, imported in main, greets with twenty lines about the machine,
     # among which a user's own would be lost.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    app.run(functools.partial(_guarded, main), flags_parser=_parse)
+    app.run(functools.partial(_guarded, main, on_keras), flags_parser=_parse)
 
 
 def expand_flagfiles(
@@ -258,10 +259,12 @@ def _parse(argv):
     return remaining
 
 
-def _guarded(main, argv):
+def _guarded(main, on_keras, argv):
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
     try:
+        if on_keras:
+            keras_backend.check()
         return main(argv)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

@@ -37,11 +37,12 @@ ARROWS = {
     "config": {"config_sections", "settings"},
     "files": set(),
     "ownership": {"files"},
+    "keras_backend": set(),
     "array_files": set(),
     "status": set(),
     "json_numbers": set(),
     "flag_help": {"config"},
-    "flags": {"flag_help", "config", "settings", "earlier_settings", "files"},
+    "flags": {"flag_help", "config", "settings", "earlier_settings", "files", "keras_backend"},
     # Sound.
     "audio": {"config", "status"},
     "annotations": {"files"},
@@ -57,7 +58,7 @@ ARROWS = {
     "discovery": {"segmentation", "audio", "config"},
     "runs": {"data", "model", "layers", "audio", "array_files", "config", "files"},
     "runs/run_folder": {"data", "audio", "config", "files"},
-    "serving": {"generation", "model", "segmentation", "audio", "status"},
+    "serving": {"generation", "model", "segmentation", "audio", "status", "files", "ownership"},
     "evaluation": {
         "discovery",
         "generation",

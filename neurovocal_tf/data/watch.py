@@ -7,8 +7,6 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 
-import tensorflow as tf
-
 from neurovocal_tf.audio import identity
 from neurovocal_tf.data.sources import Source
 
@@ -70,7 +68,7 @@ class Watch:
         """What goes wrong in the block is told as `check` does where recordings are to blame."""
         try:
             yield
-        except (tf.errors.OpError, OSError, ValueError):
+        except Exception:
             self.check()
             raise
 

@@ -15,9 +15,10 @@ import numpy as np
 from neurovocal_tf import config as config_lib
 from neurovocal_tf import files
 from neurovocal_tf.annotations import Annotation, csv_table
-from neurovocal_tf.audio import readers
+from neurovocal_tf.audio import identity, readers
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation import detector
+from neurovocal_tf.segmentation.known_recordings import KnownRecordings
 
 COLUMNS = (*csv_table.COLUMNS, "score")
 _FILE_COLUMNS = ("file", "num_bytes", "sample_rate", "duration_s", "num_segments", "note")
@@ -125,6 +126,8 @@ class SegmentedFolder:
         results: dict of file name -> `SegmentedFile`, of those done in this process.
         skipped: dict of file name -> reason.
         num_resumed: files that an earlier start has finished.
+        changed: dict of file name -> how its recording differs from the one that an earlier start
+            has segmented, so that it is segmented anew.
 
     Raises: ValueError if there is no recording, or the output folder holds
         results of other settings.
@@ -141,8 +144,10 @@ class SegmentedFolder:
         self.out_dir, self.config = os.fspath(out_dir), config
         self.results: dict[str, SegmentedFile] = {}
         self.skipped: dict[str, str] = {}
+        self.changed: dict[str, str] = {}
         os.makedirs(self.out_dir, exist_ok=True)
         self._check_settings()
+        self._known = KnownRecordings(self.out_dir)
         self._files: dict[str, Mapping[str, str | int]] = {
             row["file"]: row for row in self._rows("files.csv") if self._is_as_it_was(row)
         }
@@ -213,6 +218,10 @@ class SegmentedFolder:
         """Seconds that were read of a finished file."""
         return float(self._files[name]["duration_s"])
 
+    def content(self, name: str) -> str:
+        """What changes where the recording of a finished file does."""
+        return self._known.content(name) or str(self._files[name]["num_bytes"])
+
     def figures(self) -> dict[str, float]:
         """Flat dict: `num_files` finished, `num_skipped`,
         `num_segments` and `duration_s` of all.
@@ -244,7 +253,8 @@ class SegmentedFolder:
         rows = (
             [row[column] for column in COLUMNS] for name in names for row in self._segments[name]
         )
-        # In this order, so that whatever files.csv says is done has its segments.
+        # In this order, so that whatever files.csv says is done has its segments and is known.
+        self._known.save(names)
         files.write_csv(self._path("annotations.csv"), COLUMNS, rows)
         files.write_csv(
             self._path("files.csv"),
@@ -276,7 +286,10 @@ class SegmentedFolder:
             tell(int(seen * size))
 
         try:
-            return segment_file(path, self.config, on_block)
+            found = segment_file(path, self.config, on_block)
+            # Its bytes have just been read, and most are still in memory.
+            self._known.keep(name, identity.identity_of(path))
+            return found
         finally:
             tell(size)
 
@@ -335,7 +348,12 @@ class SegmentedFolder:
 
     def _is_as_it_was(self, row: dict[str, str]) -> bool:
         path = self.paths.get(row["file"])
-        return path is not None and str(os.path.getsize(path)) == row["num_bytes"]
+        if path is None:
+            return False
+        what = self._known.difference(row["file"], path, row["num_bytes"])
+        if what:
+            self.changed[row["file"]] = what
+        return not what
 
     def _place(self, name: str) -> str:
         """Where a reader of annotations.csv finds a recording:

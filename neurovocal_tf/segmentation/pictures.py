@@ -44,9 +44,7 @@ def draw(
         for name in folder.finished:
             found, truth = folder.segments(name), None if true is None else true.get(name, ())
             windows = config.spectrogram.n_fft, config.spectrogram.hop_length
-            shows = _digest(
-                found, truth, os.path.getsize(folder.paths[name]), folder.duration_s(name), windows
-            )
+            shows = _digest(found, truth, folder.content(name), folder.duration_s(name), windows)
             if not _is_drawn(folder, drawn.get(name), shows):
                 drawn[name] = {"file": name, "shows": shows} | _draw_one(
                     folder, name, found, truth, config
@@ -120,14 +118,14 @@ def _is_drawn(folder: SegmentedFolder, row: dict[str, str] | None, shows: str) -
 def _digest(
     found: np.ndarray,
     truth: npt.ArrayLike | None,
-    num_bytes: int,
+    content: str,
     duration_s: float,
     windows: tuple[int, int],
 ) -> str:
     shown = [
         found.tolist(),
         None if truth is None else np.asarray(truth, np.float64).tolist(),
-        num_bytes,
+        content,
         duration_s,
         windows,
     ]

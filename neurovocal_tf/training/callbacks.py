@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from google.protobuf import message
 from tensorflow.core.util import event_pb2
 
 from neurovocal_tf import files
@@ -125,7 +124,7 @@ def event_steps(folder: RunFolder) -> dict[str, set[int]]:
     steps = collections.defaultdict(set)
     for path in sorted(glob.glob(glob.escape(folder.file("tensorboard")) + "/events.out.*")):
         # A killed run leaves half a record at the end.
-        with contextlib.suppress(tf.errors.OpError, message.DecodeError):
+        with contextlib.suppress(tf.errors.OpError):
             for record in tf.data.TFRecordDataset(path):
                 event = event_pb2.Event.FromString(record.numpy())
                 for value in event.summary.value:
