@@ -14,6 +14,7 @@ import dataclasses
 import json
 import math
 import os
+import textwrap
 import typing
 
 from neurovocal_tf import files
@@ -259,7 +260,8 @@ class RunFolder:
             what = f"cannot be read ({error.strerror})"
         # Text may be damaged in every way, and JSON nested deeper than Python goes.
         except Exception as error:
-            what = f"is damaged ({' '.join(str(error).split()) or type(error).__name__})"
+            reason = textwrap.shorten(str(error) or type(error).__name__, 200)
+            what = f"is damaged ({reason})"
         raise ValueError(
             f"{path} {what}. The tools/train.py command of this run writes it anew from "
             f"{os.path.basename(self.checkpoint)} where that remembers it; else put back a copy."
