@@ -8,6 +8,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ import tensorflow as tf
 from forked_tools import environment, running_tools
 
 from neurovocal_tf import flags
+from neurovocal_tf.ownership import owned
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import load_trained
 from neurovocal_tf.serving import endpoints as endpoints_lib
@@ -189,6 +191,22 @@ def test_generated_songs_are_those_of_the_endpoints_and_of_the_export(
     np.testing.assert_array_equal(
         np.load(tmp_path / "client" / "spectrogram.npy")[0], expected["spectrogram"][0]
     )
+
+
+@pytest.mark.parametrize("tool_name, work", [("generate", "songs_5_1"), ("evaluate", "evaluation")])
+def test_a_folder_that_another_process_writes_into_is_refused_in_a_line(
+    tool_name, work, tool, trained_run, tmp_path
+):
+    workdir = shutil.copytree(trained_run, tmp_path / "run")
+    out = {"generate": ["--seed=5", "--num_songs=1", f"--out={workdir}"], "evaluate": []}[tool_name]
+    before = sorted(os.listdir(workdir))
+    with owned(workdir, work):
+        code, printed, err = tool(f"tools/{tool_name}.py", f"--workdir={workdir}", *out)
+    assert (code, printed) == (1, "") and err.splitlines()[-1] == (
+        f"error: {workdir} is being written by another run, process {os.getpid()} on "
+        f"{socket.gethostname()}: wait until it ends, or choose another folder."
+    )
+    assert sorted(os.listdir(workdir)) == before
 
 
 def test_flags_of_generation_hold_for_that_call_and_a_recording_primes(
