@@ -53,8 +53,25 @@ class Recordings:
         return f"{len(self)} recordings at {self.sample_rate} Hz"
 
     def check_unchanged(self, sequence_frames: Sequence[int]) -> None:
-        """See `SequenceData`: they must be annotated as they were."""
+        """See `SequenceData`: they must be annotated as they were, and where nothing tells what
+        they were, in runs of earlier versions, they must at least give as many frames.
+        """
         check_annotations(self.sources, self.config)
+        if any(source.identity is None for source in self.sources):
+            self._check_lengths(sequence_frames)
+
+    def _check_lengths(self, sequence_frames):
+        try:
+            found = [len(frames) for frames, _ in self.sequences().as_numpy_iterator()]
+        except tf.errors.OpError as error:
+            found, what = None, str(error).splitlines()[0]
+        else:
+            what = f"others, of {sum(found)} frames for {sum(sequence_frames)}"
+        if found != list(sequence_frames):
+            raise ValueError(
+                "`data_dir` must hold the recordings this run began with. Put them back, or train "
+                f"into another --workdir. Received: {what}"
+            )
 
     def heard(self) -> Iterator[tuple[np.ndarray, int]]:
         """The samples of each source.  Yields (float32 [N], sample_rate in Hz)"""

@@ -3,9 +3,9 @@
     python tests/campaigns/full_disks.py [4k 24k 120k ...]
 
 Each of training, search, generation, evaluation and export writes to disks of these sizes, and
-then, the same command in the same folder, to one with room. The disks are of memory (tmpfs), which takes
-the right to mount one. Prints how each ended, and exits with 1 on a defect: anything but one line
-that says that the disk is full, or a repeated command that does not come to its end.
+then, the same command in the same folder, to one with room. The disks are of memory (tmpfs), which
+takes the right to mount one. Prints how each ended, and exits with 1 on a defect: anything but one
+line that says that the disk is full, or a repeated command that does not come to its end.
 """
 
 import collections
