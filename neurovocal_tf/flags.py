@@ -7,6 +7,7 @@ does not use, so that one file serves segmentation and training.
 """
 
 import dataclasses
+import errno
 import functools
 import itertools
 import math
@@ -24,6 +25,8 @@ from neurovocal_tf import earlier_settings, files, flag_help, keras_backend
 from neurovocal_tf.flag_help import text_of
 from neurovocal_tf.settings import is_list, number_type
 
+# What a disk says that takes no more: full, over the user's quota, a file of the largest size.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _HELP_FLAGS = ("--help", "-help", "--helpshort", "-helpshort", "-h", "-?")
 
 # What absl says of a bad value, and what a user understands.
@@ -270,6 +273,12 @@ def _guarded(main, on_keras, argv):
         sys.stderr.write("interrupted\n")
         sys.exit(130)
     except (ValueError, OSError, flags.Error, app.UsageError) as error:
+        logging.debug("Where it happened:", exc_info=True)
+        _fail(error)
+    except Exception as error:
+        # TensorFlow's writers, and a search's trials, tell of a full disk in errors of their own.
+        if not any(os.strerror(number) in str(error) for number in _FULL):
+            raise
         logging.debug("Where it happened:", exc_info=True)
         _fail(error)
 

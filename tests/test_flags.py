@@ -615,3 +615,9 @@ def test_a_bug_keeps_its_traceback(tool):
 def test_verbosity_shows_the_traceback_of_a_mistake(tool):
     code, _, err = tool("--data_dir=x", "--raises=ValueError('mistake')", "--verbosity=1")
     assert code == 1 and "Traceback" in err and err.endswith("error: mistake\n")
+
+
+def test_a_full_disk_is_told_in_a_line_whatever_error_a_library_makes_of_it(tool):
+    words = "model.pb; No space left on device"
+    code, _, err = tool("--data_dir=x", f"--raises=RuntimeError({words!r})")
+    assert (code, err) == (1, f"error: {words}\n")
