@@ -2,8 +2,11 @@
 
 import collections
 import contextlib
+import errno
 import glob
 import math
+import os
+import shutil
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +23,30 @@ from neurovocal_tf.training.averages import weights_to_keep
 
 # A tag that TensorBoard has of every epoch.
 _EVERY_EPOCH = "learning_rate"
+_HDF5_OVERHEAD = 2**20
+
+
+class RoomForWeights(keras.callbacks.Callback):
+    """Ends a training in words before its weights are written to a disk without room for them.
+
+    HDF5, by which keras-tuner keeps the weights of a trial, ends the process where a disk is full.
+
+    Args:
+        folder: where the weights go.
+
+    Raises: OSError after an epoch, if there is no room.
+    """
+
+    def __init__(self, folder: str) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Looks at the disk."""
+        num_bytes = sum(weight.numpy().nbytes for weight in self.model.weights)
+        # Two of them are there for a moment, and each has names and addresses beside its numbers.
+        if shutil.disk_usage(self.folder).free < 2 * num_bytes + _HDF5_OVERHEAD:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.folder)
 
 
 class RunRecord(keras.callbacks.Callback):

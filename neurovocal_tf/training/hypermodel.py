@@ -14,7 +14,7 @@ from neurovocal_tf.config import Config
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.runs.trained import build_model
 from neurovocal_tf.training import trainer
-from neurovocal_tf.training.callbacks import RecordingsCheck
+from neurovocal_tf.training.callbacks import RecordingsCheck, RoomForWeights
 from neurovocal_tf.training.initialisation import start_from_data
 from neurovocal_tf.training.phases import Phases
 from neurovocal_tf.training.preparation import TrainingData
@@ -31,6 +31,7 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
         data: `preparation.TrainingData`, the same for all trials.
         epoch_variable: the one that `data` reads.
         report: called with a line after each trial.    callbacks: Keras callbacks of every trial.
+        folder: where the tuner keeps the weights of trials.
     """
 
     def __init__(
@@ -41,8 +42,10 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
         epoch_variable: tf.Variable,
         report: Callable[[str], object],
         callbacks: Sequence[keras.callbacks.Callback],
+        folder: str,
     ) -> None:
         super().__init__()
+        self.folder = folder
         self.config, self.space = config, space
         self.data, self.epoch_variable = data, epoch_variable
         self.report, self.callbacks = report, callbacks
@@ -105,6 +108,8 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
                 callbacks=[
                     *trainer.phase_callbacks(model, *phases, self.epoch_variable),
                     RecordingsCheck(self.data.watch, self.data.is_read_again),
+                    # Before the tuner's own, which writes them.
+                    RoomForWeights(self.folder),
                     *callbacks,
                     *self.callbacks,
                 ],

@@ -84,7 +84,7 @@ class Search:
         self._is_hyperband = tuner == "hyperband"
         self._num_trials = num_trials
         self._hypermodel = RNNRBMHyperModel(
-            config, space, self.data, epoch_variable, self._report_trial, []
+            config, space, self.data, epoch_variable, self._report_trial, [], folder.path
         )
         self._project = f"{tuner}-{_fingerprint(config, space, self.data.summary, self.epochs)}"
         self._tuner = _make_tuner(
