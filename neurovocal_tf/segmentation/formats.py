@@ -59,7 +59,7 @@ def write(
         ]
         duration_s = {os.path.abspath(folder.paths[name]): folder.duration_s(name)}
         if _WITH_FREQUENCIES & set(formats):
-            found = _with_frequencies(found, folder.paths[name], config)
+            found = with_frequencies(found, folder.paths[name], config)
         for format in formats:
             path = os.path.join(
                 folder.out_dir, format, stems[name] + annotations.EXTENSIONS[format]
@@ -83,9 +83,10 @@ def _stems(names: Iterable[str]) -> dict[str, str]:
     return {name: stem if counts[stem.lower()] == 1 else name for name, stem in stems.items()}
 
 
-def _with_frequencies(
+def with_frequencies(
     found: list[annotations.Annotation], path: str, config: Config
 ) -> list[annotations.Annotation]:
+    """Annotations of a recording, each with the band that it occupies."""
     audio, segmentation = config.audio, config.segmentation
     rate = readers.probe(path, audio.time_expansion).rate_at(audio.sample_rate)
     bounds = frequency_bounds_hz(
