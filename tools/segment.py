@@ -12,7 +12,7 @@ they agree with the truth.
 
 The output folder gets annotations.csv (file, onset_s, offset_s, label, score), files.csv,
 skipped.csv (file, reason) and config.json; with --format a folder for each format, with --truth
-scores.csv, with --plot pictures, with --review pages, with --tune tuned.flags. Ctrl-C keeps what is done, and the same
+scores.csv, with --plot pictures, with --tune tuned.flags. Ctrl-C keeps what is done, and the same
 command goes on with the rest; it ends --tune with the best settings so far. `file` is relative to
 the output folder. Times are seconds of the sound itself, whatever its --time_expansion. The score
 is by how many dB the loudest moment of a segment is over the detector's threshold.

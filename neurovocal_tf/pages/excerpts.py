@@ -1,4 +1,4 @@
-"""A recording of any length -> excerpts small enough for a page each: what one sees and hears of it.
+"""A recording of any length -> excerpts small enough for a page each: what one sees and hears.
 
 A page has to open in a browser and stay quick there. An excerpt therefore has at most so many
 pixels and samples: columns become wider than the spectrogram's hop, sound beyond the detector's
