@@ -14,6 +14,7 @@ import numpy as np
 
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import Config
+from neurovocal_tf.segmentation.detector import blocks_of
 from neurovocal_tf.segmentation.overview import spectrogram
 
 # Bytes before compression. Together some 30 MB of HTML at most.
@@ -28,6 +29,7 @@ _NUM_LEVELS = 64
 _RANGE_DB = 80.0
 _TOP_PERCENTILE = 99.99
 _MU = 255.0
+_BLOCK = 2**20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,14 +99,21 @@ def excerpt_samples(num_samples: int, sample_rate: int, heard_rate: int) -> int:
 
 
 def mu_law(samples: np.ndarray) -> np.ndarray:
-    """Samples `[N]` over the loudest of them, logarithmically in 8 bits: uint8 `[N]`.
+    """Samples `[N]` around their mean, over the loudest of them, logarithmically in 8 bits: uint8
+    `[N]`.
 
     sign(x) ln(1 + 255 |x|) / ln(256), from -1 to 1 as 0 to 254. Source: ITU-T G.711's law, without
     its segments.
     """
-    loudest = float(np.max(np.abs(samples), initial=0.0)) or 1.0
-    compressed = np.log1p(_MU * np.abs(samples) / loudest) / np.log1p(_MU)
-    return np.rint(127 + 127 * np.sign(samples) * compressed).astype(np.uint8)
+    mean = float(np.mean(samples, dtype=np.float64))
+    loudest = max(float(np.max(samples)) - mean, mean - float(np.min(samples))) or 1.0
+    codes = np.empty(len(samples), np.uint8)
+    # In blocks, or each step would hold all samples once more.
+    for first in range(0, len(samples), _BLOCK):
+        part = (samples[first : first + _BLOCK] - mean) / loudest
+        compressed = np.sign(part) * np.log1p(_MU * np.abs(part)) / np.log1p(_MU)
+        codes[first : first + _BLOCK] = np.rint(127 + 127 * compressed)
+    return codes
 
 
 def _excerpt(
@@ -112,11 +121,13 @@ def _excerpt(
 ) -> Excerpt:
     num_bins = config.spectrogram.n_fft // 2 + 1
     column = max(config.spectrogram.hop_length, math.ceil(len(samples) * num_bins / _MAX_PIXELS))
-    decibels = spectrogram(lambda: iter([samples]), config.spectrogram, column)
+    decibels = spectrogram(lambda: blocks_of(samples), config.spectrogram, column)
     step_db = _RANGE_DB / (_NUM_LEVELS - 1)
-    low_db = float(np.percentile(decibels[:: max(len(decibels) // 5000, 1)], _TOP_PERCENTILE))
-    low_db -= _RANGE_DB
-    levels = np.clip(np.rint((decibels - low_db) / step_db), 0, _NUM_LEVELS - 1).astype(np.uint8)
+    top_db = np.percentile(decibels[:: max(len(decibels) // 5000, 1)], _TOP_PERCENTILE)
+    low_db = float(top_db) - _RANGE_DB
+    decibels -= low_db
+    decibels /= step_db
+    levels = np.clip(np.rint(decibels, out=decibels), 0, _NUM_LEVELS - 1, out=decibels)
     return Excerpt(
         start_s=start / rate,
         duration_s=len(samples) / rate,
@@ -124,24 +135,24 @@ def _excerpt(
         max_hz=rate / 2,
         num_columns=len(levels),
         num_bins=num_bins,
-        levels=zlib.compress(levels.tobytes()),
+        levels=zlib.compress(levels.astype(np.uint8).tobytes()),
         low_db=low_db,
         step_db=step_db,
         sound_rate=heard,
-        sound=mu_law(sound - np.mean(sound)).tobytes(),
+        sound=mu_law(sound).tobytes(),
     )
 
 
 def _cut(blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray]:
     """Blocks of any lengths as such of `length`, the last of what is left."""
-    held: list[np.ndarray] = []
-    num_held = 0
+    piece, filled = np.empty(length, np.float32), 0
     for block in blocks:
-        held.append(block)
-        num_held += len(block)
-        while num_held >= length:
-            whole = np.concatenate(held)
-            yield whole[:length]
-            held, num_held = [whole[length:]], num_held - length
-    if num_held:
-        yield np.concatenate(held)
+        while len(block):
+            part = block[: length - filled]
+            piece[filled : filled + len(part)] = part
+            block, filled = block[len(part) :], filled + len(part)
+            if filled == length:
+                yield piece
+                piece, filled = np.empty(length, np.float32), 0
+    if filled:
+        yield piece[:filled]

@@ -45,20 +45,23 @@ def page(
         "base-uri 'none'",
         "form-action 'none'",
     ]
-    parts = {name: html.escape(text) for name, text in texts.items()} | {
+    parts = {name: html.escape(_shown(text)) for name, text in texts.items()} | {
         "policy": "; ".join(policy),
         "style": f"<style>{style}</style>",
         "script": f"<script>{script}</script>" if script else "",
         "data": "\n".join(_data(name, value) for name, value in data.items()),
     }
     template = (own / "page.html").read_text(encoding="utf-8")
-    filled = _PLACE.sub(lambda match: parts[match[1]], template)
-    return filled.encode("utf-8", "replace").decode("utf-8")
+    return _PLACE.sub(lambda match: parts[match[1]], template)
 
 
 def base64_text(content: bytes) -> str:
     """Bytes as text that JSON holds."""
     return base64.b64encode(content).decode("ascii")
+
+
+def _shown(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _data(name: str, value: object) -> str:

@@ -420,6 +420,7 @@ def test_it_fits_in_both_widths_shows_the_sound_and_complains_of_nothing(
         return new Set(image.data).size; })()"""
     )
     assert colours > 10
+    assert "1 too short" in page.evaluate("element('dropped').innerText")
     page.screenshot(tmp_path / "page.png")
     assert page.complaints() == [] and page.hosts_asked() == set()
     page.resize(1280, 1000)

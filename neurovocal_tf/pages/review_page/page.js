@@ -26,6 +26,7 @@ class Page {
     this.player.onChange = () => this.onPlay();
     this.connect();
     this.addLinks();
+    this.showDropped();
     this.takeUpWhatIsKept();
     this.showLabels();
     this.showSelected(null);
@@ -89,6 +90,15 @@ class Page {
     }
     element("pages").append(...links);
     element("pages").hidden = !links.length;
+  }
+
+  // In words what is greyed in the spectrogram.
+  showDropped() {
+    const counts = new Map();
+    for (const [, , reason] of this.recording.dropped) counts.set(reason, (counts.get(reason) || 0) + 1);
+    const reasons = [...counts].map(([reason, count]) => `${count.toLocaleString("en")} ${reason}`);
+    element("dropped").hidden = !reasons.length;
+    element("dropped").textContent = `Grey: what reached the threshold and is no segment. ${reasons.join(", ")}.`;
   }
 
   // --- what is selected
@@ -203,11 +213,12 @@ class Page {
   showKept() {
     element("undo").disabled = !this.segments.done.length;
     element("redo").disabled = !this.segments.undone.length;
-    element("kept").textContent = this.keptText();
+    const text = this.keptText();
+    // The same once more would be read out once more.
+    if (element("kept").textContent !== text) element("kept").textContent = text;
   }
 
   keptText() {
-    if (this.digest === null) return "Not saved; being kept …";
     if (this.digest === this.savedDigest) return this.digest === this.foundDigest ? "As it was found" : `Saved${this.savedName ? ` as ${this.savedName}` : ""}`;
     if (this.isUndecided) return "Not saved, and not kept by this browser before you choose";
     if (!this.keeping.works) return "Not saved, and this browser keeps nothing: save before you leave";

@@ -4,6 +4,8 @@
 const RULER = 22;
 // Bars of the segments, labels that do not fit into theirs, reasons of what was dropped.
 const LANE = 60;
+// A label below a narrower bar would not tell whose it is.
+const LABELLED_PX = 8;
 const MIN_SPAN_S = 0.02;
 // Of Okabe and Ito, for all kinds of colour vision; https://jfly.uni-koeln.de/color/
 const LABEL_COLOURS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"];
@@ -178,7 +180,7 @@ class View {
     const fill = this.colours.get(row.label) || colour("plain");
     context.fillStyle = fill;
     context.fillRect(left, bottom + 5, width, 20);
-    if (!row.label) return;
+    if (!row.label || width < LABELLED_PX) return;
     context.font = "600 13px system-ui, sans-serif";
     context.textBaseline = "middle";
     const needed = context.measureText(row.label).width;
