@@ -4,7 +4,6 @@ that one moves, adds, deletes and labels, and saves as a table.
 A page is one file without a server. What is done in it is kept by the browser until it is saved.
 """
 
-import dataclasses
 import math
 import os
 import urllib.parse
@@ -31,19 +30,15 @@ _SCRIPTS = (
     "pointer.js",
     "list.js",
     "commands.js",
+    "work.js",
     "page.js",
 )
 # Made by the page itself; other formats are written by --format.
 FORMATS = ("csv", "audacity", "raven", "textgrid")
 
 
-@dataclasses.dataclass(frozen=True)
-class Dropped:
-    """A sound that reached the threshold and is no segment, and why, in a few words."""
-
-    onset_s: float
-    offset_s: float
-    reason: str
+# A sound that reached the threshold and is no segment: onset and offset in seconds, and why.
+Dropped = tuple[float, float, str]
 
 
 def write(
@@ -105,7 +100,7 @@ def _write_one(
         "bandHz": _band_hz(path, config),
         "channel": int(config.audio.channel) if config.audio.channel.isdigit() else None,
         "rows": [_row(annotation) for annotation in found],
-        "dropped": [dataclasses.astuple(sound) for sound in dropped],
+        "dropped": list(dropped),
         "index": None if is_alone else f"{up}index.html",
         "pages": [_address(os.path.basename(page)) for page in names],
     }

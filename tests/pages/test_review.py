@@ -55,7 +55,7 @@ def test_one_recording_has_no_index(tmp_path):
 
 def test_what_was_dropped_is_told_with_its_reason(tmp_path):
     folder = reviewed.reviewed(tmp_path, {"a.wav": TIMES}, 1.5)
-    review.write(folder, Config(), {"a.wav": [review.Dropped(0.5, 0.51, "too short")]})
+    review.write(folder, Config(), {"a.wav": [(0.5, 0.51, "too short")]})
     page = os.path.join(folder.out_dir, "review", "a.wav.html")
     assert data_of(page)["dropped"] == [[0.5, 0.51, "too short"]]
 

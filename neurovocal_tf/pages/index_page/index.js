@@ -1,11 +1,13 @@
 // The list of all recordings, each with its pages.
 
 const recordings = JSON.parse(document.getElementById("recordings").textContent);
-const counted = (values) => values.reduce((sum, value) => sum + value, 0).toLocaleString("en");
+const numSegments = recordings.reduce((sum, one) => sum + one.numSegments, 0);
 
 function lengthText(seconds) {
   const minutes = Math.floor(Math.round(seconds) / 60);
-  return minutes ? `${minutes} min ${Math.round(seconds) - 60 * minutes} s` : `${seconds.toFixed(1)} s`;
+  return minutes
+    ? `${minutes} min ${Math.round(seconds) - 60 * minutes} s`
+    : `${seconds.toFixed(1)} s`;
 }
 
 function lineOf({ name, pages, durationS, numSegments }) {
@@ -27,8 +29,11 @@ function lineOf({ name, pages, durationS, numSegments }) {
 
 const lines = recordings.map(lineOf);
 document.getElementById("rows").append(...lines);
-document.getElementById("sum").textContent = `${counted(recordings.map(() => 1))} recordings, ${counted(recordings.map((one) => one.numSegments))} segments`;
+document.getElementById("sum").textContent =
+  `${recordings.length.toLocaleString("en")} recordings, ${numSegments.toLocaleString("en")} segments`;
 document.getElementById("find").addEventListener("input", (event) => {
   const wanted = event.target.value.toLowerCase();
-  lines.forEach((line, i) => { line.hidden = !recordings[i].name.toLowerCase().includes(wanted); });
+  lines.forEach((line, i) => {
+    line.hidden = !recordings[i].name.toLowerCase().includes(wanted);
+  });
 });

@@ -12,7 +12,10 @@ class Editor {
   rows() {
     const { segments, view } = this;
     const isLast = view.last >= this.recording.durationS - 1e-3;
-    const [first, last] = [segments.firstFrom(view.first), isLast ? segments.rows.length : segments.firstFrom(view.last)];
+    const [first, last] = [
+      segments.firstFrom(view.first),
+      isLast ? segments.rows.length : segments.firstFrom(view.last),
+    ];
     return segments.rows.slice(first, last);
   }
 
@@ -118,7 +121,9 @@ class Editor {
 
   back(step, what, rowsOf) {
     if (!step) return;
-    const rows = rowsOf(step).filter((row) => row.onset >= this.view.first && row.onset <= this.view.last);
+    const rows = rowsOf(step).filter(
+      (row) => row.onset >= this.view.first && row.onset <= this.view.last,
+    );
     this.select(rows.length === 1 ? rows[0] : null, { isShown: true });
     this.tell(`${what}: ${step.what}`);
   }
@@ -162,14 +167,16 @@ function onKey(event, editor, page) {
   const withCommand = {
     z: () => (event.shiftKey ? editor.redo() : editor.undo()),
     y: () => editor.redo(),
-    s: () => page.save(),
+    s: () => page.work.save(),
   };
   // A field has an undo of its own.
   const isFree = key === "s" || !isTyping(event.target);
-  if (isCommand && !event.altKey && isFree && withCommand[key]) return handled(event, withCommand[key]);
+  if (isCommand && !event.altKey && isFree && withCommand[key])
+    return handled(event, withCommand[key]);
   if (isTyping(event.target)) return undefined;
   const direction = { ArrowLeft: -1, ArrowRight: 1 }[key];
-  if (direction && event.shiftKey) return handled(event, () => editor.nudge(isCommand ? "offset" : "onset", direction));
+  if (direction && event.shiftKey)
+    return handled(event, () => editor.nudge(isCommand ? "offset" : "onset", direction));
   if (isCommand || event.altKey) return undefined;
   const span = view.end - view.start;
   const plain = {
@@ -192,10 +199,12 @@ function onKey(event, editor, page) {
   };
   // A button does what it is for, a list scrolls as lists do.
   const isOwn = event.target.closest("button, summary, a") ? [" ", "Enter"] : [];
-  const isScrolling = event.target.id === "list" ? ["ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End"] : [];
+  const isScrolling =
+    event.target.id === "list" ? ["ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End"] : [];
   if ([...isOwn, ...isScrolling].includes(key)) return undefined;
   if (Object.hasOwn(plain, key)) return handled(event, plain[key]);
-  if (/^[\p{L}\p{N}]$/u.test(event.key)) return handled(event, () => editor.label(event.key, page.isAdvancing()));
+  if (/^[\p{L}\p{N}]$/u.test(event.key))
+    return handled(event, () => editor.label(event.key, page.isAdvancing()));
   return undefined;
 }
 
@@ -205,6 +214,9 @@ function handled(event, act) {
 }
 
 function isTyping(target) {
-  return target.matches("select, input:not([type=checkbox], [type=range], [type=file]), textarea")
-    || (target.matches("input") && ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", " "].includes(event.key));
+  return (
+    target.matches("select, input:not([type=checkbox], [type=range], [type=file]), textarea") ||
+    (target.matches("input") &&
+      ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", " "].includes(event.key))
+  );
 }

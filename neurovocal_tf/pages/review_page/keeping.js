@@ -1,5 +1,5 @@
-// Work that is not saved yet, kept by the browser under the recording's path: also where the page is
-// closed, or written anew. Other pages of the recording share it.
+// Work that is not saved yet, kept by the browser under the recording's path: also where the page
+// is closed, or written anew. Other pages of the recording share it.
 
 class Keeping {
   constructor(recording, rows) {
@@ -8,12 +8,18 @@ class Keeping {
     this.works = true;
   }
 
-  // What is kept, {rows, saved, isOfThis}, or null: the digest of what was last saved as a table, and
-  // whether the work began with the rows of this page.
+  // What is kept, {rows, saved, isOfThis}, or null: `saved` is the digest of what was last saved as
+  // a table, `isOfThis` whether the work began with the rows of this page.
   read() {
     try {
       const kept = JSON.parse(localStorage.getItem(this.key));
-      return kept && { rows: kept.rows.map(rowOf), saved: kept.saved, isOfThis: kept.found === this.found };
+      return (
+        kept && {
+          rows: kept.rows.map(rowOf),
+          saved: kept.saved,
+          isOfThis: kept.found === this.found,
+        }
+      );
     } catch {
       return null;
     }

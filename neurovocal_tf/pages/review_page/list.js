@@ -25,15 +25,21 @@ class List {
   draw() {
     const rows = this.rows();
     const first = Math.max(Math.floor(this.frame.scrollTop / ROW_PX) - SPARE_ROWS, 0);
-    const last = Math.min(first + Math.ceil(this.frame.clientHeight / ROW_PX) + 2 * SPARE_ROWS, rows.length);
+    const last = Math.min(
+      first + Math.ceil(this.frame.clientHeight / ROW_PX) + 2 * SPARE_ROWS,
+      rows.length,
+    );
     const focused = this.body.contains(document.activeElement)
-      ? document.activeElement.closest("tr").dataset.index : null;
+      ? document.activeElement.closest("tr").dataset.index
+      : null;
     this.table.setAttribute("aria-rowcount", rows.length + 1);
     this.body.replaceChildren(
-      spacer(first), ...rows.slice(first, last).map((row, i) => this.line(row, first + i)),
+      spacer(first),
+      ...rows.slice(first, last).map((row, i) => this.line(row, first + i)),
       spacer(rows.length - last),
     );
-    if (focused !== null) this.body.querySelector(`tr[data-index="${focused}"] button`)?.focus({ preventScroll: true });
+    if (focused !== null)
+      this.body.querySelector(`tr[data-index="${focused}"] button`)?.focus({ preventScroll: true });
   }
 
   line(row, index) {
@@ -44,11 +50,13 @@ class List {
     button.textContent = index + 1;
     button.setAttribute("aria-label", `Select segment ${index + 1}`);
     const score = row.score === null ? "" : row.score.toFixed(1);
-    line.append(...[button, row.onset.toFixed(4), row.offset.toFixed(4), row.label, score].map((content) => {
-      const cell = document.createElement("td");
-      cell.append(content);
-      return cell;
-    }));
+    line.append(
+      ...[button, row.onset.toFixed(4), row.offset.toFixed(4), row.label, score].map((content) => {
+        const cell = document.createElement("td");
+        cell.append(content);
+        return cell;
+      }),
+    );
     if (this.view.selected && row.id === this.view.selected.id) {
       line.className = "chosen";
       line.setAttribute("aria-current", "true");

@@ -14,8 +14,8 @@ function fixed(value, digits) {
   return value < 0 ? `-${below}` : below;
 }
 
-// Like repr(float(value)). Both give the shortest digits that mean the value; Python has an exponent
-// sooner, and always a point without one.
+// Like repr(float(value)). Both give the shortest digits that mean the value; Python has an
+// exponent sooner, and always a point without one.
 function repr(value) {
   const [mantissa, exponent] = value.toExponential().split("e");
   if (value !== 0 && (exponent < -4 || exponent >= 16)) {

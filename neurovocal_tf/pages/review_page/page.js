@@ -7,54 +7,55 @@ function element(id) {
 class Page {
   constructor(recording, excerpt, levels, sound) {
     this.recording = recording;
-    this.found = recording.rows.map(rowOf);
-    this.segments = new Segments(this.found);
-    this.keeping = new Keeping(recording, this.found);
+    this.segments = new Segments(recording.rows.map((cells) => withBand(rowOf(cells), recording)));
     this.view = new View(excerpt, recording, new Spectrogram(excerpt, levels));
     this.view.segments = this.segments;
     this.player = new Player(excerpt, sound);
     this.editor = new Editor(this.segments, this.view, this.player, recording);
     this.editor.onSelect = (row) => this.showSelected(row);
     this.editor.tell = (text) => this.tell(text);
-    this.editor.tellDragged = (row) => this.tell(`${row.onset.toFixed(4)} to ${row.offset.toFixed(4)} s, ${milliseconds(row)}`);
+    this.editor.tellDragged = (row) =>
+      this.tell(`${row.onset.toFixed(4)} to ${row.offset.toFixed(4)} s, ${milliseconds(row)}`);
     this.list = new List(this.segments, this.view, this.editor);
     new Pointer(this.view, this.editor);
-    this.foundDigest = this.keeping.found;
-    this.digest = this.savedDigest = this.foundDigest;
-    this.isUndecided = false;
+    this.work = new Work(recording, this.segments, this.editor);
     this.segments.listeners.push(() => this.onEdit());
     this.player.onChange = () => this.onPlay();
     this.connect();
     this.addLinks();
     this.showDropped();
-    this.takeUpWhatIsKept();
+    this.work.begin();
     this.showLabels();
     this.showSelected(null);
-    this.showKept();
   }
 
   connect() {
     const { editor, view } = this;
     const acts = {
-      play: () => editor.play(), "play-on": () => editor.playOn(), add: () => editor.addAtCursor(),
-      delete: () => editor.remove(), undo: () => editor.undo(), redo: () => editor.redo(),
-      "zoom-in": () => view.zoom(1 / 1.5, editor.centre()), "zoom-out": () => view.zoom(1.5, editor.centre()),
-      "zoom-all": () => view.show(view.first, view.last - view.first), save: () => this.save(),
-      "take-up": () => this.decide(true), forget: () => this.decide(false),
+      play: () => editor.play(),
+      "play-on": () => editor.playOn(),
+      add: () => editor.addAtCursor(),
+      delete: () => editor.remove(),
+      undo: () => editor.undo(),
+      redo: () => editor.redo(),
+      "zoom-in": () => view.zoom(1 / 1.5, editor.centre()),
+      "zoom-out": () => view.zoom(1.5, editor.centre()),
+      "zoom-all": () => view.show(view.first, view.last - view.first),
+      save: () => this.work.save(),
     };
     for (const [id, act] of Object.entries(acts)) element(id).addEventListener("click", act);
     addEventListener("keydown", (event) => onKey(event, editor, this));
-    addEventListener("pagehide", () => this.keep());
-    addEventListener("beforeunload", (event) => {
-      if (!this.isKept() && this.digest !== this.savedDigest) event.preventDefault();
-    });
     for (const edge of ["onset", "offset"]) {
       element(edge).step = editor.step;
-      element(edge).addEventListener("change", () => editor.moveEdge(edge, element(edge).valueAsNumber));
+      element(edge).addEventListener("change", () =>
+        editor.moveEdge(edge, element(edge).valueAsNumber),
+      );
     }
     element("label").addEventListener("keydown", (event) => this.onLabelKey(event));
     element("label").addEventListener("change", () => editor.label(element("label").value, false));
-    element("loop").addEventListener("change", () => { this.player.isLooping = element("loop").checked; });
+    element("loop").addEventListener("change", () => {
+      this.player.isLooping = element("loop").checked;
+    });
     element("range").addEventListener("change", () => {
       view.isWhole = element("range").value === "all";
       view.redraw();
@@ -63,14 +64,14 @@ class Page {
       view.spectrogram.brighten(element("brightness").value / 100);
       view.redraw();
     });
-    element("open").addEventListener("change", () => this.open());
     this.offerSpeeds();
-    this.keeping.onChange((kept) => this.onOtherPage(kept));
   }
 
   offerSpeeds() {
     const speed = element("speed");
-    speed.append(...SPEEDS.map((slowness) => new Option(slowness === 1 ? "1" : `1/${slowness}`, slowness)));
+    speed.append(
+      ...SPEEDS.map((slowness) => new Option(slowness === 1 ? "1" : `1/${slowness}`, slowness)),
+    );
     this.player.slowness = slownessFor(this.recording.bandHz[1]);
     speed.value = this.player.slowness;
     speed.addEventListener("change", () => {
@@ -81,7 +82,8 @@ class Page {
 
   addLinks() {
     const { index, pages, page } = this.recording;
-    const link = (text, address) => Object.assign(document.createElement("a"), { textContent: text, href: address });
+    const link = (text, address) =>
+      Object.assign(document.createElement("a"), { textContent: text, href: address });
     const links = index ? [link("All recordings", index)] : [];
     if (pages.length > 1) {
       if (page > 0) links.push(link("← Earlier", pages[page - 1]));
@@ -95,10 +97,12 @@ class Page {
   // In words what is greyed in the spectrogram.
   showDropped() {
     const counts = new Map();
-    for (const [, , reason] of this.recording.dropped) counts.set(reason, (counts.get(reason) || 0) + 1);
+    for (const [, , reason] of this.recording.dropped)
+      counts.set(reason, (counts.get(reason) || 0) + 1);
     const reasons = [...counts].map(([reason, count]) => `${count.toLocaleString("en")} ${reason}`);
     element("dropped").hidden = !reasons.length;
-    element("dropped").textContent = `Grey: what reached the threshold and is no segment. ${reasons.join(", ")}.`;
+    element("dropped").textContent =
+      `Grey: what reached the threshold and is no segment. ${reasons.join(", ")}.`;
   }
 
   // --- what is selected
@@ -106,19 +110,19 @@ class Page {
   showSelected(row) {
     const rows = this.editor.rows();
     const index = row ? rows.findIndex((other) => other.id === row.id) : -1;
+    // What begins on the page before may reach into this one.
+    const number = index < 0 ? "Segment of another page" : `Segment ${index + 1} of ${rows.length}`;
+    const total = `${rows.length.toLocaleString("en")} segments on this page`;
     element("fields").disabled = element("delete").disabled = !row;
-    element("selected-title").textContent = row ? `Segment ${index + 1} of ${rows.length}` : "No segment selected";
+    element("selected-title").textContent = row ? number : "No segment selected";
     for (const edge of ["onset", "offset"]) element(edge).value = row ? String(row[edge]) : "";
     element("label").value = row ? row.label : "";
-    element("facts").textContent = row ? factsOf(row) : `${rows.length.toLocaleString("en")} segments on this page.`;
-    if (row) {
-      const label = row.label ? `label ${row.label}` : "no label";
-      this.tell(`Segment ${index + 1} of ${rows.length}: ${row.onset.toFixed(3)} to ${row.offset.toFixed(3)} s, ${milliseconds(row)}, ${label}`);
-      this.list.reveal(index);
-    } else {
-      this.tell(`${rows.length} segments`);
-      this.list.draw();
-    }
+    element("facts").textContent = row ? factsOf(row) : total;
+    this.tell(
+      row ? `${number}: ${timesOf(row)}, ${row.label ? `label ${row.label}` : "no label"}` : total,
+    );
+    if (index >= 0) this.list.reveal(index);
+    else this.list.draw();
   }
 
   tell(text) {
@@ -130,16 +134,20 @@ class Page {
     const counts = new Map();
     for (const row of this.segments.rows) counts.set(row.label, (counts.get(row.label) || 0) + 1);
     const labels = [...counts.keys()].filter(Boolean).sort();
-    this.view.colours = new Map(labels.map((label, i) => [label, LABEL_COLOURS[i % LABEL_COLOURS.length]]));
+    this.view.colours = new Map(
+      labels.map((label, i) => [label, LABEL_COLOURS[i % LABEL_COLOURS.length]]),
+    );
     element("labels").replaceChildren(...labels.map((label) => new Option(label, label)));
-    element("legend").replaceChildren(...labels.map((label) => {
-      const button = document.createElement("button");
-      const colour = document.createElement("i");
-      colour.style.background = this.view.colours.get(label);
-      button.append(colour, `${label} · ${counts.get(label)}`);
-      button.addEventListener("click", () => this.editor.label(label, this.isAdvancing()));
-      return button;
-    }));
+    element("legend").replaceChildren(
+      ...labels.map((label) => {
+        const button = document.createElement("button");
+        const colour = document.createElement("i");
+        colour.style.background = this.view.colours.get(label);
+        button.append(colour, `${label} · ${counts.get(label)}`);
+        button.addEventListener("click", () => this.editor.label(label, this.isAdvancing()));
+        return button;
+      }),
+    );
     if (!labels.length) element("legend").textContent = "None yet: press a letter or a digit.";
   }
 
@@ -180,135 +188,18 @@ class Page {
     requestAnimationFrame(() => this.follow());
   }
 
-  // --- what is kept and saved
-
   onEdit() {
     this.showLabels();
     this.list.draw();
     this.view.redraw();
-    this.digest = null;
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.keep(), 300);
-    this.showKept();
-  }
-
-  // Into the browser, so that nothing is lost with the page.
-  keep() {
-    if (this.digest !== null) return;
-    clearTimeout(this.timer);
-    this.digest = digestOf(this.segments.rows);
-    if (!this.isUndecided) this.store();
-    this.showKept();
-  }
-
-  store() {
-    if (this.digest === this.foundDigest) this.keeping.forget();
-    else this.keeping.write(this.segments.rows, this.savedDigest);
-  }
-
-  isKept() {
-    return this.keeping.works && !this.isUndecided;
-  }
-
-  showKept() {
     element("undo").disabled = !this.segments.done.length;
     element("redo").disabled = !this.segments.undone.length;
-    const text = this.keptText();
-    // The same once more would be read out once more.
-    if (element("kept").textContent !== text) element("kept").textContent = text;
+    this.work.onEdit();
   }
+}
 
-  keptText() {
-    if (this.digest === this.savedDigest) return this.digest === this.foundDigest ? "As it was found" : `Saved${this.savedName ? ` as ${this.savedName}` : ""}`;
-    if (this.isUndecided) return "Not saved, and not kept by this browser before you choose";
-    if (!this.keeping.works) return "Not saved, and this browser keeps nothing: save before you leave";
-    return "Not saved; kept in this browser only";
-  }
-
-  takeUpWhatIsKept() {
-    const kept = this.keeping.read();
-    if (!kept) return;
-    if (kept.isOfThis) {
-      this.takeUp(kept);
-    } else {
-      this.isUndecided = true;
-      element("earlier").hidden = false;
-    }
-  }
-
-  takeUp(kept) {
-    this.editor.replaceAll(kept.rows, "work that this browser kept");
-    if (kept.saved !== undefined) this.savedDigest = kept.saved;
-    this.digest = digestOf(this.segments.rows);
-    clearTimeout(this.timer);
-    this.showKept();
-  }
-
-  decide(isTakenUp) {
-    const kept = this.keeping.read();
-    this.isUndecided = false;
-    element("earlier").hidden = true;
-    element("over").focus();
-    if (isTakenUp && kept) this.takeUp(kept);
-    if (this.digest === null) this.digest = digestOf(this.segments.rows);
-    this.store();
-    this.showKept();
-  }
-
-  onOtherPage(kept) {
-    if (this.isUndecided || (kept && !kept.isOfThis)) return;
-    const rows = kept ? kept.rows : this.found;
-    if (digestOf(rows) === digestOf(this.segments.rows)) {
-      if (kept) this.savedDigest = kept.saved;
-      this.showKept();
-      return;
-    }
-    this.takeUp({ rows, saved: kept ? kept.saved : this.foundDigest });
-  }
-
-  save() {
-    const format = element("format").value;
-    const { stem, extensions } = this.recording;
-    const link = document.createElement("a");
-    link.download = stem + extensions[format];
-    link.href = URL.createObjectURL(new Blob([this.tableText(format)], { type: "text/plain;charset=utf-8" }));
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-    this.keep();
-    this.savedDigest = this.digest;
-    this.savedName = link.download;
-    if (this.isKept()) this.store();
-    this.showKept();
-    this.tell(`${this.segments.rows.length} segments saved as ${link.download}`);
-  }
-
-  tableText(format) {
-    return WRITERS[format](this.segments.rows, this.recording);
-  }
-
-  async open() {
-    const [file] = element("open").files;
-    element("open").value = "";
-    if (!file) return;
-    try {
-      const rows = rowsOfCsv(await file.text(), this.recording);
-      this.editor.replaceAll(rows.map((row) => this.withBand(row)), `opened ${file.name}`);
-      this.showError("");
-    } catch (error) {
-      this.showError(`${file.name}: ${error.message}`);
-    }
-  }
-
-  // Raven's tables need a band.
-  withBand(row) {
-    const [low, high] = this.recording.bandHz;
-    return { ...row, low: row.low ?? low, high: row.high ?? high };
-  }
-
-  showError(text) {
-    element("error").textContent = text;
-    element("error").hidden = !text;
-  }
+function timesOf(row) {
+  return `${row.onset.toFixed(3)} to ${row.offset.toFixed(3)} s, ${milliseconds(row)}`;
 }
 
 function milliseconds(row) {
@@ -318,7 +209,8 @@ function milliseconds(row) {
 function factsOf(row) {
   const facts = [milliseconds(row)];
   if (row.score !== null) facts.push(`score ${row.score.toFixed(1)} dB over the threshold`);
-  if (row.low !== null && row.high !== null) facts.push(`${(row.low / 1000).toFixed(1)} to ${(row.high / 1000).toFixed(1)} kHz`);
+  if (row.low !== null && row.high !== null)
+    facts.push(`${(row.low / 1000).toFixed(1)} to ${(row.high / 1000).toFixed(1)} kHz`);
   return facts.join(" · ");
 }
 
@@ -334,6 +226,7 @@ async function begin() {
 }
 
 begin().catch((error) => {
-  element("error").textContent = `This page cannot be shown: ${error.message}. It needs a browser of 2023 or later.`;
+  element("error").textContent =
+    `This page cannot be shown: ${error.message}. It needs a browser of 2023 or later.`;
   element("error").hidden = false;
 });

@@ -25,21 +25,34 @@ class Pointer {
   }
 
   // What lies at a place: {row, part}, part "onset", "offset" or "whole"; null for nothing.
-  // The nearest edge within reach; the selected segment's before others', the shortest before longer.
+  // The nearest edge within reach; the selected segment's before others', shorter ones' before
+  // longer ones'.
   at(x) {
     const { view } = this;
     const time = view.timeAt(x);
     const reach = (NEAR_PX / view.width) * (view.end - view.start);
     const near = view.segments.within(time - reach, time + reach).sort((a, b) => {
       const isSelected = (row) => view.selected !== null && row.id === view.selected.id;
-      return isSelected(b) - isSelected(a) || (a.offset - a.onset) - (b.offset - b.onset);
+      return isSelected(b) - isSelected(a) || a.offset - a.onset - (b.offset - b.onset);
     });
     // Within a narrow segment most is left to take it as a whole by.
     const inside = (row) => Math.min(reach, (row.offset - row.onset) / 4);
-    const edges = near.flatMap((row) => [
-      { row, part: "onset", away: Math.abs(time - row.onset), reach: time < row.onset ? reach : inside(row) },
-      { row, part: "offset", away: Math.abs(time - row.offset), reach: time > row.offset ? reach : inside(row) },
-    ]).filter((edge) => edge.away <= edge.reach);
+    const edges = near
+      .flatMap((row) => [
+        {
+          row,
+          part: "onset",
+          away: Math.abs(time - row.onset),
+          reach: time < row.onset ? reach : inside(row),
+        },
+        {
+          row,
+          part: "offset",
+          away: Math.abs(time - row.offset),
+          reach: time > row.offset ? reach : inside(row),
+        },
+      ])
+      .filter((edge) => edge.away <= edge.reach);
     if (edges.length) return edges.reduce((best, edge) => (edge.away < best.away ? edge : best));
     const around = near.find((row) => row.onset <= time && time <= row.offset);
     return around ? { row: around, part: "whole" } : null;
@@ -52,7 +65,15 @@ class Pointer {
     view.over.setPointerCapture(event.pointerId);
     const hit = y >= RULER ? this.at(x) : null;
     const kind = hit ? "move" : event.pointerType === "touch" || y < RULER ? "scroll" : "add";
-    this.drag = { x, kind, row: null, ...hit, start: view.start, time: view.timeAt(x), hasMoved: false };
+    this.drag = {
+      x,
+      kind,
+      row: null,
+      ...hit,
+      start: view.start,
+      time: view.timeAt(x),
+      hasMoved: false,
+    };
     view.cursor = view.timeAt(x);
     if (hit) editor.select(hit.row, { cursor: view.cursor });
     else view.redraw();
@@ -74,10 +95,16 @@ class Pointer {
       return;
     }
     if (drag.kind === "move") {
-      const [onset, offset] = [["onset", drag.row.onset], ["offset", drag.row.offset]].map(([name, time]) => {
+      const [onset, offset] = [
+        ["onset", drag.row.onset],
+        ["offset", drag.row.offset],
+      ].map(([name, time]) => {
         return drag.part === "whole" || drag.part === name ? time + shift : time;
       });
-      view.dragged = { ...drag.row, ...bounded(onset, offset, drag.part, view.recording.durationS) };
+      view.dragged = {
+        ...drag.row,
+        ...bounded(onset, offset, drag.part, view.recording.durationS),
+      };
     } else {
       const [onset, offset] = [drag.time, view.timeAt(x)].sort((a, b) => a - b);
       view.dragged = this.editor.fresh(Math.max(onset, view.first), Math.min(offset, view.last));

@@ -47,13 +47,19 @@ class Segments {
 
   replace(removed, added) {
     const gone = new Set(removed.map((row) => row.id));
-    this.rows = this.rows.filter((row) => !gone.has(row.id)).concat(added).sort(byTime);
+    this.rows = this.rows
+      .filter((row) => !gone.has(row.id))
+      .concat(added)
+      .sort(byTime);
     this.measure();
     this.listeners.forEach((tell) => tell());
   }
 
   measure() {
-    this.longestS = this.rows.reduce((longest, row) => Math.max(longest, row.offset - row.onset), 0);
+    this.longestS = this.rows.reduce(
+      (longest, row) => Math.max(longest, row.offset - row.onset),
+      0,
+    );
   }
 
   // Index of the first row that begins at a time or later.

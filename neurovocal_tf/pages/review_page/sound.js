@@ -50,7 +50,11 @@ class Player {
     const playing = this.playing;
     const { soundRate, startS } = this.excerpt;
     const first = Math.max(Math.round((start - startS) * soundRate), 0);
-    const last = Math.min(Math.round((playing.to - startS) * soundRate), this.sound.length, first + MAX_SAMPLES);
+    const last = Math.min(
+      Math.round((playing.to - startS) * soundRate),
+      this.sound.length,
+      first + MAX_SAMPLES,
+    );
     if (last <= first) {
       this.stop();
       return;
@@ -65,12 +69,20 @@ class Player {
     source.connect(this.context.destination);
     source.onended = () => this.goOn(startS + last / soundRate);
     source.start();
-    Object.assign(playing, { source, start, end: startS + last / soundRate, begun: this.context.currentTime });
+    Object.assign(playing, {
+      source,
+      start,
+      end: startS + last / soundRate,
+      begun: this.context.currentTime,
+    });
   }
 
   goOn(end) {
     const { from, to } = this.playing;
-    if (end < to - 1 / this.excerpt.soundRate && end < this.excerpt.startS + this.sound.length / this.excerpt.soundRate) {
+    if (
+      end < to - 1 / this.excerpt.soundRate &&
+      end < this.excerpt.startS + this.sound.length / this.excerpt.soundRate
+    ) {
       this.playNext(end);
     } else if (this.isLooping) {
       this.playNext(from);

@@ -4,8 +4,17 @@
 const NUM_LEVELS = 64;
 // Dark violet to pale yellow with lightness rising evenly, as in matplotlib's magma.
 const MAGMA = [
-  [0, 0, 4], [20, 14, 54], [59, 15, 112], [100, 26, 128], [140, 41, 129], [183, 55, 121],
-  [222, 73, 104], [247, 112, 92], [254, 159, 109], [254, 207, 146], [252, 253, 191],
+  [0, 0, 4],
+  [20, 14, 54],
+  [59, 15, 112],
+  [100, 26, 128],
+  [140, 41, 129],
+  [183, 55, 121],
+  [222, 73, 104],
+  [247, 112, 92],
+  [254, 159, 109],
+  [254, 207, 146],
+  [252, 253, 191],
 ];
 
 class Spectrogram {
@@ -14,7 +23,8 @@ class Spectrogram {
     this.excerpt = excerpt;
     this.numBins = excerpt.numBins;
     this.pyramid = [{ levels, numColumns: excerpt.numColumns, columnS: excerpt.columnS }];
-    while (this.pyramid[this.pyramid.length - 1].numColumns > 1024) this.pyramid.push(this.coarser());
+    while (this.pyramid[this.pyramid.length - 1].numColumns > 1024)
+      this.pyramid.push(this.coarser());
     this.counts = counted(levels);
     this.buffer = document.createElement("canvas");
     this.brighten(0.5);
@@ -49,7 +59,8 @@ class Spectrogram {
   draw(context, start, end, lowHz, highHz, rectangle) {
     const { x, y, width, height } = rectangle;
     const wanted = ((end - start) / width) * 0.75;
-    const { levels, numColumns, columnS } = this.pyramid.findLast((one) => one.columnS <= wanted) || this.pyramid[0];
+    const { levels, numColumns, columnS } =
+      this.pyramid.findLast((one) => one.columnS <= wanted) || this.pyramid[0];
     const origin = this.excerpt.startS;
     const first = Math.max(Math.floor((start - origin) / columnS), 0);
     const last = Math.min(Math.ceil((end - origin) / columnS), numColumns);
@@ -66,7 +77,11 @@ class Spectrogram {
     context.clip();
     context.imageSmoothingQuality = "high";
     context.drawImage(
-      this.buffer, 0, 0, last - first, highest - lowest + 1,
+      this.buffer,
+      0,
+      0,
+      last - first,
+      highest - lowest + 1,
       x + (origin + first * columnS - start) * perSecond,
       y + height - ((highest + 0.5) * binHz - lowHz) * scale,
       (last - first) * columnS * perSecond,

@@ -57,7 +57,10 @@ class View {
   }
 
   zoom(factor, around = (this.start + this.end) / 2) {
-    const span = Math.min(Math.max((this.end - this.start) * factor, MIN_SPAN_S), this.last - this.first);
+    const span = Math.min(
+      Math.max((this.end - this.start) * factor, MIN_SPAN_S),
+      this.last - this.first,
+    );
     const share = (around - this.start) / (this.end - this.start);
     this.show(around - share * span, span);
   }
@@ -77,7 +80,8 @@ class View {
     const span = this.end - this.start;
     const margin = Math.max(Math.min(0.15 * span, (span - (offset - onset)) / 2), 0);
     if (onset - margin < this.start) this.show(onset - margin, span);
-    else if (offset + margin > this.end) this.show(Math.min(offset + margin - span, onset - margin), span);
+    else if (offset + margin > this.end)
+      this.show(Math.min(offset + margin - span, onset - margin), span);
     else this.redraw();
   }
 
@@ -94,12 +98,27 @@ class View {
     const styles = getComputedStyle(document.documentElement);
     const colour = (name) => styles.getPropertyValue(`--${name}`).trim();
     const [lowHz, highHz] = this.band;
-    const shown = [this.start, this.end, lowHz, highHz, this.isWhole, this.spectrogram.colours, this.width, this.over.clientHeight, devicePixelRatio];
+    const shown = [
+      this.start,
+      this.end,
+      lowHz,
+      highHz,
+      this.isWhole,
+      this.spectrogram.colours,
+      this.width,
+      this.over.clientHeight,
+      devicePixelRatio,
+    ];
     if (!this.drawn || shown.some((value, i) => value !== this.drawn[i])) {
       this.drawn = shown;
       const { context, width, height } = sized(this.picture);
       context.clearRect(0, 0, width, height);
-      this.spectrogram.draw(context, this.start, this.end, lowHz, highHz, { x: 0, y: RULER, width, height: height - RULER - LANE });
+      this.spectrogram.draw(context, this.start, this.end, lowHz, highHz, {
+        x: 0,
+        y: RULER,
+        width,
+        height: height - RULER - LANE,
+      });
     }
     this.drawOver(colour);
     this.drawMap(colour);
@@ -117,7 +136,8 @@ class View {
     const chosen = this.dragged || this.selected;
     if (chosen) this.drawChosen(context, chosen, bottom, colour);
     drawUpright(context, this.xOf(this.cursor), RULER, bottom, "#ffffff", [4, 4]);
-    if (this.playhead !== null) drawUpright(context, this.xOf(this.playhead), RULER, bottom, "#ffe45c", []);
+    if (this.playhead !== null)
+      drawUpright(context, this.xOf(this.playhead), RULER, bottom, "#ffe45c", []);
   }
 
   drawRuler(context, width, colour) {
@@ -246,7 +266,12 @@ class View {
       this.mapPicture = new OffscreenCanvas(this.map.width, this.map.height);
       const offscreen = this.mapPicture.getContext("2d");
       offscreen.scale(devicePixelRatio, devicePixelRatio);
-      this.spectrogram.draw(offscreen, this.first, this.last, lowHz, highHz, { x: 0, y: 0, width, height: height - 7 });
+      this.spectrogram.draw(offscreen, this.first, this.last, lowHz, highHz, {
+        x: 0,
+        y: 0,
+        width,
+        height: height - 7,
+      });
     }
     context.clearRect(0, 0, width, height);
     context.drawImage(this.mapPicture, 0, 0, width, height);
@@ -259,7 +284,9 @@ class View {
       drawn = x;
       context.fillRect(x, height - 5, right - x, 5);
     }
-    const [left, right] = [this.start, this.end].map((seconds) => (seconds - this.first) * perSecond);
+    const [left, right] = [this.start, this.end].map(
+      (seconds) => (seconds - this.first) * perSecond,
+    );
     context.fillStyle = "rgb(0 0 0 / 0.55)";
     context.fillRect(0, 0, left, height - 7);
     context.fillRect(right, 0, width - right, height - 7);
@@ -272,7 +299,9 @@ class View {
 // A canvas with a pixel for each of the screen's, and what to draw on it, in CSS pixels.
 function sized(canvas) {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-  const [wide, high] = [width, height].map((length) => Math.max(Math.round(length * devicePixelRatio), 1));
+  const [wide, high] = [width, height].map((length) =>
+    Math.max(Math.round(length * devicePixelRatio), 1),
+  );
   if (canvas.width !== wide) canvas.width = wide;
   if (canvas.height !== high) canvas.height = high;
   const context = canvas.getContext("2d");
