@@ -69,8 +69,7 @@ def excerpts(path: str, duration_s: float, config: Config) -> Iterator[Excerpt]:
     Raises: `readers.UnreadableRecording`.
     """
     audio = config.audio
-    rate = readers.probe(path, audio.time_expansion).rate_at(audio.sample_rate)
-    heard = sound_rate(rate, config.segmentation.high_hz)
+    rate, heard = _rates(path, config)
     length = excerpt_samples(round(duration_s * rate), rate, heard)
     both = (
         _cut(readers.blocks(path, audio.channel, hz, audio.time_expansion), round(length * share))
@@ -80,6 +79,13 @@ def excerpts(path: str, duration_s: float, config: Config) -> Iterator[Excerpt]:
     for samples, sound in zip(*both, strict=False):
         yield _excerpt(samples, sound, start, rate, heard, config)
         start += len(samples)
+
+
+def num_excerpts(path: str, duration_s: float, config: Config) -> int:
+    """How many excerpts `excerpts` gives."""
+    rate, heard = _rates(path, config)
+    num_samples = round(duration_s * rate)
+    return math.ceil(num_samples / excerpt_samples(num_samples, rate, heard))
 
 
 def sound_rate(sample_rate: int, high_hz: float) -> int:
@@ -114,6 +120,12 @@ def mu_law(samples: np.ndarray) -> np.ndarray:
         compressed = np.sign(part) * np.log1p(_MU * np.abs(part)) / np.log1p(_MU)
         codes[first : first + _BLOCK] = np.rint(127 + 127 * compressed)
     return codes
+
+
+def _rates(path: str, config: Config) -> tuple[int, int]:
+    """Hz of what is seen, and of what is heard."""
+    rate = readers.probe(path, config.audio.time_expansion).rate_at(config.audio.sample_rate)
+    return rate, sound_rate(rate, config.segmentation.high_hz)
 
 
 def _excerpt(

@@ -4,7 +4,6 @@ that one moves, adds, deletes and labels, and saves as a table.
 A page is one file without a server. What is done in it is kept by the browser until it is saved.
 """
 
-import math
 import os
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,7 @@ from neurovocal_tf.annotations import Annotation
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import Config
 from neurovocal_tf.pages import html
-from neurovocal_tf.pages.excerpts import Excerpt, excerpt_samples, excerpts, sound_rate
+from neurovocal_tf.pages.excerpts import Excerpt, excerpts, num_excerpts
 from neurovocal_tf.segmentation import formats
 from neurovocal_tf.segmentation.folder import SegmentedFolder
 
@@ -59,10 +58,15 @@ def write(
     """
     failed: dict[str, str] = {}
     rows: list[dict[str, object]] = []
-    is_alone = len(folder.finished) == 1
+    is_alone, stems = len(folder.finished) == 1, formats.stems_of(folder.paths)
     for name in folder.finished:
         try:
-            pages = _write_one(folder, name, config, (dropped or {}).get(name, ()), is_alone)
+            whole = _whole(folder, name, config) | {
+                "stem": os.path.basename(stems[name]),
+                "dropped": list((dropped or {}).get(name, ())),
+                "index": None if is_alone else f"{_up(name)}index.html",
+            }
+            pages = _write_one(folder, name, config, whole)
         except readers.UnreadableRecording as reason:
             failed[name] = str(reason)
         else:
@@ -82,28 +86,30 @@ def write(
     return failed
 
 
-def _write_one(
-    folder: SegmentedFolder, name: str, config: Config, dropped: Sequence[Dropped], is_alone: bool
-) -> list[str]:
-    """-> addresses of a recording's pages, relative to the folder of all."""
-    path, duration_s = os.path.abspath(folder.paths[name]), folder.duration_s(name)
+def _whole(folder: SegmentedFolder, name: str, config: Config) -> dict[str, object]:
+    """What all pages of a recording are told of it and of what was found."""
+    path = os.path.abspath(folder.paths[name])
     found = formats.with_frequencies(folder.annotations(name), path, config)
-    names = [_page_name(name, number) for number in range(1, _num_pages(path, duration_s, config))]
-    up = "../" * len(os.path.dirname(name).split(os.sep)) if os.path.dirname(name) else ""
-    whole = {
+    return {
         "name": name,
         "file": path,
         "base": os.path.basename(path),
-        "stem": os.path.splitext(os.path.basename(name))[0],
         "extensions": {format: annotations.EXTENSIONS[format] for format in FORMATS},
-        "durationS": duration_s,
+        "durationS": folder.duration_s(name),
         "bandHz": _band_hz(path, config),
         "channel": int(config.audio.channel) if config.audio.channel.isdigit() else None,
         "rows": [_row(annotation) for annotation in found],
-        "dropped": list(dropped),
-        "index": None if is_alone else f"{up}index.html",
-        "pages": [_address(os.path.basename(page)) for page in names],
     }
+
+
+def _write_one(
+    folder: SegmentedFolder, name: str, config: Config, whole: Mapping[str, object]
+) -> list[str]:
+    """-> addresses of a recording's pages, relative to the folder of all."""
+    path, duration_s = os.path.abspath(folder.paths[name]), folder.duration_s(name)
+    num_pages = num_excerpts(path, duration_s, config)
+    names = [_page_name(name, number) for number in range(1, num_pages + 1)]
+    told = {**whole, "pages": [_address(os.path.basename(page)) for page in names]}
     for number, (page, excerpt) in enumerate(
         zip(names, excerpts(path, duration_s, config), strict=False)
     ):
@@ -111,7 +117,7 @@ def _write_one(
             "review_page",
             _SCRIPTS,
             {"title": f"{name}: review", "name": name, "bounds": _bounds(excerpt, duration_s)},
-            {"recording": whole | {"page": number}, "excerpt": _excerpt_data(excerpt)},
+            {"recording": told | {"page": number}, "excerpt": _excerpt_data(excerpt)},
         )
         out = os.path.join(folder.out_dir, "review", page)
         os.makedirs(os.path.dirname(out), exist_ok=True)
@@ -119,12 +125,9 @@ def _write_one(
     return [_address(page) for page in names]
 
 
-def _num_pages(path: str, duration_s: float, config: Config) -> int:
-    """One more than the number of pages, to count to."""
-    rate = readers.probe(path, config.audio.time_expansion).rate_at(config.audio.sample_rate)
-    num_samples = round(duration_s * rate)
-    length = excerpt_samples(num_samples, rate, sound_rate(rate, config.segmentation.high_hz))
-    return math.ceil(num_samples / length) + 1
+def _up(name: str) -> str:
+    """From a recording's page to the folder of all pages."""
+    return "../" * name.count(os.sep)
 
 
 def _page_name(name: str, number: int) -> str:

@@ -50,7 +50,7 @@ def write(
         on_recording: called after each recording.
     """
     formats = [format for format in dict.fromkeys(formats) if format != "csv"]
-    stems = _stems(folder.paths)
+    stems = stems_of(folder.paths)
     everything: list[annotations.Annotation] = []
     durations_s: dict[str, float] = {}
     for name in folder.finished:
@@ -73,7 +73,7 @@ def write(
         annotations.write(os.path.join(folder.out_dir, COMBINED), everything, "raven", durations_s)
 
 
-def _stems(names: Iterable[str]) -> dict[str, str]:
+def stems_of(names: Iterable[str]) -> dict[str, str]:
     """Dict of recording's name -> what files about it are named after: without its extension,
     unless that is all it differs by.
     """

@@ -53,6 +53,14 @@ def test_one_recording_has_no_index(tmp_path):
     assert os.listdir(os.path.join(folder.out_dir, "review")) == ["a.wav.html"]
 
 
+def test_recordings_that_differ_in_their_extension_save_tables_of_their_own(tmp_path):
+    folder = reviewed.reviewed(tmp_path, {"a.wav": [], "A.flac": [], "b.wav": []}, 0.5)
+    review.write(folder, Config())
+    pages = os.path.join(folder.out_dir, "review")
+    stems = [data_of(os.path.join(pages, f"{name}.html"))["stem"] for name in folder.finished]
+    assert stems == ["A.flac", "a.wav", "b"]
+
+
 def test_what_was_dropped_is_told_with_its_reason(tmp_path):
     folder = reviewed.reviewed(tmp_path, {"a.wav": TIMES}, 1.5)
     review.write(folder, Config(), {"a.wav": [(0.5, 0.51, "too short")]})

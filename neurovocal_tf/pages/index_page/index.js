@@ -29,8 +29,8 @@ function lineOf({ name, pages, durationS, numSegments }) {
 
 const lines = recordings.map(lineOf);
 document.getElementById("rows").append(...lines);
-document.getElementById("sum").textContent =
-  `${recordings.length.toLocaleString("en")} recordings, ${numSegments.toLocaleString("en")} segments`;
+const counts = [recordings.length, numSegments].map((count) => count.toLocaleString("en"));
+document.getElementById("sum").textContent = `${counts[0]} recordings, ${counts[1]} segments`;
 document.getElementById("find").addEventListener("input", (event) => {
   const wanted = event.target.value.toLowerCase();
   lines.forEach((line, i) => {
