@@ -21,6 +21,8 @@ from neurovocal_tf.segmentation.overview import spectrogram
 _MAX_PIXELS = 2**24
 _MAX_SAMPLES = 2**24
 _MAX_SECONDS = 660.0
+# Samples in memory while an excerpt is made.
+_MAX_READ = 2**25
 # Enough for the ears wherever the detector listens lower than this.
 _LEAST_SOUND_RATE_HZ = 24_000
 _NYQUIST_MARGIN = 2.2
@@ -40,8 +42,8 @@ class Excerpt:
         start_s, duration_s: where it is in the recording.
         column_s: seconds of a column.    max_hz: frequency of the last bin.
         num_columns, num_bins: C and V.
-        levels: bytes, `[C, V]`, zlib; level k is `low_db` + k `step_db`.
-        low_db, step_db: dB.
+        levels: bytes, `[C, V]`, zlib; levels are `step_db` apart, and the highest is that of
+            the loudest.
         sound_rate: Hz, of the sound itself.
         sound: bytes, mu-law of 8 bits of samples over the loudest.
     """
@@ -53,7 +55,6 @@ class Excerpt:
     num_columns: int
     num_bins: int
     levels: bytes
-    low_db: float
     step_db: float
     sound_rate: int
     sound: bytes
@@ -100,7 +101,7 @@ def excerpt_samples(num_samples: int, sample_rate: int, heard_rate: int) -> int:
 
     `heard_rate` is the Hz of its sound.
     """
-    longest_s = min(_MAX_SECONDS, _MAX_SAMPLES / heard_rate)
+    longest_s = min(_MAX_SECONDS, _MAX_SAMPLES / heard_rate, _MAX_READ / sample_rate)
     return max(math.ceil(num_samples / math.ceil(num_samples / sample_rate / longest_s)), 1)
 
 
@@ -148,7 +149,6 @@ def _excerpt(
         num_columns=len(levels),
         num_bins=num_bins,
         levels=zlib.compress(levels.astype(np.uint8).tobytes()),
-        low_db=low_db,
         step_db=step_db,
         sound_rate=heard,
         sound=mu_law(sound).tobytes(),

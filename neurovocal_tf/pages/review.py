@@ -162,8 +162,6 @@ def _excerpt_data(excerpt: Excerpt) -> dict[str, object]:
         "numColumns": excerpt.num_columns,
         "numBins": excerpt.num_bins,
         "levels": html.base64_text(excerpt.levels),
-        "lowDb": excerpt.low_db,
-        "stepDb": excerpt.step_db,
         "soundRate": excerpt.sound_rate,
         "sound": html.base64_text(excerpt.sound),
     }

@@ -101,5 +101,7 @@ def test_ten_minutes_fit_on_a_page_that_a_browser_opens():
     rate, num_samples = 44_100, 600 * 44_100
     heard = excerpts.sound_rate(rate, 10_000)
     assert excerpts.excerpt_samples(num_samples, rate, heard) == num_samples
+    # Whatever the rate, what is read for a page fits into memory.
+    assert excerpts.excerpt_samples(600 * 10**7, 10**7, 24_000) <= 2**25
     # Of anything at all: sound and pixels, uncompressed, a third more as text.
     assert (excerpts._MAX_SAMPLES + excerpts._MAX_PIXELS) * 4 / 3 < 48e6
