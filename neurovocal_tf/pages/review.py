@@ -34,6 +34,10 @@ _SCRIPTS = (
 )
 # Made by the page itself; other formats are written by --format.
 FORMATS = ("csv", "audacity", "raven", "textgrid")
+_ON_SEVERAL_PAGES = (
+    " The table is of the whole recording, of which this is one page: where a browser does not "
+    "carry work from page to page, open on the next one the CSV that you saved on this one."
+)
 
 
 def write(
@@ -168,4 +172,5 @@ def _bounds(excerpt: Excerpt, duration_s: float) -> str:
         f"spectrogram every {1000 * excerpt.column_s:.2g} ms, levels "
         f"{excerpt.step_db:.1f} dB apart, and the sound up to {excerpt.sound_rate / 2000:g} kHz in "
         "8 bits (mu-law). The table keeps times to the microsecond."
+        + (_ON_SEVERAL_PAGES if excerpt.duration_s < duration_s - 0.001 else "")
     )

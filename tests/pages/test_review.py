@@ -85,7 +85,7 @@ def test_a_recording_that_is_too_long_has_several_pages_each_with_all_segments(
         assert [target(page, address) for address in data["pages"]] == pages
         assert data_of(page, "excerpt")["startS"] == pytest.approx(number * 0.5)
     text = pathlib.Path(pages[0]).read_text(encoding="utf-8")
-    assert "The page holds 0.5 of 1.5 s" in text
+    assert "The page holds 0.5 of 1.5 s" in text and "of which this is one page" in text
     assert sorted(os.listdir(os.path.dirname(pages[0]))) == [os.path.basename(p) for p in pages]
 
 

@@ -53,8 +53,9 @@ def reopened(page, url):
 
 
 @pytest.fixture
-def page(browser, folder):
+def page(browser, folder, tmp_path):
     """A page as it was found, all of it in view."""
+    browser.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
     reopened(browser, page_of(folder, "a b.wav"))
     browser.evaluate("element('zoom-all').click(); element('over').focus()")
     yield browser
@@ -150,6 +151,24 @@ def test_a_longer_label_is_typed_after_f2(page):
     page.press("Enter")
     assert [row[2] for row in rows_of(page)] == ["so 1", "", ""]
     assert page.evaluate("document.activeElement.id") == "over"
+
+
+def test_what_is_typed_counts_also_where_one_clicks_elsewhere_or_saves(page):
+    page.press("ArrowRight")
+    page.press("F2")
+    page.press("u")
+    page.drag(place(page, 1.15), place(page, 1.15))
+    page.press("F2")
+    page.press("v")
+    page.press("s", "Control")
+    assert [row[2] for row in rows_of(page)] == ["u", "", "v"]
+    assert page.evaluate("element('kept').textContent") == "Saved as a b.csv"
+
+
+def test_a_segment_that_is_gone_meanwhile_is_not_brought_back_by_a_drag(page):
+    page.evaluate("globalThis.gone = page.segments.rows[0]; page.editor.replaceAll([], 'emptied')")
+    page.evaluate("page.editor.replace(gone, { ...gone, onset: 0.1 }, 'moved'); undefined")
+    assert rows_of(page) == []
 
 
 def test_a_segment_is_deleted_and_added_and_its_edges_are_nudged(page):
@@ -279,7 +298,6 @@ def test_a_saved_table_is_byte_for_byte_what_the_package_writes_and_reads(
     page, folder, tmp_path, format
 ):
     file = os.path.abspath(folder.paths["a b.wav"])
-    page.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
     page.press("ArrowRight")
     page.press("b")
     page.drag(place(page, 0.6), place(page, 0.7))

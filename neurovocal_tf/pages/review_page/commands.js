@@ -68,7 +68,14 @@ class Editor {
     this.view.reveal(this.view.selected.onset, this.view.selected.offset);
   }
 
+  // What is typed into a field counts before anything else does.
+  takeTyped() {
+    if (element("fields").contains(document.activeElement)) element("over").focus();
+  }
+
   replace(row, changed, what) {
+    // Another page may have taken it away meanwhile.
+    if (this.segments.indexOf(row) < 0) return row;
     const [added] = this.segments.edit(what, [row], [changed]);
     this.select(added, { cursor: what === "moved" ? added.onset : this.view.cursor });
     return added;

@@ -61,6 +61,7 @@ class Pointer {
   down(event) {
     if (event.button) return;
     const { view, editor } = this;
+    editor.takeTyped();
     const { offsetX: x, offsetY: y } = event;
     view.over.setPointerCapture(event.pointerId);
     const hit = y >= RULER ? this.at(x) : null;

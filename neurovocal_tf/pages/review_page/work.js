@@ -16,7 +16,10 @@ class Work {
     element("take-up").addEventListener("click", () => this.decide(true));
     element("forget").addEventListener("click", () => this.decide(false));
     element("open").addEventListener("change", () => this.open());
-    addEventListener("pagehide", () => this.keep());
+    addEventListener("pagehide", () => {
+      this.editor.takeTyped();
+      this.keep();
+    });
     addEventListener("beforeunload", (event) => {
       if (!this.isKept() && this.digest !== this.savedDigest) event.preventDefault();
     });
@@ -88,6 +91,7 @@ class Work {
   // --- saved as a table
 
   save() {
+    this.editor.takeTyped();
     const format = element("format").value;
     const { stem, extensions } = this.recording;
     const content = new Blob([this.tableText(format)], { type: "text/plain;charset=utf-8" });
