@@ -61,4 +61,4 @@ def _usual_ranges(usual_ranges, trained):
 
 
 if __name__ == "__main__":
-    setting_flags.run(main)
+    setting_flags.run(main, on_keras=True)

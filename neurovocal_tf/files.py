@@ -2,14 +2,43 @@
 
 import contextlib
 import csv
+import functools
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator
 
 #: Bytes of a file's name, on all systems of today.
 LONGEST_NAME = 255
+# After a stem: who writes, and what tells this writing from that process's others.
+_TEMPORARY = re.compile(r"\..*-([0-9a-f]{8})[0-9a-f]{8}(\.[^.]*)?", re.DOTALL)
+
+
+def writer() -> str:
+    """What the temporary names of this process have in them and no other's, 8 hex digits."""
+    return _writer_of(os.getpid())
+
+
+@functools.cache
+def _writer_of(process_id: int) -> str:
+    # A forked process has its parent's memory, and is a writer of its own.
+    return secrets.token_hex(4)
+
+
+def temporary_name(name: str) -> str:
+    """A hidden name of this process's own, new at every call, with the extension of `name`."""
+    stem, extension = os.path.splitext(name)
+    ending = f"-{writer()}{secrets.token_hex(4)}{extension}"
+    # A name that fills its folder's limit leaves no room for a longer one.
+    return _first_bytes(f".{stem}", LONGEST_NAME - len(os.fsencode(ending))) + ending
+
+
+def writer_of(name: str) -> str | None:
+    """The `writer` that has made up a temporary name; None for any other name."""
+    match = _TEMPORARY.fullmatch(name)
+    return match and match[1]
 
 
 @contextlib.contextmanager
@@ -18,11 +47,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     removed when it does not.
     """
     path = os.path.abspath(path)
-    stem, extension = os.path.splitext(os.path.basename(path))
-    ending = f"-{secrets.token_urlsafe(6)}{extension}"
-    # A name that fills its folder's limit leaves no room for a longer one.
-    stem = _first_bytes(f".{stem}", LONGEST_NAME - len(os.fsencode(ending)))
-    temporary = os.path.join(os.path.dirname(path), stem + ending)
+    temporary = os.path.join(os.path.dirname(path), temporary_name(os.path.basename(path)))
     # With the permissions of any new file. Those of `tempfile` are for their owner alone, and what
     # other files get could only be read by setting the process's umask, for a moment in which other
     # threads' files would be open to all.

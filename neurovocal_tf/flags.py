@@ -4,6 +4,7 @@ What flag files and presets are, see `flag_files`.
 """
 
 import dataclasses
+import errno
 import functools
 import io
 import itertools
@@ -17,13 +18,15 @@ from typing import Any
 from absl import app, flags, logging
 
 from neurovocal_tf import config as config_lib
-from neurovocal_tf import earlier_settings, files, flag_files, flag_help, presets
+from neurovocal_tf import earlier_settings, files, flag_files, flag_help, keras_backend, presets
 from neurovocal_tf.flag_help import text_of
 from neurovocal_tf.settings import is_list, number_type
 
 # The flags that `define_path` defines are those of the tool that calls it.
 flags.disclaim_key_flags()
 
+# What a disk says that takes no more: full, over the user's quota, a file of the largest size.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _HELP_FLAGS = ("--help", "-help", "--helpshort", "-helpshort", "-h", "-?")
 
 # What absl says of a bad value, and what a user understands.
@@ -226,13 +229,14 @@ def say(line: str) -> None:
     tqdm.tqdm.write(line, file=sys.stderr)
 
 
-def run(main: Callable[[list[str]], int | None]) -> None:
+def run(main: Callable[[list[str]], int | None], on_keras: bool = False) -> None:
     """Parses the command line, calls `main(argv)` and exits: the one entry point of every tool.
 
     `argv` holds the program's name alone: stray arguments are refused. The exit code is what main
     returns; 1 after a user's mistake (ValueError, OSError, a flag's error), told in one line; 130
     after Ctrl-C. Any other exception keeps its traceback, and `--verbosity=1` shows that of a
-    user's mistake too.
+    user's mistake too. With `on_keras`, for tools whose main imports Keras, it has to run on
+    TensorFlow.
     """
     # TensorFlow, imported in main, greets with twenty lines about the machine,
     # among which a user's own would be lost.
@@ -241,7 +245,7 @@ def run(main: Callable[[list[str]], int | None]) -> None:
         if isinstance(stream, io.TextIOWrapper):
             # An encoding that lacks a letter of a name ends no run.
             stream.reconfigure(errors="backslashreplace")
-    app.run(functools.partial(_guarded, main), flags_parser=_parse)
+    app.run(functools.partial(_guarded, main, on_keras), flags_parser=_parse)
 
 
 def expand_flagfiles(
@@ -316,15 +320,23 @@ def _parse(argv):
     return remaining
 
 
-def _guarded(main, argv):
+def _guarded(main, on_keras, argv):
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
     try:
+        if on_keras:
+            keras_backend.check()
         return main(argv)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(130)
     except (ValueError, OSError, flags.Error, app.UsageError) as error:
+        logging.debug("Where it happened:", exc_info=True)
+        _fail(error)
+    except Exception as error:
+        # TensorFlow's writers, and a search's trials, tell of a full disk in errors of their own.
+        if not any(os.strerror(number) in str(error) for number in _FULL):
+            raise
         logging.debug("Where it happened:", exc_info=True)
         _fail(error)
 

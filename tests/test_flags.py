@@ -728,3 +728,9 @@ if __name__ == "__main__":
     bird = rb"\u9ce5"
     said_of_it = bird + b".wav is cut off\nerror: " + bird + b" must be a bird\n"
     assert found == (1, rb"\xe9 \xfc " + bird + b" ok\n", said_of_it)
+
+
+def test_a_full_disk_is_told_in_a_line_whatever_error_a_library_makes_of_it(tool):
+    words = "model.pb; No space left on device"
+    code, _, err = tool("--data_dir=x", f"--raises=RuntimeError({words!r})")
+    assert (code, err) == (1, f"error: {words}\n")

@@ -40,12 +40,20 @@ setting_flags.define(["generation"])
 
 def main(argv):
     from neurovocal_tf.generation import songs  # here, so that --help needs no TensorFlow
-    from neurovocal_tf.generation.singer import Singer
+    from neurovocal_tf.ownership import owned
     from neurovocal_tf.runs.trained import load_trained
 
     trained = load_trained(_WORKDIR.value, setting_flags.config_from_flags)
     out = _OUT.value or os.path.join(_WORKDIR.value, "songs")
     os.makedirs(out, exist_ok=True)
+    # Whoever sings other seeds may do so beside this.
+    with owned(out, f"songs_{_SEED.value}_{_NUM_SONGS.value}"):
+        _generate(songs, trained, out)
+
+
+def _generate(songs, trained, out):
+    from neurovocal_tf.generation.singer import Singer
+
     seeds = range(_SEED.value, _SEED.value + _NUM_SONGS.value)
     singer = Singer(trained, max_frames=_NUM_FRAMES.value)
     if not trained.scale.is_sound:
@@ -75,4 +83,4 @@ def _generate_frames(songs, singer, seeds, out):
 
 
 if __name__ == "__main__":
-    setting_flags.run(main)
+    setting_flags.run(main, on_keras=True)

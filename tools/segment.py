@@ -102,9 +102,8 @@ setting_flags.define_preset()
 
 
 def main(argv):
-    import tqdm  # here, so that --help needs none of these
-
-    from neurovocal_tf import files
+    from neurovocal_tf import files  # here, so that --help needs none of these
+    from neurovocal_tf.ownership import owned
     from neurovocal_tf.segmentation import folder, formats, preset_choice
 
     formats.check(_FORMAT.value or ())
@@ -114,28 +113,43 @@ def main(argv):
         setting_flags.chosen_preset(lambda: preset_choice.choose(paths, audio))
     )
     true = _true_segments(paths, config) if _TRUTH.value else None
-    if _TUNE.value:
-        figures = _tune(paths, true, config)
-    else:
-        run = folder.SegmentedFolder(_DATA_DIR.value, _OUT.value, config, paths, _OVERWRITE.value)
-        if run.num_resumed:
-            setting_flags.say(f"{run.num_resumed} of {len(paths)} recordings were finished before")
-        with tqdm.tqdm(
-            total=run.num_bytes_left, unit="B", unit_scale=True, dynamic_ncols=True, desc="segment"
-        ) as bar:
-            run.run(_WORKERS.value or os.cpu_count(), bar.update)
-        figures = _report(run) | (_score(run, true) if true else {})
-        if set(_FORMAT.value or ()) - {"csv"}:
-            _write_formats(run, config)
-        if _PLOT.value:
-            _draw(run, true, config)
-        if _REVIEW.value:
-            _write_review(run, config)
+    os.makedirs(_OUT.value, exist_ok=True)
+    with owned(_OUT.value, "segments"):
+        figures = (_tune if _TUNE.value else _segment)(paths, true, config)
     if _JSON.value:
         files.write_json(
             _JSON.value,
             {name: None if math.isnan(value) else value for name, value in figures.items()},
         )
+
+
+def _segment(paths, true, config):
+    import tqdm
+
+    from neurovocal_tf.segmentation import folder
+
+    run = folder.SegmentedFolder(_DATA_DIR.value, _OUT.value, config, paths, _OVERWRITE.value)
+    if run.num_resumed:
+        setting_flags.say(f"{run.num_resumed} of {len(paths)} recordings were finished before")
+    for name, what in sorted(run.changed.items()):
+        told = (
+            "what people have marked in the former one is kept; --overwrite gives that up"
+            if run.is_by_hand(name)
+            else "it is segmented anew"
+        )
+        setting_flags.say(f"{name} {what}: {told}")
+    with tqdm.tqdm(
+        total=run.num_bytes_left, unit="B", unit_scale=True, dynamic_ncols=True, desc="segment"
+    ) as bar:
+        run.run(_WORKERS.value or os.cpu_count(), bar.update)
+    figures = _report(run) | (_score(run, true) if true else {})
+    if set(_FORMAT.value or ()) - {"csv"}:
+        _write_formats(run, config)
+    if _PLOT.value:
+        _draw(run, true, config)
+    if _REVIEW.value:
+        _write_review(run, config)
+    return figures
 
 
 def _asked_for(paths):

@@ -109,4 +109,4 @@ def _summary(result):
 
 
 if __name__ == "__main__":
-    setting_flags.run(main)
+    setting_flags.run(main, on_keras=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from neurovocal_tf.annotations import segments as annotated
-from neurovocal_tf.audio import listing, readers, spectrogram
+from neurovocal_tf.audio import identity, listing, readers, spectrogram
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import frame_sequences, split
 from neurovocal_tf.data.found_spans import FoundSpans
@@ -36,6 +36,8 @@ class Survey:
         skipped: tuple of (path, reason).
         notes: tuple of sentences for the user, such as which files are resampled.
         lists: what somebody has listed of them, see `split.NamedSplit`.
+        others: paths of the recordings that are there and take no part.
+        frames_digest: of frame sequences, see `frame_sequences.digest_of`.
     """
 
     training: SequenceData
@@ -43,6 +45,8 @@ class Survey:
     skipped: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     lists: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    others: tuple[str, ...] = ()
+    frames_digest: str | None = None
 
 
 class TooFewRecordings(ValueError):
@@ -84,6 +88,7 @@ def survey(
         return _survey_of_frames(data_dir, config, fold)
     found = listing.look_at(data_dir)
     paths, named = found.paths, None
+    all_paths = paths
     if split.is_named(config.data):
         named = split.named_split(config.data, data_dir, paths)
         if fold is not None:
@@ -123,6 +128,7 @@ def survey(
             *(named.notes if named else ()),
         ),
         lists=named.lists if named else {},
+        others=tuple(sorted(set(all_paths) - {source.path for source in usable})),
     )
 
 
@@ -183,7 +189,8 @@ def _survey_of_frames(path, config, fold):
         )
     splits = frame_sequences.read_frames(path)
     frame_sequences.check_values(splits, config.model.visible_units, path)
-    return Survey(splits["train"], splits["valid"])
+    digest = frame_sequences.digest_of(splits)
+    return Survey(splits["train"], splits["valid"], frames_digest=digest)
 
 
 def _probed(paths, time_expansion):
@@ -209,22 +216,26 @@ def _looked_at(sources, sample_rate, config, spans):
     usable, levels, skipped = [], {}, []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         looks = pool.map(lambda source: _look(source, sample_rate, config, spans), sources)
-        for source, (found, reason) in zip(sources, looks, strict=True):
+        for source, (found, known, reason) in zip(sources, looks, strict=True):
             if reason:
                 skipped.append((source.path, reason))
             else:
-                usable.append(source)
+                usable.append(dataclasses.replace(source, identity=known))
                 levels[source.path] = found
     return usable, levels, skipped
 
 
 def _look(source, sample_rate, config, spans):
-    """A whole recording's `_Levels`, None if it cannot be used; and why it cannot, else nothing."""
+    """A whole recording's `_Levels` and `Identity`, None if it cannot be used; and why it cannot,
+    else nothing.
+    """
     try:
-        return _levels_of(source, sample_rate, config, spans), ""
+        levels = _levels_of(source, sample_rate, config, spans)
+        # Its bytes have just been read, and most are still in memory.
+        return levels, identity.identity_of(source.path), ""
     except readers.UnreadableRecording as reason:
         # Its words alone: the exception holds the samples.
-        return None, str(reason)
+        return None, None, str(reason)
 
 
 def _levels_of(source, sample_rate, config, spans):

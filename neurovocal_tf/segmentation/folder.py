@@ -14,10 +14,11 @@ import numpy as np
 from neurovocal_tf import config as config_lib
 from neurovocal_tf import files
 from neurovocal_tf.annotations import Annotation
-from neurovocal_tf.audio import listing, readers
+from neurovocal_tf.audio import identity, listing, readers
 from neurovocal_tf.audio.unreadable import cannot_be_opened
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation import tables
+from neurovocal_tf.segmentation.known_recordings import KnownRecordings
 from neurovocal_tf.segmentation.recording_lengths import length_of
 from neurovocal_tf.segmentation.reports import Reports
 from neurovocal_tf.segmentation.segmented_file import SegmentedFile, Stopped, segment_file
@@ -67,6 +68,8 @@ class SegmentedFolder:
         results: dict of file name -> `SegmentedFile`, of those done in this process.
         skipped: dict of file name -> reason.
         num_resumed: files that an earlier start has finished.
+        changed: dict of file name -> how its recording differs from the one that an earlier start
+            has segmented, so that it is segmented anew.
         written, reports: `WrittenFiles` and `Reports` of the output folder.
 
     Raises: ValueError if there is no recording, or the output folder holds
@@ -89,13 +92,17 @@ class SegmentedFolder:
             os.path.relpath(path, data_dir): reason
             for path, reason in listing.look_at(data_dir).skipped
         }
+        self.changed: dict[str, str] = {}
         os.makedirs(self.out_dir, exist_ok=True)
         self._check_settings()
+        self._known = KnownRecordings(self.out_dir)
         self.written = WrittenFiles(self.out_dir, overwrite)
         self.reports = Reports(self.out_dir, self.written, overwrite)
+        before = self.reports.rows("files.csv", _FILE_COLUMNS)
+        self._gone = sorted({row["file"] for row in before} - set(self.all_paths))
         self._files: dict[str, dict[str, str | int]] = {
             row["file"]: dict(row)
-            for row in self.reports.rows("files.csv", _FILE_COLUMNS)
+            for row in before
             if row["file"] in self.all_paths
             and row["num_segments"].isdecimal()
             and self._is_as_it_was(row)
@@ -180,6 +187,10 @@ class SegmentedFolder:
         """Seconds that were read of a finished file."""
         return float(self._files[name]["duration_s"])
 
+    def content(self, name: str) -> str:
+        """What changes where the recording of a finished file does."""
+        return self._known.content(name) or str(self._files[name]["num_bytes"])
+
     def figures(self) -> dict[str, float]:
         """Flat dict: `num_files` finished, `num_skipped`, `num_segments`, `duration_s` of all, and
         how many sounds were dropped for each reason, such as `num_too_long`.
@@ -219,13 +230,25 @@ class SegmentedFolder:
 
     @property
     def notes(self) -> list[str]:
-        """Sentences for the user on what has become of files that people have changed."""
-        return [*self._tables.notes, *self.reports.notes]
+        """Sentences for the user on what has become of files that people have changed, and of
+        recordings that have gone.
+        """
+        gone = [
+            f"{len(self._gone)} recordings that were segmented before are not there any more, such "
+            f"as {self._gone[0]}: their segments have left the tables"
+            for _ in self._gone[:1]
+        ]
+        return [*gone, *self._tables.notes, *self.reports.notes]
+
+    def is_by_hand(self, name: str) -> bool:
+        """Whether the segments of a recording are what people have made of them."""
+        return name in self._tables.by_hand
 
     def save(self) -> None:
         """Writes annotations.csv, dropped.csv, files.csv, skipped.csv and config.json."""
         names = self.all_finished
-        # In this order, so that whatever files.csv says is done has its segments.
+        # In this order, so that whatever files.csv says is done has its segments and is known.
+        self._known.save(names)
         self._tables.save(names)
         dropped = [
             (name, f"{onset:.6f}", f"{offset:.6f}", reason)
@@ -261,7 +284,10 @@ class SegmentedFolder:
             tell(int(seen * size))
 
         try:
-            return segment_file(path, self.config, on_block)
+            found = segment_file(path, self.config, on_block)
+            # Its bytes have just been read, and most are still in memory.
+            self._known.keep(name, identity.identity_of(path))
+            return found
         finally:
             tell(size)
 
@@ -326,7 +352,12 @@ class SegmentedFolder:
 
     def _is_as_it_was(self, row: dict[str, str]) -> bool:
         path = self.all_paths.get(row["file"])
-        return path is not None and str(_size(path)) == row["num_bytes"]
+        if path is None:
+            return False
+        what = self._known.difference(row["file"], path, row["num_bytes"])
+        if what:
+            self.changed[row["file"]] = what
+        return not what
 
     def _place(self, name: str) -> str:
         """Where a reader of annotations.csv finds a recording:

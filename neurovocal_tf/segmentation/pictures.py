@@ -45,8 +45,8 @@ def draw(
         for name in folder.finished:
             found, truth = folder.segments(name), None if true is None else true.get(name, ())
             windows = config.spectrogram.n_fft, config.spectrogram.hop_length
-            size, duration_s = os.path.getsize(folder.paths[name]), folder.duration_s(name)
-            shows = _digest(found, truth, folder.dropped(name), size, duration_s, windows)
+            content, duration_s = folder.content(name), folder.duration_s(name)
+            shows = _digest(found, truth, folder.dropped(name), content, duration_s, windows)
             if not _is_drawn(folder, drawn.get(name), shows):
                 drawn[name] = {"file": name, "shows": shows} | _draw_one(
                     folder, name, found, truth, config
@@ -132,7 +132,7 @@ def _digest(
     found: np.ndarray,
     truth: npt.ArrayLike | None,
     dropped: Sequence[tuple[float, float, str]],
-    num_bytes: int,
+    content: str,
     duration_s: float,
     windows: tuple[int, int],
 ) -> str:
@@ -140,7 +140,7 @@ def _digest(
         found.tolist(),
         None if truth is None else np.asarray(truth, np.float64).tolist(),
         dropped,
-        num_bytes,
+        content,
         duration_s,
         windows,
     ]

@@ -337,9 +337,46 @@ def test_a_file_is_left_in_the_middle_when_the_run_is_stopped(folder, tmp_path):
         run_of._segment_one("a b.wav", stop, lambda num_bytes: None)
 
 
-def test_a_recording_that_changed_is_segmented_anew(folder, tmp_path):
+@pytest.mark.parametrize("keeps_time", [True, False])
+@pytest.mark.parametrize(
+    "samples, rate, words",
+    [
+        (tones(3.0), RATE, "is another recording: .*samples for"),
+        (tones(2.0, [(0.5, 0.6)]), RATE, "as long, of other content"),
+        (tones(2.0)[::2], RATE // 2, "is another recording: .*Hz for"),
+    ],
+)
+def test_a_recording_that_changed_is_segmented_anew_and_named(
+    samples, rate, words, keeps_time, folder, tmp_path
+):
+    path = folder / "a b.wav"
+    os.utime(path, ns=(0, 0))
     segment_folder.SegmentedFolder(folder, tmp_path / "out", QUIET).run(1, lambda num_bytes: None)
-    soundfile.write(folder / "a b.wav", tones(3.0), RATE)
+    soundfile.write(path, samples, rate)
+    if keeps_time:
+        os.utime(path, ns=(0, 0))
+    again = segment_folder.SegmentedFolder(folder, tmp_path / "out", QUIET)
+    assert again.num_resumed == 2 and list(again.changed) == ["a b.wav"]
+    assert re.search(words, again.changed["a b.wav"])
+    again.run(1, lambda num_bytes: None)
+    assert segment_folder.SegmentedFolder(folder, tmp_path / "out", QUIET).num_resumed == 3
+
+
+def test_a_recording_that_was_only_copied_or_touched_is_not_segmented_anew(folder, tmp_path):
+    segment_folder.SegmentedFolder(folder, tmp_path / "out", QUIET).run(1, lambda num_bytes: None)
+    for path in folder.iterdir():
+        if path.is_file():
+            os.utime(path)
+    assert segment_folder.SegmentedFolder(folder, tmp_path / "out", QUIET).num_resumed == 3
+
+
+def test_results_of_earlier_versions_hold_for_recordings_that_are_older(folder, tmp_path):
+    """They tell nothing but a recording's size."""
+    segment_folder.SegmentedFolder(folder, tmp_path / "out", QUIET).run(1, lambda num_bytes: None)
+    (tmp_path / "out" / "recordings.csv").unlink()
+    assert segment_folder.SegmentedFolder(folder, tmp_path / "out", QUIET).num_resumed == 3
+    later_ns = os.stat(tmp_path / "out" / "files.csv").st_mtime_ns + 1
+    os.utime(folder / "a b.wav", ns=(later_ns, later_ns))
     assert segment_folder.SegmentedFolder(folder, tmp_path / "out", QUIET).num_resumed == 2
 
 
