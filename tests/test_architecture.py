@@ -60,6 +60,7 @@ ARROWS = {
     "annotations": {"files"},
     "plots": {"files"},
     "segmentation": {"audio", "annotations", "plots", "config", "files"},
+    "pages": {"segmentation", "audio", "annotations", "config", "files"},
     "data": {"segmentation", "audio", "annotations", "array_files", "config", "files"},
     # Probability.
     "rbm": set(),
@@ -129,6 +130,7 @@ LIBRARIES = {
     "discovery": {"numpy", "scipy", "sklearn", "threadpoolctl"},
     "annotations": {"numpy", "scipy", "tensorflow"},
     "annotations/elan": {"pympi"},
+    "pages": {"numpy"},
     "evaluation/baselines": {"numpy", "scipy"},
     "evaluation/likelihood_baselines": {"numpy", "scipy"},
     "data/frame_sequences": {"numpy", "tensorflow"},
@@ -141,6 +143,7 @@ WITHOUT_KERAS = {
     "audio",
     "annotations",
     "segmentation",
+    "pages",
     "rbm",
     "settings",
     "earlier_settings",
@@ -266,7 +269,7 @@ def test_what_knows_of_sound_and_what_knows_of_probability_stay_apart():
         return {name}.union(*(reach(other) for other in ARROWS[name]))
 
     sound, probability = (
-        {"audio", "annotations", "plots", "segmentation", "data"},
+        {"audio", "annotations", "plots", "segmentation", "pages", "data"},
         {"rbm", "layers", "model"},
     )
     assert not any(
@@ -450,6 +453,26 @@ def test_every_library_that_is_imported_is_declared():
 def test_every_folder_of_the_package_is_installed():
     folders = {".".join(path.parent.relative_to(ROOT).parts) for path in FILES}
     assert set(declared()["packages"]) == folders
+
+
+def test_every_file_of_a_page_is_installed():
+    patterns = declared()["package_data"]["neurovocal_tf.pages"]
+    pages = PACKAGE / "pages"
+    installed = {path for pattern in patterns for path in pages.glob(pattern)}
+    parts = {
+        path for path in pages.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert parts - installed == set(pages.glob("*.py"))
+
+
+def test_every_script_of_a_page_is_in_it_and_none_is_long():
+    from neurovocal_tf.pages import review
+
+    scripts = sorted((PACKAGE / "pages").glob("*/*.js"))
+    assert {path.name for path in scripts} == {*review._SCRIPTS, "index.js"}
+    for path in scripts:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert len(lines) <= 400 and max(map(len, lines)) <= 100, path
 
 
 def test_versions_agree():

@@ -8,6 +8,7 @@ they agree with the truth.
     python tools/segment.py ... --format=audacity,raven,textgrid
     python tools/segment.py ... --truth=/data/finches_by_hand
     python tools/segment.py ... --truth=/data/finches_by_hand --tune
+    python tools/segment.py ... --review
 
 The output folder gets annotations.csv (file, onset_s, offset_s, label, score), files.csv,
 skipped.csv (file, reason), written.csv and config.json; with --format a folder or a table for each
@@ -84,6 +85,12 @@ _TUNE_SEED = flags.DEFINE_integer(
 _PLOT = flags.DEFINE_bool(
     "plot", False, "Draw every recording with its segments, and histograms of all."
 )
+_REVIEW = flags.DEFINE_bool(
+    "review",
+    False,
+    "Write a page for each recording, review/NAME.html, to look at in a browser, hear, correct and "
+    "label what was found; it saves tables that --annotations and --truth read.",
+)
 _WORKERS = flags.DEFINE_integer(
     "workers", 0, "Recordings at once; 0: as many as there are processor cores.", lower_bound=0
 )
@@ -140,6 +147,8 @@ def _segment(paths, true, config):
         _write_formats(run, config)
     if _PLOT.value:
         _draw(run, true, config)
+    if _REVIEW.value:
+        _write_review(run, config)
     return figures
 
 
@@ -299,6 +308,18 @@ def _draw(run, true, config):
     with tqdm.tqdm(total=len(run.finished), unit="picture", dynamic_ncols=True, desc="plot") as bar:
         pictures.draw(run, true, config, bar.update)
     print(f"pictures: {os.path.join(run.out_dir, 'pictures')}")
+
+
+def _write_review(run, config):
+    import tqdm
+
+    from neurovocal_tf.pages import review
+
+    with tqdm.tqdm(total=len(run.finished), unit="page", dynamic_ncols=True, desc="review") as bar:
+        failed = review.write(run, config, bar.update)
+    for name, reason in failed.items():
+        setting_flags.say(f"no page of {name}: {reason}")
+    print(f"review: {os.path.join(run.out_dir, 'review')}")
 
 
 if __name__ == "__main__":

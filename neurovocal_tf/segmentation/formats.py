@@ -64,7 +64,7 @@ def write(
     Returns: names of the files that stay as they are, relative to the folder.
     """
     formats = [format for format in dict.fromkeys(formats) if format != "csv"]
-    stems = _stems(folder.all_paths)
+    stems = stems_of(folder.all_paths)
     everything: list[annotations.Annotation] = []
     durations_s: dict[str, float] = {}
     kept: list[str] = []
@@ -87,7 +87,7 @@ def write(
         path = os.path.abspath(folder.all_paths[name])
         duration_s = {path: folder.duration_s(name)}
         if _WITH_FREQUENCIES & set(formats):
-            found = _with_frequencies(found, path, config)
+            found = with_frequencies(found, path, config)
         labelled = [a if a.label.strip() else dataclasses.replace(a, label=_LABEL) for a in found]
         for format in formats:
             extension = annotations.EXTENSIONS[format]
@@ -111,7 +111,7 @@ def _own_rate(path: str, config: Config) -> int:
     return readers.probe(path, config.audio.time_expansion).sample_rate
 
 
-def _stems(names: Iterable[str]) -> dict[str, str]:
+def stems_of(names: Iterable[str]) -> dict[str, str]:
     """Dict of recording's name -> what files about it are named after: without its extension,
     unless that is all it differs by.
     """
@@ -121,9 +121,10 @@ def _stems(names: Iterable[str]) -> dict[str, str]:
     return {name: stem if counts[stem.lower()] == 1 else name for name, stem in stems.items()}
 
 
-def _with_frequencies(
+def with_frequencies(
     found: list[annotations.Annotation], path: str, config: Config
 ) -> list[annotations.Annotation]:
+    """Annotations of a recording, each with the band that it occupies."""
     audio, segmentation = config.audio, config.segmentation
     rate = readers.probe(path, audio.time_expansion).rate_at(audio.sample_rate)
     bounds = frequency_bounds_hz(

@@ -103,6 +103,7 @@ def test_the_tool_writes_segments_scores_pictures_formats_and_reasons_and_needs_
         "--json",
         tmp_path / "f.json",
         "--plot",
+        "--review",
     ]
     tool = started(*flagged, "--format=csv,audacity,raven,textgrid", "--buffer_ms=0")
     stderr = tool.communicate(timeout=300)[1]
@@ -132,6 +133,13 @@ def test_the_tool_writes_segments_scores_pictures_formats_and_reasons_and_needs_
         os.path.join("day 2", "C.WAV.png"),
         "hiss.flac.png",
         "histograms.png",
+    ]
+    pages = sorted(str(path.relative_to(out / "review")) for path in out.rglob("*.html"))
+    assert pages == [
+        "a b.wav.html",
+        os.path.join("day 2", "C.WAV.html"),
+        "hiss.flac.html",
+        "index.html",
     ]
     for format in ("audacity", "raven", "textgrid"):
         by_file = matching.match(out / format, listing.list_recordings(folder)).of
