@@ -1,10 +1,15 @@
-"""The settings of one run, of all sections: checked, changed by name, and written as JSON."""
+"""The settings of one run, of all sections: checked, changed by name, written as JSON, and read
+from presets and flag files.
+"""
 
 import dataclasses
 import json
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from neurovocal_tf import earlier_settings, flag_files, presets
 from neurovocal_tf.config_sections import (
     AudioConfig,
     DataConfig,
@@ -15,7 +20,7 @@ from neurovocal_tf.config_sections import (
     TrainingConfig,
 )
 from neurovocal_tf.config_segmentation import SegmentationConfig
-from neurovocal_tf.settings import check, from_json
+from neurovocal_tf.settings import check, check_section, from_json, from_text, nearest, warn_once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +37,9 @@ class Config:
     execution: ExecutionConfig = ExecutionConfig()
 
     def __post_init__(self) -> None:
+        for part in dataclasses.fields(Config):
+            kind: Any = part.type
+            check_section(part.name, getattr(self, part.name), kind)
         for section, field in settings():
             check(field, getattr(getattr(self, section), field.name))
         for message in _inconsistencies(self):
@@ -40,16 +48,43 @@ class Config:
     def replace(self, **values: Any) -> "Config":
         """A copy with the named settings changed, whatever their sections:
         `config.replace(threshold=3.0)`.
+
+        Lists are taken for tuples, and NumPy's numbers for Python's.
+
+        Raises ValueError for unknown names, and values of a wrong type or out of range.
         """
         sections = {field.name: section for section, field in settings()}
         unknown = sorted(set(values) - set(sections))
         if unknown:
-            raise ValueError(f"`{unknown[0]}` is not a setting.")
+            raise ValueError(f"`{unknown[0]}` is not a setting.{nearest(unknown[0], sections)}")
         changed: dict[str, dict[str, Any]] = {}
         for name, value in values.items():
-            changed.setdefault(sections[name], {})[name] = value
+            changed.setdefault(sections[name], {})[name] = _plain(value)
         replaced = {s: dataclasses.replace(getattr(self, s), **v) for s, v in changed.items()}
         return dataclasses.replace(self, **replaced)
+
+    @classmethod
+    def preset(cls, name: str) -> "Config":
+        """The settings of a preset, such as "songbird"; those it does not name are the defaults.
+
+        Raises ValueError for an unknown name.
+        """
+        return _from_flags(flag_files.lines_of_preset(name, _KNOWN), f"preset {name}")
+
+    @staticmethod
+    def presets() -> dict[str, str]:
+        """Names of all presets, and what each is for."""
+        return {name: presets.purpose_of(name) for name in presets.NAMES}
+
+    @classmethod
+    def from_flagfile(cls, path: str | os.PathLike[str]) -> "Config":
+        """The settings of a flag file, such as a run's flags.txt; those it does not name are the
+        defaults.
+
+        Raises ValueError for a file that cannot be read, unknown names and values out of range.
+        """
+        lines = flag_files.expanded([f"--flagfile={os.fspath(path)}"], _KNOWN)
+        return _from_flags(lines, f"flag file {os.fspath(path)}")
 
     def to_json(self) -> str:
         """This configuration as JSON text."""
@@ -70,6 +105,43 @@ def settings() -> Iterator[tuple[str, dataclasses.Field]]:
         kind: Any = section.type
         for field in dataclasses.fields(kind):
             yield section.name, field
+
+
+def names_of_settings() -> tuple[str, ...]:
+    """Names of all settings."""
+    return tuple(field.name for _, field in settings())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_plain, value))
+    # NumPy's numbers, without an import of NumPy.
+    return value.item() if getattr(value, "shape", None) == () else value
+
+
+# Of a reader of flag files that uses every setting, and has no other flag.
+_KNOWN = flag_files.Known(names_of_settings(), names_of_settings())
+
+
+def _from_flags(lines: Iterable[str], source: str) -> Config:
+    """The settings that flags describe; of two values the later one holds."""
+    lines, gone = earlier_settings.arguments_as_now(lines, names_of_settings())
+    for line in gone:
+        warn_once(line)
+    fields, values = {field.name: field for _, field in settings()}, {}
+    for line in lines:
+        name, _, text = re.sub("^--?", "", line).partition("=")
+        if name not in fields and "=" not in line and name.removeprefix("no") in fields:
+            name, text = name.removeprefix("no"), "false"
+        elif "=" not in line and name in fields and fields[name].type is bool:
+            text = "true"
+        if name not in fields:
+            raise ValueError(
+                f"{source}: `{name}` is not a setting, and only settings are read here."
+                f"{nearest(name, fields)}"
+            )
+        values[name] = from_text(fields[name], text)
+    return Config().replace(**values)
 
 
 def changed_settings(old: Config, new: Config) -> Iterator[tuple[str, Any, Any]]:

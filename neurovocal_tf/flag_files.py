@@ -9,20 +9,30 @@ A preset is a flag file of the package. Given on the command line its settings c
 others, wherever `--preset` stands; in a flag file they stand where it stands.
 """
 
+import dataclasses
 import itertools
 import pathlib
 import re
 from collections.abc import Container, Iterable, Iterator
 
-from neurovocal_tf import config as config_lib
 from neurovocal_tf import earlier_settings, presets
 
 
-def expanded(arguments: Iterable[str], flag_values: Container[str]) -> list[str]:
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What names a reader of flags knows: `settings`, of all that there are, and `flags`, of those
+    that it uses, with its own. The other settings are passed over in flag files.
+    """
+
+    settings: Container[str]
+    flags: Container[str]
+
+
+def expanded(arguments: Iterable[str], known: Known) -> list[str]:
     """The arguments with the lines of presets before them, and those of flag files in their place.
 
     Args:
-        arguments: of a command line.    flag_values: names of the flags that a tool has.
+        arguments: of a command line.    known: `Known` to the tool.
 
     Raises:
         ValueError: a file cannot be read, includes itself, or has a line that is no flag.
@@ -32,9 +42,9 @@ def expanded(arguments: Iterable[str], flag_values: Container[str]) -> list[str]
         line
         for argument in itertools.takewhile(lambda argument: argument != "--", arguments)
         if (name := _preset_of(argument)) in presets.NAMES
-        for line in lines_of_preset(name, flag_values)
+        for line in lines_of_preset(name, known)
     ]
-    return [*before, *_with_flagfiles(arguments, flag_values)]
+    return [*before, *_with_flagfiles(arguments, known)]
 
 
 def _joined(arguments: Iterable[str]) -> Iterator[str]:
@@ -49,25 +59,25 @@ def _joined(arguments: Iterable[str]) -> Iterator[str]:
             yield argument
 
 
-def lines_of_preset(name: str, flag_values: Container[str]) -> list[str]:
+def lines_of_preset(name: str, known: Known) -> list[str]:
     """The flags of a preset that a tool uses.
 
     Raises ValueError for an unknown name.
     """
-    return _lines_of(presets.text_of(name), f"preset {name}", pathlib.Path(), (), flag_values)
+    return _lines_of(presets.text_of(name), f"preset {name}", pathlib.Path(), (), known)
 
 
-def _with_flagfiles(arguments, flag_values):
+def _with_flagfiles(arguments, known):
     result, rest = [], iter(arguments)
     for argument in rest:
         if argument == "--":
             return [*result, argument, *rest]
         included = _included_file(argument)
-        result += [argument] if included is None else _read_flagfile(included, (), flag_values)
+        result += [argument] if included is None else _read_flagfile(included, (), known)
     return result
 
 
-def _read_flagfile(path, including, flag_values):
+def _read_flagfile(path, including, known):
     path = pathlib.Path(path).expanduser()
     identity = path.resolve()
     if identity in including:
@@ -81,11 +91,11 @@ def _read_flagfile(path, including, flag_values):
         raise ValueError(f"flag file {path}: not a text file") from None
 
     return _lines_of(
-        "\n".join(lines), f"flag file {path}", path.parent, (*including, identity), flag_values
+        "\n".join(lines), f"flag file {path}", path.parent, (*including, identity), known
     )
 
 
-def _lines_of(text, source, folder, including, flag_values):
+def _lines_of(text, source, folder, including, known):
     """The flags of a flag file's text, and of the files that it includes."""
     expanded = []
     for number, line in enumerate(map(str.strip, text.splitlines()), start=1):
@@ -96,11 +106,11 @@ def _lines_of(text, source, folder, including, flag_values):
         included = _included_file(line)
         if included is not None:
             included = folder / pathlib.Path(included).expanduser()
-            expanded += _read_flagfile(included, including, flag_values)
+            expanded += _read_flagfile(included, including, known)
         elif (name := _preset_of(line)) in presets.NAMES:
-            expanded += lines_of_preset(name, flag_values)
-            expanded += [line] if "preset" in flag_values else []
-        elif not _is_unused_setting(line, flag_values):
+            expanded += lines_of_preset(name, known)
+            expanded += [line] if "preset" in known.flags else []
+        elif not _is_unused_setting(line, known):
             expanded.append(line)
     return expanded
 
@@ -117,11 +127,10 @@ def _preset_of(argument):
     return match and match[1].strip()
 
 
-def _is_unused_setting(line, flag_values):
+def _is_unused_setting(line, known):
     name = re.split(r"[=\s]", line.lstrip("-"))[0]
-    if earlier_settings.is_of_no_use(name, flag_values):
+    if earlier_settings.is_of_no_use(name, known.flags):
         return True
-    fields = {field.name for _, field in config_lib.settings()}
-    if name not in fields:
+    if name not in known.settings:
         name = name.removeprefix("no")
-    return name in fields and name not in flag_values
+    return name in known.settings and name not in known.flags

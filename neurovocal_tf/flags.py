@@ -20,7 +20,7 @@ from absl import app, flags, logging
 from neurovocal_tf import config as config_lib
 from neurovocal_tf import earlier_settings, files, flag_files, flag_help, keras_backend, presets
 from neurovocal_tf.flag_help import text_of
-from neurovocal_tf.settings import is_list, number_type
+from neurovocal_tf.settings import is_list, number_type, path_of
 
 # The flags that `define_path` defines are those of the tool that calls it.
 flags.disclaim_key_flags()
@@ -68,10 +68,7 @@ class _PathParser(flags.ArgumentParser):
     syntactic_help = "a path"
 
     def parse(self, argument: str | None) -> str | None:
-        if not argument:
-            return argument
-        path = os.path.expanduser(argument)
-        return path if os.path.exists(path) else os.path.expanduser(argument.strip())
+        return path_of(argument) if argument else argument
 
 
 class _TextSerializer(flags.ArgumentSerializer):
@@ -125,18 +122,7 @@ def chosen_preset(
         return None
     name, reason = choose()
     say(f"preset {name}: {reason}")
-    return preset_config(name)
-
-
-def preset_config(name: str) -> config_lib.Config:
-    """The `Config` of a preset: all settings that it does not name are the defaults.
-
-    Raises ValueError for an unknown name.
-    """
-    values = flags.FlagValues()
-    define(None, values)
-    values(["preset", *flag_files.lines_of_preset(name, values)])
-    return config_from_flags(flag_values=values)
+    return config_lib.Config.preset(name)
 
 
 def define_path(name: str, default: str | None, help: str, **where: Any) -> flags.FlagHolder:
@@ -260,7 +246,10 @@ def expand_flagfiles(
         ValueError: a file cannot be read, includes itself, or has a line that is no flag.
     """
     expanded, lines = earlier_settings.arguments_as_now(
-        flag_files.expanded(arguments, flag_values), flag_values
+        flag_files.expanded(
+            arguments, flag_files.Known(config_lib.names_of_settings(), flag_values)
+        ),
+        flag_values,
     )
     for line in lines:
         say(line)

@@ -1,20 +1,24 @@
 """What a setting is: a field of a dataclass with a default, a range and a help text.
 
-How its value is checked, and read from JSON.
+How its value is checked, and read from JSON and from text.
 """
 
 import dataclasses
+import difflib
 import functools
 import json
 import logging
 import math
+import os
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from neurovocal_tf import earlier_settings
 
 _LOG = logging.getLogger(__name__)
+# As absl reads them on a command line.
+_TRUTH_VALUES = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
 def setting(
@@ -85,6 +89,71 @@ def check(field: dataclasses.Field, value: Any) -> None:
             )
 
 
+def check_section(argument: str, value: Any, kind: type) -> None:
+    """Raises ValueError, with the argument's name, for what is not the section of settings that a
+    function takes, such as a whole `Config`.
+    """
+    if isinstance(value, kind):
+        return
+    sections = (
+        [
+            f.name
+            for f in dataclasses.fields(type(value))
+            if isinstance(getattr(value, f.name), kind)
+        ]
+        if dataclasses.is_dataclass(value)
+        else []
+    )
+    remedy = f": give its section {sections[0]}" if sections else ""
+    raise ValueError(
+        f"`{argument}` must be a {kind.__name__}. Received: a {type(value).__name__}{remedy}"
+    )
+
+
+def nearest(name: object, names: Iterable[str]) -> str:
+    """A question that ends a message about an unknown name, with the known one most like it; ""
+    where none is alike.
+    """
+    found = difflib.get_close_matches(str(name), list(names), n=1)
+    return f" Did you mean {found[0]}?" if found else ""
+
+
+def path_of(text: str) -> str:
+    """A path as people write it: ~ is the home folder; blanks around it are left out where nothing
+    has them.
+    """
+    path = os.path.expanduser(text)
+    return path if not path or os.path.exists(path) else os.path.expanduser(text.strip())
+
+
+def from_text(field: dataclasses.Field, text: str) -> Any:
+    """A setting's value from its text in a flag file. Its range is for `check`.
+
+    Raises: ValueError, with the setting's name, for text that is no value of its type.
+    """
+    kind = number_type(field)
+    try:
+        values = tuple(
+            _of_kind(kind, part) for part in (text.split(",") if is_list(field) else [text])
+        )
+    except ValueError:
+        words = {int: "a whole number", float: "a number", bool: "true or false"}[kind]
+        raise ValueError(
+            f"`{field.name}` must be {f'a list, each of it {words}' if is_list(field) else words}. "
+            f"Received: {field.name}={text}"
+        ) from None
+    value = values if is_list(field) else values[0]
+    return path_of(value) if field.metadata["is_path"] else value
+
+
+def _of_kind(kind: Any, text: str) -> Any:
+    if kind is not bool:
+        return kind(text)
+    if text.strip().lower() not in _TRUTH_VALUES:
+        raise ValueError(text)
+    return _TRUTH_VALUES[text.strip().lower()]
+
+
 def from_json(kind: Any, text: str) -> Any:
     """Settings from the text of a config.json.
 
@@ -100,7 +169,7 @@ def from_json(kind: Any, text: str) -> Any:
     """
     data, lines = earlier_settings.sections_as_now(json.loads(text))
     for line in lines:
-        _warn_once(line)
+        warn_once(line)
     types: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(kind)}
     if not isinstance(data, dict) or not set(data) <= set(types):
         raise ValueError(f"config.json must hold the sections {sorted(types)}.")
@@ -121,7 +190,7 @@ def from_json(kind: Any, text: str) -> Any:
 
 
 @functools.cache
-def _warn_once(line: str) -> None:
+def warn_once(line: str) -> None:
     """Logs a line the first time only: some tools read a file several times."""
     _LOG.warning("%s", line)
 

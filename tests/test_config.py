@@ -3,10 +3,12 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neurovocal_tf import flags, presets
 from neurovocal_tf import settings as settings_module
 from neurovocal_tf.config import Config, changed_settings, may_change_on_resume, settings
 
@@ -133,6 +135,7 @@ def test_replace_reaches_every_section_and_leaves_the_original():
             "`low_hz` must be below `high_hz`. Received: low_hz=20000, high_hz=10000",
         ),
         (dict(tempo=3), "`tempo` is not a setting."),
+        (dict(treshold=3), "`treshold` is not a setting. Did you mean threshold?"),
     ],
 )
 def test_a_bad_value_is_named(values, message):
@@ -188,7 +191,7 @@ EARLIER = """{
 
 
 def test_a_config_file_of_an_earlier_version_is_read_and_what_counts_no_more_is_told_once(caplog):
-    settings_module._warn_once.cache_clear()
+    settings_module.warn_once.cache_clear()
     config = Config.from_json(EARLIER)
     execution = dict(compiled=False, precision="bfloat16", parallel_parts=4, cache_mb=7)
     model = dict(hidden_scalar=2.28, recurrent_scalar=0.5)
@@ -205,7 +208,7 @@ def test_a_config_file_of_an_earlier_version_is_read_and_what_counts_no_more_is_
 
 
 def test_nothing_is_told_of_a_config_file_of_an_earlier_version_with_the_defaults(caplog):
-    settings_module._warn_once.cache_clear()
+    settings_module.warn_once.cache_clear()
     data = {
         "data": {
             "annotations": "",
@@ -233,3 +236,77 @@ def test_a_resumed_run_may_change_only_what_leaves_the_weights_alone():
         "train_list",
         "held_out_list",
     }
+
+
+def test_a_section_must_be_one_of_its_own_kind():
+    with pytest.raises(ValueError) as error:
+        Config(segmentation=Config())
+    assert str(error.value) == (
+        "`segmentation` must be a SegmentationConfig. Received: a Config: give its section "
+        "segmentation"
+    )
+    with pytest.raises(ValueError, match="`audio` must be a AudioConfig. Received: a dict"):
+        Config(audio={"channel": "mean"})
+
+
+def test_a_list_counts_as_a_tuple_and_a_number_of_numpy_as_one():
+    given = Config().replace(learning_rates=[np.float32(0.5)] * 3, n_fft=np.int64(512))
+    plain = Config().replace(learning_rates=(0.5,) * 3, n_fft=512)
+    assert given == plain and Config.from_json(given.to_json()) == plain
+
+
+@pytest.mark.parametrize("name", presets.NAMES)
+def test_a_preset_is_what_its_flags_are_on_a_command_line(name, settings_of, tmp_path):
+    path = tmp_path / "one.flags"
+    path.write_text(f"--preset={name}\n")
+    assert Config.preset(name) == Config.from_flagfile(path) == settings_of(path)
+    assert len(Config.presets()[name]) > 10
+
+
+def test_an_unknown_preset_is_refused_and_the_nearest_is_offered():
+    with pytest.raises(ValueError, match=r"`preset` must be among .*Did you mean songbird\?"):
+        Config.preset("songbrd")
+
+
+def test_every_setting_comes_back_from_a_flag_file(tmp_path):
+    changed = Config().replace(
+        compiled=False, cd_steps=(1, 2, 3), gates="tanh", annotations="a b", sequence="bout"
+    )
+    flags.write_flags(tmp_path / "flags.txt", changed)
+    assert Config.from_flagfile(tmp_path / "flags.txt") == changed
+
+
+def test_a_flag_file_is_read_as_on_a_command_line(tmp_path, settings_of):
+    (tmp_path / "other.flags").write_text("--threshold=3\n")
+    path = tmp_path / "mine.flags"
+    path.write_text(
+        "# mine\n--preset=songbird\n--flagfile=other.flags\n--nocompiled\n-low_hz=100\n"
+        "--learned_initial_state\n--shuffle_windows=4096\n--annotations=~/a.csv\n"
+    )
+    read = Config.from_flagfile(path)
+    assert read == settings_of(path)
+    assert (read.segmentation.threshold, read.execution.compiled) == (3.0, False)
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("--treshold=3", "`treshold` is not a setting, .* Did you mean threshold?"),
+        ("--data_dir=x", "`data_dir` is not a setting, and only settings are read here."),
+        ("--threshold=loud", "`threshold` must be a number. Received: threshold=loud"),
+        ("--n_fft=2.5", "`n_fft` must be a whole number. Received: n_fft=2.5"),
+        ("--n_fft=8", "`n_fft` must be between 16 and 16384. Received: n_fft=8"),
+        ("--cd_steps=1,x", "`cd_steps` must be a list, each of it a whole number."),
+        ("--compiled=maybe", "`compiled` must be true or false. Received: compiled=maybe"),
+        ("--threshold", "`threshold` must be a number. Received: threshold="),
+    ],
+)
+def test_a_bad_line_of_a_flag_file_is_named(line, message, tmp_path):
+    (tmp_path / "mine.flags").write_text(f"{line}\n")
+    with pytest.raises(ValueError, match=message.replace("?", r"\?")):
+        Config.from_flagfile(tmp_path / "mine.flags")
+
+
+def test_a_flag_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="flag file .*none.flags: No such file"):
+        Config.from_flagfile(tmp_path / "none.flags")

@@ -110,7 +110,7 @@ def test_flags_reach_the_settings_of_their_name():
 
 
 def test_a_preset_comes_before_all_other_flags_wherever_it_stands(tmp_path):
-    song = flags.preset_config("songbird")
+    song = Config.preset("songbird")
     assert song.segmentation.min_group_segments == 3
     for arguments in (
         ["--threshold=4", "--preset=songbird"],
@@ -126,12 +126,12 @@ def test_an_unknown_preset_is_refused_and_auto_is_chosen_later(capsys):
     with pytest.raises(absl_flags.IllegalFlagValueError, match="songbird.*auto"):
         parsed_with_preset("--preset=dodo")
     with pytest.raises(ValueError, match="`preset` must be among songbird.* Received: preset=dodo"):
-        flags.preset_config("dodo")
+        Config.preset("dodo")
     values = parsed_with_preset("--preset=auto", "--threshold=4")
     chosen = flags.chosen_preset(lambda: ("bat", "it squeaks"), values)
     assert capsys.readouterr().err == "preset bat: it squeaks\n"
     config = flags.config_from_flags(chosen, values)
-    assert config == flags.preset_config("bat").replace(threshold=4.0)
+    assert config == Config.preset("bat").replace(threshold=4.0)
     assert flags.chosen_preset(lambda: 1 / 0, parsed_with_preset("--preset=bat")) is None
 
 

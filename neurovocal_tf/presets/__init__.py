@@ -6,6 +6,8 @@ The first line of a file, a comment, says what it is for.
 import functools
 import importlib.resources
 
+from neurovocal_tf.settings import nearest
+
 NAMES = (
     "songbird",
     "mouse_usv",
@@ -27,7 +29,10 @@ def text_of(name: str) -> str:
     Raises ValueError for an unknown name.
     """
     if name not in NAMES:
-        raise ValueError(f"`preset` must be among {', '.join(NAMES)}. Received: preset={name}")
+        raise ValueError(
+            f"`preset` must be among {', '.join(NAMES)}. Received: preset={name}."
+            f"{nearest(name, NAMES)}"
+        )
     return (importlib.resources.files(__name__) / f"{name}.flags").read_text(encoding="utf-8")
 
 

@@ -50,10 +50,10 @@ def segment_f1(examples, config):
 
 
 def main(recordings):
-    from neurovocal_tf import flags
+    from neurovocal_tf.config import Config
 
     for preset, sources in _SOURCES.items():
-        config = flags.preset_config(preset)
+        config = Config.preset(preset)
         with concurrent.futures.ThreadPoolExecutor() as pool:
             examples = list(pool.map(examples_of, (f"{recordings}/{name}" for name in sources)))
         print(f"{preset}: " + ", ".join(sources))
