@@ -67,8 +67,9 @@ def lines_of_preset(name: str, known: Known) -> list[str]:
     return _lines_of(presets.text_of(name), f"preset {name}", pathlib.Path(), (), known)
 
 
-def _with_flagfiles(arguments, known):
-    result, rest = [], iter(arguments)
+def _with_flagfiles(arguments: Iterable[str], known: Known) -> list[str]:
+    result: list[str] = []
+    rest = iter(arguments)
     for argument in rest:
         if argument == "--":
             return [*result, argument, *rest]
@@ -77,7 +78,9 @@ def _with_flagfiles(arguments, known):
     return result
 
 
-def _read_flagfile(path, including, known):
+def _read_flagfile(
+    path: str | pathlib.Path, including: tuple[pathlib.Path, ...], known: Known
+) -> list[str]:
     path = pathlib.Path(path).expanduser()
     identity = path.resolve()
     if identity in including:
@@ -95,9 +98,15 @@ def _read_flagfile(path, including, known):
     )
 
 
-def _lines_of(text, source, folder, including, known):
+def _lines_of(
+    text: str,
+    source: str,
+    folder: pathlib.Path,
+    including: tuple[pathlib.Path, ...],
+    known: Known,
+) -> list[str]:
     """The flags of a flag file's text, and of the files that it includes."""
-    expanded = []
+    expanded: list[str] = []
     for number, line in enumerate(map(str.strip, text.splitlines()), start=1):
         if not line or line.startswith(("#", "//")):
             continue
@@ -105,8 +114,8 @@ def _lines_of(text, source, folder, including, known):
             raise ValueError(f"{source}, line {number}: must be --name=value. Received: {line}")
         included = _included_file(line)
         if included is not None:
-            included = folder / pathlib.Path(included).expanduser()
-            expanded += _read_flagfile(included, including, known)
+            path = folder / pathlib.Path(included).expanduser()
+            expanded += _read_flagfile(path, including, known)
         elif (name := _preset_of(line)) in presets.NAMES:
             expanded += lines_of_preset(name, known)
             expanded += [line] if "preset" in known.flags else []
@@ -115,19 +124,19 @@ def _lines_of(text, source, folder, including, known):
     return expanded
 
 
-def _included_file(argument):
+def _included_file(argument: str) -> str | None:
     match = re.fullmatch(r"--?flagfile[=\s](.*)", argument)
     if match and not match[1].strip():
         raise ValueError("--flagfile must name a file")
-    return match and match[1].strip()
+    return match[1].strip() if match else None
 
 
-def _preset_of(argument):
+def _preset_of(argument: str) -> str | None:
     match = re.fullmatch(r"--?preset[=\s](.*)", argument)
-    return match and match[1].strip()
+    return match[1].strip() if match else None
 
 
-def _is_unused_setting(line, known):
+def _is_unused_setting(line: str, known: Known) -> bool:
     name = re.split(r"[=\s]", line.lstrip("-"))[0]
     if earlier_settings.is_of_no_use(name, known.flags):
         return True

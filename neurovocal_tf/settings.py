@@ -95,18 +95,12 @@ def check_section(argument: str, value: Any, kind: type) -> None:
     """
     if isinstance(value, kind):
         return
-    sections = (
-        [
-            f.name
-            for f in dataclasses.fields(type(value))
-            if isinstance(getattr(value, f.name), kind)
-        ]
-        if dataclasses.is_dataclass(value)
-        else []
-    )
+    fields = getattr(value, "__dataclass_fields__", ())
+    sections = [name for name in fields if isinstance(getattr(value, name, None), kind)]
     remedy = f": give its section {sections[0]}" if sections else ""
     raise ValueError(
-        f"`{argument}` must be a {kind.__name__}. Received: a {type(value).__name__}{remedy}"
+        f"`{argument}` must be of type {kind.__name__}. "
+        f"Received: {argument} of type {type(value).__name__}{remedy}"
     )
 
 
@@ -142,8 +136,9 @@ def from_text(field: dataclasses.Field, text: str) -> Any:
             f"`{field.name}` must be {f'a list, each of it {words}' if is_list(field) else words}. "
             f"Received: {field.name}={text}"
         ) from None
-    value = values if is_list(field) else values[0]
-    return path_of(value) if field.metadata["is_path"] else value
+    if is_list(field):
+        return values
+    return path_of(str(values[0])) if field.metadata["is_path"] else values[0]
 
 
 def _of_kind(kind: Any, text: str) -> Any:

@@ -242,10 +242,10 @@ def test_a_section_must_be_one_of_its_own_kind():
     with pytest.raises(ValueError) as error:
         Config(segmentation=Config())
     assert str(error.value) == (
-        "`segmentation` must be a SegmentationConfig. Received: a Config: give its section "
-        "segmentation"
+        "`segmentation` must be of type SegmentationConfig. Received: segmentation of type Config: "
+        "give its section segmentation"
     )
-    with pytest.raises(ValueError, match="`audio` must be a AudioConfig. Received: a dict"):
+    with pytest.raises(ValueError, match="`audio` must be of type AudioConfig. .* of type dict$"):
         Config(audio={"channel": "mean"})
 
 
