@@ -44,6 +44,7 @@ setup(
         # TensorFlow 2.16 and 2.17 are built against NumPy 1.
         "numpy>=1.26,<2",
         "orjson>=3.9",
+        "pandas>=2.1",
         "scikit-learn>=1.4",
         "scipy>=1.11",
         # TensorBoard 2.17 imports pkg_resources, which setuptools dropped in version 82.

@@ -18,16 +18,21 @@ _MODULE_OF = {
     "GatedRecurrentEncoder": "layers.gated_recurrent_encoder",
     "GuardedAdam": "training.optimizers",
     "GuardedRMSprop": "training.optimizers",
+    "Model": "api.model",
     "PhasedLearningRate": "training.phases",
     "Phases": "training.phases",
     "RNNRBM": "model.rnn_rbm",
     "export_saved_model": "serving.export",
-    "load_trained": "runs.trained",
+    "load": "api.sound",
+    "load_model": "api.loading",
+    "load_trained": "api.loading",
+    "segment": "api.segments",
     "share_out_cores": "training.cores",
-    "train": "training.trainer",
+    "spectrogram": "api.sound",
+    "train": "api.training",
 }
 
-_WITHOUT_KERAS = ("Client", "Config")
+_WITHOUT_KERAS = ("Client", "Config", "load", "segment", "spectrogram")
 
 __all__ = ["__version__", *_MODULE_OF]
 

@@ -41,7 +41,7 @@ setting_flags.define_preset()
 
 def main(argv):
     from neurovocal_tf.segmentation import preset_choice
-    from neurovocal_tf.training import trainer  # here, so that --help needs no TensorFlow
+    from neurovocal_tf.training import progress, trainer  # here, so that --help needs no TensorFlow
     from neurovocal_tf.training.cores import share_out_cores
 
     data, audio = setting_flags.one_of(_DATA_DIR, _FRAMES), setting_flags.config_from_flags().audio
@@ -53,7 +53,7 @@ def main(argv):
         return _train_folds(config, data)
     os.makedirs(_WORKDIR.value, exist_ok=True)
     result = trainer.train(
-        config, data, _WORKDIR.value, report=setting_flags.say, progress=_progress_of(config)
+        config, data, _WORKDIR.value, report=setting_flags.say, progress=progress.bar_of(config)
     )
     setting_flags.write_flags(os.path.join(_WORKDIR.value, "flags.txt"), config)
     setting_flags.say(_summary(result))
@@ -62,7 +62,7 @@ def main(argv):
 def _train_folds(config, data):
     import numpy as np
 
-    from neurovocal_tf.training import trainer
+    from neurovocal_tf.training import progress, trainer
 
     results = []
     for fold in range(_FOLDS.value):
@@ -75,7 +75,7 @@ def _train_folds(config, data):
                 workdir,
                 setting_flags.say,
                 fold=(fold, _FOLDS.value),
-                progress=_progress_of(config),
+                progress=progress.bar_of(config),
             )
         )
         setting_flags.say(f"fold {fold + 1}: {_summary(results[-1])}")
@@ -85,15 +85,6 @@ def _train_folds(config, data):
             f"{name}: mean {np.mean(values):.4g}, standard deviation {np.std(values):.2g} over "
             f"{len(values)} folds"
         )
-
-
-def _progress_of(config):
-    from neurovocal_tf.data.pipeline import num_batches
-    from neurovocal_tf.training.progress import Progress
-
-    return lambda data, num_epochs: [
-        Progress(num_epochs, num_batches(data.training_frames, config), data.unit)
-    ]
 
 
 def _summary(result):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 TENSORFLOW_IO = "tensorflow_io"
 
-_MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 10_000_000
+MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 10_000_000
 _BLOCK_VALUES = 2**18
 # Encoders of lossy formats pad by a frame or so.
 _LEAST_SHARE = 0.99
@@ -97,7 +97,7 @@ def probe(path: str | os.PathLike[str], time_expansion: int = 1) -> Recording:
     path = os.fspath(path)
     with decoders.opened(path) as sound:
         sample_rate = sound.sample_rate * time_expansion
-        if not _MIN_RATE_HZ <= sample_rate <= _MAX_RATE_HZ:
+        if not MIN_RATE_HZ <= sample_rate <= MAX_RATE_HZ:
             raise UnreadableRecording(
                 f"its sample rate is {sample_rate} Hz; must be between 1 kHz and 10 MHz"
             )
@@ -165,7 +165,7 @@ def blocks(
     with decoders.opened(path) as sound:
         own_rate = sound.sample_rate * time_expansion
         decoded = _decoded(sound, float_scale, block_values)
-        mono = (_one_channel(block, channel) for block in decoded)
+        mono = (one_channel(block, channel) for block in decoded)
         if sample_rate in (0, own_rate):
             yield from mono
         else:
@@ -274,12 +274,18 @@ def one_channel_in_graph(samples: "tf.Tensor", channel: str) -> "tf.Tensor":
     return samples[:, int(channel)]
 
 
-def _one_channel(samples: np.ndarray, channel: str) -> np.ndarray:
+def one_channel(samples: np.ndarray, channel: str) -> np.ndarray:
+    """One channel of samples in memory, as `read` makes it.  [N, C] -> [N]
+
+    Raises: UnreadableRecording if there is no such channel.
+    """
     num_channels = samples.shape[1]
     if channel == "mean":
         # A sum of 16-bit samples is exact, whatever its order;
         # a library's mean may multiply by a rounded 1 / C.
         return np.sum(samples, axis=1) / np.float32(num_channels)
+    if channel == "loudest":
+        channel = str(np.argmax(np.sum(np.square(samples, dtype=np.float64), axis=0)))
     if not channel.isdigit() or int(channel) >= num_channels:
         raise UnreadableRecording(
             f"has {num_channels} channels, counted from 0, and no channel {channel}"

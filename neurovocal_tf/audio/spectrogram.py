@@ -12,6 +12,7 @@ import scipy.signal
 import tensorflow as tf
 
 from neurovocal_tf.config import SpectrogramConfig
+from neurovocal_tf.settings import check_section
 
 Count = TypeVar("Count", int, np.ndarray, tf.Tensor)
 
@@ -80,6 +81,7 @@ def power_spectrogram(
 
     Returns: float32 `[..., L, V]`, units of samples^2 / Hz, with L = `num_frames(N, config)`.
     """
+    check_section("config", config, SpectrogramConfig)
     samples = tf.cast(tf.convert_to_tensor(samples), tf.float32)
     return _power_of_windows(
         tf.signal.frame(samples, config.n_fft, config.hop_length), sample_rate, config

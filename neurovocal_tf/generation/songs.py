@@ -34,14 +34,15 @@ def generate_songs(
     seeds: Sequence[int],
     num_frames: int,
     temperature: float = 1.0,
-    prime_path: str | os.PathLike[str] | None = None,
+    prime: str | os.PathLike[str] | np.ndarray | None = None,
 ) -> Iterator[Song]:
     """Generates songs one after another; each depends on its own seed alone.
 
     Args:
         singer: `singer.Singer`.    seeds: ints.    num_frames: int, of each song.
         temperature: float.
-        prime_path: path of a recording that every song goes on from, or None.
+        prime: recording that every song goes on from, a path or float32 samples [N] at
+            the model's rate; or None.
 
     Yields:
         `Song`.
@@ -49,7 +50,7 @@ def generate_songs(
     Raises:
         ValueError: the priming recording cannot be read, or is shorter than a window.
     """
-    state = None if prime_path is None else _primed_state(singer, prime_path)
+    state = None if prime is None else _primed_state(singer, prime)
     for some, rows in _rows(seeds, num_frames, temperature):
         if state is None:
             song = singer.generate(*rows)
@@ -59,23 +60,28 @@ def generate_songs(
             yield Song(seed, np.asarray(decibels), np.asarray(singer.sound(decibels)))
 
 
-def _primed_state(singer, path):
+def _primed_state(singer, prime):
+    is_path = not isinstance(prime, np.ndarray)
+    samples = _read(singer, prime) if is_path else prime
+    power = spectrogram.power_spectrogram(samples, singer.sample_rate, singer.config.spectrogram)
+    if not power.shape[0]:
+        raise ValueError(
+            f"`prime` must have at least n_fft={singer.config.spectrogram.n_fft} samples. "
+            f"Received: prime={prime if is_path else f'{len(samples)} samples'}"
+        )
+    return singer.prime(power)
+
+
+def _read(singer, path):
     try:
         audio = singer.config.audio
-        samples = readers.read(
+        return readers.read(
             path, audio.channel, singer.sample_rate, audio.time_expansion, audio.float_scale
         )
     except readers.UnreadableRecording as reason:
         raise ValueError(
             f"`prime` must be a recording. Received: prime={path}, which {reason}"
         ) from None
-    power = spectrogram.power_spectrogram(samples, singer.sample_rate, singer.config.spectrogram)
-    if not power.shape[0]:
-        raise ValueError(
-            f"`prime` must have at least n_fft={singer.config.spectrogram.n_fft} samples. "
-            f"Received: prime={path}"
-        )
-    return singer.prime(power)
 
 
 def write_song(stem: str | os.PathLike[str], song: Song, singer: Singer) -> None:

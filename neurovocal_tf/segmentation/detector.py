@@ -21,6 +21,7 @@ from neurovocal_tf.segmentation.selection import select
 from neurovocal_tf.segmentation.splitting import split
 from neurovocal_tf.segmentation.thresholds import threshold
 from neurovocal_tf.segmentation.traces import TRACES, BlocksOf
+from neurovocal_tf.settings import check_section
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -61,7 +62,8 @@ def detect(samples: npt.ArrayLike, sample_rate: float, config: SegmentationConfi
     Returns: onsets, offsets, scores_db, each `[S]`, as in `Segments`.
         Silence and a constant signal have no segments.
 
-    Raises: ValueError if the band holds no frequency below Nyquist, or a sample is NaN or infinite.
+    Raises: ValueError if the band holds no frequency below Nyquist, a sample is NaN or infinite, or
+        `config` is a whole `Config`.
     """
     samples = np.asarray(samples)
     segments = detect_in_blocks(lambda: blocks_of(samples), sample_rate, config)
@@ -105,6 +107,7 @@ def detect_in_blocks(
 
     Raises: as `detect`, and what `blocks_of` raises.
     """
+    check_section("config", config, SegmentationConfig)
     counted = _Counted(blocks_of)
     trace = TRACES[config.detector](counted, sample_rate, config)
     level = threshold(trace, config)

@@ -13,7 +13,7 @@ from neurovocal_tf import annotations, files
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation.folder import SegmentedFolder
-from neurovocal_tf.segmentation.frequency_bounds import frequency_bounds_hz
+from neurovocal_tf.segmentation.frequency_bounds import bounds_in_recording_hz
 
 # Some readers refuse what has no label.
 _LABEL = "segment"
@@ -125,18 +125,14 @@ def with_frequencies(
     found: list[annotations.Annotation], path: str, config: Config
 ) -> list[annotations.Annotation]:
     """Annotations of a recording, each with the band that it occupies."""
-    audio, segmentation = config.audio, config.segmentation
+    audio = config.audio
     rate = readers.probe(path, audio.time_expansion).rate_at(audio.sample_rate)
-    bounds = frequency_bounds_hz(
-        readers.blocks(path, audio.channel, rate, audio.time_expansion, audio.float_scale)
-        if found
-        else (),
+    bounds = bounds_in_recording_hz(
+        readers.blocks(path, audio.channel, rate, audio.time_expansion, audio.float_scale),
         rate,
-        np.round([annotation.onset_s * rate for annotation in found]),
-        np.round([annotation.offset_s * rate for annotation in found]),
-        config.spectrogram,
-        low_hz=segmentation.low_hz,
-        high_hz=segmentation.high_hz,
+        np.array([annotation.onset_s for annotation in found], float),
+        np.array([annotation.offset_s for annotation in found], float),
+        config,
     )
     return [
         # People's own band is theirs.

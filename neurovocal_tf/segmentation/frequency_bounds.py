@@ -4,9 +4,35 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from neurovocal_tf.config import SpectrogramConfig
+from neurovocal_tf.config import Config, SpectrogramConfig
 from neurovocal_tf.segmentation.band import in_band_or_all
 from neurovocal_tf.segmentation.segment_spectra import segment_power
+
+
+def bounds_in_recording_hz(
+    blocks: Iterable[np.ndarray],
+    sample_rate: float,
+    onsets_s: np.ndarray,
+    offsets_s: np.ndarray,
+    config: Config,
+) -> np.ndarray:
+    """The band of each segment of a recording that is given in seconds, within the detector's band.
+
+    Args:
+        blocks: iterable of float `[n]`, the recording's samples; not begun without a segment.
+        sample_rate: Hz.    onsets_s, offsets_s: `[S]`, seconds.    config: `Config`.
+
+    Returns: as `frequency_bounds_hz`.
+    """
+    return frequency_bounds_hz(
+        blocks if len(onsets_s) else (),
+        sample_rate,
+        np.round(onsets_s * sample_rate),
+        np.round(offsets_s * sample_rate),
+        config.spectrogram,
+        low_hz=config.segmentation.low_hz,
+        high_hz=config.segmentation.high_hz,
+    )
 
 
 def frequency_bounds_hz(

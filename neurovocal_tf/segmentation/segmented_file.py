@@ -56,7 +56,6 @@ def segment_file(
     recording = readers.probe(path, config.audio.time_expansion)
     sample_rate = recording.rate_at(config.audio.sample_rate)
     expected = max(recording.num_samples * sample_rate // recording.sample_rate, 1)
-    extremes = [np.inf, -np.inf]
 
     def blocks() -> Iterator[np.ndarray]:
         for block in readers.blocks(
@@ -66,8 +65,35 @@ def segment_file(
             config.audio.time_expansion,
             config.audio.float_scale,
         ):
-            extremes[:] = min(extremes[0], block.min()), max(extremes[1], block.max())
             on_block(len(block) / expected)
+            yield block
+
+    return _segmented(blocks, sample_rate, config, recording.note)
+
+
+def segment_samples(samples: np.ndarray, sample_rate: int, config: Config) -> SegmentedFile:
+    """Segments of samples in memory, those of a file that holds them.
+
+    Args:
+        samples: float32 `[N]`, full scale 1.    sample_rate: Hz.
+        config: `Config`; its `segmentation` counts.
+
+    Raises: `readers.UnreadableRecording` as `segment_file`.
+    """
+    return _segmented(lambda: detector.blocks_of(samples), sample_rate, config)
+
+
+def _segmented(
+    blocks_of: Callable[[], Iterator[np.ndarray]],
+    sample_rate: int,
+    config: Config,
+    note_of: Callable[[float], str] = lambda duration_s: "",
+) -> SegmentedFile:
+    extremes = [np.inf, -np.inf]
+
+    def blocks() -> Iterator[np.ndarray]:
+        for block in blocks_of():
+            extremes[:] = min(extremes[0], block.min()), max(extremes[1], block.max())
             yield block
 
     try:
@@ -82,7 +108,7 @@ def segment_file(
     duration_s = found.num_samples / sample_rate
     if duration_s * 1000 <= config.segmentation.min_length_ms:
         raise readers.UnreadableRecording(f"is shorter than a segment: {found.num_samples} samples")
-    notes = [recording.note(duration_s), _note_on_segments(found)]
+    notes = [note_of(duration_s), _note_on_segments(found)]
     return SegmentedFile(
         sample_rate,
         duration_s,

@@ -6,7 +6,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
-import tqdm
+from tqdm.auto import tqdm
+
+from neurovocal_tf.config import Config
+from neurovocal_tf.data.pipeline import num_batches
+from neurovocal_tf.runs.run_folder import DataSummary
+
+
+def bar_of(config: Config) -> Callable[[DataSummary, int], list[keras.callbacks.Callback]]:
+    """What `trainer.train` takes as `progress` to show a bar."""
+    return lambda data, num_epochs: [
+        Progress(num_epochs, num_batches(data.training_frames, config), data.unit)
+    ]
 
 
 class Progress(keras.callbacks.Callback):
@@ -26,7 +37,7 @@ class Progress(keras.callbacks.Callback):
         self._epoch_began_s, self._waited_s = time.time(), 0.0
         if self._bar is None:
             total = (self.num_epochs - epoch) * self.num_batches
-            self._bar = tqdm.tqdm(
+            self._bar = tqdm(
                 total=total, unit="batch", dynamic_ncols=True, mininterval=1.0, smoothing=0.02
             )
         self._bar.set_description(f"epoch {epoch + 1}/{self.num_epochs}{self._last}")
@@ -76,7 +87,7 @@ class SearchProgress(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         if self._bar is None:
-            self._bar = tqdm.tqdm(
+            self._bar = tqdm(
                 total=self.num_epochs,
                 initial=self.num_done,
                 unit="epoch",
@@ -109,9 +120,7 @@ def share_bar(description: str) -> Iterator[Callable[[float], None]]:
     def show(share):
         if not bars:
             shape = "{desc}: {percentage:3.0f} %|{bar}| {remaining}"
-            bars.append(
-                tqdm.tqdm(total=100, desc=description, dynamic_ncols=True, bar_format=shape)
-            )
+            bars.append(tqdm(total=100, desc=description, dynamic_ncols=True, bar_format=shape))
         bars[0].update(100 * share - bars[0].n)
 
     try:

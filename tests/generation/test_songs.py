@@ -57,7 +57,7 @@ def test_a_primed_song_goes_on_from_its_recording(singer, ten, simulated_recordi
     for name, stretch in stretches.items():
         soundfile.write(tmp_path / f"{name}.wav", stretch, rate)
     primed = {
-        name: sung(singer, [3], prime_path=str(tmp_path / f"{name}.wav"))[3].decibels
+        name: sung(singer, [3], prime=str(tmp_path / f"{name}.wav"))[3].decibels
         for name in stretches
     }
     kinds = [ten[3].decibels, *primed.values()]
@@ -75,7 +75,7 @@ def test_a_primed_song_goes_on_from_its_recording(singer, ten, simulated_recordi
 def test_a_recording_of_another_rate_primes_too(singer, simulated_recordings, tmp_path):
     samples, rate = soundfile.read(simulated_recordings / "simulated_000.wav")
     soundfile.write(tmp_path / "other.flac", np.repeat(samples[:4000], 2), 2 * rate)
-    assert sung(singer, [3], prime_path=str(tmp_path / "other.flac"))[3].decibels.shape == (
+    assert sung(singer, [3], prime=str(tmp_path / "other.flac"))[3].decibels.shape == (
         NUM_FRAMES,
         65,
     )
@@ -92,7 +92,7 @@ def test_what_cannot_prime_is_named(singer, tmp_path):
         ("short.wav", "must have at least n_fft=128 samples"),
     ):
         with pytest.raises(ValueError, match=f"`prime` .*{reason}") as error:
-            sung(singer, [3], prime_path=str(tmp_path / name))
+            sung(singer, [3], prime=str(tmp_path / name))
         assert name in str(error.value)
 
 

@@ -1,0 +1,389 @@
+"""A trained model and what it can do."""
+
+import contextlib
+import dataclasses
+import functools
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from tqdm.auto import tqdm
+
+from neurovocal_tf.api import arguments, run_copy
+from neurovocal_tf.api.arguments import Path
+from neurovocal_tf.api.hearing import Heard, Hearing
+from neurovocal_tf.evaluation import likelihood, report, usual_ranges
+from neurovocal_tf.generation import songs
+from neurovocal_tf.generation.singer import DEFAULT_MAX_FRAMES, TEMPERATURES, Singer
+from neurovocal_tf.generation.songs import Song
+from neurovocal_tf.model import scoring
+from neurovocal_tf.runs.run_folder import RunFolder
+from neurovocal_tf.runs.trained import Trained
+from neurovocal_tf.serving import export
+from neurovocal_tf.serving.readings import Reading, Readings
+from neurovocal_tf.training.progress import share_bar
+
+_MOST_FRAMES = 1_000_000
+_MOST_SEED = 2**62
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Model(Trained):
+    """A trained model, as `train` and `load_model` give it.
+
+    Attributes:
+        model: the `RNNRBM`, a Keras model.    config: `Config` of its run.
+        scale: `FrameScale`, what turns power into its frames; `OwnUnit` of frame sequences.
+        sample_rate: Hz; 0 of frame sequences.    epoch: of its weights.
+        workdir: its run folder; None of a model from an export.
+    """
+
+    workdir: str | None = None
+
+    def __repr__(self) -> str:
+        of = f"{self.sample_rate} Hz" if self.scale.is_sound else "frame sequences"
+        return (
+            f"Model({self.model.num_visible} bins of {of}, epoch {self.epoch}, "
+            f"workdir={self.workdir!r})"
+        )
+
+    def generate(
+        self,
+        num_songs: int = 1,
+        num_frames: int | None = None,
+        *,
+        seconds: float | None = None,
+        seed: int = 0,
+        temperature: float = 1.0,
+        prime: npt.ArrayLike | Path | None = None,
+        rate: int | None = None,
+        progress: bool = True,
+    ) -> list[Song]:
+        """Sings new songs. Each depends on its own seed alone, bit for bit on one machine.
+
+        Args:
+            num_songs: how many.
+            num_frames: frames of each; `seconds`: the same in seconds of sound. Default: 1000
+                frames.
+            seed: of the first song; the next one has the next.
+            temperature: below 1 more usual songs, above 1 more varied ones.
+            prime: recording that every song goes on from: a path, or samples [N] with their `rate`
+                in Hz.
+            progress: show a bar.
+
+        Returns:
+            List of `Song`: `seed`, `decibels` float32 [L, V], `waveform` float32 [N] at
+            `sample_rate`. Of a model of frame sequences `decibels` are the frames in their own
+            unit, and `waveform` has no samples.
+
+        Raises:
+            ValueError: an argument is wrong, or the recording cannot be read.
+        """
+        num_songs = arguments.count_of(num_songs, "num_songs", 1, 100_000)
+        seeds = range(first := arguments.count_of(seed, "seed", 0, _MOST_SEED), first + num_songs)
+        temperature = arguments.number_of(temperature, "temperature", *TEMPERATURES)
+        num_frames = self._num_frames(num_frames, seconds)
+        if self.scale.is_sound:
+            prime = self._prime(prime, rate)
+            sung = songs.generate_songs(self._singer, seeds, num_frames, temperature, prime)
+        else:
+            if prime is not None or rate is not None:
+                raise ValueError(
+                    "`prime` must be left out for a model of frame sequences. Received: one"
+                )
+            silent = np.zeros(0, np.float32)
+            frames = songs.generate_frames(self._singer, seeds, num_frames, temperature)
+            sung = (Song(seed, of_one, silent) for seed, of_one in frames)
+        return list(tqdm(sung, "songs", num_songs, unit="song", disable=not progress))
+
+    def embed(
+        self, recordings: Any, rate: int | None = None, *, progress: bool = True
+    ) -> pd.DataFrame:
+        """What the model remembers of recordings: points that lie near each other for sounds alike.
+
+        Args:
+            recordings: samples [N] with their `rate` in Hz; a file, a folder, or a list of them; or
+                a table of `segment`, each row a stretch of a file. Of a model of frame sequences
+                frames [L, V], or a list of such.
+            progress: show a bar.
+
+        Returns:
+            DataFrame with a row for each recording, or for each row of the table: its `file`
+            (`onset_s`, `offset_s`), and `embedding_0` ... `embedding_{E-1}`, means over its frames.
+            `attrs["skipped"]` is a dict of file -> why it could not be used.
+
+        Raises:
+            ValueError: an argument is wrong, or no recording can be used.
+        """
+        return self._table(self._readings.embedding, ("embedding",), recordings, rate, progress)
+
+    def score(
+        self, recordings: Any, rate: int | None = None, *, progress: bool = True
+    ) -> pd.DataFrame:
+        """How unusual recordings are to the model; larger is more unusual in all three.
+
+        Args:
+            recordings, rate, progress: as of `embed`.
+
+        Returns:
+            DataFrame with a row for each recording, or for each row of the table: its `file`
+            (`onset_s`, `offset_s`), `score` (another voice, a blurred call), `order_score`
+            (scrambled or reversed song) and `surprise` (noise, far above; smoothed frames, far
+            below), without units, see `model.scoring`; NaN of a single frame.
+
+        Raises:
+            ValueError: as `embed`.
+        """
+        return self._table(self._readings.scores, scoring.SCORES, recordings, rate, progress)
+
+    def log_likelihood(
+        self,
+        recordings: Any,
+        rate: int | None = None,
+        *,
+        num_temperatures: int = 200,
+        num_chains: int = 8,
+        num_frames: int = 5000,
+        base: str | None = None,
+        seed: int = 0,
+        progress: bool = True,
+    ) -> dict[str, float | None]:
+        """The log-likelihood of recordings under the model, as an optimistic and a pessimistic
+        estimate.
+
+        Args:
+            recordings, rate: as of `embed`.
+            num_temperatures, num_chains: of the annealing.
+            num_frames: frames, drawn by `seed`, that stand for all; 0: all.
+            base: where annealing begins, mean_field or biases; None: what suits the units.
+            progress: show a bar.
+
+        Returns:
+            dict: `log_likelihood_ais_nats` and `log_likelihood_raise_nats`, means over frames in
+            nats a frame, their standard errors, `likelihood_gap_nats`, `is_likelihood_gap_close`
+            and what else `evaluate` tells of it.
+
+        Raises:
+            ValueError: as `embed`, or frames that have no likelihood under the model's units.
+        """
+        options = self._likelihood_options(num_temperatures, num_chains, num_frames, base, seed)
+        if options is None:
+            raise ValueError("`num_temperatures` must be at least 1. Received: num_temperatures=0")
+        hearing = Hearing(self, recordings, rate)
+        sequences = [frames for heard in hearing for frames in heard.sequences]
+        arguments.warn_of(hearing.skipped)
+        with _share_bar(progress) as bar:
+            bracket = likelihood.log_likelihood_bracket(self.model, sequences, options, bar)
+        return likelihood.bracket_figures(bracket, options.num_temperatures)
+
+    def evaluate(
+        self,
+        data_dir: Path | None = None,
+        *,
+        held_out_list: str | None = None,
+        num_temperatures: int = 200,
+        num_chains: int = 8,
+        num_test_frames: int = 5000,
+        base: str | None = None,
+        seconds: float = 40.0,
+        num_songs: int = 8,
+        seed: int = 0,
+        temperature: float = 1.0,
+        pictures: Path | None = None,
+        report_line: Callable[[str], object] = lambda line: None,
+        progress: bool = True,
+    ) -> dict[str, float | None]:
+        """How good the model is, on the recordings that its run held out.
+
+        Args:
+            data_dir: folder of the recordings, or .npz file of frame sequences; None: where the run
+                found them.
+            held_out_list: other recordings to evaluate on, see the setting of that name.
+            num_temperatures, num_chains, num_test_frames, base: of the likelihood, see
+                `log_likelihood`; 0 temperatures: none.
+            seconds, num_songs, seed, temperature: of the songs that are compared with the real
+                ones: seconds in all.
+            pictures: folder for likelihood.png, songs.png and statistics.png; None: none are drawn.
+            report_line: called with lines for the user.    progress: show a bar.
+
+        Returns:
+            dict of figures, units in their names, each beside its baselines; None for what is not
+            defined.
+
+        Raises:
+            ValueError: an argument is wrong, or the recordings have gone or changed.
+        """
+        options = report.SongOptions(
+            arguments.number_of(seconds, "seconds", 0.1, 36_000),
+            arguments.count_of(num_songs, "num_songs", 1, 10_000),
+            arguments.count_of(seed, "seed", 0, 2**30),
+            arguments.number_of(temperature, "temperature", *TEMPERATURES),
+        )
+        bracket = self._likelihood_options(
+            num_temperatures, num_chains, num_test_frames, base, seed
+        )
+        run = self._run("evaluate")
+        with _share_bar(progress) as bar:
+            figures, drawn = report.evaluate(
+                self, run, data_dir, options, bracket, bar, held_out_list, report_line
+            )
+        if pictures is not None:
+            os.makedirs(pictures, exist_ok=True)
+            report.write_pictures(drawn, pictures)
+        return figures
+
+    def export(
+        self,
+        export_dir: Path,
+        data_dir: Path | None = None,
+        max_frames: int = DEFAULT_MAX_FRAMES,
+    ) -> str:
+        """Writes the next version of a SavedModel for TensorFlow Serving; earlier versions stay.
+
+        Args:
+            export_dir: folder of the versions; made if it is not there.
+            data_dir: folder of the recordings, on whose held-out part it is measured how usual
+                calls score; None: where the run found them.
+            max_frames: most frames of a song or a recording that the export takes.
+
+        Returns:
+            Path of the version's folder, export_dir/N.
+
+        Raises:
+            ValueError: an argument is wrong, or the model is one of frame sequences. Where the
+                recordings have gone and data_dir does not say where they are, a warning says that
+                nothing will be called unusual.
+        """
+        max_frames = arguments.count_of(max_frames, "max_frames", 1, _MOST_FRAMES)
+        run = self._run("export")
+        if not self.scale.is_sound:
+            raise ValueError(
+                "`workdir` must hold a model of recordings, not of frame sequences. "
+                f"Received: workdir={run}"
+            )
+        try:
+            usual = usual_ranges.usual_ranges(self, run, data_dir)
+        except ValueError as reason:
+            if data_dir is not None:
+                raise
+            warnings.warn(
+                f"{reason} So nothing will be called unusual; data_dir says where they are.",
+                stacklevel=2,
+            )
+            usual = usual_ranges.EVERYTHING_USUAL
+        told = RunFolder(run).data().for_export()
+        return export.export_saved_model(self, export_dir, max_frames, usual, told)
+
+    def save(self, workdir: Path) -> str:
+        """Copies the run to another folder, from which `load_model` gives the same model and
+        `train` goes on.
+
+        Args:
+            workdir: a folder that is not there, or is empty.
+
+        Returns:
+            Its path.
+
+        Raises:
+            ValueError: the folder has something in it, or the run has gone on since the model was
+                loaded, so that the model in memory is no longer its best.
+        """
+        return run_copy.write(self, self._run("save"), workdir)
+
+    @functools.cached_property
+    def _singer(self):
+        return Singer(self, _MOST_FRAMES)
+
+    @functools.cached_property
+    def _readings(self):
+        return Readings(self, _MOST_FRAMES, scoring.EVERYTHING_USUAL)
+
+    def _num_frames(self, num_frames, seconds):
+        if seconds is None:
+            num_frames = 1000 if num_frames is None else num_frames
+            return arguments.count_of(num_frames, "num_frames", 1, _MOST_FRAMES)
+        if num_frames is not None or not self.scale.is_sound:
+            what = "num_frames too" if self.scale.is_sound else "a model of frame sequences"
+            raise ValueError(
+                "`seconds` must be left out where num_frames is given, and for frame sequences. "
+                f"Received: seconds={seconds}, and {what}"
+            )
+        frames_a_second = self.sample_rate / self.config.spectrogram.hop_length
+        seconds = arguments.number_of(seconds, "seconds", 0, _MOST_FRAMES / frames_a_second)
+        return max(round(seconds * frames_a_second), 1)
+
+    def _prime(self, prime, rate):
+        if prime is None or arguments.is_path(prime):
+            if rate is not None:
+                raise ValueError(
+                    f"`rate` must be left out but for a prime of samples. Received: rate={rate}"
+                )
+            return None if prime is None else arguments.file_of(prime, "prime")
+        if arguments.rate_of(rate) != self.sample_rate:
+            raise ValueError(
+                f"`rate` must be {self.sample_rate}, that of the model; "
+                f"load(path, sample_rate=model.sample_rate) resamples. Received: rate={rate}"
+            )
+        return arguments.samples_of(prime)
+
+    def _likelihood_options(self, num_temperatures, num_chains, num_frames, base, seed):
+        if base not in (None, "mean_field", "biases"):
+            raise ValueError(f"`base` must be mean_field or biases. Received: base={base}")
+        num_temperatures = arguments.count_of(
+            num_temperatures, "num_temperatures", 0, likelihood.MOST_TEMPERATURES
+        )
+        options = likelihood.LikelihoodOptions(
+            num_temperatures=num_temperatures,
+            num_chains=arguments.count_of(num_chains, "num_chains", 2, 10_000),
+            num_frames=arguments.count_of(num_frames, "num_frames", 0, 2**62),
+            base=base,
+            seed=arguments.count_of(seed, "seed", 0, 2**30),
+            compiled=self.config.execution.compiled,
+        )
+        return options if num_temperatures else None
+
+    def _run(self, verb):
+        if self.workdir is None:
+            raise ValueError(
+                f"`{verb}` needs a model's run, and an export has none: load_model must be given "
+                "the run folder."
+            )
+        return self.workdir
+
+    def _table(self, reading: Reading, names, recordings, rate, progress):
+        hearing = Hearing(self, recordings, rate)
+        rows = [
+            heard.columns | self._answers(reading, names, heard)
+            for heard in tqdm(hearing, unit="recording", disable=not progress)
+        ]
+        arguments.warn_of(hearing.skipped)
+        table = pd.DataFrame(rows)
+        if isinstance(recordings, pd.DataFrame):
+            table.index = recordings.index
+        table.attrs["skipped"] = hearing.skipped
+        return table
+
+    def _answers(self, reading: Reading, names, heard: Heard) -> dict[str, float]:
+        answers: dict[str, float] = {}
+        is_enough = int(np.max(heard.lengths)) >= reading.least_frames
+        found = reading.function(heard.frames, heard.lengths)
+        for name in names:
+            value = np.asarray(found[name]) if is_enough else np.float32(np.nan)
+            if np.ndim(value):
+                answers |= {f"{name}_{i}": number for i, number in enumerate(value.tolist())}
+            else:
+                answers[name] = float(value)
+        return answers
+
+
+@contextlib.contextmanager
+def _share_bar(progress: bool) -> Iterator[Callable[[float], object]]:
+    if not progress:
+        yield lambda share: None
+        return
+    with share_bar("likelihood") as bar:
+        yield bar
