@@ -33,31 +33,13 @@ setting_flags.define(["generation"])
 
 
 def main(argv):
-    from neurovocal_tf.evaluation import usual_ranges  # here, so that --help needs no TensorFlow
-    from neurovocal_tf.runs.run_folder import RunFolder
-    from neurovocal_tf.runs.trained import load_trained
-    from neurovocal_tf.serving import export
+    from neurovocal_tf.api.loading import load_model  # here, so that --help needs no TensorFlow
 
-    trained = load_trained(_WORKDIR.value, setting_flags.config_from_flags)
-    if not trained.scale.is_sound:
-        raise ValueError(
-            "`workdir` must hold a model of recordings, not of frame sequences. "
-            f"Received: workdir={_WORKDIR.value}"
-        )
-    usual = _usual_ranges(usual_ranges, trained)
-    data = RunFolder(_WORKDIR.value).data().for_export()
-    version = export.export_saved_model(trained, _EXPORT_DIR.value, _MAX_FRAMES.value, usual, data)
-    print(f"exported epoch {trained.epoch} to {version}", file=sys.stderr)
-
-
-def _usual_ranges(usual_ranges, trained):
-    try:
-        return usual_ranges.usual_ranges(trained, _WORKDIR.value, _DATA_DIR.value)
-    except ValueError as reason:
-        if _DATA_DIR.value:
-            raise
-        print(f"{reason} So nothing will be called unusual; see --data_dir.", file=sys.stderr)
-        return usual_ranges.EVERYTHING_USUAL
+    model = load_model(_WORKDIR.value, setting_flags.config_from_flags)
+    version = model.export(
+        _EXPORT_DIR.value, _DATA_DIR.value, _MAX_FRAMES.value, say=setting_flags.say
+    )
+    print(f"exported epoch {model.epoch} to {version}", file=sys.stderr)
 
 
 if __name__ == "__main__":

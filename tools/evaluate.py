@@ -78,43 +78,32 @@ setting_flags.define(["generation"])
 
 
 def main(argv):
-    from neurovocal_tf.ownership import owned  # here, so that --help needs no TensorFlow
-    from neurovocal_tf.runs.trained import load_trained
+    from neurovocal_tf import files  # here, so that --help needs no TensorFlow
+    from neurovocal_tf.api.loading import load_model
+    from neurovocal_tf.evaluation import report
+    from neurovocal_tf.ownership import owned
 
-    trained = load_trained(_WORKDIR.value, setting_flags.config_from_flags)
+    model = load_model(_WORKDIR.value, setting_flags.config_from_flags)
+    data = setting_flags.one_of(_DATA_DIR, _FRAMES, required=False)
     # A training may go on beside it.
     with owned(_WORKDIR.value, "evaluation"):
-        _evaluate(trained)
-
-
-def _evaluate(trained):
-    from neurovocal_tf import files
-    from neurovocal_tf.evaluation import report
-    from neurovocal_tf.training import progress
-
-    data = setting_flags.one_of(_DATA_DIR, _FRAMES, required=False)
-    songs = report.SongOptions(_SECONDS.value, _NUM_SONGS.value, _SEED.value, _TEMPERATURE.value)
-    with progress.share_bar("likelihood") as bar:
-        options = songs, _likelihood_options(trained), bar, _HELD_OUT_LIST.value, setting_flags.say
-        figures, pictures = report.evaluate(trained, _WORKDIR.value, data, *options)
-    files.write_json(_JSON.value or os.path.join(_WORKDIR.value, "evaluation.json"), figures)
-    report.write_pictures(pictures, _WORKDIR.value)
+        figures = model.evaluate(
+            data,
+            held_out_list=_HELD_OUT_LIST.value,
+            num_temperatures=_NUM_TEMPERATURES.value,
+            num_chains=_NUM_CHAINS.value,
+            num_test_frames=_NUM_TEST_FRAMES.value,
+            base=_BASE.value,
+            seconds=_SECONDS.value,
+            num_songs=_NUM_SONGS.value,
+            seed=_SEED.value,
+            temperature=_TEMPERATURE.value,
+            pictures=_WORKDIR.value,
+            say=setting_flags.say,
+        )
+        path = _JSON.value or os.path.join(_WORKDIR.value, "evaluation.json")
+        files.write_json(path, figures)
     print(report.as_table(figures))
-
-
-def _likelihood_options(trained):
-    from neurovocal_tf.evaluation.likelihood import LikelihoodOptions
-
-    if not _NUM_TEMPERATURES.value:
-        return None
-    return LikelihoodOptions(
-        num_temperatures=_NUM_TEMPERATURES.value,
-        num_chains=_NUM_CHAINS.value,
-        num_frames=_NUM_TEST_FRAMES.value,
-        base=_BASE.value,
-        seed=_SEED.value,
-        compiled=trained.config.execution.compiled,
-    )
 
 
 if __name__ == "__main__":

@@ -194,7 +194,7 @@ class Model(Trained):
         seed: int = 0,
         temperature: float = 1.0,
         pictures: Path | None = None,
-        report_line: Callable[[str], object] = lambda line: None,
+        say: Callable[[str], object] = lambda line: None,
         progress: bool = True,
     ) -> dict[str, float | None]:
         """How good the model is, on the recordings that its run held out.
@@ -208,7 +208,7 @@ class Model(Trained):
             seconds, num_songs, seed, temperature: of the songs that are compared with the real
                 ones: seconds in all.
             pictures: folder for likelihood.png, songs.png and statistics.png; None: none are drawn.
-            report_line: called with lines for the user.    progress: show a bar.
+            say: called with lines for the user.    progress: show a bar.
 
         Returns:
             dict of figures, units in their names, each beside its baselines; None for what is not
@@ -229,7 +229,7 @@ class Model(Trained):
         run = self._run("evaluate")
         with _share_bar(progress) as bar:
             figures, drawn = report.evaluate(
-                self, run, data_dir, options, bracket, bar, held_out_list, report_line
+                self, run, data_dir, options, bracket, bar, held_out_list, say
             )
         if pictures is not None:
             os.makedirs(pictures, exist_ok=True)
@@ -241,6 +241,7 @@ class Model(Trained):
         export_dir: Path,
         data_dir: Path | None = None,
         max_frames: int = DEFAULT_MAX_FRAMES,
+        say: Callable[[str], object] = warnings.warn,
     ) -> str:
         """Writes the next version of a SavedModel for TensorFlow Serving; earlier versions stay.
 
@@ -249,14 +250,14 @@ class Model(Trained):
             data_dir: folder of the recordings, on whose held-out part it is measured how usual
                 calls score; None: where the run found them.
             max_frames: most frames of a song or a recording that the export takes.
+            say: called with a line where the recordings have gone and data_dir does not say where
+                they are, so that nothing will be called unusual.
 
         Returns:
             Path of the version's folder, export_dir/N.
 
         Raises:
-            ValueError: an argument is wrong, or the model is one of frame sequences. Where the
-                recordings have gone and data_dir does not say where they are, a warning says that
-                nothing will be called unusual.
+            ValueError: an argument is wrong, or the model is one of frame sequences.
         """
         max_frames = arguments.count_of(max_frames, "max_frames", 1, _MOST_FRAMES)
         run = self._run("export")
@@ -270,10 +271,7 @@ class Model(Trained):
         except ValueError as reason:
             if data_dir is not None:
                 raise
-            warnings.warn(
-                f"{reason} So nothing will be called unusual; data_dir says where they are.",
-                stacklevel=2,
-            )
+            say(f"{reason} So nothing will be called unusual; see data_dir.")
             usual = usual_ranges.EVERYTHING_USUAL
         told = RunFolder(run).data().for_export()
         return export.export_saved_model(self, export_dir, max_frames, usual, told)

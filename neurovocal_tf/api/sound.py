@@ -12,6 +12,7 @@ from neurovocal_tf.audio import readers
 from neurovocal_tf.audio.unreadable import UnreadableRecording
 from neurovocal_tf.config import Config
 
+_USED = ("n_fft", "hop_length", "dynamic_range_db", "audio")
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
@@ -77,8 +78,8 @@ def spectrogram(
         rate: Hz, of the samples; left out for a file.
         reference_power: the power density, in 1 / Hz, that is 0 dB: `model.scale.reference_power`
             gives the frames that a model sees. None: that of the loudest bin.
-        settings: of the sections `spectrogram` and `audio`, such as `n_fft=512`, `hop_length=64`
-            (samples), `dynamic_range_db=80` (how far below 0 dB the floor is).
+        settings: `n_fft` and `hop_length` in samples; `dynamic_range_db`, how far below 0 dB the
+            floor is; and those of the section `audio`, such as `channel="mean"`.
 
     Returns:
         `Spectrogram`, which unpacks as `decibels, times_s, frequencies_hz`. L is the number of
@@ -87,7 +88,7 @@ def spectrogram(
     Raises:
         ValueError: the recording cannot be read, is shorter than a window, or an argument is wrong.
     """
-    config = arguments.config_of(Config(), settings, ("spectrogram", "audio"))
+    config = arguments.config_of(Config(), settings, _USED)
     samples, rate = samples_and_rate(recording, rate, config, "channel" in settings)
     n_fft, hop_length = config.spectrogram.n_fft, config.spectrogram.hop_length
     if len(samples) < n_fft:

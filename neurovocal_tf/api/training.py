@@ -103,10 +103,7 @@ def train(
         workdir = tempfile.mkdtemp(prefix="neurovocal_tf_")
     workdir = os.path.abspath(os.path.expanduser(workdir))
     if splits is not None:
-        os.makedirs(workdir, exist_ok=True)
-        data = os.path.join(workdir, "frames.npz")
-        with files.replacing(data) as temporary:
-            np.savez(temporary, **splits)
+        data = _written(splits, workdir)
     if report is None:
         report = _write if progress else _say_nothing
     bar = {"progress": bar_of(config)} if progress else {}
@@ -150,6 +147,26 @@ def _splits_of(data, config):
         arrays[name] = np.concatenate(sequences)
         arrays[f"{name}_lengths"] = np.array([len(frames) for frames in sequences])
     return arrays
+
+
+def _written(splits, workdir):
+    """The path of the arrays as a file in a run folder."""
+    path = os.path.join(workdir, "frames.npz")
+    if os.path.exists(path):
+        # A run is nothing without its data.
+        before = array_files.read(path)
+        if set(before) != set(splits) or not all(
+            np.array_equal(before[name], array) for name, array in splits.items()
+        ):
+            raise _bad(
+                "the sequences that the run in `workdir` began with: others belong in another",
+                f"others than those of {path}",
+            )
+        return path
+    os.makedirs(workdir, exist_ok=True)
+    with files.replacing(path) as temporary:
+        np.savez(temporary, **splits)
+    return path
 
 
 def _parted(data, config):

@@ -8,14 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from matplotlib import figure
 
 import neurovocal_tf
 from neurovocal_tf import Model, load, load_model, segment
+from neurovocal_tf.evaluation import report, usual_ranges
 from neurovocal_tf.evaluation.likelihood import LikelihoodOptions, log_likelihood_bracket
 from neurovocal_tf.generation import songs
 from neurovocal_tf.model import scoring
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.segmentation import sequences
+from neurovocal_tf.serving import export
 
 NUM_FRAMES = 12
 
@@ -124,12 +127,25 @@ def test_a_log_likelihood_is_that_of_the_frames(model, paths, frames):
     assert told["num_likelihood_frames"] == 20 and told["num_temperatures"] == 4
 
 
-def test_an_evaluation_gives_figures_and_draws_when_asked(model, tmp_path):
-    figures = model.evaluate(
-        num_temperatures=0, seconds=0.2, num_songs=1, pictures=tmp_path / "drawn", progress=False
+def test_an_evaluation_is_that_of_the_run_and_draws_when_asked(model, tmp_path, monkeypatch):
+    # tools/evaluate.py goes the whole way.
+    given = []
+    monkeypatch.setattr(
+        report,
+        "evaluate",
+        lambda *arguments: given.append(arguments) or ({"x": 1.0}, {"songs": figure.Figure()}),
     )
-    assert figures["one_step_error_db"] > 0 and "log_likelihood_ais_nats" not in figures
-    assert sorted(os.listdir(tmp_path / "drawn")) == ["songs.png", "statistics.png"]
+    told = model.evaluate("data", num_temperatures=7, seconds=0.5, pictures=tmp_path / "drawn")
+    assert told == {"x": 1.0} and os.listdir(tmp_path / "drawn") == ["songs.png"]
+    model.evaluate(num_temperatures=0, progress=False)
+    assert given[0][:5] == (
+        model,
+        model.workdir,
+        "data",
+        report.SongOptions(0.5),
+        LikelihoodOptions(7, 8, 5000, compiled=False),
+    )
+    assert given[1][2:5] == (None, report.SongOptions(), None)
 
 
 def test_an_export_is_loaded_as_the_same_model(model, export_dir):
@@ -150,10 +166,28 @@ def test_a_damaged_export_is_named(export_dir, tmp_path):
         load_model(tmp_path)
 
 
-def test_an_export_of_a_model_is_a_version(model, tmp_path):
-    version = model.export(tmp_path / "models", max_frames=40)
-    assert version == str(tmp_path / "models" / "1")
-    assert load_model(version).epoch == model.epoch
+def test_what_an_export_calls_usual_is_measured_on_the_runs_recordings(model, monkeypatch):
+    # export/export_saved_model.py goes the whole way.
+    given = []
+    monkeypatch.setattr(
+        export, "export_saved_model", lambda *arguments: given.append(arguments) or "models/1"
+    )
+    monkeypatch.setattr(usual_ranges, "usual_ranges", lambda *arguments: arguments[1:])
+    assert model.export("models", max_frames=40) == "models/1"
+    told = RunFolder(model.workdir).data().for_export()
+    assert given == [(model, "models", 40, (model.workdir, None), told)]
+
+
+def test_an_export_without_its_recordings_calls_nothing_unusual_and_says_so(model, monkeypatch):
+    def gone(*arguments):
+        raise ValueError("They have gone.")
+
+    monkeypatch.setattr(export, "export_saved_model", lambda *arguments: arguments[3])
+    monkeypatch.setattr(usual_ranges, "usual_ranges", gone)
+    with pytest.warns(UserWarning, match="They have gone. So nothing will be called unusual"):
+        assert model.export("models") == scoring.EVERYTHING_USUAL
+    with pytest.raises(ValueError, match="They have gone"):
+        model.export("models", "data")
 
 
 def test_a_saved_run_is_the_same_model_and_goes_on(model, tmp_path):
