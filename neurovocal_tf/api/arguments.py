@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from neurovocal_tf import presets
 from neurovocal_tf.audio import full_scale, readers
@@ -45,7 +44,7 @@ def rate_of(rate: Any, argument: str = "rate") -> int:
     return int(rate)
 
 
-def samples_of(samples: npt.ArrayLike, channel: str | None = None) -> np.ndarray:
+def samples_of(samples: Any, channel: str | None = None) -> np.ndarray:
     """Samples of one channel as float32 [N], full scale 1.
 
     Args:

@@ -76,7 +76,7 @@ def segment(
 
 
 def _in_samples(
-    recording: npt.ArrayLike, rate: int | None, config: Config, has_channel: bool
+    recording: Any, rate: int | None, config: Config, has_channel: bool
 ) -> pd.DataFrame:
     samples, rate = sound.samples_and_rate(recording, rate, config, has_channel)
     try:

@@ -18,7 +18,7 @@ from neurovocal_tf.api.loading import load_model
 from neurovocal_tf.api.model import Model
 from neurovocal_tf.audio.listing import look_at
 from neurovocal_tf.config import Config
-from neurovocal_tf.data.frame_sequences import SPLITS, is_frame_file
+from neurovocal_tf.data.frame_sequences import SPLITS, is_frame_file, read_frames
 from neurovocal_tf.segmentation import preset_choice
 from neurovocal_tf.training import trainer
 from neurovocal_tf.training.progress import bar_of
@@ -154,9 +154,11 @@ def _written(splits, workdir):
     path = os.path.join(workdir, "frames.npz")
     if os.path.exists(path):
         # A run is nothing without its data.
-        before = array_files.read(path)
-        if set(before) != set(splits) or not all(
-            np.array_equal(before[name], array) for name, array in splits.items()
+        before = read_frames(path)
+        if not all(
+            np.array_equal(before[name].frames, splits[name])
+            and np.array_equal(before[name].lengths, splits[f"{name}_lengths"])
+            for name in SPLITS
         ):
             raise _bad(
                 "the sequences that the run in `workdir` began with: others belong in another",

@@ -1,0 +1,48 @@
+"""The page on Python says what is so: its code runs as it stands."""
+
+import re
+import shutil
+
+import pandas as pd
+
+import neurovocal_tf
+from neurovocal_tf.evaluation import report
+from neurovocal_tf.serving import export
+from neurovocal_tf.training import trainer
+
+
+def test_the_code_of_the_page_runs(
+    repository, simulated_recordings, trained_run, tmp_path, monkeypatch
+):
+    shutil.copytree(simulated_recordings, tmp_path / "finches")
+    (tmp_path / "finches" / "simulated_000.wav").rename(tmp_path / "finches" / "bird_1.wav")
+    monkeypatch.chdir(tmp_path)
+    # What takes minutes has tests of its own, and its arguments are looked at here.
+    monkeypatch.setattr(
+        trainer,
+        "train",
+        lambda config, data, workdir, *_, **__: shutil.copytree(trained_run, workdir),
+    )
+    monkeypatch.setattr(report, "evaluate", lambda *arguments: ({"one_step_error_db": 1.0}, {}))
+    monkeypatch.setattr(export, "export_saved_model", lambda model, folder, *_: f"{folder}/1")
+    page = (repository / "docs" / "python.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    names = {}
+    for block in blocks:
+        exec(block, names)
+    assert len(blocks) == 4
+    assert len(names["embedded"]) == len(names["found"]) > 0
+    assert len(names["scored"]) == 5 and len(names["songs"]) == 4
+    assert names["version"] == "models/finch/1"
+    table = pd.read_csv("segments.csv")
+    pd.testing.assert_frame_equal(table, names["found"], check_dtype=False)
+
+
+def test_the_five_lines_of_readme_are_of_names_that_there_are(repository):
+    page = (repository / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    compile(block, "README.md", "exec")
+    names = set(re.findall(r"\bnv\.(\w+)", block))
+    assert names and names <= set(neurovocal_tf.__all__)
+    verbs = set(re.findall(r"\bmodel\.(\w+)\(", block))
+    assert verbs and all(callable(getattr(neurovocal_tf.Model, verb)) for verb in verbs)
