@@ -3,21 +3,22 @@ they agree with the truth.
 
     python tools/segment.py --flagfile=tools/flagfiles/songbird.flags --data_dir=/data/finches \
         --out=/runs/segments
-    python tools/segment.py --flagfile=tools/flagfiles/bat.flags --data_dir=/data/bats \
-        --out=/runs/bats --time_expansion=10 --plot
+    python tools/segment.py --preset=auto --data_dir=/data/unknown --out=/runs/unknown --plot
+    python tools/segment.py --preset=bat --data_dir=/data/bats --out=/runs/bats --time_expansion=10
     python tools/segment.py ... --format=audacity,raven,textgrid
     python tools/segment.py ... --truth=/data/finches_by_hand
     python tools/segment.py ... --truth=/data/finches_by_hand --tune
     python tools/segment.py ... --review
 
 The output folder gets annotations.csv (file, onset_s, offset_s, label, score), files.csv,
-skipped.csv (file, reason), written.csv and config.json; with --format a folder or a table for each
-format, with --truth scores.csv, with --plot pictures, with --tune tuned.flags. Tables that people
-have changed since are kept as they are, and what is new goes beside them. Ctrl-C keeps what is
-done, and the same command goes on with the rest; it ends --tune with the best settings so far.
-`file` is relative to the output folder. Times are seconds of the sound itself, whatever its
---time_expansion. The score is by how many dB the loudest moment of a segment is over the detector's
-threshold.
+dropped.csv (what reaches the threshold and is no segment, with its reason), skipped.csv (files
+without a result, with the reason), recordings.csv and written.csv (hashes) and config.json; with
+--format a folder or a table for each format, with --truth scores.csv, with --plot pictures, with
+--review pages, with --tune tuned.flags. Tables that people have changed since are kept as they are,
+and what is new goes beside them. Ctrl-C keeps what is done, and the same command goes on with the
+rest; it ends --tune with the best settings so far. `file` is relative to the output folder. Times
+are seconds of the sound itself, whatever its --time_expansion. The score is by how many dB the
+loudest moment of a segment is over the detector's threshold.
 """
 
 import contextlib
