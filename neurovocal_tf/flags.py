@@ -101,9 +101,9 @@ def define_preset(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     flags.DEFINE_enum(
         "preset",
         None,
-        [*presets.NAMES, presets.AUTO],
-        "Settings that belong together; other flags are taken in their place. auto: the one that "
-        f"fits the recordings. {told}",
+        [presets.AUTO, *presets.NAMES],
+        "Settings that belong together; other flags change them. auto: the preset that fits the "
+        f"recordings, which is said with the reason. {told}",
         flag_values=flag_values,
         module_name=sys.argv[0],
     )
@@ -262,12 +262,18 @@ def help_text(
     """What --help prints, see `flag_help`: the tool's description, its own flags,
     and the settings that it has.
     """
-    own = [
-        (flag.name, flag.default, flag.help) for flag in flag_values.get_flags_for_module(program)
-    ]
+    own = [_own_flag(flag) for flag in flag_values.get_flags_for_module(program)]
     return flag_help.help_text(
         description or f"Usage: {program} [flags]", own, _defined(flag_values)
     )
+
+
+def _own_flag(flag):
+    """Name, default, help and choices of a flag that is no setting."""
+    choices = getattr(flag.parser, "enum_values", ())
+    # absl puts the choices before the help of such a flag.
+    text = flag.help.removeprefix(f"<{'|'.join(choices)}>: ")
+    return flag.name, flag.default, text, " | ".join(choices)
 
 
 def _define_one(field, **where):

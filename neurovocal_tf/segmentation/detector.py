@@ -218,6 +218,7 @@ def runs_above(values: np.ndarray, levels: np.ndarray, releases: np.ndarray) -> 
 
 
 def _at_least(levels: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    rounded = levels.astype(dtype)
+    with np.errstate(over="ignore"):
+        rounded = levels.astype(dtype)
     above = np.nextafter(rounded, np.asarray(np.inf, dtype))
     return np.where(rounded < levels, above, rounded)

@@ -455,7 +455,7 @@ MISTAKES = {
     ),
     "an unknown flag": (
         (*TRAIN, "--tresh=3"),
-        "Unknown command line flag 'tresh'. Did you mean: threshold",
+        "Unknown command line flag 'tresh'. Did you mean: preset, threshold",
     ),
     "a stray argument": ((*TRAIN, "now"), "unexpected arguments: now"),
     "recordings and frame sequences at once": (
