@@ -132,11 +132,11 @@ def is_samples(value: object) -> bool:
 
 
 def file_of(path: Any, argument: str) -> str:
-    """The path of one file, ~ being the home folder."""
+    """The path of a file that is there; ~ is the home folder."""
     if not is_path(path) or not os.path.isfile(os.path.expanduser(path)):
         found = os.fspath(path) if is_path(path) else f"an object of type {type(path).__name__}"
         raise ValueError(
-            f"`{argument}` must be the path of a recording, and there is none. "
+            f"`{argument}` must be the path of a file, and there is none. "
             f"Received: {argument}={found}"
         )
     return os.path.expanduser(os.fspath(path))

@@ -16,9 +16,10 @@ from neurovocal_tf.audio import readers
 from neurovocal_tf.audio.listing import Listing
 from neurovocal_tf.audio.unreadable import UnreadableRecording, cannot_be_opened
 from neurovocal_tf.config import Config
-from neurovocal_tf.segmentation import preset_choice
+from neurovocal_tf.segmentation import preset_choice, refinement
 from neurovocal_tf.segmentation.detector import blocks_of
 from neurovocal_tf.segmentation.frequency_bounds import bounds_in_recording_hz
+from neurovocal_tf.segmentation.refinement import Refinement
 from neurovocal_tf.segmentation.segmented_file import SegmentedFile, segment_file, segment_samples
 
 _USED = ("audio", "segmentation", "n_fft", "hop_length")
@@ -30,6 +31,7 @@ def segment(
     rate: int | None = None,
     *,
     num_workers: int = 0,
+    refine: Path | None = None,
     progress: bool = True,
     **settings: Any,
 ) -> pd.DataFrame:
@@ -40,6 +42,8 @@ def segment(
         preset: name of a preset, see `Config.presets`; "auto": the one that fits files; or a
             `Config`.
         rate: Hz, of samples; left out for files.
+        refine: a refinement.json of `tools/segment.py --learn`, for a second look at what is found;
+            settings of groups have no part then.
         num_workers: files at once; 0: as many as there are cores.
         progress: show a bar where there are several files.
         settings: of the sections `audio` and `segmentation`, such as `threshold=5` (dB over the
@@ -58,7 +62,8 @@ def segment(
     """
     if arguments.is_samples(recordings):
         config = arguments.config_of(preset, settings, _USED)
-        return _in_samples(recordings, rate, config, "channel" in settings)
+        second = _second_look(refine, config)
+        return _in_samples(recordings, rate, config, second, "channel" in settings)
     if rate is not None:
         raise ValueError(
             "`rate` must be left out for files, which tell their own; sample_rate resamples. "
@@ -72,15 +77,23 @@ def segment(
 
     config = arguments.config_of(preset, settings, _USED, choose)
     num_workers = arguments.count_of(num_workers, "num_workers", 0, 10_000) or os.cpu_count() or 1
-    return _in_files(listing, config, num_workers, progress)
+    return _in_files(listing, config, _second_look(refine, config), num_workers, progress)
+
+
+def _second_look(path: Path | None, config: Config) -> Refinement | None:
+    if path is None:
+        return None
+    found = refinement.read(arguments.file_of(path, "refine"))
+    found.check(config)
+    return found
 
 
 def _in_samples(
-    recording: Any, rate: int | None, config: Config, has_channel: bool
+    recording: Any, rate: int | None, config: Config, second: Refinement | None, has_channel: bool
 ) -> pd.DataFrame:
     samples, rate = sound.samples_and_rate(recording, rate, config, has_channel)
     try:
-        found = segment_samples(samples, rate, config)
+        found = segment_samples(samples, rate, config, second)
     except UnreadableRecording as reason:
         raise ValueError(
             f"`recordings` must be a recording in which something can be found. "
@@ -89,14 +102,16 @@ def _in_samples(
     return _table([_rows("", found, blocks_of(samples), config)], {}, _notes({"": found}))
 
 
-def _in_files(listing: Listing, config: Config, num_workers: int, progress: bool) -> pd.DataFrame:
+def _in_files(
+    listing: Listing, config: Config, second: Refinement | None, num_workers: int, progress: bool
+) -> pd.DataFrame:
     found: dict[str, tuple[SegmentedFile, pd.DataFrame]] = {}
     skipped, paths = dict(listing.skipped), listing.paths
     with (
         concurrent.futures.ThreadPoolExecutor(num_workers) as pool,
         tqdm(total=len(paths), unit="file", disable=not progress or len(paths) == 1) as bar,
     ):
-        futures = {pool.submit(_in_file, path, config): path for path in paths}
+        futures = {pool.submit(_in_file, path, config, second): path for path in paths}
         try:
             for future in concurrent.futures.as_completed(futures):
                 path = futures[future]
@@ -120,8 +135,10 @@ def _in_files(listing: Listing, config: Config, num_workers: int, progress: bool
     )
 
 
-def _in_file(path: str, config: Config) -> tuple[SegmentedFile, pd.DataFrame]:
-    found, audio = segment_file(path, config), config.audio
+def _in_file(
+    path: str, config: Config, second: Refinement | None
+) -> tuple[SegmentedFile, pd.DataFrame]:
+    found, audio = segment_file(path, config, refinement=second), config.audio
     blocks = readers.blocks(
         path, audio.channel, found.sample_rate, audio.time_expansion, audio.float_scale
     )

@@ -72,25 +72,29 @@ def segment_file(
             on_block(len(block) / expected)
             yield block
 
-    return _segmented(blocks, sample_rate, config, recording.note)
+    return _segmented(blocks, sample_rate, config, refinement, recording.note)
 
 
-def segment_samples(samples: np.ndarray, sample_rate: int, config: Config) -> SegmentedFile:
+def segment_samples(
+    samples: np.ndarray, sample_rate: int, config: Config, refinement: Refinement | None = None
+) -> SegmentedFile:
     """Segments of samples in memory, those of a file that holds them.
 
     Args:
         samples: float32 `[N]`, full scale 1.    sample_rate: Hz.
         config: `Config`; its `segmentation` counts.
+        refinement: what takes a second look, or None.
 
     Raises: `readers.UnreadableRecording` as `segment_file`.
     """
-    return _segmented(lambda: detector.blocks_of(samples), sample_rate, config)
+    return _segmented(lambda: detector.blocks_of(samples), sample_rate, config, refinement)
 
 
 def _segmented(
     blocks_of: Callable[[], Iterator[np.ndarray]],
     sample_rate: int,
     config: Config,
+    refinement: Refinement | None,
     note_of: Callable[[float], str] = lambda duration_s: "",
 ) -> SegmentedFile:
     extremes = [np.inf, -np.inf]

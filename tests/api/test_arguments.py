@@ -95,7 +95,7 @@ def test_a_preset_or_a_setting_that_is_none_is_refused(preset, settings, message
 @pytest.mark.parametrize(
     "recordings, message",
     [
-        ("gone", "`recordings` must be the path of a recording.* recordings=gone"),
+        ("gone", "`recordings` must be the path of a file.* recordings=gone"),
         (None, "`recordings` must be samples .* of type NoneType"),
         ([], "`recordings` must be samples .* with nothing in it"),
         (["gone"], "`recordings` must be the path"),

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from neurovocal_tf import Config, load, segment
-from neurovocal_tf.segmentation import detector, formats, segmented_file
+from neurovocal_tf.segmentation import detector, formats, refinement, segmented_file
 from neurovocal_tf.segmentation.folder import SegmentedFolder
+from neurovocal_tf.segmentation.tuning import Example
 
 COLUMNS = ["file", "onset_s", "offset_s", "score", "low_hz", "high_hz"]
 
@@ -87,7 +88,7 @@ def test_the_preset_is_chosen_by_the_recordings(paths):
         (lambda: segment(np.ones(9), "songbrd", 16_000), "Did you mean songbird"),
         (lambda: segment(np.ones(9), 16_000), "`preset` must be the name of a preset"),
         (lambda: segment(np.ones(9), rate=16_000, treshold=1), "Did you mean threshold"),
-        (lambda: segment("gone"), "`recordings` must be the path of a recording"),
+        (lambda: segment("gone"), "`recordings` must be the path of a file"),
         (lambda: segment(__file__, rate=16_000), "`rate` must be left out for files"),
         (lambda: segment(__file__, num_workers=-1), "`num_workers` must be a whole number"),
         (lambda: segment(None), "`recordings` must be samples"),
@@ -119,3 +120,22 @@ def test_segmenting_needs_no_tensorflow(paths):
         "n.spectrogram(s, r); sys.exit(bool({'tensorflow', 'keras'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code, paths[0]], timeout=60).returncode == 0
+
+
+def test_a_second_look_is_taken_as_the_command_takes_it(paths, tmp_path):
+    config = Config.preset("songbird").replace(min_group_segments=1)
+    samples, rate = load(paths[0])
+    first = segment(samples, config, rate)
+    true = first[["onset_s", "offset_s"]].to_numpy()[::2]
+    learned = refinement.learn([Example(samples, rate, true)] * 3, config)
+    refinement.write(tmp_path / "refinement.json", learned)
+    refined = segment(samples, config, rate, refine=tmp_path / "refinement.json")
+    expected = segmented_file.segment_file(paths[0], config, refinement=learned)
+    np.testing.assert_array_equal(refined["onset_s"], expected.onsets_s)
+    np.testing.assert_array_equal(
+        segment(paths[0], config, refine=tmp_path / "refinement.json")["onset_s"], expected.onsets_s
+    )
+    with pytest.raises(ValueError, match="must be .* with which the refinement was learned"):
+        segment(samples, config, rate, refine=tmp_path / "refinement.json", low_hz=900)
+    with pytest.raises(ValueError, match="`refine` must be the path of a file"):
+        segment(samples, config, rate, refine="gone.json")

@@ -61,12 +61,12 @@ def test_the_loudest_bin_is_at_zero_decibels_and_silence_at_the_floor(stereo):
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda p: load("gone.wav"), "`path` must be the path of a recording, .* path=gone.wav"),
+        (lambda p: load("gone.wav"), "`path` must be the path of a file, .* path=gone.wav"),
         (lambda p: load(np.zeros(5)), "`path` must be the path .* of type ndarray"),
         (lambda p: load(p, 10), "`sample_rate` must be a whole number of Hz"),
         (lambda p: load(p, channel=2), "has 2 channels, counted from 0, and no channel 2"),
         (lambda p: load(p, channel="left"), "`channel` must be mean, loudest or a number"),
-        (lambda p: load(p.parent), "`path` must be the path of a recording"),
+        (lambda p: load(p.parent), "`path` must be the path of a file"),
         (lambda p: spectrogram(np.zeros(999)), "`rate` must be .* as load does"),
         (lambda p: spectrogram(np.zeros(99), 16_000), "`recording` must have at least n_fft=256"),
         (lambda p: spectrogram(p, 16_000), "`rate` must be left out for a file"),
