@@ -69,7 +69,7 @@ class Config:
 
         Raises ValueError for an unknown name.
         """
-        return _from_flags(flag_files.lines_of_preset(name, _KNOWN), f"preset {name}")
+        return _from_flags(flag_files.lines_of_preset(str(name), _KNOWN), f"preset {name}")
 
     @staticmethod
     def presets() -> dict[str, str]:
@@ -83,6 +83,8 @@ class Config:
 
         Raises ValueError for a file that cannot be read, unknown names and values out of range.
         """
+        if not isinstance(path, (str, os.PathLike)):
+            raise ValueError(f"`path` must be that of a flag file. Received: path={path!r}")
         lines = flag_files.expanded([f"--flagfile={os.fspath(path)}"], _KNOWN)
         return _from_flags(lines, f"flag file {os.fspath(path)}")
 

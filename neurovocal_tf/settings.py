@@ -63,7 +63,7 @@ def check(field: dataclasses.Field, value: Any) -> None:
     or not in its range.
     """
     meta, kind, several = field.metadata, number_type(field), is_list(field)
-    if isinstance(value, tuple) != several or value == ():
+    if isinstance(value, tuple) != several or (several and not value):
         raise ValueError(
             f"`{field.name}` must be {'a list of' if several else 'one'} {kind.__name__}. "
             f"Received: {field.name}={value!r}"

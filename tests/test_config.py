@@ -263,6 +263,19 @@ def test_a_preset_is_what_its_flags_are_on_a_command_line(name, settings_of, tmp
     assert len(Config.presets()[name]) > 10
 
 
+@pytest.mark.parametrize("name", [None, 5, ["songbird"]])
+def test_what_is_no_name_is_no_preset(name):
+    with pytest.raises(ValueError, match="`preset` must be among"):
+        Config.preset(name)
+    with pytest.raises(ValueError, match="`path` must be that of a flag file|No such file"):
+        Config.from_flagfile(name if name else "none")
+
+
+def test_an_array_for_a_number_is_refused():
+    with pytest.raises(ValueError, match="`n_fft` must be int"):
+        Config().replace(n_fft=np.zeros(3))
+
+
 def test_an_unknown_preset_is_refused_and_the_nearest_is_offered():
     with pytest.raises(ValueError, match=r"`preset` must be among .*Did you mean songbird\?"):
         Config.preset("songbrd")

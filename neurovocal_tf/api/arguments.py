@@ -52,7 +52,11 @@ def samples_of(samples: Any, channel: str | None = None) -> np.ndarray:
             channel is named.
         channel: loudest, mean, or a number from 0, as text; None: there must be only one.
     """
-    array = np.asarray(samples)
+    try:
+        array = np.asarray(samples)
+    # Lists of different lengths are no array.
+    except ValueError as error:
+        raise _bad("an array [N]", f"{type(samples).__name__} ({error})") from None
     scale = _FULL_SCALES.get(array.dtype.name)
     if array.dtype.kind != "f" and scale is None:
         raise _bad("floating-point numbers, full scale 1, or int16 or int32", f"{array.dtype}")
@@ -110,6 +114,8 @@ def config_of(
             "`preset` must be the name of a preset, or a whole Config, as Config.preset(...)"
             f".replace(...) gives it. Received: preset of type {type(preset).__name__}"
         )
+    if isinstance(settings.get("channel"), (int, np.integer)):
+        settings = {**settings, "channel": str(settings["channel"])}
     known = [
         field.name
         for section, field in all_settings()

@@ -127,4 +127,10 @@ def samples_and_rate(
             "`sample_rate` must be left out for samples, which are not resampled: rate says what "
             f"they have. Received: sample_rate={audio.sample_rate}, rate={rate}"
         )
+    for name in ("time_expansion", "float_scale"):
+        if getattr(audio, name) != 1:
+            raise ValueError(
+                f"`{name}` must be left out for samples: they have full scale 1, and rate is that "
+                f"of the real sound. Received: {name}={getattr(audio, name):g}"
+            )
     return arguments.samples_of(recording, audio.channel if has_channel else None), rate

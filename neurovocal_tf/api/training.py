@@ -18,7 +18,13 @@ from neurovocal_tf.api.loading import load_model
 from neurovocal_tf.api.model import Model
 from neurovocal_tf.audio.listing import look_at
 from neurovocal_tf.config import Config
-from neurovocal_tf.data.frame_sequences import SPLITS, is_frame_file, read_frames
+from neurovocal_tf.data.frame_sequences import (
+    SPLITS,
+    FrameSplit,
+    check_values,
+    is_frame_file,
+    read_frames,
+)
 from neurovocal_tf.segmentation import preset_choice
 from neurovocal_tf.training import trainer
 from neurovocal_tf.training.progress import bar_of
@@ -99,6 +105,8 @@ def train(
         # Before there is a run folder.
         look_at(data)
     splits = None if arguments.is_path(data) else _splits_of(data, config)
+    if workdir is not None and not arguments.is_path(workdir):
+        raise ValueError(f"`workdir` must be the path of a folder. Received: workdir={workdir!r}")
     if workdir is None:
         workdir = tempfile.mkdtemp(prefix="neurovocal_tf_")
     workdir = os.path.abspath(os.path.expanduser(workdir))
@@ -144,8 +152,13 @@ def _splits_of(data, config):
             raise _bad(
                 "sequences [L, V] of numbers, all of them of one V", f"{name}: {found or 'none'}"
             )
+        if not all(np.isfinite(frames).all() for frames in sequences):
+            raise _bad("finite numbers", f"NaN or infinity in {name}")
         arrays[name] = np.concatenate(sequences)
         arrays[f"{name}_lengths"] = np.array([len(frames) for frames in sequences])
+    # Nothing is written of what the trainer would refuse.
+    splits = {name: FrameSplit(arrays[name], arrays[f"{name}_lengths"]) for name in SPLITS}
+    check_values(splits, config.model.visible_units, "data")
     return arrays
 
 

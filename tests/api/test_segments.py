@@ -45,7 +45,7 @@ def test_samples_have_the_segments_of_their_file(paths):
         assert set(of_samples["file"]) == {""}
         pd.testing.assert_frame_equal(of_samples[COLUMNS[1:]], of_file[COLUMNS[1:]])
     both = np.stack([samples, 0.1 * samples], axis=1)
-    of_stereo = segment(both, rate=rate, channel="loudest", min_group_segments=1)
+    of_stereo = segment(both, rate=rate, channel=0, min_group_segments=1)
     pd.testing.assert_frame_equal(of_stereo, of_samples)
     found = segmented_file.segment_file(
         paths[0], Config.preset("songbird").replace(min_group_segments=1)
@@ -88,6 +88,12 @@ def test_the_preset_is_chosen_by_the_recordings(paths):
         (lambda: segment(np.ones(9), "songbrd", 16_000), "Did you mean songbird"),
         (lambda: segment(np.ones(9), 16_000), "`preset` must be the name of a preset"),
         (lambda: segment(np.ones(9), rate=16_000, treshold=1), "Did you mean threshold"),
+        (
+            lambda: segment(np.ones(9), rate=16_000, time_expansion=10),
+            "`time_expansion` must be",
+        ),
+        (lambda: segment([[1.0, 2.0], [3.0]], rate=16_000), r"`samples` must be an array \[N\]"),
+        (lambda: segment({"a": 1}), "`recordings` must be samples .* of type dict"),
         (lambda: segment("gone"), "`recordings` must be the path of a file"),
         (lambda: segment(__file__, rate=16_000), "`rate` must be left out for files"),
         (lambda: segment(__file__, num_workers=-1), "`num_workers` must be a whole number"),
