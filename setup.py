@@ -28,6 +28,7 @@ setup(
     license="Apache-2.0",
     packages=find_packages(str(ROOT), include=["neurovocal_tf", "neurovocal_tf.*"]),
     package_data={
+        "neurovocal_tf": ["py.typed"],
         "neurovocal_tf.pages": ["*/*.html", "*/*.css", "*/*.js"],
         "neurovocal_tf.presets": ["*.flags"],
     },

@@ -5,9 +5,40 @@ so that importing the package does not import TensorFlow.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neurovocal_tf import keras_backend
+
+# What editors and type checkers know of the names below.
+if TYPE_CHECKING:
+    from neurovocal_tf.api.loading import load_model as load_model
+    from neurovocal_tf.api.loading import load_trained as load_trained
+    from neurovocal_tf.api.model import Model as Model
+    from neurovocal_tf.api.segments import segment as segment
+    from neurovocal_tf.api.sound import load as load
+    from neurovocal_tf.api.sound import spectrogram as spectrogram
+    from neurovocal_tf.api.training import train as train
+    from neurovocal_tf.client.client import Client as Client
+    from neurovocal_tf.config import Config as Config
+    from neurovocal_tf.layers.conditional_rbm import ConditionalRBM as ConditionalRBM
+    from neurovocal_tf.layers.gated_recurrent_encoder import (
+        GatedRecurrentEncoder as GatedRecurrentEncoder,
+    )
+    from neurovocal_tf.model.rnn_rbm import RNNRBM as RNNRBM
+    from neurovocal_tf.serving.export import export_saved_model as export_saved_model
+    from neurovocal_tf.training.cores import share_out_cores as share_out_cores
+    from neurovocal_tf.training.optimizers import (
+        GuardedAdam as GuardedAdam,
+    )
+    from neurovocal_tf.training.optimizers import (
+        GuardedRMSprop as GuardedRMSprop,
+    )
+    from neurovocal_tf.training.phases import (
+        PhasedLearningRate as PhasedLearningRate,
+    )
+    from neurovocal_tf.training.phases import (
+        Phases as Phases,
+    )
 
 __version__ = "0.2.0"
 

@@ -450,6 +450,19 @@ def test_the_index_of_public_names_is_true():
     assert neurovocal_tf.Config().training.seed == 0
 
 
+def test_editors_and_type_checkers_know_the_public_names():
+    told = {
+        (node.module, alias.name, alias.asname)
+        for block in tree(PACKAGE / "__init__.py").body
+        if isinstance(block, ast.If)
+        for node in block.body
+        for alias in node.names
+    }
+    assert told == {
+        (f"neurovocal_tf.{module}", name, name) for name, module in neurovocal_tf._MODULE_OF.items()
+    }
+
+
 def test_an_unknown_public_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'neurovocal_tf' has no attribute 'Confog'"):
         neurovocal_tf.Confog  # noqa: B018
