@@ -254,7 +254,7 @@ def test_the_export_tells_a_client_what_it_needs_to_know(export_dir, trained):
     assert metadata["scale"] == json.loads(trained.scale.to_json())
     assert (
         metadata["config"] == json.loads(trained.config.to_json())
-        and metadata["detector"]["threshold"] == 2.5
+        and metadata["detector"] == metadata["config"]["segmentation"]
     )
     assert (
         metadata["versions"]["tensorflow"] == tf.__version__
