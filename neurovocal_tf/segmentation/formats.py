@@ -64,7 +64,7 @@ def write(
     Returns: names of the files that stay as they are, relative to the folder.
     """
     formats = [format for format in dict.fromkeys(formats) if format != "csv"]
-    stems = _stems(folder.all_paths)
+    stem_of = stems(folder.all_paths)
     everything: list[annotations.Annotation] = []
     durations_s: dict[str, float] = {}
     kept: list[str] = []
@@ -95,7 +95,7 @@ def write(
                 rates = {path: _own_rate(path, config)}
                 write_one(os.path.join(format, name + extension), format, found, duration_s, rates)
             elif format not in _ONLY_COMBINED:
-                file = os.path.join(format, stems[name] + extension)
+                file = os.path.join(format, stem_of[name] + extension)
                 write_one(file, format, labelled, duration_s, {})
         everything += labelled
         durations_s |= duration_s
@@ -110,7 +110,7 @@ def _own_rate(path: str, config: Config) -> int:
     return readers.probe(path, config.audio.time_expansion).sample_rate
 
 
-def _stems(names: Iterable[str]) -> dict[str, str]:
+def stems(names: Iterable[str]) -> dict[str, str]:
     """Dict of recording's name -> what files about it are named after: without its extension,
     unless that is all it differs by.
     """
