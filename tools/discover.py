@@ -4,7 +4,7 @@ r"""Finds the call types in a folder of recordings, their order, and how sure bo
     python tools/discover.py ... --annotations=/data/finch_by_hand
     python tools/discover.py ... --recordings_table=/data/days.csv --group_column=day
     python tools/discover.py ... --merges=/runs/finch_report/merges.csv
-    python tools/discover.py ... --types=/runs/finch_report      (what these calls are by those types)
+    python tools/discover.py ... --types=/runs/finch_report      (no new types)
 
 The output folder gets report.html, which a browser opens without a network; calls.csv, types.csv,
 syntax.json and merges.csv; the types as labels for Raven, Audacity and Praat; call_types.json and
@@ -95,7 +95,14 @@ def main(argv):
     durations_s = {name: run.duration_s(name) for name in run.finished}
     with _bar(len(spans_s), "write", unit="recording") as bar:
         kept = tables.write(
-            _OUT.value, found, paths, durations_s, asked.groups, _OVERWRITE.value, bar.update
+            _OUT.value,
+            found,
+            paths,
+            durations_s,
+            config,
+            asked.groups,
+            _OVERWRITE.value,
+            bar.update,
         )
     page = report.write(_OUT.value, found, paths, config)
     if kept:

@@ -15,7 +15,7 @@ from neurovocal_tf.discovery import clustering
 
 # Clustering takes time as the square of the calls; what is found in so many holds for the others.
 MOST_FITTED = 4000
-_NUM_COMPONENTS = 20
+_NUM_COMPONENTS = 25
 _NUM_WITNESSES = 15
 # New calls lie a little farther out than those to which a call type was fitted.
 _FAMILIAR_QUANTILE, _FAMILIAR_FACTOR = 0.99, 1.5

@@ -61,6 +61,7 @@ class Discovery:
         confidences, is_familiar: `[S]`, see `call_types.Assigned`.
         labels: str `[S]`, what people called each, "" where no label overlaps it; of no labels
             None.
+        measured: float16 `[S, C, F]`, see `features.measure`.
         points: float32 `[S, P]`, along the principal components.
         fitted: `Fitted`.
         chosen: int `[N]`, which calls the fitted ones are; None where the types were known.
@@ -78,6 +79,7 @@ class Discovery:
     confidences: np.ndarray
     is_familiar: np.ndarray
     labels: np.ndarray | None
+    measured: np.ndarray
     points: np.ndarray
     fitted: Fitted
     chosen: np.ndarray | None
@@ -129,8 +131,8 @@ def discover(
     if not len(spans):
         raise ValueError(
             "`data_dir` must hold recordings with calls, and nothing in them stands out of its "
-            "background as one. --preset=auto chooses a detector by the recordings; tools/segment.py "
-            "shows what it drops"
+            "background as one. --preset=auto chooses a detector by the recordings; segments/ in "
+            "the report's folder tells what was dropped"
         )
     in_group = np.array([asked.groups.get(name, "") for name in names])[recordings]
     measured = features.standardised(measured, recipe, in_group)
@@ -173,6 +175,7 @@ def discover(
         assigned.confidences,
         assigned.is_familiar,
         own_labels,
+        measured,
         points,
         fitted,
         chosen,
@@ -205,11 +208,13 @@ def _audio(
     others = {r: count for r, count in rates.items() if r != rate}
     if others and not audio.sample_rate:
         told = ", ".join(f"{count} at {r:,} Hz" for r, count in sorted(others.items()))
-        caveats.append(
-            f"recordings of several rates: all are measured at {rate:,} Hz, also {told}; those below"
-            " it lack their highest frequencies, which may part call types by rate"
+        lacking = (
+            "; what is recorded at less lacks the highest frequencies, which may part call types"
             if min(others) < rate
-            else f"recordings of several rates: all are measured at {rate:,} Hz, also {told}"
+            else ""
+        )
+        caveats.append(
+            f"recordings of several rates: all are measured at {rate:,} Hz, also {told}{lacking}"
         )
     return dataclasses.replace(audio, sample_rate=rate)
 

@@ -1,5 +1,5 @@
-"""What a call is to call types: its spectrum over a few columns, from onset to offset, by one recipe
-whose settings differ between birds, mice and speech.
+"""What a call is to call types: its spectrum over a few columns, from onset to offset, by one
+recipe whose settings differ between birds, mice and speech.
 
 A column of a spectrogram is power in dB (Hann windows, half of them overlapping) over the
 background, which is each bin's 20th percentile in the recordings and 6 dB more, from 0 to 50 dB. Of

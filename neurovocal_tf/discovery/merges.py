@@ -27,7 +27,8 @@ COLUMNS = (
 )
 _YES, _NO = frozenset(("yes", "y", "x", "1", "true")), frozenset(("", "no", "n", "0", "false"))
 _MOST = 20
-_VALLEY, _SEPARATION, _SHARED = 0.1, 1.6, 0.5
+# On three birds, what people had merged was nearer than this, and stood alike on one side at least.
+_SEPARATION, _VALLEY, _SHARED = 1.4, 0.1, 0.35
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +52,8 @@ class Suggestion:
 
 
 def suggest(types: CallTypes, transitions: np.ndarray) -> list[Suggestion]:
-    """Pairs between which the density falls least, or that are near and stand in the same places;
-    twenty at most, the likeliest first.
+    """Pairs that are near, and between which the density falls little, or which stand in the same
+    places; twenty at most, the likeliest first.
 
     Args:
         types: `CallTypes`, K.    transitions: counts `[K, K]`.
@@ -60,21 +61,18 @@ def suggest(types: CallTypes, transitions: np.ndarray) -> list[Suggestion]:
     found = []
     for (one, other), (valley, separation) in types.depths().items():
         before, after = (_shared(counts, one, other) for counts in (transitions.T, transitions))
-        is_near = separation < _SEPARATION
-        is_placed_alike = is_near and min(before, after) >= _SHARED
-        if not (is_near and valley >= _VALLEY) and not is_placed_alike:
-            continue
-        reasons = [
-            f"the density between them falls to {valley:.0%} of the lower peak"
-            * (is_near and valley >= _VALLEY),
-            "they stand before and after the same types" * is_placed_alike,
+        reasons = [f"the density between them falls to {valley:.0%} of the lower peak"] * (
+            valley >= _VALLEY
+        ) + [
+            f"they stand {where} the same types ({shared:.2f})"
+            for where, shared in (("after", before), ("before", after))
+            if shared >= _SHARED
         ]
-        found.append(
-            Suggestion(
-                (one, other), valley, separation, before, after, "; ".join(filter(None, reasons))
-            )
-        )
-    return sorted(found, key=lambda s: -(s.valley + s.shared_before * s.shared_after))[:_MOST]
+        if separation < _SEPARATION and reasons:
+            pair = (one, other)
+            found.append(Suggestion(pair, valley, separation, before, after, "; ".join(reasons)))
+    likeliest = sorted(found, key=lambda s: -(s.valley + s.shared_before + s.shared_after))
+    return likeliest[:_MOST]
 
 
 def rows(

@@ -11,6 +11,7 @@ import numpy as np
 
 from neurovocal_tf import annotations, files
 from neurovocal_tf.annotations import Annotation
+from neurovocal_tf.config import Config
 from neurovocal_tf.discovery import fitted_file, merges
 from neurovocal_tf.discovery.discover import Discovery
 from neurovocal_tf.segmentation import formats
@@ -48,6 +49,7 @@ def write(
     found: Discovery,
     paths: Mapping[str, str],
     durations_s: Mapping[str, float],
+    config: Config,
     groups: Mapping[str, str],
     overwrite: bool = False,
     on_recording: Callable[[], object] = lambda: None,
@@ -57,6 +59,7 @@ def write(
     Args:
         out_dir: folder.    found: `Discovery`.
         paths, durations_s: dicts of recording's name -> path, seconds.
+        config: `Config`; its `audio`, `segmentation` and `spectrogram` count.
         groups: dict of recording's name -> group.
         overwrite: whether to give up what people have changed.
         on_recording: called after each recording.
@@ -85,7 +88,8 @@ def write(
     fitted_file.save(out_dir, found.fitted)
     stem_of = formats.stems(paths)
     for number, name in enumerate(found.names):
-        own = _annotations(found, number, os.path.abspath(paths[name]))
+        path = os.path.abspath(paths[name])
+        own = formats.with_frequencies(_annotations(found, number, path), path, config)
         for format in FORMATS if own else ():
             put(
                 os.path.join(format, stem_of[name] + annotations.EXTENSIONS[format]),

@@ -87,7 +87,7 @@ def write(
         path = os.path.abspath(folder.all_paths[name])
         duration_s = {path: folder.duration_s(name)}
         if _WITH_FREQUENCIES & set(formats):
-            found = _with_frequencies(found, path, config)
+            found = with_frequencies(found, path, config)
         labelled = [a if a.label.strip() else dataclasses.replace(a, label=_LABEL) for a in found]
         for format in formats:
             extension = annotations.EXTENSIONS[format]
@@ -120,7 +120,7 @@ def stems(names: Iterable[str]) -> dict[str, str]:
     return {name: stem if counts[stem.lower()] == 1 else name for name, stem in stems.items()}
 
 
-def _with_frequencies(
+def with_frequencies(
     found: list[annotations.Annotation], path: str, config: Config
 ) -> list[annotations.Annotation]:
     audio, segmentation = config.audio, config.segmentation

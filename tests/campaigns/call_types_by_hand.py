@@ -5,8 +5,8 @@
 Each bird's calls are typed twice: cut where people cut them, and where the detector of
 --preset=songbird does, each segment under the label that it overlaps most. Settings were chosen on
 the first two birds; the third is held out from that. Exits with 1 if the mean over the birds is
-below what the types are held to: V .90, types per label .9 to 1.25; with the detector's own segments
-within .02 of that, where its F1 is .9 or more.
+below what the types are held to: V .90, types per label .9 to 1.25; with the detector's own
+segments within .02 of that, where its F1 is .9 or more.
 """
 
 import argparse
