@@ -43,7 +43,8 @@ class CallTypes:
 
     Attributes:
         mean, components: `[D]`, `[P, D]`, of the projection.
-        points: float32 `[N, P]`, the fitted calls.
+        points: float32 `[N, P + 1]`, the fitted calls; the last is how far a call lies from all
+            that the components span, where what is like none of the others shows.
         types: int `[N]`, of K.
         names: of the types, K; the largest is "A".
     """
@@ -55,14 +56,14 @@ class CallTypes:
     names: tuple[str, ...]
 
     def project(self, calls: np.ndarray) -> np.ndarray:
-        """Calls `[S, D]` as points, float32 `[S, P]`."""
-        return ((calls - self.mean) @ self.components.T).astype(np.float32)
+        """Calls `[S, D]` as points, float32 `[S, P + 1]`."""
+        return _projected(calls - self.mean, self.components)
 
     def assign(self, points: np.ndarray, fitted: np.ndarray | None = None) -> Assigned:
         """What type calls are of: that of most of their five nearest, the nearer of equals.
 
         Args:
-            points: `[S, P]`.
+            points: `[S, P + 1]`.
             fitted: int `[S]`, which of the fitted calls each is, -1: none. A fitted call keeps its
                 type, and is no neighbour of its own.
         """
@@ -167,10 +168,18 @@ def fit(calls: np.ndarray, seed: int = 0) -> CallTypes:
     # Perfect copies have no variance, and PCA then divides by it for a ratio that nobody reads.
     with threadpool_limits(1), np.errstate(invalid="ignore"):
         projection = PCA(size, random_state=seed).fit(calls)
-        points = projection.transform(calls).astype(np.float32)
+        points = _projected(calls - projection.mean_, projection.components_)
         types = clustering.cluster(points.astype(float), seed)
     names = tuple(itertools.islice(_names(), types.max() + 1))
     return CallTypes(projection.mean_, projection.components_, points, types, names)
+
+
+def _projected(about: np.ndarray, components: np.ndarray) -> np.ndarray:
+    """Calls about their mean [S, D] along components [P, D], and their distance from these."""
+    along = about @ components.T
+    rest = np.square(about).sum(axis=1) - np.square(along).sum(axis=1)
+    # Of what the components hold wholly, rounding may leave less than nothing.
+    return np.column_stack([along, np.sqrt(np.maximum(rest, 0.0))]).astype(np.float32)
 
 
 def _names() -> Iterable[str]:

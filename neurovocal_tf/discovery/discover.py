@@ -62,7 +62,7 @@ class Discovery:
         labels: str `[S]`, what people called each, "" where no label overlaps it; of no labels
             None.
         measured: float16 `[S, C, F]`, see `features.measure`.
-        points: float32 `[S, P]`, along the principal components.
+        points: float32 `[S, P + 1]`, see `CallTypes`.
         fitted: `Fitted`.
         chosen: int `[N]`, which calls the fitted ones are; None where the types were known.
         stability: `Stability`, or None where the types were known or are too few.
@@ -248,7 +248,7 @@ def _measured(
 def _assigned(
     measured: np.ndarray, fitted: Fitted, chosen: np.ndarray | None
 ) -> tuple[np.ndarray, call_types.Assigned]:
-    """Points [S, P] of all calls, and what they are."""
+    """Points [S, P + 1] of all calls, and what they are."""
     place = np.full(len(measured), -1)
     if chosen is not None:
         place[chosen] = np.arange(len(chosen))

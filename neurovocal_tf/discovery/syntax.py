@@ -11,6 +11,7 @@ _NUM_BOOTSTRAPS, _NUM_SHUFFLES = 400, 199
 # An interval over fewer recordings would be one of nothing.
 MIN_RECORDINGS = 5
 _TAILS = (0.025, 0.975)
+_SLIP = 0.01
 
 
 def transition_counts(call_types: np.ndarray, follows: np.ndarray, num_types: int) -> np.ndarray:
@@ -66,9 +67,12 @@ def consistency(counts: np.ndarray) -> np.ndarray:
 
 def linearity(counts: np.ndarray) -> np.ndarray:
     """Types that are followed by any, over kinds of transitions: 1 where each has one successor
-    (Scharff & Nottebohm, 1991). More counts lower it.  [..., K, K] -> [...], NaN where empty
+    (Scharff & Nottebohm, 1991). What makes up less than 1 % of its type's transitions does not
+    count: of such slips more are found the longer one listens.  [..., K, K] -> [...], NaN where
+    empty
     """
-    return _over((counts.sum(axis=-1) > 0).sum(axis=-1), (counts > 0).sum(axis=(-1, -2)))
+    kinds = (transition_shares(counts) >= _SLIP).sum(axis=(-1, -2))
+    return _over((counts.sum(axis=-1) > 0).sum(axis=-1), kinds)
 
 
 MEASURES = {
@@ -212,7 +216,9 @@ def _with_interval(
         return {name: None, f"{name}_low": None, f"{name}_high": None}
     low = high = None
     if resampled is not None and not np.isnan(resampled).all():
-        low, high = (round(float(bound), 4) for bound in np.nanquantile(resampled, _TAILS))
+        bounds = np.nanquantile(resampled, _TAILS)
+        # Kinds of transitions can only be lost by drawing anew: the value itself is always in.
+        low, high = round(min(bounds[0], value), 4), round(max(bounds[1], value), 4)
     return {name: round(value, 4), f"{name}_low": low, f"{name}_high": high}
 
 
