@@ -12,13 +12,19 @@ from sklearn.cluster import HDBSCAN
 from sklearn.neighbors import KNeighborsClassifier
 
 NUM_NEIGHBOURS = 5
-_MIN_SHARE, _MIN_SIZE, _MIN_SAMPLES = 0.01, 5, 5
+# A leaf has 1 % of the calls, and ten where there are enough for that: of fewer, no valley can be
+# told from chance.
+_MIN_SHARE, _LEAST, _MIN_SIZE, _MIN_SAMPLES = 0.01, 5, 10, 5
+_CALLS_PER_SIZE = 30
 # Two clusters are one if the density between them falls to no less than this share of the lower
-# peak, and if their centres are nearer than so many times the sum of their spreads.
+# peak, and if their centres are nearer than so many times the sum of their spreads. Where it hardly
+# falls they may be farther apart: pieces of one type that varies along a line are tight.
 SHALLOW, _NEAR = 0.2, 1.1
-_SHRINKAGE = 0.3
-# Of the rule of thumb for a Gaussian: narrower ones see valleys that are noise.
-_BANDWIDTH = 1.5
+_HARDLY, _FAR = 0.3, 3.0
+_SHRINKAGE = 0.5
+# Of the rule of thumb for a Gaussian: narrower ones see valleys that are noise. All of these were
+# chosen on two Bengalese finches; a zebra finch was held out.
+_BANDWIDTH = 2.0
 _NUM_PLACES = 60
 
 
@@ -26,18 +32,19 @@ def cluster(points: np.ndarray, seed: int = 0) -> np.ndarray:
     """Clusters of points.
 
     HDBSCAN's leaves (Campello et al., 2013; McInnes et al., 2017) of at least 1 % of the points and
-    five; what is in none goes to the nearest by five neighbours; then the pair with the shallowest
-    valley between them is joined, again and again, while that is above 0.2.
+    ten, or five of fewer than 180; what is in none goes to the nearest by five neighbours; then the
+    pair with the shallowest valley between them is joined, again and again, while that is above
+    0.2.
 
     Args:
         points: float `[N, D]`.    seed: int, of the halves that valleys are measured on.
 
     Returns: int `[N]`, from 0, the largest cluster first; one cluster where there is no other.
     """
-    if len(points) < 2 * _MIN_SIZE or not np.ptp(points, axis=0).any():
+    if len(points) < 2 * _LEAST or not np.ptp(points, axis=0).any():
         return np.zeros(len(points), int)
     leaves = HDBSCAN(
-        min_cluster_size=max(_MIN_SIZE, round(_MIN_SHARE * len(points))),
+        min_cluster_size=_least_size(len(points)),
         min_samples=_MIN_SAMPLES,
         cluster_selection_method="leaf",
         copy=True,
@@ -74,7 +81,7 @@ def valley(one: np.ndarray, other: np.ndarray) -> float:
     """Lowest density between the medians of two clusters over the lower of the densities at these:
     0 where there is nothing between them, 1 where there is no valley.
 
-    Densities are those along the discriminant (Fisher, 1936), its covariance shrunk by 0.3 to a
+    Densities are those along the discriminant (Fisher, 1936), its covariance shrunk by half to a
     sphere, learned on one half of the points and read off the other, both ways: in many dimensions
     a line can always be found that parts the points it was found with.
 
@@ -99,12 +106,19 @@ def valley(one: np.ndarray, other: np.ndarray) -> float:
     return float(density.min() / max(min(density[0], density[-1]), np.finfo(float).tiny))
 
 
+def _least_size(num_points: int) -> int:
+    some = min(num_points // _CALLS_PER_SIZE, _MIN_SIZE)
+    return max(_LEAST, some, round(_MIN_SHARE * num_points))
+
+
 def _joined(points: np.ndarray, leaves: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     groups = {leaf: rng.permutation(np.flatnonzero(leaves == leaf)) for leaf in np.unique(leaves)}
 
     def depth(pair: tuple[int, int]) -> float:
         one, other = (points[groups[leaf]] for leaf in pair)
-        return valley(one, other) if separation(one, other) < _NEAR else 0.0
+        between, apart = valley(one, other), separation(one, other)
+        is_near = apart < _NEAR or (between >= _HARDLY and apart < _FAR)
+        return between if is_near else 0.0
 
     depths = {pair: depth(pair) for pair in itertools.combinations(groups, 2)}
     while depths:
