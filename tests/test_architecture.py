@@ -57,13 +57,14 @@ ARROWS = {
     "plots": {"files"},
     "segmentation": {"audio", "annotations", "plots", "config", "files"},
     "data": {"segmentation", "audio", "annotations", "config", "files"},
+    "pages": {"segmentation", "audio", "annotations", "config", "files"},
     # Probability.
     "rbm": set(),
     "layers": {"rbm"},
     "model": {"layers", "rbm"},
     # Where they meet.
     "generation": {"model", "audio", "plots", "config", "files"},
-    "discovery": {"segmentation", "audio", "config"},
+    "discovery": {"pages", "segmentation", "annotations", "audio", "config", "files"},
     "runs": {"data", "model", "layers", "audio", "config", "files"},
     "runs/run_folder": {"data", "audio", "config", "files"},
     "serving": {"generation", "model", "segmentation", "audio", "status"},
@@ -122,6 +123,7 @@ LIBRARIES = {
     "rbm": {"tensorflow", "numpy"},
     "plots": {"numpy", "matplotlib"},
     "discovery": {"numpy", "scipy", "sklearn", "threadpoolctl"},
+    "pages": {"numpy"},
     "annotations": {"numpy", "scipy", "tensorflow"},
     "annotations/elan": {"pympi"},
     "evaluation/baselines": {"numpy", "scipy"},
@@ -136,6 +138,7 @@ WITHOUT_KERAS = {
     "audio",
     "annotations",
     "segmentation",
+    "pages",
     "rbm",
     "settings",
     "earlier_settings",
@@ -261,7 +264,7 @@ def test_what_knows_of_sound_and_what_knows_of_probability_stay_apart():
         return {name}.union(*(reach(other) for other in ARROWS[name]))
 
     sound, probability = (
-        {"audio", "annotations", "plots", "segmentation", "data"},
+        {"audio", "annotations", "plots", "segmentation", "pages", "data"},
         {"rbm", "layers", "model"},
     )
     assert not any(

@@ -12,7 +12,6 @@ from neurovocal_tf.discovery import (
     call_types,
     features,
     groups,
-    labels,
     merges,
     reach,
     stability,
@@ -20,6 +19,7 @@ from neurovocal_tf.discovery import (
 )
 from neurovocal_tf.discovery.bouts import Bouts, bouts_of
 from neurovocal_tf.discovery.fitted_file import Fitted
+from neurovocal_tf.discovery.labels import LabelAgreement, agreement, overlapping
 
 # With fewer, what is one type and what is two is little more than a guess.
 ENOUGH_CALLS = 300
@@ -88,7 +88,7 @@ class Discovery:
     reach: dict[str, list[float] | int | None]
     groups: dict[str, object] | None
     label_syntax: dict[str, object] | None
-    agreement: labels.LabelAgreement | None
+    agreement: LabelAgreement | None
     suggestions: list[merges.Suggestion]
     caveats: list[str]
 
@@ -184,7 +184,7 @@ def discover(
         reach.held_out_bits(bouts, asked.seed),
         compared,
         None if own_labels is None else _label_syntax(bouts, own_labels, asked.seed),
-        None if own_labels is None else labels.agreement(assigned.types, own_labels),
+        None if own_labels is None else agreement(assigned.types, own_labels),
         suggestions,
         caveats,
     )
@@ -284,7 +284,7 @@ def _labels(given: Mapping[str, list[Label]], names: Sequence[str], bouts: Bouts
     spans = np.stack([bouts.onsets_s, bouts.offsets_s], axis=1)
     for number in np.unique(bouts.recordings):
         own = bouts.recordings == number
-        found[own] = labels.overlapping(spans[own], given.get(names[number], []))
+        found[own] = overlapping(spans[own], given.get(names[number], []))
     return found
 
 

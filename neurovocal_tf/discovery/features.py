@@ -216,7 +216,8 @@ def _cepstrum(levels: np.ndarray, recipe: Recipe, sample_rate: float) -> np.ndar
 def _mel_weights(recipe: Recipe, sample_rate: float) -> np.ndarray:
     """Triangles on the mel scale (O'Shaughnessy, 1987), each of weight 1.  [V, num_mels]"""
     hz = recipe.bins(sample_rate) * sample_rate / recipe.n_fft(sample_rate)
-    edges = np.linspace(*_mel(np.array([recipe.low_hz, hz[-1]])), recipe.num_mels + 2)
+    low, high = _mel(np.array([recipe.low_hz, hz[-1]]))
+    edges = np.linspace(low, high, recipe.num_mels + 2)
     rise = (_mel(hz)[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
     fall = (edges[2:] - _mel(hz)[:, None]) / (edges[2:] - edges[1:-1])
     weights = np.maximum(np.minimum(rise, fall), 0.0)

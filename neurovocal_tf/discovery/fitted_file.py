@@ -62,7 +62,8 @@ def load(folder: str, setting: str) -> Fitted:
         with open(path, encoding="utf-8") as file:
             told = json.load(file)
         with np.load(os.path.join(folder, ARRAYS_NAME), allow_pickle=False) as arrays:
-            types = CallTypes(*(arrays[name] for name in _ARRAYS), names=tuple(told["names"]))
+            of_types = {name: arrays[name] for name in _ARRAYS}
+            types = CallTypes(**of_types, names=tuple(told["names"]))
             fitted = Fitted(
                 types, Recipe(**told["recipe"]), int(told["sample_rate"]), arrays["background"]
             )

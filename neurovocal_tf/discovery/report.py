@@ -9,7 +9,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from neurovocal_tf import files
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import AudioConfig, Config
-from neurovocal_tf.discovery import features, tables
+from neurovocal_tf.discovery import features, syntax, tables
 from neurovocal_tf.discovery.discover import Discovery
 from neurovocal_tf.pages import html
 
@@ -58,18 +58,16 @@ def summary(found: Discovery) -> list[str]:
         f"{len(bouts.types):,} calls in {len(np.unique(bouts.recordings))} of "
         f"{len(found.names)} recordings, {len(bouts.starts):,} bouts: {number}"
     ]
-    rate = _with_bounds(found.syntax, "entropy_rate_bits")
-    if rate:
+    shuffled, p_value = (
+        found.syntax[name] for name in ("shuffled_entropy_rate_bits", "order_p_value")
+    )
+    if isinstance(shuffled, float) and isinstance(p_value, float):
+        rate, consistency, linearity = (
+            _with_bounds(found.syntax, name) for name in syntax.MEASURES
+        )
         lines.append(
-            f"order: entropy rate {rate} bits, in random order "
-            f"{found.syntax['shuffled_entropy_rate_bits']}"
-            + (
-                f" (p = {found.syntax['order_p_value']:.3g})"
-                if found.syntax["order_p_value"]
-                else ""
-            )
-            + f"; consistency {_with_bounds(found.syntax, 'consistency')}; "
-            f"linearity {_with_bounds(found.syntax, 'linearity')}"
+            f"order: entropy rate {rate} bits, in random order {shuffled:.2f} (p = {p_value:.3g}); "
+            f"consistency {consistency}; linearity {linearity}"
         )
     bits = found.reach["bits"]
     if isinstance(bits, list):

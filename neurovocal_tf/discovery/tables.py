@@ -4,6 +4,7 @@ labels in the formats of the programs that people look at recordings with.
 What people have changed of these stays as it is: a merges.csv with their decisions above all.
 """
 
+import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 
@@ -93,8 +94,11 @@ def write(
         for format in FORMATS if own else ():
             put(
                 os.path.join(format, stem_of[name] + annotations.EXTENSIONS[format]),
-                lambda path, format=format, own=own, name=name: annotations.write(
-                    path, own, format, {own[0].file: durations_s[name]}
+                functools.partial(
+                    annotations.write,
+                    annotations=own,
+                    format=format,
+                    durations_s={path: durations_s[name]},
                 ),
             )
         on_recording()
