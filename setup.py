@@ -27,7 +27,10 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(str(ROOT), include=["neurovocal_tf", "neurovocal_tf.*"]),
-    package_data={"neurovocal_tf.presets": ["*.flags"]},
+    package_data={
+        "neurovocal_tf.pages": ["*/*.html", "*/*.css", "*/*.js"],
+        "neurovocal_tf.presets": ["*.flags"],
+    },
     # tensorflow-io has wheels up to CPython 3.12.
     python_requires=">=3.10,<3.13",
     install_requires=[

@@ -15,7 +15,9 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_VERSION = flags.DEFINE_string("version", None, "Folder of an exported version.", required=True)
+_VERSION = setting_flags.define_path(
+    "version", None, "Folder of an exported version.", required=True
+)
 _NUM_CALLERS = flags.DEFINE_integer(
     "num_callers", 200, "Callers at once.", lower_bound=2, upper_bound=10_000
 )
@@ -24,7 +26,7 @@ _CALLS_EACH = flags.DEFINE_integer(
 )
 _MAX_FRAMES = flags.DEFINE_integer("max_frames", 40, "Frames of the longest song.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the songs that are asked for.", lower_bound=0)
-_JSON = flags.DEFINE_string("json", None, "File for the figures.")
+_JSON = setting_flags.define_path("json", None, "File for the figures.")
 
 
 def main(argv):

@@ -37,7 +37,7 @@ _MODEL_VERSION = flags.DEFINE_integer(
 _TIMEOUT_S = flags.DEFINE_float(
     "timeout_s", 60.0, "Seconds that a request may take.", lower_bound=0.001
 )
-_OUT = flags.DEFINE_string("out", "song.wav", "WAV file to write, or - for standard output.")
+_OUT = setting_flags.define_path("out", "song.wav", "WAV file to write, or - for standard output.")
 _FORMAT = flags.DEFINE_enum(
     "format", "wav", ["wav", "pcm"], "Of standard output; pcm: 16 bit, little-endian, one channel."
 )
@@ -63,13 +63,13 @@ _BLOCK_FRAMES = flags.DEFINE_integer(
 _GAIN_DB = flags.DEFINE_float(
     "gain_db", 0.0, "Louder or softer by so many dB.", lower_bound=-100, upper_bound=100
 )
-_PRIME = flags.DEFINE_string(
+_PRIME = setting_flags.define_path(
     "prime", None, "WAV file that the song goes on from, at the model's rate."
 )
-_RECORDING = flags.DEFINE_string(
+_RECORDING = setting_flags.define_path(
     "recording", None, "WAV file to tell segments and scores of, instead of singing."
 )
-_JSON = flags.DEFINE_string("json", None, "File for the figures.")
+_JSON = setting_flags.define_path("json", None, "File for the figures.")
 
 
 def main(argv):

@@ -13,13 +13,13 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_WORKDIR = flags.DEFINE_string(
+_WORKDIR = setting_flags.define_path(
     "workdir", None, "Run folder that tools/train.py has written.", required=True
 )
-_EXPORT_DIR = flags.DEFINE_string(
+_EXPORT_DIR = setting_flags.define_path(
     "export_dir", None, "Folder of the model's versions; made if it is not there.", required=True
 )
-_DATA_DIR = flags.DEFINE_string(
+_DATA_DIR = setting_flags.define_path(
     "data_dir", None, "Folder of the recordings; default: where the run found them."
 )
 _MAX_FRAMES = flags.DEFINE_integer(
@@ -61,4 +61,4 @@ def _usual_ranges(usual_ranges, trained):
 
 
 if __name__ == "__main__":
-    setting_flags.run(main)
+    setting_flags.run(main, on_keras=True)

@@ -28,7 +28,7 @@ from absl import flags
 from neurovocal_tf import flags as setting_flags
 from neurovocal_tf.server import heaps, ports
 
-_MODEL_DIR = flags.DEFINE_string(
+_MODEL_DIR = setting_flags.define_path(
     "model_dir",
     None,
     "Folder of versions that export/export_saved_model.py has written.",

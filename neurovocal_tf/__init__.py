@@ -7,6 +7,8 @@ so that importing the package does not import TensorFlow.
 import importlib
 from typing import Any
 
+from neurovocal_tf import keras_backend
+
 __version__ = "0.2.0"
 
 _MODULE_OF = {
@@ -25,7 +27,11 @@ _MODULE_OF = {
     "train": "training.trainer",
 }
 
+_WITHOUT_KERAS = ("Client", "Config")
+
 __all__ = ["__version__", *_MODULE_OF]
+
+keras_backend.register_classes()
 
 
 def __getattr__(name: str) -> Any:
@@ -33,6 +39,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(
             f"module {__name__!r} has no attribute {name!r}. Public names: {', '.join(_MODULE_OF)}"
         )
+    if name not in _WITHOUT_KERAS:
+        keras_backend.check()
     return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
 
 

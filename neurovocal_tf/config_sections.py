@@ -39,6 +39,14 @@ class AudioConfig:
         "Which channel of a file with several: loudest, mean, or a number from 0. The mean of "
         "microphones far apart has echoes.",
     )
+    float_scale: float = setting(
+        1.0,
+        "What full scale is in files of floating-point samples. 1: as is usual. 32768: files that "
+        "hold 16-bit integers as floating-point numbers. A file with samples beyond 16 times full "
+        "scale is left out.",
+        low=1e-6,
+        high=1e12,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +94,7 @@ class DataConfig:
         "Praat, or another format that README lists. They go to the recordings of the same names. "
         "FILE#TIER reads only the tier TIER of Praat's and ELAN's files.",
         may_change=True,
+        is_path=True,
     )
     ignore_labels: str = setting(
         "",
@@ -116,12 +125,14 @@ class DataConfig:
         "`file`, relative to the data folder or to its own. Without --held_out_list all others are "
         "held out.",
         may_change=True,
+        is_path=True,
     )
     held_out_list: str = setting(
         "",
         "The recordings that are held out, listed as in --train_list. Without that one all others "
         "train.",
         may_change=True,
+        is_path=True,
     )
     validation_fraction: float = setting(
         0.2,

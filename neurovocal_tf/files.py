@@ -2,10 +2,43 @@
 
 import contextlib
 import csv
+import functools
+import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator
+
+#: Bytes of a file's name, on all systems of today.
+LONGEST_NAME = 255
+# After a stem: who writes, and what tells this writing from that process's others.
+_TEMPORARY = re.compile(r"\..*-([0-9a-f]{8})[0-9a-f]{8}(\.[^.]*)?", re.DOTALL)
+
+
+def writer() -> str:
+    """What the temporary names of this process have in them and no other's, 8 hex digits."""
+    return _writer_of(os.getpid())
+
+
+@functools.cache
+def _writer_of(process_id: int) -> str:
+    # A forked process has its parent's memory, and is a writer of its own.
+    return secrets.token_hex(4)
+
+
+def temporary_name(name: str) -> str:
+    """A hidden name of this process's own, new at every call, with the extension of `name`."""
+    stem, extension = os.path.splitext(name)
+    ending = f"-{writer()}{secrets.token_hex(4)}{extension}"
+    # A name that fills its folder's limit leaves no room for a longer one.
+    return _first_bytes(f".{stem}", LONGEST_NAME - len(os.fsencode(ending))) + ending
+
+
+def writer_of(name: str) -> str | None:
+    """The `writer` that has made up a temporary name; None for any other name."""
+    match = _TEMPORARY.fullmatch(name)
+    return match and match[1]
 
 
 @contextlib.contextmanager
@@ -14,10 +47,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     removed when it does not.
     """
     path = os.path.abspath(path)
-    stem, extension = os.path.splitext(os.path.basename(path))
-    temporary = os.path.join(
-        os.path.dirname(path), f".{stem}-{secrets.token_urlsafe(6)}{extension}"
-    )
+    temporary = os.path.join(os.path.dirname(path), temporary_name(os.path.basename(path)))
     # With the permissions of any new file. Those of `tempfile` are for their owner alone, and what
     # other files get could only be read by setting the process's umask, for a moment in which other
     # threads' files would be open to all.
@@ -29,6 +59,22 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
         if os.path.exists(temporary):
             os.unlink(temporary)
         raise
+
+
+def fitting(name: str, ending: str) -> str:
+    """A file's name of `name` and `ending`, which no folder's limit refuses: of a long one the end
+    of the name gives way to a hash of it. Folders in front of it stay.
+    """
+    folder, base = os.path.split(name)
+    if len(os.fsencode(base + ending)) > LONGEST_NAME:
+        ending = f"-{hashlib.sha256(os.fsencode(base)).hexdigest()[:8]}{ending}"
+        base = _first_bytes(base, LONGEST_NAME - len(os.fsencode(ending)))
+    return os.path.join(folder, base + ending)
+
+
+def _first_bytes(name: str, num_bytes: int) -> str:
+    """The beginning of a name, in whole letters, of at most so many bytes."""
+    return os.fsencode(name)[:num_bytes].decode("utf-8", "ignore")
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -47,6 +93,11 @@ def write_csv(
 ) -> None:
     """Writes a header and rows."""
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows(rows)
+        plain = csv.writer(file, lineterminator="\n")
+        # Readers take a carriage return for the end of a row unless it stands in quotes, which the
+        # writer gives to the characters of its own line end alone.
+        quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        plain.writerow(names)
+        for row in rows:
+            row = list(row)
+            (quoting if any("\r" in str(value) for value in row) else plain).writerow(row)

@@ -73,7 +73,8 @@ def _read_flagfile(path, including, flag_values):
     if identity in including:
         raise ValueError(f"flag file {path} includes itself")
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Editors on Windows begin a file with a byte order mark.
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise ValueError(f"flag file {path}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -34,13 +34,13 @@ _FLAGFILE = "File with flags to read, one on each line. Of two values the later 
 
 
 def help_text(
-    description: str, own_flags: Iterable[tuple[str, Any, str]], names: Container[str]
+    description: str, own_flags: Iterable[tuple[str, Any, str, str]], names: Container[str]
 ) -> str:
     """The whole text.
 
     Args:
         description: docstring of the tool; lines that are indented, such as commands, stay lines.
-        own_flags: (name, default, help) of each flag that is no setting.
+        own_flags: (name, default, help, choices or "") of each flag that is no setting.
         names: settings that the tool has; anything with `in`.
     """
     sections: dict[str, list[dataclasses.Field]] = {}
@@ -51,7 +51,7 @@ def help_text(
     first = (
         [of_tool[name] for name in FIRST if name in of_tool] if len(of_tool) > len(FIRST) else []
     )
-    own = [_entry(*flag) for flag in (*own_flags, ("flagfile", None, _FLAGFILE))]
+    own = [_entry(*flag) for flag in (*own_flags, ("flagfile", None, _FLAGFILE, ""))]
     blocks = [_filled(inspect.cleandoc(description)), "\n".join(["This tool:", *own])]
     if first:
         blocks.append("\n".join(["The settings that matter most:", *map(_setting_entry, first)]))
@@ -130,7 +130,10 @@ def _entry(name: str, default: object, text: str, limits: str = "") -> str:
     )
     head = f"{left}  [{limits}]" if limits else left
     if len(head) > _WIDTH:
-        head = f"{left}\n{_INDENT}[{limits}]"
+        wrapped = textwrap.wrap(
+            f"[{limits}]", _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT
+        )
+        head = "\n".join([left, *wrapped])
     return "\n".join([head, *lines])
 
 

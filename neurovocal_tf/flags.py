@@ -4,7 +4,9 @@ What flag files and presets are, see `flag_files`.
 """
 
 import dataclasses
+import errno
 import functools
+import io
 import itertools
 import math
 import os
@@ -16,10 +18,15 @@ from typing import Any
 from absl import app, flags, logging
 
 from neurovocal_tf import config as config_lib
-from neurovocal_tf import earlier_settings, files, flag_files, flag_help, presets
+from neurovocal_tf import earlier_settings, files, flag_files, flag_help, keras_backend, presets
 from neurovocal_tf.flag_help import text_of
 from neurovocal_tf.settings import is_list, number_type
 
+# The flags that `define_path` defines are those of the tool that calls it.
+flags.disclaim_key_flags()
+
+# What a disk says that takes no more: full, over the user's quota, a file of the largest size.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _HELP_FLAGS = ("--help", "-help", "--helpshort", "-helpshort", "-h", "-?")
 
 # What absl says of a bad value, and what a user understands.
@@ -55,6 +62,18 @@ class _NumberListParser(flags.ArgumentParser):
             raise ValueError(f"{text.strip()!r} is not {self._element.syntactic_help}") from None
 
 
+class _PathParser(flags.ArgumentParser):
+    """A path, with ~ as the home folder; blanks around it are left out where nothing has them."""
+
+    syntactic_help = "a path"
+
+    def parse(self, argument: str | None) -> str | None:
+        if not argument:
+            return argument
+        path = os.path.expanduser(argument)
+        return path if os.path.exists(path) else os.path.expanduser(argument.strip())
+
+
 class _TextSerializer(flags.ArgumentSerializer):
     def serialize(self, value: Any) -> str:
         return text_of(value)
@@ -85,9 +104,9 @@ def define_preset(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     flags.DEFINE_enum(
         "preset",
         None,
-        [*presets.NAMES, presets.AUTO],
-        "Settings that belong together; other flags are taken in their place. auto: the one that "
-        f"fits the recordings. {told}",
+        [presets.AUTO, *presets.NAMES],
+        "Settings that belong together; other flags change them. auto: the preset that fits the "
+        f"recordings, which is said with the reason. {told}",
         flag_values=flag_values,
         module_name=sys.argv[0],
     )
@@ -118,6 +137,17 @@ def preset_config(name: str) -> config_lib.Config:
     define(None, values)
     values(["preset", *flag_files.lines_of_preset(name, values)])
     return config_from_flags(flag_values=values)
+
+
+def define_path(name: str, default: str | None, help: str, **where: Any) -> flags.FlagHolder:
+    """Defines a tool's own flag of a path: ~ is the home folder, and blanks around it do not count.
+
+    Args:
+        name, default, help: of the flag.    where: as of `flags.DEFINE`.
+    """
+    return flags.DEFINE(
+        _PathParser(), name, default, help, serializer=flags.ArgumentSerializer(), **where
+    )
 
 
 def config_from_flags(
@@ -199,18 +229,23 @@ def say(line: str) -> None:
     tqdm.tqdm.write(line, file=sys.stderr)
 
 
-def run(main: Callable[[list[str]], int | None]) -> None:
+def run(main: Callable[[list[str]], int | None], on_keras: bool = False) -> None:
     """Parses the command line, calls `main(argv)` and exits: the one entry point of every tool.
 
     `argv` holds the program's name alone: stray arguments are refused. The exit code is what main
     returns; 1 after a user's mistake (ValueError, OSError, a flag's error), told in one line; 130
     after Ctrl-C. Any other exception keeps its traceback, and `--verbosity=1` shows that of a
-    user's mistake too.
+    user's mistake too. With `on_keras`, for tools whose main imports Keras, it has to run on
+    TensorFlow.
     """
     # TensorFlow, imported in main, greets with twenty lines about the machine,
     # among which a user's own would be lost.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    app.run(functools.partial(_guarded, main), flags_parser=_parse)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # An encoding that lacks a letter of a name ends no run.
+            stream.reconfigure(errors="backslashreplace")
+    app.run(functools.partial(_guarded, main, on_keras), flags_parser=_parse)
 
 
 def expand_flagfiles(
@@ -238,12 +273,18 @@ def help_text(
     """What --help prints, see `flag_help`: the tool's description, its own flags,
     and the settings that it has.
     """
-    own = [
-        (flag.name, flag.default, flag.help) for flag in flag_values.get_flags_for_module(program)
-    ]
+    own = [_own_flag(flag) for flag in flag_values.get_flags_for_module(program)]
     return flag_help.help_text(
         description or f"Usage: {program} [flags]", own, _defined(flag_values)
     )
+
+
+def _own_flag(flag):
+    """Name, default, help and choices of a flag that is no setting."""
+    choices = getattr(flag.parser, "enum_values", ())
+    # absl puts the choices before the help of such a flag.
+    text = flag.help.removeprefix(f"<{'|'.join(choices)}>: ")
+    return flag.name, flag.default, text, " | ".join(choices)
 
 
 def _define_one(field, **where):
@@ -261,6 +302,8 @@ def _define_one(field, **where):
         flags.DEFINE_integer(name, default, text, **_bounds(field), **where)
     elif kind is float:
         flags.DEFINE_float(name, default, text, **_bounds(field), **where)
+    elif field.metadata["is_path"]:
+        define_path(name, default, text, **where)
     else:
         flags.DEFINE_string(name, default, text, **where)
 
@@ -283,15 +326,23 @@ def _parse(argv):
     return remaining
 
 
-def _guarded(main, argv):
+def _guarded(main, on_keras, argv):
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
     try:
+        if on_keras:
+            keras_backend.check()
         return main(argv)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(130)
     except (ValueError, OSError, flags.Error, app.UsageError) as error:
+        logging.debug("Where it happened:", exc_info=True)
+        _fail(error)
+    except Exception as error:
+        # TensorFlow's writers, and a search's trials, tell of a full disk in errors of their own.
+        if not any(os.strerror(number) in str(error) for number in _FULL):
+            raise
         logging.debug("Where it happened:", exc_info=True)
         _fail(error)
 

@@ -25,6 +25,7 @@ def setting(
     low: float = -math.inf,
     high: float = math.inf,
     may_change: bool = False,
+    is_path: bool = False,
 ) -> Any:
     """A field of a dataclass of settings.
 
@@ -33,8 +34,11 @@ def setting(
         choices: tuple of the allowed values; None: all of the field's type.
         low, high: smallest and largest number allowed.
         may_change: whether a training that goes on may have another value than it began with.
+        is_path: whether it names a file or folder.
     """
-    metadata = dict(help=help, choices=choices, low=low, high=high, may_change=may_change)
+    metadata = dict(
+        help=help, choices=choices, low=low, high=high, may_change=may_change, is_path=is_path
+    )
     return dataclasses.field(default=default, metadata=metadata)
 
 

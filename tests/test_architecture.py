@@ -37,6 +37,9 @@ ARROWS = {
     "config_segmentation": {"settings"},
     "config": {"config_sections", "config_segmentation", "settings"},
     "files": set(),
+    "ownership": {"files"},
+    "keras_backend": set(),
+    "array_files": set(),
     "status": set(),
     "json_numbers": set(),
     "flag_help": {"config"},
@@ -50,14 +53,15 @@ ARROWS = {
         "settings",
         "earlier_settings",
         "files",
+        "keras_backend",
     },
     # Sound.
     "audio": {"config", "status"},
     "annotations": {"files"},
     "plots": {"files"},
     "segmentation": {"audio", "annotations", "plots", "config", "files"},
-    "data": {"segmentation", "audio", "annotations", "config", "files"},
     "pages": {"segmentation", "audio", "annotations", "config", "files"},
+    "data": {"segmentation", "audio", "annotations", "array_files", "config", "files"},
     # Probability.
     "rbm": set(),
     "layers": {"rbm"},
@@ -65,9 +69,9 @@ ARROWS = {
     # Where they meet.
     "generation": {"model", "audio", "plots", "config", "files"},
     "discovery": {"pages", "segmentation", "annotations", "audio", "config", "files"},
-    "runs": {"data", "model", "layers", "audio", "config", "files"},
+    "runs": {"data", "model", "layers", "audio", "array_files", "config", "files"},
     "runs/run_folder": {"data", "audio", "config", "files"},
-    "serving": {"generation", "model", "segmentation", "audio", "status"},
+    "serving": {"generation", "model", "segmentation", "audio", "status", "files", "ownership"},
     "evaluation": {
         "discovery",
         "generation",
@@ -95,6 +99,7 @@ ARROWS = {
         "plots",
         "config",
         "settings",
+        "ownership",
         "files",
     },
     "training/optimizers": set(),
@@ -123,9 +128,9 @@ LIBRARIES = {
     "rbm": {"tensorflow", "numpy"},
     "plots": {"numpy", "matplotlib"},
     "discovery": {"numpy", "scipy", "sklearn", "threadpoolctl"},
-    "pages": {"numpy"},
     "annotations": {"numpy", "scipy", "tensorflow"},
     "annotations/elan": {"pympi"},
+    "pages": {"numpy"},
     "evaluation/baselines": {"numpy", "scipy"},
     "evaluation/likelihood_baselines": {"numpy", "scipy"},
     "data/frame_sequences": {"numpy", "tensorflow"},
@@ -448,6 +453,27 @@ def test_every_library_that_is_imported_is_declared():
 def test_every_folder_of_the_package_is_installed():
     folders = {".".join(path.parent.relative_to(ROOT).parts) for path in FILES}
     assert set(declared()["packages"]) == folders
+
+
+def test_every_file_of_a_page_is_installed():
+    patterns = declared()["package_data"]["neurovocal_tf.pages"]
+    pages = PACKAGE / "pages"
+    installed = {path for pattern in patterns for path in pages.glob(pattern)}
+    parts = {
+        path for path in pages.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert parts - installed == set(pages.glob("*.py"))
+
+
+def test_every_script_of_a_page_is_in_it_and_none_is_long():
+    from neurovocal_tf.discovery import report
+    from neurovocal_tf.pages import review
+
+    scripts = sorted((PACKAGE / "pages").glob("*/*.js"))
+    assert {path.name for path in scripts} == {*review._SCRIPTS, *report.SCRIPTS, "index.js"}
+    for path in scripts:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert len(lines) <= 400 and max(map(len, lines)) <= 100, path
 
 
 def test_versions_agree():

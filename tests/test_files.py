@@ -1,5 +1,6 @@
 """Files appear whole or not at all, with the permissions of any other."""
 
+import csv
 import os
 import stat
 
@@ -60,3 +61,27 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError) as error:
         files.write_text(tmp_path / "none" / "a.txt", "a")
     assert str(tmp_path / "none") in error.value.filename
+
+
+@pytest.mark.parametrize("name", ["a" * 250 + ".csv", "é" * 124 + ".json", "x" * 255, "." * 255])
+def test_a_name_that_fills_the_limit_is_written_as_any_other(name, tmp_path):
+    files.write_text(tmp_path / name, "whole")
+    assert os.listdir(tmp_path) == [name] and (tmp_path / name).read_text() == "whole"
+
+
+def test_a_name_that_would_be_too_long_gives_way_to_a_hash_of_it(tmp_path):
+    names = [f"day/{'ü' * 124}{number}.wav" for number in range(2)]
+    fitted = [files.fitting(name, "_2.selections.txt") for name in names]
+    assert len(set(fitted)) == 2 and files.fitting("day/a b", ".png") == "day/a b.png"
+    for name in fitted:
+        assert name.startswith("day/ü") and name.endswith("_2.selections.txt")
+        assert len(os.fsencode(os.path.basename(name))) <= 255
+        (tmp_path / os.path.basename(name)).touch()
+
+
+@pytest.mark.parametrize("text", ["a\rb", "a\nb", 'a"b', "a,b", "\r", "a\r\nb"])
+def test_a_table_reads_back_as_what_it_was_written_from(text, tmp_path):
+    rows = [["x", text], [text, "y"], ["1", ""]]
+    files.write_csv(tmp_path / "t.csv", ("one", "two"), rows)
+    with open(tmp_path / "t.csv", newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file)) == [["one", "two"], *rows]

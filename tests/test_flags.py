@@ -123,7 +123,7 @@ def test_a_preset_comes_before_all_other_flags_wherever_it_stands(tmp_path):
 
 
 def test_an_unknown_preset_is_refused_and_auto_is_chosen_later(capsys):
-    with pytest.raises(absl_flags.IllegalFlagValueError, match="songbird.*auto"):
+    with pytest.raises(absl_flags.IllegalFlagValueError, match="auto.*songbird"):
         parsed_with_preset("--preset=dodo")
     with pytest.raises(ValueError, match="`preset` must be among songbird.* Received: preset=dodo"):
         flags.preset_config("dodo")
@@ -647,3 +647,90 @@ def test_a_bug_keeps_its_traceback(tool):
 def test_verbosity_shows_the_traceback_of_a_mistake(tool):
     code, _, err = tool("--data_dir=x", "--raises=ValueError('mistake')", "--verbosity=1")
     assert code == 1 and "Traceback" in err and err.endswith("error: mistake\n")
+
+
+# --- paths
+
+
+PATHS = """
+from neurovocal_tf import flags
+
+_OUT = flags.define_path("out", None, "Folder.")
+flags.define(["data"])
+
+
+def main(argv):
+    print(_OUT.value, flags.config_from_flags().data.annotations)
+
+
+if __name__ == "__main__":
+    flags.run(main)
+"""
+
+
+def said(repository, folder, script, *arguments, **environment):
+    """Exit code, standard output and error of a script, as bytes."""
+    (folder / "paths.py").write_text(script, encoding="utf-8")
+    result = subprocess.run(
+        [sys.executable, "paths.py", *arguments],
+        cwd=folder,
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": str(repository)} | environment,
+        timeout=60,
+    )
+    return result.returncode, result.stdout, result.stderr
+
+
+def test_a_path_may_begin_at_home_and_blanks_around_it_do_not_count(repository, tmp_path):
+    (tmp_path / " there").mkdir()
+    for out, expected in (
+        ("~/out", "/home/bird/out"),
+        ("  out\t", "out"),
+        (" ~/out", "/home/bird/out"),
+        # A folder of that very name is meant.
+        (" there", " there"),
+        ("a~b", "a~b"),
+    ):
+        found = said(
+            *(repository, tmp_path, PATHS, f"--out={out}", "--annotations= ~/a b.csv#tier "),
+            "--sequence=bout",
+            HOME="/home/bird",
+        )
+        assert found == (0, f"{expected} /home/bird/a b.csv#tier\n".encode(), b"")
+
+
+def test_a_tool_shows_the_help_of_its_paths_as_its_own(repository, tmp_path):
+    code, out, _ = said(repository, tmp_path, PATHS, "--help")
+    assert code == 0 and b"This tool:\n  --out" in out
+
+
+@pytest.mark.parametrize("line", ["--threshold=7", "# comment\n--threshold=7"])
+def test_a_flag_file_may_begin_with_a_byte_order_mark(line, tmp_path):
+    (tmp_path / "x.flags").write_text(line, encoding="utf-8-sig")
+    assert parsed(f"--flagfile={tmp_path / 'x.flags'}")["threshold"].value == 7.0
+
+
+def test_letters_that_the_output_lacks_end_no_run(repository, tmp_path):
+    script = """
+from neurovocal_tf import flags
+
+
+def main(argv):
+    print("é ü 鳥 ok")
+    flags.say("鳥.wav is cut off")
+    raise ValueError("鳥 must be a bird")
+
+
+if __name__ == "__main__":
+    flags.run(main)
+"""
+    found = said(repository, tmp_path, script, PYTHONIOENCODING="ascii")
+    bird = rb"\u9ce5"
+    said_of_it = bird + b".wav is cut off\nerror: " + bird + b" must be a bird\n"
+    assert found == (1, rb"\xe9 \xfc " + bird + b" ok\n", said_of_it)
+
+
+def test_a_full_disk_is_told_in_a_line_whatever_error_a_library_makes_of_it(tool):
+    words = "model.pb; No space left on device"
+    code, _, err = tool("--data_dir=x", f"--raises=RuntimeError({words!r})")
+    assert (code, err) == (1, f"error: {words}\n")

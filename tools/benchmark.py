@@ -38,11 +38,13 @@ _SECONDS = flags.DEFINE_float(
 _PEERS = flags.DEFINE_bool(
     "peers", True, "Measure the same model in plain Keras and in PyTorch too."
 )
-_FIGURE = flags.DEFINE_string("figure", None, "File for the picture of the suite growth, PNG.")
+_FIGURE = setting_flags.define_path(
+    "figure", None, "File for the picture of the suite growth, PNG."
+)
 _SOAK_MINUTES = flags.DEFINE_float(
     "soak_minutes", 10.0, "Of the suite serve: time under load; 0: none.", lower_bound=0.0
 )
-_JSON = flags.DEFINE_string("json", None, "File for all figures.")
+_JSON = setting_flags.define_path("json", None, "File for all figures.")
 
 
 def main(argv):

@@ -26,11 +26,13 @@ from absl import flags
 from neurovocal_tf import flags as setting_flags
 
 _SUITES = ("bits", "speed")
-_BEFORE = flags.DEFINE_string(
+_BEFORE = setting_flags.define_path(
     "before", None, "Root of the checkout to compare with.", required=True
 )
-_AFTER = flags.DEFINE_string("after", None, "Root of the other one; default: that of this tool.")
-_DATA_DIR = flags.DEFINE_string(
+_AFTER = setting_flags.define_path(
+    "after", None, "Root of the other one; default: that of this tool."
+)
+_DATA_DIR = setting_flags.define_path(
     "data_dir",
     None,
     "Of the suite bits: folder of recordings to compare on, beside the simulated bird.",
@@ -43,7 +45,7 @@ _ROUNDS = flags.DEFINE_integer(
     lower_bound=5,
     upper_bound=10_000,
 )
-_JSON = flags.DEFINE_string("json", None, "File for all that was found.")
+_JSON = setting_flags.define_path("json", None, "File for all that was found.")
 
 
 def main(argv):

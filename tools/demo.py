@@ -15,11 +15,11 @@ import subprocess
 import sys
 import time
 
-from absl import flags
-
 from neurovocal_tf import flags as setting_flags
 
-_WORKDIR = flags.DEFINE_string("workdir", "demo", "Folder for everything; made if it is not there.")
+_WORKDIR = setting_flags.define_path(
+    "workdir", "demo", "Folder for everything; made if it is not there."
+)
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _NUM_RECORDINGS = 12

@@ -70,30 +70,47 @@ setting_flags.define_preset()
 
 
 def main(argv):
-    from neurovocal_tf.discovery import discover, report, tables
+    from neurovocal_tf.ownership import owned  # here, so that --help needs none of these
     from neurovocal_tf.segmentation import folder
 
     paths = folder.recordings_by_name(_DATA_DIR.value)
     config, preset = _config(paths)
     # What is wrong with the flags is told before minutes are spent.
     asked = _asked(paths, config, preset)
+    os.makedirs(_OUT.value, exist_ok=True)
+    with owned(_OUT.value, "report"):
+        _discover(_segmented(paths, config), paths, config, asked)
+
+
+def _segmented(paths, config):
+    """The folder's recordings, segmented as tools/segment.py does."""
+    from neurovocal_tf.segmentation import folder
+
     run = folder.SegmentedFolder(
         _DATA_DIR.value, os.path.join(_OUT.value, "segments"), config, paths, _OVERWRITE.value
     )
+    for name, what in sorted(run.changed.items()):
+        setting_flags.say(f"{name} {what}")
     with _bar(run.num_bytes_left, "segment", unit="B", unit_scale=True) as bar:
         run.run(_WORKERS.value or os.cpu_count(), bar.update)
     for note in run.notes:
         setting_flags.say(note)
     for name, reason in sorted(run.skipped.items()):
         setting_flags.say(f"skipped {name}: {reason}")
-    spans_s = {name: run.segments(name) for name in run.finished}
-    with _bar(len(spans_s), "measure", unit="recording") as bar:
+    return run
+
+
+def _discover(run, paths, config, asked):
+    from neurovocal_tf.discovery import discover, report, tables
+
+    with _bar(len(run.finished), "measure", unit="recording") as bar:
+        spans_s = {name: run.segments(name) for name in run.finished}
         found = discover.discover(paths, spans_s, asked, bar.update)
     found.caveats.extend(
         f"{name} is left out: {reason}" for name, reason in sorted(run.skipped.items())
     )
     durations_s = {name: run.duration_s(name) for name in run.finished}
-    with _bar(len(spans_s), "write", unit="recording") as bar:
+    with _bar(len(run.finished), "write", unit="recording") as bar:
         kept = tables.write(
             _OUT.value,
             found,

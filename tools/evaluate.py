@@ -4,8 +4,9 @@ its songs beside the held-out ones.
     python tools/evaluate.py --workdir=/runs/finch
 
 The log-likelihood, in nats a frame, comes as two estimates: AIS errs on the optimistic side, RAISE
-on the pessimistic one. Where they are more than 0.05 apart, or change when the temperatures double,
-ask for more --num_temperatures, or try the other --base. Recordings are tested on those that were
+on the pessimistic one. Where they are more than 0.05 apart, or change by as much when the
+temperatures double, the table and the picture say so, and about how many --num_temperatures would
+do, where that can be told; else try the other --base. Recordings are tested on those that were
 held out, frame sequences on their test split. Prints a table and writes evaluation.json,
 likelihood.png and, of recordings, songs.png and statistics.png into the run folder.
 """
@@ -16,16 +17,16 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_WORKDIR = flags.DEFINE_string(
+_WORKDIR = setting_flags.define_path(
     "workdir", None, "Run folder that tools/train.py has written.", required=True
 )
-_DATA_DIR = flags.DEFINE_string(
+_DATA_DIR = setting_flags.define_path(
     "data_dir", None, "Folder of recordings; default: where the run found them."
 )
-_FRAMES = flags.DEFINE_string(
+_FRAMES = setting_flags.define_path(
     "frames", None, "File of frame sequences, for a run on such; default: where the run found it."
 )
-_HELD_OUT_LIST = flags.DEFINE_string(
+_HELD_OUT_LIST = setting_flags.define_path(
     "held_out_list",
     None,
     "Recordings to evaluate on: a text file of names or patterns relative to the data folder, or "
@@ -70,19 +71,27 @@ _SEED = flags.DEFINE_integer(
 _TEMPERATURE = flags.DEFINE_float(
     "temperature", 1.0, "Temperature of the songs.", lower_bound=0.01, upper_bound=100
 )
-_JSON = flags.DEFINE_string(
+_JSON = setting_flags.define_path(
     "json", None, "Where to write the figures; default: evaluation.json, in the run folder."
 )
 setting_flags.define(["generation"])
 
 
 def main(argv):
-    from neurovocal_tf import files  # here, so that --help needs no TensorFlow
-    from neurovocal_tf.evaluation import report
+    from neurovocal_tf.ownership import owned  # here, so that --help needs no TensorFlow
     from neurovocal_tf.runs.trained import load_trained
-    from neurovocal_tf.training import progress
 
     trained = load_trained(_WORKDIR.value, setting_flags.config_from_flags)
+    # A training may go on beside it.
+    with owned(_WORKDIR.value, "evaluation"):
+        _evaluate(trained)
+
+
+def _evaluate(trained):
+    from neurovocal_tf import files
+    from neurovocal_tf.evaluation import report
+    from neurovocal_tf.training import progress
+
     data = setting_flags.one_of(_DATA_DIR, _FRAMES, required=False)
     songs = report.SongOptions(_SECONDS.value, _NUM_SONGS.value, _SEED.value, _TEMPERATURE.value)
     with progress.share_bar("likelihood") as bar:
@@ -109,4 +118,4 @@ def _likelihood_options(trained):
 
 
 if __name__ == "__main__":
-    setting_flags.run(main)
+    setting_flags.run(main, on_keras=True)

@@ -14,10 +14,12 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_WORKDIR = flags.DEFINE_string(
+_WORKDIR = setting_flags.define_path(
     "workdir", None, "Run folder that tools/train.py has written.", required=True
 )
-_OUT = flags.DEFINE_string("out", None, "Folder for the songs; default: songs, in the run folder.")
+_OUT = setting_flags.define_path(
+    "out", None, "Folder for the songs; default: songs, in the run folder."
+)
 _NUM_SONGS = flags.DEFINE_integer(
     "num_songs", 4, "How many songs.", lower_bound=1, upper_bound=100_000
 )
@@ -32,18 +34,26 @@ _TEMPERATURE = flags.DEFINE_float(
     lower_bound=0.01,
     upper_bound=100,
 )
-_PRIME = flags.DEFINE_string("prime", None, "Recording that every song goes on from.")
+_PRIME = setting_flags.define_path("prime", None, "Recording that every song goes on from.")
 setting_flags.define(["generation"])
 
 
 def main(argv):
     from neurovocal_tf.generation import songs  # here, so that --help needs no TensorFlow
-    from neurovocal_tf.generation.singer import Singer
+    from neurovocal_tf.ownership import owned
     from neurovocal_tf.runs.trained import load_trained
 
     trained = load_trained(_WORKDIR.value, setting_flags.config_from_flags)
     out = _OUT.value or os.path.join(_WORKDIR.value, "songs")
     os.makedirs(out, exist_ok=True)
+    # Whoever sings other seeds may do so beside this.
+    with owned(out, f"songs_{_SEED.value}_{_NUM_SONGS.value}"):
+        _generate(songs, trained, out)
+
+
+def _generate(songs, trained, out):
+    from neurovocal_tf.generation.singer import Singer
+
     seeds = range(_SEED.value, _SEED.value + _NUM_SONGS.value)
     singer = Singer(trained, max_frames=_NUM_FRAMES.value)
     if not trained.scale.is_sound:
@@ -73,4 +83,4 @@ def _generate_frames(songs, singer, seeds, out):
 
 
 if __name__ == "__main__":
-    setting_flags.run(main)
+    setting_flags.run(main, on_keras=True)

@@ -3,20 +3,22 @@ they agree with the truth.
 
     python tools/segment.py --flagfile=tools/flagfiles/songbird.flags --data_dir=/data/finches \
         --out=/runs/segments
-    python tools/segment.py --flagfile=tools/flagfiles/bat.flags --data_dir=/data/bats \
-        --out=/runs/bats --time_expansion=10 --plot
+    python tools/segment.py --preset=auto --data_dir=/data/unknown --out=/runs/unknown --plot
+    python tools/segment.py --preset=bat --data_dir=/data/bats --out=/runs/bats --time_expansion=10
     python tools/segment.py ... --format=audacity,raven,textgrid
     python tools/segment.py ... --truth=/data/finches_by_hand
     python tools/segment.py ... --truth=/data/finches_by_hand --tune
+    python tools/segment.py ... --review
 
 The output folder gets annotations.csv (file, onset_s, offset_s, label, score), files.csv,
-skipped.csv (file, reason), written.csv and config.json; with --format a folder or a table for each
-format, with --truth scores.csv, with --plot pictures, with --tune tuned.flags. Tables that people
-have changed since are kept as they are, and what is new goes beside them. Ctrl-C keeps what is
-done, and the same command goes on with the rest; it ends --tune with the best settings so far.
-`file` is relative to the output folder. Times are seconds of the sound itself, whatever its
---time_expansion. The score is by how many dB the loudest moment of a segment is over the detector's
-threshold.
+dropped.csv (what reaches the threshold and is no segment, with its reason), skipped.csv (files
+without a result, with the reason), recordings.csv and written.csv (hashes) and config.json; with
+--format a folder or a table for each format, with --truth scores.csv, with --plot pictures, with
+--review pages, with --tune tuned.flags. Tables that people have changed since are kept as they are,
+and what is new goes beside them. Ctrl-C keeps what is done, and the same command goes on with the
+rest; it ends --tune with the best settings so far. `file` is relative to the output folder. Times
+are seconds of the sound itself, whatever its --time_expansion. The score is by how many dB the
+loudest moment of a segment is over the detector's threshold.
 """
 
 import contextlib
@@ -29,17 +31,17 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_DATA_DIR = flags.DEFINE_string(
+_DATA_DIR = setting_flags.define_path(
     "data_dir",
     None,
     "Folder of recordings, searched with all folders below it, or one recording.",
     required=True,
 )
-_OUT = flags.DEFINE_string(
+_OUT = setting_flags.define_path(
     "out", None, "Folder of the results; made if it is not there.", required=True
 )
 _TRAIN_LIST, _HELD_OUT_LIST = (
-    flags.DEFINE_string(
+    setting_flags.define_path(
         name,
         None,
         "Segment only these, and those of the other list: a text file of names or patterns "
@@ -61,7 +63,7 @@ _OVERWRITE = flags.DEFINE_bool(
     "Give up what people have changed in the tables of earlier results; without it, these are kept "
     "as they are.",
 )
-_TRUTH = flags.DEFINE_string(
+_TRUTH = setting_flags.define_path(
     "truth",
     None,
     "Annotations to compare with: a file or folder of CSV, Audacity, Raven, Praat, or another "
@@ -84,10 +86,16 @@ _TUNE_SEED = flags.DEFINE_integer(
 _PLOT = flags.DEFINE_bool(
     "plot", False, "Draw every recording with its segments, and histograms of all."
 )
+_REVIEW = flags.DEFINE_bool(
+    "review",
+    False,
+    "Write a page for each recording, review/NAME.html, to look at in a browser, hear, correct and "
+    "label what was found; it saves tables that --annotations and --truth read.",
+)
 _WORKERS = flags.DEFINE_integer(
     "workers", 0, "Recordings at once; 0: as many as there are processor cores.", lower_bound=0
 )
-_JSON = flags.DEFINE_string("json", None, "Where to write the figures.")
+_JSON = setting_flags.define_path("json", None, "Where to write the figures.")
 # In windows as long and as far apart as a model's frames segments are measured and pictures drawn.
 _SECTIONS = ("audio", "segmentation", "n_fft", "hop_length")
 setting_flags.define((*_SECTIONS, "ignore_labels", "label_column"))
@@ -95,9 +103,8 @@ setting_flags.define_preset()
 
 
 def main(argv):
-    import tqdm  # here, so that --help needs none of these
-
-    from neurovocal_tf import files
+    from neurovocal_tf import files  # here, so that --help needs none of these
+    from neurovocal_tf.ownership import owned
     from neurovocal_tf.segmentation import folder, formats, preset_choice
 
     formats.check(_FORMAT.value or ())
@@ -107,26 +114,43 @@ def main(argv):
         setting_flags.chosen_preset(lambda: preset_choice.choose(paths, audio))
     )
     true = _true_segments(paths, config) if _TRUTH.value else None
-    if _TUNE.value:
-        figures = _tune(paths, true, config)
-    else:
-        run = folder.SegmentedFolder(_DATA_DIR.value, _OUT.value, config, paths, _OVERWRITE.value)
-        if run.num_resumed:
-            setting_flags.say(f"{run.num_resumed} of {len(paths)} recordings were finished before")
-        with tqdm.tqdm(
-            total=run.num_bytes_left, unit="B", unit_scale=True, dynamic_ncols=True, desc="segment"
-        ) as bar:
-            run.run(_WORKERS.value or os.cpu_count(), bar.update)
-        figures = _report(run) | (_score(run, true) if true else {})
-        if set(_FORMAT.value or ()) - {"csv"}:
-            _write_formats(run, config)
-        if _PLOT.value:
-            _draw(run, true, config)
+    os.makedirs(_OUT.value, exist_ok=True)
+    with owned(_OUT.value, "segments"):
+        figures = (_tune if _TUNE.value else _segment)(paths, true, config)
     if _JSON.value:
         files.write_json(
             _JSON.value,
             {name: None if math.isnan(value) else value for name, value in figures.items()},
         )
+
+
+def _segment(paths, true, config):
+    import tqdm
+
+    from neurovocal_tf.segmentation import folder
+
+    run = folder.SegmentedFolder(_DATA_DIR.value, _OUT.value, config, paths, _OVERWRITE.value)
+    if run.num_resumed:
+        setting_flags.say(f"{run.num_resumed} of {len(paths)} recordings were finished before")
+    for name, what in sorted(run.changed.items()):
+        told = (
+            "what people have marked in the former one is kept; --overwrite gives that up"
+            if run.is_by_hand(name)
+            else "it is segmented anew"
+        )
+        setting_flags.say(f"{name} {what}: {told}")
+    with tqdm.tqdm(
+        total=run.num_bytes_left, unit="B", unit_scale=True, dynamic_ncols=True, desc="segment"
+    ) as bar:
+        run.run(_WORKERS.value or os.cpu_count(), bar.update)
+    figures = _report(run) | (_score(run, true) if true else {})
+    if set(_FORMAT.value or ()) - {"csv"}:
+        _write_formats(run, config)
+    if _PLOT.value:
+        _draw(run, true, config)
+    if _REVIEW.value:
+        _write_review(run, config)
+    return figures
 
 
 def _asked_for(paths):
@@ -285,6 +309,18 @@ def _draw(run, true, config):
     with tqdm.tqdm(total=len(run.finished), unit="picture", dynamic_ncols=True, desc="plot") as bar:
         pictures.draw(run, true, config, bar.update)
     print(f"pictures: {os.path.join(run.out_dir, 'pictures')}")
+
+
+def _write_review(run, config):
+    import tqdm
+
+    from neurovocal_tf.pages import review
+
+    with tqdm.tqdm(total=len(run.finished), unit="page", dynamic_ncols=True, desc="review") as bar:
+        failed = review.write(run, config, bar.update)
+    for name, reason in failed.items():
+        setting_flags.say(f"no page of {name}: {reason}")
+    print(f"review: {os.path.join(run.out_dir, 'review')}")
 
 
 if __name__ == "__main__":

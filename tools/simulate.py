@@ -16,7 +16,7 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_OUT = flags.DEFINE_string(
+_OUT = setting_flags.define_path(
     "out", None, "Folder for the recordings; made if it is not there.", required=True
 )
 _KIND = flags.DEFINE_enum(

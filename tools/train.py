@@ -16,16 +16,16 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_DATA_DIR = flags.DEFINE_string(
+_DATA_DIR = setting_flags.define_path(
     "data_dir", None, "Folder of recordings. Folders inside it are searched too."
 )
-_FRAMES = flags.DEFINE_string(
+_FRAMES = setting_flags.define_path(
     "frames",
     None,
     "File of frame sequences to learn instead, .npz: train, valid and test [frames, V], and the "
     "lengths of their sequences.",
 )
-_WORKDIR = flags.DEFINE_string(
+_WORKDIR = setting_flags.define_path(
     "workdir", None, "Run folder. It is made if it does not exist.", required=True
 )
 _FOLDS = flags.DEFINE_integer(
@@ -109,4 +109,4 @@ def _summary(result):
 
 
 if __name__ == "__main__":
-    setting_flags.run(main)
+    setting_flags.run(main, on_keras=True)

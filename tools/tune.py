@@ -17,10 +17,10 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_DATA_DIR = flags.DEFINE_string(
+_DATA_DIR = setting_flags.define_path(
     "data_dir", None, "Folder of recordings. Folders inside it are searched too.", required=True
 )
-_WORKDIR = flags.DEFINE_string(
+_WORKDIR = setting_flags.define_path(
     "workdir", None, "Folder of the search. It is made if it does not exist.", required=True
 )
 _TUNER = flags.DEFINE_enum(
@@ -43,7 +43,7 @@ _TRIAL_EPOCHS = flags.DEFINE_integer(
     "them.",
     lower_bound=0,
 )
-_JSON = flags.DEFINE_string("json", None, "Where to write the best trial's figures.")
+_JSON = setting_flags.define_path("json", None, "Where to write the best trial's figures.")
 setting_flags.define()
 setting_flags.define_preset()
 
@@ -51,11 +51,10 @@ setting_flags.define_preset()
 def main(argv):
     import tensorflow as tf  # here, so that --help needs none of these
 
+    from neurovocal_tf.ownership import owned
     from neurovocal_tf.segmentation import preset_choice
+    from neurovocal_tf.training import trainer
     from neurovocal_tf.training.cores import share_out_cores
-    from neurovocal_tf.training.progress import SearchProgress
-    from neurovocal_tf.training.search import Search
-    from neurovocal_tf.training.search_space import DEFAULT_SEARCH, search_space
 
     # Each trial's model is traced anew, which TensorFlow takes for a mistake.
     tf.get_logger().setLevel("ERROR")
@@ -64,6 +63,18 @@ def main(argv):
         setting_flags.chosen_preset(lambda: preset_choice.choose_for_folder(_DATA_DIR.value, audio))
     )
     share_out_cores(config)
+    os.makedirs(_WORKDIR.value, exist_ok=True)
+    # Workers of one search, which keras-tuner knows by this name, write beside each other.
+    worker = os.environ.get("KERASTUNER_TUNER_ID")
+    with owned(_WORKDIR.value, f"{trainer.RUN}_{worker}" if worker else trainer.RUN):
+        _search(config)
+
+
+def _search(config):
+    from neurovocal_tf.training.progress import SearchProgress
+    from neurovocal_tf.training.search import Search
+    from neurovocal_tf.training.search_space import DEFAULT_SEARCH, search_space
+
     space = search_space(_SEARCH.value or DEFAULT_SEARCH, config)
     bars = []
 
@@ -99,4 +110,4 @@ def _write(trials, unit):
 
 
 if __name__ == "__main__":
-    setting_flags.run(main)
+    setting_flags.run(main, on_keras=True)

@@ -1,4 +1,4 @@
-"""Files -> samples: what is there, what a header says, and one channel of float32 at one rate,
+"""Files -> samples: what a header says, and one channel of float32 at one rate,
 in blocks or as a whole.
 
 Short 16-bit PCM WAV can be decoded inside a TensorFlow graph by tensorflow-io; libsndfile reads
@@ -15,34 +15,21 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
 import soxr
 
-from neurovocal_tf.audio import headers
+from neurovocal_tf.audio import decoders, full_scale, headers
+from neurovocal_tf.audio.decoders import FFMPEG, LIBSNDFILE
+from neurovocal_tf.audio.unreadable import UnreadableRecording
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 TENSORFLOW_IO = "tensorflow_io"
-LIBSNDFILE = "libsndfile"
 
 _MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 10_000_000
 _BLOCK_VALUES = 2**18
-# libsndfile names formats, not extensions. Left out:
-# .raw has no header, and .mat and .htk are seldom sound.
-# fmt: off
-_EXTENSIONS = frozenset((
-    "wav", "wave", "bwf", "rf64", "w64", "aif", "aiff", "aifc", "au", "snd", "caf", "flac", "ogg",
-    "oga", "opus", "mp3", "mp2", "mp1", "voc", "ircam", "sf", "nist", "sph", "pvf", "xi", "svx",
-    "iff", "avr", "sds", "sd2", "paf", "mpc", "wve",
-))
-# fmt: on
-
-
-class UnreadableRecording(ValueError):
-    """A file that cannot be used as a recording; the message is the reason, in one line,
-    without the file's name.
-    """
+# Encoders of lossy formats pad by a frame or so.
+_LEAST_SHARE = 0.99
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +41,10 @@ class Recording:
         sample_rate: Hz, of the sound: of the file, times its time expansion.
         num_channels: channels.
         num_samples: samples in each channel, at `sample_rate`.
-        decoder: "tensorflow_io" for short, well-formed 16-bit PCM WAV, else "libsndfile".
+        decoder: "tensorflow_io" for short, well-formed 16-bit PCM WAV, else "libsndfile", or
+            "ffmpeg" where that does not read it.
         is_cut_off: whether the file ends before its header says.
+        surplus: what it holds beyond what its header says, as words that follow its name, or "".
     """
 
     path: str
@@ -64,6 +53,7 @@ class Recording:
     num_samples: int
     decoder: str
     is_cut_off: bool = False
+    surplus: str = ""
 
     @property
     def duration_s(self) -> float:
@@ -82,40 +72,17 @@ class Recording:
         """
         return self.decoder if self.rate_at(sample_rate) == self.sample_rate else LIBSNDFILE
 
-
-def list_recordings(data_dir: str | os.PathLike[str]) -> list[str]:
-    """Paths of all audio files in a folder and the folders below it, sorted; of a file, that file.
-
-    What counts is the extension, in upper or lower case, of a format that libsndfile reads. Hidden
-    files and folders are left out.
-
-    Raises: ValueError if there is no such folder, or no audio in it.
-    """
-    if os.path.isfile(data_dir):
-        return [os.fspath(data_dir)]
-    if not os.path.isdir(data_dir):
-        raise ValueError(
-            "`data_dir` must be a folder of recordings, and there is no such folder. "
-            f"Received: data_dir={data_dir}"
-        )
-    files, others = [], 0
-    for folder, subfolders, names in os.walk(data_dir):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        visible = [name for name in names if not name.startswith(".")]
-        audio = [name for name in visible if os.path.splitext(name)[1][1:].lower() in _EXTENSIONS]
-        files += [os.path.join(folder, name) for name in audio]
-        others += len(visible) - len(audio)
-    if not files:
-        found = (
-            f"it holds no audio among {others} file{'s' * (others > 1)}"
-            if others
-            else "it is empty"
-        )
-        raise ValueError(
-            f"`data_dir` must hold recordings (.wav, .flac, .ogg, .mp3, .aiff, ...), and {found}. "
-            f"Received: data_dir={data_dir}"
-        )
-    return sorted(files)
+    def note(self, duration_s: float) -> str:
+        """What the user should know of it after so many seconds were read, or ""."""
+        if self.is_cut_off:
+            return f"is cut off: read as far as it goes, {duration_s:.3f} s"
+        if self.surplus:
+            return f"{self.surplus}: read to its end, {duration_s:.3f} s"
+        # What ffmpeg says beforehand is that of the container, whose streams may begin later.
+        slack_s = 0.5 if self.decoder == FFMPEG else 1 / self.sample_rate
+        if duration_s < _LEAST_SHARE * self.duration_s - slack_s:
+            return f"is damaged: read as far as it can be decoded, {duration_s:.3f} s"
+        return ""
 
 
 def probe(path: str | os.PathLike[str], time_expansion: int = 1) -> Recording:
@@ -128,18 +95,23 @@ def probe(path: str | os.PathLike[str], time_expansion: int = 1) -> Recording:
     Raises: UnreadableRecording if it is not audio, has no samples, or a rate that is none.
     """
     path = os.fspath(path)
-    with _opened(path) as file:
-        sample_rate = file.samplerate * time_expansion
+    with decoders.opened(path) as sound:
+        sample_rate = sound.sample_rate * time_expansion
         if not _MIN_RATE_HZ <= sample_rate <= _MAX_RATE_HZ:
             raise UnreadableRecording(
                 f"its sample rate is {sample_rate} Hz; must be between 1 kHz and 10 MHz"
             )
-        if file.frames <= 0:
+        if sound.num_samples <= 0:
             raise UnreadableRecording("holds no samples")
-        plain = file.format == "WAV" and file.subtype == "PCM_16" and headers.is_canonical_wav(path)
-        decoder = TENSORFLOW_IO if plain else LIBSNDFILE
+        plain = sound.is_pcm_16 and headers.is_canonical_wav(path)
         return Recording(
-            path, sample_rate, file.channels, file.frames, decoder, headers.is_cut_off(path)
+            path,
+            sample_rate,
+            sound.num_channels,
+            sound.num_samples,
+            TENSORFLOW_IO if plain else sound.decoder,
+            sound.layout.is_cut_off,
+            sound.layout.surplus,
         )
 
 
@@ -148,6 +120,7 @@ def read(
     channel: str = "mean",
     sample_rate: int = 0,
     time_expansion: int = 1,
+    float_scale: float = 1.0,
 ) -> np.ndarray:
     """Samples of one channel of a recording as a whole.
 
@@ -157,13 +130,16 @@ def read(
             or a number counted from 0, as text.
         sample_rate: Hz to resample to (soxr, high quality); 0: the sound's own.
         time_expansion: as for `probe`.
+        float_scale: full scale of a file of floating-point numbers.
 
     Returns: NumPy float32 `[N]`; full scale is 1. Of a truncated file, what is there.
 
     Raises: UnreadableRecording if it cannot be decoded, has no such channel or no samples,
-        or holds NaN or infinite ones.
+        or holds absurd ones (see `full_scale`).
     """
-    return np.concatenate(list(blocks(recording, channel, sample_rate, time_expansion)))
+    return np.concatenate(
+        list(blocks(recording, channel, sample_rate, time_expansion, float_scale))
+    )
 
 
 def blocks(
@@ -171,46 +147,54 @@ def blocks(
     channel: str = "mean",
     sample_rate: int = 0,
     time_expansion: int = 1,
+    float_scale: float = 1.0,
     block_values: int = _BLOCK_VALUES,
 ) -> Iterator[np.ndarray]:
     """Samples of one channel of a recording, block after block, each a NumPy float32 `[n]`: in
     bounded memory what `read` gives.
 
     Args:
-        recording, channel, sample_rate, time_expansion: as for `read`.
+        recording, channel, sample_rate, time_expansion, float_scale: as for `read`.
         block_values: how many values are decoded at once, of all channels together.
 
     Raises: as `read`, when the blocks are gone through.
     """
     path = recording.path if isinstance(recording, Recording) else recording
     if channel == "loudest":
-        channel = _loudest_channel(path, block_values)
-    with _opened(path) as file:
-        own_rate = file.samplerate * time_expansion
-        mono = (_one_channel(block, channel) for block in _decoded(file, block_values))
+        channel = _loudest_channel(path, float_scale, block_values)
+    with decoders.opened(path) as sound:
+        own_rate = sound.sample_rate * time_expansion
+        decoded = _decoded(sound, float_scale, block_values)
+        mono = (_one_channel(block, channel) for block in decoded)
         if sample_rate in (0, own_rate):
             yield from mono
         else:
             yield from _resampled(mono, own_rate, sample_rate)
 
 
-def _decoded(file: soundfile.SoundFile, block_values: int) -> Iterator[np.ndarray]:
+def _decoded(sound: decoders.Sound, float_scale: float, block_values: int) -> Iterator[np.ndarray]:
     """Blocks of all channels, float32 [n, C], n > 0."""
-    num_frames, some = max(block_values // file.channels, 1), False
+    num_samples, some = max(block_values // sound.num_channels, 1), False
+    absurd = full_scale.Absurd()
     while True:
         try:
-            block = file.read(num_frames, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
+            block = sound.read(num_samples)
+        except decoders.DamagedSound as reason:
             if some:
                 # A file damaged in the middle is read as far as it goes.
-                return
-            raise UnreadableRecording(_reason(error)) from None
+                break
+            raise UnreadableRecording(str(reason)) from None
         if not len(block):
             break
-        if not np.isfinite(block).all():
-            raise UnreadableRecording("holds NaN or infinite samples")
+        if sound.is_float and float_scale != 1:
+            block = block / np.float32(float_scale)
         some = True
-        yield block
+        absurd.take(block)
+        # Of a file that will be refused, the rest is only counted.
+        if not absurd.some:
+            yield block
+    if absurd.some:
+        raise UnreadableRecording(absurd.reason(sound.is_float))
     if not some:
         raise UnreadableRecording("holds no samples")
 
@@ -235,6 +219,7 @@ def read_in_graph(
     channel: str = "mean",
     sample_rate: int = 0,
     time_expansion: int = 1,
+    float_scale: float = 1.0,
 ) -> "tf.Tensor":
     """Samples of one channel, as `read` gives them, for `tf.data.Dataset.map`.
 
@@ -243,7 +228,7 @@ def read_in_graph(
         decoder: scalar string tensor, `recording.decoder_at(sample_rate)`: "tensorflow_io" decodes
             inside the graph, "libsndfile" calls `read`. Where tensorflow-io does not load, `read`
             serves both.
-        channel, sample_rate, time_expansion: as for `read`; Python values.
+        channel, sample_rate, time_expansion, float_scale: as for `read`; Python values.
 
     Returns: float32 tensor `[N]`, N unknown.
 
@@ -255,7 +240,8 @@ def read_in_graph(
     def with_libsndfile() -> "tf.Tensor":
         def samples_of(path: np.ndarray | bytes) -> np.ndarray:
             # Bytes in a graph, a zero-dimensional array of them without one.
-            return read(os.fsdecode(np.asarray(path).item()), channel, sample_rate, time_expansion)
+            name = os.fsdecode(np.asarray(path).item())
+            return read(name, channel, sample_rate, time_expansion, float_scale)
 
         return tf.ensure_shape(tf.numpy_function(samples_of, [path], tf.float32), [None])
 
@@ -301,36 +287,16 @@ def _one_channel(samples: np.ndarray, channel: str) -> np.ndarray:
     return np.ascontiguousarray(samples[:, int(channel)])
 
 
-def _loudest_channel(path: str | os.PathLike[str], block_values: int) -> str:
+def _loudest_channel(path: str | os.PathLike[str], float_scale: float, block_values: int) -> str:
     """The channel with the largest sum of squares, as text."""
-    with _opened(path) as file:
-        if file.channels == 1:
+    with decoders.opened(path) as sound:
+        if sound.num_channels == 1:
             return "0"
         energies = sum(
             np.sum(np.square(block, dtype=np.float64), axis=0)
-            for block in _decoded(file, block_values)
+            for block in _decoded(sound, float_scale, block_values)
         )
     return str(np.argmax(energies))
-
-
-def _opened(path: str | os.PathLike[str]) -> soundfile.SoundFile:
-    if not os.path.isfile(path):
-        raise UnreadableRecording("is not there")
-    if os.path.getsize(path) == 0:
-        raise UnreadableRecording("is an empty file")
-    try:
-        return soundfile.SoundFile(path)
-    except (soundfile.LibsndfileError, OSError, TypeError) as error:
-        raise UnreadableRecording(_reason(error)) from None
-
-
-def _reason(error: Exception) -> str:
-    text = getattr(error, "error_string", None) or str(error) or type(error).__name__
-    if text.startswith("Format not recognised"):
-        return "is not audio that libsndfile reads"
-    if "SF_INFO" in text:
-        return "its header names no sample rate or no channels"
-    return f"cannot be decoded: {' '.join(text.split()).rstrip('.')}"
 
 
 @functools.cache

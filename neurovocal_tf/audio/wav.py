@@ -8,9 +8,10 @@ Source: Microsoft & IBM, "Multimedia Programming Interface and Data Specificatio
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf.audio import readers
+from neurovocal_tf.audio import chunked, full_scale, layout, readers
 from neurovocal_tf.status import Status
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
@@ -20,9 +21,9 @@ _FMT_SIZE = 16
 _MAX_CHUNKS = 256
 # A header field may reach this far past the last byte.
 _MARGIN = 64
-# Full scale is 1; what floats beyond this are is no sound.
-_LARGEST_SAMPLE = 1e3
+_HEADER = 8
 _LOUDEST = 0.99
+_IS_TEXT = np.isin(np.arange(256), list(layout.TEXT))
 
 
 def first_status(*cases: tuple[Status | tf.Tensor, bool | tf.Tensor]) -> tf.Tensor:
@@ -41,20 +42,26 @@ def first_status(*cases: tuple[Status | tf.Tensor, bool | tf.Tensor]) -> tf.Tens
 
 
 def decode(
-    contents: tf.Tensor, sample_rate: float, channel: str, max_samples: int, time_expansion: int = 1
+    contents: tf.Tensor,
+    sample_rate: float,
+    channel: str,
+    max_samples: int,
+    time_expansion: int = 1,
+    float_scale: float = 1.0,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Samples of one channel of a WAV file: PCM of 8, 16, 24 or 32 bits, or 32-bit floats.
 
     Args:
         contents: scalar string tensor, the file's bytes, any bytes at all.
-            Of a truncated file, what is there counts.
+            Of a truncated file, what is there counts, and of one whose header says less than it
+            holds, all of it (see `chunked`).
         sample_rate: Hz, of the sound, the only rate taken.
-        channel, time_expansion: as for `readers.read`.
+        channel, time_expansion, float_scale: as for `readers.read`.
         max_samples: int, the most samples taken.
 
     Returns:
         (samples float32 [N], full scale is 1,
-        empty unless the status is fine or cleaned; `Status` int32 []).
+        empty unless the status is fine; `Status` int32 []).
     """
     contents = tf.io.decode_raw(contents, tf.uint8)
     size = tf.size(contents, out_type=tf.int64)
@@ -66,7 +73,7 @@ def decode(
         values = tf.constant([256**i for i in range(num_bytes)], tf.int64)
         return tf.reduce_sum(tf.cast(contents[first : first + num_bytes], tf.int64) * values)
 
-    fmt, data, data_size = _chunks(number, size)
+    fmt, data = _Chunks(contents, number, size).fmt_and_samples()
     coding, num_channels, rate = number(fmt, 2), number(fmt + 2, 2), number(fmt + 4, 4)
     block, bits = number(fmt + 12, 2), number(fmt + 14, 2)
     # The coding of an extensible header is the beginning of its sub-format.
@@ -74,12 +81,12 @@ def decode(
     is_float = (coding == _FLOAT) & (bits == 32)
     is_pcm = (coding == _PCM) & tf.reduce_any(bits == [8, 16, 24, 32])
     is_known = (is_float | is_pcm) & (num_channels > 0) & (block * 8 == num_channels * bits)
-    num_samples = tf.minimum(data_size, size - data) // tf.maximum(block, 1)
+    num_samples = tf.size(data, out_type=tf.int64) // tf.maximum(block, 1)
     first_channel = int(channel) if channel.isdigit() else 0
     status = first_status(
         (
             Status.NOT_WAV,
-            ~_is_riff(number) | (fmt == 0) | (data == 0) | (is_known & (num_samples < 1)),
+            ~_is_riff(number) | (fmt == 0) | (tf.size(data) == 0) | (is_known & (num_samples < 1)),
         ),
         (Status.UNSUPPORTED, ~is_known),
         (Status.WRONG_RATE, rate * time_expansion != int(sample_rate)),
@@ -92,13 +99,12 @@ def decode(
         tf.stack([num_samples, num_channels, bits // 8]),
         tf.constant([0, first_channel + 1, 4], tf.int64),
     )
-    samples = contents[data : data + tf.reduce_prod(shape)]
-    samples = readers.one_channel_in_graph(
-        _full_scale(tf.reshape(samples, shape), is_float), channel
-    )
-    is_sane = tf.abs(samples) <= _LARGEST_SAMPLE
-    status = tf.where(tf.reduce_all(is_sane), status, Status.CLEANED)
-    return tf.where(is_sane, samples, 0.0), status
+    samples = tf.reshape(tf.pad(data, [[0, _MARGIN]])[: tf.reduce_prod(shape)], shape)
+    samples = _full_scale(samples, is_float, float_scale)
+    is_sane = tf.reduce_all(tf.abs(samples) <= full_scale.LARGEST_SAMPLE)
+    status = first_status((status, ~usable), (Status.ABSURD, ~is_sane))
+    samples = readers.one_channel_in_graph(samples, channel)
+    return samples[: tf.where(is_sane, tf.size(samples), 0)], status
 
 
 def _is_riff(number: Callable[[tf.Tensor, int], tf.Tensor]) -> tf.Tensor:
@@ -107,35 +113,81 @@ def _is_riff(number: Callable[[tf.Tensor, int], tf.Tensor]) -> tf.Tensor:
     )
 
 
-def _chunks(
-    number: Callable[[tf.Tensor, int], tf.Tensor], size: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Where the bodies of the chunks `fmt ` and `data` begin, 0 if there is none before it, and how
-    long the latter says it is.
+class _Chunks:
+    """The chunks of a file, by the rules of `chunked`.
+
+    Args:
+        contents: uint8 [N + margin].    number: as in `decode`.    size: int64 [], N.
     """
 
-    def is_before_data(count, position, fmt, data, data_size):
-        return (data == 0) & (position + 8 <= size) & (count < _MAX_CHUNKS)
-
-    def step(count, position, fmt, data, data_size):
-        tag, length, body = number(position, 4), number(position + 4, 4), position + 8
-        is_data = (tag == _tag("data")) & (fmt > 0)
-        fmt = tf.where((tag == _tag("fmt ")) & (length >= _FMT_SIZE), body, fmt)
-        # Chunks begin at even places.
-        return (
-            count + 1,
-            body + length + length % 2,
-            fmt,
-            tf.where(is_data, body, data),
-            tf.where(is_data, length, data_size),
+    def __init__(
+        self, contents: tf.Tensor, number: Callable[[tf.Tensor, int], tf.Tensor], size: tf.Tensor
+    ) -> None:
+        self._contents, self._number, self._size = contents, number, size
+        self._known = tf.constant(
+            [int.from_bytes(name, "little") for name in sorted(chunked.KNOWN_CHUNKS)], tf.int64
         )
 
-    nothing = tf.constant(0, tf.int64)
-    loop = (tf.constant(0), tf.constant(12, tf.int64), nothing, nothing, nothing)
-    return tf.while_loop(is_before_data, step, loop)[2:]
+    def fmt_and_samples(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Where the body of the chunk `fmt ` begins, 0 if there is none before the samples; and the
+        bytes of all samples, uint8 [M].
+        """
+
+        def goes_on(count, position, fmt, samples):
+            return (position > 0) & (position + _HEADER <= self._size) & (count < _MAX_CHUNKS)
+
+        def step(count, position, fmt, samples):
+            tag, body, length, following = self._chunk(position)
+            fmt = tf.where((tag == _tag("fmt ")) & (length >= _FMT_SIZE), body, fmt)
+            is_data = (tag == _tag("data")) & (fmt > 0)
+            following, samples = tf.cond(
+                is_data,
+                lambda: self._with(samples, body, length, self._number(fmt + 12, 2)),
+                lambda: (following, samples),
+            )
+            return count + 1, following, fmt, samples
+
+        first, nothing = tf.constant(12, tf.int64), tf.constant(0, tf.int64)
+        loop = (tf.constant(0), first, nothing, tf.zeros([0], tf.uint8))
+        shapes = (tf.TensorShape([]),) * 3 + (tf.TensorShape([None]),)
+        return tf.while_loop(goes_on, step, loop, shape_invariants=shapes)[2:]
+
+    def _chunk(self, position):
+        """Its tag, where its body begins, how long that says it is, and where the next one is."""
+        tag, length, body = self._number(position, 4), self._number(position + 4, 4), position + 8
+        # Chunks begin at even places.
+        return tag, body, length, body + length + length % 2
+
+    def _with(self, samples, body, length, block):
+        """Where the next chunk is, 0 if none follows; and the samples with those of a chunk."""
+        end = tf.minimum(body + length, self._size)
+        after = end + length % 2
+        following = tf.where(self._is_chunk(after), after, tf.where(self._is_chunk(end), end, 0))
+        following = tf.where(body + length > self._size, self._size, following)
+        end = tf.cond(
+            (following > 0) | self._is_filling(end), lambda: end, lambda: tf.identity(self._size)
+        )
+        num_bytes = end - body - (end - body) % tf.maximum(block, 1)
+        return following, tf.concat([samples, self._contents[body : body + num_bytes]], axis=0)
+
+    def _is_chunk(self, position, looking_ahead=True):
+        tag, _, _, following = self._chunk(position)
+        letters = tf.bitwise.right_shift(tag, tf.constant([0, 8, 16, 24], tf.int64)) & 255
+        fits = tf.reduce_all((letters >= 32) & (letters < 127)) & (following <= self._size + 2)
+        if looking_ahead:
+            fits &= self._is_chunk(following, looking_ahead=False)
+        return (position + _HEADER > self._size) | tf.reduce_any(tag == self._known) | fits
+
+    def _is_filling(self, position):
+        rest = self._contents[position : self._size]
+        tags = [
+            self._number(position, len(tag)) == int.from_bytes(tag, "little") for tag in layout.TAGS
+        ]
+        is_text = tf.reduce_all(tf.gather(_IS_TEXT, tf.cast(rest, tf.int32)))
+        return tf.reduce_any(tags) | is_text | tf.reduce_all(rest == rest[:1])
 
 
-def _full_scale(samples: tf.Tensor, is_float: tf.Tensor) -> tf.Tensor:
+def _full_scale(samples: tf.Tensor, is_float: tf.Tensor, float_scale: float) -> tf.Tensor:
     """Little-endian bytes uint8 [N, C, W] -> float32 [N, C]."""
     width = tf.shape(samples)[2]
     # At the upper end of a word of 32 bits every width has the same full scale.
@@ -145,7 +197,8 @@ def _full_scale(samples: tf.Tensor, is_float: tf.Tensor) -> tf.Tensor:
     )
     # Eight bits are the only width counted from 0.
     words = tf.bitwise.bitwise_xor(words, tf.where(width == 1, tf.int32.min, 0))
-    return tf.where(is_float, tf.bitcast(words, tf.float32), tf.cast(words, tf.float32) * 2.0**-31)
+    floats = tf.bitcast(words, tf.float32) / np.float32(float_scale)
+    return tf.where(is_float, floats, tf.cast(words, tf.float32) * 2.0**-31)
 
 
 def _tag(text: str) -> int:

@@ -8,14 +8,14 @@ arrays are passed over.
 
 import dataclasses
 import functools
+import hashlib
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from neurovocal_tf import array_files
 from neurovocal_tf.audio.spectrogram import OwnUnit
 
 SPLITS = ("train", "valid", "test")
@@ -149,6 +149,16 @@ def check_width(
         raise _bad(path, f"frames of {num_visible} units, as the model has", f"frames of {width}")
 
 
+def digest_of(splits: Mapping[str, FrameSplit]) -> str:
+    """What changes where any frame of a file's splits does, however the file packs them."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in SPLITS:
+        for array in (splits[name].frames, splits[name].lengths):
+            digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
 def is_binary(frames: np.ndarray) -> bool:
     """Whether all values of an array are 0 or 1."""
     return bool(np.all((frames == 0) | (frames == 1)))
@@ -156,16 +166,16 @@ def is_binary(frames: np.ndarray) -> bool:
 
 def _opened(path):
     try:
-        arrays = np.load(path, allow_pickle=False)
+        arrays = None if array_files.is_single_array(path) else np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise ValueError(
             f"`frames` must be an .npz file, and there is none. Received: frames={path}"
         ) from None
     except ValueError:
         raise _bad(path, "arrays", "pickled objects, which are never loaded") from None
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:
         raise _bad(path, "arrays", f"a damaged file ({error})") from None
-    if isinstance(arrays, np.ndarray):
+    if arrays is None:
         raise _bad(path, "several arrays, as numpy.savez writes them", "a single one")
     return arrays
 
@@ -207,13 +217,10 @@ def _array(path, name, arrays):
     if name not in arrays.files:
         raise _bad(path, f"an array {name!r}", ", ".join(arrays.files) or "no arrays")
     try:
-        return arrays[name]
-    except ValueError:
-        raise _bad(
-            path, f"plain numbers under {name!r}", "pickled objects, which are never loaded"
-        ) from None
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise _bad(path, f"an array {name!r}", f"a damaged file ({error})") from None
+        return array_files.checked_array(arrays, name)
+    # Of a damaged file whatever the library meets first, see `array_files.read`.
+    except Exception as error:
+        raise _bad(path, f"plain numbers under {name!r}", array_files.reason(error)) from None
 
 
 def _bad(path, wanted, found):

@@ -10,6 +10,9 @@ from neurovocal_tf.data.sequence_data import SequenceData
 
 _GRAPH_SEED = 1
 _SHUFFLE_WINDOWS = 4096  # with fewer, batches would hold many windows of one recording
+# Of more frames than this, those windows are too small a part to mix recordings that lie together
+# in a folder, such as one bird's: then recordings are mixed first.
+_MIXED_BYTES = 2**30
 # Nothing below is for AutoGraph to rewrite, and its search for what it could takes as long
 # as building the graphs.
 _as_it_is = tf.autograph.experimental.do_not_convert
@@ -110,7 +113,10 @@ def training_dataset(
     """
     width = data.num_visible
     window_frames, seed = config.data.window_frames, config.training.seed
-    kept = data.sequences().cache() if _fits_cache(sequence_frames, width, config) else None
+    # Kept or read anew, the order is the same, so that weights do not depend on the memory.
+    sequences = data.sequences(_order(data, sequence_frames, seed))
+    if _fits_cache(sequence_frames, width, config):
+        sequences = sequences.cache()
 
     @_as_it_is
     def one_epoch(number):
@@ -118,12 +124,6 @@ def training_dataset(
         # and TensorFlow compares a global 0 with the tensor below.
         tf.compat.v1.set_random_seed(_GRAPH_SEED)
         key = tf.stack([tf.constant(seed, tf.int64), number])
-        source = kept
-        if kept is None:
-            # What is in memory keeps its order, and only the windows are shuffled; what is read
-            # anew is read in a new order.
-            order = tf.random.experimental.stateless_shuffle(tf.range(len(data)), key)
-            source = data.sequences(order)
 
         @_as_it_is
         def cut(index, sequence):
@@ -133,7 +133,7 @@ def training_dataset(
             )
             return windows_of(frames, is_start, onsets, window_frames)
 
-        windows = source.enumerate().flat_map(cut)
+        windows = sequences.enumerate().flat_map(cut)
         shuffled = windows.shuffle(
             shuffle_windows, seed=key[0] * 1_000_003 + key[1], reshuffle_each_iteration=False
         )
@@ -179,8 +179,26 @@ def validation_dataset(
     ).prefetch(tf.data.AUTOTUNE)
 
 
+def is_read_again(data: SequenceData, config: Config, sequence_frames: Sequence[int]) -> bool:
+    """Whether sequences of so many frames are read anew in every epoch, from what they are made
+    of.
+    """
+    return not _fits_cache(sequence_frames, data.num_visible, config)
+
+
 def _fits_cache(sequence_frames, width, config):
-    return sum(sequence_frames) * width * 4 <= config.execution.cache_mb * 2**20
+    return _num_bytes(sequence_frames, width) <= config.execution.cache_mb * 2**20
+
+
+def _order(data, sequence_frames, seed):
+    """The order in which sequences are read in every epoch; None: as given."""
+    if _num_bytes(sequence_frames, data.num_visible) <= _MIXED_BYTES:
+        return None
+    return tf.constant(np.random.default_rng(seed).permutation(len(data)), tf.int32)
+
+
+def _num_bytes(sequence_frames, width):
+    return sum(sequence_frames) * width * 4
 
 
 def num_batches(sequence_frames: Sequence[int], config: Config) -> int:

@@ -53,16 +53,40 @@ class Recordings:
         return f"{len(self)} recordings at {self.sample_rate} Hz"
 
     def check_unchanged(self, sequence_frames: Sequence[int]) -> None:
-        """See `SequenceData`: they must be annotated as they were."""
+        """See `SequenceData`: they must be annotated as they were, and where nothing tells what
+        they were, in runs of earlier versions, they must at least give as many frames.
+        """
         check_annotations(self.sources, self.config)
+        if any(source.identity is None for source in self.sources):
+            self._check_lengths(sequence_frames)
+
+    def _check_lengths(self, sequence_frames):
+        try:
+            found = [len(frames) for frames, _ in self.sequences().as_numpy_iterator()]
+        except tf.errors.OpError as error:
+            found, what = None, str(error).splitlines()[0]
+        else:
+            what = f"others, of {sum(found)} frames for {sum(sequence_frames)}"
+        if found != list(sequence_frames):
+            raise ValueError(
+                "`data_dir` must hold the recordings this run began with. Put them back, or train "
+                f"into another --workdir. Received: {what}"
+            )
 
     def heard(self) -> Iterator[tuple[np.ndarray, int]]:
         """The samples of each source.  Yields (float32 [N], sample_rate in Hz)"""
         audio = self.config.audio
         for source in self.sources:
-            samples = readers.read(
-                source.path, audio.channel, self.sample_rate, audio.time_expansion
-            )
+            try:
+                samples = readers.read(
+                    source.path,
+                    audio.channel,
+                    self.sample_rate,
+                    audio.time_expansion,
+                    audio.float_scale,
+                )
+            except readers.UnreadableRecording as reason:
+                raise ValueError(f"{source.path} {reason}.") from None
             yield np.asarray(stretch_of(samples, source.begin, source.end)), self.sample_rate
 
     def sequences(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
@@ -94,7 +118,12 @@ class Recordings:
         @_as_it_is
         def frames_of(index, path, decoder, begin, end, times_s=None, changes_s=None, labels=None):
             samples = readers.read_in_graph(
-                path, decoder, config.audio.channel, sample_rate, config.audio.time_expansion
+                path,
+                decoder,
+                config.audio.channel,
+                sample_rate,
+                config.audio.time_expansion,
+                config.audio.float_scale,
             )
             first, last = stretch_bounds(tf.size(samples), begin, end)
             samples, segments = samples[first:last], None

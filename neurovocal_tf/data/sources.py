@@ -11,6 +11,7 @@ import tensorflow as tf
 from neurovocal_tf.annotations import matching
 from neurovocal_tf.annotations import segments as annotated
 from neurovocal_tf.annotations.segments import Segment
+from neurovocal_tf.audio.identity import Identity
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation.recording_lengths import length_of
 
@@ -24,6 +25,7 @@ class Source:
         begin, end: the stretch, as shares of the recording's length: 0 to 1.
         segments: tuple of (onset_s, offset_s, label) in the whole recording, in time order:
             people's annotations; None: the detector's are used.
+        identity: of the recording when it was surveyed; None in runs of earlier versions.
     """
 
     path: str
@@ -31,6 +33,7 @@ class Source:
     begin: float = 0.0
     end: float = 1.0
     segments: tuple[Segment, ...] | None = None
+    identity: Identity | None = None
 
 
 def stretch_of(

@@ -6,11 +6,12 @@ import collections
 import concurrent.futures
 import dataclasses
 import os
+from collections.abc import Iterable
 
 import numpy as np
 
 from neurovocal_tf.annotations import segments as annotated
-from neurovocal_tf.audio import readers, spectrogram
+from neurovocal_tf.audio import identity, listing, readers, spectrogram
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import frame_sequences, split
 from neurovocal_tf.data.found_spans import FoundSpans
@@ -19,6 +20,7 @@ from neurovocal_tf.data.sequence_data import SequenceData
 from neurovocal_tf.data.sources import Source, annotated_segments
 from neurovocal_tf.segmentation.sequences import span_power
 
+_MAX_REASONS = 5
 # The loudest 1 in 10,000 cells are clicks and clipping, not song.
 _REFERENCE_SHARE = 1e-4
 _POWER_DB = np.arange(-300.0, 200.0, 0.1)
@@ -34,6 +36,8 @@ class Survey:
         skipped: tuple of (path, reason).
         notes: tuple of sentences for the user, such as which files are resampled.
         lists: what somebody has listed of them, see `split.NamedSplit`.
+        others: paths of the recordings that are there and take no part.
+        frames_digest: of frame sequences, see `frame_sequences.digest_of`.
     """
 
     training: SequenceData
@@ -41,6 +45,16 @@ class Survey:
     skipped: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     lists: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    others: tuple[str, ...] = ()
+    frames_digest: str | None = None
+
+
+class TooFewRecordings(ValueError):
+    """Nothing usable, or too little to hold something out; `skipped` is as in `Survey`."""
+
+    def __init__(self, message: str, skipped: Iterable[tuple[str, str]]) -> None:
+        super().__init__(message)
+        self.skipped = tuple(sorted(skipped))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,11 +81,14 @@ def survey(
         `Survey`.
 
     Raises:
-        ValueError: nothing usable is there, or too little to hold something out.
+        TooFewRecordings: nothing usable is there, or too little to hold something out.
+        ValueError: no folder is there, or the lists do not fit it.
     """
     if frame_sequences.is_frame_file(data_dir):
         return _survey_of_frames(data_dir, config, fold)
-    paths, named = readers.list_recordings(data_dir), None
+    found = listing.look_at(data_dir)
+    paths, named = found.paths, None
+    all_paths = paths
     if split.is_named(config.data):
         named = split.named_split(config.data, data_dir, paths)
         if fold is not None:
@@ -81,6 +98,7 @@ def survey(
             )
         paths = [path for path in paths if path in named.training | named.held_out]
     recordings, skipped = _probed(paths, config.audio.time_expansion)
+    skipped += found.skipped
     sample_rate = config.audio.sample_rate or _commonest_rate(recordings)
     segments, annotation_notes = annotated_segments(
         [recording.path for recording in recordings], config
@@ -92,10 +110,11 @@ def survey(
     usable, levels, unusable = _looked_at(sources, sample_rate, config, spans)
     skipped += unusable
     if not usable:
-        raise ValueError(_nothing_usable(data_dir, skipped))
-    parts = (
-        _listed_parts(usable, named, data_dir, skipped) if named else _split(usable, config, fold)
-    )
+        raise TooFewRecordings(_nothing_usable(data_dir, skipped), skipped)
+    if named:
+        parts = _listed_parts(usable, named, data_dir, skipped)
+    else:
+        parts = _split(usable, config, fold, skipped)
     scale = _scale([levels[source.path] for source in parts[0]], config)
     training, validation = (Recordings(part, sample_rate, scale, config, spans) for part in parts)
     return Survey(
@@ -104,10 +123,12 @@ def survey(
         skipped=tuple(sorted(skipped)),
         notes=(
             *_rate_notes([r for r in recordings if r.path in levels], sample_rate),
+            *_header_notes([r for r in recordings if r.path in levels]),
             *annotation_notes,
             *(named.notes if named else ()),
         ),
         lists=named.lists if named else {},
+        others=tuple(sorted(set(all_paths) - {source.path for source in usable})),
     )
 
 
@@ -129,7 +150,7 @@ def survey_held_out(
         ValueError: the list names what is not there, what has trained, or nothing usable.
     """
     paths = split.listed(
-        held_out_list, "held_out_list", data_dir, readers.list_recordings(data_dir)
+        held_out_list, "held_out_list", data_dir, listing.list_recordings(data_dir)
     )
     trained = {os.path.realpath(source.path) for source in training.sources}
     for path in paths:
@@ -147,7 +168,7 @@ def survey_held_out(
     usable, _, unusable = _looked_at(sources, training.sample_rate, config, training.spans)
     skipped += unusable
     if not usable:
-        raise ValueError(_nothing_usable(data_dir, skipped))
+        raise TooFewRecordings(_nothing_usable(data_dir, skipped), skipped)
     held_out = Recordings(
         tuple(usable), training.sample_rate, training.scale, config, training.spans
     )
@@ -168,7 +189,8 @@ def _survey_of_frames(path, config, fold):
         )
     splits = frame_sequences.read_frames(path)
     frame_sequences.check_values(splits, config.model.visible_units, path)
-    return Survey(splits["train"], splits["valid"])
+    digest = frame_sequences.digest_of(splits)
+    return Survey(splits["train"], splits["valid"], frames_digest=digest)
 
 
 def _probed(paths, time_expansion):
@@ -194,22 +216,26 @@ def _looked_at(sources, sample_rate, config, spans):
     usable, levels, skipped = [], {}, []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         looks = pool.map(lambda source: _look(source, sample_rate, config, spans), sources)
-        for source, (found, reason) in zip(sources, looks, strict=True):
+        for source, (found, known, reason) in zip(sources, looks, strict=True):
             if reason:
                 skipped.append((source.path, reason))
             else:
-                usable.append(source)
+                usable.append(dataclasses.replace(source, identity=known))
                 levels[source.path] = found
     return usable, levels, skipped
 
 
 def _look(source, sample_rate, config, spans):
-    """A whole recording's `_Levels`, None if it cannot be used; and why it cannot, else nothing."""
+    """A whole recording's `_Levels` and `Identity`, None if it cannot be used; and why it cannot,
+    else nothing.
+    """
     try:
-        return _levels_of(source, sample_rate, config, spans), ""
+        levels = _levels_of(source, sample_rate, config, spans)
+        # Its bytes have just been read, and most are still in memory.
+        return levels, identity.identity_of(source.path), ""
     except readers.UnreadableRecording as reason:
         # Its words alone: the exception holds the samples.
-        return None, str(reason)
+        return None, None, str(reason)
 
 
 def _levels_of(source, sample_rate, config, spans):
@@ -221,7 +247,11 @@ def _levels_of(source, sample_rate, config, spans):
     if segments == ():
         raise readers.UnreadableRecording("has no annotations")
     samples = readers.read(
-        source.path, config.audio.channel, sample_rate, config.audio.time_expansion
+        source.path,
+        config.audio.channel,
+        sample_rate,
+        config.audio.time_expansion,
+        config.audio.float_scale,
     )
     if len(samples) < config.spectrogram.n_fft:
         raise readers.UnreadableRecording(
@@ -282,14 +312,12 @@ def _listed_parts(sources, named, data_dir, skipped):
     for what, paths in (("trains", named.training), ("is held out", named.held_out)):
         parts.append(tuple(source for source in sources if source.path in paths))
         if not parts[-1]:
-            raise ValueError(
-                f"Of what {what}: "
-                f"{_nothing_usable(data_dir, [pair for pair in skipped if pair[0] in paths])}"
-            )
+            reason = _nothing_usable(data_dir, [pair for pair in skipped if pair[0] in paths])
+            raise TooFewRecordings(f"Of what {what}: {reason}", skipped)
     return parts
 
 
-def _split(sources, config, fold):
+def _split(sources, config, fold, skipped):
     if fold is not None:
         index, num_folds = fold
         edges = np.arange(1, num_folds + 2) / (num_folds + 1)
@@ -297,9 +325,11 @@ def _split(sources, config, fold):
     if config.data.validation == "temporal":
         return _cut(sources, 1 - config.data.validation_fraction, 1.0)
     if len(sources) < 2:
-        raise ValueError(
+        others = f" Files that cannot be used: {_reasons(skipped)}." if skipped else ""
+        raise TooFewRecordings(
             "Holding out a recording needs at least two usable ones, and there is one: use "
-            "--validation=temporal."
+            f"--validation=temporal.{others}",
+            skipped,
         )
     num_held_out = min(
         max(round(config.data.validation_fraction * len(sources)), 1), len(sources) - 1
@@ -323,9 +353,27 @@ def _cut(sources, begin, end):
 
 
 def _nothing_usable(data_dir, skipped):
-    reasons = collections.Counter(reason for _, reason in skipped)
-    commonest, count = reasons.most_common(1)[0]
-    return f"No usable recording in {data_dir}: {count} of {len(skipped)} {commonest}."
+    return f"No usable recording in {data_dir}: {_reasons(skipped)}."
+
+
+def _reasons(skipped):
+    """Why files were skipped, the commonest reasons first."""
+    # What follows a colon is of one file.
+    kinds = collections.Counter(reason.split(":")[0] for _, reason in skipped)
+    first = {reason.split(":")[0]: reason for _, reason in reversed(skipped)}
+    shown = [
+        f"{count} of {len(skipped)} {first[kind]}"
+        for kind, count in kinds.most_common(_MAX_REASONS)
+    ]
+    others = [f"{len(kinds) - _MAX_REASONS} other reasons"] * (len(kinds) > _MAX_REASONS)
+    return "; ".join(shown + others)
+
+
+def _header_notes(recordings):
+    for recording in recordings:
+        note = recording.note(recording.duration_s)
+        if note:
+            yield f"{recording.path} {note}"
 
 
 def _rate_notes(recordings, sample_rate):

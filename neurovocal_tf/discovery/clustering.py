@@ -88,17 +88,12 @@ def valley(one: np.ndarray, other: np.ndarray) -> float:
     Args:
         one, other: `[N, D]` and `[M, D]`, in no order.
     """
-    ours, theirs = (
-        np.concatenate(parts)
-        for parts in zip(
-            *(
-                _along(one[half::2], other[half::2], one[1 - half :: 2], other[1 - half :: 2])
-                for half in (0, 1)
-            ),
-            strict=True,
-        )
-    )
-    begin, end = np.median(ours), np.median(theirs)
+    halves = [
+        _along(one[half::2], other[half::2], one[1 - half :: 2], other[1 - half :: 2])
+        for half in (0, 1)
+    ]
+    ours, theirs = (np.concatenate([half[side] for half in halves]) for side in (0, 1))
+    begin, end = float(np.median(ours)), float(np.median(theirs))
     if end <= begin:
         return 1.0
     places = np.linspace(begin, end, _NUM_PLACES)

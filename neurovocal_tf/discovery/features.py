@@ -180,7 +180,7 @@ def samples_of(
     rate = audio.sample_rate
     firsts = np.maximum(np.floor((spans_s[:, 0] - margin_s) * rate), 0).astype(int)
     lasts = np.ceil((spans_s[:, 1] + margin_s) * rate).astype(int)
-    blocks = readers.blocks(path, audio.channel, rate, audio.time_expansion)
+    blocks = readers.blocks(path, audio.channel, rate, audio.time_expansion, audio.float_scale)
     held, begin = np.zeros(0, np.float32), 0
     for first, last in zip(firsts, lasts, strict=True):
         while begin + len(held) < last:
@@ -242,7 +242,7 @@ def _beginnings(paths: Iterable[str], audio: AudioConfig) -> Iterator[np.ndarray
         parts, length = [], 0
         try:
             for block in readers.blocks(
-                path, audio.channel, audio.sample_rate, audio.time_expansion
+                path, audio.channel, audio.sample_rate, audio.time_expansion, audio.float_scale
             ):
                 parts.append(block)
                 length += len(block)

@@ -1,5 +1,6 @@
 """What was found, as one page that a browser opens without a network: report.html."""
 
+import dataclasses
 import os
 from collections.abc import Mapping
 
@@ -127,9 +128,7 @@ def _examples(
     by_recording: dict[int, list[int]] = {}
     for call in sorted({int(call) for own in chosen for call in own}):
         by_recording.setdefault(int(found.bouts.recordings[call]), []).append(call)
-    at_rate = AudioConfig(
-        channel=audio.channel, sample_rate=rate, time_expansion=audio.time_expansion
-    )
+    at_rate = dataclasses.replace(audio, sample_rate=rate)
     for recording, calls in by_recording.items():
         name = found.names[recording]
         spans = np.stack([found.bouts.onsets_s[calls], found.bouts.offsets_s[calls]], axis=1)

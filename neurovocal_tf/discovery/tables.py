@@ -87,13 +87,13 @@ def write(
         merges.rows(found.suggestions, found.type_names, _examples(found)),
     )
     fitted_file.save(out_dir, found.fitted)
-    stem_of = formats.stems(paths)
+    stem_of = formats.stems_of(paths)
     for number, name in enumerate(found.names):
         path = os.path.abspath(paths[name])
         own = formats.with_frequencies(_annotations(found, number, path), path, config)
         for format in FORMATS if own else ():
             put(
-                os.path.join(format, stem_of[name] + annotations.EXTENSIONS[format]),
+                os.path.join(format, files.fitting(stem_of[name], annotations.EXTENSIONS[format])),
                 functools.partial(
                     annotations.write,
                     annotations=own,

@@ -8,8 +8,9 @@ unit: the standardisation's Jacobian, the sum of its log scales, is subtracted.
 """
 
 import dataclasses
+import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +25,10 @@ from neurovocal_tf.rbm.units import Bernoulli
 # enough for fast products, little enough for the cache.
 _ROWS_AT_ONCE = 2048
 _DOUBLED_SHARE = 0.1
+# Nats a frame, by which the two sides, or a side and itself at twice the temperatures, may differ.
+_CLOSE_NATS = 0.05
+# What --num_temperatures takes.
+MOST_TEMPERATURES = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +84,46 @@ class Bracket:
     chosen: np.ndarray
     samples: np.ndarray
 
+    @property
+    def gap(self) -> float:
+        """By how much the sides differ, nats a frame."""
+        return self.optimistic.value - self.pessimistic.value
+
+    @property
+    def is_close(self) -> bool:
+        """Whether the sides agree, with each other and with twice the temperatures."""
+        sides = self.optimistic, self.pessimistic
+        differences = self.gap, *(side.change_when_doubled for side in sides)
+        return all(abs(difference) <= _CLOSE_NATS for difference in differences)
+
+    def temperatures_that_would_do(self, num_temperatures: int) -> int | None:
+        """About how many temperatures would bring the sides together; None where that cannot be
+        told, or would be more than a million.
+
+        A bias of annealing falls as a power of the number of temperatures, in the end as its
+        inverse (Neal, 2001, Annealed importance sampling, section 4,
+        https://arxiv.org/abs/physics/9803008); the power is that of the last doubling, at most 1.
+
+        Args:
+            num_temperatures: with which it was estimated.
+        """
+        if self.is_close:
+            return num_temperatures
+        doubled = (
+            self.gap + self.optimistic.change_when_doubled - self.pessimistic.change_when_doubled
+        )
+        if not 0 < doubled < self.gap:
+            return None
+        power = min(math.log2(self.gap / doubled), 1.0)
+        # The sides' own changes are shares of the gap, and close when it is.
+        factor = (max(self.gap, 2 * _CLOSE_NATS) / _CLOSE_NATS) ** (1 / power)
+        wanted = num_temperatures * factor
+        if wanted > MOST_TEMPERATURES:
+            return None
+        # Two digits, rounded up: it is no better known.
+        digits = 10 ** max(int(math.log10(wanted)) - 1, 0)
+        return math.ceil(round(wanted / digits, 6)) * digits
+
 
 def log_likelihood_bracket(
     model: RNNRBM,
@@ -133,6 +178,49 @@ def log_likelihood_bracket(
     )
     samples = np.asarray(model.standardisation.inverse(samples))
     return Bracket(optimistic, pessimistic, len(chosen), len(frames), chosen, samples)
+
+
+def bracket_figures(bracket: Bracket, num_temperatures: int) -> dict[str, float | None]:
+    """A bracket as flat figures, units in their names.
+
+    Args:
+        bracket: `Bracket`.    num_temperatures: with which it was estimated.
+    """
+    figures = {}
+    for name, side in (("ais", bracket.optimistic), ("raise", bracket.pessimistic)):
+        figures |= {
+            f"log_likelihood_{name}_nats": side.value,
+            f"log_likelihood_{name}_se_nats": side.standard_error,
+            f"{name}_change_when_doubled_nats": side.change_when_doubled,
+            f"{name}_effective_sample_size": side.effective_sample_size,
+            f"{name}_smallest_effective_sample_size": side.smallest_effective_sample_size,
+        }
+    return figures | {
+        "likelihood_gap_nats": bracket.gap,
+        "is_likelihood_gap_close": bracket.is_close,
+        "num_temperatures": num_temperatures,
+        "num_temperatures_that_would_do": bracket.temperatures_that_would_do(num_temperatures),
+        "num_likelihood_frames": bracket.num_frames,
+        "num_test_frames": bracket.num_all_frames,
+    }
+
+
+def warning(figures: Mapping[str, float | None]) -> str:
+    """What a reader of the figures of a likelihood has to know of them; "" where the sides agree,
+    or where there is no likelihood.
+    """
+    if figures.get("is_likelihood_gap_close", True):
+        return ""
+    wanted = figures["num_temperatures_that_would_do"]
+    remedy = (
+        "how many would do cannot be told: try more, or the other --base"
+        if wanted is None
+        else f"about --num_temperatures={wanted} would do"
+    )
+    return (
+        f"not to be relied on: the sides have to be {_CLOSE_NATS} apart, and to stay when the "
+        f"{figures['num_temperatures']} temperatures double; {remedy}"
+    )
 
 
 def mean_pseudo_log_likelihood(model: RNNRBM, sequences: Sequence[np.ndarray]) -> float:

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from neurovocal_tf.data import frame_sequences
 from neurovocal_tf.data.survey import survey_held_out
+from neurovocal_tf.data.watch import Watch
 from neurovocal_tf.discovery.syllables import song_statistics
 from neurovocal_tf.evaluation import likelihood, likelihood_baselines, song_likeness
 from neurovocal_tf.evaluation.baselines import BaselineStatistics
@@ -79,7 +80,25 @@ def evaluate(
         ValueError: the recordings have gone, or the frame sequences are none for this model.
     """
     data = RunFolder(workdir).data()
-    parts, suffix = data.parts_in(trained.config, data_dir), data.scale.unit_suffix
+    parts = data.parts_in(trained.config, data_dir)
+    with Watch.from_now(parts.training.sources + parts.validation.sources).blamed():
+        return _evaluated(
+            trained,
+            data,
+            data_dir,
+            parts,
+            song_options,
+            likelihood_options,
+            report,
+            held_out_list,
+            say,
+        )
+
+
+def _evaluated(
+    trained, data, data_dir, parts, song_options, likelihood_options, report, held_out_list, say
+):
+    suffix = data.scale.unit_suffix
     training = [frames for frames, _ in parts.training.sequences().as_numpy_iterator()]
     test = (
         parts.test
@@ -97,7 +116,9 @@ def evaluate(
     pictures = {}
     if likelihood_options is not None and _has_likelihood(trained, held_out):
         figures |= _likelihood(trained.model, training, held_out, likelihood_options, report)
-        pictures["likelihood"] = likelihood_plots.likelihood_figure(figures)
+        pictures["likelihood"] = likelihood_plots.likelihood_figure(
+            figures, likelihood.warning(figures)
+        )
     if data.is_sound:
         song_figures, song_pictures = _songs(trained, test, held_out, song_options)
         figures, pictures = figures | song_figures, pictures | song_pictures
@@ -111,10 +132,11 @@ def write_pictures(pictures: Mapping[str, Figure], folder: str | os.PathLike[str
 
 
 def as_table(figures: Mapping[str, float | None]) -> str:
-    """The figures as lines of text."""
-    width = max(map(len, figures))
+    """The figures as lines of text; that of a likelihood's gap says where it is too large."""
+    width, notes = max(map(len, figures)), {"likelihood_gap_nats": likelihood.warning(figures)}
     return "\n".join(
         f"{name:{width}}  {'not defined' if value is None else format(value, '.5g')}"
+        f"  {notes.get(name, '')}".rstrip()
         for name, value in figures.items()
     )
 
@@ -188,20 +210,7 @@ def _has_likelihood(trained, held_out):
 def _likelihood(model, training, held_out, options, report):
     """The bracket, and baselines on the same frames; accuracies of binary ones."""
     bracket = likelihood.log_likelihood_bracket(model, held_out, options, report)
-    figures = {}
-    for name, side in (("ais", bracket.optimistic), ("raise", bracket.pessimistic)):
-        figures |= {
-            f"log_likelihood_{name}_nats": side.value,
-            f"log_likelihood_{name}_se_nats": side.standard_error,
-            f"{name}_change_when_doubled_nats": side.change_when_doubled,
-            f"{name}_effective_sample_size": side.effective_sample_size,
-            f"{name}_smallest_effective_sample_size": side.smallest_effective_sample_size,
-        }
-    figures |= {
-        "likelihood_gap_nats": bracket.optimistic.value - bracket.pessimistic.value,
-        "num_likelihood_frames": bracket.num_frames,
-        "num_test_frames": bracket.num_all_frames,
-    }
+    figures = likelihood.bracket_figures(bracket, options.num_temperatures)
     binary = likelihood.is_binary_model(model)
     baselines = likelihood_baselines.fit_baselines(_up_to(training, _MOST_BASELINE_FRAMES), binary)
     for name, baseline in baselines.items():

@@ -7,6 +7,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from neurovocal_tf.data.watch import Watch
 from neurovocal_tf.model import scoring
 from neurovocal_tf.model.scoring import EVERYTHING_USUAL
 from neurovocal_tf.runs.run_folder import RunFolder
@@ -55,11 +56,12 @@ def usual_ranges(
         return [getattr(scores, name) for name in scoring.SCORES]
 
     found = []
-    for frames, _ in validation.sequences().as_numpy_iterator():
-        found += [
-            scores_of(frames[first : first + num_frames])
-            for first in range(0, len(frames) - num_frames + 1, num_frames)
-        ]
+    with Watch.from_now(validation.sources).blamed():
+        for frames, _ in validation.sequences().as_numpy_iterator():
+            found += [
+                scores_of(frames[first : first + num_frames])
+                for first in range(0, len(frames) - num_frames + 1, num_frames)
+            ]
     if len(found) < _MIN_PIECES:
         return EVERYTHING_USUAL
     found = np.array(found, np.float64)

@@ -62,7 +62,9 @@ def generate_songs(
 def _primed_state(singer, path):
     try:
         audio = singer.config.audio
-        samples = readers.read(path, audio.channel, singer.sample_rate, audio.time_expansion)
+        samples = readers.read(
+            path, audio.channel, singer.sample_rate, audio.time_expansion, audio.float_scale
+        )
     except readers.UnreadableRecording as reason:
         raise ValueError(
             f"`prime` must be a recording. Received: prime={path}, which {reason}"

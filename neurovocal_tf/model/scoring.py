@@ -5,11 +5,16 @@ Three scores, kept apart, for each notices what the others miss; larger is more 
     score        log of the one-step error over the error of "same as the frame before":
                  another voice, a blurred call
     order_score  1 - correlation of predicted and actual changes from frame to frame:
-                 a usual call in the wrong place
+                 scrambled or reversed song; hardly one usual call in the wrong place
     surprise     F(v_t) - mean F of the model's own samples at t:
                  noise (far above) and smoothed frames (far below)
 
 F alone is no surprise: its zero moves with the biases from frame to frame.
+
+The three numbers of a sequence are means over it. They judge sequences about as long as those that
+their usual ranges come from, training windows: of a long recording they hide one odd call, which
+`frame_score` and `frame_surprise` over its own frames show; of a single call they spread more than
+those ranges allow for.
 """
 
 import dataclasses

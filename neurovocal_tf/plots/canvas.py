@@ -62,7 +62,7 @@ def rows_figure(row_in: float, num_rows: int, title: str | None = None) -> Figur
     """
     figure = empty_figure(_WIDTH_IN, 0.6 + row_in * num_rows)
     if title:
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, parse_math=False)
     return figure
 
 

@@ -3,6 +3,7 @@ matplotlib `Figure` out.
 """
 
 import re
+import textwrap
 from collections.abc import Mapping
 
 from matplotlib.figure import Figure
@@ -11,15 +12,17 @@ from neurovocal_tf.plots import canvas
 
 _MODEL, _BASELINE = "#e07a1f", "#5f6368"
 _STANDARD_ERRORS = 3
+_TITLE_LETTERS = 100
 
 
-def likelihood_figure(figures: Mapping[str, float]) -> Figure:
+def likelihood_figure(figures: Mapping[str, float], warning: str = "") -> Figure:
     """The model's bracket, three standard errors on either side,
     and a line for each baseline, in nats a frame.
 
     Args:
         figures: dict with `log_likelihood_ais_nats`, `log_likelihood_raise_nats`, their `_se_nats`,
             and any `baseline_*_log_likelihood_nats`.
+        warning: what stands above it.
     Returns: `Figure`.
     """
     sides = [
@@ -69,6 +72,7 @@ def likelihood_figure(figures: Mapping[str, float]) -> Figure:
     axis.set_ylim(-0.6, row + 0.6)
     axis.margins(x=0.25)
     axis.set_xlabel(f"test log-likelihood (nats a frame), {_STANDARD_ERRORS} standard errors")
+    axis.set_title(textwrap.fill(warning, _TITLE_LETTERS), fontsize=9, color="#b3261e", loc="left")
     axis.grid(axis="x", alpha=0.3, linewidth=0.6)
     axis.spines[["top", "right"]].set_visible(False)
     return figure

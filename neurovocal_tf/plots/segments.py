@@ -154,7 +154,8 @@ def _page(
         for axis in (sounds, loudness):
             axis.set_xlim(start, start + row_s)
             axis.xaxis.set_major_locator(MaxNLocator(13, steps=[1, 2, 5, 10]))
-    axes[0].set_title(title, loc="left", fontsize=11)
+    # It is a name: a $ in it begins no formula.
+    axes[0].set_title(title, loc="left", fontsize=11, parse_math=False)
     _explain(axes[0], true, {why for *_, why in dropped})
     axes[-1].set_xlabel("time (s)")
     return figure

@@ -106,7 +106,9 @@ def comparison_figure(
     axes = figure.subplots(len(songs), 1, squeeze=False, sharex=True)[:, 0]
     for axis, (name, colour, decibels) in zip(axes, songs, strict=True):
         image = _draw_spectrogram(axis, np.asarray(decibels), 0.0, row_s, frame_s, max_hz, limits)
-        axis.set_title(name, loc="left", fontsize=10, color=colour, fontweight="bold", pad=3)
+        axis.set_title(
+            name, loc="left", fontsize=10, color=colour, fontweight="bold", pad=3, parse_math=False
+        )
     axes[-1].set_xlabel(canvas.time_label(frame_s))
     _colour_bar(figure, image, axes, "dB" if frame_s else "value")
     return figure

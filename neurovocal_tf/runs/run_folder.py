@@ -1,20 +1,24 @@
 """The folder of one training run: what is in it, and what later tools need from it.
 
-config.json     every setting
-data.json       rate, scale, who trained, who validates, baselines
-flags.txt       the same as a flag file
-skipped.csv     files that could not be used, with the reason
-checkpoint.npz  everything to resume from, the best weights included
-model.keras     the best model
+config.json            every setting
+data.json              rate, scale, who trained, who validates, what they were, baselines
+flags.txt              the settings as a flag file
+skipped.csv            files that could not be used, with the reason
+checkpoint.npz         everything to resume from, the best weights and both JSON files included
+checkpoint_before.npz  the one before it
+model.keras            the best model
 history.csv, curves.png, samples_epoch_N.png, tensorboard/
 """
 
 import dataclasses
 import json
+import math
 import os
+import textwrap
 import typing
 
 from neurovocal_tf import files
+from neurovocal_tf.audio.identity import Identity
 from neurovocal_tf.audio.spectrogram import FrameScale, OwnUnit
 from neurovocal_tf.config import Config, changed_settings, may_change_on_resume
 from neurovocal_tf.data import frame_sequences
@@ -22,6 +26,7 @@ from neurovocal_tf.data.found_spans import FoundSpans
 from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.data.sequence_data import SequenceData
 from neurovocal_tf.data.sources import Source
+from neurovocal_tf.data.watch import check_same
 
 
 class Parts(typing.NamedTuple):
@@ -47,6 +52,10 @@ class DataSummary:
         baselines: one-step errors of simple predictors on the validation windows.
         num_visible: V of frame sequences; None: as the settings have it.
         lists: what `train_list` and `held_out_list` named, see `split.NamedSplit`.
+        others: names of the recordings that took no part, relative to the data folder; None in runs
+            of earlier versions.
+        frames_digest: `frame_sequences.digest_of` the frame sequences; None: of recordings, or in
+            runs of earlier versions.
     """
 
     data_dir: str
@@ -59,6 +68,8 @@ class DataSummary:
     baselines: dict[str, float]
     num_visible: int | None = None
     lists: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    others: tuple[str, ...] | None = None
+    frames_digest: str | None = None
 
     @property
     def is_sound(self) -> bool:
@@ -81,7 +92,7 @@ class DataSummary:
             `Parts`.
 
         Raises:
-            ValueError: a folder or a recording is not there any more,
+            ValueError: a folder or a recording is not there any more or is another one,
                 or the frame sequences are none for this model.
         """
         read = self._recordings_in if self.is_sound else self._splits_in
@@ -95,7 +106,37 @@ class DataSummary:
             values["scale"] = None
         if not self.lists:
             del values["lists"]
+        for name in ("others", "frames_digest"):
+            if values[name] is None:
+                del values[name]
         return values
+
+    @classmethod
+    def from_json(cls, values: dict[str, typing.Any]) -> "DataSummary":
+        """Inverse of `to_json`, for the files of earlier versions too.
+
+        Raises an exception of any kind where the values are not such.
+        """
+        scale, others = values["scale"], values.get("others")
+        summary = cls(
+            data_dir=_a(str, values["data_dir"]),
+            sample_rate=_count(values["sample_rate"]),
+            scale=FrameScale(**scale) if scale else OwnUnit(),
+            training=tuple(map(_source, values["training"])),
+            validation=tuple(map(_source, values["validation"])),
+            training_frames=tuple(map(_count, values["training_frames"])),
+            validation_frames=tuple(map(_count, values["validation_frames"])),
+            baselines={name: _number(error) for name, error in values["baselines"].items()},
+            num_visible=values["num_visible"] and _count(values["num_visible"]),
+            lists={setting: _names(names) for setting, names in values.get("lists", {}).items()},
+            others=None if others is None else _names(others),
+            frames_digest=values.get("frames_digest"),
+        )
+        if summary.is_sound != bool(summary.sample_rate and summary.training):
+            raise ValueError("its recordings and their rate contradict each other")
+        if not (summary.training_frames and summary.validation_frames):
+            raise ValueError("it names nothing that trains or validates")
+        return summary
 
     def for_export(self) -> dict[str, typing.Any]:
         """What an export says of the recordings behind its model: a dict of JSON values."""
@@ -121,19 +162,19 @@ class DataSummary:
                 dataclasses.replace(source, path=os.path.join(folder, source.path))
                 for source in sources
             )
-            for source in sources:
-                if not os.path.isfile(source.path):
-                    raise ValueError(
-                        "`data_dir` must hold the recordings this run began with, and there is no "
-                        f"{source.path}."
-                    )
             parts.append(Recordings(sources, self.sample_rate, self.scale, config, spans))
         training, validation = parts
+        check_same(training.sources + validation.sources)
         return Parts(training, validation, test=validation)
 
     def _splits_in(self, config, path):
         splits = frame_sequences.read_frames(path)
         frame_sequences.check_width(splits, self.num_visible, path)
+        if self.frames_digest not in (None, frame_sequences.digest_of(splits)):
+            raise ValueError(
+                "`frames` must hold the sequences this run began with. Received: others, in "
+                f"frames={path}. Put the file back, or train into another --workdir."
+            )
         frame_sequences.check_values(splits, config.model.visible_units, path)
         return Parts(splits["train"], splits["valid"], splits["test"])
 
@@ -155,7 +196,7 @@ class RunFolder:
 
     def has_run(self) -> bool:
         """Whether a training run has begun here."""
-        return os.path.isfile(self.file("config.json"))
+        return any(map(os.path.isfile, (self.file("config.json"), self.checkpoint)))
 
     def check(self, config: Config) -> None:
         """Raises ValueError if the folder holds a run with other settings,
@@ -172,9 +213,7 @@ class RunFolder:
                 )
 
     def write_config(self, config: Config) -> None:
-        """Writes config.json, the last thing a run writes before it trains:
-        without it there is no run to go on with.
-        """
+        """Writes config.json, the last thing a run writes before it trains."""
         files.write_text(self.file("config.json"), config.to_json() + "\n")
 
     def config(self) -> Config:
@@ -184,8 +223,7 @@ class RunFolder:
                 "`workdir` must be a folder that tools/train.py has written, with a config.json. "
                 f"Received: workdir={self.path}"
             )
-        with open(self.file("config.json"), encoding="utf-8") as file:
-            return Config.from_json(file.read())
+        return self._read("config.json", Config.from_json)
 
     def write_data(self, summary: DataSummary) -> None:
         """Writes data.json, with paths relative to the data folder."""
@@ -194,34 +232,90 @@ class RunFolder:
         for part in ("training", "validation"):
             for source in values[part]:
                 source["path"] = os.path.relpath(source["path"], folder)
+                if source["identity"] is None:
+                    del source["identity"]
+        if "others" in values:
+            values["others"] = [os.path.relpath(path, folder) for path in values["others"]]
         files.write_json(self.file("data.json"), values)
 
     def data(self) -> DataSummary | None:
         """The run's `DataSummary`, or None before there is a run."""
         if not self.has_run():
             return None
+        return self._read("data.json", lambda text: DataSummary.from_json(json.loads(text)))
+
+    def data_text(self) -> str:
+        """The text of data.json."""
         with open(self.file("data.json"), encoding="utf-8") as file:
-            values = json.load(file)
-        return DataSummary(
-            data_dir=values["data_dir"],
-            sample_rate=values["sample_rate"],
-            scale=FrameScale(**values["scale"]) if values["scale"] else OwnUnit(),
-            training=tuple(map(_source, values["training"])),
-            validation=tuple(map(_source, values["validation"])),
-            training_frames=tuple(values["training_frames"]),
-            validation_frames=tuple(values["validation_frames"]),
-            baselines=values["baselines"],
-            num_visible=values["num_visible"],
-            lists={setting: tuple(names) for setting, names in values.get("lists", {}).items()},
+            return file.read()
+
+    def _read(self, name, parse):
+        path = self.file(name)
+        try:
+            with open(path, encoding="utf-8") as file:
+                return parse(file.read())
+        except FileNotFoundError:
+            what = "is not there"
+        except OSError as error:
+            what = f"cannot be read ({error.strerror})"
+        # Text may be damaged in every way, and JSON nested deeper than Python goes.
+        except Exception as error:
+            reason = textwrap.shorten(str(error) or type(error).__name__, 200)
+            what = f"is damaged ({reason})"
+        raise ValueError(
+            f"{path} {what}. The tools/train.py command of this run writes it anew from "
+            f"{os.path.basename(self.checkpoint)} where that remembers it; else put back a copy."
         )
 
 
 def _source(values):
     """A `Source` from JSON, whose lists it has as tuples."""
-    segments = values.get("segments")
+    segments, known = values.get("segments"), values.get("identity")
+    begin, end = (_number(values[name]) for name in ("begin", "end"))
+    if not 0 <= begin < end <= 1:
+        raise ValueError("a stretch of a recording that is none")
     return Source(
-        **values | {"segments": None if segments is None else tuple(map(tuple, segments))}
+        path=_a(str, values["path"]),
+        decoder=_a(str, values["decoder"]),
+        begin=begin,
+        end=end,
+        segments=None if segments is None else tuple(map(_segment, segments)),
+        identity=None if known is None else _identity(known),
     )
+
+
+def _segment(values):
+    onset_s, offset_s, label = values
+    return _number(onset_s), _number(offset_s), _a(str, label)
+
+
+def _identity(values):
+    known = Identity(**values)
+    for field in dataclasses.fields(known):
+        _a(field.type, getattr(known, field.name))
+    return known
+
+
+def _names(values):
+    return tuple(_a(str, name) for name in _a(list, values))
+
+
+def _count(value):
+    if _a(int, value) < 0:
+        raise ValueError(f"a negative count, {value}")
+    return value
+
+
+def _number(value):
+    if not math.isfinite(_a((int, float), value)):
+        raise ValueError(f"{value} for a number")
+    return value
+
+
+def _a(kind, value):
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ValueError(f"{str(value)[:40]!r} of a type that does not belong there")
+    return value
 
 
 def _folder_of(data_dir):

@@ -12,7 +12,7 @@ from neurovocal_tf.config import Config
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
 from neurovocal_tf.model.rnn_rbm import RNNRBM
-from neurovocal_tf.runs import checkpoint
+from neurovocal_tf.runs import checkpoint, recovery
 from neurovocal_tf.runs.run_folder import RunFolder
 
 
@@ -90,10 +90,12 @@ def load_trained(
         `Trained`.
 
     Raises:
-        ValueError: no run in the folder.
+        ValueError: no run in the folder, or one of its files is damaged.
     """
     folder = RunFolder(workdir)
     config, data = folder.config(), folder.data()
+    found = checkpoint.read(folder.checkpoint)
+    recovery.check_agreement(folder, found)
     model = build_model(config, data.num_visible)
-    epoch = checkpoint.load_best(folder.checkpoint, model)
+    epoch = found.load_best(model)
     return Trained(model, with_flags(config), data.scale, data.sample_rate, epoch)

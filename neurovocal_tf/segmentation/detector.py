@@ -61,7 +61,7 @@ def detect(samples: npt.ArrayLike, sample_rate: float, config: SegmentationConfi
     Returns: onsets, offsets, scores_db, each `[S]`, as in `Segments`.
         Silence and a constant signal have no segments.
 
-    Raises: ValueError if the band holds no frequency below Nyquist.
+    Raises: ValueError if the band holds no frequency below Nyquist, or a sample is NaN or infinite.
     """
     samples = np.asarray(samples)
     segments = detect_in_blocks(lambda: blocks_of(samples), sample_rate, config)
@@ -145,6 +145,9 @@ class _Counted:
     def __call__(self) -> Iterator[np.ndarray]:
         num_samples = 0
         for block in self._blocks_of():
+            # Each comparison with NaN is false: there would be no segments, and no word why.
+            if not np.isfinite(block).all():
+                raise ValueError("`samples` must be finite numbers. Received: NaN or infinite ones")
             num_samples += len(block)
             yield block
         self.num_samples = num_samples
@@ -212,6 +215,7 @@ def runs_above(values: np.ndarray, levels: np.ndarray, releases: np.ndarray) -> 
 
 
 def _at_least(levels: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    rounded = levels.astype(dtype)
+    with np.errstate(over="ignore"):
+        rounded = levels.astype(dtype)
     above = np.nextafter(rounded, np.asarray(np.inf, dtype))
     return np.where(rounded < levels, above, rounded)

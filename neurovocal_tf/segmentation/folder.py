@@ -14,9 +14,11 @@ import numpy as np
 from neurovocal_tf import config as config_lib
 from neurovocal_tf import files
 from neurovocal_tf.annotations import Annotation
-from neurovocal_tf.audio import readers
+from neurovocal_tf.audio import identity, listing, readers
+from neurovocal_tf.audio.unreadable import cannot_be_opened
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation import tables
+from neurovocal_tf.segmentation.known_recordings import KnownRecordings
 from neurovocal_tf.segmentation.recording_lengths import length_of
 from neurovocal_tf.segmentation.reports import Reports
 from neurovocal_tf.segmentation.segmented_file import SegmentedFile, Stopped, segment_file
@@ -24,6 +26,9 @@ from neurovocal_tf.segmentation.selection import REASONS
 from neurovocal_tf.segmentation.written_files import WrittenFiles
 
 _FILE_COLUMNS = ("file", "num_bytes", "sample_rate", "duration_s", "num_segments", "note")
+_COUNTED = {reason: f"num_{reason.replace(' ', '_')}" for reason in REASONS}
+# What was dropped stands in dropped.csv, and is only counted here.
+_SHOWN = (*_FILE_COLUMNS[:-1], *_COUNTED.values(), _FILE_COLUMNS[-1])
 _DROPPED_COLUMNS = ("file", "onset_s", "offset_s", "reason")
 _SKIPPED_COLUMNS = ("file", "reason")
 # Onset and offset in seconds, and the reason.
@@ -38,7 +43,12 @@ def recordings_by_name(data_dir: str | os.PathLike[str]) -> dict[str, str]:
     the name is relative to the folder it is in.
     """
     base = data_dir if os.path.isdir(data_dir) else os.path.dirname(os.path.abspath(data_dir))
-    return {os.path.relpath(path, base): path for path in readers.list_recordings(data_dir)}
+    return {os.path.relpath(path, base): path for path in listing.list_recordings(data_dir)}
+
+
+def _size(path: str | os.PathLike[str]) -> int:
+    """Bytes of a file; 0 of one that has gone, which its reader says."""
+    return os.path.getsize(path) if os.path.isfile(path) else 0
 
 
 class SegmentedFolder:
@@ -58,6 +68,8 @@ class SegmentedFolder:
         results: dict of file name -> `SegmentedFile`, of those done in this process.
         skipped: dict of file name -> reason.
         num_resumed: files that an earlier start has finished.
+        changed: dict of file name -> how its recording differs from the one that an earlier start
+            has segmented, so that it is segmented anew.
         written, reports: `WrittenFiles` and `Reports` of the output folder.
 
     Raises: ValueError if there is no recording, or the output folder holds
@@ -76,14 +88,21 @@ class SegmentedFolder:
         self.paths = self.all_paths if paths is None else paths
         self.out_dir, self.config = os.fspath(out_dir), config
         self.results: dict[str, SegmentedFile] = {}
-        self.skipped: dict[str, str] = {}
+        self.skipped: dict[str, str] = {
+            os.path.relpath(path, data_dir): reason
+            for path, reason in listing.look_at(data_dir).skipped
+        }
+        self.changed: dict[str, str] = {}
         os.makedirs(self.out_dir, exist_ok=True)
         self._check_settings()
+        self._known = KnownRecordings(self.out_dir)
         self.written = WrittenFiles(self.out_dir, overwrite)
         self.reports = Reports(self.out_dir, self.written, overwrite)
-        self._files: dict[str, Mapping[str, str | int]] = {
-            row["file"]: row
-            for row in self.reports.rows("files.csv", _FILE_COLUMNS)
+        before = self.reports.rows("files.csv", _FILE_COLUMNS)
+        self._gone = sorted({row["file"] for row in before} - set(self.all_paths))
+        self._files: dict[str, dict[str, str | int]] = {
+            row["file"]: dict(row)
+            for row in before
             if row["file"] in self.all_paths
             and row["num_segments"].isdecimal()
             and self._is_as_it_was(row)
@@ -168,6 +187,10 @@ class SegmentedFolder:
         """Seconds that were read of a finished file."""
         return float(self._files[name]["duration_s"])
 
+    def content(self, name: str) -> str:
+        """What changes where the recording of a finished file does."""
+        return self._known.content(name) or str(self._files[name]["num_bytes"])
+
     def figures(self) -> dict[str, float]:
         """Flat dict: `num_files` finished, `num_skipped`, `num_segments`, `duration_s` of all, and
         how many sounds were dropped for each reason, such as `num_too_long`.
@@ -178,16 +201,18 @@ class SegmentedFolder:
             "num_segments": sum(len(self._tables.segments(name)) for name in self.finished),
             "duration_s": sum(map(self.duration_s, self.finished)),
         } | {
-            f"num_{reason.replace(' ', '_')}": sum(
-                why == reason for name in self.finished for *_, why in self.dropped(name)
-            )
-            for reason in REASONS
+            column: sum(self._counts(name)[column] for name in self.finished)
+            for column in _COUNTED.values()
         }
+
+    def _counts(self, name: str) -> dict[str, int]:
+        reasons = [reason for *_, reason in self.dropped(name)]
+        return {column: reasons.count(reason) for reason, column in _COUNTED.items()}
 
     @property
     def num_bytes_left(self) -> int:
         """Bytes of the recordings that are not done yet."""
-        return sum(os.path.getsize(self.paths[name]) for name in self._left)
+        return sum(_size(self.paths[name]) for name in self._left)
 
     @property
     def _left(self) -> list[str]:
@@ -205,13 +230,25 @@ class SegmentedFolder:
 
     @property
     def notes(self) -> list[str]:
-        """Sentences for the user on what has become of files that people have changed."""
-        return [*self._tables.notes, *self.reports.notes]
+        """Sentences for the user on what has become of files that people have changed, and of
+        recordings that have gone.
+        """
+        gone = [
+            f"{len(self._gone)} recordings that were segmented before are not there any more, such "
+            f"as {self._gone[0]}: their segments have left the tables"
+            for _ in self._gone[:1]
+        ]
+        return [*gone, *self._tables.notes, *self.reports.notes]
+
+    def is_by_hand(self, name: str) -> bool:
+        """Whether the segments of a recording are what people have made of them."""
+        return name in self._tables.by_hand
 
     def save(self) -> None:
         """Writes annotations.csv, dropped.csv, files.csv, skipped.csv and config.json."""
         names = self.all_finished
-        # In this order, so that whatever files.csv says is done has its segments.
+        # In this order, so that whatever files.csv says is done has its segments and is known.
+        self._known.save(names)
         self._tables.save(names)
         dropped = [
             (name, f"{onset:.6f}", f"{offset:.6f}", reason)
@@ -219,8 +256,8 @@ class SegmentedFolder:
             for onset, offset, reason in self.dropped(name)
         ]
         self.reports.write("dropped.csv", _DROPPED_COLUMNS, dropped)
-        rows = [[self._files[name][c] for c in _FILE_COLUMNS] for name in names]
-        self.reports.write("files.csv", _FILE_COLUMNS, rows)
+        rows = [[(self._files[name] | self._counts(name))[c] for c in _SHOWN] for name in names]
+        self.reports.write("files.csv", _SHOWN, rows)
         skipped = sorted((self._skipped_before | self.skipped).items())
         self.reports.write("skipped.csv", _SKIPPED_COLUMNS, skipped)
         files.write_text(self._path("config.json"), self.config.to_json() + "\n")
@@ -229,7 +266,7 @@ class SegmentedFolder:
         self, name: str, stop: threading.Event, progress: Callable[[int], object]
     ) -> SegmentedFile:
         path = self.paths[name]
-        size, seen, told = os.path.getsize(path), 0.0, 0
+        size, seen, told = _size(path), 0.0, 0
 
         def tell(num_bytes: int) -> None:
             nonlocal told
@@ -247,12 +284,15 @@ class SegmentedFolder:
             tell(int(seen * size))
 
         try:
-            return segment_file(path, self.config, on_block)
+            found = segment_file(path, self.config, on_block)
+            # Its bytes have just been read, and most are still in memory.
+            self._known.keep(name, identity.identity_of(path))
+            return found
         finally:
             tell(size)
 
     def _num_passes(self, path: str | os.PathLike[str]) -> int:
-        long = os.path.getsize(path) > 64 * 2**20
+        long = _size(path) > 64 * 2**20
         return 3 if long and self.config.segmentation.threshold_method != "absolute" else 1
 
     def _keep(self, name: str, future: concurrent.futures.Future[SegmentedFile]) -> None:
@@ -261,12 +301,16 @@ class SegmentedFolder:
         except readers.UnreadableRecording as reason:
             self.skipped[name] = str(reason)
             return
+        except OSError as error:
+            # The disk, or the share, has failed while it was read.
+            self.skipped[name] = cannot_be_opened(self.paths[name], error)
+            return
         except (Stopped, concurrent.futures.CancelledError):
             return
         self.results[name] = found
         self._files[name] = {
             "file": name,
-            "num_bytes": os.path.getsize(self.paths[name]),
+            "num_bytes": _size(self.paths[name]),
             "sample_rate": found.sample_rate,
             "duration_s": f"{found.duration_s:.6f}",
             "num_segments": len(found.onsets_s),
@@ -308,7 +352,12 @@ class SegmentedFolder:
 
     def _is_as_it_was(self, row: dict[str, str]) -> bool:
         path = self.all_paths.get(row["file"])
-        return path is not None and str(os.path.getsize(path)) == row["num_bytes"]
+        if path is None:
+            return False
+        what = self._known.difference(row["file"], path, row["num_bytes"])
+        if what:
+            self.changed[row["file"]] = what
+        return not what
 
     def _place(self, name: str) -> str:
         """Where a reader of annotations.csv finds a recording:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from neurovocal_tf import annotations
+from neurovocal_tf import annotations, files
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation.folder import SegmentedFolder
@@ -64,7 +64,7 @@ def write(
     Returns: names of the files that stay as they are, relative to the folder.
     """
     formats = [format for format in dict.fromkeys(formats) if format != "csv"]
-    stem_of = stems(folder.all_paths)
+    stems = stems_of(folder.all_paths)
     everything: list[annotations.Annotation] = []
     durations_s: dict[str, float] = {}
     kept: list[str] = []
@@ -93,9 +93,10 @@ def write(
             extension = annotations.EXTENSIONS[format]
             if format == _OF_EVSONGANALY:
                 rates = {path: _own_rate(path, config)}
-                write_one(os.path.join(format, name + extension), format, found, duration_s, rates)
+                file = os.path.join(format, files.fitting(name, extension))
+                write_one(file, format, found, duration_s, rates)
             elif format not in _ONLY_COMBINED:
-                file = os.path.join(format, stem_of[name] + extension)
+                file = os.path.join(format, files.fitting(stems[name], extension))
                 write_one(file, format, labelled, duration_s, {})
         everything += labelled
         durations_s |= duration_s
@@ -110,7 +111,7 @@ def _own_rate(path: str, config: Config) -> int:
     return readers.probe(path, config.audio.time_expansion).sample_rate
 
 
-def stems(names: Iterable[str]) -> dict[str, str]:
+def stems_of(names: Iterable[str]) -> dict[str, str]:
     """Dict of recording's name -> what files about it are named after: without its extension,
     unless that is all it differs by.
     """
@@ -123,10 +124,13 @@ def stems(names: Iterable[str]) -> dict[str, str]:
 def with_frequencies(
     found: list[annotations.Annotation], path: str, config: Config
 ) -> list[annotations.Annotation]:
+    """Annotations of a recording, each with the band that it occupies."""
     audio, segmentation = config.audio, config.segmentation
     rate = readers.probe(path, audio.time_expansion).rate_at(audio.sample_rate)
     bounds = frequency_bounds_hz(
-        readers.blocks(path, audio.channel, rate, audio.time_expansion) if found else (),
+        readers.blocks(path, audio.channel, rate, audio.time_expansion, audio.float_scale)
+        if found
+        else (),
         rate,
         np.round([annotation.onset_s * rate for annotation in found]),
         np.round([annotation.offset_s * rate for annotation in found]),

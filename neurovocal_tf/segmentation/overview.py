@@ -58,7 +58,7 @@ def overview(
     column = max(round(column_s * sample_rate), 1)
     detector = config.segmentation
     trace = TRACES[detector.detector](blocks_of, sample_rate, detector)
-    decibels = _spectrogram(blocks_of, config.spectrogram, column)
+    decibels = spectrogram(blocks_of, config.spectrogram, column)
     onsets, offsets = np.round(np.asarray(segments, np.float64).reshape(-1, 2) * sample_rate).T
     peaks_hz = peak_frequencies_hz(
         blocks_of(),
@@ -108,8 +108,11 @@ def _pooled_trace(
     return loudest, levels
 
 
-def _spectrogram(blocks_of: BlocksOf, config: SpectrogramConfig, column: int) -> np.ndarray:
-    """The spectrogram in columns, dB [C, V]."""
+def spectrogram(blocks_of: BlocksOf, config: SpectrogramConfig, column: int) -> np.ndarray:
+    """The spectrogram of a recording in columns of `column` samples, the largest power in each.
+
+    -> dB, float32 `[C, V]`
+    """
     n_fft = config.n_fft
     window = scipy.signal.get_window("hann", n_fft).astype(np.float32)
     hop = min(config.hop_length, column)

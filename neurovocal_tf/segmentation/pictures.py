@@ -45,8 +45,8 @@ def draw(
         for name in folder.finished:
             found, truth = folder.segments(name), None if true is None else true.get(name, ())
             windows = config.spectrogram.n_fft, config.spectrogram.hop_length
-            size, duration_s = os.path.getsize(folder.paths[name]), folder.duration_s(name)
-            shows = _digest(found, truth, folder.dropped(name), size, duration_s, windows)
+            content, duration_s = folder.content(name), folder.duration_s(name)
+            shows = _digest(found, truth, folder.dropped(name), content, duration_s, windows)
             if not _is_drawn(folder, drawn.get(name), shows):
                 drawn[name] = {"file": name, "shows": shows} | _draw_one(
                     folder, name, found, truth, config
@@ -93,7 +93,7 @@ def _overview(folder: SegmentedFolder, name: str, found: np.ndarray, config: Con
     rate = readers.probe(path, audio.time_expansion).rate_at(audio.sample_rate)
     column_s = segments.column_s(folder.duration_s(name))
     return overview(
-        lambda: readers.blocks(path, audio.channel, rate, audio.time_expansion),
+        lambda: readers.blocks(path, audio.channel, rate, audio.time_expansion, audio.float_scale),
         rate,
         config,
         found,
@@ -132,7 +132,7 @@ def _digest(
     found: np.ndarray,
     truth: npt.ArrayLike | None,
     dropped: Sequence[tuple[float, float, str]],
-    num_bytes: int,
+    content: str,
     duration_s: float,
     windows: tuple[int, int],
 ) -> str:
@@ -140,7 +140,7 @@ def _digest(
         found.tolist(),
         None if truth is None else np.asarray(truth, np.float64).tolist(),
         dropped,
-        num_bytes,
+        content,
         duration_s,
         windows,
     ]
@@ -148,6 +148,5 @@ def _digest(
 
 
 def _path(folder: SegmentedFolder, name: str, number: int) -> str:
-    return os.path.join(
-        folder.out_dir, "pictures", f"{name}{'' if number == 1 else f'_{number}'}.png"
-    )
+    ending = f"{'' if number == 1 else f'_{number}'}.png"
+    return os.path.join(folder.out_dir, "pictures", files.fitting(name, ending))

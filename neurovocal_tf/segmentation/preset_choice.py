@@ -133,7 +133,9 @@ def _heard(
         parts, length = [], 0
         try:
             rate = readers.probe(path, config.time_expansion).rate_at(config.sample_rate)
-            for block in readers.blocks(path, config.channel, rate, config.time_expansion):
+            for block in readers.blocks(
+                path, config.channel, rate, config.time_expansion, config.float_scale
+            ):
                 parts.append(block)
                 length += len(block)
                 if length >= _MOST_S * rate:

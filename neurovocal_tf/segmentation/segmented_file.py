@@ -60,7 +60,11 @@ def segment_file(
 
     def blocks() -> Iterator[np.ndarray]:
         for block in readers.blocks(
-            path, config.audio.channel, sample_rate, config.audio.time_expansion
+            path,
+            config.audio.channel,
+            sample_rate,
+            config.audio.time_expansion,
+            config.audio.float_scale,
         ):
             extremes[:] = min(extremes[0], block.min()), max(extremes[1], block.max())
             on_block(len(block) / expected)
@@ -78,10 +82,7 @@ def segment_file(
     duration_s = found.num_samples / sample_rate
     if duration_s * 1000 <= config.segmentation.min_length_ms:
         raise readers.UnreadableRecording(f"is shorter than a segment: {found.num_samples} samples")
-    notes = [
-        _note_on_length(recording, expected, found.num_samples, duration_s),
-        _note_on_segments(found),
-    ]
+    notes = [recording.note(duration_s), _note_on_segments(found)]
     return SegmentedFile(
         sample_rate,
         duration_s,
@@ -91,15 +92,6 @@ def segment_file(
         {reason: spans / sample_rate for reason, spans in found.dropped.items()},
         "; ".join(filter(None, notes)),
     )
-
-
-def _note_on_length(
-    recording: readers.Recording, expected: int, num_samples: int, duration_s: float
-) -> str:
-    # Encoders of lossy formats pad by a frame or so.
-    if recording.is_cut_off or num_samples < 0.99 * expected:
-        return f"is cut off: read as far as it goes, {duration_s:.3f} s"
-    return ""
 
 
 def _note_on_segments(found: detector.Segments) -> str:

@@ -43,11 +43,11 @@ def split(found: Columns, trace: Trace, level: Drift, longest: float, depth_db: 
     parts = [NOTHING]
     spans = np.stack(found[:2], axis=1)
     for place, stretch in enumerate(_stretches(trace, level, spans, longest)):
-        whole = part(found, slice(place, place + 1))
+        onset, offset = spans[place]
         parts.append(
-            _pieces(*spans[place], stretch, longest, depth_db, trace.decibels_per_decade)
+            _pieces(onset, offset, stretch, longest, depth_db, trace.decibels_per_decade)
             if stretch
-            else whole
+            else part(found, slice(place, place + 1))
         )
     return concatenated(*parts)
 

@@ -1,5 +1,7 @@
 """`thresholds`, `noise_level` and `drift` in TensorFlow's own ops, for `detector_in_graph`."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -198,7 +200,9 @@ def _first_heard(loudest: tf.Tensor) -> tf.Tensor:
     return tf.where(loudest > 0, tf.maximum(loudest + 1 - noise_level.SILENCE_BINS, 1), _BINS)
 
 
-def _of_windows(bins: tf.Tensor, step: int, of_window, num_columns: int) -> tf.Tensor:
+def _of_windows(
+    bins: tf.Tensor, step: int, of_window: Callable[[tf.Tensor], tf.Tensor], num_columns: int
+) -> tf.Tensor:
     """What a function tells of each window of two cells.  [N, C] -> float64 [W, C]"""
     length = drift.Drift(np.zeros(1), step).cell_length
     num_cells = -(-tf.shape(bins)[0] // length)

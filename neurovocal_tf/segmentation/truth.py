@@ -169,7 +169,11 @@ def examples(
             recording = readers.probe(paths[name], config.audio.time_expansion)
             rate = recording.rate_at(config.audio.sample_rate)
             samples = readers.read(
-                recording, config.audio.channel, rate, config.audio.time_expansion
+                recording,
+                config.audio.channel,
+                rate,
+                config.audio.time_expansion,
+                config.audio.float_scale,
             )
         except readers.UnreadableRecording:
             continue

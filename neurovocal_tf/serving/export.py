@@ -13,8 +13,8 @@ import math
 import os
 import platform
 import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,10 +23,11 @@ import numpy as np
 import tensorflow as tf
 
 import neurovocal_tf
-from neurovocal_tf import status
+from neurovocal_tf import files, status
 from neurovocal_tf.generation.singer import DEFAULT_MAX_FRAMES, DEFAULT_TEMPERATURE, TrainedModel
 from neurovocal_tf.model import scoring
 from neurovocal_tf.model.tiling import Layout
+from neurovocal_tf.ownership import owned
 from neurovocal_tf.serving import warmup
 from neurovocal_tf.serving.endpoints import Endpoints
 
@@ -63,15 +64,21 @@ def export_saved_model(
     """
     endpoints = Endpoints(trained, max_frames, usual)
     os.makedirs(export_dir, exist_ok=True)
-    temporary = tempfile.mkdtemp(prefix=".export-", dir=export_dir)
+    # Any number of exports may write beside each other: each is a version of its own.
+    with owned(export_dir, f"export_{secrets.token_hex(4)}"):
+        return _export(endpoints, export_dir, trained.epoch, training_data)
+
+
+def _export(endpoints, export_dir, epoch, training_data):
+    temporary = os.path.join(export_dir, files.temporary_name("export"))
+    os.mkdir(temporary)
     try:
         _save(temporary, endpoints)
         _write_beside(
             temporary,
             endpoints,
-            metadata(endpoints) | {"epoch": trained.epoch, "training_data": training_data},
+            metadata(endpoints) | {"epoch": epoch, "training_data": training_data},
         )
-        os.chmod(temporary, 0o755)
         return _publish(temporary, export_dir)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)

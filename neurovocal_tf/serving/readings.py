@@ -161,7 +161,12 @@ class Readings:
         max_samples = synthesis.num_output_samples(self._max_frames, settings)
         audio = self._config.audio
         samples, status = wav.decode(
-            audio_bytes, self._sample_rate, audio.channel, max_samples, audio.time_expansion
+            audio_bytes,
+            self._sample_rate,
+            audio.channel,
+            max_samples,
+            audio.time_expansion,
+            audio.float_scale,
         )
         is_constant = tf.reduce_all(samples == samples[:1])
         status = first_status(

@@ -1,17 +1,52 @@
 """What is kept of a run after every epoch: its checkpoint, its history and its curves."""
 
+import collections
+import contextlib
+import errno
+import glob
 import math
+import os
+import shutil
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
+from tensorflow.core.util import event_pb2
 
 from neurovocal_tf import files
+from neurovocal_tf.data.watch import Watch
 from neurovocal_tf.runs import checkpoint
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.training.averages import weights_to_keep
+
+# A tag that TensorBoard has of every epoch.
+_EVERY_EPOCH = "learning_rate"
+_HDF5_OVERHEAD = 2**20
+
+
+class RoomForWeights(keras.callbacks.Callback):
+    """Ends a training in words before its weights are written to a disk without room for them.
+
+    HDF5, by which keras-tuner keeps the weights of a trial, ends the process where a disk is full.
+
+    Args:
+        folder: where the weights go.
+
+    Raises: OSError after an epoch, if there is no room.
+    """
+
+    def __init__(self, folder: str) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Looks at the disk."""
+        num_bytes = sum(weight.numpy().nbytes for weight in self.model.weights)
+        # Two of them are there for a moment, and each has names and addresses beside its numbers.
+        if shutil.disk_usage(self.folder).free < 2 * num_bytes + _HDF5_OVERHEAD:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.folder)
 
 
 class RunRecord(keras.callbacks.Callback):
@@ -21,6 +56,7 @@ class RunRecord(keras.callbacks.Callback):
         folder: `RunFolder`.    best: `BestWeights`.
         history: list of dicts, one an epoch, which it goes on with.
         baselines: dict of one-step errors, written beside each epoch's.
+        memory: what every checkpoint remembers of the folder.
     """
 
     def __init__(
@@ -29,10 +65,23 @@ class RunRecord(keras.callbacks.Callback):
         best: checkpoint.BestWeights,
         history: list[dict[str, Any]],
         baselines: Mapping[str, float],
+        memory: checkpoint.Memory | None = None,
     ) -> None:
         super().__init__()
         self.folder, self.best, self.history, self.baselines = folder, best, history, baselines
+        self.memory = memory
         self._writer = None
+
+    def catch_up(self) -> None:
+        """Writes what the checkpoint knows of the epochs done and a kill has kept from the
+        history and from TensorBoard.
+        """
+        self._write_history()
+        written = event_steps(self.folder).get(_EVERY_EPOCH, set())
+        with tf.summary.create_file_writer(self.folder.file("tensorboard")).as_default():
+            for row in self.history:
+                if row["epoch"] not in written:
+                    _write_scalars(row)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._writer = tf.summary.create_file_writer(self.folder.file("tensorboard"))
@@ -59,17 +108,61 @@ class RunRecord(keras.callbacks.Callback):
                 row.get("song_distance", math.inf),
             )
             self.best.offer(self.model.variables, *known)
-        checkpoint.save(self.folder.checkpoint, self.model, epoch + 1, self.best, self.history)
-        files.write_csv(
-            self.folder.file("history.csv"), row, [past.values() for past in self.history]
-        )
-        with self._writer.as_default(step=epoch + 1):
-            for name, value in row.items():
-                if math.isfinite(value):
-                    tf.summary.scalar(name, value)
+        done = epoch + 1, self.best, self.history, self.memory
+        checkpoint.save(self.folder.checkpoint, self.model, *done)
+        self._write_history()
+        with self._writer.as_default():
+            _write_scalars(row)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._writer.close()
+
+    def _write_history(self):
+        files.write_csv(
+            self.folder.file("history.csv"),
+            self.history[0],
+            [past.values() for past in self.history],
+        )
+
+
+class RecordingsCheck(keras.callbacks.Callback):
+    """Ends a training whose recordings have changed, or have gone, while it reads them.
+
+    Args:
+        watch: over the recordings.
+        is_read_again: whether every epoch reads them; else the first alone does.
+    """
+
+    def __init__(self, watch: Watch, is_read_again: bool) -> None:
+        super().__init__()
+        self.watch, self.is_read_again = watch, is_read_again
+        self._is_read = False
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if self.is_read_again or not self._is_read:
+            self.watch.check()
+        self._is_read = True
+
+
+def event_steps(folder: RunFolder) -> dict[str, set[int]]:
+    """Dict of tag -> steps that TensorBoard's files in a run folder have, as far as they can be
+    read.
+    """
+    steps = collections.defaultdict(set)
+    for path in sorted(glob.glob(glob.escape(folder.file("tensorboard")) + "/events.out.*")):
+        # A killed run leaves half a record at the end.
+        with contextlib.suppress(tf.errors.OpError):
+            for record in tf.data.TFRecordDataset(path):
+                event = event_pb2.Event.FromString(record.numpy())
+                for value in event.summary.value:
+                    steps[value.tag].add(event.step)
+    return steps
+
+
+def _write_scalars(row):
+    for name, value in row.items():
+        if math.isfinite(value):
+            tf.summary.scalar(name, value, step=row["epoch"])
 
 
 def monitored_error(row: Mapping[str, float]) -> float:

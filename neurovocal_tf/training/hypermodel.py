@@ -14,6 +14,7 @@ from neurovocal_tf.config import Config
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.runs.trained import build_model
 from neurovocal_tf.training import trainer
+from neurovocal_tf.training.callbacks import RecordingsCheck, RoomForWeights
 from neurovocal_tf.training.initialisation import start_from_data
 from neurovocal_tf.training.phases import Phases
 from neurovocal_tf.training.preparation import TrainingData
@@ -30,6 +31,7 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
         data: `preparation.TrainingData`, the same for all trials.
         epoch_variable: the one that `data` reads.
         report: called with a line after each trial.    callbacks: Keras callbacks of every trial.
+        folder: where the tuner keeps the weights of trials.
     """
 
     def __init__(
@@ -40,8 +42,10 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
         epoch_variable: tf.Variable,
         report: Callable[[str], object],
         callbacks: Sequence[keras.callbacks.Callback],
+        folder: str,
     ) -> None:
         super().__init__()
+        self.folder = folder
         self.config, self.space = config, space
         self.data, self.epoch_variable = data, epoch_variable
         self.report, self.callbacks = report, callbacks
@@ -83,7 +87,7 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
             if no epoch had a finite one.
 
         Raises:
-            keras_tuner.errors.FatalError: a defect. It ends the search.
+            keras_tuner.errors.FatalError: a defect, or recordings have changed. It ends the search.
         """
         config = with_values(self.config, self.values_of(hp))
         if initial_epoch:
@@ -103,11 +107,15 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
                 shuffle=False,
                 callbacks=[
                     *trainer.phase_callbacks(model, *phases, self.epoch_variable),
+                    RecordingsCheck(self.data.watch, self.data.is_read_again),
+                    # Before the tuner's own, which writes them.
+                    RoomForWeights(self.folder),
                     *callbacks,
                     *self.callbacks,
                 ],
             ).history
         except tf.errors.OpError as error:
+            self._end_if_recordings_changed()
             return self._failed(hp, f"{type(error).__name__}: {str(error).splitlines()[0]}")
         except Exception as error:
             raise keras_tuner.errors.FatalError(f"{type(error).__name__}: {error}") from error
@@ -119,6 +127,12 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
             f"{self._text(hp)}"
         )
         return {OBJECTIVE: min(finite)}
+
+    def _end_if_recordings_changed(self):
+        try:
+            self.data.watch.check()
+        except ValueError as error:
+            raise keras_tuner.errors.FatalError(str(error)) from None
 
     def _failed(self, hp, reason):
         self.report(f"failed, {reason}, with {self._text(hp)}")

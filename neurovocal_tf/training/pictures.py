@@ -1,5 +1,6 @@
 """Pictures of what a model has learned, drawn in the course of its training."""
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from neurovocal_tf.plots.training import curves_figure, filters_figure, hidden_f
 from neurovocal_tf.rbm.energy import hidden_logits
 from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
 from neurovocal_tf.training.averages import weights_to_keep
+from neurovocal_tf.training.callbacks import event_steps
 
 _PICTURE_FRAMES = 600
 NUM_PICTURED = 3
@@ -53,6 +55,19 @@ class Pictures(keras.callbacks.Callback):
         # Frame after frame of a recurrence takes seconds outside a graph.
         self._hidden = tf.function(self._hidden_probabilities, autograph=False)
 
+    def catch_up(self, model: keras.Model, epoch: int) -> None:
+        """Draws what a kill has kept from the last epoch done, counted from 1: with the weights of
+        that epoch, which `model` has.
+        """
+        is_there = os.path.exists(self._songs_path(epoch)) and (
+            epoch in event_steps(self.folder).get("songs", ())
+        )
+        if epoch in self.epochs and not is_there:
+            self.set_model(model)
+            self.on_train_begin()
+            self.on_epoch_end(epoch - 1)
+            self.on_train_end()
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._writer = tf.summary.create_file_writer(self.folder.file("tensorboard"))
 
@@ -62,7 +77,7 @@ class Pictures(keras.callbacks.Callback):
         self.draw_curves()
         with weights_to_keep(self.model), self._writer.as_default(step=epoch + 1):
             songs = self._songs_figure()
-            canvas.save_figure(songs, self.folder.file(f"samples_epoch_{epoch + 1}.png"))
+            canvas.save_figure(songs, self._songs_path(epoch + 1))
             pictures = {
                 "songs": songs,
                 "filters": self._filters_figure(),
@@ -78,6 +93,9 @@ class Pictures(keras.callbacks.Callback):
         """Writes curves.png."""
         columns = {name: [row[name] for row in self.history] for name in self.history[0]}
         canvas.save_figure(curves_figure(columns, self.data.unit), self.folder.file("curves.png"))
+
+    def _songs_path(self, epoch):
+        return self.folder.file(f"samples_epoch_{epoch}.png")
 
     def _songs_figure(self):
         seeds = tf.range(NUM_PICTURED, dtype=tf.int64) + self.singer.config.training.seed

@@ -10,11 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf import files
-from neurovocal_tf.audio import readers
+from neurovocal_tf.audio import listing
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import pipeline, split
 from neurovocal_tf.data.sequence_data import SequenceData
-from neurovocal_tf.data.survey import survey
+from neurovocal_tf.data.survey import TooFewRecordings, survey
+from neurovocal_tf.data.watch import Watch
 from neurovocal_tf.evaluation.baselines import BaselineStatistics
 from neurovocal_tf.evaluation.one_step import one_step_errors
 from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
@@ -27,7 +28,8 @@ class TrainingData:
     """A run's data: `summary`, what trains as a whole and as batches, and what a fresh model starts
     from (None in one that goes on).
 
-    `training` has no end, and `num_batches` make an epoch; see `pipeline.training_dataset`.
+    `training` has no end, and `num_batches` make an epoch; see `pipeline.training_dataset`. `watch`
+    is over the recordings, and `is_read_again` says whether every epoch reads them.
     """
 
     summary: DataSummary
@@ -36,6 +38,8 @@ class TrainingData:
     num_batches: int
     validation: tf.data.Dataset
     real_sequences: list[np.ndarray]
+    watch: Watch
+    is_read_again: bool
     moments: Moments | None = None
 
 
@@ -52,15 +56,22 @@ def prepare_data(
     """
     summary, moments = folder.data(), None
     if summary is None:
-        found = survey(data_dir, config, fold)
+        found = _surveyed(data_dir, config, fold, folder)
         _report_survey(found, folder, report)
         summary, moments, validation_batches, real_sequences = _summarise(found, data_dir, config)
         training, validation = found.training, found.validation
+        watch = Watch.over(training.sources + validation.sources)
         folder.write_data(summary)
     else:
         training, validation, _ = summary.parts_in(config, data_dir)
+        sources = training.sources + validation.sources
+        watch = Watch.from_now(sources)
+        _report_new(summary, data_dir, sources, report)
         split.check_unchanged(
-            summary.lists, config.data, data_dir or summary.data_dir, readers.list_recordings
+            summary.lists,
+            config.data,
+            data_dir or summary.data_dir,
+            listing.list_recordings,
         )
         training.check_unchanged(summary.training_frames)
         validation.check_unchanged(summary.validation_frames)
@@ -83,12 +94,28 @@ def prepare_data(
         num_batches=pipeline.num_batches(summary.training_frames, config),
         validation=validation_batches,
         real_sequences=real_sequences,
+        watch=watch,
+        is_read_again=pipeline.is_read_again(training, config, summary.training_frames)
+        or pipeline.is_read_again(validation, config, summary.validation_frames),
         moments=moments,
     )
 
 
-def _report_survey(found, folder, report):
+def _surveyed(data_dir, config, fold, folder):
+    try:
+        return survey(data_dir, config, fold)
+    except TooFewRecordings as error:
+        # All the reasons are for him who mends the files.
+        _write_skipped(error, folder)
+        raise ValueError(f"{error} See {folder.file('skipped.csv')}.") from None
+
+
+def _write_skipped(found, folder):
     files.write_csv(folder.file("skipped.csv"), ("file", "reason"), found.skipped)
+
+
+def _report_survey(found, folder, report):
+    _write_skipped(found, folder)
     for note in found.notes:
         report(note)
     if found.skipped:
@@ -96,6 +123,23 @@ def _report_survey(found, folder, report):
         report(
             f"{len(found.skipped)} files skipped, see {folder.file('skipped.csv')}; "
             f"the first: {path}: {reason}"
+        )
+
+
+def _report_new(summary, data_dir, sources, report):
+    """Says which recordings have come since a run began."""
+    if summary.others is None:
+        return
+    data_dir = data_dir or summary.data_dir
+    folder = data_dir if os.path.isdir(data_dir) else os.path.dirname(data_dir)
+    known = {source.path for source in sources} | {
+        os.path.join(folder, name) for name in summary.others
+    }
+    new = [path for path in listing.list_recordings(data_dir) if path not in known]
+    if new:
+        report(
+            f"{len(new)} recordings in {data_dir} are new since this run began and take no part, "
+            f"such as {new[0]}: to learn from them too, train into another --workdir"
         )
 
 
@@ -151,6 +195,8 @@ def _summarise(found, data_dir, config):
         baselines=one_step_errors(windows, predictors),
         num_visible=None if scale.is_sound else found.training.num_visible,
         lists=found.lists,
+        others=found.others if scale.is_sound else None,
+        frames_digest=found.frames_digest,
     )
     autoregression = direct.fit()[f"ridge_var{num_direct}"] if num_direct else None
     sd = np.sqrt(np.maximum(square - mean**2, 0.0))

@@ -56,6 +56,7 @@ class Search:
 
     Raises:
         ValueError: nothing usable in the folder, or the workdir holds a training.
+        When it runs: recordings have changed meanwhile.
     """
 
     def __init__(
@@ -83,13 +84,23 @@ class Search:
         self._is_hyperband = tuner == "hyperband"
         self._num_trials = num_trials
         self._hypermodel = RNNRBMHyperModel(
-            config, space, self.data, epoch_variable, self._report_trial, []
+            config, space, self.data, epoch_variable, self._report_trial, [], folder.path
         )
         self._project = f"{tuner}-{_fingerprint(config, space, self.data.summary, self.epochs)}"
         self._tuner = _make_tuner(
             tuner, self._hypermodel, num_trials, self.epochs, folder.path, self._project
         )
         finished = self.trials()
+        others = [
+            name
+            for name in sorted(os.listdir(folder.path))
+            if name.startswith(f"{tuner}-") and name != self._project
+        ]
+        if others and not finished:
+            report(
+                f"{folder.file(others[0])} is of other recordings, settings or ranges: this search "
+                "begins anew beside it"
+            )
         if finished:
             report(f"going on after {len(finished)} trials of {folder.file(self._project)}")
         self._hypermodel.callbacks = callbacks(
@@ -101,7 +112,8 @@ class Search:
 
         Raises ValueError if there are trials and all of them failed.
         """
-        self._tuner.search(epochs=self.epochs, verbose=0)
+        with self.data.watch.blamed():
+            self._tuner.search(epochs=self.epochs, verbose=0)
         trials = self.trials()
         if all(trial.error is None for trial in trials):
             raise ValueError(
@@ -190,6 +202,9 @@ def _fingerprint(config, space, summary, epochs):
     data = summary.to_json()
     # Rounding in the baselines depends on the machine's load.
     del data["baselines"]
+    for source in (*data["training"], *data["validation"]):
+        # What a recording is, and not when that was found.
+        source["identity"] = source["identity"] and source["identity"]["content"]
     everything = [
         dataclasses.asdict(config),
         {name: dataclasses.asdict(dimension) for name, dimension in space.items()},

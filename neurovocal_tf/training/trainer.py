@@ -13,11 +13,12 @@ from neurovocal_tf.config import Config
 from neurovocal_tf.config_sections import SEQUENCES_WITH_GAPS
 from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.model.rnn_rbm import RNNRBM
-from neurovocal_tf.runs import checkpoint
+from neurovocal_tf.ownership import owned
+from neurovocal_tf.runs import checkpoint, recovery
 from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
 from neurovocal_tf.runs.trained import Trained, build_model
 from neurovocal_tf.training.averages import AveragedValidation
-from neurovocal_tf.training.callbacks import RunRecord
+from neurovocal_tf.training.callbacks import RecordingsCheck, RunRecord
 from neurovocal_tf.training.cores import num_parts
 from neurovocal_tf.training.initialisation import start_from_data
 from neurovocal_tf.training.optimizers import GuardedAdam, GuardedRMSprop
@@ -29,6 +30,8 @@ from neurovocal_tf.training.song_check import SongCheck, epochs_to_check
 # Parts of the names of the weights that L2 is put on; W begins those of W, Wuv, Wuh and Wug.
 _L2_PATHS = {"recurrent": "recurrent_kernel", "rbm": "conditional_rbm/W"}
 _NUM_PICTURES = 3  # in the course of a training
+# What a folder is owned for, see `ownership.owned`.
+RUN = "run"
 
 
 def compile_model(model: RNNRBM, config: Config) -> None:
@@ -100,11 +103,18 @@ def train(
         `song_distance` if it sang, and each `baseline_*`.
 
     Raises:
-        ValueError: nothing usable in the folder, or the run folder holds another run.
+        ValueError: nothing usable in the folder, the run folder holds another run, is damaged or
+            trained by another process, or recordings have changed since the run began.
     """
     folder = RunFolder(workdir)
-    folder.check(config)
     os.makedirs(folder.path, exist_ok=True)
+    with owned(folder.path, RUN):
+        return _train(config, data_dir, folder, report, callbacks, fold, pictures, progress)
+
+
+def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress):
+    found = recovery.recover(folder, report)
+    folder.check(config)
     epoch_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
     data = prepare_data(config, data_dir, folder, epoch_variable, report, fold)
     model, best, history = (
@@ -112,19 +122,20 @@ def train(
         checkpoint.BestWeights(),
         [],
     )
-    first_epoch = 0
-    if data.moments is not None:
+    first_epoch, memory = 0, checkpoint.Memory(config.to_json(), folder.data_text())
+    if found is None:
         start_from_data(model, data.moments, config)
     compile_model(model, config)
-    if data.moments is None:
-        first_epoch, history = checkpoint.restore(folder.checkpoint, model, best)
+    if found is not None:
+        found.restore(model, best)
+        first_epoch, history = found.epoch, found.history
         report(f"going on after epoch {first_epoch}")
     else:
-        checkpoint.save(folder.checkpoint, model, 0, best, history)
+        checkpoint.save(folder.checkpoint, model, 0, best, history, memory)
     folder.write_config(config)
 
     rates, cd_steps, num_epochs = training_phases(config)
-    record = RunRecord(folder, best, history, data.summary.baselines)
+    record = RunRecord(folder, best, history, data.summary.baselines, memory)
     drawn = (
         np.unique(np.ceil(np.linspace(0, num_epochs, _NUM_PICTURES + 1)[1:]).astype(int)).tolist()
         if pictures
@@ -138,23 +149,29 @@ def train(
     )
     checked = [SongCheck(singer, data.trained_on, checks)] if checks else []
     further = [*callbacks, *progress(data.summary, num_epochs)]
+    if first_epoch:
+        record.catch_up()
+        pictured.catch_up(model, first_epoch)
     try:
-        model.fit(
-            data.training,
-            steps_per_epoch=data.num_batches,
-            validation_data=data.validation,
-            initial_epoch=first_epoch,
-            epochs=num_epochs,
-            verbose=0,
-            shuffle=False,
-            callbacks=[
-                *phase_callbacks(model, rates, cd_steps, epoch_variable),
-                *checked,
-                record,
-                pictured,
-                *further,
-            ],
-        )
+        with data.watch.blamed():
+            model.fit(
+                data.training,
+                steps_per_epoch=data.num_batches,
+                validation_data=data.validation,
+                initial_epoch=first_epoch,
+                epochs=num_epochs,
+                verbose=0,
+                shuffle=False,
+                callbacks=[
+                    *phase_callbacks(model, rates, cd_steps, epoch_variable),
+                    *checked,
+                    # Before the record: an epoch that may have read another recording is not kept.
+                    RecordingsCheck(data.watch, data.is_read_again),
+                    record,
+                    pictured,
+                    *further,
+                ],
+            )
     finally:
         if best.epoch:
             pictured.draw_curves()

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from neurovocal_tf.audio import readers
+from neurovocal_tf.audio import listing, readers
 from neurovocal_tf.audio.readers import UnreadableRecording
 
 LOSSLESS = [
@@ -29,6 +29,7 @@ LOSSLESS = [
     *("song.aiff", "song.au", "song.caf", "song.flac", "song_upper.WAV"),
     *(
         "bad_datasize_ffffffff.wav",
+        "bad_datasize_zero.wav",
         "bad_junk_before_fmt.wav",
         "bad_list_after_data.wav",
         "bad_riffsize_wrong.wav",
@@ -45,12 +46,11 @@ LOSSY = [
 ]
 REASONS = {
     "bad_44bytes_no_samples.wav": "holds no samples",
-    "bad_datasize_zero.wav": "holds no samples",
     "bad_empty.wav": "is an empty file",
     "bad_header_12bytes.wav": "cannot be decoded: Error in WAV file. No 'data' chunk marker",
     "bad_samplerate_zero.wav": "its header names no sample rate or no channels",
     "bad_text.wav": "is not audio that libsndfile reads",
-    "odd_nan_inf_float.wav": "holds NaN or infinite samples",
+    "odd_nan_inf_float.wav": "holds NaN or infinite samples: 101 of 96000 (0.105 %)",
 }
 
 
@@ -90,7 +90,7 @@ def test_lossy_encodings_give_nearly_the_same_samples(odd_formats, name):
 
 
 def test_broken_files_give_their_reason_and_all_others_are_read(odd_formats):
-    reasons, paths = {}, readers.list_recordings(odd_formats)
+    reasons, paths = {}, listing.list_recordings(odd_formats)
     for path in paths:
         try:
             recording = readers.probe(path)
@@ -222,22 +222,22 @@ def test_a_folder_is_searched_to_its_depth(tmp_path):
         "b/._z.wav",
     ):
         (tmp_path / name).touch()
-    assert readers.list_recordings(str(tmp_path)) == [
+    assert listing.list_recordings(str(tmp_path)) == [
         str(tmp_path / name) for name in ("b/c/deep.WAV", "b/song.Flac", "z.wav")
     ]
-    assert readers.list_recordings(str(tmp_path / "z.wav")) == [str(tmp_path / "z.wav")]
+    assert listing.list_recordings(str(tmp_path / "z.wav")) == [str(tmp_path / "z.wav")]
 
 
 def test_a_folder_without_recordings_is_named(tmp_path):
     with pytest.raises(
         ValueError, match=rf"^`data_dir` .* it is empty. Received: data_dir={tmp_path}$"
     ):
-        readers.list_recordings(str(tmp_path))
+        listing.list_recordings(str(tmp_path))
     (tmp_path / "notes.txt").touch()
     with pytest.raises(ValueError, match="it holds no audio among 1 file"):
-        readers.list_recordings(str(tmp_path))
+        listing.list_recordings(str(tmp_path))
     with pytest.raises(ValueError, match="there is no such folder. Received: data_dir=.*nowhere"):
-        readers.list_recordings(str(tmp_path / "nowhere"))
+        listing.list_recordings(str(tmp_path / "nowhere"))
 
 
 def test_a_rate_that_is_none_a_missing_file_and_a_folder_are_refused(tmp_path):
@@ -247,7 +247,7 @@ def test_a_rate_that_is_none_a_missing_file_and_a_folder_are_refused(tmp_path):
         readers.probe(sound_file(tmp_path, rate=100))
     with pytest.raises(UnreadableRecording, match="^is not there$"):
         readers.probe(tmp_path / "nothing.wav")
-    with pytest.raises(UnreadableRecording, match="^is not there$"):
+    with pytest.raises(UnreadableRecording, match="^is not a file$"):
         readers.read(tmp_path)
 
 
@@ -323,3 +323,21 @@ def test_what_recorders_write_beside_the_samples_is_passed_over(tmp_path, chunk,
     recording = readers.probe(tmp_path / "Bat Night 1.WAV")
     assert not recording.is_cut_off
     np.testing.assert_array_equal(readers.read(recording), samples / np.float32(32768))
+
+
+def test_what_the_system_refuses_is_told_in_its_words(tmp_path, monkeypatch):
+    path = sound_file(tmp_path)
+
+    # Whoever runs the tests may be allowed to read any file.
+    def refused(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(readers.headers, "layout_of", refused)
+    with pytest.raises(UnreadableRecording, match="^cannot be opened: Permission denied$"):
+        readers.probe(path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x.wav")
+    with pytest.raises(UnreadableRecording, match="^is not a file$"):
+        readers.probe(tmp_path / "x.wav")

@@ -2,9 +2,12 @@
 and that they train as recordings do.
 """
 
+import io
 import json
 import pickle
+import re
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
@@ -171,6 +174,28 @@ def test_a_file_that_is_no_npz_is_refused(content, message, tmp_path):
         path.write_bytes(content)
     with pytest.raises(ValueError, match=message):
         frame_sequences.read_frames(path)
+
+
+@pytest.mark.parametrize("claimed", [(5 * 2**40, 4), (39, 7), (-38, 7)])
+def test_frames_that_claim_more_than_the_file_has_are_refused_by_their_header(
+    claimed, tmp_path, rng
+):
+    """Twenty TiB would be asked of the memory before anything is read."""
+    path, header = tmp_path / "bad.npz", io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f4", "fortran_order": False, "shape": claimed}
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays(rng).items():
+            member = io.BytesIO()
+            np.save(member, array)
+            content = member.getvalue()
+            if name == "train":
+                content = header.getvalue() + array.astype("<f4").tobytes()
+            archive.writestr(f"{name}.npy", content)
+    with pytest.raises(ValueError, match=f"under 'train'. Received: .*frames={path}") as refused:
+        frame_sequences.read_frames(path)
+    assert re.search("claims .* bytes|negative length", str(refused.value))
 
 
 def test_a_single_array_is_refused(tmp_path):

@@ -9,7 +9,7 @@ import reference
 import soundfile
 
 from neurovocal_tf import annotations as annotation_files
-from neurovocal_tf.audio import readers, spectrogram
+from neurovocal_tf.audio import listing, readers, spectrogram
 from neurovocal_tf.config import SegmentationConfig, SpectrogramConfig
 from neurovocal_tf.data import simulated_song
 from neurovocal_tf.segmentation import detector
@@ -59,7 +59,7 @@ def test_the_calls_follow_the_syntax(long_song):
 
 def test_the_default_detector_finds_the_calls(folder):
     truth = annotation_files.read(folder / "annotations.csv")
-    for path in readers.list_recordings(folder):
+    for path in listing.list_recordings(folder):
         samples, rate = soundfile.read(path, dtype="float32")
         onsets, offsets = (
             x / rate for x in detector.detect(samples, rate, SegmentationConfig())[:2]
@@ -111,7 +111,7 @@ def test_the_same_seed_gives_the_same_bytes_however_many_are_written(folder, tmp
 
 
 def test_the_recordings_are_plain_wav_of_the_asked_length(folder):
-    for path in readers.list_recordings(folder):
+    for path in listing.list_recordings(folder):
         recording = readers.probe(path)
         assert (recording.sample_rate, recording.num_samples, recording.decoder) == (
             16_000,

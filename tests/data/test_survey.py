@@ -13,13 +13,12 @@ from neurovocal_tf.annotations import read
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import simulated_song
 from neurovocal_tf.data.sources import check_annotations
-from neurovocal_tf.data.survey import survey
+from neurovocal_tf.data.survey import TooFewRecordings, survey
 
 SAMPLE_RATE = 16_000
 CONFIG = Config().replace(n_fft=128, hop_length=64)
 UNUSABLE = {
     "bad_44bytes_no_samples.wav": "holds no samples",
-    "bad_datasize_zero.wav": "holds no samples",
     "bad_empty.wav": "is an empty file",
     "bad_header_12bytes.wav": "cannot be decoded: Error in WAV file. No 'data' chunk marker",
     "bad_samplerate_zero.wav": "its header names no sample rate or no channels",
@@ -27,7 +26,7 @@ UNUSABLE = {
     "odd_100samples.wav": "shorter than one window: 100 samples, and n_fft=256",
     "odd_1sample.wav": "shorter than one window: 1 samples, and n_fft=256",
     "odd_all_zero.wav": "is silent",
-    "odd_nan_inf_float.wav": "holds NaN or infinite samples",
+    "odd_nan_inf_float.wav": "holds NaN or infinite samples: 101 of 96000 (0.105 %)",
 }
 
 
@@ -78,11 +77,20 @@ def test_of_a_folder_of_odd_formats_the_unusable_are_named_and_the_rest_goes_on(
         set(os.listdir(shared_recordings / "odd_formats")) - {"LICENSE"}
     )
     assert all("\n" not in reason for _, reason in found.skipped)
-    # 31 of 35 are the same song; the others are told with the rate they come from.
+    # 32 of 36 are the same song; the others are told with the rate they come from.
     assert found.training.sample_rate == 32_000
-    assert found.notes == tuple(
-        f"1 of 35 recordings are resampled from {rate} Hz to 32000 Hz"
-        for rate in (8_000, 25_000, 250_000, 500_000)
+    of_headers = [note for note in found.notes if "read" in note]
+    assert [os.path.basename(note.split(":")[0]) for note in of_headers] == [
+        "bad_datasize_zero.wav holds more than its header says",
+        "bad_truncated_half.wav is cut off",
+        "bad_truncated_odd_byte.wav is cut off",
+    ]
+    assert found.notes == (
+        *(
+            f"1 of 36 recordings are resampled from {rate} Hz to 32000 Hz"
+            for rate in (8_000, 25_000, 250_000, 500_000)
+        ),
+        *of_headers,
     )
 
 
@@ -352,3 +360,57 @@ def test_an_empty_or_missing_folder_is_named(tmp_path):
         survey(tmp_path, CONFIG)
     with pytest.raises(ValueError, match="there is no such folder"):
         survey(tmp_path / "gone", CONFIG)
+
+
+# --- headers and samples that cannot be believed
+
+
+def test_one_good_file_and_three_bad_ones_are_told_with_the_reasons(folder):
+    data_dir = folder({"good.wav": noise(0, 1.0)})
+    for name in ("a.wav", "b.wav"):
+        (data_dir / name).touch()
+    (data_dir / "c.mp3").write_bytes(b"no sound")
+    expected = (
+        r"there is one: use --validation=temporal\. Files that cannot be used: 2 of 3 is an empty "
+        r"file; 1 of 3 holds no frames of MPEG audio: it is no MP3 file, or damaged throughout\.$"
+    )
+    with pytest.raises(TooFewRecordings, match=expected) as raised:
+        survey(data_dir, Config())
+    assert [os.path.basename(path) for path, _ in raised.value.skipped] == [
+        *("a.wav", "b.wav", "c.mp3")
+    ]
+
+
+@pytest.mark.parametrize("absurd, at_most", [(1e29, "1e+29"), (1e15, "1e+15"), (9830.0, "9830")])
+def test_samples_far_beyond_full_scale_are_named_and_kept_from_the_others(folder, absurd, at_most):
+    samples = {f"{name}.wav": noise(name, 1.0) for name in range(3)}
+    before = survey(folder(samples), Config()).training.scale
+    samples["x.wav"] = np.append(noise(9), absurd)
+    found = survey(folder(samples, subtype="FLOAT"), Config())
+    ((path, reason),) = found.skipped
+    assert os.path.basename(path) == "x.wav"
+    assert reason.startswith(
+        f"holds samples beyond 16 times full scale: 1 of 4001 (0.025 %), up to {at_most}"
+    )
+    assert reason.endswith("give --float_scale=32768") == (absurd < 32768)
+    assert found.training.scale.reference_power == pytest.approx(before.reference_power, rel=0.1)
+
+
+def test_floats_in_the_scale_of_integers_are_scaled_where_that_is_asked_for(folder):
+    samples = {f"{name}.wav": noise(name, 1.0) for name in range(3)}
+    before = survey(folder(samples, subtype="FLOAT"), Config())
+    as_it_was = list(before.training.heard())
+    scaled = {name: 32768 * values for name, values in samples.items()}
+    after = survey(folder(scaled, subtype="FLOAT"), Config().replace(float_scale=32768.0))
+    assert after.training.scale == before.training.scale and not after.skipped
+    for one, other in zip(as_it_was, after.training.heard(), strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+
+
+def test_more_than_a_header_says_is_told_before_a_training(folder):
+    data_dir = folder({f"{name}.wav": noise(name, 1.0) for name in range(3)})
+    contents = bytearray((data_dir / "1.wav").read_bytes())
+    contents[40:44] = (1000).to_bytes(4, "little")
+    (data_dir / "1.wav").write_bytes(contents)
+    (note,) = survey(data_dir, Config()).notes
+    assert note == f"{data_dir / '1.wav'} holds more than its header says: read to its end, 1.000 s"

@@ -10,7 +10,7 @@ from random_models import fresh_model
 
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import frame_sequences
-from neurovocal_tf.evaluation import likelihood, likelihood_baselines
+from neurovocal_tf.evaluation import likelihood, likelihood_baselines, report
 from neurovocal_tf.evaluation.likelihood import LikelihoodOptions
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots import likelihood as likelihood_plots
@@ -346,3 +346,43 @@ def test_the_picture_shows_the_bracket_and_every_baseline(tmp_path):
     }
     canvas.save_figure(figure, tmp_path / "likelihood.png")
     assert (tmp_path / "likelihood.png").stat().st_size > 5000
+
+
+# --- a gap that is too large
+
+
+def bracket(gap, doubled_gap):
+    """A `Bracket` whose sides come together from both ends when the temperatures double."""
+    half = (gap - doubled_gap) / 2
+    sides = (
+        likelihood.Side(value, 0.01, 4.0, 2.0, change)
+        for value, change in ((-10 + gap / 2, -half), (-10 - gap / 2, half))
+    )
+    return likelihood.Bracket(*sides, 5, 9, np.arange(5), np.zeros((2, 5, 3)))
+
+
+@pytest.mark.parametrize(
+    "gap, doubled_gap, wanted",
+    [
+        (0.04, 0.02, 200),  # is close
+        (0.8, 0.4, 3200),  # falls as 1 / K
+        (0.8, 0.8 / 2**0.5, 52_000),  # as 1 / sqrt(K): (0.8 / 0.05)^2 times as many, rounded up
+        (0.8, 0.1, 3200),  # no faster than it can for long
+        (5.6, 5.5, None),  # more than a million
+        (5.6, 5.7, None),
+        (-0.2, -0.1, None),
+    ],
+)
+def test_how_many_temperatures_would_do_follows_from_what_doubling_them_has_brought(
+    gap, doubled_gap, wanted
+):
+    found = bracket(gap, doubled_gap)
+    figures = likelihood.bracket_figures(found, 200)
+    assert figures["num_temperatures_that_would_do"] == wanted
+    text = likelihood.warning(figures)
+    assert bool(text) != found.is_close == (wanted == 200)
+    if wanted != 200:
+        assert ("cannot be told" if wanted is None else f"--num_temperatures={wanted} ") in text
+        line = next(x for x in report.as_table(figures).splitlines() if "gap_nats" in x)
+        assert line.endswith(text)
+    assert report.as_table(figures).count(text or "not to be") == (not found.is_close)

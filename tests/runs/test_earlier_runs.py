@@ -15,6 +15,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import soundfile
 import tensorflow as tf
 from make_earlier_run import SETTINGS, SONG_SEEDS
 
@@ -184,3 +185,19 @@ def test_an_earlier_run_goes_on(simulated_recordings, trained, tmp_path):
     assert found[3].keys() == expected[3].keys()
     for name, value in expected[3].items():
         assert found[3][name] == pytest.approx(value, rel=_TOLERANCE_OF_EPOCH), name
+
+
+@pytest.mark.parametrize("num_samples", [9_000, 60_000])
+def test_an_earlier_run_whose_recordings_are_shorter_or_longer_now_says_so_in_a_line(
+    num_samples, simulated_recordings, trained, tmp_path
+):
+    """It knows nothing of them but the frames that they gave."""
+    workdir, data = tmp_path / "run", tmp_path / "recordings"
+    workdir.mkdir()
+    for name in ("config.json", "data.json", "checkpoint.npz"):
+        shutil.copy(EARLIER / name, workdir)
+    shutil.copytree(simulated_recordings, data)
+    samples = np.random.default_rng(0).normal(scale=0.05, size=num_samples)
+    soundfile.write(data / "simulated_001.wav", samples, 16_000)
+    with pytest.raises(ValueError, match="`data_dir` must hold the recordings this run began with"):
+        neurovocal_tf.train(trained.config.replace(epochs=4), data, workdir, pictures=False)

@@ -171,6 +171,16 @@ def test_silence_and_a_constant_have_no_segments(config, num_samples, value):
     assert found(np.full(num_samples, value, np.float32), 16_000, config) == []
 
 
+@pytest.mark.parametrize("absurd", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("kind", ["envelope", "contrast"])
+def test_samples_that_are_no_numbers_are_refused(kind, absurd, rng):
+    samples = 0.1 * rng.standard_normal(8000)
+    samples[4000] = absurd
+    config = dataclasses.replace(UNFILTERED, detector=kind)
+    with pytest.raises(ValueError, match="`samples` must be finite numbers. Received: NaN or inf"):
+        detector.detect(samples, 16_000, config)
+
+
 @pytest.mark.parametrize("background", [0.0, 1e-3])
 def test_two_tones_have_two_segments(background, rng):
     rate = 16_000

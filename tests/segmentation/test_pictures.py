@@ -60,6 +60,19 @@ def test_a_picture_shows_ten_seconds_or_a_minute_a_row_and_ten_rows_a_page(secon
     assert [len(figure.axes) for figure in figures] == ([2] if seconds < 40 else [20, 4])
 
 
+@pytest.mark.parametrize("name", ["a$b$c.wav", r"$\frac$ 1$ and $ ^_{".ljust(251, "x") + ".wav"])
+def test_any_name_is_drawn_as_it_is(name, tmp_path):
+    (tmp_path / "data").mkdir()
+    soundfile.write(tmp_path / "data" / "a.wav", tones(1.0), RATE)
+    os.rename(tmp_path / "data" / "a.wav", tmp_path / "data" / name)
+    paths = {name: str(tmp_path / "data" / name)}
+    run_of = folder.SegmentedFolder(tmp_path / "data" / name, tmp_path / "out", QUIET, paths)
+    run_of.run(1, lambda num_bytes: None)
+    segment_pictures.draw(run_of, None, QUIET)
+    pictures = set(os.listdir(tmp_path / "out" / "pictures")) - {"histograms.png", "drawn.csv"}
+    assert len(pictures) == 1 and next(iter(pictures)).startswith(name[:200])
+
+
 def test_pictures_are_drawn_anew_only_where_they_would_show_something_else(segmented, monkeypatch):
     drawn, draw_one = [], segment_pictures._draw_one
 

@@ -1,5 +1,7 @@
 """The endpoints: their limits, what they say of bad rows, and that a row's answer is its own."""
 
+import io
+
 import numpy as np
 import pytest
 import soundfile
@@ -346,7 +348,12 @@ def test_bad_recordings_are_told_by_their_status(endpoints, recordings):
         np.linspace(-0.5, 0.5, (MAX_FRAMES - 1) * 64 + 129).astype(np.float32), 16_000
     )
     other_rate = wav.encode(np.linspace(-0.5, 0.5, 900).astype(np.float32), 8_000)
-    batch = tf.stack([recordings[0], silence, short, long, other_rate, b"", window])
+    absurd = io.BytesIO()
+    samples = np.append(np.zeros(900), 1e15)
+    soundfile.write(absurd, samples, 16_000, format="WAV", subtype="FLOAT")
+    batch = tf.stack(
+        [recordings[0], silence, short, long, other_rate, b"", absurd.getvalue(), window]
+    )
     expected = [
         Status.FINE,
         Status.NO_SOUND,
@@ -354,6 +361,7 @@ def test_bad_recordings_are_told_by_their_status(endpoints, recordings):
         Status.TOO_LONG,
         Status.WRONG_RATE,
         Status.NOT_WAV,
+        Status.ABSURD,
     ]
     for name, of_one_frame in (
         ("segment_audio", Status.NO_SOUND),

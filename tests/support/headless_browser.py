@@ -135,6 +135,57 @@ class Page:
         node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
 
+    def drag(self, *points, steps=4):
+        """Moves the mouse from the first of some (x, y) in CSS pixels to the others with its button
+        down.
+        """
+        x, y = points[0]
+        self._mouse("mouseMoved", x, y, buttons=0)
+        self._mouse("mousePressed", x, y, button="left", buttons=1, clickCount=1)
+        for to_x, to_y in points[1:]:
+            for step in range(1, steps + 1):
+                share = step / steps
+                self._mouse("mouseMoved", x + (to_x - x) * share, y + (to_y - y) * share, buttons=1)
+            x, y = to_x, to_y
+        self._mouse("mouseReleased", x, y, button="left", buttons=0, clickCount=1)
+
+    def press(self, key, *modifiers):
+        """Presses a key, by its name in JavaScript, while "Alt", "Control" or "Shift" are held."""
+        held = sum({"Alt": 1, "Control": 2, "Shift": 8}[name] for name in modifiers)
+        text = key if len(key) == 1 and "Control" not in modifiers else ""
+        for kind in ("keyDown", "keyUp"):
+            typed = {"text": text} if text and kind == "keyDown" else {}
+            code = {" ": "Space"}.get(key, f"Key{key.upper()}" if len(key) == 1 else key)
+            self.call(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=code, modifiers=held, **typed
+            )
+
+    def resize(self, width, height, dark=False):
+        """Gives the page another size, and a colour scheme."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        self.call(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}],
+        )
+
+    def go(self, url):
+        """Opens another page, or the same anew, in the same browser."""
+        self.events.clear()
+        self.call("Page.navigate", url=url)
+        self._wait_for_load()
+
+    def follow(self, expression):
+        """Evaluates what leads to another page."""
+        self.events.clear()
+        self.evaluate(expression)
+        self._wait_for_load()
+
     def screenshot(self, path):
         """Writes a PNG of the whole page."""
         found = self.call("Page.captureScreenshot", captureBeyondViewport=True)
@@ -164,6 +215,13 @@ class Page:
             if event["method"] == "Network.requestWillBeSent"
         ]
         return {url.split("/")[2] for url in urls if url.startswith("http")}
+
+    def _wait_for_load(self):
+        while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
+            self.events.append(self._read())
+
+    def _mouse(self, kind, x, y, **more):
+        self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
 
     def _read(self):
         while b"\0" not in self._unread:

@@ -18,7 +18,7 @@ import soundfile
 
 from neurovocal_tf import annotations
 from neurovocal_tf.annotations import matching
-from neurovocal_tf.audio import readers
+from neurovocal_tf.audio import listing, readers
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation import folder as segment_folder
 from neurovocal_tf.segmentation import formats, segmented_file, truth, tuning
@@ -103,6 +103,7 @@ def test_the_tool_writes_segments_scores_pictures_formats_and_reasons_and_needs_
         "--json",
         tmp_path / "f.json",
         "--plot",
+        "--review",
     ]
     tool = started(*flagged, "--format=csv,audacity,raven,textgrid", "--buffer_ms=0")
     stderr = tool.communicate(timeout=300)[1]
@@ -133,8 +134,15 @@ def test_the_tool_writes_segments_scores_pictures_formats_and_reasons_and_needs_
         "hiss.flac.png",
         "histograms.png",
     ]
+    pages = sorted(str(path.relative_to(out / "review")) for path in out.rglob("*.html"))
+    assert pages == [
+        "a b.wav.html",
+        os.path.join("day 2", "C.WAV.html"),
+        "hiss.flac.html",
+        "index.html",
+    ]
     for format in ("audacity", "raven", "textgrid"):
-        by_file = matching.match(out / format, readers.list_recordings(folder)).of
+        by_file = matching.match(out / format, listing.list_recordings(folder)).of
         assert [len(by_file[str(folder / name)]) for name in ("a b.wav", nested, "hiss.flac")] == [
             3,
             2,
@@ -209,7 +217,7 @@ def test_what_is_written_in_a_format_is_read_back_for_the_recordings_it_is_of(
     if not os.path.exists(table):
         combined = {**formats.COMBINED, "csv": "annotations.csv"}
         table = os.path.join(segmented.out_dir, combined[format])
-    by_file = matching.match(table, readers.list_recordings(folder)).of
+    by_file = matching.match(table, listing.list_recordings(folder)).of
     for name in ("a b.wav", os.path.join("day 2", "C.WAV")):
         found = by_file[str(folder / name)]
         np.testing.assert_allclose(
@@ -329,9 +337,46 @@ def test_a_file_is_left_in_the_middle_when_the_run_is_stopped(folder, tmp_path):
         run_of._segment_one("a b.wav", stop, lambda num_bytes: None)
 
 
-def test_a_recording_that_changed_is_segmented_anew(folder, tmp_path):
+@pytest.mark.parametrize("keeps_time", [True, False])
+@pytest.mark.parametrize(
+    "samples, rate, words",
+    [
+        (tones(3.0), RATE, "is another recording: .*samples for"),
+        (tones(2.0, [(0.5, 0.6)]), RATE, "as long, of other content"),
+        (tones(2.0)[::2], RATE // 2, "is another recording: .*Hz for"),
+    ],
+)
+def test_a_recording_that_changed_is_segmented_anew_and_named(
+    samples, rate, words, keeps_time, folder, tmp_path
+):
+    path = folder / "a b.wav"
+    os.utime(path, ns=(0, 0))
     segment_folder.SegmentedFolder(folder, tmp_path / "out", QUIET).run(1, lambda num_bytes: None)
-    soundfile.write(folder / "a b.wav", tones(3.0), RATE)
+    soundfile.write(path, samples, rate)
+    if keeps_time:
+        os.utime(path, ns=(0, 0))
+    again = segment_folder.SegmentedFolder(folder, tmp_path / "out", QUIET)
+    assert again.num_resumed == 2 and list(again.changed) == ["a b.wav"]
+    assert re.search(words, again.changed["a b.wav"])
+    again.run(1, lambda num_bytes: None)
+    assert segment_folder.SegmentedFolder(folder, tmp_path / "out", QUIET).num_resumed == 3
+
+
+def test_a_recording_that_was_only_copied_or_touched_is_not_segmented_anew(folder, tmp_path):
+    segment_folder.SegmentedFolder(folder, tmp_path / "out", QUIET).run(1, lambda num_bytes: None)
+    for path in folder.iterdir():
+        if path.is_file():
+            os.utime(path)
+    assert segment_folder.SegmentedFolder(folder, tmp_path / "out", QUIET).num_resumed == 3
+
+
+def test_results_of_earlier_versions_hold_for_recordings_that_are_older(folder, tmp_path):
+    """They tell nothing but a recording's size."""
+    segment_folder.SegmentedFolder(folder, tmp_path / "out", QUIET).run(1, lambda num_bytes: None)
+    (tmp_path / "out" / "recordings.csv").unlink()
+    assert segment_folder.SegmentedFolder(folder, tmp_path / "out", QUIET).num_resumed == 3
+    later_ns = os.stat(tmp_path / "out" / "files.csv").st_mtime_ns + 1
+    os.utime(folder / "a b.wav", ns=(later_ns, later_ns))
     assert segment_folder.SegmentedFolder(folder, tmp_path / "out", QUIET).num_resumed == 2
 
 
@@ -568,7 +613,6 @@ def test_of_odd_files_each_has_segments_or_a_reason_and_what_is_cut_off_says_so(
     assert set(skipped) == {
         *(
             "bad_44bytes_no_samples.wav",
-            "bad_datasize_zero.wav",
             "bad_empty.wav",
             "bad_header_12bytes.wav",
             "bad_samplerate_zero.wav",
@@ -588,7 +632,9 @@ def test_of_odd_files_each_has_segments_or_a_reason_and_what_is_cut_off_says_so(
         if row["note"] and not name.startswith("usv_")
     }
     said = "is cut off: read as far as it goes, 1.500 s"
-    assert notes == dict.fromkeys(["bad_truncated_half.wav", "bad_truncated_odd_byte.wav"], said)
+    assert notes == dict.fromkeys(
+        ["bad_truncated_half.wav", "bad_truncated_odd_byte.wav"], said
+    ) | {"bad_datasize_zero.wav": "holds more than its header says: read to its end, 3.000 s"}
 
 
 def test_blocks_of_a_file_are_the_whole_file_whatever_their_length(tmp_path, rng):

@@ -1,6 +1,9 @@
-"""Which epoch's weights a run keeps."""
+"""Which epoch's weights a run keeps, and whether there is room for them."""
+
+import shutil
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from averaging import averages_of, model_with_averages, weights_of
 from histories import history_of
@@ -9,7 +12,7 @@ from random_models import fresh_model
 from neurovocal_tf.runs import checkpoint
 from neurovocal_tf.runs.checkpoint import BestWeights
 from neurovocal_tf.runs.run_folder import RunFolder
-from neurovocal_tf.training.callbacks import RunRecord
+from neurovocal_tf.training.callbacks import RoomForWeights, RunRecord
 
 
 def test_the_best_weights_are_the_averages_of_the_epoch_with_the_smallest_validation_error(
@@ -41,3 +44,13 @@ def test_the_best_weights_are_the_averages_of_the_epoch_with_the_smallest_valida
     checkpoint.restore(folder.checkpoint, averaging_model, BestWeights())
     for one, other in zip(weights_of(averaging_model), weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_disk_without_room_for_the_weights_is_told_before_they_are_written(tmp_path, monkeypatch):
+    room = RoomForWeights(str(tmp_path))
+    room.set_model(fresh_model(4, 3, 3))
+    room.on_epoch_end(0)
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=2**20))
+    with pytest.raises(OSError, match="No space left on device"):
+        room.on_epoch_end(1)

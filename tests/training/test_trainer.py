@@ -16,9 +16,10 @@ from histories import history_of
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from neurovocal_tf.config import Config
+from neurovocal_tf.ownership import owned
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import build_model, load_trained
-from neurovocal_tf.training import trainer
+from neurovocal_tf.training import pictures, trainer
 
 
 def contents(folder):
@@ -35,6 +36,8 @@ def checkpoint_of(workdir):
     with np.load(RunFolder(workdir).checkpoint, allow_pickle=False) as arrays:
         values = dict(arrays)
     meta = json.loads(bytes(values.pop("meta")))
+    # Times are in the history, in what is remembered of the recordings, and so in the checksum.
+    del values["memory"], values["checksum"]
     for row in meta["history"]:
         del row["epoch_s"]
     return values, meta
@@ -79,6 +82,7 @@ def test_a_run_leaves_what_later_tools_and_people_look_for(trained_run):
             "data.json",
             "skipped.csv",
             "checkpoint.npz",
+            "checkpoint_before.npz",
             "model.keras",
             "history.csv",
             "curves.png",
@@ -279,3 +283,157 @@ def test_nothing_usable_leaves_no_run_behind(tiny_config, tmp_path):
     with pytest.raises(ValueError, match="it is empty"):
         trainer.train(tiny_config, tmp_path / "recordings", tmp_path / "run")
     assert not RunFolder(tmp_path / "run").has_run()
+
+
+def test_one_good_recording_and_three_bad_ones_are_told_and_written_down(
+    tiny_config, simulated_recordings, tmp_path
+):
+    folder, run = tmp_path / "recordings", tmp_path / "run"
+    folder.mkdir()
+    good = sorted(pathlib.Path(simulated_recordings).glob("*.wav"))[0]
+    shutil.copy(good, folder / "good.wav")
+    for name in ("a.wav", "b.flac", "c.m4a"):
+        (folder / name).touch()
+    with pytest.raises(ValueError) as error:
+        trainer.train(tiny_config, folder, run)
+    assert "and there is one: use --validation=temporal. Files that" in str(error.value)
+    assert f"3 of 3 is an empty file. See {run / 'skipped.csv'}." in str(error.value)
+    with open(run / "skipped.csv", encoding="utf-8") as file:
+        rows = [line.rstrip("\n") for line in file]
+    assert rows == [
+        "file,reason",
+        *(f"{folder / name},is an empty file" for name in ("a.wav", "b.flac", "c.m4a")),
+    ]
+    assert not RunFolder(run).has_run()
+
+
+# --- what a kill leaves
+
+
+def test_what_a_kill_has_kept_from_the_records_is_there_when_the_run_goes_on(
+    trained_run, tiny_config, simulated_recordings, tmp_path
+):
+    """Killed after its last checkpoint, before all that follows one."""
+    workdir = tmp_path / "run"
+    shutil.copytree(trained_run, workdir)
+    events = sorted((workdir / "tensorboard").iterdir())
+    for path in events:
+        path.unlink()
+    before = (workdir / "history.csv").read_text()
+    (workdir / "history.csv").write_text("\n".join(before.splitlines()[:-1]) + "\n")
+    picture = (workdir / "samples_epoch_3.png").read_bytes()
+    (workdir / "samples_epoch_3.png").unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer, "_NUM_PICTURES", 2)
+        patch.setattr(pictures, "_PICTURE_FRAMES", 40)
+        trainer.train(tiny_config, simulated_recordings, workdir)
+    assert (workdir / "history.csv").read_text() == before
+    assert (workdir / "samples_epoch_3.png").read_bytes() == picture
+    found = EventAccumulator(str(workdir / "tensorboard"), size_guidance={"tensors": 0})
+    found.Reload()
+    for tag, steps in (("val_one_step_error", [1, 2, 3]), ("songs", [3])):
+        assert [event.step for event in found.Tensors(tag)] == steps
+
+
+def test_a_checkpoint_without_settings_is_never_begun_over(
+    interrupted, averaging_config, simulated_recordings, tmp_path
+):
+    shutil.copytree(interrupted, tmp_path / "run")
+    os.unlink(tmp_path / "run" / "config.json")
+    lines = []
+    trainer.train(
+        averaging_config.replace(epochs=2),
+        simulated_recordings,
+        tmp_path / "run",
+        lines.append,
+        pictures=False,
+    )
+    assert any("config.json was not there: written anew" in line for line in lines)
+    assert "going on after epoch 1" in lines
+    assert checkpoint_of(tmp_path / "run")[1]["epoch"] == 2
+
+
+def test_two_trainings_in_one_folder_are_refused(
+    interrupted, averaging_config, simulated_recordings
+):
+    before = contents(interrupted)
+    with (
+        owned(interrupted, trainer.RUN),
+        pytest.raises(ValueError, match="is being written by another run, process"),
+    ):
+        trainer.train(averaging_config, simulated_recordings, interrupted, pictures=False)
+    assert contents(interrupted) == before
+
+
+# --- recordings that change
+
+
+def test_the_memory_for_frames_does_not_change_the_weights(
+    trained_run, tiny_config, simulated_recordings, tmp_path
+):
+    trainer.train(
+        tiny_config.replace(cache_mb=0), simulated_recordings, tmp_path / "run", pictures=False
+    )
+    assert_same_training(tmp_path / "run", trained_run)
+
+
+@pytest.fixture
+def changing(simulated_recordings, tmp_path):
+    """Folder of recordings that a test may change."""
+    return shutil.copytree(simulated_recordings, tmp_path / "recordings")
+
+
+class Change(keras.callbacks.Callback):
+    """Does something to the recordings after the first epoch has been kept."""
+
+    def __init__(self, change):
+        super().__init__()
+        self.change = change
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            self.change()
+
+
+@pytest.mark.parametrize(
+    "kind, message",
+    [
+        ("gone", "there is no .*simulated_001.wav"),
+        ("other", "simulated_001.wav has changed since this run began to read it"),
+    ],
+)
+def test_what_becomes_of_recordings_while_they_are_read_ends_the_run_in_a_line_that_names_them(
+    kind, message, changing, tiny_config, tmp_path
+):
+    path = changing / "simulated_001.wav"
+
+    def change():
+        path.unlink() if kind == "gone" else path.write_bytes(path.read_bytes()[:-2000])
+
+    config = tiny_config.replace(cache_mb=0)
+    with pytest.raises(ValueError, match=f"`data_dir` must hold the recordings.*{message}"):
+        trainer.train(
+            config, changing, tmp_path / "run", callbacks=[Change(change)], pictures=False
+        )
+    assert checkpoint_of(tmp_path / "run")[1]["epoch"] == 1
+    # In memory they are not read again.
+    if kind == "gone":
+        shutil.copy(changing / "simulated_000.wav", path)
+        trainer.train(
+            tiny_config, changing, tmp_path / "other", callbacks=[Change(change)], pictures=False
+        )
+
+
+def test_new_recordings_are_told_and_take_no_part(changing, averaging_config, tmp_path):
+    (changing / "noise.wav").write_bytes(b"no recording")
+    config = averaging_config.replace(epochs=1)
+    trainer.train(config, changing, tmp_path / "run", pictures=False)
+    lines = []
+    trainer.train(config, changing, tmp_path / "run", lines.append, pictures=False)
+    assert not [line for line in lines if "new" in line]
+    shutil.copy(changing / "simulated_000.wav", changing / "later.wav")
+    trainer.train(config, changing, tmp_path / "run", lines.append, pictures=False)
+    assert [line for line in lines if "new" in line] == [
+        f"1 recordings in {changing} are new since this run began and take no part, such as "
+        f"{changing / 'later.wav'}: to learn from them too, train into another --workdir"
+    ]

@@ -27,7 +27,14 @@ _MINUTES = 10
 _NUM_FILES = 4
 _LONG_HOURS, _LONG_RATE = 3, 48_000
 # The published detector, which the plain loop has too.
-_SEED = Config().replace(threshold_method="percentile", threshold=90.0, low_hz=0.0, high_hz=0.0)
+_SEED = Config().replace(
+    threshold_method="percentile",
+    threshold=90.0,
+    low_hz=0.0,
+    high_hz=0.0,
+    min_gap_ms=2.0,
+    split_depth_db=0.0,
+)
 
 # Prints the most memory that the tool has held.
 _SEGMENT = """

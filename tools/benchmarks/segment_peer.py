@@ -9,8 +9,8 @@ import scipy.signal
 def segment_spectrograms(samples, sample_rate, segmentation, n_fft, hop_length):
     """Segments of some samples, and the power spectrogram of each.
 
-    Rectify, running mean by prefix sums, percentile of the whole envelope, join, keep by length,
-    add the buffer: no band-pass.
+    Rectify, running mean by prefix sums, percentile of the whole envelope, join, keep by length: no
+    band-pass.
 
     Args:
         samples: float32 `[N]`.    sample_rate: Hz.
@@ -37,12 +37,7 @@ def segment_spectrograms(samples, sample_rate, segmentation, n_fft, hop_length):
         length * sample_rate / 1000
         for length in (segmentation.min_length_ms, segmentation.max_length_ms)
     )
-    buffer = int(segmentation.buffer_ms * sample_rate / 1000)
-    kept = [
-        (max(onset - buffer, 0), min(offset + buffer, len(samples)))
-        for onset, offset in joined
-        if shortest < offset - onset < longest
-    ]
+    kept = [(onset, offset) for onset, offset in joined if shortest < offset - onset < longest]
     overlap = n_fft - hop_length
     spectrograms = [
         scipy.signal.spectrogram(samples[a:b], sample_rate, nperseg=n_fft, noverlap=overlap)[2]

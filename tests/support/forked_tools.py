@@ -1,0 +1,94 @@
+"""Commands in processes of their own, without what each takes to import its libraries."""
+
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# Imports what takes seconds to import, once, and then becomes each command in a process of its own.
+# TensorFlow has run nothing before the fork, so that the child starts as a fresh process does;
+# frozen objects are left out of its garbage collection.
+FORKING_SERVER = """
+import gc, json, os, runpy, sys, traceback
+import keras, matplotlib.figure, scipy.signal, sklearn.cluster, soundfile, soxr, tensorflow, \
+tensorflow_io, tqdm
+import neurovocal_tf.evaluation.usual_ranges, neurovocal_tf.training.pictures, \
+neurovocal_tf.evaluation.report
+import neurovocal_tf.serving.export, neurovocal_tf.generation.songs, neurovocal_tf.training.trainer
+
+# Drawing takes longer than training so small a model.
+neurovocal_tf.training.pictures._PICTURE_FRAMES = 40
+neurovocal_tf.training.trainer._NUM_PICTURES = 2
+gc.freeze()
+for line in sys.stdin:
+    call = json.loads(line)
+    pid = os.fork()
+    if not pid:
+        for number, name in ((1, "out"), (2, "err")):
+            os.dup2(os.open(call[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        sys.argv, code = call["argv"], 0
+        try:
+            runpy.run_path(sys.argv[0], run_name="__main__")
+        except SystemExit as end:
+            code = end.code or 0
+        except BaseException:
+            traceback.print_exc()
+            code = 1
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    print(pid, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+"""
+
+
+class Tool:
+    """Runs commands one after another, each in a process of its own."""
+
+    def __init__(self, server, folder):
+        self._server, self._out, self._err = server, folder / "out", folder / "err"
+
+    def __call__(self, script, *arguments):
+        """Exit code, what was written to stdout, and to stderr."""
+        self.start(script, *arguments)
+        return self.finish()
+
+    def start(self, script, *arguments):
+        """Process id of a command that `finish` waits for."""
+        request = {
+            "argv": [str(ROOT / script), *map(str, arguments)],
+            "out": str(self._out),
+            "err": str(self._err),
+        }
+        self._server.stdin.write(json.dumps(request) + "\n")
+        return int(self._server.stdout.readline())
+
+    def finish(self):
+        code = int(self._server.stdout.readline())
+        return code, self._out.read_text(encoding="utf-8"), self._err.read_text(encoding="utf-8")
+
+
+def environment():
+    return {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+@contextlib.contextmanager
+def running_tools(folder):
+    """A `Tool`, whose commands run in a folder."""
+    server = subprocess.Popen(
+        [sys.executable, "-c", FORKING_SERVER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        bufsize=1,
+        cwd=folder,
+        env=environment(),
+    )
+    yield Tool(server, folder)
+    server.stdin.close()
+    server.wait()
