@@ -74,7 +74,7 @@ def spread(points: np.ndarray) -> float:
 def separation(one: np.ndarray, other: np.ndarray) -> float:
     """Distance of the centres of two clusters [N, D] over the sum of their spreads."""
     distance = np.linalg.norm(one.mean(axis=0) - other.mean(axis=0))
-    return float(distance / max(spread(one) + spread(other), np.finfo(float).tiny))
+    return float(distance) / max(spread(one) + spread(other), float(np.finfo(float).tiny))
 
 
 def valley(one: np.ndarray, other: np.ndarray) -> float:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import zipfile
 
 import numpy as np
 
@@ -67,9 +68,10 @@ def load(folder: str, setting: str) -> Fitted:
             fitted = Fitted(
                 types, Recipe(**told["recipe"]), int(told["sample_rate"]), arrays["background"]
             )
-        if len(types.points) != len(types.types) or types.types.max() >= len(types.names):
+        shape = len(types.types), len(types.components) + 1
+        if types.points.shape != shape or types.types.max() >= len(types.names):
             raise ValueError("its arrays do not fit each other")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
             f"`{setting}` must hold call types that can be read, and {reason}. {received}"
