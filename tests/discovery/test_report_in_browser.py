@@ -46,7 +46,7 @@ def test_every_section_has_its_link_and_what_is_not_there_is_hidden(page):
     links = page.evaluate("[...document.querySelectorAll('nav a')].map(a => a.hash)")
     assert links == ["#summary", "#types", "#map", "#merges", "#songs", "#order", "#groups"]
     assert page.evaluate(
-        "links = [...document.querySelectorAll('nav a')].every(a => "
+        "[...document.querySelectorAll('nav a')].every(a => "
         "document.querySelector(a.hash + ' h2').textContent == a.textContent)"
     )
 
@@ -86,8 +86,8 @@ def test_an_example_is_played(page):
 def test_letters_stand_out_from_their_colours(page):
     """4.5 to 1, as WCAG 2.2 asks for text of this size, for as many types as there may be."""
     colours = page.evaluate(
-        "(() => { const c = document.createElement('canvas').getContext('2d'); "
-        "return [...Array(40).keys()].map(i => { c.fillStyle = colour(i); return c.fillStyle; }) })()"
+        "(() => { const c = document.createElement('canvas').getContext('2d'); return "
+        "[...Array(40).keys()].map(i => { c.fillStyle = colour(i); return c.fillStyle; }) })()"
     )
     for colour in colours:
         channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255

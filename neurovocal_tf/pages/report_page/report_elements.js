@@ -29,7 +29,7 @@ function table(caption, heads, rows) {
 
 // Of the types, as far apart in hue and in lightness as so many can be: neighbours differ in grey.
 function colour(number) {
-  return `hsl(${(number * 137.5 + 200) % 360} 62% ${[80, 58, 70, 88][number % 4]}%)`;
+  return `hsl(${(number * 137.5 + 200) % 360} 62% ${[82, 66, 74, 90][number % 4]}%)`;
 }
 
 function letter(number) {
