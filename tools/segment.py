@@ -8,17 +8,19 @@ they agree with the truth.
     python tools/segment.py ... --format=audacity,raven,textgrid
     python tools/segment.py ... --truth=/data/finches_by_hand
     python tools/segment.py ... --truth=/data/finches_by_hand --tune
+    python tools/segment.py ... --truth=/data/finches_by_hand --learn
+    python tools/segment.py ... --refine=/runs/segments/refinement.json
     python tools/segment.py ... --review
 
 The output folder gets annotations.csv (file, onset_s, offset_s, label, score), files.csv,
 dropped.csv (what reaches the threshold and is no segment, with its reason), skipped.csv (files
 without a result, with the reason), recordings.csv and written.csv (hashes) and config.json; with
 --format a folder or a table for each format, with --truth scores.csv, with --plot pictures, with
---review pages, with --tune tuned.flags. Tables that people have changed since are kept as they are,
-and what is new goes beside them. Ctrl-C keeps what is done, and the same command goes on with the
-rest; it ends --tune with the best settings so far. `file` is relative to the output folder. Times
-are seconds of the sound itself, whatever its --time_expansion. The score is by how many dB the
-loudest moment of a segment is over the detector's threshold.
+--review pages, with --tune tuned.flags, with --learn refinement.json. Tables that people have
+changed since are kept as they are, and what is new goes beside them. Ctrl-C keeps what is done, and
+the same command goes on with the rest; it ends --tune with the best settings so far. `file` is
+relative to the output folder. Times are seconds of the sound itself, whatever its --time_expansion.
+The score is by how many dB the loudest moment of a segment is over the detector's threshold.
 """
 
 import contextlib
@@ -80,8 +82,23 @@ _TUNE = flags.DEFINE_bool(
 _TUNE_MINUTES = flags.DEFINE_float(
     "tune_minutes", 4.0, "How long --tune searches at most, in minutes.", lower_bound=0.0
 )
+_LEARN = flags.DEFINE_bool(
+    "learn",
+    False,
+    "Learn from --truth which sounds are calls and where their boundaries lie, instead of "
+    "segmenting: a second look for --refine.",
+)
+_REFINE = setting_flags.define_path(
+    "refine",
+    None,
+    "Take a second look at what is found, by a file that --learn has written. Settings of groups "
+    "have no part then.",
+)
 _TUNE_SEED = flags.DEFINE_integer(
-    "tune_seed", 0, "Which third of the recordings is held out from --tune.", lower_bound=0
+    "tune_seed",
+    0,
+    "Which third of the recordings is held out from --tune and --learn.",
+    lower_bound=0,
 )
 _PLOT = flags.DEFINE_bool(
     "plot", False, "Draw every recording with its segments, and histograms of all."
@@ -116,7 +133,7 @@ def main(argv):
     true = _true_segments(paths, config) if _TRUTH.value else None
     os.makedirs(_OUT.value, exist_ok=True)
     with owned(_OUT.value, "segments"):
-        figures = (_tune if _TUNE.value else _segment)(paths, true, config)
+        figures = _act()(paths, true, config)
     if _JSON.value:
         files.write_json(
             _JSON.value,
@@ -124,12 +141,26 @@ def main(argv):
         )
 
 
+def _act():
+    """What is to be done."""
+    chosen = [flag for flag in (_TUNE, _LEARN) if flag.value]
+    if len(chosen) > 1 or (chosen and _REFINE.value):
+        raise ValueError(
+            "`tune`, `learn` or `refine` must be given, one of them at most. Received: "
+            + " and ".join(f"--{flag.name}" for flag in (_TUNE, _LEARN, _REFINE) if flag.value)
+        )
+    return {_TUNE.name: _tune, _LEARN.name: _learn}[chosen[0].name] if chosen else _segment
+
+
 def _segment(paths, true, config):
     import tqdm
 
-    from neurovocal_tf.segmentation import folder
+    from neurovocal_tf.segmentation import folder, refinement
 
-    run = folder.SegmentedFolder(_DATA_DIR.value, _OUT.value, config, paths, _OVERWRITE.value)
+    refined = refinement.read(_REFINE.value) if _REFINE.value else None
+    run = folder.SegmentedFolder(
+        _DATA_DIR.value, _OUT.value, config, paths, _OVERWRITE.value, refined
+    )
     if run.num_resumed:
         setting_flags.say(f"{run.num_resumed} of {len(paths)} recordings were finished before")
     for name, what in sorted(run.changed.items()):
@@ -197,9 +228,10 @@ def _report(run):
         f"{figures['duration_s']:.1f} s; {figures['num_skipped']} skipped: "
         f"{os.path.join(run.out_dir, 'annotations.csv')}"
     )
+    unlike = f", {figures['num_unlike_a_call']} unlike a call" if _REFINE.value else ""
     print(
         f"dropped: {figures['num_too_short']} too short, {figures['num_too_long']} too long, "
-        f"{figures['num_alone']} alone: {os.path.join(run.out_dir, 'dropped.csv')}"
+        f"{figures['num_alone']} alone{unlike}: {os.path.join(run.out_dir, 'dropped.csv')}"
     )
     return figures
 
@@ -221,12 +253,10 @@ def _score(run, true):
 def _tune(paths, true, config):
     import tqdm
 
-    from neurovocal_tf.segmentation import truth, tuning
+    from neurovocal_tf.segmentation import tuning
 
-    if true is None:
-        raise ValueError("`truth` must be given, for --tune to compare with. Received: truth=None")
     tolerance_s = _TOLERANCE_MS.value / 1000
-    training, held_out = tuning.split(truth.examples(paths, true, config), _TUNE_SEED.value)
+    training, held_out = _annotated_parts(paths, true, config)
     with (
         _first_interrupt() as stop,
         tqdm.tqdm(unit="trial", dynamic_ncols=True, desc="tune") as bar,
@@ -255,13 +285,46 @@ def _tune(paths, true, config):
         {"before": config, "after": tuned},
     )
     for part, when, scores in tuning.compared(parts, settings, tolerance_s):
-        figures |= {f"{part}_{when}_{name}": value for name, value in scores.items()}
-        f1 = "   ".join(
-            f"{kind} F1 {scores[f'{kind}_f1']:.3f}" for kind in ("segment", "onset", "frame")
-        )
-        print(f"{part.replace('_', ' '):9} {when:7} tuning:   {f1}")
+        figures |= _told(part, when, "tuning", scores)
     print(f"settings: {path}")
     return figures
+
+
+def _learn(paths, true, config):
+    from neurovocal_tf.segmentation import refinement, tuning
+
+    tolerance_s = _TOLERANCE_MS.value / 1000
+    training, held_out = _annotated_parts(paths, true, config)
+    learned = refinement.learn(training, config)
+    os.makedirs(_OUT.value, exist_ok=True)
+    path = os.path.join(_OUT.value, "refinement.json")
+    refinement.write(path, learned)
+    figures = {}
+    for part, examples in (("training", training), ("held_out", held_out)):
+        before = tuning.pooled_agreement(examples, config, tolerance_s)
+        after = refinement.pooled_agreement(examples, config, learned, tolerance_s)
+        figures |= _told(part, "before", "learning", before.scores())
+        figures |= _told(part, "after", "learning", after.scores())
+    print(f"refinement: {path}")
+    return figures
+
+
+def _annotated_parts(paths, true, config):
+    """Examples to learn from and examples to report on."""
+    from neurovocal_tf.segmentation import truth, tuning
+
+    if true is None:
+        raise ValueError("`truth` must be given, to learn from. Received: truth=None")
+    return tuning.split(truth.examples(paths, true, config), _TUNE_SEED.value)
+
+
+def _told(part, when, what, scores):
+    """Prints the F1 of a part before or after something, and returns all figures by name."""
+    f1 = "   ".join(
+        f"{kind} F1 {scores[f'{kind}_f1']:.3f}" for kind in ("segment", "onset", "frame")
+    )
+    print(f"{part.replace('_', ' '):9} {when:7} {what}:   {f1}")
+    return {f"{part}_{when}_{name}": value for name, value in scores.items()}
 
 
 @contextlib.contextmanager

@@ -34,7 +34,12 @@ class Overview(Protocol):
 
 _FOUND, _TRUE, _LEVEL = "#1fb6d1", "#e07a1f", "#c0392b"
 # What is dropped, by its reason: told apart by lightness alone, too.
-_DROPPED = {"too short": "#dadce0", "too long": "#5f6368", "alone": "#b39ddb"}
+_DROPPED = {
+    "too short": "#dadce0",
+    "too long": "#5f6368",
+    "alone": "#b39ddb",
+    "unlike a call": "#8d6e63",
+}
 Dropped = tuple[float, float, str]
 _WIDTH_IN = 14.0
 # A short recording is shown so that syllables have shapes,

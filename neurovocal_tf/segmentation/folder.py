@@ -20,6 +20,7 @@ from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation import tables
 from neurovocal_tf.segmentation.known_recordings import KnownRecordings
 from neurovocal_tf.segmentation.recording_lengths import length_of
+from neurovocal_tf.segmentation.refinement import Refinement
 from neurovocal_tf.segmentation.reports import Reports
 from neurovocal_tf.segmentation.segmented_file import SegmentedFile, Stopped, segment_file
 from neurovocal_tf.segmentation.selection import REASONS
@@ -61,6 +62,7 @@ class SegmentedFolder:
         paths: of the recordings to segment, as `recordings_by_name` has them; None: all. What was
             found in others of the folder is kept.
         overwrite: whether to give up what people have changed in earlier results.
+        refinement: what takes a second look at all that is found, or None.
 
     Attributes:
         paths: dict of file name, relative to `data_dir` -> path, of the recordings.
@@ -83,7 +85,11 @@ class SegmentedFolder:
         config: Config,
         paths: Mapping[str, str] | None = None,
         overwrite: bool = False,
+        refinement: Refinement | None = None,
     ) -> None:
+        if refinement is not None:
+            refinement.check(config)
+        self._refinement = refinement
         self.all_paths = recordings_by_name(data_dir)
         self.paths = self.all_paths if paths is None else paths
         self.out_dir, self.config = os.fspath(out_dir), config
@@ -260,6 +266,8 @@ class SegmentedFolder:
         self.reports.write("files.csv", _SHOWN, rows)
         skipped = sorted((self._skipped_before | self.skipped).items())
         self.reports.write("skipped.csv", _SKIPPED_COLUMNS, skipped)
+        if self._refinement is not None:
+            files.write_text(self._path("refinement.json"), self._refinement_text())
         files.write_text(self._path("config.json"), self.config.to_json() + "\n")
 
     def _segment_one(
@@ -284,7 +292,7 @@ class SegmentedFolder:
             tell(int(seen * size))
 
         try:
-            found = segment_file(path, self.config, on_block)
+            found = segment_file(path, self.config, on_block, self._refinement)
             # Its bytes have just been read, and most are still in memory.
             self._known.keep(name, identity.identity_of(path))
             return found
@@ -341,6 +349,20 @@ class SegmentedFolder:
                     f"`{name}` must be {old}, with which {self.out_dir} was begun, or the results "
                     f"go elsewhere. Received: {name}={new}"
                 )
+        if self._refinement_before() != self._refinement_text():
+            raise ValueError(
+                f"`refine` must be what {self.out_dir} was begun with, or the results go elsewhere."
+            )
+
+    def _refinement_text(self) -> str:
+        return "" if self._refinement is None else self._refinement.to_json() + "\n"
+
+    def _refinement_before(self) -> str:
+        path = self._path("refinement.json")
+        if not os.path.exists(path):
+            return ""
+        with open(path, encoding="utf-8") as file:
+            return file.read()
 
     def _adopt(self) -> None:
         """Takes what was written before hashes were kept for what it is, where it shows."""

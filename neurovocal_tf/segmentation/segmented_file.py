@@ -9,6 +9,8 @@ import numpy as np
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation import detector
+from neurovocal_tf.segmentation.refinement import Refinement, detector_for, features_of
+from neurovocal_tf.segmentation.traces import BlocksOf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,12 +43,14 @@ def segment_file(
     path: str | os.PathLike[str],
     config: Config,
     on_block: Callable[[float], object] = lambda share: None,
+    refinement: Refinement | None = None,
 ) -> SegmentedFile:
     """Segments of one recording of any length.
 
     Args:
         path: the file.    config: `Config`; its `audio` and `segmentation` count.
         on_block: called whenever a block was read, with what share of the recording it is.
+        refinement: what takes a second look, or None.
 
     Returns: `SegmentedFile`.
 
@@ -71,7 +75,7 @@ def segment_file(
             yield block
 
     try:
-        found = detector.detect_in_blocks(blocks, sample_rate, config.segmentation)
+        found = _look(blocks, sample_rate, config, refinement)
     except readers.UnreadableRecording:
         raise
     except ValueError as error:
@@ -92,6 +96,16 @@ def segment_file(
         {reason: spans / sample_rate for reason, spans in found.dropped.items()},
         "; ".join(filter(None, notes)),
     )
+
+
+def _look(
+    blocks: BlocksOf, sample_rate: float, config: Config, refinement: Refinement | None
+) -> detector.Segments:
+    if refinement is None:
+        return detector.detect_in_blocks(blocks, sample_rate, config.segmentation)
+    found = detector.detect_in_blocks(blocks, sample_rate, detector_for(config.segmentation))
+    features = features_of(found, blocks(), sample_rate, config)
+    return refinement.refined(found, features, sample_rate)
 
 
 def _note_on_segments(found: detector.Segments) -> str:

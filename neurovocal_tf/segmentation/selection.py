@@ -10,7 +10,9 @@ from neurovocal_tf.config import SegmentationConfig
 from neurovocal_tf.segmentation.columns import Columns, concatenated, part
 
 TOO_SHORT, TOO_LONG, ALONE = "too short", "too long", "alone"
-REASONS = (TOO_SHORT, TOO_LONG, ALONE)
+# At second look, see `refinement`.
+UNLIKE = "unlike a call"
+REASONS = (TOO_SHORT, TOO_LONG, ALONE, UNLIKE)
 
 
 def select(
@@ -26,7 +28,7 @@ def select(
         sample_rate: Hz.
         split: columns of segments that are too long -> of their pieces, see `splitting`.
 
-    Returns: columns of the segments, and a dict of each of `REASONS` -> onsets and offsets,
+    Returns: columns of the segments, and a dict of each reason -> onsets and offsets,
         int64 `[D, 2]`, of what is dropped.
     """
     shortest, longest = (
@@ -43,7 +45,7 @@ def select(
     dropped = (part(found, is_short), part(found, is_long), part(kept, is_alone))
     return part(kept, ~is_alone), {
         reason: np.stack(columns[:2], axis=1)
-        for reason, columns in zip(REASONS, dropped, strict=True)
+        for reason, columns in zip((TOO_SHORT, TOO_LONG, ALONE), dropped, strict=True)
     }
 
 
