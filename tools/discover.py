@@ -35,6 +35,11 @@ _FEATURES = flags.DEFINE_enum(
     ["songbird", "mouse_usv", "bat", "speech"],
     "How calls are measured to be compared; by default as --preset says, else as songbird.",
 )
+_REFINE = flags.DEFINE_string(
+    "refine",
+    None,
+    "Take a second look at what is found, by a file that tools/segment.py --learn has written.",
+)
 _TYPES = flags.DEFINE_string(
     "types", None, "Folder of an earlier report, whose call types are taken; none are searched for."
 )
@@ -84,10 +89,15 @@ def main(argv):
 
 def _segmented(paths, config):
     """The folder's recordings, segmented as tools/segment.py does."""
-    from neurovocal_tf.segmentation import folder
+    from neurovocal_tf.segmentation import folder, refinement
 
     run = folder.SegmentedFolder(
-        _DATA_DIR.value, os.path.join(_OUT.value, "segments"), config, paths, _OVERWRITE.value
+        _DATA_DIR.value,
+        os.path.join(_OUT.value, "segments"),
+        config,
+        paths,
+        _OVERWRITE.value,
+        refinement.read(_REFINE.value) if _REFINE.value else None,
     )
     for name, what in sorted(run.changed.items()):
         setting_flags.say(f"{name} {what}")

@@ -324,7 +324,10 @@ def _caveats(found: Discovery) -> list[str]:
             )
         )
     if len(found.type_names) == 1:
-        told.append("all calls are of one type: there is no order to speak of")
+        told.append(
+            "no group of calls stands apart from the others, so that all are one type, without an "
+            "order to speak of: they may be alike, or too few, or grade into each other"
+        )
     if num_recordings < syntax.MIN_RECORDINGS:
         told.append(
             f"calls in {num_recordings} recording{'s' * (num_recordings > 1)}: intervals over "

@@ -71,7 +71,7 @@ def summary(found: Discovery) -> list[str]:
             f"consistency {consistency}; linearity {linearity}"
         )
     bits = found.reach["bits"]
-    if isinstance(bits, list):
+    if isinstance(bits, list) and len(found.type_names) > 1:
         lines.append(
             "held-out bits a call when 0, 1, 2, 3 types before it are known: "
             + ", ".join(f"{value:.2f}" for value in bits)
