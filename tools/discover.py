@@ -20,13 +20,13 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_DATA_DIR = flags.DEFINE_string(
+_DATA_DIR = setting_flags.define_path(
     "data_dir",
     None,
     "Folder of recordings, searched with all folders below it, or one recording.",
     required=True,
 )
-_OUT = flags.DEFINE_string(
+_OUT = setting_flags.define_path(
     "out", None, "Folder of the report; made if it is not there.", required=True
 )
 _FEATURES = flags.DEFINE_enum(
@@ -35,24 +35,24 @@ _FEATURES = flags.DEFINE_enum(
     ["songbird", "mouse_usv", "bat", "speech"],
     "How calls are measured to be compared; by default as --preset says, else as songbird.",
 )
-_REFINE = flags.DEFINE_string(
+_REFINE = setting_flags.define_path(
     "refine",
     None,
     "Take a second look at what is found, by a file that tools/segment.py --learn has written.",
 )
-_TYPES = flags.DEFINE_string(
+_TYPES = setting_flags.define_path(
     "types", None, "Folder of an earlier report, whose call types are taken; none are searched for."
 )
-_MERGES = flags.DEFINE_string(
+_MERGES = setting_flags.define_path(
     "merges", None, "A merges.csv with yes in its column accept: these pairs of types are joined."
 )
-_ANNOTATIONS = flags.DEFINE_string(
+_ANNOTATIONS = setting_flags.define_path(
     "annotations",
     None,
     "Labelled segments to compare the types with: a file or folder of CSV, Audacity, Raven, "
     "Praat, or another format that README lists.",
 )
-_RECORDINGS_TABLE = flags.DEFINE_string(
+_RECORDINGS_TABLE = setting_flags.define_path(
     "recordings_table", None, "Table with a column file and facts about the recordings."
 )
 _GROUP_COLUMN = flags.DEFINE_string(
