@@ -75,7 +75,7 @@ ARROWS = {
     "model": {"layers", "rbm"},
     # Where they meet.
     "generation": {"model", "audio", "plots", "config", "files"},
-    "discovery": {"segmentation", "audio", "config"},
+    "discovery": {"pages", "segmentation", "annotations", "audio", "config", "files"},
     "runs": {"data", "model", "layers", "audio", "array_files", "config", "files"},
     "runs/run_folder": {"data", "audio", "config", "files"},
     "serving": {"generation", "model", "segmentation", "audio", "status", "files", "ownership"},
@@ -519,10 +519,11 @@ def test_every_file_of_a_page_is_installed():
 
 
 def test_every_script_of_a_page_is_in_it_and_none_is_long():
+    from neurovocal_tf.discovery import report
     from neurovocal_tf.pages import review
 
     scripts = sorted((PACKAGE / "pages").glob("*/*.js"))
-    assert {path.name for path in scripts} == {*review._SCRIPTS, "index.js"}
+    assert {path.name for path in scripts} == {*review._SCRIPTS, *report.SCRIPTS, "index.js"}
     for path in scripts:
         lines = path.read_text(encoding="utf-8").splitlines()
         assert len(lines) <= 400 and max(map(len, lines)) <= 100, path

@@ -16,7 +16,7 @@ from neurovocal_tf.segmentation.segment_spectra import peak_frequencies_hz
 # with its eleven labels (adjusted Rand index 0.89): a 50 dB floor lets background noise in (0.83),
 # one mean spectrum loses the sweeps (0.56).
 _PORTIONS = 4
-_FLOOR_DB = 30.0
+FLOOR_DB = 30.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,7 @@ class SongStatistics:
         peak_frequencies_hz: `[S]`, as `segment_spectra.peak_frequencies_hz` within
             the detector's band.
         spectra_db: `[S, 4, V]`, power of each quarter of a syllable under the syllable's
-            maximum, not below -30 dB.
+            maximum, not below -`FLOOR_DB`.
         follows: bool `[S]`, whether a syllable continues the bout of the one before it; G are true.
     """
 
@@ -143,7 +143,7 @@ def _under_maximum_db(power: np.ndarray) -> np.ndarray:
     recording does not count.
     """
     maximum = np.maximum(power.max(axis=(1, 2), keepdims=True), np.finfo(np.float64).tiny)
-    return 10 * np.log10(np.maximum(power / maximum, 10 ** (-_FLOOR_DB / 10)))
+    return 10 * np.log10(np.maximum(power / maximum, 10 ** (-FLOOR_DB / 10)))
 
 
 def _median(values: np.ndarray) -> float:

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import scipy.stats
 
-from neurovocal_tf.discovery.call_types import fit_call_types
-from neurovocal_tf.discovery.syllables import SongStatistics
+from neurovocal_tf.discovery import call_types as types_of_calls
+from neurovocal_tf.discovery.features import over_root_of_norm
+from neurovocal_tf.discovery.syllables import FLOOR_DB, SongStatistics
 from neurovocal_tf.discovery.syntax import divergence_nats, transition_counts
 
 _MIN_SHARE = 0.03
@@ -82,8 +83,8 @@ def compare_songs(real: SongStatistics, generated: SongStatistics) -> dict[str, 
 
 
 def call_types(real: SongStatistics, generated: SongStatistics) -> dict[str, float]:
-    """Call types, clustered on the real songs alone as `call_types.fit_call_types` does, and what
-    the generated songs make of them.
+    """Call types, found in the real songs alone as `call_types.fit` finds them, and what the
+    generated songs make of them. A syllable is its spectra over four quarters.
 
     Args:
         real, generated: `SongStatistics` under the same configuration.
@@ -105,9 +106,14 @@ def call_types(real: SongStatistics, generated: SongStatistics) -> dict[str, flo
     )
     if real.num_syllables < _FEWEST_SYLLABLES or not generated.num_syllables:
         return dict.fromkeys(names, math.nan)
-    types_of = fit_call_types(real)
-    num_types, real_types = types_of(real)
-    _, types = types_of(generated)
+    syllables = _points(real)
+    fitted = types_of_calls.fit(syllables[types_of_calls.sample(real.num_syllables)])
+    num_types = len(fitted.names)
+    # Both alike, so that the same songs are the same: a real syllable is its own neighbour too.
+    real_types, types = (
+        _with_unfamiliar(fitted.assign(fitted.project(calls)), num_types)
+        for calls in (syllables, _points(generated))
+    )
     shares = np.bincount(types, minlength=num_types + 1) / len(types)
     # The unfamiliar ones count as a type of their own.
     counts = [
@@ -121,3 +127,14 @@ def call_types(real: SongStatistics, generated: SongStatistics) -> dict[str, flo
         divergence_nats(*counts),
     )
     return dict(zip(names, values, strict=True))
+
+
+def _points(songs: SongStatistics) -> np.ndarray:
+    """Syllables as `call_types.fit` takes them, [S, 4 V]."""
+    levels = np.asarray(songs.spectra_db + FLOOR_DB, np.float32)
+    return over_root_of_norm(levels.reshape(songs.num_syllables, -1))
+
+
+def _with_unfamiliar(assigned: types_of_calls.Assigned, num_types: int) -> np.ndarray:
+    """Types, and K for what is like none."""
+    return np.where(assigned.is_familiar, assigned.types, num_types)

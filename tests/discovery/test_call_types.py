@@ -1,41 +1,113 @@
-"""Call types of tones, whose types are known."""
-
-import dataclasses
+"""Clusters of points whose groups are known, and what new points are by them."""
 
 import numpy as np
 import pytest
-import tones
 
-from neurovocal_tf.discovery.call_types import fit_call_types
-
-
-@pytest.fixture(scope="module")
-def bird():
-    return tones.bird()
+from neurovocal_tf.discovery import call_types, clustering, fitted_file, stability
+from neurovocal_tf.discovery.features import PRESETS
 
 
-def test_syllables_that_are_alike_are_of_one_type_whoever_sings_them(bird):
-    types_of = fit_call_types(bird["real"])
-    num_types, types = types_of(bird["real"])
-    assert num_types == 3
-    assert np.mean(types == num_types) <= 0.05
-    again = types_of(bird["again"])[1]
-    # Both birds sing the same three tones in turn.
-    assert len(types) == len(again) and np.mean(types == again) >= 0.9
+@pytest.fixture
+def groups(rng):
+    """Calls [S, D] of three kinds, and which each is of."""
+    kinds = np.repeat([0, 1, 2], [160, 100, 60])
+    centres = 8 * np.eye(40)[:3]
+    return (centres[kinds] + rng.normal(size=(len(kinds), 40))).astype(np.float32), kinds
 
 
-def test_syllables_unlike_any_real_one_are_of_no_type(bird):
-    num_types, types = fit_call_types(bird["real"])(bird["stranger"])
-    assert (types == num_types).all()
+def test_groups_are_found_the_largest_first(groups):
+    calls, kinds = groups
+    types = call_types.fit(calls)
+    assert types.names == ("A", "B", "C")
+    assert np.mean(types.types == kinds) > 0.99
 
 
-def test_perfect_copies_are_one_type_without_a_warning(bird, recwarn):
-    def copies(array):
-        return np.repeat(array[:1], 12, axis=0)
+def test_one_cloud_is_one_type(rng):
+    assert call_types.fit(rng.normal(size=(400, 20)).astype(np.float32)).names == ("A",)
 
-    names = ("durations_s", "gaps_s", "peak_frequencies_hz", "spectra_db")
-    arrays = {name: copies(getattr(bird["real"], name)) for name in names}
-    same = dataclasses.replace(bird["real"], num_syllables=12, follows=np.arange(12) > 0, **arrays)
-    num_types, types = fit_call_types(same)(same)
-    assert num_types == 1 and not types.any()
+
+def test_a_valley_is_none_within_a_group_and_empty_between_two(rng):
+    one, other = rng.normal(size=(2, 300, 5))
+    assert clustering.valley(one, other) > 0.8
+    assert clustering.valley(one, other + 10) < 1e-3
+
+
+def test_half_as_much_between_two_as_at_the_lower_is_a_valley_of_one_half(rng):
+    # Of two Gaussians 2 d apart: 2 exp(-d^2 / 2) in the middle, 1 + exp(-2 d^2) at each.
+    distance = 2.0
+    one, other = rng.normal(size=(2, 20_000, 1)) + np.array([-distance, distance])[:, None, None]
+    expected = 2 * np.exp(-(distance**2) / 2) / (1 + np.exp(-2 * distance**2))
+    # The kernels are a sixth of a standard deviation wide.
+    assert clustering.valley(one, other) == pytest.approx(expected, abs=0.05)
+
+
+def test_perfect_copies_are_one_type_without_a_warning(recwarn):
+    types = call_types.fit(np.ones((30, 8), np.float32))
+    assert types.names == ("A",)
+    assert types.assign(types.project(np.ones((2, 8)))).is_familiar.all()
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_handful_of_calls_is_one_type(count, rng):
+    types = call_types.fit(rng.normal(size=(count, 8)).astype(np.float32))
+    assert types.names == ("A",)
+    assert types.assign(types.points, np.arange(count)).types.tolist() == [0] * count
+
+
+def test_new_calls_get_their_type_and_strangers_are_told(groups, rng):
+    calls, kinds = groups
+    types = call_types.fit(calls)
+    own = types.assign(types.project(calls), np.arange(len(calls)))
+    assert (own.types == types.types).all()
+    assert own.is_familiar.mean() > 0.98 and own.confidences.mean() > 0.98
+    new = 8 * np.eye(40)[[0, 1, 2, 2]] + rng.normal(size=(4, 40))
+    assert types.assign(types.project(new)).types.tolist() == [0, 1, 2, 2]
+    # Off all that the types span.
+    strange = 30 * np.eye(40)[[30]] + rng.normal(size=(1, 40))
+    assert not types.assign(types.project(strange)).is_familiar[0]
+
+
+def test_joined_types_keep_the_larger_one_s_name_and_all_others_theirs(groups):
+    calls, kinds = groups
+    types = call_types.fit(calls)
+    joined = types.joined([("C", "A")])
+    assert joined.names == ("A", "B")
+    assert (joined.types == np.where(types.types == 2, 0, types.types)).all()
+    with pytest.raises(ValueError, match=r"`merges` must name call types .* Received: Q in A\+Q"):
+        types.joined([("A", "Q")])
+
+
+def test_saved_types_say_the_same(tmp_path, groups):
+    calls, _ = groups
+    types = call_types.fit(calls)
+    fitted = fitted_file.Fitted(types, PRESETS["songbird"], 32_000, np.zeros(129))
+    fitted_file.save(str(tmp_path), fitted)
+    again = fitted_file.load(str(tmp_path), "types")
+    assert (again.types.names, again.recipe, again.sample_rate) == (
+        types.names,
+        fitted.recipe,
+        32_000,
+    )
+    points = types.project(calls)
+    np.testing.assert_array_equal(again.types.assign(points).types, types.assign(points).types)
+
+
+@pytest.mark.parametrize("name", [fitted_file.JSON_NAME, fitted_file.ARRAYS_NAME])
+def test_damaged_types_are_told_in_a_line(tmp_path, groups, name):
+    fitted = fitted_file.Fitted(call_types.fit(groups[0]), PRESETS["songbird"], 1, np.zeros(9))
+    fitted_file.save(str(tmp_path), fitted)
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:50])
+    with pytest.raises(ValueError, match="`types` must hold call types that can be read") as told:
+        fitted_file.load(str(tmp_path), "types")
+    assert "\n" not in str(told.value)
+
+
+def test_clear_types_come_about_again_and_their_number_is_sure(groups):
+    calls, kinds = groups
+    types = call_types.fit(calls)
+    sure = stability.stability(types.points, types.types, np.arange(len(calls)) % 10)
+    assert (sure.num_types_low, sure.num_types_high, sure.unit) == (3, 3, "recordings")
+    assert min(sure.subsampled.min(), sure.bootstrapped.min()) > 0.95
+    few = stability.stability(types.points, types.types, np.zeros(len(calls), int))
+    assert few.unit == "calls"

@@ -29,7 +29,7 @@ def random_song(rng, tones, order, count=40):
             (
                 0.06 + 0.01 * rng.random(),
                 duration_s * rng.uniform(0.95, 1.05),
-                frequency_hz * rng.uniform(0.97, 1.03),
+                frequency_hz * rng.uniform(0.99, 1.01),
             )
         )
     return song(syllables, rng)

@@ -1,0 +1,79 @@
+"""Fitted call types as two files: what they are as JSON, their numbers as NPZ."""
+
+import dataclasses
+import json
+import os
+import zipfile
+
+import numpy as np
+
+from neurovocal_tf import files
+from neurovocal_tf.discovery.call_types import CallTypes
+from neurovocal_tf.discovery.features import Recipe
+
+JSON_NAME, ARRAYS_NAME = "call_types.json", "call_types.npz"
+_VERSION = 1
+_ARRAYS = ("mean", "components", "points", "types")
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """Call types, and how calls are to be measured for them.
+
+    Attributes:
+        types: `CallTypes`.    recipe: `Recipe`.    sample_rate: Hz.
+        background: see `features.background_db`.
+    """
+
+    types: CallTypes
+    recipe: Recipe
+    sample_rate: int
+    background: np.ndarray
+
+
+def save(folder: str, fitted: Fitted) -> None:
+    """Writes call_types.json and call_types.npz."""
+    with files.replacing(os.path.join(folder, ARRAYS_NAME)) as temporary:
+        arrays = {name: getattr(fitted.types, name) for name in _ARRAYS}
+        np.savez_compressed(temporary, background=fitted.background, **arrays)
+    files.write_json(
+        os.path.join(folder, JSON_NAME),
+        {
+            "version": _VERSION,
+            "sample_rate": fitted.sample_rate,
+            "recipe": dataclasses.asdict(fitted.recipe),
+            "names": list(fitted.types.names),
+        },
+    )
+
+
+def load(folder: str, setting: str) -> Fitted:
+    """What `save` wrote.
+
+    Raises: ValueError, one line that names the `setting`, if it is not there or not whole.
+    """
+    path = os.path.join(folder, JSON_NAME)
+    received = f"Received: {setting}={folder}"
+    if not os.path.isfile(path):
+        raise ValueError(
+            f"`{setting}` must be a folder with {JSON_NAME}, which tools/discover.py has written. "
+            f"{received}"
+        )
+    try:
+        with open(path, encoding="utf-8") as file:
+            told = json.load(file)
+        with np.load(os.path.join(folder, ARRAYS_NAME), allow_pickle=False) as arrays:
+            of_types = {name: arrays[name] for name in _ARRAYS}
+            types = CallTypes(**of_types, names=tuple(told["names"]))
+            fitted = Fitted(
+                types, Recipe(**told["recipe"]), int(told["sample_rate"]), arrays["background"]
+            )
+        shape = len(types.types), len(types.components) + 1
+        if types.points.shape != shape or types.types.max() >= len(types.names):
+            raise ValueError("its arrays do not fit each other")
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(
+            f"`{setting}` must hold call types that can be read, and {reason}. {received}"
+        ) from None
+    return fitted

@@ -1,0 +1,255 @@
+"""What was found, as one page that a browser opens without a network: report.html."""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+
+import numpy as np
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from neurovocal_tf import files
+from neurovocal_tf.audio import readers
+from neurovocal_tf.config import AudioConfig, Config
+from neurovocal_tf.discovery import features, syntax, tables
+from neurovocal_tf.discovery.discover import Discovery
+from neurovocal_tf.pages import html
+
+NAME = "report.html"
+# In the order in which they run.
+SCRIPTS = (
+    "report_elements.js",
+    "report_clips.js",
+    "report_types.js",
+    "report_map.js",
+    "report_songs.js",
+    "report_order.js",
+    "report.js",
+)
+# So that the page stays under 20 MB whatever the calls are: each of these is some 2 MB at most.
+_NUM_EXAMPLES, _MOST_EXAMPLES, _MOST_SOUND_BYTES = 5, 150, 4_000_000
+_MOST_MAPPED, _MOST_BOUTS, _MOST_DRAWN_CALLS = 1500, 150, 20_000
+_PICTURE_COLUMNS, _PICTURE_BINS, _THUMB_BINS = 64, 64, 24
+_MARGIN_S, _RANGE_DB = 0.01, 50.0
+_MOST_CLIP_S = 2.0
+
+
+def write(out_dir: str, found: Discovery, paths: Mapping[str, str], config: Config) -> str:
+    """Writes report.html, and returns its path.
+
+    Args:
+        out_dir: folder.    found: `Discovery`.    paths: dict of recording's name -> path.
+        config: `Config`; its `audio` counts.
+    """
+    text = html.page("report_page", SCRIPTS, {}, {"report": content(found, paths, config)})
+    path = os.path.join(out_dir, NAME)
+    files.write_text(path, text)
+    return path
+
+
+def summary(found: Discovery) -> list[str]:
+    """What was found, in a few lines for a terminal or the head of a page."""
+    bouts, sure, told = found.bouts, found.stability, found.agreement
+    number = f"{len(found.type_names)} call types"
+    if sure:
+        number += (
+            f" ({sure.num_types_low} to {sure.num_types_high} when {sure.unit} or half of the "
+            "calls are drawn anew)"
+        )
+    lines = [
+        f"{len(bouts.types):,} calls in {len(np.unique(bouts.recordings))} of "
+        f"{len(found.names)} recordings, {len(bouts.starts):,} bouts: {number}"
+    ]
+    shuffled, p_value = (
+        found.syntax[name] for name in ("shuffled_entropy_rate_bits", "order_p_value")
+    )
+    if isinstance(shuffled, float) and isinstance(p_value, float):
+        rate, consistency, linearity = (
+            _with_bounds(found.syntax, name) for name in syntax.MEASURES
+        )
+        lines.append(
+            f"order: entropy rate {rate} bits, in random order {shuffled:.2f} (p = {p_value:.3g}); "
+            f"consistency {consistency}; linearity {linearity}"
+        )
+    bits = found.reach["bits"]
+    if isinstance(bits, list) and len(found.type_names) > 1:
+        lines.append(
+            "held-out bits a call when 0, 1, 2, 3 types before it are known: "
+            + ", ".join(f"{value:.2f}" for value in bits)
+        )
+    if told:
+        lines.append(
+            f"beside {told.num_calls:,} labels: V-measure {told.v_measure:.3f}, adjusted Rand "
+            f"index {told.adjusted_rand:.3f}, {told.types_per_label:.2f} types per label"
+        )
+    if found.suggestions:
+        lines.append(f"{len(found.suggestions)} pairs of types may be one: see merges.csv")
+    return lines
+
+
+def content(found: Discovery, paths: Mapping[str, str], config: Config) -> dict[str, object]:
+    """What the page is told, of JSON's kinds."""
+    examples = _examples(found, paths, config.audio)
+    keys = tables.TYPE_COLUMNS
+    types = [
+        dict(zip(keys, row, strict=True)) | {"examples": examples[number]}
+        for number, row in enumerate(tables.type_rows(found))
+    ]
+    return {
+        "summary": summary(found),
+        "caveats": found.caveats,
+        "types": types,
+        "map": _map(found),
+        "merges": [
+            {
+                "types": [found.type_names[k] for k in s.types],
+                "numbers": list(s.types),
+                "valley": round(s.valley, 3),
+                "separation": round(s.separation, 2),
+                "before": round(s.shared_before, 2),
+                "after": round(s.shared_after, 2),
+                "reason": s.reason,
+            }
+            for s in found.suggestions
+        ],
+        "songs": _songs(found),
+        "order": tables.order(found),
+    }
+
+
+def _examples(
+    found: Discovery, paths: Mapping[str, str], audio: AudioConfig
+) -> list[list[dict[str, object]]]:
+    """For each type some typical calls, with picture and sound."""
+    rate = found.fitted.sample_rate
+    several = max(min(_NUM_EXAMPLES, _MOST_EXAMPLES // len(found.type_names)), 1)
+    chosen = [tables.typical_calls(found, k, several) for k in range(len(found.type_names))]
+    left = _MOST_SOUND_BYTES
+    pictures: dict[int, dict[str, object]] = {}
+    by_recording: dict[int, list[int]] = {}
+    for call in sorted({int(call) for own in chosen for call in own}):
+        by_recording.setdefault(int(found.bouts.recordings[call]), []).append(call)
+    at_rate = dataclasses.replace(audio, sample_rate=rate)
+    for recording, calls in by_recording.items():
+        name = found.names[recording]
+        spans = np.stack([found.bouts.onsets_s[calls], found.bouts.offsets_s[calls]], axis=1)
+        spans[:, 1] = np.minimum(spans[:, 1], spans[:, 0] + _MOST_CLIP_S)
+        try:
+            cut = list(features.samples_of(paths[name], spans, at_rate, 2 * _MARGIN_S))
+        except readers.UnreadableRecording:
+            continue
+        for call, span, (samples, first) in zip(calls, spans, cut, strict=True):
+            picture = _picture(samples, first, span, found)
+            if 2 * len(samples) <= left:
+                left -= 2 * len(samples)
+                picture |= {"sound": html.base64_text(_pcm(samples)), "rate": rate}
+            pictures[call] = picture | {"file": name, "onset": round(float(span[0]), 3)}
+    return [[pictures[int(call)] for call in own if int(call) in pictures] for own in chosen]
+
+
+def _picture(
+    samples: np.ndarray, first: int, span: np.ndarray, found: Discovery
+) -> dict[str, object]:
+    """A call's spectrogram with a little of what is around it."""
+    rate, recipe = found.fitted.sample_rate, found.fitted.recipe
+    n_fft, bins = recipe.n_fft(rate), recipe.bins(rate)
+    onset, offset = (span + [-_MARGIN_S, _MARGIN_S]) * rate - first
+    centres = np.linspace(onset, offset, _PICTURE_COLUMNS)
+    levels = (features.decibels(samples, centres, n_fft) - found.fitted.background)[:, bins]
+    pooled = _pooled(levels, _PICTURE_BINS)
+    return {
+        "picture": html.base64_text(_grey(pooled)),
+        "columns": len(pooled),
+        "bins": pooled.shape[1],
+        "seconds": round(float(span[1] - span[0]), 4),
+        "margin": _MARGIN_S,
+        "hz": [round(float(bins[place] * rate / n_fft)) for place in (0, -1)],
+    }
+
+
+def _map(found: Discovery) -> dict[str, object]:
+    """Calls in two dimensions: along principal components, and along what parts the types."""
+    size = len(found.points)
+    chosen = np.sort(np.random.default_rng(0).permutation(size)[:_MOST_MAPPED])
+    types, points = found.bouts.types[chosen], found.points[chosen].astype(float)
+    views = {"principal components": _two(points)}
+    if len(np.unique(types)) > 2 and len(chosen) > 3 * points.shape[1]:
+        parted = LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.3).fit(points, types)
+        views["what parts the types"] = _two(parted.transform(points))
+    thumbs = np.stack([_pooled(found.measured[c].astype(np.float32), _THUMB_BINS) for c in chosen])
+    return {
+        "views": {name: place.ravel().round(4).tolist() for name, place in views.items()},
+        "types": types.tolist(),
+        "files": [found.names[found.bouts.recordings[c]] for c in chosen],
+        "onsets": found.bouts.onsets_s[chosen].round(3).tolist(),
+        "confidences": found.confidences[chosen].round(2).tolist(),
+        "thumbs": html.base64_text(_grey(thumbs)),
+        "columns": int(thumbs.shape[1]),
+        "bins": int(thumbs.shape[2]),
+        "of": size,
+    }
+
+
+def _songs(found: Discovery) -> dict[str, object]:
+    """Bouts with the times and types of their calls, evenly chosen where there are many."""
+    bouts = found.bouts
+    edges = np.append(bouts.starts, len(bouts.types))
+    chosen = np.unique(
+        np.linspace(0, len(edges) - 2, min(len(edges) - 1, _MOST_BOUTS)).round().astype(int)
+    )
+    listed, left = [], _MOST_DRAWN_CALLS
+    for number in chosen:
+        own = slice(edges[number], edges[number + 1])
+        left -= edges[number + 1] - edges[number]
+        if left < 0:
+            break
+        begin = float(bouts.onsets_s[own][0])
+        listed.append(
+            {
+                "file": found.names[bouts.recordings[own][0]],
+                "begin": round(begin, 3),
+                "onsets": (bouts.onsets_s[own] - begin).round(3).tolist(),
+                "offsets": (bouts.offsets_s[own] - begin).round(3).tolist(),
+                "types": bouts.types[own].tolist(),
+            }
+        )
+    return {"bouts": listed, "of": len(edges) - 1}
+
+
+def _two(points: np.ndarray) -> np.ndarray:
+    """The first two dimensions within 0 to 1, but for what lies far out.  [N, P] -> [N, 2]"""
+    two = np.zeros((len(points), 2))
+    two[:, : min(points.shape[1], 2)] = points[:, :2]
+    low, high = np.quantile(two, [0.005, 0.995], axis=0)
+    return np.clip((two - low) / np.maximum(high - low, 1e-9), -0.05, 1.05)
+
+
+def _pooled(levels: np.ndarray, most_bins: int) -> np.ndarray:
+    """The largest of neighbouring bins, so that no more than so many are left.  [L, V] -> [L, B]"""
+    width = -(-levels.shape[1] // most_bins)
+    padded = np.pad(levels, ((0, 0), (0, -levels.shape[1] % width)), mode="edge")
+    return padded.reshape(len(levels), -1, width).max(axis=2)
+
+
+def _grey(levels: np.ndarray) -> bytes:
+    """Each picture's own range, of 50 dB at most where levels are dB, as a byte each."""
+    own = tuple(range(levels.ndim - 2, levels.ndim))
+    high = levels.max(axis=own, keepdims=True)
+    low = np.maximum(levels.min(axis=own, keepdims=True), high - _RANGE_DB)
+    shares = (np.clip(levels, low, high) - low) / np.maximum(high - low, 1e-6)
+    return np.rint(255 * shares).astype(np.uint8).tobytes()
+
+
+def _pcm(samples: np.ndarray) -> bytes:
+    """16-bit samples, the loudest at full scale."""
+    around = samples - samples.mean() if len(samples) else samples
+    loudest = max(float(np.abs(around).max(initial=0.0)), 1e-9)
+    return np.rint(around / loudest * 32767).astype("<i2").tobytes()
+
+
+def _with_bounds(described: Mapping[str, object], name: str) -> str:
+    value, low, high = (described[f"{name}{end}"] for end in ("", "_low", "_high"))
+    if not isinstance(value, float):
+        return ""
+    return f"{value:.2f}" + (
+        f" ({low:.2f} to {high:.2f})" if isinstance(low, float) and isinstance(high, float) else ""
+    )
