@@ -8,6 +8,8 @@ from neurovocal_tf.segmentation.drift import Drift, filled
 from neurovocal_tf.segmentation.percentiles import percentile
 from neurovocal_tf.segmentation.traces import SILENCE_DB, Trace
 
+# Silence is no sound, and a level is what others are divided by.
+SMALLEST_LEVEL = float(np.finfo(np.float32).tiny)
 # What varies more than that is no noise, but song without a pause.
 MOST_SPREAD_DB = 6.0
 # Where all that is known of is calls in digital silence, a low percentile of what is heard is how
@@ -27,7 +29,7 @@ def threshold(trace: Trace, config: SegmentationConfig) -> Drift:
     digital silence, with which recorders fill up, is not how loud a room is.
     """
     if config.threshold_method == "absolute":
-        return Drift(np.array([trace.of_amplitude(config.threshold)]))
+        return Drift(np.array([max(trace.of_amplitude(config.threshold), SMALLEST_LEVEL)]))
     if config.threshold_method == "noise_mode":
         return _over_mode(trace, config)
     if config.threshold_method == "noise_floor":

@@ -9,6 +9,7 @@ import tensorflow as tf
 from neurovocal_tf.config import SegmentationConfig
 from neurovocal_tf.segmentation import traces
 from neurovocal_tf.segmentation.band_pass import STOPBAND_DB, band_pass_taps, transform_length
+from neurovocal_tf.segmentation.thresholds import SMALLEST_LEVEL
 from neurovocal_tf.segmentation.thresholds_in_graph import (
     floors_of_windows,
     noise_floors,
@@ -34,7 +35,7 @@ def envelope(samples: tf.Tensor, sample_rate: float, config: SegmentationConfig)
         samples = _filtered(samples - first, taps) + (first if config.low_hz <= 0 else 0.0)
     values = tf.cast(_running_mean(tf.abs(samples), length), tf.float32)
     if config.threshold_method == "absolute":
-        return values, tf.constant(config.threshold, tf.float64), 1, 20.0
+        return values, tf.constant(max(config.threshold, SMALLEST_LEVEL), tf.float64), 1, 20.0
     if config.threshold_method == "noise_mode":
         artefacts_db = traces.SILENCE_DB if taps is None else STOPBAND_DB
         return values, over_mode(values, sample_rate, artefacts_db, 20.0, config), 1, 20.0
@@ -100,7 +101,7 @@ def contrast(samples: tf.Tensor, sample_rate: float, config: SegmentationConfig)
         )
     values = tf.reduce_max(over_floor, axis=1)
     if config.threshold_method == "absolute":
-        level = tf.constant(config.threshold**2, tf.float64)
+        level = tf.constant(max(config.threshold**2, SMALLEST_LEVEL), tf.float64)
     elif config.threshold_method == "noise_mode":
         level = over_mode(values, sample_rate / hop, traces.SILENCE_DB, 10.0, config)
     elif config.threshold_method == "noise_floor":

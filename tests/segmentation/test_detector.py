@@ -95,6 +95,23 @@ configs = st.builds(
 
 
 @hypothesis.settings(max_examples=100, deadline=None)
+@hypothesis.example(
+    config=dataclasses.replace(
+        UNFILTERED,
+        threshold_method="absolute",
+        threshold=0.0,
+        smoothing_ms=0.0,
+        min_gap_ms=0.0,
+        min_length_ms=0.0,
+        offset_below_peak_db=6.0,
+        echo_ms=0.0,
+    ),
+    cell_s=5.0,
+    num_samples=4,
+    num_bursts=2,
+    rate=4000,
+    seed=1,
+)
 @hypothesis.given(
     config=configs,
     cell_s=st.sampled_from([0.1, 5.0]),

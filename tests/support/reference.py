@@ -95,7 +95,8 @@ def threshold_levels(loudness, sample_rate, config, cell_s):
         if 1 - len(audible(loudness)) / len(loudness) > config.noise_floor_percentile / 100:
             level = min(level, loudness.max() / 2)
     else:
-        level = config.threshold
+        # Silence is no sound, even where all is to count.
+        level = max(config.threshold, np.finfo(np.float32).tiny)
     return np.full(len(loudness), level)
 
 
