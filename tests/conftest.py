@@ -69,29 +69,9 @@ def tiny_config():
     """A configuration that trains in seconds: 65 bins, six recurrent and six hidden units,
     three epochs over two phases.
     """
-    from neurovocal_tf.config import Config
+    import tiny_runs
 
-    return Config().replace(
-        n_fft=128,
-        hop_length=64,
-        window_frames=32,
-        batch_size=8,
-        recurrent_scalar=0.1,
-        hidden_scalar=0.1,
-        num_layers=1,
-        num_direct_frames=2,
-        optimizer="adam",
-        weight_average=0.0,
-        learning_rates=(1e-3, 3e-4),
-        epochs_per_rate=(2, 1),
-        cd_steps=(1, 2),
-        num_gibbs_steps=3,
-        emission_noise=0.0,
-        num_iterations=4,
-        num_song_checks=0,
-        # Tracing is what takes the time of so small a model, and compiling it would take more.
-        compiled=False,
-    )
+    return tiny_runs.CONFIG
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,10 @@ from neurovocal_tf.segmentation.percentiles import LOW_BITS, bits_of
 BIN_DB = 0.25
 _LOWEST_DB = -300.0
 NUM_BINS = 2000
-# What lies so much below the loudest of its window is silence, not noise.
-SILENCE_BINS = 480
+# What lies further than this below the loudest moment is silence, not noise;
+# below 16-bit rounding, above that of the filter.
+SILENCE_DB = 120.0
+SILENCE_BINS = round(SILENCE_DB / BIN_DB)
 # Half the width of the kernel that smooths a histogram, 1.5 dB, and of what a peak rises above.
 KERNEL = np.array([1, 2, 3, 4, 5, 6, 5, 4, 3, 2, 1], np.int64)
 PEAK_BINS = 12

@@ -3,8 +3,7 @@ which sounds are calls, and where their boundaries lie.
 
 A logistic regression (with a ridge penalty; Hastie, Tibshirani & Friedman, 2009, section 4.4) tells
 calls from noises by their spectrum, loudness, length and the gaps around them; two ridge
-regressions tell how late the detector is at either end. A read-out of a trained RNN-RBM's embedding
-told no more than the spectrum does, so that none is needed.
+regressions tell how late the detector is at either end. No trained model takes part.
 """
 
 import dataclasses
@@ -30,7 +29,7 @@ _LOWEST_DB = -50.0
 _GAPS_S = (0.002, 2.0)
 # A sound is a call that both its boundaries are so near to, and no boundary is moved further.
 _NEAR_S = 0.02
-# The penalties' strengths, on standardised features: chosen on one bird, kept for the others.
+# The penalties' strengths, on standardised features: moderate ones, which were not searched for.
 _INVERSE_PENALTY, _PENALTY = 0.1, 30.0
 
 

@@ -5,8 +5,9 @@ import numpy as np
 from neurovocal_tf.config import SegmentationConfig
 from neurovocal_tf.segmentation import noise_level
 from neurovocal_tf.segmentation.drift import Drift, filled
+from neurovocal_tf.segmentation.noise_level import SILENCE_DB
 from neurovocal_tf.segmentation.percentiles import percentile
-from neurovocal_tf.segmentation.traces import SILENCE_DB, Trace
+from neurovocal_tf.segmentation.traces import Trace
 
 # Silence is no sound, and a level is what others are divided by.
 SMALLEST_LEVEL = float(np.finfo(np.float32).tiny)

@@ -124,7 +124,7 @@ def floors_of_windows(power: tf.Tensor, values_per_s: float, percent: float) -> 
     step = drift.step_length(values_per_s)
     levels = 10 ** (_filled(_of_windows(bins, step, floors_db, power.shape[1])) / 10)
     loudest = noise_level.decibels_of(tf.cast(tf.reduce_max(bins) + 1, tf.float64))
-    lowest = 10 ** ((loudest - noise_level.SILENCE_BINS * noise_level.BIN_DB) / 10)
+    lowest = 10 ** ((loudest - noise_level.SILENCE_DB) / 10)
     lowest = tf.maximum(lowest, np.finfo(np.float32).tiny)
     return _of_values(tf.maximum(levels, lowest), tf.shape(power)[0], step)
 

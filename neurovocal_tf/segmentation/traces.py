@@ -18,6 +18,7 @@ from neurovocal_tf.segmentation import noise_level
 from neurovocal_tf.segmentation.band import in_band
 from neurovocal_tf.segmentation.band_pass import STOPBAND_DB, band_pass_taps, filtered
 from neurovocal_tf.segmentation.drift import Drift, filled, step_length
+from neurovocal_tf.segmentation.noise_level import SILENCE_DB
 from neurovocal_tf.segmentation.percentiles import Replayed, percentile
 
 # Blocks of a recording, float `[n]` each and in order, the same at every call.
@@ -25,9 +26,6 @@ BlocksOf = Callable[[], Iterable[np.ndarray]]
 
 _ENVELOPE_PAGE = 2**16
 _CONTRAST_PAGE = 2**18
-# What lies further than this below the loudest moment is silence;
-# below 16-bit rounding, above that of the filter.
-SILENCE_DB = 120.0
 
 
 class Trace:

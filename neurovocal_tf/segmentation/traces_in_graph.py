@@ -9,6 +9,7 @@ import tensorflow as tf
 from neurovocal_tf.config import SegmentationConfig
 from neurovocal_tf.segmentation import traces
 from neurovocal_tf.segmentation.band_pass import STOPBAND_DB, band_pass_taps, transform_length
+from neurovocal_tf.segmentation.noise_level import SILENCE_DB
 from neurovocal_tf.segmentation.thresholds import SMALLEST_LEVEL
 from neurovocal_tf.segmentation.thresholds_in_graph import (
     floors_of_windows,
@@ -20,7 +21,7 @@ from neurovocal_tf.segmentation.thresholds_in_graph import (
 # float32 [T], float64 [T] or [], samples, dB.
 TraceInGraph = tuple[tf.Tensor, tf.Tensor, int, float]
 
-_SILENCE = 10 ** (-traces.SILENCE_DB / 10)
+_SILENCE = 10 ** (-SILENCE_DB / 10)
 
 
 def envelope(samples: tf.Tensor, sample_rate: float, config: SegmentationConfig) -> TraceInGraph:
@@ -37,7 +38,7 @@ def envelope(samples: tf.Tensor, sample_rate: float, config: SegmentationConfig)
     if config.threshold_method == "absolute":
         return values, tf.constant(max(config.threshold, SMALLEST_LEVEL), tf.float64), 1, 20.0
     if config.threshold_method == "noise_mode":
-        artefacts_db = traces.SILENCE_DB if taps is None else STOPBAND_DB
+        artefacts_db = SILENCE_DB if taps is None else STOPBAND_DB
         return values, over_mode(values, sample_rate, artefacts_db, 20.0, config), 1, 20.0
     if config.threshold_method == "noise_floor":
         floors, silent = noise_floors(
@@ -103,7 +104,7 @@ def contrast(samples: tf.Tensor, sample_rate: float, config: SegmentationConfig)
     if config.threshold_method == "absolute":
         level = tf.constant(max(config.threshold**2, SMALLEST_LEVEL), tf.float64)
     elif config.threshold_method == "noise_mode":
-        level = over_mode(values, sample_rate / hop, traces.SILENCE_DB, 10.0, config)
+        level = over_mode(values, sample_rate / hop, SILENCE_DB, 10.0, config)
     elif config.threshold_method == "noise_floor":
         level = tf.constant(10 ** (config.threshold / 10), tf.float64)
     else:

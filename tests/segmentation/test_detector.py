@@ -6,6 +6,7 @@ import dataclasses
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
+import plain_detector
 import pytest
 import reference
 import scipy.signal
@@ -133,7 +134,7 @@ def test_every_boundary_is_that_of_the_plain_loops(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(drift, "_CELL_S", cell_s)
         segments = found(samples, rate, config)
-    assert segments == reference.detect(samples, rate, config, cell_s=cell_s)
+    assert segments == plain_detector.detect(samples, rate, config, cell_s=cell_s)
 
 
 def test_on_a_finch_the_seeds_setting_finds_what_the_plain_loops_find(shared_recordings):
@@ -141,7 +142,7 @@ def test_on_a_finch_the_seeds_setting_finds_what_the_plain_loops_find(shared_rec
     for path in sorted((shared_recordings / "bengalese_finch_gy6or6").glob("*.wav")):
         samples, rate = soundfile.read(path, dtype="float32")
         segments = found(samples, rate, PUBLISHED)
-        assert segments == reference.detect(samples, rate, PUBLISHED, envelope=windowed_means)
+        assert segments == plain_detector.detect(samples, rate, PUBLISHED, envelope=windowed_means)
         num_segments += len(segments)
         num_frames += sum(
             spectrogram.num_frames(offset - onset, SpectrogramConfig())

@@ -7,8 +7,8 @@ import dataclasses
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
+import plain_detector
 import pytest
-import reference
 
 from neurovocal_tf.config import SegmentationConfig
 from neurovocal_tf.segmentation import drift, percentiles, traces
@@ -130,7 +130,7 @@ def test_the_contrast_is_that_of_the_plain_loops(
     # float32 windows: rounding of 6e-8 of the loudest bin,
     # where a bin may be a thousandth of it in power.
     np.testing.assert_allclose(
-        trace_of(samples, 8000, config), reference.contrast(samples, 8000, config), rtol=2e-3
+        trace_of(samples, 8000, config), plain_detector.contrast(samples, 8000, config), rtol=2e-3
     )
 
 
