@@ -29,7 +29,7 @@ setup(
     packages=find_packages(str(ROOT), include=["neurovocal_tf", "neurovocal_tf.*"]),
     package_data={
         "neurovocal_tf": ["py.typed"],
-        "neurovocal_tf.pages": ["*/*.html", "*/*.css", "*/*.js"],
+        "neurovocal_tf.pages": ["base.css", "*/*.html", "*/*.css", "*/*.js"],
         "neurovocal_tf.presets": ["*.flags"],
     },
     # tensorflow-io has wheels up to CPython 3.12.

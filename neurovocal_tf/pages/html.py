@@ -19,7 +19,8 @@ def page(
     texts: Mapping[str, str],
     data: Mapping[str, object],
 ) -> str:
-    """A page out of package data: `page.html`, `style.css` and scripts of one folder.
+    """A page out of package data: `page.html`, `style.css` and scripts of one folder, after the
+    `base.css` of all.
 
     `{{name}}` in the template is where a text goes; `{{policy}}`, `{{style}}`, `{{script}}` and
     `{{data}}` are where the rest does. The content policy lets nothing run but these very scripts,
@@ -34,8 +35,11 @@ def page(
 
     Returns: HTML. What is no Unicode in a file's name is shown as a question mark.
     """
-    own = importlib.resources.files(__package__) / folder
-    style = (own / "style.css").read_text(encoding="utf-8")
+    room = importlib.resources.files(__package__)
+    own = room / folder
+    style = "".join(
+        sheet.read_text(encoding="utf-8") for sheet in (room / "base.css", own / "style.css")
+    )
     script = "".join((own / name).read_text(encoding="utf-8") for name in scripts)
     policy = [
         "default-src 'none'",
