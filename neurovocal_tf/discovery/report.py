@@ -33,14 +33,23 @@ _MARGIN_S, _RANGE_DB = 0.01, 50.0
 _MOST_CLIP_S = 2.0
 
 
-def write(out_dir: str, found: Discovery, paths: Mapping[str, str], config: Config) -> str:
+def write(
+    out_dir: str,
+    found: Discovery,
+    paths: Mapping[str, str],
+    config: Config,
+    parts: Mapping[str, object] | None = None,
+) -> str:
     """Writes report.html, and returns its path.
 
     Args:
         out_dir: folder.    found: `Discovery`.    paths: dict of recording's name -> path.
         config: `Config`; its `audio` counts.
+        parts: what the page is told beside `content`, of JSON's kinds, by the section's name; a
+            section that is told nothing is not shown.
     """
-    text = html.page("report_page", SCRIPTS, {}, {"report": content(found, paths, config)})
+    told = content(found, paths, config) | dict(parts or {})
+    text = html.page("report_page", SCRIPTS, {}, {"report": told})
     path = os.path.join(out_dir, NAME)
     files.write_text(path, text)
     return path
