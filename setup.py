@@ -12,7 +12,7 @@ VERSION = re.search(
     re.MULTILINE,
 )[1]
 README = ROOT / "README.md"
-# For export/server.py. Later versions of the health service need a newer protobuf than TensorFlow
+# For `neurovocal serve`. Later versions of the health service need a newer protobuf than TensorFlow
 # 2.17 takes; earlier ones of aiohttp wait for ever for a request's head.
 SERVE = ["aiohttp>=3.14", "grpcio-health-checking>=1.62,<1.63", "protobuf"]
 
@@ -30,7 +30,11 @@ setup(
     package_data={
         "neurovocal_tf": ["py.typed"],
         "neurovocal_tf.pages": ["base.css", "*/*.html", "*/*.css", "*/*.js"],
+        "neurovocal_tf.server": ["page/index.html"],
         "neurovocal_tf.presets": ["*.flags"],
+    },
+    entry_points={
+        "console_scripts": ["neurovocal = neurovocal_tf.commands.command_line:run"],
     },
     # tensorflow-io has wheels up to CPython 3.12.
     python_requires=">=3.10,<3.13",

@@ -1,46 +1,6 @@
-r"""Exports a trained model as a SavedModel for TensorFlow Serving.
+"""`neurovocal export`, from a checkout: see neurovocal_tf/commands/export.py."""
 
-    python export/export_saved_model.py --workdir=/runs/finch --export_dir=/models/finch
-
-Writes the next version, /models/finch/N; earlier ones stay. What a call's scores usually are is
-measured on the recordings that were held out from training; where they are not there any more,
---data_dir says where they are now.
-"""
-
-import sys
-
-from absl import flags
-
-from neurovocal_tf import flags as setting_flags
-
-_WORKDIR = setting_flags.define_path(
-    "workdir", None, "Run folder that tools/train.py has written.", required=True
-)
-_EXPORT_DIR = setting_flags.define_path(
-    "export_dir", None, "Folder of the model's versions; made if it is not there.", required=True
-)
-_DATA_DIR = setting_flags.define_path(
-    "data_dir", None, "Folder of the recordings; default: where the run found them."
-)
-_MAX_FRAMES = flags.DEFINE_integer(
-    "max_frames",
-    5_000,
-    "Most frames of a song or a recording that the export takes.",
-    lower_bound=1,
-    upper_bound=1_000_000,
-)
-setting_flags.define(["generation"])
-
-
-def main(argv):
-    from neurovocal_tf.api.loading import load_model  # here, so that --help needs no TensorFlow
-
-    model = load_model(_WORKDIR.value, setting_flags.config_from_flags)
-    version = model.export(
-        _EXPORT_DIR.value, _DATA_DIR.value, _MAX_FRAMES.value, say=setting_flags.say
-    )
-    print(f"exported epoch {model.epoch} to {version}", file=sys.stderr)
-
+from neurovocal_tf.commands import command_line
 
 if __name__ == "__main__":
-    setting_flags.run(main, on_keras=True)
+    command_line.run_script("export/export_saved_model.py")

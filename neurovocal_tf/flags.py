@@ -27,7 +27,7 @@ flags.disclaim_key_flags()
 
 # What a disk says that takes no more: full, over the user's quota, a file of the largest size.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_HELP_FLAGS = ("--help", "-help", "--helpshort", "-helpshort", "-h", "-?")
+HELP_FLAGS = ("--help", "-help", "--helpshort", "-helpshort", "-h", "-?")
 
 # What absl says of a bad value, and what a user understands.
 _PLAINER = (
@@ -105,7 +105,6 @@ def define_preset(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         "Settings that belong together; other flags change them. auto: the preset that fits the "
         f"recordings, which is said with the reason. {told}",
         flag_values=flag_values,
-        module_name=sys.argv[0],
     )
 
 
@@ -215,14 +214,24 @@ def say(line: str) -> None:
     tqdm.tqdm.write(line, file=sys.stderr)
 
 
-def run(main: Callable[[list[str]], int | None], on_keras: bool = False) -> None:
+def run(
+    main: Callable[[list[str]], int | None],
+    on_keras: bool = False,
+    description: str | None = None,
+    argv: Sequence[str] | None = None,
+) -> None:
     """Parses the command line, calls `main(argv)` and exits: the one entry point of every tool.
 
     `argv` holds the program's name alone: stray arguments are refused. The exit code is what main
     returns; 1 after a user's mistake (ValueError, OSError, a flag's error), told in one line; 130
     after Ctrl-C. Any other exception keeps its traceback, and `--verbosity=1` shows that of a
-    user's mistake too. With `on_keras`, for tools whose main imports Keras, it has to run on
-    TensorFlow.
+    user's mistake too.
+
+    Args:
+        main: see above; its module is the one that has defined the tool's own flags.
+        on_keras: whether main imports Keras, which then has to run on TensorFlow.
+        description: what --help says first; None: the docstring of main's module.
+        argv: the command line; None: that of the process.
     """
     # TensorFlow, imported in main, greets with twenty lines about the machine,
     # among which a user's own would be lost.
@@ -231,7 +240,12 @@ def run(main: Callable[[list[str]], int | None], on_keras: bool = False) -> None
         if isinstance(stream, io.TextIOWrapper):
             # An encoding that lacks a letter of a name ends no run.
             stream.reconfigure(errors="backslashreplace")
-    app.run(functools.partial(_guarded, main, on_keras), flags_parser=_parse)
+    module = sys.modules[main.__module__]
+    app.run(
+        functools.partial(_guarded, main, on_keras),
+        argv=None if argv is None else list(argv),
+        flags_parser=functools.partial(_parse, module.__name__, description or module.__doc__),
+    )
 
 
 def expand_flagfiles(
@@ -297,10 +311,12 @@ def _define_one(field, **where):
         flags.DEFINE_string(name, default, text, **where)
 
 
-def _parse(argv):
+def _parse(module_name, description, argv):
     before_stop = itertools.takewhile(lambda argument: argument != "--", argv[1:])
-    if any(argument in _HELP_FLAGS for argument in before_stop):
-        sys.stdout.write(help_text(argv[0], sys.modules["__main__"].__doc__))
+    if any(argument in HELP_FLAGS for argument in before_stop):
+        # absl knows the flags of a script by the script's name.
+        of = argv[0] if module_name == "__main__" else module_name
+        sys.stdout.write(help_text(of, description))
         sys.exit(0)
     try:
         remaining = flags.FLAGS([argv[0], *expand_flagfiles(argv[1:])])

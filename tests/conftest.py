@@ -134,6 +134,7 @@ def model_server(export_dir, tmp_path_factory):
     """
     import running_server
 
+    from neurovocal_tf.server import page_policy
     from neurovocal_tf.server.limits import Limits
     from neurovocal_tf.server.versions import Versions
 
@@ -141,7 +142,8 @@ def model_server(export_dir, tmp_path_factory):
     (folder / "1").symlink_to(export_dir / "1")
     versions = Versions(folder)
     versions.refresh()
-    page = str(ROOT / "export" / "page" / "index.html")
-    with running_server.running(versions, "bird", page, Limits(max_request_bytes=2**20)) as ports:
+    with running_server.running(
+        versions, "bird", page_policy.PAGE, Limits(max_request_bytes=2**20)
+    ) as ports:
         yield ports
     versions.close()

@@ -13,6 +13,8 @@ import pytest
 import setuptools
 
 import neurovocal_tf
+from neurovocal_tf.commands import command_line
+from neurovocal_tf.server import page_policy
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "neurovocal_tf"
@@ -136,6 +138,8 @@ ARROWS = {
     "client": {"json_numbers", "status"},
     "client/wav_output": {"files"},
 }
+# What runs when a user types a command: it may reach every room.
+ARROWS["commands"] = {name for name in ARROWS if "/" not in name}
 
 # Rooms, and files as "room/file", that hold to few libraries beside the standard library.
 LIBRARIES = {
@@ -240,7 +244,7 @@ def names_of(paths):
 
 
 def in_package(*excluded):
-    return [path for path in FILES if room(path) not in ("__init__", *excluded)]
+    return [path for path in FILES if room(path) not in ("__init__", "__main__", *excluded)]
 
 
 def calls(path):
@@ -315,22 +319,42 @@ def test_what_knows_of_sound_and_what_knows_of_probability_stay_apart():
     assert not reach("serving") & {"data", "runs", "training"}
 
 
-def test_only_flags_imports_absl_flags():
-    assert names_of(
-        path for path in FILES if any(name.startswith("absl") for name in imports(path))
-    ) == ["neurovocal_tf/flags.py"]
+def test_only_flags_and_the_commands_import_absl_flags():
+    assert {room(path) for path in FILES if any(n.startswith("absl") for n in imports(path))} == {
+        "flags",
+        "commands",
+    }
 
 
-def test_only_tools_and_export_use_flags():
-    assert names_of(path for path in in_package("flags") if "flags" in rooms_imported(path)) == []
+def test_only_the_commands_use_flags_and_nothing_imports_a_command():
+    others = in_package("flags", "commands")
+    assert names_of(path for path in others if "flags" in rooms_imported(path)) == []
+    assert names_of(path for path in others if "commands" in rooms_imported(path)) == []
 
 
-def test_only_the_entry_point_and_the_training_progress_write_to_the_terminal_or_exit():
+def test_a_script_of_the_checkout_only_starts_a_command():
+    scripts = [ROOT / command.script for command in command_line.COMMANDS]
+    for path in scripts:
+        assert libraries_imported(path) == set() and rooms_imported(path) == {"commands"}, path
+    developers = {ROOT / "tools" / "benchmark.py", ROOT / "tools" / "compare.py"}
+    there = {*(ROOT / "tools").glob("*.py"), *(ROOT / "export").glob("*.py")}
+    assert there == {*scripts, *developers}
+
+
+def test_every_module_of_the_commands_is_a_command():
+    modules = {path.stem for path in (PACKAGE / "commands").glob("*.py")}
+    assert modules - {"__init__", "command_line"} == {c.name for c in command_line.COMMANDS}
+
+
+def test_only_the_commands_and_the_training_progress_write_to_the_terminal_or_exit():
     spoken = re.compile(
         r"print|input|exit|quit|sys\.exit|os\._exit|sys\.stdout\.\w+|sys\.stderr\.\w+"
     )
     assert {
-        place(path) for path in in_package() for name, _ in calls(path) if spoken.fullmatch(name)
+        place(path)
+        for path in in_package("commands")
+        for name, _ in calls(path)
+        if spoken.fullmatch(name)
     } <= {"flags", "training/progress"}
 
 
@@ -390,6 +414,8 @@ def test_every_public_function_and_class_has_a_docstring(path):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef))
         and not node.name.startswith("_")
         and "overload" not in map(ast.unparse, node.decorator_list)
+        # What a command's main does is said by its module, which --help prints.
+        and (room(path), node.name) != ("commands", "main")
     ]
     assert [node.name for node in public if not ast.get_docstring(node)] == []
 
@@ -516,6 +542,12 @@ def test_every_file_of_a_page_is_installed():
         path for path in pages.rglob("*") if path.is_file() and "__pycache__" not in path.parts
     }
     assert parts - installed == set(pages.glob("*.py"))
+
+
+def test_the_page_of_the_server_is_installed():
+    patterns = declared()["package_data"]["neurovocal_tf.server"]
+    folder = PACKAGE / "server"
+    assert {path for pattern in patterns for path in folder.glob(pattern)} == {page_policy.PAGE}
 
 
 def test_every_script_of_a_page_is_in_it_and_none_is_long():

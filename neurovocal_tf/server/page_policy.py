@@ -1,11 +1,15 @@
-"""What a page of one file may do in a browser: run its own script, and ask its own server."""
+"""The page at /, and what a page of one file may do in a browser: run its own script, and ask its
+own server.
+"""
 
 import base64
 import hashlib
+import pathlib
 import re
 
 from neurovocal_tf.server.origins import NOTHING_ALLOWED
 
+PAGE = pathlib.Path(__file__).with_name("page") / "index.html"
 _ELEMENTS = {
     "script-src": re.compile(rb"<script>(.*?)</script>", re.DOTALL),
     "style-src": re.compile(rb"<style>(.*?)</style>", re.DOTALL),

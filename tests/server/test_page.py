@@ -3,7 +3,6 @@ it sings, plays and listens, and asks nobody but its own server.
 """
 
 import html
-import pathlib
 import re
 
 import headless_browser
@@ -12,9 +11,8 @@ import pytest
 import tensorflow as tf
 
 from neurovocal_tf.audio import wav
+from neurovocal_tf.server import page_policy
 from neurovocal_tf.status import DESCRIPTIONS
-
-PAGE = pathlib.Path(__file__).resolve().parents[2] / "export" / "page" / "index.html"
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +36,7 @@ def drop(page, path):
 
 
 def test_the_page_explains_every_status_and_asks_for_nothing_from_elsewhere():
-    text = html.unescape(PAGE.read_text(encoding="utf-8"))
+    text = html.unescape(page_policy.PAGE.read_text(encoding="utf-8"))
     for code, words in DESCRIPTIONS.items():
         assert f'{int(code)}: "{words}"' in text
     assert "http://" not in text and "https://" not in text

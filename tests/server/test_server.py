@@ -25,7 +25,7 @@ from tensorflow_serving.apis import (
 )
 
 from neurovocal_tf.audio import wav
-from neurovocal_tf.server import json_tensors
+from neurovocal_tf.server import json_tensors, page_policy
 from neurovocal_tf.server.limits import Limits
 from neurovocal_tf.server.refusals import Refusal
 
@@ -354,7 +354,7 @@ def test_what_is_wrong_is_said(model_server, body, message):
 def test_nothing_but_the_api_and_the_page_is_reachable(model_server, repository):
     assert ask(model_server.rest, "GET", "/?model=bird") == (
         200,
-        (repository / "export" / "page" / "index.html").read_bytes(),
+        page_policy.PAGE.read_bytes(),
     )
     for path in (
         "/page/index.html",

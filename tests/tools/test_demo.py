@@ -1,12 +1,13 @@
 """The demo: its commands, one after another."""
 
-import pathlib
 import runpy
 import subprocess
 import sys
 
 import pytest
 from absl import flags
+
+from neurovocal_tf import presets
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def demo(repository):
     for another test may define one of that name.
     """
     before = set(flags.FLAGS)
-    functions = runpy.run_path(str(repository / "tools" / "demo.py"))
+    functions = runpy.run_path(str(repository / "neurovocal_tf" / "commands" / "demo.py"))
     for name in set(flags.FLAGS) - before:
         delattr(flags.FLAGS, name)
     return functions
@@ -23,19 +24,22 @@ def demo(repository):
 
 def test_every_command_names_a_tool_and_flags_that_it_has(demo, repository, tmp_path):
     commands = demo["_commands"](tmp_path)
-    assert [script for script, *_ in commands] == [
-        "tools/simulate.py",
-        "tools/train.py",
-        "tools/generate.py",
-        "tools/evaluate.py",
-        "export/export_saved_model.py",
+    assert [name for name, *_ in commands] == [
+        "simulate",
+        "train",
+        "generate",
+        "evaluate",
+        "export",
     ]
-    for script, *arguments in commands:
-        text = (repository / script).read_text(encoding="utf-8")
+    for command, *arguments in commands:
+        path = repository / "neurovocal_tf" / "commands" / f"{command}.py"
+        text = path.read_text(encoding="utf-8")
         for argument in arguments:
             name, _, value = argument.removeprefix("--").partition("=")
-            assert name == "flagfile" or f'("{name}", ' in text.replace("(\n    ", "(")
-            assert name != "flagfile" or pathlib.Path(value).exists()
+            if name == "preset":
+                assert value in presets.NAMES and "define_preset()" in text
+            else:
+                assert f'("{name}", ' in text.replace("(\n    ", "(")
 
 
 def test_the_demo_ends_with_the_exit_code_of_the_first_command_that_fails(repository, tmp_path):
@@ -58,4 +62,4 @@ def test_the_demo_ends_with_the_exit_code_of_the_first_command_that_fails(reposi
         "--duration_s=15"
     )
     assert reason.startswith("error: `out` must be a new folder")
-    assert end == "error: tools/simulate.py failed with exit code 1"
+    assert end == "error: simulate failed with exit code 1"

@@ -108,7 +108,10 @@ def segment(turns, data_dir, out):
     """
     from absl import flags
 
-    tool = runpy.run_path(os.path.join("tools", "segment.py"), run_name="segment")
+    # A checkout to compare with may still have all of the tool in its script.
+    of_package = os.path.join("neurovocal_tf", "commands", "segment.py")
+    script = of_package if os.path.exists(of_package) else os.path.join("tools", "segment.py")
+    tool = runpy.run_path(script, run_name="segment")
     flags.FLAGS(["segment.py", f"--data_dir={data_dir}", f"--out={out}", "--workers=1"])
     count = iter(range(1_000_000))
 

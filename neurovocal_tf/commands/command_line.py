@@ -1,0 +1,147 @@
+"""`neurovocal COMMAND --flag=value ...`: which commands there are, and how one of them is started.
+
+Each command is a module of this room, named as the command, with `main(argv)` and the flags that it
+defines when it is imported. Flags of two commands may have the same name, so a process imports one
+command alone. The scripts in tools/ and export/ start the same commands from a checkout.
+"""
+
+import dataclasses
+import importlib
+import os
+import pathlib
+import re
+import sys
+from collections.abc import Sequence
+
+import neurovocal_tf
+from neurovocal_tf import flags
+from neurovocal_tf.settings import nearest
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """One command: its name, what it does in a line, the script that starts it from a checkout, and
+    whether its `main` imports Keras.
+    """
+
+    name: str
+    summary: str
+    script: str
+    on_keras: bool = False
+
+
+# In the order of a user's way.
+COMMANDS = (
+    Command("demo", "go the whole way on a simulated bird, in some minutes", "tools/demo.py"),
+    Command(
+        "simulate",
+        "write recordings of a simulated bird or of bats to try with",
+        "tools/simulate.py",
+    ),
+    Command("segment", "find the vocalizations in recordings", "tools/segment.py"),
+    Command("discover", "find the call types and their order", "tools/discover.py"),
+    Command("train", "train a model on recordings", "tools/train.py", on_keras=True),
+    Command("tune", "search for the settings of the best model", "tools/tune.py", on_keras=True),
+    Command("evaluate", "say how good a trained model is", "tools/evaluate.py", on_keras=True),
+    Command("generate", "sing new songs with a trained model", "tools/generate.py", on_keras=True),
+    Command(
+        "export",
+        "write a trained model as a SavedModel to serve",
+        "export/export_saved_model.py",
+        on_keras=True,
+    ),
+    Command("serve", "serve an export, with a page to try it", "export/server.py"),
+    Command("client", "stream songs from a server", "export/client.py"),
+    Command(
+        "check_exactness",
+        "check that an export sings the same however many ask",
+        "export/check_exactness.py",
+    ),
+)
+_PROGRAM = "neurovocal"
+_BY_NAME = {command.name: command for command in COMMANDS}
+_BY_SCRIPT = {command.script: command for command in COMMANDS}
+_HELP = ("help", *flags.HELP_FLAGS)
+
+
+def run() -> None:
+    """Runs the command that the command line names, and exits: the entry point `neurovocal`."""
+    name, *rest = sys.argv[1:] or ["help"]
+    if name in _HELP and rest and rest[0] in _BY_NAME:
+        name, rest = rest[0], ["--help"]
+    if name in _HELP:
+        sys.stdout.write(overview())
+    elif name == "--version":
+        print(f"neurovocal_tf {neurovocal_tf.__version__}")
+    elif name in _BY_NAME:
+        _start(_BY_NAME[name], [f"{_PROGRAM} {name}", *rest], shown_as=None)
+    else:
+        sys.exit(_unknown(name))
+
+
+def run_script(script: str) -> None:
+    """Runs the command of a script of the checkout, such as "tools/train.py", and exits."""
+    _start(_BY_SCRIPT[script], sys.argv, shown_as=script)
+
+
+def overview() -> str:
+    """What `neurovocal --help` prints."""
+    width = max(len(command.name) for command in COMMANDS)
+    lines = [f"  {command.name:{width}}  {command.summary}" for command in COMMANDS]
+    return "\n".join(
+        [
+            "Learns how vocalizations unfold in time, and sings new ones.",
+            "",
+            "    neurovocal COMMAND --flag=value ...",
+            "    neurovocal COMMAND --help",
+            "",
+            *lines,
+            "",
+        ]
+    )
+
+
+def words(name: str, called: str) -> list[str]:
+    """How a user calls a command who has called another one.
+
+    Args:
+        name: of the command.    called: `argv[0]` of the other one.
+
+    Returns the words that stand before its flags.
+    """
+    if called.startswith(_PROGRAM):
+        return [_PROGRAM, name]
+    root = pathlib.Path(called).resolve().parent.parent
+    return ["python", os.path.relpath(root / _BY_NAME[name].script)]
+
+
+def with_scripts(text: str) -> str:
+    """A text with the scripts of a checkout in the place of the commands that it shows."""
+
+    def script(match: re.Match[str]) -> str:
+        return f"{match[1]}python {_BY_NAME[match[2]].script}"
+
+    return re.sub(rf"^( +)neurovocal ({'|'.join(_BY_NAME)})\b", script, text, flags=re.MULTILINE)
+
+
+def _start(command: Command, argv: Sequence[str], shown_as: str | None) -> None:
+    module = importlib.import_module(f"{__package__}.{command.name}")
+    description = module.__doc__ or ""
+    flags.run(
+        module.main,
+        command.on_keras,
+        description=with_scripts(description) if shown_as else description,
+        argv=argv,
+    )
+
+
+def _unknown(name: str) -> str:
+    if name.startswith("-"):
+        return (
+            f"error: a command must come first, as in neurovocal segment {name}. neurovocal --help "
+            "lists them"
+        )
+    return (
+        f"error: the command must be among {', '.join(_BY_NAME)}. Received: {name}."
+        f"{nearest(name, _BY_NAME)}"
+    )

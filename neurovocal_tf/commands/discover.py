@@ -1,0 +1,211 @@
+r"""Finds the call types in a folder of recordings, their order, and how sure both are.
+
+    neurovocal discover --preset=songbird --data_dir=/data/finch --out=/runs/finch_report
+    neurovocal discover ... --annotations=/data/finch_by_hand
+    neurovocal discover ... --recordings_table=/data/days.csv --group_column=day
+    neurovocal discover ... --merges=/runs/finch_report/merges.csv
+    neurovocal discover ... --types=/runs/finch_report      (no new types)
+
+The output folder gets report.html, which a browser opens without a network; calls.csv, types.csv,
+syntax.json and merges.csv; the types as labels for Raven, Audacity and Praat; call_types.json and
+call_types.npz, the fitted types for --types; and segments/, what `neurovocal segment` would write:
+segments that are corrected there by hand are taken as they are the next time. Write yes into the
+column accept of merges.csv and name it with --merges to join types; no others change. Ctrl-C keeps
+the segments found so far, and the same command goes on with the rest.
+"""
+
+import os
+
+from absl import flags
+
+from neurovocal_tf import flags as setting_flags
+
+_DATA_DIR = setting_flags.define_path(
+    "data_dir",
+    None,
+    "Folder of recordings, searched with all folders below it, or one recording.",
+    required=True,
+)
+_OUT = setting_flags.define_path(
+    "out", None, "Folder of the report; made if it is not there.", required=True
+)
+_FEATURES = flags.DEFINE_enum(
+    "features",
+    None,
+    ["songbird", "mouse_usv", "bat", "speech"],
+    "How calls are measured to be compared; by default as --preset says, else as songbird.",
+)
+_REFINE = setting_flags.define_path(
+    "refine",
+    None,
+    "Take a second look at what is found, by a file that `neurovocal segment --learn` has written.",
+)
+_TYPES = setting_flags.define_path(
+    "types", None, "Folder of an earlier report, whose call types are taken; none are searched for."
+)
+_MERGES = setting_flags.define_path(
+    "merges", None, "A merges.csv with yes in its column accept: these pairs of types are joined."
+)
+_ANNOTATIONS = setting_flags.define_path(
+    "annotations",
+    None,
+    "Labelled segments to compare the types with: a file or folder of CSV, Audacity, Raven, "
+    "Praat, or another format that README lists.",
+)
+_RECORDINGS_TABLE = setting_flags.define_path(
+    "recordings_table", None, "Table with a column file and facts about the recordings."
+)
+_GROUP_COLUMN = flags.DEFINE_string(
+    "group_column",
+    None,
+    "Column of --recordings_table with the groups to compare: days, individuals, contexts.",
+)
+_OVERWRITE = flags.DEFINE_bool(
+    "overwrite", False, "Give up what people have changed in the tables of earlier results."
+)
+_SEED = flags.DEFINE_integer(
+    "discovery_seed", 0, "Of what is drawn at random: samples, bootstraps, shuffles.", lower_bound=0
+)
+_WORKERS = flags.DEFINE_integer(
+    "workers", 0, "Recordings at once; 0: as many as there are processor cores.", lower_bound=0
+)
+_SECTIONS = ("audio", "segmentation", "bout_gap_s", "ignore_labels", "label_column")
+setting_flags.define(_SECTIONS)
+setting_flags.define_preset()
+
+
+def main(argv: list[str]) -> int | None:
+    from neurovocal_tf.ownership import owned  # here, so that --help needs none of these
+    from neurovocal_tf.segmentation import folder
+
+    paths = folder.recordings_by_name(_DATA_DIR.value)
+    config, preset = _config(paths)
+    # What is wrong with the flags is told before minutes are spent.
+    asked = _asked(paths, config, preset)
+    os.makedirs(_OUT.value, exist_ok=True)
+    with owned(_OUT.value, "report"):
+        _discover(_segmented(paths, config), paths, config, asked)
+
+
+def _segmented(paths, config):
+    """The folder's recordings, segmented as `neurovocal segment` does."""
+    from neurovocal_tf.segmentation import folder, refinement
+
+    run = folder.SegmentedFolder(
+        _DATA_DIR.value,
+        os.path.join(_OUT.value, "segments"),
+        config,
+        paths,
+        _OVERWRITE.value,
+        refinement.read(_REFINE.value) if _REFINE.value else None,
+    )
+    for name, what in sorted(run.changed.items()):
+        setting_flags.say(f"{name} {what}")
+    with _bar(run.num_bytes_left, "segment", unit="B", unit_scale=True) as bar:
+        run.run(_WORKERS.value or os.cpu_count(), bar.update)
+    for note in run.notes:
+        setting_flags.say(note)
+    for name, reason in sorted(run.skipped.items()):
+        setting_flags.say(f"skipped {name}: {reason}")
+    return run
+
+
+def _discover(run, paths, config, asked):
+    from neurovocal_tf.discovery import discover, report, tables
+
+    with _bar(len(run.finished), "measure", unit="recording") as bar:
+        spans_s = {name: run.segments(name) for name in run.finished}
+        found = discover.discover(paths, spans_s, asked, bar.update)
+    found.caveats.extend(
+        f"{name} is left out: {reason}" for name, reason in sorted(run.skipped.items())
+    )
+    durations_s = {name: run.duration_s(name) for name in run.finished}
+    with _bar(len(run.finished), "write", unit="recording") as bar:
+        kept = tables.write(
+            _OUT.value,
+            found,
+            paths,
+            durations_s,
+            config,
+            asked.groups,
+            _OVERWRITE.value,
+            bar.update,
+        )
+    page = report.write(_OUT.value, found, paths, config)
+    if kept:
+        setting_flags.say(
+            f"{len(kept)} files have been changed since they were written, and are kept as they "
+            f"are; the first: {os.path.join(_OUT.value, kept[0])}. --overwrite gives that up"
+        )
+    for line in report.summary(found):
+        print(line)
+    for caveat in found.caveats:
+        setting_flags.say(caveat)
+    print(f"report: {page}")
+
+
+def _config(paths):
+    """The settings, and the name of the preset or None."""
+    from neurovocal_tf.segmentation import preset_choice
+
+    names = [flags.FLAGS["preset"].value]
+
+    def choose():
+        chosen = preset_choice.choose(paths, setting_flags.config_from_flags().audio)
+        names.append(chosen[0])
+        return chosen
+
+    config = setting_flags.config_from_flags(setting_flags.chosen_preset(choose))
+    return config, names[-1]
+
+
+def _asked(paths, config, preset):
+    from neurovocal_tf.discovery import discover, features, fitted_file, groups, merges
+
+    in_groups = {}
+    if bool(_RECORDINGS_TABLE.value) != bool(_GROUP_COLUMN.value):
+        raise ValueError(
+            "`group_column` must be given with `recordings_table`, and with it alone. Received: "
+            f"recordings_table={_RECORDINGS_TABLE.value}, group_column={_GROUP_COLUMN.value}"
+        )
+    if _RECORDINGS_TABLE.value:
+        in_groups, notes = groups.groups_of(_RECORDINGS_TABLE.value, _GROUP_COLUMN.value, paths)
+        for note in notes:
+            setting_flags.say(note)
+    return discover.Asked(
+        config=config,
+        recipe=features.recipe_of(_FEATURES.value or preset),
+        known=fitted_file.load(_TYPES.value, "types") if _TYPES.value else None,
+        merges=merges.accepted(_MERGES.value) if _MERGES.value else (),
+        groups=in_groups,
+        labels=_labels(paths, config) if _ANNOTATIONS.value else {},
+        seed=_SEED.value,
+    )
+
+
+def _labels(paths, config):
+    from neurovocal_tf.annotations import matching, segments
+    from neurovocal_tf.segmentation.recording_lengths import length_of
+
+    choice = matching.Choice.of(config.data.ignore_labels, config.data.label_column)
+    found = matching.match(
+        _ANNOTATIONS.value,
+        paths.values(),
+        "annotations",
+        choice,
+        length_of(config.audio.time_expansion),
+    )
+    found.check_any(_ANNOTATIONS.value, "annotations")
+    for note in found.notes(_ANNOTATIONS.value):
+        setting_flags.say(note)
+    return {
+        name: list(segments.of(found.of[path], config.audio.channel))
+        for name, path in paths.items()
+        if path in found.of
+    }
+
+
+def _bar(total, what, **more):
+    import tqdm
+
+    return tqdm.tqdm(total=total, dynamic_ncols=True, desc=what, **more)

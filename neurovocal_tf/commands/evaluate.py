@@ -1,0 +1,106 @@
+r"""Says how good a trained model is: its likelihood and one-step error beside simple models', and
+its songs beside the held-out ones.
+
+    neurovocal evaluate --workdir=/runs/finch
+
+The log-likelihood, in nats a frame, comes as two estimates: AIS errs on the optimistic side, RAISE
+on the pessimistic one. Where they are more than 0.05 apart, or change by as much when the
+temperatures double, the table and the picture say so, and about how many --num_temperatures would
+do, where that can be told; else try the other --base. Recordings are tested on those that were
+held out, frame sequences on their test split. Prints a table and writes evaluation.json,
+likelihood.png and, of recordings, songs.png and statistics.png into the run folder.
+"""
+
+import os
+
+from absl import flags
+
+from neurovocal_tf import flags as setting_flags
+
+_WORKDIR = setting_flags.define_path(
+    "workdir", None, "Run folder that `neurovocal train` has written.", required=True
+)
+_DATA_DIR = setting_flags.define_path(
+    "data_dir", None, "Folder of recordings; default: where the run found them."
+)
+_FRAMES = setting_flags.define_path(
+    "frames", None, "File of frame sequences, for a run on such; default: where the run found it."
+)
+_HELD_OUT_LIST = setting_flags.define_path(
+    "held_out_list",
+    None,
+    "Recordings to evaluate on: a text file of names or patterns relative to the data folder, or "
+    "TABLE.csv:COLUMN=VALUE; default: those that the run held out.",
+)
+_NUM_TEMPERATURES = flags.DEFINE_integer(
+    "num_temperatures",
+    200,
+    "Temperatures of the likelihood's annealing; 0: no likelihood.",
+    lower_bound=0,
+    upper_bound=1_000_000,
+)
+_NUM_CHAINS = flags.DEFINE_integer(
+    "num_chains", 8, "Annealed chains of each frame.", lower_bound=2, upper_bound=10_000
+)
+_NUM_TEST_FRAMES = flags.DEFINE_integer(
+    "num_test_frames",
+    5000,
+    "Frames, drawn by --seed, whose likelihood stands for that of all; 0: all.",
+    lower_bound=0,
+)
+_BASE = flags.DEFINE_enum(
+    "base",
+    None,
+    ("mean_field", "biases"),
+    "Independent units at which annealing begins: the mean-field solution, or the biases alone; "
+    "default: mean_field for real units.",
+)
+_SECONDS = flags.DEFINE_float(
+    "seconds", 40.0, "Seconds of song to generate.", lower_bound=0.1, upper_bound=36_000
+)
+_NUM_SONGS = flags.DEFINE_integer(
+    "num_songs", 8, "Songs among which they are divided.", lower_bound=1, upper_bound=10_000
+)
+_SEED = flags.DEFINE_integer(
+    "seed",
+    0,
+    "Seed of the first song, and of the likelihood's chains.",
+    lower_bound=0,
+    upper_bound=2**30,
+)
+_TEMPERATURE = flags.DEFINE_float(
+    "temperature", 1.0, "Temperature of the songs.", lower_bound=0.01, upper_bound=100
+)
+_JSON = setting_flags.define_path(
+    "json", None, "Where to write the figures; default: evaluation.json, in the run folder."
+)
+setting_flags.define(["generation"])
+
+
+def main(argv: list[str]) -> int | None:
+    from neurovocal_tf import files  # here, so that --help needs no TensorFlow
+    from neurovocal_tf.api.loading import load_model
+    from neurovocal_tf.evaluation import report
+    from neurovocal_tf.ownership import owned
+
+    model = load_model(_WORKDIR.value, setting_flags.config_from_flags)
+    data = setting_flags.one_of(_DATA_DIR, _FRAMES, required=False)
+    # A training may go on beside it.
+    with owned(_WORKDIR.value, "evaluation"):
+        figures = model.evaluate(
+            data,
+            held_out_list=_HELD_OUT_LIST.value,
+            num_temperatures=_NUM_TEMPERATURES.value,
+            num_chains=_NUM_CHAINS.value,
+            num_test_frames=_NUM_TEST_FRAMES.value,
+            base=_BASE.value,
+            seconds=_SECONDS.value,
+            num_songs=_NUM_SONGS.value,
+            seed=_SEED.value,
+            temperature=_TEMPERATURE.value,
+            pictures=_WORKDIR.value,
+            say=setting_flags.say,
+        )
+        path = _JSON.value or os.path.join(_WORKDIR.value, "evaluation.json")
+        files.write_json(path, figures)
+    print(report.as_table(figures))

@@ -1,0 +1,82 @@
+r"""Sings new songs with a trained model.
+
+    neurovocal generate --workdir=/runs/finch --num_songs=4 --num_frames=2500 --seed=7
+
+Writes song_SEED.wav, .png and .npz (spectrogram in dB, waveform) into --out. Song i has the seed
+--seed + i, and is the same whatever songs are asked for beside it. A model of frame sequences gives
+.npz (frames) and .png alone.
+"""
+
+import os
+import sys
+
+from absl import flags
+
+from neurovocal_tf import flags as setting_flags
+
+_WORKDIR = setting_flags.define_path(
+    "workdir", None, "Run folder that `neurovocal train` has written.", required=True
+)
+_OUT = setting_flags.define_path(
+    "out", None, "Folder for the songs; default: songs, in the run folder."
+)
+_NUM_SONGS = flags.DEFINE_integer(
+    "num_songs", 4, "How many songs.", lower_bound=1, upper_bound=100_000
+)
+_NUM_FRAMES = flags.DEFINE_integer(
+    "num_frames", 1000, "Frames of each song.", lower_bound=1, upper_bound=1_000_000
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the first song.", lower_bound=0, upper_bound=2**62)
+_TEMPERATURE = flags.DEFINE_float(
+    "temperature",
+    1.0,
+    "Below 1: more usual songs; above 1: more varied ones.",
+    lower_bound=0.01,
+    upper_bound=100,
+)
+_PRIME = setting_flags.define_path("prime", None, "Recording that every song goes on from.")
+setting_flags.define(["generation"])
+
+
+def main(argv: list[str]) -> int | None:
+    from neurovocal_tf.generation import songs  # here, so that --help needs no TensorFlow
+    from neurovocal_tf.ownership import owned
+    from neurovocal_tf.runs.trained import load_trained
+
+    trained = load_trained(_WORKDIR.value, setting_flags.config_from_flags)
+    out = _OUT.value or os.path.join(_WORKDIR.value, "songs")
+    os.makedirs(out, exist_ok=True)
+    # Whoever sings other seeds may do so beside this.
+    with owned(out, f"songs_{_SEED.value}_{_NUM_SONGS.value}"):
+        _generate(songs, trained, out)
+
+
+def _generate(songs, trained, out):
+    from neurovocal_tf.generation.singer import Singer
+
+    seeds = range(_SEED.value, _SEED.value + _NUM_SONGS.value)
+    singer = Singer(trained, max_frames=_NUM_FRAMES.value)
+    if not trained.scale.is_sound:
+        return _generate_frames(songs, singer, seeds, out)
+    for song in songs.generate_songs(
+        singer, seeds, _NUM_FRAMES.value, _TEMPERATURE.value, _PRIME.value
+    ):
+        stem = os.path.join(out, f"song_{song.seed}")
+        songs.write_song(stem, song, singer)
+        print(
+            f"{stem}.wav: {len(song.waveform) / singer.sample_rate:.2f} s",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _generate_frames(songs, singer, seeds, out):
+    if _PRIME.value:
+        raise ValueError(
+            "`prime` must not be given for a model of frame sequences. "
+            f"Received: prime={_PRIME.value}"
+        )
+    for seed, frames in songs.generate_frames(singer, seeds, _NUM_FRAMES.value, _TEMPERATURE.value):
+        stem = os.path.join(out, f"song_{seed}")
+        songs.write_frames(stem, frames)
+        print(f"{stem}.npz: {len(frames)} frames", file=sys.stderr, flush=True)
