@@ -42,8 +42,8 @@ def segment(
         preset: name of a preset, see `Config.presets`; "auto": the one that fits files; or a
             `Config`.
         rate: Hz, of samples; left out for files.
-        refine: a refinement.json of `tools/segment.py --learn`, for a second look at what is found;
-            settings of groups have no part then.
+        refine: a refinement.json of `neurovocal segment --learn`, for a second look at what is
+            found; settings of groups have no part then.
         num_workers: files at once; 0: as many as there are cores.
         progress: show a bar where there are several files.
         settings: of the sections `audio` and `segmentation`, such as `threshold=5` (dB over the

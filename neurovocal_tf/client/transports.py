@@ -242,7 +242,7 @@ def _address(host: str, port: int) -> str:
 def _unreachable(where: str, reason: str) -> str:
     if "refused" in reason:
         return (
-            f"{where}: nothing listens there. Start a server, such as export/server.py, or give "
+            f"{where}: nothing listens there. Start a server, such as `neurovocal serve`, or give "
             f"the address of one ({reason})"
         )
     return f"{where} cannot be reached: is it the server's address? ({reason})"

@@ -56,8 +56,8 @@ def load(folder: str, setting: str) -> Fitted:
     received = f"Received: {setting}={folder}"
     if not os.path.isfile(path):
         raise ValueError(
-            f"`{setting}` must be a folder with {JSON_NAME}, which tools/discover.py has written. "
-            f"{received}"
+            f"`{setting}` must be a folder with {JSON_NAME}, which `neurovocal discover` has "
+            f"written. {received}"
         )
     try:
         with open(path, encoding="utf-8") as file:

@@ -62,12 +62,12 @@ def check_agreement(folder: RunFolder, found: Checkpoint) -> None:
             raise ValueError(
                 f"{folder.file('config.json')} has {name}={now}, and {path} has learned with "
                 f"{name}={before}: put that back, or remove config.json and repeat the "
-                "tools/train.py command of this run, which writes it anew."
+                "`neurovocal train` command of this run, which writes it anew."
             )
     if _canonical(folder.data_text()) != _canonical(found.memory.data):
         raise ValueError(
             f"{folder.file('data.json')} is not as it was when {path} was written: put it back, or "
-            "remove it and repeat the tools/train.py command of this run, which writes it anew."
+            "remove it and repeat the `neurovocal train` command of this run, which writes it anew."
         )
 
 
@@ -93,7 +93,7 @@ def _restore_file(folder, name, text, report):
             {"config.json": folder.config, "data.json": folder.data}[name]()
             return
         except ValueError as reason:
-            what = str(reason).split(". The tools/")[0]
+            what = str(reason).split(". The `neurovocal")[0]
     else:
         what = f"{path} was not there"
     kept = _put_aside(path)

@@ -220,8 +220,8 @@ class RunFolder:
         """The run's `Config`. Raises ValueError where there is none."""
         if not self.has_run():
             raise ValueError(
-                "`workdir` must be a folder that tools/train.py has written, with a config.json. "
-                f"Received: workdir={self.path}"
+                "`workdir` must be a folder that `neurovocal train` has written, with a "
+                f"config.json. Received: workdir={self.path}"
             )
         return self._read("config.json", Config.from_json)
 
@@ -263,7 +263,7 @@ class RunFolder:
             reason = textwrap.shorten(str(error) or type(error).__name__, 200)
             what = f"is damaged ({reason})"
         raise ValueError(
-            f"{path} {what}. The tools/train.py command of this run writes it anew from "
+            f"{path} {what}. The `neurovocal train` command of this run writes it anew from "
             f"{os.path.basename(self.checkpoint)} where that remembers it; else put back a copy."
         )
 

@@ -125,7 +125,7 @@ def read(path: str | os.PathLike[str]) -> Refinement:
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"`refine` must be a file that tools/segment.py --learn has written, and {path} is "
+            f"`refine` must be a file that `neurovocal segment --learn` has written, and {path} is "
             f"none: {error}"
         ) from None
 

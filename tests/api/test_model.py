@@ -246,7 +246,7 @@ def test_a_model_keeps_the_settings_it_is_loaded_with(trained_run, model):
         (lambda m, p: m.evaluate("gone"), "`data_dir` must hold the recordings this run began"),
         (lambda m, p: m.export("x", max_frames=0), "`max_frames` must be a whole number"),
         (lambda m, p: load_model(None), "`workdir` must be the path of a run folder"),
-        (lambda m, p: load_model("gone"), "`workdir` must be a folder that tools/train.py"),
+        (lambda m, p: load_model("gone"), "`workdir` must be a folder that `neurovocal train` has"),
     ],
 )
 def test_a_wrong_argument_is_named(call, message, model, paths):

@@ -168,7 +168,7 @@ def test_one_file_may_be_all_the_data(tmp_path):
 def test_a_folder_without_a_run_is_named(tmp_path):
     with pytest.raises(
         ValueError,
-        match=f"`workdir` must be a folder that tools/train.py has written.*workdir={tmp_path}",
+        match=f"`workdir` must be a folder that `neurovocal train` has written.*workdir={tmp_path}",
     ):
         RunFolder(tmp_path).config()
 

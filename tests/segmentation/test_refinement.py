@@ -68,7 +68,9 @@ def test_a_refinement_is_the_same_from_its_file(learned, tmp_path):
 def test_a_file_that_is_no_refinement_is_refused_in_words(change, learned, tmp_path):
     path = tmp_path / "refinement.json"
     path.write_text(json.dumps(change(json.loads(learned.to_json()))))
-    with pytest.raises(ValueError, match="`refine` must be a file that tools/segment.py --learn"):
+    with pytest.raises(
+        ValueError, match="`refine` must be a file that `neurovocal segment --learn`"
+    ):
         refinement.read(path)
 
 

@@ -491,15 +491,15 @@ MISTAKES = {
     ),
     "generate without a run": (
         ("tools/generate.py", "--workdir={root}/empty"),
-        "`workdir` must be a folder that tools/train.py has written",
+        "`workdir` must be a folder that `neurovocal train` has written",
     ),
     "evaluate without a run": (
         ("tools/evaluate.py", "--workdir={root}/gone"),
-        "`workdir` must be a folder that tools/train.py has written",
+        "`workdir` must be a folder that `neurovocal train` has written",
     ),
     "export without a run": (
         ("export/export_saved_model.py", "--workdir={root}/empty", "--export_dir={root}/models"),
-        "`workdir` must be a folder that tools/train.py has written",
+        "`workdir` must be a folder that `neurovocal train` has written",
     ),
     "evaluate without its recordings": (
         ("tools/evaluate.py", "--workdir={root}/run", "--data_dir={root}/gone"),
