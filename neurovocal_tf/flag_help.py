@@ -1,5 +1,5 @@
-"""What --help prints: what the tool does, its own flags, the settings that most users change, and
-then all others by section.
+"""What --help prints: what a command does, the flags that matter most, and the presets. --helpfull
+shows all other flags too: the command's own, then the settings by section.
 
 Lines are at most 80 characters long, wherever they are shown.
 """
@@ -9,64 +9,106 @@ import inspect
 import math
 import re
 import textwrap
-from collections.abc import Container, Iterable
+from collections.abc import Container, Sequence
 from typing import Any
 
 from neurovocal_tf import config as config_lib
+from neurovocal_tf import presets
 
 _WIDTH = 80
 _INDENT = " " * 6
-# The settings that most users change. Where a tool has few settings in all,
-# they stay in their sections.
-FIRST = (
-    "low_hz",
-    "high_hz",
-    "threshold",
-    "n_fft",
-    "sequence",
-    "annotations",
-    "num_hidden",
-    "epochs",
-    "emission_noise",
-    "seed",
-)
 _FLAGFILE = "File with flags to read, one on each line. Of two values the later one counts."
+_AUTO = "the one that fits the recordings, which is told with the reason"
 
 
-def help_text(
-    description: str, own_flags: Iterable[tuple[str, Any, str, str]], names: Container[str]
-) -> str:
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """The flags of a command.
+
+    Attributes:
+        own: (name, default, help, choices or "") of each that is no setting.
+        settings: names of the settings that the command has; anything with `in`.
+        first: names of those that matter most; None: all of them do.
+        config: `Config` whose values are shown as the defaults of settings.
+        given: what it stands for, such as "--preset=bat"; "" for the defaults themselves.
+    """
+
+    own: Sequence[tuple[str, Any, str, str]]
+    settings: Container[str] = ()
+    first: Sequence[str] | None = None
+    config: config_lib.Config = dataclasses.field(default_factory=config_lib.Config)
+    given: str = ""
+
+
+def help_text(description: str, flags: Flags, program: str = "", is_full: bool = True) -> str:
     """The whole text.
 
     Args:
-        description: docstring of the tool; lines that are indented, such as commands, stay lines.
-        own_flags: (name, default, help, choices or "") of each flag that is no setting.
-        names: settings that the tool has; anything with `in`.
+        description: docstring of the command; lines that are indented, such as examples, stay
+            lines.
+        flags: `Flags` of the command.
+        program: words that start it.
+        is_full: whether all flags are shown, or those alone that matter most.
     """
-    sections: dict[str, list[dataclasses.Field]] = {}
+    own = {
+        name: _entry(name, default, text, limits)
+        for name, default, text, limits in (*flags.own, ("flagfile", None, _FLAGFILE, ""))
+    }
+    sections: dict[str, dict[str, str]] = {}
     for section, field in config_lib.settings():
-        if field.name in names:
-            sections.setdefault(section, []).append(field)
-    of_tool = {field.name: field for fields in sections.values() for field in fields}
-    first = (
-        [of_tool[name] for name in FIRST if name in of_tool] if len(of_tool) > len(FIRST) else []
-    )
-    own = [_entry(*flag) for flag in (*own_flags, ("flagfile", None, _FLAGFILE, ""))]
-    blocks = [_filled(inspect.cleandoc(description)), "\n".join(["This tool:", *own])]
+        if field.name in flags.settings:
+            value = getattr(getattr(flags.config, section), field.name)
+            sections.setdefault(section, {})[field.name] = _setting_entry(field, value)
+    every = own | {name: entry for of in sections.values() for name, entry in of.items()}
+    first = [] if flags.first is None else [name for name in flags.first if name in every]
+    blocks = [_filled(inspect.cleandoc(description))]
+    if flags.given:
+        blocks.append(_filled(f"Values of settings are those of {flags.given}."))
     if first:
-        blocks.append("\n".join(["The settings that matter most:", *map(_setting_entry, first)]))
+        blocks.append("\n".join(["The flags that matter most:", *(every[name] for name in first)]))
+    if is_full or not first:
+        title = "Other flags of this command:" if first else "Flags of this command:"
+        others = [entry for name, entry in own.items() if name not in first]
+        blocks.append("\n".join([title, *others]))
+    if is_full or not first:
+        blocks += _by_section(sections, first)
+    if "preset" in own:
+        blocks.append(_presets())
+    num_more = len(every) - len(first)
+    if first and not is_full and num_more:
+        blocks.append(f"All {len(every)} flags, by what they are about: {program} --helpfull")
+    return "\n\n".join(blocks) + "\n"
+
+
+def _by_section(sections: dict[str, dict[str, str]], shown: Container[str]) -> list[str]:
+    """A block for each section, of the settings that are not shown already."""
     titles = {
         section.name: section.type.__doc__ for section in dataclasses.fields(config_lib.Config)
     }
-    for section, fields in sections.items():
-        entries = [_setting_entry(field) for field in fields if field not in first]
+    blocks = []
+    for section, of in sections.items():
+        entries = [entry for name, entry in of.items() if name not in shown]
         if entries:
-            blocks.append(
-                "\n".join(
-                    [*textwrap.wrap(f"{section.capitalize()}: {titles[section]}", _WIDTH), *entries]
-                )
-            )
-    return "\n\n".join(blocks) + "\n"
+            title = textwrap.wrap(f"{section.capitalize()}: {titles[section]}", _WIDTH)
+            blocks.append("\n".join([*title, *entries]))
+    return blocks
+
+
+def _presets() -> str:
+    """What each preset is for."""
+    purposes = {presets.AUTO: _AUTO} | {name: presets.purpose_of(name) for name in presets.NAMES}
+    width = max(map(len, purposes)) + 4
+    lines = [
+        textwrap.fill(
+            text,
+            _WIDTH,
+            initial_indent=f"  {name}".ljust(width),
+            subsequent_indent=" " * width,
+            break_on_hyphens=False,
+        )
+        for name, text in purposes.items()
+    ]
+    return "\n".join(["Presets, for --preset=NAME:", *lines])
 
 
 def text_of(value: Any) -> str:
@@ -85,7 +127,8 @@ def _filled(text: str) -> str:
     for paragraph in text.split("\n\n"):
         lines = paragraph.splitlines()
         if any(line.startswith(" ") for line in lines):
-            paragraphs.append("\n".join(map(_command, lines)))
+            whole = re.sub(r" \\\n *", " ", paragraph).splitlines()
+            paragraphs.append("\n".join(map(_command, whole)))
         else:
             paragraphs.append(
                 textwrap.fill(
@@ -110,8 +153,8 @@ def _command(line: str) -> str:
     return " \\\n".join(lines)
 
 
-def _setting_entry(field: dataclasses.Field) -> str:
-    return _entry(field.name, field.default, field.metadata["help"], _range(field))
+def _setting_entry(field: dataclasses.Field, value: object) -> str:
+    return _entry(field.name, value, field.metadata["help"], _range(field))
 
 
 def _entry(name: str, default: object, text: str, limits: str = "") -> str:

@@ -3,14 +3,12 @@
 What flag files and presets are, see `flag_files`.
 """
 
-import dataclasses
 import errno
 import functools
 import io
 import itertools
 import math
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -18,9 +16,17 @@ from typing import Any
 from absl import app, flags, logging
 
 from neurovocal_tf import config as config_lib
-from neurovocal_tf import earlier_settings, files, flag_files, flag_help, keras_backend, presets
+from neurovocal_tf import (
+    earlier_settings,
+    files,
+    flag_files,
+    flag_help,
+    flag_parsers,
+    keras_backend,
+    presets,
+)
 from neurovocal_tf.flag_help import text_of
-from neurovocal_tf.settings import is_list, number_type, path_of
+from neurovocal_tf.settings import is_list, number_type
 
 # The flags that `define_path` defines are those of the tool that calls it.
 flags.disclaim_key_flags()
@@ -28,52 +34,7 @@ flags.disclaim_key_flags()
 # What a disk says that takes no more: full, over the user's quota, a file of the largest size.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 HELP_FLAGS = ("--help", "-help", "--helpshort", "-helpshort", "-h", "-?")
-
-# What absl says of a bad value, and what a user understands.
-_PLAINER = (
-    (r"flag --(\w+)=None: .*must have a value other than None\.", r"--\1 must be given"),
-    (r"\('Non-boolean argument to boolean flag', (.*)\)", r"\1 is not true or false"),
-    (r"invalid literal for int\(\) with base 10: (.*)", r"\1 is not a whole number"),
-    (r"could not convert string to float: (.*)", r"\1 is not a number"),
-)
-
-
-class _NumberListParser(flags.ArgumentParser):
-    """Numbers with commas between them, each within its setting's range, as a tuple."""
-
-    def __init__(self, field: dataclasses.Field) -> None:
-        element = flags.IntegerParser if number_type(field) is int else flags.FloatParser
-        self._element = element(**_bounds(field))
-        self.syntactic_help = (
-            f"a list of numbers with commas between them, each {self._element.syntactic_help}"
-        )
-
-    def parse(self, argument: str | tuple[float, ...]) -> tuple[float, ...]:
-        return (
-            argument
-            if isinstance(argument, tuple)
-            else tuple(map(self._parse_element, argument.split(",")))
-        )
-
-    def _parse_element(self, text):
-        try:
-            return self._element.parse(text.strip())
-        except ValueError:
-            raise ValueError(f"{text.strip()!r} is not {self._element.syntactic_help}") from None
-
-
-class _PathParser(flags.ArgumentParser):
-    """A path, with ~ as the home folder; blanks around it are left out where nothing has them."""
-
-    syntactic_help = "a path"
-
-    def parse(self, argument: str | None) -> str | None:
-        return path_of(argument) if argument else argument
-
-
-class _TextSerializer(flags.ArgumentSerializer):
-    def serialize(self, value: Any) -> str:
-        return text_of(value)
+_FULL_HELP_FLAGS = ("--helpfull", "-helpfull")
 
 
 def define(
@@ -97,13 +58,11 @@ def define(
 
 def define_preset(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Defines --preset."""
-    told = " ".join(f"{name}: {presets.purpose_of(name)}" for name in presets.NAMES)
     flags.DEFINE_enum(
         "preset",
         None,
         [presets.AUTO, *presets.NAMES],
-        "Settings that belong together; other flags change them. auto: the preset that fits the "
-        f"recordings, which is said with the reason. {told}",
+        "Settings that belong together, for one kind of recordings; other flags change them.",
         flag_values=flag_values,
     )
 
@@ -131,7 +90,12 @@ def define_path(name: str, default: str | None, help: str, **where: Any) -> flag
         name, default, help: of the flag.    where: as of `flags.DEFINE`.
     """
     return flags.DEFINE(
-        _PathParser(), name, default, help, serializer=flags.ArgumentSerializer(), **where
+        flag_parsers.PathParser(),
+        name,
+        default,
+        help,
+        serializer=flags.ArgumentSerializer(),
+        **where,
     )
 
 
@@ -218,6 +182,7 @@ def run(
     main: Callable[[list[str]], int | None],
     on_keras: bool = False,
     description: str | None = None,
+    first: Sequence[str] | None = None,
     argv: Sequence[str] | None = None,
 ) -> None:
     """Parses the command line, calls `main(argv)` and exits: the one entry point of every tool.
@@ -231,6 +196,7 @@ def run(
         main: see above; its module is the one that has defined the tool's own flags.
         on_keras: whether main imports Keras, which then has to run on TensorFlow.
         description: what --help says first; None: the docstring of main's module.
+        first: names of the flags that matter most, which --help shows, --helpfull all; None: all.
         argv: the command line; None: that of the process.
     """
     # TensorFlow, imported in main, greets with twenty lines about the machine,
@@ -244,7 +210,9 @@ def run(
     app.run(
         functools.partial(_guarded, main, on_keras),
         argv=None if argv is None else list(argv),
-        flags_parser=functools.partial(_parse, module.__name__, description or module.__doc__),
+        flags_parser=functools.partial(
+            _parse, module.__name__, description or module.__doc__, first
+        ),
     )
 
 
@@ -270,16 +238,31 @@ def expand_flagfiles(
     return expanded
 
 
-def help_text(
-    program: str, description: str | None, flag_values: flags.FlagValues = flags.FLAGS
-) -> str:
-    """What --help prints, see `flag_help`: the tool's description, its own flags,
-    and the settings that it has.
+def flags_of(
+    module_name: str,
+    first: Sequence[str] | None = None,
+    arguments: Sequence[str] = (),
+    flag_values: flags.FlagValues = flags.FLAGS,
+) -> flag_help.Flags:
+    """The flags of a tool, for its help.
+
+    Args:
+        module_name: of what has defined its own flags; absl has a script's under the script's name.
+        first: as of `run`.
+        arguments: presets, flag files and settings whose values are shown in the place of the
+            defaults; all others of them do not count.
+
+    Raises ValueError or `flags.Error` for a bad value among the arguments.
     """
-    own = [_own_flag(flag) for flag in flag_values.get_flags_for_module(program)]
-    return flag_help.help_text(
-        description or f"Usage: {program} [flags]", own, _defined(flag_values)
-    )
+    own = [_own_flag(flag) for flag in flag_values.get_flags_for_module(module_name)]
+    given = flags.FlagValues()
+    define(None, given)
+    define_preset(given)
+    given.set_gnu_getopt(True)
+    given(["", *expand_flagfiles(arguments, given)], known_only=True)
+    config = config_from_flags(flag_values=given)
+    said = " ".join(arguments) if config != config_lib.Config() else ""
+    return flag_help.Flags(own, _defined(flag_values), first, config, said)
 
 
 def _own_flag(flag):
@@ -295,40 +278,55 @@ def _define_one(field, **where):
     kind = number_type(field)
     if is_list(field):
         flags.DEFINE(
-            _NumberListParser(field), name, default, text, serializer=_TextSerializer(), **where
+            flag_parsers.NumberListParser(field),
+            name,
+            default,
+            text,
+            serializer=flag_parsers.TextSerializer(),
+            **where,
         )
     elif field.metadata["choices"]:
         flags.DEFINE_enum(name, default, field.metadata["choices"], text, **where)
     elif kind is bool:
         flags.DEFINE_bool(name, default, text, **where)
     elif kind is int:
-        flags.DEFINE_integer(name, default, text, **_bounds(field), **where)
+        flags.DEFINE_integer(name, default, text, **flag_parsers.bounds(field), **where)
     elif kind is float:
-        flags.DEFINE_float(name, default, text, **_bounds(field), **where)
+        flags.DEFINE_float(name, default, text, **flag_parsers.bounds(field), **where)
     elif field.metadata["is_path"]:
         define_path(name, default, text, **where)
     else:
         flags.DEFINE_string(name, default, text, **where)
 
 
-def _parse(module_name, description, argv):
+def _parse(module_name, description, first, argv):
     before_stop = itertools.takewhile(lambda argument: argument != "--", argv[1:])
-    if any(argument in HELP_FLAGS for argument in before_stop):
-        # absl knows the flags of a script by the script's name.
-        of = argv[0] if module_name == "__main__" else module_name
-        sys.stdout.write(help_text(of, description))
-        sys.exit(0)
+    asked = set(before_stop) & {*HELP_FLAGS, *_FULL_HELP_FLAGS}
     try:
+        if asked:
+            given = [argument for argument in argv[1:] if argument not in asked]
+            shown = flags_of(argv[0] if module_name == "__main__" else module_name, first, given)
+            program = argv[0] if argv[0].startswith("neurovocal ") else f"python {argv[0]}"
+            is_full = not asked.isdisjoint(_FULL_HELP_FLAGS)
+            sys.stdout.write(flag_help.help_text(description or "", shown, program, is_full))
+            sys.exit(0)
         remaining = flags.FLAGS([argv[0], *expand_flagfiles(argv[1:])])
+        _check_finite(flags.FLAGS)
     except (flags.Error, ValueError) as error:
-        _fail(
-            functools.reduce(
-                lambda message, plainer: re.sub(*plainer, message), _PLAINER, str(error)
-            )
-        )
+        _fail(flag_parsers.plain(str(error)))
     if len(remaining) > 1:
         _fail(f"unexpected arguments: {' '.join(remaining[1:])} (flags are written --name=value)")
     return remaining
+
+
+def _check_finite(flag_values):
+    """Raises ValueError for a number of a tool's own flags that is none, which absl's limits let
+    through; settings have a rule of their own.
+    """
+    for name in set(flag_values) - set(_defined(flag_values)):
+        value = flag_values[name].value
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"flag --{name}={value}: must be a finite number")
 
 
 def _guarded(main, on_keras, argv):
@@ -357,12 +355,6 @@ def _fail(error):
         error = f"{error.filename}: {error.strerror}"
     sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
     sys.exit(1)
-
-
-def _bounds(field):
-    kind = number_type(field)
-    limits = {"lower_bound": field.metadata["low"], "upper_bound": field.metadata["high"]}
-    return {name: None if math.isinf(limit) else kind(limit) for name, limit in limits.items()}
 
 
 def _is_among(sections, section, field):

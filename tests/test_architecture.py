@@ -51,12 +51,14 @@ ARROWS = {
     "array_files": set(),
     "status": set(),
     "json_numbers": set(),
-    "flag_help": {"config"},
+    "flag_help": {"config", "presets"},
+    "flag_parsers": {"flag_help", "settings"},
     "presets": {"settings"},
     "flag_files": {"presets", "earlier_settings"},
     "flags": {
         "flag_files",
         "flag_help",
+        "flag_parsers",
         "presets",
         "config",
         "settings",
@@ -149,6 +151,7 @@ LIBRARIES = {
     "files": set(),
     "status": set(),
     "flag_help": set(),
+    "flag_parsers": {"absl"},
     "presets": set(),
     "flag_files": set(),
     "flags": {"absl", "tqdm"},
@@ -182,6 +185,7 @@ WITHOUT_KERAS = {
     "earlier_settings",
     "config",
     "flag_help",
+    "flag_parsers",
     "flags",
     "plots",
     "data",
@@ -322,6 +326,7 @@ def test_what_knows_of_sound_and_what_knows_of_probability_stay_apart():
 def test_only_flags_and_the_commands_import_absl_flags():
     assert {room(path) for path in FILES if any(n.startswith("absl") for n in imports(path))} == {
         "flags",
+        "flag_parsers",
         "commands",
     }
 

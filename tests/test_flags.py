@@ -1,5 +1,6 @@
 """Flags made from the settings, help, and how a tool ends."""
 
+import dataclasses
 import json
 import os
 import re
@@ -16,7 +17,7 @@ from parsed_flags import parsed, write
 from neurovocal_tf import flags
 from neurovocal_tf.config import Config
 from neurovocal_tf.config import settings as all_settings
-from neurovocal_tf.flag_help import FIRST, help_text
+from neurovocal_tf.flag_help import Flags, help_text
 from neurovocal_tf.settings import number_type
 
 TOOL = '''r"""Sings like a finch.
@@ -31,6 +32,7 @@ from neurovocal_tf import flags
 
 _DATA_DIR = absl_flags.DEFINE_string("data_dir", None, "Folder of recordings.", required=True)
 _RAISES = absl_flags.DEFINE_string("raises", "", "What main raises.")
+_SHARE = absl_flags.DEFINE_float("share", 0.5, "A number.")
 flags.define({sections})
 
 
@@ -131,7 +133,8 @@ def test_a_flag_of_a_tool_that_is_called_as_a_setting_is_none():
     assert flags.config_from_flags(Config().replace(seed=5), values) == Config().replace(
         seed=5, num_iterations=3
     )
-    assert "random numbers" not in flags.help_text("tool.py", "Sings.", values)
+    shown = help_text("Sings.", flags.flags_of("tool.py", flag_values=values))
+    assert "random numbers" not in shown and "--num_iterations=100" in shown
 
 
 def test_an_unknown_section_is_refused():
@@ -232,8 +235,7 @@ def test_help_is_quiet_about_absl_and_exits_with_zero(flag, tool):
         assert shown in out
     for hidden in ("verbosity", "pdb", "logtostderr"):
         assert hidden not in out
-    assert len(FIRST) == 10
-    order = ["data_dir", *FIRST, "sample_rate", "threshold_method", "num_gibbs_steps", "cache_mb"]
+    order = ["data_dir", "sample_rate", "threshold_method", "low_hz", "num_gibbs_steps", "cache_mb"]
     places = [out.index(f"\n  --{name}=") for name in order]
     assert places == sorted(places)
     for _, field in all_settings():
@@ -250,10 +252,51 @@ def test_help_shows_only_the_sections_a_tool_uses(tool):
     )
 
 
+def shown_flags(text):
+    return re.findall(r"^  --(?:\[no\])?(\w+)", text, re.MULTILINE)
+
+
+def test_help_shows_the_flags_that_matter_most_and_the_full_help_all_of_them_once():
+    values = absl_flags.FlagValues()
+    flags.define(None, values)
+    flags.define_preset(values)
+    first = ("out", "low_hz", "preset", "seed")
+    absl_flags.DEFINE_string("out", None, "Folder.", flag_values=values, module_name="sing")
+    of = flags.flags_of("sing", first, flag_values=values)
+    of = dataclasses.replace(of, own=[*of.own, ("preset", None, "Which.", "auto | bat")])
+    short = help_text("Sings.", of, "neurovocal sing", is_full=False)
+    full = help_text("Sings.", of, "neurovocal sing")
+    assert shown_flags(short) == list(first)
+    assert "flags, by what they are about: neurovocal sing --helpfull\n" in short
+    all_names = {"out", "preset", "flagfile", *(field.name for _, field in all_settings())}
+    assert sorted(shown_flags(full)) == sorted(all_names)
+    assert f"All {len(all_names)} flags" in short and "--helpfull" not in full
+    assert "\nOther flags of this command:\n  --flagfile=" in full
+    for text in (short, full):
+        assert "\n  songbird    Songs of one bird" in text and "\n  auto        the one" in text
+
+
+def test_help_shows_the_values_of_a_preset_of_flag_files_and_of_other_flags(tmp_path):
+    mine = write(tmp_path / "mine.flags", "--preset=bat", "--min_gap_ms=9")
+    values = absl_flags.FlagValues()
+    flags.define(None, values)
+    for arguments, low, gap, said in (
+        ([], "500.0", "5.0", ""),
+        (["--preset=bat"], "15000.0", "1.5", "Values of settings are those of --preset=bat."),
+        (["--out", "x", "--preset", "bat"], "15000.0", "1.5", "those of --out x --preset bat."),
+        ([f"--flagfile={mine}", "--low_hz=7"], "7.0", "9.0", "--low_hz=7."),
+        (["--preset=auto"], "500.0", "5.0", ""),
+    ):
+        text = help_text("Sings.", flags.flags_of("sing", None, arguments, values))
+        assert f"  --low_hz={low}  [" in text and f"  --min_gap_ms={gap}  [" in text
+        assert said in " ".join(text.split()) and ("Values of settings" in text) == bool(said)
+
+
 def test_help_breaks_long_commands_as_a_shell_does_and_fills_paragraphs():
     command = f"    python tools/x.py --one={'a' * 40} --two={'b' * 40}"
     text = help_text(
-        f"Does one thing\nand another.\n\n{command}\n\n{'word ' * 40}", [("x", 1, "Help.")], ()
+        f"Does one thing\nand another.\n\n{command}\n\n{'word ' * 40}",
+        Flags([("x", 1, "Help.", "")]),
     )
     lines = text.splitlines()
     assert lines[0] == "Does one thing and another." and max(map(len, lines)) <= 80
@@ -274,8 +317,14 @@ def test_help_breaks_long_commands_as_a_shell_does_and_fills_paragraphs():
         ),
         (
             ["--data_dir=x", "--gates=relu"],
-            "flag --gates=relu: value should be one of <sigmoid|tanh>",
+            "flag --gates=relu: must be one of sigmoid, tanh.",
         ),
+        (
+            ["--data_dir=x", "--gates=sigmoyd"],
+            "flag --gates=sigmoyd: must be one of sigmoid, tanh. Did you mean sigmoid?",
+        ),
+        (["--data_dir=x", "--share=nan"], "flag --share=nan: must be a finite number"),
+        (["--data_dir=x", "--share=-inf"], "flag --share=-inf: must be a finite number"),
         (
             ["--data_dir=x", "--tresh=1"],
             "Unknown command line flag 'tresh'. Did you mean: threshold, threshold_method ?",
@@ -394,7 +443,7 @@ def test_a_path_may_begin_at_home_and_blanks_around_it_do_not_count(repository, 
 
 def test_a_tool_shows_the_help_of_its_paths_as_its_own(repository, tmp_path):
     code, out, _ = said(repository, tmp_path, PATHS, "--help")
-    assert code == 0 and b"This tool:\n  --out" in out
+    assert code == 0 and b"Flags of this command:\n  --out" in out
 
 
 def test_letters_that_the_output_lacks_end_no_run(repository, tmp_path):

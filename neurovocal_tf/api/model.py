@@ -312,7 +312,7 @@ class Model(Trained):
             )
         frames_a_second = self.sample_rate / self.config.spectrogram.hop_length
         seconds = arguments.number_of(seconds, "seconds", 0, _MOST_FRAMES / frames_a_second)
-        return max(round(seconds * frames_a_second), 1)
+        return songs.frames_in(seconds, self)
 
     def _prime(self, prime, rate):
         if prime is None or arguments.is_path(prime):

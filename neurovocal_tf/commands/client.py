@@ -1,8 +1,8 @@
 r"""Streams a song of any length from a model server, by REST or gRPC,
 to a WAV file or to standard output.
 
-    neurovocal client --server=http://localhost:8501 --model=finch --seed=7 \
-        --num_frames=2500 --out=song.wav
+    neurovocal client --server=http://localhost:8501 --model=finch --seed=7 --seconds=10 \
+        --out=song.wav
     neurovocal client --server=grpc://localhost:8500 --model=finch --num_frames=0 --out=- \
         --format=pcm | aplay -f S16_LE -r 32000
     neurovocal client --model=finch --recording=call.wav
@@ -14,7 +14,9 @@ printed as JSON. In Python: `from neurovocal_tf import Client`.
 """
 
 import contextlib
+import dataclasses
 import json
+import math
 import os
 import pathlib
 import sys
@@ -28,6 +30,7 @@ from neurovocal_tf import flags as setting_flags
 from neurovocal_tf.client import streaming, wav_output
 from neurovocal_tf.client.client import Client
 
+_DEFAULT_FRAMES = 1000
 _SERVER = flags.DEFINE_string(
     "server", "http://localhost:8501", "http://HOST:PORT for REST, grpc://HOST:PORT for gRPC."
 )
@@ -45,8 +48,17 @@ _FORMAT = flags.DEFINE_enum(
 _SEED = flags.DEFINE_integer(
     "seed", 0, "Seed of the song.", lower_bound=-(2**62), upper_bound=2**62
 )
+_SECONDS = flags.DEFINE_float(
+    "seconds",
+    None,
+    "Length of the song; 0: without end, until Ctrl-C.",
+    lower_bound=0.0,
+)
 _NUM_FRAMES = flags.DEFINE_integer(
-    "num_frames", 1000, "Frames of the song; 0: without end, until Ctrl-C.", lower_bound=0
+    "num_frames",
+    None,
+    "The same in frames, for --seconds; default: 1000. 0: without end.",
+    lower_bound=0,
 )
 _TEMPERATURE = flags.DEFINE_float(
     "temperature",
@@ -78,21 +90,37 @@ def main(argv: list[str]) -> int | None:
         raise ValueError(
             f"`out` must be a file in a folder that exists, or -. Received: out={_OUT.value}"
         )
+    length = setting_flags.one_of(_SECONDS, _NUM_FRAMES, required=False)
+    num_frames = _DEFAULT_FRAMES if length is None else _NUM_FRAMES.value
     with Client(_SERVER.value, _MODEL.value, _MODEL_VERSION.value, _TIMEOUT_S.value) as client:
         if _RECORDING.value:
             return _tell(client)
         start = client.prime(pathlib.Path(_PRIME.value).read_bytes()) if _PRIME.value else None
         blocks = client.stream(
             _SEED.value,
-            _NUM_FRAMES.value or None,
+            num_frames or None,
             _TEMPERATURE.value,
             block_frames=_BLOCK_FRAMES.value,
             start=start,
         )
-        figures = _write(_timed(blocks))
+        figures = _write(_within_seconds(_timed(blocks)))
     sys.stderr.write("\n".join(f"{name:24} {value:.6g}" for name, value in figures.items()) + "\n")
     if _JSON.value:
         files.write_json(_JSON.value, figures)
+
+
+def _within_seconds(blocks):
+    """Blocks up to --seconds, the last one cut there, or all of them."""
+    num_left = math.inf
+    for number, block in enumerate(blocks):
+        sound = block.sound
+        if _SECONDS.value and not number:
+            num_left = max(round(_SECONDS.value * sound.sample_rate), 1)
+        samples = sound.samples[: min(num_left, len(sound.samples))]
+        num_left -= len(samples)
+        yield dataclasses.replace(block, sound=dataclasses.replace(sound, samples=samples))
+        if not num_left:
+            return
 
 
 def _timed(blocks):
@@ -124,8 +152,8 @@ def _write(blocks):
             num_samples, num_cut = num_samples + len(block.sound.samples), num_cut + cut
             if num_samples > wav_output.MOST_SAMPLES and (not to_stream or _FORMAT.value == "wav"):
                 raise ValueError(
-                    "`num_frames` must be of a song that a WAV file can hold, 4 GB. "
-                    f"Received: num_frames={_NUM_FRAMES.value}"
+                    "`num_frames` or `seconds` must be of a song that a WAV file can hold, 4 GB. "
+                    f"Received: num_frames={_NUM_FRAMES.value}, seconds={_SECONDS.value}"
                 )
             latencies_s.append(block.elapsed_s)
             write(pcm, rate)

@@ -20,13 +20,20 @@ from neurovocal_tf.settings import nearest
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """One command: its name, what it does in a line, the script that starts it from a checkout, and
-    whether its `main` imports Keras.
+    """One command.
+
+    Attributes:
+        name: of the command, and of its module.    summary: what it does, in a line.
+        script: what starts it from a checkout.
+        first: names of the flags that matter most, with blanks between, which its --help shows;
+            "": all do.
+        on_keras: whether its `main` imports Keras.
     """
 
     name: str
     summary: str
     script: str
+    first: str = ""
     on_keras: bool = False
 
 
@@ -38,20 +45,66 @@ COMMANDS = (
         "write recordings of a simulated bird or of bats to try with",
         "tools/simulate.py",
     ),
-    Command("segment", "find the vocalizations in recordings", "tools/segment.py"),
-    Command("discover", "find the call types and their order", "tools/discover.py"),
-    Command("train", "train a model on recordings", "tools/train.py", on_keras=True),
-    Command("tune", "search for the settings of the best model", "tools/tune.py", on_keras=True),
-    Command("evaluate", "say how good a trained model is", "tools/evaluate.py", on_keras=True),
-    Command("generate", "sing new songs with a trained model", "tools/generate.py", on_keras=True),
+    Command(
+        "segment",
+        "find the vocalizations in recordings",
+        "tools/segment.py",
+        "data_dir out preset low_hz high_hz threshold format truth plot review",
+    ),
+    Command(
+        "discover",
+        "find the call types and their order",
+        "tools/discover.py",
+        "data_dir out preset annotations types merges recordings_table group_column low_hz high_hz",
+    ),
+    Command(
+        "train",
+        "train a model on recordings",
+        "tools/train.py",
+        "data_dir workdir preset sequence annotations sample_rate low_hz high_hz epochs seed",
+        on_keras=True,
+    ),
+    Command(
+        "tune",
+        "search for the settings of the best model",
+        "tools/tune.py",
+        "data_dir workdir preset tuner search num_trials trial_epochs sequence annotations seed",
+        on_keras=True,
+    ),
+    Command(
+        "evaluate",
+        "say how good a trained model is",
+        "tools/evaluate.py",
+        "workdir data_dir held_out_list seconds num_songs num_temperatures num_chains seed json",
+        on_keras=True,
+    ),
+    Command(
+        "generate",
+        "sing new songs with a trained model",
+        "tools/generate.py",
+        "workdir out num_songs seconds seed temperature prime emission_noise",
+        on_keras=True,
+    ),
     Command(
         "export",
         "write a trained model as a SavedModel to serve",
         "export/export_saved_model.py",
+        "workdir export_dir data_dir max_frames emission_noise",
         on_keras=True,
     ),
-    Command("serve", "serve an export, with a page to try it", "export/server.py"),
-    Command("client", "stream songs from a server", "export/client.py"),
+    Command(
+        "serve",
+        "serve an export, with a page to try it",
+        "export/server.py",
+        "model_dir model_name host rest_port grpc_port allowed_hosts num_versions version_labels "
+        "max_requests num_batch_threads",
+    ),
+    Command(
+        "client",
+        "stream songs from a server",
+        "export/client.py",
+        "server model out seed seconds temperature prime recording format json",
+    ),
     Command(
         "check_exactness",
         "check that an export sings the same however many ask",
@@ -131,6 +184,7 @@ def _start(command: Command, argv: Sequence[str], shown_as: str | None) -> None:
         module.main,
         command.on_keras,
         description=with_scripts(description) if shown_as else description,
+        first=command.first.split() or None,
         argv=argv,
     )
 

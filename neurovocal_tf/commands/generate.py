@@ -1,6 +1,6 @@
 r"""Sings new songs with a trained model.
 
-    neurovocal generate --workdir=/runs/finch --num_songs=4 --num_frames=2500 --seed=7
+    neurovocal generate --workdir=/runs/finch --num_songs=4 --seconds=10 --seed=7
 
 Writes song_SEED.wav, .png and .npz (spectrogram in dB, waveform) into --out. Song i has the seed
 --seed + i, and is the same whatever songs are asked for beside it. A model of frame sequences gives
@@ -14,6 +14,7 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
+_DEFAULT_FRAMES, _MOST_FRAMES = 1000, 1_000_000
 _WORKDIR = setting_flags.define_path(
     "workdir", None, "Run folder that `neurovocal train` has written.", required=True
 )
@@ -23,8 +24,15 @@ _OUT = setting_flags.define_path(
 _NUM_SONGS = flags.DEFINE_integer(
     "num_songs", 4, "How many songs.", lower_bound=1, upper_bound=100_000
 )
+_SECONDS = flags.DEFINE_float(
+    "seconds", None, "Length of each song, in seconds of sound.", lower_bound=0.001
+)
 _NUM_FRAMES = flags.DEFINE_integer(
-    "num_frames", 1000, "Frames of each song.", lower_bound=1, upper_bound=1_000_000
+    "num_frames",
+    None,
+    "The same in frames, for --seconds; default: 1000.",
+    lower_bound=1,
+    upper_bound=_MOST_FRAMES,
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the first song.", lower_bound=0, upper_bound=2**62)
 _TEMPERATURE = flags.DEFINE_float(
@@ -39,28 +47,29 @@ setting_flags.define(["generation"])
 
 
 def main(argv: list[str]) -> int | None:
+    # Before the long way to a model.
+    setting_flags.one_of(_SECONDS, _NUM_FRAMES, required=False)
     from neurovocal_tf.generation import songs  # here, so that --help needs no TensorFlow
     from neurovocal_tf.ownership import owned
     from neurovocal_tf.runs.trained import load_trained
 
     trained = load_trained(_WORKDIR.value, setting_flags.config_from_flags)
+    num_frames = _num_frames(songs, trained)
     out = _OUT.value or os.path.join(_WORKDIR.value, "songs")
     os.makedirs(out, exist_ok=True)
     # Whoever sings other seeds may do so beside this.
     with owned(out, f"songs_{_SEED.value}_{_NUM_SONGS.value}"):
-        _generate(songs, trained, out)
+        _generate(songs, trained, num_frames, out)
 
 
-def _generate(songs, trained, out):
+def _generate(songs, trained, num_frames, out):
     from neurovocal_tf.generation.singer import Singer
 
     seeds = range(_SEED.value, _SEED.value + _NUM_SONGS.value)
-    singer = Singer(trained, max_frames=_NUM_FRAMES.value)
+    singer = Singer(trained, max_frames=num_frames)
     if not trained.scale.is_sound:
-        return _generate_frames(songs, singer, seeds, out)
-    for song in songs.generate_songs(
-        singer, seeds, _NUM_FRAMES.value, _TEMPERATURE.value, _PRIME.value
-    ):
+        return _generate_frames(songs, singer, seeds, num_frames, out)
+    for song in songs.generate_songs(singer, seeds, num_frames, _TEMPERATURE.value, _PRIME.value):
         stem = os.path.join(out, f"song_{song.seed}")
         songs.write_song(stem, song, singer)
         print(
@@ -70,13 +79,30 @@ def _generate(songs, trained, out):
         )
 
 
-def _generate_frames(songs, singer, seeds, out):
+def _num_frames(songs, trained):
+    if _SECONDS.value is None:
+        return _NUM_FRAMES.value or _DEFAULT_FRAMES
+    if not trained.scale.is_sound:
+        raise ValueError(
+            "`seconds` must not be given for a model of frame sequences, --num_frames instead. "
+            f"Received: seconds={_SECONDS.value:g}"
+        )
+    num_frames = songs.frames_in(_SECONDS.value, trained)
+    if num_frames > _MOST_FRAMES:
+        raise ValueError(
+            f"`seconds` must be of {_MOST_FRAMES} frames at most. Received: "
+            f"seconds={_SECONDS.value:g}, {num_frames} frames"
+        )
+    return num_frames
+
+
+def _generate_frames(songs, singer, seeds, num_frames, out):
     if _PRIME.value:
         raise ValueError(
             "`prime` must not be given for a model of frame sequences. "
             f"Received: prime={_PRIME.value}"
         )
-    for seed, frames in songs.generate_frames(singer, seeds, _NUM_FRAMES.value, _TEMPERATURE.value):
+    for seed, frames in songs.generate_frames(singer, seeds, num_frames, _TEMPERATURE.value):
         stem = os.path.join(out, f"song_{seed}")
         songs.write_frames(stem, frames)
         print(f"{stem}.npz: {len(frames)} frames", file=sys.stderr, flush=True)

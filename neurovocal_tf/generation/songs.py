@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from neurovocal_tf import files
 from neurovocal_tf.audio import readers, spectrogram, wav
-from neurovocal_tf.generation.singer import Singer
+from neurovocal_tf.generation.singer import Singer, TrainedModel
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots.songs import comparison_figure, song_figure
 
@@ -27,6 +27,13 @@ class Song:
     seed: int
     decibels: np.ndarray
     waveform: np.ndarray
+
+
+def frames_in(seconds: float, trained: TrainedModel) -> int:
+    """How many frames of a model of recordings are nearest to so many seconds of sound, at least
+    one.
+    """
+    return max(round(seconds * trained.sample_rate / trained.config.spectrogram.hop_length), 1)
 
 
 def generate_songs(

@@ -195,8 +195,10 @@ def _remedy(path, otherwise):
     before = path_before(path)
     if before == os.fspath(path) or not os.path.exists(before):
         return otherwise
-    return f"The one before it is {before}: the `neurovocal train` command of this run goes on "
-        "from it."
+    return (
+        f"The one before it is {before}: the `neurovocal train` command of this run goes on from "
+        "it."
+    )
 
 
 def _keep_as_before(path):

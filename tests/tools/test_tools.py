@@ -82,7 +82,7 @@ def test_help_explains_itself_without_tensorflow(script, tmp_path):
         timeout=60,
     )
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert f"python {script} --" in shown.stdout and "This tool:" in shown.stdout
+    assert f"python {script} --" in shown.stdout and " flag" in shown.stdout
 
 
 # --- the way from recordings to songs
