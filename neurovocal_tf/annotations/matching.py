@@ -141,7 +141,7 @@ def match(
         and a recording that is annotated twice.
     """
     given = os.fspath(path)
-    path, tier = _path_and_tier(given)
+    path, tier = path_and_tier(given)
     if not os.path.exists(path):
         raise ValueError(
             f"`{setting}` must be an annotation file, or a folder of them. "
@@ -149,7 +149,7 @@ def match(
         )
     matching = _Matching(names.Recordings(tuple(recordings)), length_of)
     options = Options(tier, choice.label_column)
-    for file in _annotation_files(path):
+    for file in files_in(path):
         try:
             contents = annotation_files.contents(file, options)
         except ValueError as error:
@@ -287,7 +287,7 @@ def _first(sentences: Sequence[str]) -> list[str]:
     return [*sentences[:_MAX_REASONS], *([f"and {more} more of these"] if more > 0 else [])]
 
 
-def _path_and_tier(given: str) -> tuple[str, str | None]:
+def path_and_tier(given: str) -> tuple[str, str | None]:
     """FILE and TIER of FILE#TIER; the tier is None where there is none,
     as in a file whose own name has a #.
     """
@@ -295,7 +295,10 @@ def _path_and_tier(given: str) -> tuple[str, str | None]:
     return (path, tier) if mark and not os.path.exists(given) else (given, None)
 
 
-def _annotation_files(path: str) -> list[str]:
+def files_in(path: str) -> list[str]:
+    """Paths of what may be annotations in a folder and the folders below it, sorted; of a file,
+    that one.
+    """
     if not os.path.isdir(path):
         return [path]
     found = []

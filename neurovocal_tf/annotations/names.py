@@ -33,6 +33,11 @@ def _stem(name: str) -> str:
     return _any_case(os.path.splitext(name)[0])
 
 
+def bare(file: str) -> str:
+    """Name of an annotation file without what programs append to that of its recording."""
+    return _ENDINGS.sub("", file)
+
+
 class Recordings:
     """Recordings by their names.
 
@@ -70,19 +75,19 @@ class Recordings:
 
     def _candidates(self, base: str, is_file: bool) -> Iterable[tuple[Sequence[str], bool]]:
         """Those that a name may mean, in the order of how well they fit."""
-        bare = _ENDINGS.sub("", base)
-        stems = (bare,) if is_file else (base, bare)
+        stripped = bare(base)
+        stems = (stripped,) if is_file else (base, stripped)
         forms: tuple[Callable[[str], str], ...] = (str, _letters, _any_case)
         for names, form in zip(self._by, forms, strict=False):
-            yield names.get(form(bare if is_file else base), []), names is self._by[0]
-        for stem in dict.fromkeys((*stems, _CBIN.sub("", bare))):
+            yield names.get(form(stripped if is_file else base), []), names is self._by[0]
+        for stem in dict.fromkeys((*stems, _CBIN.sub("", stripped))):
             found = self._by[3].get(_any_case(stem), [])
             if is_file:
                 exact = [p for p in found if os.path.splitext(os.path.basename(p))[0] == stem]
                 yield exact, True
             yield found, False
         # avn names the file of annotations in the place of its recording.
-        yield self._by[0].get(bare, []), False
+        yield self._by[0].get(stripped, []), False
 
     def _best(
         self,

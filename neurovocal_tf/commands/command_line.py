@@ -28,13 +28,15 @@ class Command:
         first: names of the flags that matter most, with blanks between, which its --help shows;
             "": all do.
         on_keras: whether its `main` imports Keras.
+        given_alone: name of the flag whose value may stand by itself, first; "": of none.
     """
 
     name: str
     summary: str
-    script: str
+    script: str | None = None
     first: str = ""
     on_keras: bool = False
+    given_alone: str = ""
 
 
 # In the order of a user's way.
@@ -45,12 +47,14 @@ COMMANDS = (
         "write recordings of a simulated bird or of bats to try with",
         "tools/simulate.py",
     ),
+    Command("info", "say what a file, a folder or this installation is", given_alone="path"),
     Command(
         "segment",
         "find the vocalizations in recordings",
         "tools/segment.py",
         "data_dir out preset low_hz high_hz threshold format truth plot review",
     ),
+    Command("convert", "convert annotations from one program's format to another's"),
     Command(
         "discover",
         "find the call types and their order",
@@ -113,7 +117,7 @@ COMMANDS = (
 )
 _PROGRAM = "neurovocal"
 _BY_NAME = {command.name: command for command in COMMANDS}
-_BY_SCRIPT = {command.script: command for command in COMMANDS}
+_BY_SCRIPT = {command.script: command for command in COMMANDS if command.script}
 _HELP = ("help", *flags.HELP_FLAGS)
 
 
@@ -127,6 +131,9 @@ def run() -> None:
     elif name == "--version":
         print(f"neurovocal_tf {neurovocal_tf.__version__}")
     elif name in _BY_NAME:
+        alone = _BY_NAME[name].given_alone
+        if alone and rest and not rest[0].startswith("-"):
+            rest[0] = f"--{alone}={rest[0]}"
         _start(_BY_NAME[name], [f"{_PROGRAM} {name}", *rest], shown_as=None)
     else:
         sys.exit(_unknown(name))
@@ -162,10 +169,11 @@ def words(name: str, called: str) -> list[str]:
 
     Returns the words that stand before its flags.
     """
-    if called.startswith(_PROGRAM):
+    script = _BY_NAME[name].script
+    if called.startswith(_PROGRAM) or script is None:
         return [_PROGRAM, name]
     root = pathlib.Path(called).resolve().parent.parent
-    return ["python", os.path.relpath(root / _BY_NAME[name].script)]
+    return ["python", os.path.relpath(root / script)]
 
 
 def with_scripts(text: str) -> str:
@@ -174,7 +182,8 @@ def with_scripts(text: str) -> str:
     def script(match: re.Match[str]) -> str:
         return f"{match[1]}python {_BY_NAME[match[2]].script}"
 
-    return re.sub(rf"^( +)neurovocal ({'|'.join(_BY_NAME)})\b", script, text, flags=re.MULTILINE)
+    names = "|".join(command.name for command in _BY_SCRIPT.values())
+    return re.sub(rf"^( +)neurovocal ({names})\b", script, text, flags=re.MULTILINE)
 
 
 def _start(command: Command, argv: Sequence[str], shown_as: str | None) -> None:
