@@ -175,9 +175,13 @@ def from_json(kind: Any, text: str) -> Any:
                 f"config.json: `{section}` must be an object of settings. "
                 f"Received: {section}={values!r}"
             )
-        unknown = sorted(set(values) - {field.name for field in dataclasses.fields(types[section])})
+        known = {field.name for field in dataclasses.fields(types[section])}
+        unknown = sorted(set(values) - known)
         if unknown:
-            raise ValueError(f"config.json: `{unknown[0]}` is not a setting of `{section}`.")
+            raise ValueError(
+                f"config.json: `{unknown[0]}` is not a setting of `{section}`."
+                f"{nearest(unknown[0], known)}"
+            )
         built[section] = types[section](
             **{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
         )

@@ -58,9 +58,9 @@ def main(argv: list[str]) -> int | None:
         matching.Choice.of(config.data.ignore_labels, config.data.label_column),
         config.audio.time_expansion,
     )
+    written, skipped = conversion.write(_OUT.value, found, _FORMAT.value, config, _OVERWRITE.value)
     for note in found.notes:
         setting_flags.say(note)
-    written, skipped = conversion.write(_OUT.value, found, _FORMAT.value, config, _OVERWRITE.value)
     num_annotations = sum(map(len, found.of.values()))
     several = f" and {len(written) - 1} more" if len(written) > 1 else ""
     print(

@@ -261,7 +261,7 @@ class RunFolder:
         # Text may be damaged in every way, and JSON nested deeper than Python goes.
         except Exception as error:
             reason = textwrap.shorten(str(error) or type(error).__name__, 200)
-            what = f"is damaged ({reason})"
+            what = f"is damaged or of another version ({reason})"
         raise ValueError(
             f"{path} {what}. The `neurovocal train` command of this run writes it anew from "
             f"{os.path.basename(self.checkpoint)} where that remembers it; else put back a copy."

@@ -285,6 +285,9 @@ def test_a_song_is_written_as_a_file_and_streamed_to_standard_output_the_same(
     # A header that leaves the length open, and then the same.
     assert streamed.stdout[:4] == b"RIFF" and streamed.stdout[44:] == samples
     assert run_client(*where, "--out=-", "--format=pcm").stdout == samples
+    # As many seconds of a song without end, to the sample.
+    begun = run_client(*where[:-1], "--seconds=0.04", "--out=-", "--format=pcm")
+    assert begun.stdout == samples[: 2 * 640]
 
 
 def test_over_rest_it_never_imports_tensorflow(model_server, tmp_path):

@@ -9,11 +9,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# Imports what takes seconds to import, once, and then becomes each command in a process of its own.
-# TensorFlow has run nothing before the fork, so that the child starts as a fresh process does;
-# frozen objects are left out of its garbage collection.
-FORKING_SERVER = """
-import gc, json, os, runpy, sys, traceback
+# What takes seconds to import.
+IMPORTS = """
 import keras, matplotlib.figure, scipy.signal, sklearn.cluster, soundfile, soxr, tensorflow, \
 tensorflow_io, tqdm
 import neurovocal_tf.evaluation.usual_ranges, neurovocal_tf.training.pictures, \
@@ -23,6 +20,19 @@ import neurovocal_tf.serving.export, neurovocal_tf.generation.songs, neurovocal_
 # Drawing takes longer than training so small a model.
 neurovocal_tf.training.pictures._PICTURE_FRAMES = 40
 neurovocal_tf.training.trainer._NUM_PICTURES = 2
+"""
+# What commands import that have nothing to compute; nothing of these is to need TensorFlow.
+IMPORTS_OF_FLAGS = """
+import numpy, scipy.io, scipy.signal, soundfile, soxr, tqdm
+import neurovocal_tf.flags, neurovocal_tf.commands.command_line
+sys.modules["tensorflow"] = sys.modules["keras"] = None
+"""
+# Imports, once, and then becomes each command in a process of its own. TensorFlow has run nothing
+# before the fork, so that the child starts as a fresh process does; frozen objects are left out of
+# its garbage collection.
+FORKING_SERVER = """
+import gc, json, os, runpy, sys, traceback
+exec(os.environ.pop("IMPORTS_OF_TOOLS"))
 gc.freeze()
 for line in sys.stdin:
     call = json.loads(line)
@@ -32,9 +42,15 @@ for line in sys.stdin:
             os.dup2(os.open(call[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
         sys.argv, code = call["argv"], 0
         try:
-            runpy.run_path(sys.argv[0], run_name="__main__")
+            if sys.argv[0] == "neurovocal":
+                runpy.run_module("neurovocal_tf", run_name="__main__")
+            else:
+                runpy.run_path(sys.argv[0], run_name="__main__")
         except SystemExit as end:
             code = end.code or 0
+            if isinstance(code, str):
+                print(code, file=sys.stderr)
+                code = 1
         except BaseException:
             traceback.print_exc()
             code = 1
@@ -58,9 +74,10 @@ class Tool:
         return self.finish()
 
     def start(self, script, *arguments):
-        """Process id of a command that `finish` waits for."""
+        """Process id of a command that `finish` waits for; a script's, or that of `neurovocal`."""
+        program = script if script == "neurovocal" else str(ROOT / script)
         request = {
-            "argv": [str(ROOT / script), *map(str, arguments)],
+            "argv": [program, *map(str, arguments)],
             "out": str(self._out),
             "err": str(self._err),
         }
@@ -72,12 +89,22 @@ class Tool:
         return code, self._out.read_text(encoding="utf-8"), self._err.read_text(encoding="utf-8")
 
 
+def locked_in(folder):
+    """A folder in which this user can make no other one."""
+    if os.geteuid() == 0:
+        # What the superuser is not kept from by permissions, the kernel's own folder refuses.
+        return pathlib.Path("/sys/kernel")
+    locked = pathlib.Path(folder) / "locked"
+    locked.mkdir(mode=0o555, exist_ok=True)
+    return locked
+
+
 def environment():
     return {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 @contextlib.contextmanager
-def running_tools(folder):
+def running_tools(folder, imports=IMPORTS):
     """A `Tool`, whose commands run in a folder."""
     server = subprocess.Popen(
         [sys.executable, "-c", FORKING_SERVER],
@@ -87,7 +114,7 @@ def running_tools(folder):
         text=True,
         bufsize=1,
         cwd=folder,
-        env=environment(),
+        env=environment() | {"IMPORTS_OF_TOOLS": imports},
     )
     yield Tool(server, folder)
     server.stdin.close()

@@ -1,25 +1,20 @@
 """The demo: its commands, one after another."""
 
-import runpy
 import subprocess
 import sys
 
+import command_modules
 import pytest
-from absl import flags
 
 from neurovocal_tf import presets
 
 
 @pytest.fixture
-def demo(repository):
+def demo():
     """The demo's functions; its flag is taken away again,
     for another test may define one of that name.
     """
-    before = set(flags.FLAGS)
-    functions = runpy.run_path(str(repository / "neurovocal_tf" / "commands" / "demo.py"))
-    for name in set(flags.FLAGS) - before:
-        delattr(flags.FLAGS, name)
-    return functions
+    return command_modules.functions_of("demo")
 
 
 def test_every_command_names_a_tool_and_flags_that_it_has(demo, repository, tmp_path):

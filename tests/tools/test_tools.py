@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
-from forked_tools import environment, running_tools
+from forked_tools import environment, locked_in, running_tools
 
 from neurovocal_tf import flags
 from neurovocal_tf.ownership import owned
@@ -132,7 +132,8 @@ def plain_songs(tool, trained_run, tmp_path_factory):
         f"--workdir={trained_run}",
         f"--out={out}",
         "--num_songs=3",
-        "--num_frames=25",
+        # At 16 kHz, and 64 samples from one to the next.
+        "--seconds=0.1",
         "--seed=5",
     )
     assert (code, printed) == (0, "") and len(err.splitlines()) == 3
@@ -394,6 +395,10 @@ def mistakes(tmp_path_factory, trained_run, simulated_recordings):
     shutil.copy(simulated_recordings / "simulated_000.wav", root / "one")
     shutil.copytree(trained_run, root / "run")
     shutil.copytree(trained_run, root / "cut")
+    shutil.copytree(trained_run, root / "later")
+    config = json.loads((root / "later" / "config.json").read_text())
+    config["training"]["sed"] = 1
+    (root / "later" / "config.json").write_text(json.dumps(config))
     (root / "cut" / "checkpoint.npz").write_bytes(
         (root / "run" / "checkpoint.npz").read_bytes()[:1000]
     )
@@ -533,6 +538,36 @@ MISTAKES = {
         ("tools/generate.py", "--workdir={root}/run", "--num_songs=0"),
         "flag --num_songs=0",
     ),
+    "a length told twice": (
+        ("tools/generate.py", "--workdir={root}/run", "--seconds=1", "--num_frames=9"),
+        "--seconds or --num_frames must be given, one of them. Received: --seconds and",
+    ),
+    "too long a song": (
+        ("tools/generate.py", "--workdir={root}/run", "--seconds=1e9"),
+        "`seconds` must be of 1000000 frames at most. Received: seconds=1e+09",
+    ),
+    "a preset that is none": (
+        (*TRAIN, "--preset=songbrd"),
+        "flag --preset=songbrd: must be one of auto, songbird, mouse_usv, bat, speech, published, "
+        "demo, jsb, nottingham. Did you mean songbird?",
+    ),
+    "a run of another version": (
+        ("tools/generate.py", "--workdir={root}/later"),
+        "{root}/later/config.json is damaged or of another version (config.json: `sed` is not a "
+        "setting of `training`. Did you mean seed?)",
+    ),
+    "what is told of a run of another version": (
+        ("neurovocal", "info", "{root}/later"),
+        "{root}/later/config.json is damaged or of another version",
+    ),
+    "a run where nobody may write": (
+        (*TRAIN, "--workdir={locked}/run"),
+        "{locked}/run: ",
+    ),
+    "songs where nobody may write": (
+        ("tools/generate.py", "--workdir={root}/run", "--out={locked}/songs"),
+        "{locked}/songs: ",
+    ),
 }
 
 
@@ -542,6 +577,7 @@ def test_a_mistake_is_told_in_one_line_that_names_it(
 ):
     arguments, message = MISTAKES[mistake]
     places = dict(root=mistakes, birds=simulated_recordings, tiny=tiny_flags)
+    places["locked"] = locked_in(mistakes)
     trained = {path: path.read_bytes() for path in (mistakes / "run").rglob("*") if path.is_file()}
     code, out, err = tool(*(argument.format(**places) for argument in arguments))
     assert (code, out) == (1, "")
