@@ -5,7 +5,9 @@ r"""Converts annotations: from the files of any program that the package reads t
         --format=raven --out=selections
     neurovocal convert --annotations=words.TextGrid#words --format=audacity --out=labels
 
-The format of what is read is found out. With --data_dir annotations go to the recordings of the
+The format of what is read is found out: tables by the names of their columns, the files of
+Audacity, Raven, Praat, ELAN, Kaleidoscope, evsonganaly, WhisperSeg, batdetect2, BirdNET, DAS, vak,
+avn, opensoundscape, TIMIT. With --data_dir annotations go to the recordings of the
 same names, times beyond their ends are cut, and what no recording has is left out; without it they
 keep the names that they have. The folder --out gets one table, annotations.csv or a like name, or a
 file for each recording, and skipped.csv with the reasons where something is left out. Files that

@@ -1,6 +1,6 @@
 r"""A small local server for trying an export out.
 
-For production use tensorflow/serving: see export/serving/ and BUILD.md.
+For production use tensorflow/serving: see export/serving/ and BUILD.md in the repository.
 
     neurovocal serve --model_dir=/models/finch
     curl -d '{"instances": [{"seed": 1, "num_frames": 250, "temperature": 1.0}]}' \
@@ -18,8 +18,11 @@ behind a proxy needs. Ctrl-C ends it.
 """
 
 import asyncio
+import importlib.metadata
 import logging
 import os
+import re
+import shlex
 import signal
 import sys
 
@@ -116,8 +119,8 @@ def main(argv: list[str]) -> int | None:
         from neurovocal_tf.server.model_server import ModelServer
     except ImportError as error:
         raise ValueError(
-            "The server needs what the extra `serve` brings: python -m pip install '.[serve]' in "
-            f"the folder that setup.py is in ({error})"
+            "The server needs what the extra `serve` brings: python -m pip install "
+            f"{shlex.join(_of_the_extra())} ({error})"
         ) from None
     from neurovocal_tf.server import page_policy
     from neurovocal_tf.server.limits import Limits
@@ -154,6 +157,16 @@ def main(argv: list[str]) -> int | None:
         )
     finally:
         versions.close()
+
+
+def _of_the_extra():
+    """What to tell pip: the requirements of the extra, wherever the package is installed."""
+    try:
+        required = importlib.metadata.requires("neurovocal_tf") or ()
+    except importlib.metadata.PackageNotFoundError:
+        required = ()
+    found = [line.split(";")[0].strip() for line in required if re.search("extra.*serve", line)]
+    return found or [".[serve]"]
 
 
 async def _serve(server):

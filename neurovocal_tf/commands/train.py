@@ -1,4 +1,5 @@
-r"""Trains an RNN-RBM on a folder of recordings, or on frame sequences that are no sound.
+r"""Trains a model of how vocalizations unfold in time on a folder of recordings, or on frame
+sequences that are no sound, such as piano rolls.
 
     neurovocal train --preset=songbird --data_dir=/data/finches \
         --workdir=/runs/finch
@@ -6,8 +7,8 @@ r"""Trains an RNN-RBM on a folder of recordings, or on frame sequences that are 
         --workdir=/runs/chorales
 
 The same command goes on with a run that was stopped. The run folder gets the model, config.json,
-history.csv, curves.png, samples_epoch_N.png, skipped.csv and TensorBoard's curves; every other tool
-needs only --workdir.
+history.csv, curves.png, samples_epoch_N.png, skipped.csv and TensorBoard's curves; every other
+command needs only --workdir.
 """
 
 import os

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from forked_tools import IMPORTS_OF_FLAGS, running_tools
 
 from neurovocal_tf.commands import command_line
 
@@ -68,6 +69,29 @@ def test_a_command_is_helped_by_its_name_and_a_script_by_its_path():
         timeout=60,
     )
     assert script.stdout == shown.replace("neurovocal simulate", "python tools/simulate.py")
+
+
+@pytest.fixture(scope="module")
+def light(tmp_path_factory):
+    """Runs commands that may not import TensorFlow."""
+    with running_tools(tmp_path_factory.mktemp("calls"), IMPORTS_OF_FLAGS) as tool:
+        yield tool
+
+
+@pytest.mark.parametrize("command", command_line.COMMANDS, ids=lambda command: command.name)
+def test_every_command_helps_with_ten_flags_at_most_and_in_full_with_all(command, light):
+    (code, short, err), (_, full, _) = (
+        light("neurovocal", command.name, flag) for flag in ("--help", "--helpfull")
+    )
+    assert (code, err) == (0, "") and max(map(len, full.splitlines())) <= 80
+    assert short.startswith(full[:40]) and f"\n    neurovocal {command.name}" in short
+    shown, every = (re.findall(r"^  --(?:\[no\])?(\w+)", text, re.M) for text in (short, full))
+    assert len(shown) <= 10 and set(shown) <= set(every) and len(every) == len(set(every))
+    assert shown == command.first.split() if command.first else sorted(shown) == sorted(every)
+    assert ("--helpfull" in short) == bool(command.first)
+    assert ("\nPresets, for --preset=NAME:\n" in short) == ("preset" in every)
+    # Words for those who know the mathematics are for the full help.
+    assert not re.search(r"\b(RNN|RBM|Gibbs)\b", short), short
 
 
 def test_a_command_shows_others_as_it_was_called_itself(monkeypatch):
