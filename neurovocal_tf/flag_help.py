@@ -69,13 +69,10 @@ def help_text(description: str, flags: Flags, program: str = "", is_full: bool =
     if is_full or not first:
         title = "Other flags of this command:" if first else "Flags of this command:"
         others = [entry for name, entry in own.items() if name not in first]
-        blocks.append("\n".join([title, *others]))
-    if is_full or not first:
-        blocks += _by_section(sections, first)
+        blocks += ["\n".join([title, *others]), *_by_section(sections, first)]
     if "preset" in own:
         blocks.append(_presets())
-    num_more = len(every) - len(first)
-    if first and not is_full and num_more:
+    if first and not is_full:
         blocks.append(f"All {len(every)} flags, by what they are about: {program} --helpfull")
     return "\n\n".join(blocks) + "\n"
 
