@@ -24,8 +24,9 @@ class Found:
 
     Attributes:
         of: dict of recording's path -> its `Annotation`s, in time order.
-        names: dict of recording's path -> what it is called, relative to a folder of recordings, or
-            as the annotations have it.
+        names: dict of recording's path -> what it is called: relative to the folder of recordings,
+            or as the annotations have it.
+        places: dict of recording's path -> the same, relative to the folder that all are in.
         notes: sentences for the user on what was read and how.
         skipped: (file, reason) of each file of annotations, or annotated recording, that is left
             out.
@@ -33,6 +34,7 @@ class Found:
 
     of: Mapping[str, Sequence[Annotation]]
     names: Mapping[str, str]
+    places: Mapping[str, str]
     notes: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]
 
@@ -66,6 +68,7 @@ def find(
             name = said.replace("\\", "/") or names.bare(os.path.basename(one))
             named[os.path.abspath(os.path.join(os.path.dirname(one), name))] = name
     paths = named if recordings is None else {path: name for name, path in recordings.items()}
+    places = _below_all(paths) if recordings is None else paths
     known = length_of(time_expansion)
     matched = matching.match(
         path,
@@ -75,7 +78,7 @@ def find(
     )
     matched.check_any(path, "annotations")
     skipped += [(name, "there is no such recording") for name in matched.unmatched]
-    return Found(matched.of, paths, tuple(matched.notes(path)), tuple(skipped))
+    return Found(matched.of, paths, places, tuple(matched.notes(path)), tuple(skipped))
 
 
 def write(
@@ -123,13 +126,13 @@ def _targets(found: Found, format: str, out_dir: str) -> dict[str, list[str]]:
     """The files to write, each with the recordings that it is about."""
     if format in TABLES:
         return {os.path.join(out_dir, TABLES[format]): list(found.of)}
-    stems = formats.stems_of(found.names[path] for path in found.of)
+    stems = formats.stems_of(found.places[path] for path in found.of)
     targets = {}
     for path in found.of:
-        name = found.names[path]
+        place = found.places[path]
         # evsonganaly looks for the whole name of the recording before its own ending.
-        stem = name if format == "notmat" else stems[name]
-        file = files.fitting(_within(stem), annotations.EXTENSIONS[format])
+        stem = place if format == "notmat" else stems[place]
+        file = files.fitting(stem, annotations.EXTENSIONS[format])
         targets[os.path.join(out_dir, file)] = [path]
     return targets
 
@@ -161,10 +164,11 @@ def _write_one(
     annotations.write(target, rows, format, durations_s, rates)
 
 
-def _within(name: str) -> str:
-    """A name that leads nowhere out of the folder it is joined to."""
-    parts = [part for part in name.split("/") if part not in ("", ".", "..")]
-    return os.path.join(*parts)
+def _below_all(paths: Iterable[str]) -> dict[str, str]:
+    """Names of absolute paths below the folder that all are in."""
+    paths = list(paths)
+    folder = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ""
+    return {path: os.path.relpath(path, folder) for path in paths}
 
 
 def _check_new(paths: Iterable[str]) -> None:

@@ -29,7 +29,7 @@ WAY = (
     (("info", "birds"), ()),
     (
         ("segment", "--preset=demo", "--data_dir=birds", "--out=found", "--plot", "--review"),
-        ("found/annotations.csv", "found/pictures", "found/review/simulated_000.html"),
+        ("found/annotations.csv", "found/pictures", "found/review/simulated_000.wav.html"),
     ),
     (("segment", "--preset=demo", "--data_dir=birds", "--out=scored", "--truth=birds"), ()),
     (

@@ -110,13 +110,13 @@ def test_what_a_format_needs_of_recordings_that_are_not_there_is_said(format, la
     assert not (tmp_path / "out").exists()
 
 
-def test_no_name_leads_out_of_the_folder(tmp_path):
+def test_files_are_named_below_the_folder_that_all_recordings_are_in_and_never_outside(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "by.csv").write_text(
-        "file,onset_s,offset_s,label\n../../x/../song.wav,0.1,0.2,a\n/abs/b.wav,0,1,b\n"
+        "file,onset_s,offset_s,label\n../x/../song.wav,0.1,0.2,a\n../birds/b.wav,0,1,b\n"
     )
     written, _ = converted(tmp_path / "in", tmp_path / "out", "audacity")
     assert sorted(os.path.relpath(path, tmp_path / "out") for path in written) == [
-        "abs/b.txt",
-        "x/song.txt",
+        "birds/b.txt",
+        "song.txt",
     ]
