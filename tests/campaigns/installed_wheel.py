@@ -97,7 +97,7 @@ def call(programs, folder, *arguments):
     )
     if done.returncode or "Traceback" in done.stderr:
         return f"exit code {done.returncode}: {done.stderr[-600:]}"
-    strange = re.findall(r"^.*(?:tensorflow/|external/local_xla|WARNING).*$", done.stderr, re.M)
+    strange = re.findall(r"^.*(?:tensorflow/core|external/local_xla).*$", done.stderr, re.M)
     return f"says {strange[0]}" if strange else ""
 
 
