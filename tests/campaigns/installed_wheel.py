@@ -97,6 +97,8 @@ def call(programs, folder, *arguments):
     )
     if done.returncode or "Traceback" in done.stderr:
         return f"exit code {done.returncode}: {done.stderr[-600:]}"
+    if program == "python":
+        return ""
     strange = re.findall(r"^.*(?:tensorflow/core|external/local_xla).*$", done.stderr, re.M)
     return f"says {strange[0]}" if strange else ""
 
