@@ -124,7 +124,7 @@ _HELP = ("help", *flags.HELP_FLAGS)
 def run() -> None:
     """Runs the command that the command line names, and exits: the entry point `neurovocal`."""
     name, *rest = sys.argv[1:] or ["help"]
-    if name in _HELP and rest and rest[0] in _BY_NAME:
+    if name in _HELP and rest:
         name, rest = rest[0], ["--help"]
     if name in _HELP:
         sys.stdout.write(overview())

@@ -8,7 +8,8 @@ on the pessimistic one. Where they are more than 0.05 apart, or change by as muc
 temperatures double, the table and the picture say so, and about how many --num_temperatures would
 do, where that can be told; else try the other --base. Recordings are tested on those that were
 held out, frame sequences on their test split. Prints a table and writes evaluation.json,
-likelihood.png and, of recordings, songs.png and statistics.png into the run folder.
+likelihood.png and, of recordings, songs.png and statistics.png into the run folder. Settings that
+are not given are those of the run.
 """
 
 import os

@@ -4,7 +4,7 @@ r"""Exports a trained model as a SavedModel for TensorFlow Serving.
 
 Writes the next version, /models/finch/N; earlier ones stay. What a call's scores usually are is
 measured on the recordings that were held out from training; where they are not there any more,
---data_dir says where they are now.
+--data_dir says where they are now. Settings that are not given are those of the run.
 """
 
 import sys

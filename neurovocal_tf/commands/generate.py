@@ -4,7 +4,7 @@ r"""Sings new songs with a trained model.
 
 Writes song_SEED.wav, .png and .npz (spectrogram in dB, waveform) into --out. Song i has the seed
 --seed + i, and is the same whatever songs are asked for beside it. A model of frame sequences gives
-.npz (frames) and .png alone.
+.npz (frames) and .png alone. Settings that are not given are those of the run.
 """
 
 import os

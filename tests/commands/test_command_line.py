@@ -46,6 +46,7 @@ def test_the_help_lists_every_command_in_the_order_of_a_users_way(arguments):
     [
         (["trian"], r"the command must be among demo, .* Received: trian\. Did you mean train\?"),
         (["xyzzy"], r"the command must be among demo, .* Received: xyzzy\."),
+        (["help", "trian"], r"the command must be among demo, .* Did you mean train\?"),
         (["--workdir=x"], "a command must come first, as in neurovocal segment --workdir=x.*"),
         (["train", "--tresh=3"], "Unknown command line flag 'tresh'.*"),
         (["train"], r"--workdir must be given"),

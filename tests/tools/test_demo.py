@@ -37,11 +37,20 @@ def test_every_command_names_a_tool_and_flags_that_it_has(demo, repository, tmp_
                 assert f'("{name}", ' in text.replace("(\n    ", "(")
 
 
-def test_the_demo_ends_with_the_exit_code_of_the_first_command_that_fails(repository, tmp_path):
+@pytest.mark.parametrize(
+    "called, shown_as",
+    [
+        (["tools/demo.py"], "python tools/simulate.py"),
+        (["-m", "neurovocal_tf", "demo"], "neurovocal simulate"),
+    ],
+)
+def test_the_demo_ends_with_the_exit_code_of_the_first_command_that_fails(
+    called, shown_as, repository, tmp_path
+):
     """Its first command is refused: the folder for its recordings holds another file."""
     (tmp_path / "recordings").mkdir()
     (tmp_path / "recordings" / "mine.txt").write_text("mine")
-    command = [sys.executable, str(repository / "tools" / "demo.py"), f"--workdir={tmp_path}"]
+    command = [sys.executable, *called, f"--workdir={tmp_path}"]
     result = subprocess.run(
         command,
         capture_output=True,
@@ -53,8 +62,7 @@ def test_the_demo_ends_with_the_exit_code_of_the_first_command_that_fails(reposi
     assert result.returncode == 1 and result.stdout == ""
     shown, reason, end = result.stderr.strip().splitlines()
     assert shown == (
-        f"$ python tools/simulate.py --out={tmp_path}/recordings --num_recordings=12 "
-        "--duration_s=15"
+        f"$ {shown_as} --out={tmp_path}/recordings --num_recordings=12 --duration_s=15"
     )
     assert reason.startswith("error: `out` must be a new folder")
     assert end == "error: simulate failed with exit code 1"
