@@ -19,6 +19,7 @@ import re
 
 import neurovocal_tf
 from neurovocal_tf import flags as setting_flags
+from neurovocal_tf import keras_backend
 
 _PATH = setting_flags.define_path(
     "path", None, "What to tell about: a file or a folder, which may also be given by itself."
@@ -245,6 +246,7 @@ def _of_report(path):
 
 
 def _of_run(path):
+    keras_backend.check()
     from neurovocal_tf.runs import checkpoint
     from neurovocal_tf.runs.run_folder import RunFolder
 
@@ -294,6 +296,7 @@ def _newest_version(path):
 
 
 def _of_export(path, version):
+    keras_backend.check()
     from neurovocal_tf.serving.export import METADATA
 
     file = os.path.join(version, METADATA)
