@@ -80,6 +80,16 @@ ARROWS = {
     # Where they meet.
     "generation": {"model", "audio", "plots", "config", "files"},
     "discovery": {"pages", "segmentation", "annotations", "audio", "config", "files"},
+    # Of that room what needs a trained run.
+    "discovery/unusual": {
+        "runs",
+        "generation",
+        "data",
+        "model",
+        "segmentation",
+        "audio",
+        "config",
+    },
     "runs": {"data", "model", "layers", "audio", "array_files", "config", "files"},
     "runs/run_folder": {"data", "audio", "config", "files"},
     "serving": {"generation", "model", "segmentation", "audio", "status", "files", "ownership"},
@@ -161,6 +171,7 @@ LIBRARIES = {
     "rbm": {"tensorflow", "numpy"},
     "plots": {"numpy", "matplotlib"},
     "discovery": {"numpy", "scipy", "sklearn", "threadpoolctl"},
+    "discovery/unusual": {"numpy", "scipy", "tensorflow"},
     "annotations": {"numpy", "scipy", "tensorflow"},
     "annotations/elan": {"pympi"},
     "pages": {"numpy"},
