@@ -16,6 +16,7 @@ import scipy.stats
 import tensorflow as tf
 
 from neurovocal_tf.audio import readers
+from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import AudioConfig
 from neurovocal_tf.data.sources import Source
 from neurovocal_tf.discovery import features
@@ -106,10 +107,9 @@ def load(workdir: str, paths: Sequence[str], asked: Asked, data_dir: str) -> Run
         recordings of another rate, or what it held out is not there.
     """
     folder = RunFolder(workdir)
-    folder.config()
-    data = folder.data()
+    config, data = folder.config(), folder.data()
     received = f"Received: workdir={workdir}"
-    if not data.is_sound:
+    if data is None or not data.is_sound:
         raise ValueError(
             "`workdir` must be a run that learned from recordings, and this one learned from "
             f"sequences of frames without sound. {received}"
@@ -121,24 +121,24 @@ def load(workdir: str, paths: Sequence[str], asked: Asked, data_dir: str) -> Run
             f"{data.sample_rate} Hz; --sample_rate={data.sample_rate} brings recordings of a "
             f"higher rate to it. {received}"
         )
-    trained = load_trained(workdir)
-    expansions = [c.audio.time_expansion for c in (trained.config, asked.config)]
+    expansions = [c.audio.time_expansion for c in (config, asked.config)]
     if expansions[0] != expansions[1]:
         raise ValueError(
-            f"`time_expansion` must be the run's, {expansions[0]}. Received: {expansions[1]}"
+            f"`time_expansion` must be that of the run in `workdir`, {expansions[0]}. "
+            f"Received: time_expansion={expansions[1]}"
         )
     try:
-        parts = data.parts_in(trained.config)
+        parts = data.parts_in(config)
     except ValueError as reason:
         try:
-            parts = data.parts_in(trained.config, data_dir)
+            parts = data.parts_in(config, data_dir)
         except ValueError:
             raise ValueError(
                 "`workdir` must be a run whose held-out recordings are where they were, or in "
                 f"--data_dir; {reason}. {received}"
             ) from None
     return Run(
-        trained,
+        load_trained(workdir),
         parts.validation.sources,
         frozenset(os.path.abspath(source.path) for source in parts.training.sources),
     )
@@ -184,7 +184,7 @@ def judge(
     known = np.isfinite(values).all(axis=1)
     is_held_out &= known
     usual = usual_calls.calibrate(
-        _comparable(np.concatenate([values[is_held_out], *(part[0] for part in more)])),
+        np.concatenate([values[is_held_out], *(part[0] for part in more)]),
         np.concatenate([bouts.types[is_held_out], *(part[1] for part in more)]).astype(int),
         len(found.type_names),
         NAMES,
@@ -196,9 +196,7 @@ def judge(
     if usual.rate:
         own_verdicts = [x.numpy()[:num_own] for x in usual.judge_held_out()]
         others = known & ~is_held_out
-        verdicts = [
-            x.numpy() for x in usual.judge(_comparable(values[others]), bouts.types[others])
-        ]
+        verdicts = [x.numpy() for x in usual.judge(values[others], bouts.types[others])]
         for chosen, judged in ((is_held_out, own_verdicts), (others, verdicts)):
             z[chosen], p_values[chosen], _, p[chosen], fired[chosen], is_unusual[chosen] = judged
     caveats += _caveats(found, usual, known, is_trained)
@@ -210,13 +208,10 @@ def judge(
     )
 
 
-def reader(trained: Trained) -> Callable[[str, np.ndarray], np.ndarray]:
-    """A function of a recording's path and its calls' onsets and offsets, seconds `[C, 2]` in order
-    of the onsets, that tells their scores where they stand, `[C, 3]`; NaN where a call is too short
-    for the model.
-    """
+def scoring_of(trained: Trained) -> Callable[..., dict[str, tf.Tensor]]:
+    """`scoring.score_calls` by a run's model and settings, as one graph."""
     generation = trained.config.generation
-    score = Traced(
+    return Traced(
         functools.partial(
             scoring.score_calls,
             trained.model,
@@ -226,6 +221,14 @@ def reader(trained: Trained) -> Callable[[str, np.ndarray], np.ndarray]:
         tf.TensorSpec([None, None, trained.model.num_visible], tf.float32),
         *[tf.TensorSpec([None], tf.int32)] * 3,
     )
+
+
+def reader(trained: Trained) -> Callable[[str, np.ndarray], np.ndarray]:
+    """A function of a recording's path and its calls' onsets and offsets, seconds `[C, 2]` in order
+    of the onsets, that tells their scores where they stand, `[C, 3]`; NaN where a call is too short
+    for the model.
+    """
+    score = scoring_of(trained)
 
     def read(path: str, spans_s: np.ndarray) -> np.ndarray:
         parts = [np.empty((0, len(scoring.SCORES)))]
@@ -237,11 +240,15 @@ def reader(trained: Trained) -> Callable[[str, np.ndarray], np.ndarray]:
 
 
 def scores_in(
-    samples: np.ndarray, spans: np.ndarray, trained: Trained, score: Callable[..., tf.Tensor]
+    samples: np.ndarray,
+    spans: np.ndarray,
+    trained: Trained,
+    score: Callable[..., dict[str, tf.Tensor]],
 ) -> np.ndarray:
     """Scores, `[C, 3]`, of calls between samples `[C, 2]` of a stretch of a recording."""
     spans = np.clip(spans, 0, len(samples)).astype(np.int64)
     calls = tf.constant(spans[:, 0]), tf.constant(spans[:, 1])
+    assert isinstance(trained.scale, FrameScale)
     frames, lengths, frame_onsets = sequences.sequence_frames(
         samples, trained.sample_rate, trained.scale, trained.config, calls
     )
@@ -310,12 +317,6 @@ def _elsewhere(
 
 def _values(scores: np.ndarray, distances: np.ndarray, spans: np.ndarray) -> np.ndarray:
     return np.column_stack([scores, distances, spans[:, 1] - spans[:, 0]])
-
-
-def _comparable(values: np.ndarray) -> np.ndarray:
-    """Distances and durations as their logarithms, which spread evenly."""
-    scores, others = np.split(values, [len(scoring.SCORES)], axis=1)
-    return np.concatenate([scores, np.log(np.maximum(others, 1e-6))], axis=1)
 
 
 def _in_stretch(spans: np.ndarray, source: Source, audio: AudioConfig) -> np.ndarray:

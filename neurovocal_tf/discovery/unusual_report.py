@@ -1,6 +1,7 @@
 """Unusual calls as a table, unusual.csv, and as the report's section about them."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 
 import numpy as np
@@ -52,7 +53,7 @@ def write(out_dir: str, found: Discovery, unusual: Unusual, overwrite: bool = Fa
         name
         for name, (heads, rows) in tables.items()
         if not written.write_unless_changed(
-            name, lambda path, heads=heads, rows=rows: files.write_csv(path, heads, rows)
+            name, functools.partial(files.write_csv, names=heads, rows=rows)
         )
     ]
 

@@ -80,14 +80,17 @@ class FrameReadings(typing.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class UsualRanges:
-    """Between which values, (lower, upper), each score is usual; by default all are."""
+    """Between which values, (lower, upper), each score of at least `num_frames` frames is usual, up
+    to where the next such begin; by default all are.
+    """
 
+    num_frames: int = 1
     score: tuple[float, float] = (-math.inf, math.inf)
     order_score: tuple[float, float] = (-math.inf, math.inf)
     surprise: tuple[float, float] = (-math.inf, math.inf)
 
 
-EVERYTHING_USUAL = UsualRanges()
+EVERYTHING_USUAL = (UsualRanges(),)
 
 
 def embed(model: RNNRBM, frames: tf.Tensor, lengths: tf.Tensor) -> Embedding:

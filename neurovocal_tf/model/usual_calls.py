@@ -1,10 +1,11 @@
 """What of calls is usual, learned from held-out ones, and which others are not.
 
-Each score of a call is told in spreads about the middle of its type's held-out calls; what counts
-against the call is added up over the scores, and compared with the same sums of the held-out calls,
-each measured against the others. So the verdict is rank among held-out calls (conformal prediction,
-Vovk, Gammerman, Shafer 2005): of usual calls, as far as they are like the held-out ones, no larger
-share than `rate` is called unusual, however their scores are distributed and hang together.
+Each score of a call, of distances and durations the logarithm, is told in spreads about the middle
+of its type's held-out calls; what counts against the call is added up over the scores, and compared
+with the same sums of the held-out calls, each measured against the others. So the verdict is a rank
+among held-out calls (conformal prediction, Vovk, Gammerman, Shafer 2005): of usual calls, as far as
+they are like the held-out ones, no larger share than `rate` is called unusual, however their scores
+are distributed and hang together.
 """
 
 import dataclasses
@@ -13,6 +14,8 @@ import typing
 import numpy as np
 import scipy.stats
 import tensorflow as tf
+
+from neurovocal_tf.model import scoring
 
 #: Share of usual calls that are called unusual; more where fewer than 99 calls are held out, since
 #: a call can be stranger than all of so many by chance.
@@ -24,6 +27,11 @@ MIN_CALLS, MIN_OF_TYPE = 20, 10
 # both directions. On a finch, sums tell altered calls from others better than the largest of the
 # scores, their squares, or a distance with covariances.
 _ONE_SIDED = ("score", "order_score", "distance")
+#: What a call is judged by where nothing is known of its type.
+CALL_SCORES = (*scoring.SCORES, "duration")
+#: These spread evenly as their logarithms.
+LOGARITHMIC = ("distance", "duration")
+_SMALLEST = 1e-6
 # Where a small sample's spread is widened to.
 _QUANTILE = 0.995
 _LEAST_SPREAD = 1e-3
@@ -75,8 +83,8 @@ class UsualCalls:
         return max(RATE, 1 / (self.num_calls + 1)) if self.num_calls >= MIN_CALLS else 0.0
 
     def judge(self, values: tf.Tensor, types: tf.Tensor) -> Judged:
-        """Calls by their scores, [C, J], and types, int [C]."""
-        values = tf.cast(values, tf.float64)
+        """Calls by their scores, [C, J], finite, and types, int [C]."""
+        values = _comparable(values, self.names)
         z = (values - tf.gather(self.middles, types)) / tf.gather(self.spreads, types)
         return self._judged(z, 0.0)
 
@@ -97,6 +105,8 @@ class UsualCalls:
             axis=1,
         )
         fired = tf.argmax(counting, axis=1, output_type=tf.int32)
+        if not self.rate:
+            p, p_values = tf.ones_like(p), tf.ones_like(p_values)
         return Judged(z, p_values, total, p, fired, p <= self.rate)
 
     def _share_above(self, known: tf.Tensor, values: tf.Tensor, num_own: float) -> tf.Tensor:
@@ -104,6 +114,11 @@ class UsualCalls:
         below = tf.searchsorted(tf.sort(known), values, side="left")
         count = tf.cast(self.num_calls - below, tf.float64)
         return (1.0 + count - num_own) / (self.num_calls + 1.0 - num_own)
+
+
+def nothing_known(names: tuple[str, ...]) -> UsualCalls:
+    """What is usual of calls of one type, by no call: nothing is unusual."""
+    return calibrate(np.empty((0, len(names))), np.empty(0, int), 1, names)
 
 
 def calibrate(
@@ -115,7 +130,7 @@ def calibrate(
         values: `[n, J]`, finite.    types: int `[n]`, from 0 to K - 1.    num_types: K.
         names: of the scores, J.
     """
-    values = np.asarray(values, float).reshape(-1, len(names))
+    values = _comparable(np.reshape(values, (-1, len(names))), names).numpy()
     counts = np.bincount(types, minlength=num_types)
     shape = num_types, len(names)
     middles, spreads, held_out = np.zeros(shape), np.ones(shape), np.zeros_like(values)
@@ -171,6 +186,12 @@ class _Usual:
         variance = (np.maximum(squares, 0.0) + _LEANING * self.within) / freedom
         widening = scipy.stats.t.ppf(_QUANTILE, freedom) / scipy.stats.norm.ppf(_QUANTILE)
         return mean, np.sqrt(variance * (1 + 1 / size)) * widening
+
+
+def _comparable(values: np.ndarray | tf.Tensor, names: tuple[str, ...]) -> tf.Tensor:
+    values = tf.cast(values, tf.float64)
+    is_logarithmic = np.array([name in LOGARITHMIC for name in names])
+    return tf.where(is_logarithmic, tf.math.log(tf.maximum(values, _SMALLEST)), values)
 
 
 def _counting(z: tf.Tensor, names: tuple[str, ...]) -> tf.Tensor:

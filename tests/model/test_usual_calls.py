@@ -13,6 +13,7 @@ def calls(rng, counts):
     types = np.repeat(np.arange(len(counts)), counts)
     values = rng.normal(size=(len(types), 3)) * (1 + types[:, None]) + 5 * types[:, None]
     values[:, 0] += np.exp(rng.normal(size=len(types)))
+    values[:, 2] = np.exp(values[:, 2])
     return values, types
 
 
@@ -36,13 +37,15 @@ def test_an_odd_call_is_named_by_the_score_that_is_odd(rng):
     odd = usual.middles[1] + usual.spreads[1] * np.array(
         [[12, 0, 0], [0, 9, 0], [0, -9, 0], [0, 0, -9]]
     )
+    odd[:, 2] = np.exp(odd[:, 2])
     judged = usual.judge(odd, np.ones(4, int))
     assert judged.is_unusual.numpy().all()
     assert judged.fired.numpy().tolist() == [0, 1, 1, 2]
     # None of 300 held-out calls is so far out.
     np.testing.assert_allclose(judged.p, 1 / 301)
     # A call that is foreseen better than all others is not unusual for that.
-    better = usual.judge(usual.middles[1:] - np.array([[12, 0, 0]]) * usual.spreads[1], [1])
+    better = odd[:1] - np.array([[24, 0, 0]]) * usual.spreads[1]
+    better = usual.judge(better, [1])
     assert not better.is_unusual.numpy().any() and better.p_values.numpy()[0, 0] <= 2 / 301
 
 
