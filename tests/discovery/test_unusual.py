@@ -141,7 +141,7 @@ def test_a_run_that_cannot_judge_these_recordings_is_told_in_a_line(
     def load(workdir=trained_run, asked=judged.asked, data_dir=simulated_recordings):
         return unusual.load(workdir, paths, asked, data_dir)
 
-    with pytest.raises(ValueError, match="`workdir` must be a folder that tools/train.py"):
+    with pytest.raises(ValueError, match="`workdir` must be a folder that `neurovocal train`"):
         load(tmp_path)
     at_8k = dataclasses.replace(judged.asked, config=CONFIG.replace(sample_rate=8000))
     with pytest.raises(ValueError, match="run of the recordings' rate, 8000 Hz, and this one is"):
