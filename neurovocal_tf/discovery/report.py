@@ -10,7 +10,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from neurovocal_tf import files
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import AudioConfig, Config
-from neurovocal_tf.discovery import features, syntax, tables
+from neurovocal_tf.discovery import features, syntax, tables, type_states
 from neurovocal_tf.discovery.discover import Discovery
 from neurovocal_tf.pages import html
 
@@ -85,6 +85,7 @@ def summary(found: Discovery) -> list[str]:
             "held-out bits a call when 0, 1, 2, 3 types before it are known: "
             + ", ".join(f"{value:.2f}" for value in bits)
         )
+    lines += _type_states(found)
     if told:
         lines.append(
             f"beside {told.num_calls:,} labels: V-measure {told.v_measure:.3f}, adjusted Rand "
@@ -122,6 +123,7 @@ def content(found: Discovery, paths: Mapping[str, str], config: Config) -> dict[
         ],
         "songs": _songs(found),
         "order": tables.order(found),
+        "type_states": _type_states(found),
     }
 
 
@@ -253,6 +255,16 @@ def _pcm(samples: np.ndarray) -> bytes:
     around = samples - samples.mean() if len(samples) else samples
     loudest = max(float(np.abs(around).max(initial=0.0)), 1e-9)
     return np.rint(around / loudest * 32767).astype("<i2").tobytes()
+
+
+def _type_states(found: Discovery) -> list[str]:
+    """Which types go on differently in different places, and what knowing that is worth."""
+    told = found.reach["type_states"]
+    if not isinstance(told, dict):
+        return []
+    gain = _with_bounds(told, "gain")
+    worth = f"types that have several states make calls {gain} bits cheaper than two types before"
+    return [f"{worth} them do", *type_states.in_words(told, found.type_names)]
 
 
 def _with_bounds(described: Mapping[str, object], name: str) -> str:
