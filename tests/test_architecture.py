@@ -93,6 +93,7 @@ ARROWS = {
         "segmentation",
         "audio",
         "plots",
+        "config",
     },
     "evaluation/baselines": set(),
     "evaluation/one_step": set(),

@@ -55,8 +55,8 @@ def describe(
     counted cheaper than the two types before each do; else None.
 
     The fewest splits count that cost no more than the cheapest number but for its own standard
-    error, and the gain has to exceed its own; of fewer than five recordings there are no such
-    errors.
+    error, and all of the gain's interval has to be above 0; of fewer than five recordings there are
+    no such errors and no intervals.
 
     Args:
         sequences: types `[L]` of all bouts.    num_types: K.
@@ -79,10 +79,10 @@ def describe(
     splits = int(np.flatnonzero(means[:-1] - means[cheapest] <= slack)[0])
     gains = resampled[:, -1] - resampled[:, splits]
     gain = float(means[-1] - means[splits])
-    if not splits or gain <= (float(gains.std()) if has_errors else 0.0):
+    low, high = np.quantile(gains, _TAILS).round(4).tolist() if has_errors else (None, None)
+    if not splits or (gain if low is None else low) <= 0:
         return None
     models = pomm.path(sequences, num_types, splits, seed)
-    low, high = np.quantile(gains, _TAILS).round(4).tolist() if has_errors else (None, None)
     return {
         "bits": round(float(means[splits]), 4),
         "gain": round(gain, 4),
