@@ -14,6 +14,7 @@ fillReach();
 fillRepeats();
 fillGroups();
 fillGenerated();
+fillHidden();
 for (const section of document.querySelectorAll("main > section:not([hidden])")) {
   const heading = section.querySelector("h2").textContent;
   byId("sections").append(element("a", { href: `#${section.id}` }, heading));

@@ -128,7 +128,7 @@ function fillGenerated() {
   byId("generated-told").textContent =
     `The model has sung ${sung.seconds} s, ${compared.num_songs[1]} songs with ${theirs} calls; ` +
     `they were segmented and typed as the ${real} calls of the recordings were. ` +
-    "Beside them stand as many calls of real songs, compared with the rest of the real ones: what " +
+    "Beside them stand as many real calls, compared with the rest of the real ones: what " +
     "a perfect model would reach.";
   byId("generated-measures").append(songsAsTable());
   byId("generated-shares").append(sharesPicture());
