@@ -94,6 +94,7 @@ ARROWS = {
         "audio",
         "plots",
         "config",
+        "files",
     },
     "evaluation/baselines": set(),
     "evaluation/one_step": set(),
@@ -162,6 +163,7 @@ LIBRARIES = {
     "rbm": {"tensorflow", "numpy"},
     "plots": {"numpy", "matplotlib"},
     "discovery": {"numpy", "scipy", "sklearn", "threadpoolctl"},
+    "discovery/umap_view": {"numpy", "umap"},
     "annotations": {"numpy", "scipy", "tensorflow"},
     "annotations/elan": {"pympi"},
     "pages": {"numpy"},
@@ -174,7 +176,7 @@ LIBRARIES = {
 }
 # Rooms and files whose libraries need not be installed with the package: an extra of setup.py names
 # them.
-WITH_AN_EXTRA = {"server", "annotations/elan"}
+WITH_AN_EXTRA = {"server", "annotations/elan", "discovery/umap_view"}
 WITHOUT_KERAS = {
     "server",
     "audio",
@@ -518,7 +520,7 @@ def test_every_library_that_is_imported_is_declared():
         "keras_tuner": "keras-tuner",
     }
     distributions |= {"tensorflow_serving": "tensorflow-serving-api", "google": "protobuf"}
-    distributions |= {"pympi": "pympi-ling"}
+    distributions |= {"pympi": "pympi-ling", "umap": "umap-learn"}
     distributions |= {"grpc": "grpcio", "grpc_health": "grpcio-health-checking"}
     kwargs = declared()
     required = {re.split(r"[<>=!~\[; ]", line)[0] for line in kwargs["install_requires"]}

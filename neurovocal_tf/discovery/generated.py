@@ -4,6 +4,7 @@ apart, and how far real songs are from real ones.
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import scipy.stats
@@ -72,6 +73,22 @@ def compare(real: Discovery, generated: Discovery, seed: int = 0) -> dict[str, o
             for pair in _most_different(_joint(ours), _joint(theirs))
         ],
     }
+
+
+def summary(compared: dict[str, Any]) -> str:
+    """What `compare` found, as a line for a terminal."""
+    rows = {row["measure"]: row for row in compared["measures"]}
+
+    def beside(name: str, digits: int) -> str:
+        theirs, ours = (rows[name][key] for key in ("generated", "real"))
+        return " beside ".join("?" if v is None else f"{v:.{digits}f}" for v in (theirs, ours))
+
+    return (
+        f"{compared['num_songs'][1]} generated songs with {compared['num_calls'][1]:,} calls, each "
+        f"figure beside other real songs': transitions {beside('transitions_bits', 3)} bits apart, "
+        f"entropy rate {beside('entropy_rate_bits', 2)} bits, share of unfamiliar calls "
+        f"{beside('share_unfamiliar', 3)}"
+    )
 
 
 def divergence_bits(counts: np.ndarray, other: np.ndarray) -> float:

@@ -10,7 +10,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from neurovocal_tf import files
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import AudioConfig, Config
-from neurovocal_tf.discovery import clips, features, syntax, tables, type_states
+from neurovocal_tf.discovery import clips, features, syntax, tables, type_states, umap_view
 from neurovocal_tf.discovery.discover import Discovery
 from neurovocal_tf.pages import html
 
@@ -180,7 +180,9 @@ def _picture(
 
 
 def _map(found: Discovery) -> dict[str, object]:
-    """Calls in two dimensions: along principal components, and along what parts the types."""
+    """Calls in two dimensions: along principal components, along what parts the types, and by UMAP
+    where that is installed.
+    """
     size = len(found.points)
     chosen = np.sort(np.random.default_rng(0).permutation(size)[:_MOST_MAPPED])
     types, points = found.bouts.types[chosen], found.points[chosen].astype(float)
@@ -188,6 +190,8 @@ def _map(found: Discovery) -> dict[str, object]:
     if len(np.unique(types)) > 2 and len(chosen) > 3 * points.shape[1]:
         parted = LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.3).fit(points, types)
         views["what parts the types"] = _two(parted.transform(points))
+    if umap_view.is_there(len(points)):
+        views["UMAP"] = _two(umap_view.two(points))
     thumbs = np.stack(
         [clips.pooled(found.measured[c].astype(np.float32), _THUMB_BINS) for c in chosen]
     )

@@ -13,8 +13,8 @@ import tiny_runs
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import Config
-from neurovocal_tf.discovery import hidden_report
-from neurovocal_tf.evaluation import unit_readings
+from neurovocal_tf.discovery import discover, features, generated, hidden_report
+from neurovocal_tf.evaluation import generated_songs, run_report, unit_readings
 from neurovocal_tf.rbm.energy import hidden_logits, visible_mean
 from neurovocal_tf.runs.trained import Trained, build_model
 
@@ -79,6 +79,30 @@ def test_the_table_has_a_row_for_each_unit_and_the_page_those_that_tell_most(tmp
     assert bits == sorted(bits, reverse=True) and bits[0] == round(units.hidden.bits.max(), 3)
     assert all(len(unit["frames"]) == 4 for unit in part["units"])
     assert len(part["map"]["means"][0]) == len(found.type_names)
+
+
+def test_a_run_s_parts_are_its_songs_and_its_units(tmp_path, trained, units, monkeypatch):
+    found, paths, _ = simulated_calls.discovered()
+    told = {
+        "seconds": 1.0,
+        "note": None,
+        "compared": generated.compare(found, found),
+        "examples": {"real": [], "generated": []},
+    }
+    monkeypatch.setattr(generated_songs, "beside", lambda *_: told)
+    monkeypatch.setattr(unit_readings, "units_of", lambda *_: units)
+    asked = discover.Asked(Config(), features.PRESETS["songbird"])
+    for _ in range(2):
+        parts, lines, kept = run_report.parts(trained, found, paths, {}, asked, str(tmp_path))
+        assert set(parts) == {"generated", "hidden"} and kept == []
+        assert lines[0].startswith("6 generated songs with") and "hidden units tell" in lines[1]
+    with open(tmp_path / generated.FILE_NAME, encoding="utf-8") as file:
+        assert json.load(file)["compared"]["types"] == [*found.type_names, "unfamiliar"]
+    # What people have changed stays, and is named.
+    with open(tmp_path / hidden_report.TABLE, "a", encoding="utf-8") as file:
+        file.write("mine,0\n")
+    *_, kept = run_report.parts(trained, found, paths, {}, asked, str(tmp_path))
+    assert kept == [hidden_report.TABLE]
 
 
 def test_recordings_that_are_gone_are_not_read(trained):

@@ -42,8 +42,9 @@ function filterCurve(unit) {
   const [low, high] = learned.hz.map((hz) => `${(hz / 1000).toFixed(0)} kHz`);
   const best = values.indexOf(values.reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a)));
   const hz = learned.hz[0] + ((learned.hz[1] - learned.hz[0]) * best) / (values.length - 1);
+  const sign = values[best] > 0 ? "+" : "−";
   const label =
-    `Filter of unit ${unit.number}: ${values[best] > 0 ? "+" : "−"}${most.toFixed(1)} dB at most, ` +
+    `Filter of unit ${unit.number}: ${sign}${most.toFixed(1)} dB at most, ` +
     `at ${(hz / 1000).toFixed(1)} kHz`;
   return drawn(
     "svg",
@@ -62,7 +63,8 @@ function unitBars(unit) {
   const bars = unit.means.flatMap((mean, i) => {
     const height = 60 * (mean || 0);
     const place = { x: 4 + step * i, y: 64 - height, width: Math.max(step - 2, 1), height };
-    const title = drawn("title", {}, `${names[i]}: ${isNumber(mean) ? mean.toFixed(2) : "not known"}`);
+    const told = isNumber(mean) ? mean.toFixed(2) : "not known";
+    const title = drawn("title", {}, `${names[i]}: ${told}`);
     const sign = drawn("text", { x: 3 + step * (i + 0.5), y: 78, class: "middle" }, names[i]);
     return [drawn("rect", { ...place, class: "bar" }, title), ...(names.length < 30 ? [sign] : [])];
   });
