@@ -85,7 +85,7 @@ class Discovery:
     chosen: np.ndarray | None
     stability: stability.Stability | None
     syntax: dict[str, object]
-    reach: dict[str, list[float] | int | None]
+    reach: dict[str, object]
     groups: dict[str, object] | None
     label_syntax: dict[str, object] | None
     agreement: LabelAgreement | None

@@ -10,7 +10,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from neurovocal_tf import files
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import AudioConfig, Config
-from neurovocal_tf.discovery import clips, features, syntax, tables
+from neurovocal_tf.discovery import clips, features, syntax, tables, type_states, umap_view
 from neurovocal_tf.discovery.discover import Discovery
 from neurovocal_tf.pages import html
 
@@ -24,6 +24,8 @@ SCRIPTS = (
     "report_map.js",
     "report_songs.js",
     "report_order.js",
+    "report_generated.js",
+    "report_hidden.js",
     "report.js",
 )
 # So that the page stays under 20 MB whatever the calls are: each of these is some 2 MB at most.
@@ -86,6 +88,7 @@ def summary(found: Discovery) -> list[str]:
             "held-out bits a call when 0, 1, 2, 3 types before it are known: "
             + ", ".join(f"{value:.2f}" for value in bits)
         )
+    lines += _type_states(found)
     if told:
         lines.append(
             f"beside {told.num_calls:,} labels: V-measure {told.v_measure:.3f}, adjusted Rand "
@@ -123,6 +126,7 @@ def content(found: Discovery, paths: Mapping[str, str], config: Config) -> dict[
         ],
         "songs": _songs(found),
         "order": tables.order(found),
+        "type_states": _type_states(found),
     }
 
 
@@ -177,7 +181,9 @@ def _picture(
 
 
 def _map(found: Discovery) -> dict[str, object]:
-    """Calls in two dimensions: along principal components, and along what parts the types."""
+    """Calls in two dimensions: along principal components, along what parts the types, and by UMAP
+    where that is installed.
+    """
     size = len(found.points)
     chosen = np.sort(np.random.default_rng(0).permutation(size)[:_MOST_MAPPED])
     types, points = found.bouts.types[chosen], found.points[chosen].astype(float)
@@ -185,6 +191,8 @@ def _map(found: Discovery) -> dict[str, object]:
     if len(np.unique(types)) > 2 and len(chosen) > 3 * points.shape[1]:
         parted = LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.3).fit(points, types)
         views["what parts the types"] = _two(parted.transform(points))
+    if umap_view.is_there(len(points)):
+        views["UMAP"] = _two(umap_view.two(points))
     thumbs = np.stack(
         [clips.pooled(found.measured[c].astype(np.float32), _THUMB_BINS) for c in chosen]
     )
@@ -233,6 +241,16 @@ def _two(points: np.ndarray) -> np.ndarray:
     two[:, : min(points.shape[1], 2)] = points[:, :2]
     low, high = np.quantile(two, [0.005, 0.995], axis=0)
     return np.clip((two - low) / np.maximum(high - low, 1e-9), -0.05, 1.05)
+
+
+def _type_states(found: Discovery) -> list[str]:
+    """Which types go on differently in different places, and what knowing that is worth."""
+    told = found.reach["type_states"]
+    if not isinstance(told, dict):
+        return []
+    gain = _with_bounds(told, "gain")
+    worth = f"types that have several states make calls {gain} bits cheaper than two types before"
+    return [f"{worth} them do", *type_states.in_words(told, found.type_names)]
 
 
 def _with_bounds(described: Mapping[str, object], name: str) -> str:

@@ -14,6 +14,8 @@ fillReach();
 fillRepeats();
 fillUnusual();
 fillGroups();
+fillGenerated();
+fillHidden();
 for (const section of document.querySelectorAll("main > section:not([hidden])")) {
   const heading = section.querySelector("h2").textContent;
   byId("sections").append(element("a", { href: `#${section.id}` }, heading));
