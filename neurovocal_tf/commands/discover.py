@@ -5,7 +5,8 @@ r"""Finds the call types in a folder of recordings, their order, and how sure bo
     neurovocal discover ... --recordings_table=/data/days.csv --group_column=day
     neurovocal discover ... --merges=/runs/finch_report/merges.csv
     neurovocal discover ... --types=/runs/finch_report      (no new types)
-    neurovocal discover ... --workdir=/runs/finch           (unusual calls, by a trained run)
+    neurovocal discover ... --workdir=/runs/finch           (unusual calls, generated songs and
+                                                            hidden units, by a trained run)
 
 The output folder gets report.html, which a browser opens without a network; calls.csv, types.csv,
 syntax.json and merges.csv; the types as labels for Raven, Audacity and Praat; call_types.json and
@@ -51,7 +52,8 @@ _WORKDIR = setting_flags.define_path(
     "workdir",
     None,
     "Folder of a run that `neurovocal train` has trained on such recordings: by it calls are "
-    "judged where they stand, and the unusual ones are listed in unusual.csv and in the report.",
+    "judged where they stand, and the unusual ones are listed in unusual.csv and in the report, "
+    "which also shows its songs beside the real ones and what its hidden units tell of the types.",
 )
 _ANNOTATIONS = setting_flags.define_path(
     "annotations",
@@ -97,7 +99,7 @@ def main(argv: list[str]) -> int | None:
 
 def _segmented(paths, config):
     """The folder's recordings, segmented as `neurovocal segment` does."""
-    from neurovocal_tf.segmentation import folder, refinement
+    from neurovocal_tf.segmentation import folder
 
     run = folder.SegmentedFolder(
         _DATA_DIR.value,
@@ -105,7 +107,7 @@ def _segmented(paths, config):
         config,
         paths,
         _OVERWRITE.value,
-        refinement.read(_REFINE.value) if _REFINE.value else None,
+        _refinement(),
     )
     for name, what in sorted(run.changed.items()):
         setting_flags.say(f"{name} {what}")
@@ -116,6 +118,12 @@ def _segmented(paths, config):
     for name, reason in sorted(run.skipped.items()):
         setting_flags.say(f"skipped {name}: {reason}")
     return run
+
+
+def _refinement():
+    from neurovocal_tf.segmentation import refinement
+
+    return refinement.read(_REFINE.value) if _REFINE.value else None
 
 
 def _run(paths, asked):
@@ -136,6 +144,25 @@ def _unusual(found, paths, asked, run):
     kept = unusual_report.write(_OUT.value, found, judged, _OVERWRITE.value)
     told = unusual_report.part(found, judged, paths, asked.config.audio)
     return {"unusual": told}, [unusual_report.summary(judged)], kept
+
+
+def _learned(found, paths, durations_s, asked, trained):
+    """The report's parts about a run's songs and units, as `_unusual` has them."""
+    from neurovocal_tf.evaluation import run_report
+
+    with _bar(None, "sing and read", unit="piece") as bar:
+        return run_report.parts(
+            trained,
+            found,
+            paths,
+            durations_s,
+            asked,
+            _OUT.value,
+            _refinement(),
+            _WORKERS.value or os.cpu_count(),
+            _OVERWRITE.value,
+            bar.update,
+        )
 
 
 def _discover(run, paths, config, asked, trained):
@@ -161,8 +188,11 @@ def _discover(run, paths, config, asked, trained):
         )
     parts, lines = {}, report.summary(found)
     if trained:
-        parts, more_lines, more_kept = _unusual(found, paths, asked, trained)
-        lines, kept = lines + more_lines, kept + more_kept
+        for part, more_lines, more_kept in (
+            _unusual(found, paths, asked, trained),
+            _learned(found, paths, durations_s, asked, trained.trained),
+        ):
+            parts, lines, kept = parts | part, lines + more_lines, kept + more_kept
     page = report.write(_OUT.value, found, paths, config, parts)
     if kept:
         setting_flags.say(
