@@ -69,6 +69,8 @@ setup(
     extras_require={
         "serve": SERVE,
         "elan": ELAN,
+        # Another view of the map in the report of `neurovocal discover`.
+        "umap": ["umap-learn>=0.5.5"],
         # A peer of tools/benchmark.py, which does without it too.
         "benchmark": ["torch>=2.4"],
         "test": [

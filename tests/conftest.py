@@ -92,15 +92,18 @@ def trained_run(tmp_path_factory, simulated_recordings, tiny_config):
 
 @pytest.fixture(scope="session")
 def endpoints(trained_run):
-    """Endpoints of `trained_run`, of at most 40 frames, with a range for every score;
+    """Endpoints of `trained_run`, of at most 40 frames, with ranges for every score;
     traced once for all tests.
     """
     from neurovocal_tf.model import scoring
     from neurovocal_tf.runs.trained import load_trained
     from neurovocal_tf.serving import endpoints
 
-    usual = scoring.UsualRanges(
-        score=(-1.0, 1.0), order_score=(0.0, 1.5), surprise=(-5.0, float("inf"))
+    usual = (
+        scoring.UsualRanges(
+            score=(-1.0, 1.0), order_score=(0.0, 1.5), surprise=(-5.0, float("inf"))
+        ),
+        scoring.UsualRanges(30, score=(-0.5, 0.5), order_score=(0.5, 1.2), surprise=(-2.0, 9.0)),
     )
     return endpoints.Endpoints(load_trained(trained_run), max_frames=40, usual=usual)
 

@@ -80,6 +80,16 @@ ARROWS = {
     # Where they meet.
     "generation": {"model", "audio", "plots", "config", "files"},
     "discovery": {"pages", "segmentation", "annotations", "audio", "config", "files"},
+    # Of that room what needs a trained run.
+    "discovery/unusual": {
+        "runs",
+        "generation",
+        "data",
+        "model",
+        "segmentation",
+        "audio",
+        "config",
+    },
     "runs": {"data", "model", "layers", "audio", "array_files", "config", "files"},
     "runs/run_folder": {"data", "audio", "config", "files"},
     "serving": {"generation", "model", "segmentation", "audio", "status", "files", "ownership"},
@@ -93,6 +103,8 @@ ARROWS = {
         "segmentation",
         "audio",
         "plots",
+        "config",
+        "files",
     },
     "evaluation/baselines": set(),
     "evaluation/one_step": set(),
@@ -161,6 +173,8 @@ LIBRARIES = {
     "rbm": {"tensorflow", "numpy"},
     "plots": {"numpy", "matplotlib"},
     "discovery": {"numpy", "scipy", "sklearn", "threadpoolctl"},
+    "discovery/umap_view": {"numpy", "umap"},
+    "discovery/unusual": {"numpy", "scipy", "tensorflow"},
     "annotations": {"numpy", "scipy", "tensorflow"},
     "annotations/elan": {"pympi"},
     "pages": {"numpy"},
@@ -173,7 +187,7 @@ LIBRARIES = {
 }
 # Rooms and files whose libraries need not be installed with the package: an extra of setup.py names
 # them.
-WITH_AN_EXTRA = {"server", "annotations/elan"}
+WITH_AN_EXTRA = {"server", "annotations/elan", "discovery/umap_view"}
 WITHOUT_KERAS = {
     "server",
     "audio",
@@ -517,7 +531,7 @@ def test_every_library_that_is_imported_is_declared():
         "keras_tuner": "keras-tuner",
     }
     distributions |= {"tensorflow_serving": "tensorflow-serving-api", "google": "protobuf"}
-    distributions |= {"pympi": "pympi-ling"}
+    distributions |= {"pympi": "pympi-ling", "umap": "umap-learn"}
     distributions |= {"grpc": "grpcio", "grpc_health": "grpcio-health-checking"}
     kwargs = declared()
     required = {re.split(r"[<>=!~\[; ]", line)[0] for line in kwargs["install_requires"]}

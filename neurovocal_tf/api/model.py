@@ -21,6 +21,7 @@ from neurovocal_tf.generation import songs
 from neurovocal_tf.generation.singer import DEFAULT_MAX_FRAMES, TEMPERATURES, Singer
 from neurovocal_tf.generation.songs import Song
 from neurovocal_tf.model import scoring
+from neurovocal_tf.model.usual_calls import CALL_SCORES, nothing_known
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import Trained
 from neurovocal_tf.serving import export
@@ -268,13 +269,14 @@ class Model(Trained):
             )
         try:
             usual = usual_ranges.usual_ranges(self, run, data_dir)
+            usual_calls = usual_ranges.usual_calls_of(self, run, data_dir)
         except ValueError as reason:
             if data_dir is not None:
                 raise
             say(f"{reason} So nothing will be called unusual; see data_dir.")
-            usual = usual_ranges.EVERYTHING_USUAL
+            usual, usual_calls = usual_ranges.EVERYTHING_USUAL, None
         told = RunFolder(run).data().for_export()
-        return export.export_saved_model(self, export_dir, max_frames, usual, told)
+        return export.export_saved_model(self, export_dir, max_frames, usual, told, usual_calls)
 
     def save(self, workdir: Path) -> str:
         """Copies the run to another folder, from which `load_model` gives the same model and
@@ -298,7 +300,7 @@ class Model(Trained):
 
     @functools.cached_property
     def _readings(self):
-        return Readings(self, _MOST_FRAMES, scoring.EVERYTHING_USUAL)
+        return Readings(self, _MOST_FRAMES, scoring.EVERYTHING_USUAL, nothing_known(CALL_SCORES))
 
     def _num_frames(self, num_frames, seconds):
         if seconds is None:

@@ -228,6 +228,47 @@ class Client:
             name: answer[name][:count].astype(np.int64) for name in ("onsets", "offsets")
         }
 
+    def score_calls_audio(
+        self,
+        audio_bytes: bytes,
+        onsets: npt.ArrayLike | None = None,
+        offsets: npt.ArrayLike | None = None,
+    ) -> Answer:
+        """How unusual each call in a WAV file is where it stands.
+
+        Args:
+            audio_bytes: the file.
+            onsets, offsets: [S] in samples at the model's rate, as `segment_audio` tells them;
+                None: of the calls that it finds.
+
+        Returns:
+            dict: onsets, offsets, score, order_score, surprise, duration (in seconds), p,
+            is_unusual and fired, which of the scores says so, [S] each; sample_rate. Without a call
+            S is 0.
+        """
+        first, last = (
+            np.zeros(0, np.int64) if places is None else np.asarray(places, np.int64)
+            for places in (onsets, offsets)
+        )
+        if (onsets is None) != (offsets is None) or first.ndim != 1 or first.shape != last.shape:
+            raise ValueError(
+                "`onsets` and `offsets` must be given together, one of each for every call. "
+                f"Received: onsets of shape {first.shape}, offsets of shape {last.shape}"
+            )
+        answer = self._row(
+            "score_calls_audio",
+            may_be=(Status.NO_SOUND,),
+            audio_bytes=np.array([audio_bytes], object),
+            onsets=first[np.newaxis],
+            offsets=last[np.newaxis],
+            num_calls=np.array([-1 if onsets is None else len(first)], np.int32),
+        )
+        count = answer["num_calls"]
+        # gRPC has bytes for text.
+        fired = [x.decode() if isinstance(x, bytes) else str(x) for x in answer["fired"]]
+        answer |= {"fired": np.array(fired, object)}
+        return {name: x if np.ndim(x) == 0 else x[:count] for name, x in answer.items()}
+
     def _row(
         self, signature: str, may_be: Collection[Status] = (), **inputs: npt.ArrayLike
     ) -> Answer:

@@ -9,8 +9,8 @@ to a WAV file or to standard output.
 
 The song is sung block by block, each from the state of the one before, so that its first moments
 are there at once and no request is long; its blocks join without clicks. How long each took is told
-on standard error. With --recording no song is sung: the segments and scores of a WAV file are
-printed as JSON. In Python: `from neurovocal_tf import Client`.
+on standard error. With --recording no song is sung: the segments, scores and unusual calls of a WAV
+file are printed as JSON. In Python: `from neurovocal_tf import Client`.
 """
 
 import contextlib
@@ -27,10 +27,11 @@ from absl import flags
 
 from neurovocal_tf import files
 from neurovocal_tf import flags as setting_flags
-from neurovocal_tf.client import streaming, wav_output
+from neurovocal_tf.client import streaming, transports, wav_output
 from neurovocal_tf.client.client import Client
 
 _DEFAULT_FRAMES = 1000
+_OF_CALLS = ("score", "order_score", "surprise", "p")
 _SERVER = flags.DEFINE_string(
     "server", "http://localhost:8501", "http://HOST:PORT for REST, grpc://HOST:PORT for gRPC."
 )
@@ -178,6 +179,7 @@ def _write(blocks):
 def _tell(client):
     contents = pathlib.Path(_RECORDING.value).read_bytes()
     segments, scores = client.segment_audio(contents), client.score_audio(contents)
+    calls = _calls(client, contents)
     rate = int(segments["sample_rate"])
     told = {
         "segments_s": [
@@ -186,7 +188,26 @@ def _tell(client):
         ],
         **{name: float(scores[name]) for name in ("score", "order_score", "surprise")},
         **{name: bool(value) for name, value in scores.items() if name.endswith("is_unusual")},
+        "calls": [
+            {
+                "onset_s": calls["onsets"][call] / rate,
+                "offset_s": calls["offsets"][call] / rate,
+                **{name: float(calls[name][call]) for name in _OF_CALLS},
+                "is_unusual": bool(calls["is_unusual"][call]),
+                "fired": calls["fired"][call],
+            }
+            for call in range(len(calls["onsets"]))
+        ],
     }
     sys.stdout.write(json.dumps(told, indent=2) + "\n")
     if _JSON.value:
         files.write_json(_JSON.value, told)
+
+
+def _calls(client, contents):
+    """What is told of single calls; of none by an export of an earlier version."""
+    try:
+        return client.score_calls_audio(contents)
+    except transports.Refused as reason:
+        setting_flags.say(f"single calls are not judged: {reason}")
+        return {"onsets": ()}

@@ -5,6 +5,8 @@ r"""Finds the call types in a folder of recordings, their order, and how sure bo
     neurovocal discover ... --recordings_table=/data/days.csv --group_column=day
     neurovocal discover ... --merges=/runs/finch_report/merges.csv
     neurovocal discover ... --types=/runs/finch_report      (no new types)
+    neurovocal discover ... --workdir=/runs/finch           (unusual calls, generated songs and
+                                                            hidden units, by a trained run)
 
 The output folder gets report.html, which a browser opens without a network; calls.csv, types.csv,
 syntax.json and merges.csv; the types as labels for Raven, Audacity and Praat; call_types.json and
@@ -46,6 +48,13 @@ _TYPES = setting_flags.define_path(
 _MERGES = setting_flags.define_path(
     "merges", None, "A merges.csv with yes in its column accept: these pairs of types are joined."
 )
+_WORKDIR = setting_flags.define_path(
+    "workdir",
+    None,
+    "Folder of a run that `neurovocal train` has trained on such recordings: by it calls are "
+    "judged where they stand, and the unusual ones are listed in unusual.csv and in the report, "
+    "which also shows its songs beside the real ones and what its hidden units tell of the types.",
+)
 _ANNOTATIONS = setting_flags.define_path(
     "annotations",
     None,
@@ -82,14 +91,15 @@ def main(argv: list[str]) -> int | None:
     config, preset = _config(paths)
     # What is wrong with the flags is told before minutes are spent.
     asked = _asked(paths, config, preset)
+    run = _run(paths, asked) if _WORKDIR.value else None
     os.makedirs(_OUT.value, exist_ok=True)
     with owned(_OUT.value, "report"):
-        _discover(_segmented(paths, config), paths, config, asked)
+        _discover(_segmented(paths, config), paths, config, asked, run)
 
 
 def _segmented(paths, config):
     """The folder's recordings, segmented as `neurovocal segment` does."""
-    from neurovocal_tf.segmentation import folder, refinement
+    from neurovocal_tf.segmentation import folder
 
     run = folder.SegmentedFolder(
         _DATA_DIR.value,
@@ -97,7 +107,7 @@ def _segmented(paths, config):
         config,
         paths,
         _OVERWRITE.value,
-        refinement.read(_REFINE.value) if _REFINE.value else None,
+        _refinement(),
     )
     for name, what in sorted(run.changed.items()):
         setting_flags.say(f"{name} {what}")
@@ -110,7 +120,52 @@ def _segmented(paths, config):
     return run
 
 
-def _discover(run, paths, config, asked):
+def _refinement():
+    from neurovocal_tf.segmentation import refinement
+
+    return refinement.read(_REFINE.value) if _REFINE.value else None
+
+
+def _run(paths, asked):
+    from neurovocal_tf.discovery import unusual  # needs TensorFlow
+
+    return unusual.load(_WORKDIR.value, list(paths.values()), asked, _DATA_DIR.value)
+
+
+def _unusual(found, paths, asked, run):
+    """The report's part about unusual calls, lines about them, and the files that stay as they
+    are.
+    """
+    from neurovocal_tf.discovery import unusual, unusual_report
+
+    with _bar(len(found.names), "judge", unit="recording") as bar:
+        judged = unusual.judge(found, paths, run, asked, bar.update)
+    found.caveats.extend(judged.caveats)
+    kept = unusual_report.write(_OUT.value, found, judged, _OVERWRITE.value)
+    told = unusual_report.part(found, judged, paths, asked.config.audio)
+    return {"unusual": told}, [unusual_report.summary(judged)], kept
+
+
+def _learned(found, paths, durations_s, asked, trained):
+    """The report's parts about a run's songs and units, as `_unusual` has them."""
+    from neurovocal_tf.evaluation import run_report
+
+    with _bar(None, "sing and read", unit="piece") as bar:
+        return run_report.parts(
+            trained,
+            found,
+            paths,
+            durations_s,
+            asked,
+            _OUT.value,
+            _refinement(),
+            _WORKERS.value or os.cpu_count(),
+            _OVERWRITE.value,
+            bar.update,
+        )
+
+
+def _discover(run, paths, config, asked, trained):
     from neurovocal_tf.discovery import discover, report, tables
 
     with _bar(len(run.finished), "measure", unit="recording") as bar:
@@ -131,13 +186,20 @@ def _discover(run, paths, config, asked):
             _OVERWRITE.value,
             bar.update,
         )
-    page = report.write(_OUT.value, found, paths, config)
+    parts, lines = {}, report.summary(found)
+    if trained:
+        for part, more_lines, more_kept in (
+            _unusual(found, paths, asked, trained),
+            _learned(found, paths, durations_s, asked, trained.trained),
+        ):
+            parts, lines, kept = parts | part, lines + more_lines, kept + more_kept
+    page = report.write(_OUT.value, found, paths, config, parts)
     if kept:
         setting_flags.say(
             f"{len(kept)} files have been changed since they were written, and are kept as they "
             f"are; the first: {os.path.join(_OUT.value, kept[0])}. --overwrite gives that up"
         )
-    for line in report.summary(found):
+    for line in lines:
         print(line)
     for caveat in found.caveats:
         setting_flags.say(caveat)

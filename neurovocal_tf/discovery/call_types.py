@@ -80,6 +80,12 @@ class CallTypes:
             reach <= _FAMILIAR_FACTOR * self._extents[found],
         )
 
+    def distances(self, points: np.ndarray, fitted: np.ndarray) -> np.ndarray:
+        """How far calls lie from their five nearest among the fitted ones on average, `[S]`; of
+        `points` and `fitted` as for `assign`.
+        """
+        return self._neighbours(points, fitted)[0][:, : clustering.NUM_NEIGHBOURS].mean(axis=1)
+
     def joined(self, pairs: Iterable[tuple[str, str]]) -> "CallTypes":
         """The same with some pairs of types joined, under the name of the larger; all others keep
         their names.

@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -85,7 +85,7 @@ class Discovery:
     chosen: np.ndarray | None
     stability: stability.Stability | None
     syntax: dict[str, object]
-    reach: dict[str, list[float] | int | None]
+    reach: dict[str, object]
     groups: dict[str, object] | None
     label_syntax: dict[str, object] | None
     agreement: LabelAgreement | None
@@ -197,14 +197,7 @@ def _audio(
 ) -> AudioConfig:
     """With the one rate at which all are measured."""
     audio = asked.config.audio
-    rates = collections.Counter(
-        readers.probe(paths[name], audio.time_expansion).sample_rate for name in names
-    )
-    if asked.known:
-        rate = asked.known.sample_rate
-    else:
-        # The lower of equals: what is not in all recordings cannot be compared.
-        rate = audio.sample_rate or min(rates, key=lambda r: (-rates[r], r), default=0)
+    rate, rates = measured_rate([paths[name] for name in names], asked)
     others = {r: count for r, count in rates.items() if r != rate}
     if others and not audio.sample_rate:
         told = ", ".join(f"{count} at {r:,} Hz" for r, count in sorted(others.items()))
@@ -217,6 +210,18 @@ def _audio(
             f"recordings of several rates: all are measured at {rate:,} Hz, also {told}{lacking}"
         )
     return dataclasses.replace(audio, sample_rate=rate)
+
+
+def measured_rate(paths: Iterable[str], asked: Asked) -> tuple[int, collections.Counter[int]]:
+    """The one rate in Hz at which recordings are measured, and how many have which rate."""
+    audio = asked.config.audio
+    rates = collections.Counter(
+        readers.probe(path, audio.time_expansion).sample_rate for path in paths
+    )
+    if asked.known:
+        return asked.known.sample_rate, rates
+    # The lower of equals: what is not in all recordings cannot be compared.
+    return audio.sample_rate or min(rates, key=lambda r: (-rates[r], r), default=0), rates
 
 
 def _measured(

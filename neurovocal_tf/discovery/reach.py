@@ -6,6 +6,7 @@ import collections
 
 import numpy as np
 
+from neurovocal_tf.discovery import type_states
 from neurovocal_tf.discovery.bouts import Bouts
 
 ORDERS = (0, 1, 2, 3)
@@ -14,7 +15,7 @@ _NUM_BOOTSTRAPS = 400
 _TAILS = (0.025, 0.975)
 
 
-def held_out_bits(bouts: Bouts, seed: int = 0) -> dict[str, list[float] | int | None]:
+def held_out_bits(bouts: Bouts, seed: int = 0) -> dict[str, object]:
     """Bits a call costs when 0 to 3 types before it are known, in recordings that were not counted.
 
     Each fifth of the recordings is coded by what follows what in the others, of few counts smoothed
@@ -22,29 +23,38 @@ def held_out_bits(bouts: Bouts, seed: int = 0) -> dict[str, list[float] | int | 
     bout has the beginning before it.
 
     Returns: dict of `bits`, `bits_low`, `bits_high`, by order; `best_order`, the lowest that costs
-        no more than the cheapest one but for its own standard error; all None of fewer than two
-        recordings with calls. Intervals are over recordings, and None of fewer than five.
+        no more than the cheapest one but for its own standard error; `type_states`, see
+        `type_states.describe`; all None of fewer than two recordings with calls. Intervals are over
+        recordings, and None of fewer than five.
     """
     present = np.unique(bouts.recordings)
-    nothing = {"bits": None, "bits_low": None, "bits_high": None, "best_order": None}
+    names = ("bits", "bits_low", "bits_high", "best_order", "type_states")
     if len(present) < 2 or bouts.num_types < 1:
-        return dict(nothing)
+        return dict.fromkeys(names)
     folds = np.random.default_rng(seed).permutation(len(present)) % min(_NUM_FOLDS, len(present))
     by_recording: dict[int, list[np.ndarray]] = collections.defaultdict(list)
     for sequence, start in zip(bouts.sequences, bouts.starts, strict=True):
         by_recording[int(bouts.recordings[start])].append(sequence)
     bits = np.zeros((len(present), len(ORDERS)))
+    of_states: list[np.ndarray] = [np.empty(0)] * len(present)
     for fold in np.unique(folds):
         counted = [
             s for place in np.flatnonzero(folds != fold) for s in by_recording[present[place]]
         ]
         tables = [_counts(counted, order) for order in ORDERS]
-        for place in np.flatnonzero(folds == fold):
-            for sequence in by_recording[present[place]]:
-                bits[place] += _bits(sequence, tables, bouts.num_types)
+        places = np.flatnonzero(folds == fold)
+        coded = [by_recording[present[place]] for place in places]
+        by_splits = type_states.costs(counted, coded, bouts.num_types, seed)
+        for place, sequences, costs in zip(places, coded, by_splits, strict=True):
+            bits[place] = sum(_bits(s, tables, bouts.num_types) for s in sequences)
+            of_states[place] = costs
     sizes = np.array([sum(map(len, by_recording[name])) for name in present])
     means = bits.sum(axis=0) / sizes.sum()
-    return {"bits": means.round(4).tolist()} | _intervals(bits, sizes, means, seed)
+    several = type_states.describe(
+        bouts.sequences, bouts.num_types, np.stack(of_states), bits[:, 2], sizes, seed
+    )
+    found: dict[str, object] = {"bits": means.round(4).tolist()}
+    return found | _intervals(bits, sizes, means, seed) | {"type_states": several}
 
 
 def _intervals(

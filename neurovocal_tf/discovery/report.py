@@ -10,7 +10,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from neurovocal_tf import files
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import AudioConfig, Config
-from neurovocal_tf.discovery import features, syntax, tables
+from neurovocal_tf.discovery import clips, features, syntax, tables, type_states, umap_view
 from neurovocal_tf.discovery.discover import Discovery
 from neurovocal_tf.pages import html
 
@@ -20,16 +20,19 @@ SCRIPTS = (
     "report_elements.js",
     "report_clips.js",
     "report_types.js",
+    "report_unusual.js",
     "report_map.js",
     "report_songs.js",
     "report_order.js",
+    "report_generated.js",
+    "report_hidden.js",
     "report.js",
 )
 # So that the page stays under 20 MB whatever the calls are: each of these is some 2 MB at most.
 _NUM_EXAMPLES, _MOST_EXAMPLES, _MOST_SOUND_BYTES = 5, 150, 4_000_000
 _MOST_MAPPED, _MOST_BOUTS, _MOST_DRAWN_CALLS = 1500, 150, 20_000
 _PICTURE_COLUMNS, _PICTURE_BINS, _THUMB_BINS = 64, 64, 24
-_MARGIN_S, _RANGE_DB = 0.01, 50.0
+_MARGIN_S = 0.01
 _MOST_CLIP_S = 2.0
 
 
@@ -85,6 +88,7 @@ def summary(found: Discovery) -> list[str]:
             "held-out bits a call when 0, 1, 2, 3 types before it are known: "
             + ", ".join(f"{value:.2f}" for value in bits)
         )
+    lines += _type_states(found)
     if told:
         lines.append(
             f"beside {told.num_calls:,} labels: V-measure {told.v_measure:.3f}, adjusted Rand "
@@ -122,6 +126,7 @@ def content(found: Discovery, paths: Mapping[str, str], config: Config) -> dict[
         ],
         "songs": _songs(found),
         "order": tables.order(found),
+        "type_states": _type_states(found),
     }
 
 
@@ -150,7 +155,7 @@ def _examples(
             picture = _picture(samples, first, span, found)
             if 2 * len(samples) <= left:
                 left -= 2 * len(samples)
-                picture |= {"sound": html.base64_text(_pcm(samples)), "rate": rate}
+                picture |= {"sound": html.base64_text(clips.pcm(samples)), "rate": rate}
             pictures[call] = picture | {"file": name, "onset": round(float(span[0]), 3)}
     return [[pictures[int(call)] for call in own if int(call) in pictures] for own in chosen]
 
@@ -164,9 +169,9 @@ def _picture(
     onset, offset = (span + [-_MARGIN_S, _MARGIN_S]) * rate - first
     centres = np.linspace(onset, offset, _PICTURE_COLUMNS)
     levels = (features.decibels(samples, centres, n_fft) - found.fitted.background)[:, bins]
-    pooled = _pooled(levels, _PICTURE_BINS)
+    pooled = clips.pooled(levels, _PICTURE_BINS)
     return {
-        "picture": html.base64_text(_grey(pooled)),
+        "picture": html.base64_text(clips.grey(pooled)),
         "columns": len(pooled),
         "bins": pooled.shape[1],
         "seconds": round(float(span[1] - span[0]), 4),
@@ -176,7 +181,9 @@ def _picture(
 
 
 def _map(found: Discovery) -> dict[str, object]:
-    """Calls in two dimensions: along principal components, and along what parts the types."""
+    """Calls in two dimensions: along principal components, along what parts the types, and by UMAP
+    where that is installed.
+    """
     size = len(found.points)
     chosen = np.sort(np.random.default_rng(0).permutation(size)[:_MOST_MAPPED])
     types, points = found.bouts.types[chosen], found.points[chosen].astype(float)
@@ -184,14 +191,18 @@ def _map(found: Discovery) -> dict[str, object]:
     if len(np.unique(types)) > 2 and len(chosen) > 3 * points.shape[1]:
         parted = LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.3).fit(points, types)
         views["what parts the types"] = _two(parted.transform(points))
-    thumbs = np.stack([_pooled(found.measured[c].astype(np.float32), _THUMB_BINS) for c in chosen])
+    if umap_view.is_there(len(points)):
+        views["UMAP"] = _two(umap_view.two(points))
+    thumbs = np.stack(
+        [clips.pooled(found.measured[c].astype(np.float32), _THUMB_BINS) for c in chosen]
+    )
     return {
         "views": {name: place.ravel().round(4).tolist() for name, place in views.items()},
         "types": types.tolist(),
         "files": [found.names[found.bouts.recordings[c]] for c in chosen],
         "onsets": found.bouts.onsets_s[chosen].round(3).tolist(),
         "confidences": found.confidences[chosen].round(2).tolist(),
-        "thumbs": html.base64_text(_grey(thumbs)),
+        "thumbs": html.base64_text(clips.grey(thumbs)),
         "columns": int(thumbs.shape[1]),
         "bins": int(thumbs.shape[2]),
         "of": size,
@@ -232,27 +243,14 @@ def _two(points: np.ndarray) -> np.ndarray:
     return np.clip((two - low) / np.maximum(high - low, 1e-9), -0.05, 1.05)
 
 
-def _pooled(levels: np.ndarray, most_bins: int) -> np.ndarray:
-    """The largest of neighbouring bins, so that no more than so many are left.  [L, V] -> [L, B]"""
-    width = -(-levels.shape[1] // most_bins)
-    padded = np.pad(levels, ((0, 0), (0, -levels.shape[1] % width)), mode="edge")
-    return padded.reshape(len(levels), -1, width).max(axis=2)
-
-
-def _grey(levels: np.ndarray) -> bytes:
-    """Each picture's own range, of 50 dB at most where levels are dB, as a byte each."""
-    own = tuple(range(levels.ndim - 2, levels.ndim))
-    high = levels.max(axis=own, keepdims=True)
-    low = np.maximum(levels.min(axis=own, keepdims=True), high - _RANGE_DB)
-    shares = (np.clip(levels, low, high) - low) / np.maximum(high - low, 1e-6)
-    return np.rint(255 * shares).astype(np.uint8).tobytes()
-
-
-def _pcm(samples: np.ndarray) -> bytes:
-    """16-bit samples, the loudest at full scale."""
-    around = samples - samples.mean() if len(samples) else samples
-    loudest = max(float(np.abs(around).max(initial=0.0)), 1e-9)
-    return np.rint(around / loudest * 32767).astype("<i2").tobytes()
+def _type_states(found: Discovery) -> list[str]:
+    """Which types go on differently in different places, and what knowing that is worth."""
+    told = found.reach["type_states"]
+    if not isinstance(told, dict):
+        return []
+    gain = _with_bounds(told, "gain")
+    worth = f"types that have several states make calls {gain} bits cheaper than two types before"
+    return [f"{worth} them do", *type_states.in_words(told, found.type_names)]
 
 
 def _with_bounds(described: Mapping[str, object], name: str) -> str:

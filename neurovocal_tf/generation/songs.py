@@ -92,11 +92,10 @@ def _read(singer, path):
 
 
 def write_song(stem: str | os.PathLike[str], song: Song, singer: Singer) -> None:
-    """Writes stem.wav (16 bit, turned down if it would clip), stem.npz (`decibels`, `waveform`,
-    `sample_rate`) and stem.png.
+    """Writes stem.wav, see `write_sound`, stem.npz (`decibels`, `waveform`, `sample_rate`) and
+    stem.png.
     """
-    with files.replacing(f"{stem}.wav") as temporary:
-        pathlib.Path(temporary).write_bytes(wav.encode(song.waveform, singer.sample_rate).numpy())
+    write_sound(stem, song.waveform, singer.sample_rate)
     with files.replacing(f"{stem}.npz") as temporary:
         np.savez(
             temporary,
@@ -114,6 +113,12 @@ def write_song(stem: str | os.PathLike[str], song: Song, singer: Singer) -> None
         singer.sample_rate,
     )
     canvas.save_figure(figure, f"{stem}.png")
+
+
+def write_sound(stem: str | os.PathLike[str], waveform: np.ndarray, sample_rate: int) -> None:
+    """Writes stem.wav, 16 bit, turned down if it would clip: of samples `[N]` at some Hz."""
+    with files.replacing(f"{stem}.wav") as temporary:
+        pathlib.Path(temporary).write_bytes(wav.encode(waveform, sample_rate).numpy())
 
 
 def generate_frames(

@@ -120,3 +120,23 @@ def sequence_frames(
     if config.data.sequence == "packed":
         lengths = tf.reduce_sum(lengths)[tf.newaxis]
     return frames, lengths[lengths > 0], frame_onsets
+
+
+def frames_of_calls(
+    frame_onsets: tf.Tensor, onsets: tf.Tensor, offsets: tf.Tensor, n_fft: int
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Which frames are a call's own: those whose windows' middles lie in it, or else the next one.
+
+    Args:
+        frame_onsets: int64 [N], see `sequence_frames`, of one frame at least where there are calls.
+        onsets, offsets: int64 [C], in samples.    n_fft: samples of a window.
+
+    Returns: the first, and the one after the last, int32 [C], and whether that frame's window has
+    any of the call in it, bool [C]: of a call that is shorter than a window there may be no frame.
+    """
+    middles = frame_onsets + n_fft // 2
+    last_frame = tf.maximum(tf.size(middles) - 1, 0)
+    firsts = tf.minimum(tf.searchsorted(middles, onsets, side="left"), last_frame)
+    lasts = tf.maximum(tf.searchsorted(middles, offsets, side="left"), firsts + 1)
+    begins = tf.gather(frame_onsets, firsts)
+    return firsts, lasts, (begins < offsets) & (begins + n_fft > onsets)

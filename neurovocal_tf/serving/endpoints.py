@@ -7,12 +7,15 @@ own length. Contents never raise: limits are kept in the graph, and every row ha
 shapes are refused.
 """
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from neurovocal_tf.audio import wav
 from neurovocal_tf.audio.wav import first_status
 from neurovocal_tf.generation.singer import DEFAULT_MAX_FRAMES, Singer, TrainedModel
 from neurovocal_tf.model import scoring
+from neurovocal_tf.model.usual_calls import CALL_SCORES, UsualCalls, nothing_known
 from neurovocal_tf.segmentation import detector_in_graph
 from neurovocal_tf.serving.readings import COUNT, PLACES, Readings
 from neurovocal_tf.serving.rows import each_row, endpoint, floats, is_within
@@ -49,12 +52,21 @@ class Endpoints:
                        generate_continue
     score              the same -> score, order_score, surprise float32 [B], frame_score,
                        frame_surprise [B, T] (see `scoring`); is_unusual bool [B], and which of the
-                       three says so: score_, order_score_ and surprise_is_unusual bool [B]
+                       three says so: score_, order_score_ and surprise_is_unusual bool [B], each by
+                       what pieces of held-out recordings of about as many frames have
     encode_audio,      audio_bytes string [B], WAV files -> as encode and score, lengths int32 [B],
     score_audio        and frame_onsets int64 [B, T], the first sample of each frame; the frames are
                        those of the recording's sequences, one after another
     segment_audio      audio_bytes string [B] -> onsets, offsets int64 [B, S] in samples,
                        num_segments int32 [B], sample_rate int32 [B]
+    score_calls_audio  audio_bytes string [B], onsets, offsets int64 [B, S] in samples at the
+                       model's rate, num_calls int32 [B], how many are the row's own; negative:
+                       those that segment_audio finds -> onsets, offsets, num_calls, sample_rate;
+                       score, order_score, surprise, duration float32 [B, S], of each call over its
+                       own frames, read in its context; p float32 [B, S], the share of held-out
+                       calls against which as much counts; is_unusual bool [B, S], and fired string
+                       [B, S], by which of the four (see `usual_calls`). A call that is none, or
+                       shorter than a window, has scores of 0 and a p of 1
 
     Args:
         trained: `trained.Trained`, or whatever has its `model`, `config`, `scale` and
@@ -62,14 +74,17 @@ class Endpoints:
             and `generate_continue` alone, and their spectrograms are the frames themselves.
         max_frames: int; a longer song is cut to it,
             a longer spectrogram or recording refused by its status.
-        usual: `scoring.UsualRanges`.
+        usual: `scoring.UsualRanges`, for more and more frames; what has fewer is not judged.
+        usual_calls: `UsualCalls` of one type, for `usual_calls.CALL_SCORES`; None: nothing is
+            known, and no call is unusual.
     """
 
     def __init__(
         self,
         trained: TrainedModel,
         max_frames: int = DEFAULT_MAX_FRAMES,
-        usual: scoring.UsualRanges = scoring.EVERYTHING_USUAL,
+        usual: Sequence[scoring.UsualRanges] = scoring.EVERYTHING_USUAL,
+        usual_calls: UsualCalls | None = None,
     ) -> None:
         self.model = trained.model
         self.config = trained.config
@@ -77,8 +92,9 @@ class Endpoints:
         self.sample_rate = trained.sample_rate
         self.max_frames = max_frames
         self.usual = usual
+        self.usual_calls = usual_calls or nothing_known(CALL_SCORES)
         self.singer = Singer(trained, max_frames)
-        self._readings = Readings(trained, max_frames, usual)
+        self._readings = Readings(trained, max_frames, usual, self.usual_calls)
 
         def rows(name, dtype, *shape):
             return tf.TensorSpec([None, *shape], dtype, name=name)
@@ -103,12 +119,17 @@ class Endpoints:
         self.encode_audio = endpoint(self._encode_audio, audio)
         self.score_audio = endpoint(self._score_audio, audio)
         self.segment_audio = endpoint(self._segment_audio, audio)
+        places = rows("onsets", tf.int64, None), rows("offsets", tf.int64, None)
+        self.score_calls_audio = endpoint(
+            self._score_calls_audio, audio, *places, rows("num_calls", tf.int32)
+        )
 
     @property
     def signatures(self) -> "dict[str, tf.types.experimental.PolymorphicFunction]":
         """Name -> `tf.function` of each endpoint, the default one first."""
         of_songs = ("generate", "generate_continue", "generate_audio", "synthesise")
-        names = (*of_songs, "encode", "score", "encode_audio", "score_audio", "segment_audio")
+        of_sounds = ("encode", "score", "encode_audio", "score_audio", "segment_audio")
+        names = (*of_songs, *of_sounds, "score_calls_audio")
         return {name: getattr(self, name) for name in names}
 
     # --- songs
@@ -179,16 +200,16 @@ class Endpoints:
 
     def _score(self, decibels, lengths):
         return self._readings.judged(
-            self._readings.read_spectrograms(self._readings.scores, decibels, lengths)
+            self._readings.read_spectrograms(self._readings.scores, decibels, lengths),
+            tf.minimum(lengths, tf.shape(decibels)[1]),
         )
 
     def _encode_audio(self, audio_bytes):
         return self._readings.read_recordings(self._readings.embedding, audio_bytes)
 
     def _score_audio(self, audio_bytes):
-        return self._readings.judged(
-            self._readings.read_recordings(self._readings.scores, audio_bytes)
-        )
+        answers = self._readings.read_recordings(self._readings.scores, audio_bytes)
+        return self._readings.judged(answers, answers["lengths"])
 
     def _segment_audio(self, audio_bytes):
         def segment(audio_bytes):
@@ -210,6 +231,10 @@ class Endpoints:
 
         specs = {"onsets": PLACES, "offsets": PLACES, "num_segments": COUNT, "status": COUNT}
         return each_row(segment, audio_bytes, specs) | self._sample_rates(audio_bytes)
+
+    def _score_calls_audio(self, audio_bytes, onsets, offsets, num_calls):
+        answers = self._readings.read_calls(audio_bytes, onsets, offsets, num_calls)
+        return answers | self._sample_rates(audio_bytes)
 
     def _sample_rates(self, rows):
         return {"sample_rate": tf.fill(tf.shape(rows), self.sample_rate)}

@@ -15,7 +15,7 @@ import platform
 import re
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -27,6 +27,7 @@ from neurovocal_tf import files, status
 from neurovocal_tf.generation.singer import DEFAULT_MAX_FRAMES, DEFAULT_TEMPERATURE, TrainedModel
 from neurovocal_tf.model import scoring
 from neurovocal_tf.model.tiling import Layout
+from neurovocal_tf.model.usual_calls import LOGARITHMIC, UsualCalls
 from neurovocal_tf.ownership import owned
 from neurovocal_tf.serving import warmup
 from neurovocal_tf.serving.endpoints import Endpoints
@@ -46,8 +47,9 @@ def export_saved_model(
     trained: TrainedModel,
     export_dir: str | os.PathLike[str],
     max_frames: int = DEFAULT_MAX_FRAMES,
-    usual: scoring.UsualRanges = scoring.EVERYTHING_USUAL,
+    usual: Sequence[scoring.UsualRanges] = scoring.EVERYTHING_USUAL,
     training_data: Mapping[str, Any] | None = None,
+    usual_calls: UsualCalls | None = None,
 ) -> str:
     """Writes the next version of a SavedModel for TensorFlow Serving; earlier versions stay.
 
@@ -56,13 +58,14 @@ def export_saved_model(
     Args:
         trained: `trained.Trained`.    export_dir: folder of versions; made if it is not there.
         max_frames: int, longest song.
-        usual: `scoring.UsualRanges`, outside which a call is unusual.
+        usual: `scoring.UsualRanges`, outside which so many frames are unusual.
         training_data: dict of JSON values about the recordings, for the metadata.
+        usual_calls: `UsualCalls`, by which single calls are judged; None: nothing is known.
 
     Returns:
         Path of the version's folder, export_dir/N.
     """
-    endpoints = Endpoints(trained, max_frames, usual)
+    endpoints = Endpoints(trained, max_frames, usual, usual_calls)
     os.makedirs(export_dir, exist_ok=True)
     # Any number of exports may write beside each other: each is a version of its own.
     with owned(export_dir, f"export_{secrets.token_hex(4)}"):
@@ -98,9 +101,19 @@ def metadata(endpoints: Endpoints) -> dict[str, Any]:
         "max_frames": endpoints.max_frames,
         "default_temperature": DEFAULT_TEMPERATURE,
         "detector": dataclasses.asdict(endpoints.config.segmentation),
-        "usual_ranges": {
-            name: [_finite(limit) for limit in limits]
-            for name, limits in dataclasses.asdict(endpoints.usual).items()
+        "usual_ranges": [
+            {"num_frames": ranges.num_frames}
+            | {name: [_finite(x) for x in getattr(ranges, name)] for name in scoring.SCORES}
+            for ranges in endpoints.usual
+        ],
+        "usual_calls": {
+            "scores": list(endpoints.usual_calls.names),
+            "logarithmic": list(LOGARITHMIC),
+            "middles": endpoints.usual_calls.middles[0].tolist(),
+            "spreads": endpoints.usual_calls.spreads[0].tolist(),
+            "num_held_out_calls": endpoints.usual_calls.num_calls,
+            "share_of_usual_calls_called_unusual": endpoints.usual_calls.rate,
+            "compared_with": "held-out calls of all types",
         },
         "status": {str(int(code)): text for code, text in status.DESCRIPTIONS.items()},
         "layouts": {str(int(layout)): layout.description for layout in Layout},

@@ -5,7 +5,7 @@ with a `Status` that says why.
 """
 
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -14,12 +14,15 @@ from neurovocal_tf.audio.wav import first_status
 from neurovocal_tf.generation.singer import TrainedModel
 from neurovocal_tf.generation.traced import Traced
 from neurovocal_tf.model import scoring
+from neurovocal_tf.model.usual_calls import CALL_SCORES, UsualCalls
 from neurovocal_tf.segmentation import detector_in_graph, sequences
 from neurovocal_tf.serving.rows import each_row, floats, is_within
 from neurovocal_tf.status import Status
 
 COUNT, PLACES = tf.TensorSpec([], tf.int32), tf.TensorSpec([None], tf.int64)
 
+# Given calls may overlap, and all their frames together be this many times those of a recording.
+_MOST_OVERLAP = 4
 # No frame of a model comes near these; what does would make its answer infinite.
 _SANE_DECIBELS = (-1e3, 1e2)
 
@@ -41,10 +44,17 @@ class Readings:
         trained: `runs.trained.Trained`, or whatever has its `model`, `config`,
             `scale` and `sample_rate`.
         max_frames: int; longer spectrograms and recordings are refused by their status.
-        usual: `scoring.UsualRanges`.
+        usual: `scoring.UsualRanges`, for more and more frames.
+        usual_calls: `UsualCalls` of one type, for `usual_calls.CALL_SCORES`.
     """
 
-    def __init__(self, trained: TrainedModel, max_frames: int, usual: scoring.UsualRanges) -> None:
+    def __init__(
+        self,
+        trained: TrainedModel,
+        max_frames: int,
+        usual: Sequence[scoring.UsualRanges],
+        usual_calls: UsualCalls,
+    ) -> None:
         self._model, self._config, self._scale, self._sample_rate = (
             trained.model,
             trained.config,
@@ -52,7 +62,7 @@ class Readings:
             trained.sample_rate,
         )
         self._max_frames = max_frames
-        self._usual = usual
+        self._usual, self._usual_calls = usual, usual_calls
         model, encoder = self._model, self._model.encoder
         sequences_of_frames = (
             floats(None, None, model.num_visible),
@@ -80,6 +90,11 @@ class Readings:
             dict.fromkeys(scoring.SCORES, floats())
             | {"frame_score": floats(None), "frame_surprise": floats(None)},
             least_frames=2,
+        )
+        self._score_calls = Traced(
+            lambda *given: scoring.score_calls(model, *given, *sampling),
+            *sequences_of_frames,
+            *[tf.TensorSpec([None], tf.int32)] * 2,
         )
         #: A recording's samples, none if they are of no use, and its `Status`.  string []
         #: -> float32 [N], int32 []
@@ -156,6 +171,86 @@ class Readings:
             reading.specs | {"lengths": COUNT, "frame_onsets": PLACES, "status": COUNT},
         )
 
+    def read_calls(
+        self, audio_bytes: tf.Tensor, onsets: tf.Tensor, offsets: tf.Tensor, num_calls: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """How unusual the calls of each row's recording are where they stand: the first `num_calls`
+        between `onsets` and `offsets`, or, where it is negative, those that the detector finds.
+        """
+
+        def read(row):
+            samples, status = self.samples(row[0])
+            onsets, offsets = tf.cond(
+                row[3] < 0,
+                lambda: detector_in_graph.detect(
+                    samples, self._sample_rate, self._config.segmentation
+                ),
+                lambda: tuple(places[: tf.maximum(row[3], 0)] for places in row[1:3]),
+            )
+            return self._read_calls(samples, status, onsets, offsets)
+
+        calls = {"onsets": PLACES, "offsets": PLACES, "num_calls": COUNT, "status": COUNT}
+        floating = dict.fromkeys((*CALL_SCORES, "p"), floats(None))
+        verdicts = {
+            "is_unusual": tf.TensorSpec([None], tf.bool),
+            "fired": tf.TensorSpec([None], tf.string),
+        }
+        rows = (audio_bytes, onsets, offsets, num_calls)
+        return each_row(read, rows, calls | floating | verdicts)
+
+    def _read_calls(self, samples, status, onsets, offsets):
+        num_samples, num_calls = tf.size(samples, tf.int64), tf.size(onsets)
+        is_good = (onsets >= 0) & (onsets < offsets) & (offsets <= num_samples)
+        chosen = tf.boolean_mask(tf.range(num_calls), is_good)
+        # In time order, as sequences are made of calls.
+        chosen = tf.gather(chosen, tf.argsort(tf.gather(onsets, chosen), stable=True))
+        begins, ends = (tf.gather(places, chosen) for places in (onsets, offsets))
+        frames, lengths, frame_onsets = sequences.sequence_frames(
+            samples, self._sample_rate, self._scale, self._config, (begins, ends)
+        )
+        # Of no frames no call has any.
+        kept = tf.where(tf.shape(frames)[0] > 0, tf.size(chosen), 0)
+        firsts, lasts, is_heard = sequences.frames_of_calls(
+            frame_onsets, begins[:kept], ends[:kept], self._config.spectrogram.n_fft
+        )
+        are_too_many = tf.reduce_sum(lasts - firsts) > _MOST_OVERLAP * self._max_frames
+        is_heard &= ~are_too_many
+        chosen, firsts, lasts, begins, ends = (
+            tf.boolean_mask(x[:kept], is_heard) for x in (chosen, firsts, lasts, begins, ends)
+        )
+        apart = tf.RaggedTensor.from_row_lengths(frames, lengths, validate=False)
+        found = self._score_calls(
+            apart.to_tensor(shape=[None, None, self._model.num_visible]),
+            tf.cast(lengths, tf.int32),
+            firsts,
+            lasts,
+        )
+        found["duration"] = tf.cast(ends - begins, tf.float32) / self._sample_rate
+        values = tf.stack([found[name] for name in CALL_SCORES], axis=1)
+        judged = self._usual_calls.judge(values, tf.zeros_like(chosen))
+
+        def of_all(values):
+            return tf.scatter_nd(chosen[:, tf.newaxis], values, [num_calls])
+
+        fired = of_all(tf.where(judged.is_unusual, judged.fired + 1, 0))
+        return {
+            **{name: of_all(found[name]) for name in CALL_SCORES},
+            # What could not be judged is not unusual.
+            "p": 1.0 - of_all(tf.cast(1.0 - judged.p, tf.float32)),
+            "is_unusual": of_all(tf.cast(judged.is_unusual, tf.int32)) > 0,
+            "fired": tf.gather(tf.constant(["", *CALL_SCORES]), fired),
+            "onsets": onsets,
+            "offsets": offsets,
+            "num_calls": num_calls,
+            "status": first_status(
+                (status, status > Status.CLEANED),
+                (Status.NO_SOUND, num_calls == 0),
+                (Status.TOO_LONG, are_too_many),
+                (Status.CLEANED, ~tf.reduce_all(is_good)),
+                (status, True),
+            ),
+        }
+
     def _decoded(self, audio_bytes):
         settings = self._config.spectrogram
         max_samples = synthesis.num_output_samples(self._max_frames, settings)
@@ -177,14 +272,20 @@ class Readings:
         )
         return samples[: tf.where(status > Status.CLEANED, 0, tf.size(samples))], status
 
-    def judged(self, answers: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Scores with, for each of them, whether it lies outside its usual range;
-        rows without an answer are not unusual.
+    def judged(self, answers: dict[str, tf.Tensor], num_frames: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Scores with, for each of them, whether it lies outside its usual range over so many
+        frames [B]; rows without an answer, or with fewer frames than there are ranges for, are not
+        unusual.
         """
+        lengths = [ranges.num_frames for ranges in self._usual]
+        place = tf.searchsorted(lengths, num_frames, side="right") - 1
+        is_judged = (answers["status"] <= Status.CLEANED) & (place >= 0)
         judgements = {}
         for name in scoring.SCORES:
-            is_outside = ~is_within(answers[name], getattr(self._usual, name))
-            judgements[f"{name}_is_unusual"] = is_outside & (answers["status"] <= Status.CLEANED)
+            limits = tf.constant([getattr(ranges, name) for ranges in self._usual], tf.float32)
+            own = tf.gather(limits, tf.maximum(place, 0))
+            is_outside = ~is_within(answers[name], (own[:, 0], own[:, 1]))
+            judgements[f"{name}_is_unusual"] = is_outside & is_judged
         return (
             answers
             | judgements

@@ -88,7 +88,9 @@ def floats(*shape: int | None) -> tf.TensorSpec:
     return tf.TensorSpec(shape, tf.float32)
 
 
-def is_within(values: tf.Tensor, limits: tuple[float, float]) -> tf.Tensor:
+def is_within(
+    values: tf.Tensor, limits: tuple[float, float] | tuple[tf.Tensor, tf.Tensor]
+) -> tf.Tensor:
     """Whether values lie in the closed range; NaN does not.  [...] -> bool [...]"""
     lower, upper = limits
     return (values >= lower) & (values <= upper)

@@ -86,5 +86,8 @@ def _example_rows(endpoints):
         "lengths": np.full(1, _NUM_FRAMES, np.int32),
         "known": np.zeros((1, endpoints.config.spectrogram.hop_length), np.float32),
         "num_known": np.zeros(1, np.int32),
+        "onsets": np.full((1, 1), num_samples // 3, np.int64),
+        "offsets": np.full((1, 1), 2 * num_samples // 3, np.int64),
+        "num_calls": np.ones(1, np.int32),
         "audio_bytes": np.array([wav.encode(recording, file_rate).numpy()], object),
     }

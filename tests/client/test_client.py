@@ -119,6 +119,21 @@ def test_recordings_and_spectrograms_are_judged_as_the_endpoints_judge_them(
     )
     np.testing.assert_array_equal(segments["onsets"], expected["onsets"])
     assert len(segments["offsets"]) == expected["num_segments"] > 0
+    detected = client.score_calls_audio(recording)
+    given = client.score_calls_audio(recording, segments["onsets"], segments["offsets"])
+    for found in (detected, given):
+        expected = row(
+            endpoints.score_calls_audio,
+            audio_bytes=recording,
+            onsets=[0],
+            offsets=[0],
+            num_calls=-1,
+        )
+        for name in ("onsets", "offsets", "score", "order_score", "surprise", "duration", "p"):
+            np.testing.assert_array_equal(found[name], expected[name])
+        assert len(found["fired"]) == len(segments["onsets"]) and set(found["fired"]) <= {""}
+    with pytest.raises(ValueError, match="`onsets` and `offsets` must be given together"):
+        client.score_calls_audio(recording, onsets=[3])
     silence = client.segment_audio(wav.encode(np.zeros(900, np.float32), 16_000).numpy())
     assert len(silence["onsets"]) == 0
     np.testing.assert_array_equal(

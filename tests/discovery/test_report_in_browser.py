@@ -9,7 +9,7 @@ import pytest
 import simulated_calls
 
 from neurovocal_tf.config import Config
-from neurovocal_tf.discovery import report
+from neurovocal_tf.discovery import generated, generated_report, hidden_report, hidden_units, report
 
 pytestmark = pytest.mark.skipif(
     headless_browser.executable() is None, reason="no Chromium on this machine"
@@ -108,3 +108,100 @@ def test_the_map_and_the_bouts_are_drawn(page):
     assert told == found.bouts.sequences[0].tolist()
     letters = page.evaluate("document.querySelector('#letters p').textContent")
     assert letters.endswith("".join(found.type_names[number] for number in told))
+
+
+@pytest.fixture(scope="module")
+def page_of_a_run(tmp_path_factory):
+    """The report as it is with a run, whose songs are the bird's own here, and whose units are made
+    up: each is on in calls of one type.
+    """
+    out = tmp_path_factory.mktemp("report_of_a_run")
+    found, paths, _ = simulated_calls.discovered()
+    rng, types = np.random.default_rng(0), found.bouts.types
+    means = 0.8 * (types[:, None] == np.arange(len(found.type_names))) + 0.1 * rng.random(
+        (len(types), len(found.type_names))
+    )
+    readings = hidden_units.Readings(
+        means, means, np.tile(found.bouts.onsets_s, (means.shape[1], 1)).T
+    )
+    of_units = hidden_units.tell(means, types, means.shape[1], found.bouts.recordings)
+    units = hidden_units.Units(
+        np.arange(len(types)),
+        readings,
+        of_units,
+        of_units,
+        rng.normal(size=(65, means.shape[1])),
+        np.linspace(0, 8000, 65),
+    )
+    examples = generated_report.examples(found, paths, Config().audio)
+    told = {
+        "seconds": 30.0,
+        "note": None,
+        "compared": generated.compare(found, found),
+        "examples": {"real": examples, "generated": examples[:1]},
+    }
+    parts = {
+        "generated": told,
+        "hidden": hidden_report.part(found, units, paths, Config().audio),
+    }
+    path = report.write(str(out), found, paths, Config(), parts)
+    with headless_browser.Page(f"file://{path}", width=1280, height=900) as page:
+        yield page
+
+
+def test_generated_songs_are_shown_beside_the_real_ones(page_of_a_run):
+    page = page_of_a_run
+    assert page.complaints() == [] and page.hosts_asked() == set()
+    links = page.evaluate("[...document.querySelectorAll('nav a')].map(a => a.hash)")
+    assert "#generated" in links
+    found, *_ = simulated_calls.discovered()
+    rows = page.evaluate(
+        "[...document.querySelectorAll('#generated-share-table tbody th')].map(h => h.textContent)"
+    )
+    assert rows == [*found.type_names, "unfamiliar"]
+    titles = page.evaluate(
+        "[...document.querySelectorAll('#generated-shares title')].map(t => t.textContent)"
+    )
+    assert len(titles) == len(rows) and titles[0].startswith("A: real ")
+    for width in (1280, 400):
+        page.resize(width, 900)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.resize(1280, 900)
+
+
+def test_stretches_of_songs_have_their_letters_and_are_played(page_of_a_run):
+    page = page_of_a_run
+    names = page.evaluate("[...document.querySelectorAll('.stretch button')].map(b => b.ariaLabel)")
+    assert names == ["Play real song 1", "Play real song 2", "Play generated song 1"]
+    letters = page.evaluate("document.querySelector('.strip-letters').textContent")
+    told = json.loads(page.evaluate("JSON.stringify(sung.examples.real[0].calls)"))
+    found, *_ = simulated_calls.discovered()
+    assert letters == "".join([*found.type_names, "?"][number] for *_, number in told)
+    page.evaluate("document.querySelector('.stretch button').focus()")
+    page.press("Enter")
+    page.evaluate("document.querySelector('.stretch button').click()")
+    assert page.evaluate(
+        "playing.buffer.length == new Int16Array(bytesOf("
+        "sung.examples.real[0].sound).buffer).length"
+    )
+    assert page.complaints() == []
+
+
+def test_the_units_that_tell_most_are_shown_with_what_drives_them(page_of_a_run):
+    page = page_of_a_run
+    assert "#hidden" in page.evaluate("[...document.querySelectorAll('nav a')].map(a => a.hash)")
+    shown = page.evaluate(
+        "[...document.querySelectorAll('#hidden-units h4')].map(h => h.textContent)"
+    )
+    told = json.loads(page.evaluate("JSON.stringify(learned.units.map(u => u.number))"))
+    assert shown == [f"Unit {number}" for number in told] and len(shown) >= 5
+    # Each picture says what it shows.
+    labels = page.evaluate(
+        "[...document.querySelectorAll('#hidden [role=img]')].map(e => e.ariaLabel)"
+    )
+    assert len(labels) == 1 + 6 * len(told) and all(labels)
+    found, *_ = simulated_calls.discovered()
+    letters = page.evaluate(
+        "[...document.querySelectorAll('.driving .letter')].map(e => e.textContent)"
+    )
+    assert letters[:4] == [found.type_names[told[0]]] * 4

@@ -8,7 +8,8 @@ import soundfile
 import tones
 
 from neurovocal_tf.config import Config
-from neurovocal_tf.discovery.syllables import SongStatistics, song_statistics
+from neurovocal_tf.discovery import features
+from neurovocal_tf.discovery.syllables import SongStatistics, frame_recipe, song_statistics
 from neurovocal_tf.evaluation import song_likeness
 
 
@@ -76,8 +77,10 @@ def test_two_halves_of_one_finchs_songs_are_alike_and_songs_played_backwards_are
 ):
     files = sorted((shared_recordings / "bengalese_finch_gy6or6").glob("*.wav"))
     songs = [soundfile.read(file, dtype="float32") for file in files]
+    recipe = frame_recipe(Config(), songs[0][1])
+    background = features.background_of([song for song, _ in songs], recipe, songs[0][1])
     half, other, backwards = (
-        song_statistics(chosen, Config())
+        song_statistics(chosen, Config(), background)
         for chosen in (
             songs[::2],
             songs[1::2],
@@ -101,7 +104,7 @@ def test_two_halves_of_one_finchs_songs_are_alike_and_songs_played_backwards_are
 def songs_of(rate, durations_s, gaps_s, peaks_hz):
     arrays = [np.asarray(values, float) for values in (durations_s, gaps_s, peaks_hz)]
     medians = [np.median(values) if len(values) else math.nan for values in arrays]
-    return SongStatistics(len(durations_s), rate, *medians, *arrays, np.empty(0), np.empty(0, bool))
+    return SongStatistics(len(durations_s), rate, *medians, *arrays, None, np.empty(0, bool))
 
 
 def test_the_distance_of_songs_adds_rate_distributions_and_medians():

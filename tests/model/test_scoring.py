@@ -146,3 +146,45 @@ def test_of_no_frames_all_is_zero_and_the_state_is_the_first_one(shape, model):
 def test_frames_that_never_change_are_no_division_by_zero(model):
     scores = scoring.score(model, tf.fill([1, 8, 5], -40.0), tf.constant([8]), num_gibbs_steps=1)
     assert all(np.isfinite(value).all() for value in scores) and float(scores.order_score) == 1
+
+
+def test_a_call_s_scores_are_those_of_its_own_frames_in_their_context(model, rng):
+    frames, lengths = sequences(rng)
+    whole = scoring.score(model, frames, lengths, num_gibbs_steps=2)
+    # Of sequences of 9, 1 and 6 frames: two calls that overlap, one of a first frame alone, one
+    # that begins with a first frame.
+    spans = np.array([[2, 6], [4, 9], [9, 10], [10, 13]])
+    found = scoring.score_calls(model, frames, lengths, *spans.T, num_gibbs_steps=2)
+    actual = (frames.numpy().astype(np.float64) + 40) / 10
+    predicted = [
+        mean_field(model(frames[i : i + 1])).numpy()[0, :length] for i, length in enumerate(LENGTHS)
+    ]
+    parts = [actual[i, :length] for i, length in enumerate(LENGTHS)]
+    before = np.concatenate([np.vstack([np.full((1, 5), np.nan), part[:-1]]) for part in parts])
+    change = np.concatenate(parts) - before
+    foreseen = np.concatenate(predicted) - before
+    for call, (first, last) in enumerate(spans):
+        own = np.arange(first, last)
+        follows = own[np.isfinite(before[own, 0])]
+        score = np.mean(whole.frame_score.numpy()[follows]) if len(follows) else 0.0
+        order = (
+            1 - np.corrcoef(change[follows].ravel(), foreseen[follows].ravel())[0, 1]
+            if len(follows)
+            else 0.0
+        )
+        # As for the scores of sequences.
+        np.testing.assert_allclose(found["score"][call], score, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(found["order_score"][call], order, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            found["surprise"][call], np.mean(whole.frame_surprise.numpy()[own]), rtol=1e-4
+        )
+
+
+def test_of_no_calls_there_are_no_scores(model):
+    none = tf.zeros([0], tf.int32)
+    for shape in ((1, 0), (2, 4)):
+        lengths = tf.fill([shape[0]], shape[1])
+        found = scoring.score_calls(model, tf.zeros([*shape, 5]), lengths, none, none)
+        assert {name: value.shape for name, value in found.items()} == dict.fromkeys(
+            scoring.SCORES, (0,)
+        )

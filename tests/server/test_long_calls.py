@@ -36,6 +36,9 @@ def asked(version):
         "lengths": np.array([30, 2, 0, 17], np.int32),
         "known": rng.uniform(-0.5, 0.5, (4, 300)).astype(np.float32),
         "num_known": np.array([0, 300, 5, 200], np.int32),
+        "onsets": np.array([[0, 200], [300, 5], [0, 0], [64, 64]]),
+        "offsets": np.array([[150, 400], [900, 300], [0, 0], [500, 700]]),
+        "num_calls": np.array([2, 2, -1, 1], np.int32),
         "audio_bytes": np.array([*recordings, b"no recording"], object),
     }
     for name, signature in version.signatures.items():

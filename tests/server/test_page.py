@@ -97,6 +97,14 @@ def test_it_shows_segments_and_surprise_of_a_recording_and_says_why_there_are_no
     np.testing.assert_allclose(surprise[:, 1], scores["frame_surprise"][0].numpy(), rtol=1e-6)
     np.testing.assert_allclose(surprise[:, 0], (scores["frame_onsets"][0].numpy() + 64) / 16_000)
     assert "usual" in page.evaluate("element('scores').innerText")
+    page.wait_for("!element('calls').hidden")
+    assert page.evaluate("recording.calls.length") == len(segments["onsets"][0])
+    page.evaluate("element('call-list').querySelector('button').click()")
+    assert page.evaluate("recording.shown") == 0
+    assert (
+        page.evaluate("element('call-list').querySelector('button').getAttribute('aria-pressed')")
+        == "true"
+    )
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
     drop(page, tmp_path / "broken.wav")
     assert (

@@ -64,6 +64,9 @@ def rows(endpoints, num_rows):
         "lengths": rng.integers(2, 14, num_rows).astype(np.int32),
         "known": rng.uniform(-0.5, 0.5, (num_rows, 300)).astype(np.float32),
         "num_known": rng.integers(0, 300, num_rows).astype(np.int32),
+        "onsets": rng.integers(-50, 300, (num_rows, 3)),
+        "offsets": rng.integers(200, 900, (num_rows, 3)),
+        "num_calls": rng.integers(-2, 5, num_rows).astype(np.int32),
         "audio_bytes": np.array([*recordings[1:], b"not a recording"], object),
     }
 

@@ -8,6 +8,7 @@ import soundfile
 import tensorflow as tf
 
 from neurovocal_tf.audio import readers, spectrogram, wav
+from neurovocal_tf.model import usual_calls
 from neurovocal_tf.runs.trained import Trained, build_model, load_trained
 from neurovocal_tf.segmentation import detector, sequences
 from neurovocal_tf.serving import endpoints as endpoints_lib
@@ -197,6 +198,9 @@ def test_every_answer_is_the_same_bit_for_bit_in_every_batch_and_under_any_paddi
         "lengths": lengths,
         "known": rng.uniform(-0.5, 0.5, (num_rows, 300)).astype(np.float32),
         "num_known": rng.integers(-5, 310, num_rows).astype(np.int32),
+        "onsets": rng.integers(-50, 300, (num_rows, 3)),
+        "offsets": rng.integers(200, 900, (num_rows, 3)),
+        "num_calls": rng.integers(-2, 5, num_rows).astype(np.int32),
         "audio_bytes": np.array(recordings, object),
     }
     for name, function in endpoints.signatures.items():
@@ -284,13 +288,15 @@ def test_rows_of_bad_spectrograms_are_told_and_harm_no_other(endpoints, rng):
     assert not found["is_unusual"][3:].any() and not found["frame_score"][3:].any()
 
 
-def test_each_score_is_judged_by_its_own_range_on_both_sides(endpoints, rng):
-    decibels = rng.uniform(-60, 0, (6, 20, 65)).astype(np.float32)
-    decibels[3:] = np.cumsum(rng.normal(size=(3, 20, 65)), axis=1) - 30
-    found = arrays(endpoints.score(decibels, np.full(6, 20, np.int32)))
+@pytest.mark.parametrize("length", [20, 30, 33])
+def test_each_score_is_judged_by_the_range_for_so_many_frames_on_both_sides(endpoints, rng, length):
+    decibels = rng.uniform(-60, 0, (6, 35, 65)).astype(np.float32)
+    decibels[3:] = np.cumsum(rng.normal(size=(3, 35, 65)), axis=1) - 30
+    lengths = np.full(6, length, np.int32)
+    found = arrays(endpoints.score(decibels, lengths))
     verdicts = []
     for name in ("score", "order_score", "surprise"):
-        lower, upper = getattr(endpoints.usual, name)
+        lower, upper = getattr(endpoints.usual[int(lengths[0] >= 30)], name)
         np.testing.assert_array_equal(
             found[f"{name}_is_unusual"], (found[name] < lower) | (found[name] > upper)
         )
@@ -338,6 +344,48 @@ def test_recordings_are_segmented_and_transformed_as_the_package_does_it(
     assert segments["num_segments"][:3].sum() > 0
 
 
+def test_calls_are_scored_as_discovery_scores_them_and_judged_by_what_the_export_knows(
+    trained_run, recordings, tmp_path
+):
+    """Detected or given, in any order, and what is no call is told."""
+    from neurovocal_tf.discovery import unusual
+
+    rng = np.random.default_rng(5)
+    held_out = rng.normal(size=(200, 4)) + [0, 1, 0, 0]
+    held_out[:, 3] = np.exp(held_out[:, 3] - 3)
+    usual = usual_calls.calibrate(held_out, np.zeros(200, int), 1, usual_calls.CALL_SCORES)
+    endpoints = endpoints_lib.Endpoints(load_trained(trained_run), 1_000, usual_calls=usual)
+    path = tmp_path / "calls.wav"
+    path.write_bytes(recordings[0])
+    samples = readers.read(path)
+    onsets, offsets = (int(share * len(samples)) for share in (0.3, 0.6))
+    calls = np.array([[onsets, offsets], [40, 300], [5, 5], [-3, 80], [0, 10**9], [7, 8]])
+    batch = tf.constant([recordings[0]])
+    found = arrays(
+        endpoints.score_calls_audio(batch, [calls[:, 0]], [calls[:, 1]], tf.constant([6]))
+    )
+    in_order = calls[[1, 0]]
+    expected = unusual.reader(endpoints)(str(path), in_order / 16_000)
+    scores = np.stack([found[name][0] for name in ("score", "order_score", "surprise")], axis=1)
+    # Float32 in graphs of their own, and a call of one sample, at the margin of a frame.
+    np.testing.assert_allclose(scores[[1, 0]], expected, rtol=1e-3, atol=1e-3)
+    assert found["status"][0] == Status.CLEANED and not scores[2:5].any()
+    assert found["p"][0, 2:5].tolist() == [1, 1, 1] and not found["is_unusual"][0, 2:5].any()
+    values = np.column_stack([scores[:2], np.diff(calls[:2]) / 16_000])
+    judged = usual.judge(values, np.zeros(2, int))
+    np.testing.assert_allclose(found["p"][0, :2], judged.p, rtol=1e-5)
+    np.testing.assert_array_equal(found["is_unusual"][0, :2], judged.is_unusual)
+    named = [usual.names[fired] for fired in judged.fired]
+    for call in range(2):
+        assert found["fired"][0, call].decode() == (
+            named[call] if found["is_unusual"][0, call] else ""
+        )
+    # So many calls of everything are more than an answer may take.
+    many = np.tile([[0, len(samples)]], (5_000, 1))
+    refused = arrays(endpoints.score_calls_audio(batch, [many[:, 0]], [many[:, 1]], [5_000]))
+    assert refused["status"][0] == Status.TOO_LONG and (refused["p"] == 1).all()
+
+
 def test_bad_recordings_are_told_by_their_status(endpoints, recordings):
     silence, short = (
         wav.encode(np.zeros(900, np.float32), 16_000),
@@ -363,6 +411,10 @@ def test_bad_recordings_are_told_by_their_status(endpoints, recordings):
         Status.NOT_WAV,
         Status.ABSURD,
     ]
+    none = tf.zeros([len(batch), 0], tf.int64)
+    detected = tf.fill([len(batch)], -1)
+    found = arrays(endpoints.score_calls_audio(batch, none, none, detected))
+    assert found["status"].tolist() == [*expected, Status.NO_SOUND]
     for name, of_one_frame in (
         ("segment_audio", Status.NO_SOUND),
         ("encode_audio", Status.FINE),

@@ -63,6 +63,9 @@ def rows(num_rows, endpoints, rng):
         "lengths": rng.integers(0, 14, num_rows).astype(np.int32),
         "known": rng.uniform(-0.5, 0.5, (num_rows, 300)).astype(np.float32),
         "num_known": rng.integers(0, 300, num_rows).astype(np.int32),
+        "onsets": rng.integers(-50, 300, (num_rows, 3)),
+        "offsets": rng.integers(200, 900, (num_rows, 3)),
+        "num_calls": rng.integers(-2, 5, num_rows).astype(np.int32),
         "audio_bytes": np.array([*recordings[1:], b"not a recording"], object)
         if num_rows
         else np.zeros(0, object),
@@ -260,11 +263,16 @@ def test_the_export_tells_a_client_what_it_needs_to_know(export_dir, trained):
         metadata["versions"]["tensorflow"] == tf.__version__
         and metadata["status"]["0"] == "nothing is wrong"
     )
-    assert metadata["usual_ranges"] == {
+    assert [ranges["num_frames"] for ranges in metadata["usual_ranges"]] == [1, 30]
+    assert metadata["usual_ranges"][0] == {
+        "num_frames": 1,
         "score": [-1.0, 1.0],
         "order_score": [0.0, 1.5],
         "surprise": [-5.0, None],
     }
+    told = metadata["usual_calls"]
+    assert told["scores"] == ["score", "order_score", "surprise", "duration"]
+    assert (told["num_held_out_calls"], told["share_of_usual_calls_called_unusual"]) == (0, 0)
 
 
 def test_the_batching_parameters_are_what_a_model_server_reads(export_dir):

@@ -66,6 +66,23 @@ def test_accepted_merges_join_types_and_the_file_stays(reported):
     assert types() == ["A" if name == "B" else name for name in before]
 
 
+def test_a_trained_run_judges_the_calls(songs, trained_run, tmp_path):
+    result = discover(
+        "--preset=songbird", f"--data_dir={songs}", f"--out={tmp_path}", f"--workdir={trained_run}"
+    )
+    assert result.returncode == 0, result.stderr
+    # The run is of a second and a half of song that it was not trained on.
+    assert "no call is called unusual: too few calls are held out" in result.stdout
+    assert re.search(r"the run holds out \d+ calls, fewer than 20", result.stderr)
+    with open(tmp_path / "unusual.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    with open(tmp_path / "calls.csv", newline="", encoding="utf-8") as file:
+        assert len(rows) == len(list(csv.DictReader(file)))
+    assert all(float(row["surprise"]) for row in rows) and '"unusual"' in (
+        tmp_path / "report.html"
+    ).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("argument", "told"),
     [
@@ -73,6 +90,7 @@ def test_accepted_merges_join_types_and_the_file_stays(reported):
         ("--types=/nowhere", "`types` must be a folder with call_types.json"),
         ("--group_column=day", "`group_column` must be given with `recordings_table`"),
         ("--annotations=/nowhere", "`annotations` must be an annotation file"),
+        ("--workdir=/nowhere", "`workdir` must be a folder that `neurovocal train` has written"),
     ],
 )
 def test_what_is_wrong_with_a_flag_is_one_line_before_anything_is_done(

@@ -12,7 +12,10 @@ fillMeasures();
 fillGraph();
 fillReach();
 fillRepeats();
+fillUnusual();
 fillGroups();
+fillGenerated();
+fillHidden();
 for (const section of document.querySelectorAll("main > section:not([hidden])")) {
   const heading = section.querySelector("h2").textContent;
   byId("sections").append(element("a", { href: `#${section.id}` }, heading));

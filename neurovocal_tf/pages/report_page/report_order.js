@@ -130,6 +130,7 @@ function fillReach() {
   ]);
   const caption = "What a call costs in recordings that were not counted";
   byId("reach").append(table(caption, ["Types before it known", "Bits a call"], rows));
+  byId("type-states").append(...report.type_states.map((line) => element("li", {}, line)));
 }
 
 function fillRepeats() {
