@@ -211,7 +211,7 @@ def test_a_summary_tells_layers_shapes_and_parameters():
     fresh_model(NUM_VISIBLE, 3, 5, num_direct_frames=1).summary(
         print_fn=lambda line: text.write(f"{line}\n"), line_length=80
     )
-    # The encoder's is 3 x 5 (4 + 5 + 1) + 9 of its first state, the RBM's 4 x 3 + (9 + 1) (4 + 3) + 4.
+    # The encoder's is 3 x 5 (4 + 5 + 1) + its 9 of a first state.
     for shape, count in (("(None, None, 4)", 8), ("(None, None, 9)", 159), ("(None, None, 4)", 86)):
         assert re.search(rf"{re.escape(shape)}\W+{count}\W", text.getvalue()), text.getvalue()
 
