@@ -13,7 +13,8 @@ from typing import Protocol
 import numpy as np
 import scipy.linalg
 
-from neurovocal_tf.evaluation.baselines import BaselineStatistics, RidgeVAR
+from neurovocal_tf.evaluation.baselines import BaselineStatistics
+from neurovocal_tf.model.autoregression import RidgeVAR
 
 
 class LikelihoodBaseline(Protocol):

@@ -93,12 +93,12 @@ class ConditionalRBM(keras.layers.Layer):
             "Wuv": (num_recurrent, self.num_visible),
             "Wuh": (num_recurrent, self.num_hidden),
         } | ({"Wug": (num_recurrent, self.num_hidden)} if self.coupling_gain else {})
-        for index, (name, shape) in enumerate(shapes.items()):
-            setattr(
-                self,
-                name,
-                self.add_weight(name=name, shape=shape, initializer=self._initializer(name, index)),
-            )
+        self._first_values = {
+            name: self._initializer(name, index) for index, name in enumerate(shapes)
+        }
+        for name, shape in shapes.items():
+            weight = self.add_weight(name=name, shape=shape, initializer=self._first_values[name])
+            setattr(self, name, weight)
         if self.visible_units == "gaussian":
             self.log_sigma = self.add_weight(
                 name="log_sigma",
@@ -119,6 +119,15 @@ class ConditionalRBM(keras.layers.Layer):
             if name == "W"
             else keras.initializers.GlorotUniform(seed=seed)
         )
+
+    def initial_value(self, name: str) -> tf.Tensor:
+        """What the weight of that name began with, whatever it has become."""
+        return self._first_values[name](getattr(self, name).shape, dtype=self.variable_dtype)
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """`[B, T, V]`, the frames whose machines these are, for `keras.Model.summary`."""
+        return (None, None, self.num_visible)
 
     def call(self, u: tf.Tensor) -> RBM:
         return self.machine(u)

@@ -52,7 +52,8 @@ class Encoder(typing.Protocol):
         """The state after each frame, of which none sees a later one.
 
         Args:
-            inputs: [B, T, V].    initial_state: [B, R]; default: that of rows which truly start.
+            inputs: [B, T, V]; a model takes padding out of them first, see `layers.padding`.
+            initial_state: [B, R]; default: that of rows which truly start.
             stream: in training the `noise.BatchStream` that decides what is dropped.
 
         Returns:
@@ -90,6 +91,10 @@ class Encoder(typing.Protocol):
 _METHODS = ("initial_state", "call", "step_weights", "step", "output", "embedding")
 
 
+# How a model reads what Keras' recurrent layers can be asked to return otherwise.
+_RETURNS = {"go_backwards": False, "return_sequences": True, "return_state": False}
+
+
 def check_encoder(layer: typing.Any) -> None:
     """Raises ValueError for what is no encoder, and names what it lacks."""
     missing = [name for name in _METHODS if not callable(getattr(layer, name, None))]
@@ -99,3 +104,9 @@ def check_encoder(layer: typing.Any) -> None:
             "`encoder` must fulfil the contract in layers/encoder.py. "
             f"Received: a {kind} without {', '.join(missing)}"
         )
+    for name, needed in _RETURNS.items():
+        if getattr(layer, name, needed) != needed:
+            raise ValueError(
+                f"`encoder` must have {name}={needed}: a frame's RBM follows the frames before it. "
+                f"Received: {name}={not needed}"
+            )

@@ -7,10 +7,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from neurovocal_tf.layers.padding import after_each, frames_first
 from neurovocal_tf.layers.recurrence import cell, product, recurrence, split_kernel
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.products import affine
 
+# How far the seeds of a layer that goes backwards are from those of the one that goes forwards, of
+# which `keras.layers.Bidirectional` makes it.
+_SEED_BACKWARDS = 500
 # Of one layer its kernel, the two parts of its recurrent kernel, and its bias.
 LayerWeights = tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -32,19 +36,28 @@ class GatedRecurrentEncoder(keras.layers.Layer):
             that what is predictable bin by bin need not pass through the layers (Taylor, Hinton &
             Roweis, 2007).
         weight_init: "scaled" (Glorot, orthogonal) or "published" (everything from N(0, 0.0001)).
-        seed: int, of the initial weights.
+        seed: int, of the initial weights, and of what is dropped where no stream is given.
+        go_backwards: bool, read the frames from the last to the first, and return the states in
+            that order.
+        return_sequences: bool, return the state after every frame, or after the last alone, [B, R].
+        return_state: bool, return that of the last frame beside the output.
+
+    The last three are what `keras.layers.RNN` has, for `keras.layers.Bidirectional`; a model that
+    sings needs them as they are by default.
 
     Under a policy of mixed precision `call` computes its products in that, and keeps states, gates
     and sums in the weights' own: a state in bfloat16 would lose what a slow gate adds to it. `step`
     knows no policy.
 
-    `call` takes the state to start from, [B, R] (default: the one before a first frame), and in
-    training with dropout the `noise.BatchStream` that decides what is dropped.
+    `call` takes the state to start from, [B, R] (default: the one before a first frame); in
+    training with dropout the `noise.BatchStream` that decides what is dropped (default: one of its
+    own, which no saved model remembers); and a Keras mask [B, T]. A frame that it leaves out
+    changes no state: after it there is the one before it.
 
     Input shape: `[B, T, V]`.
-    Output: the state after each frame, `[B, T, R]`, R = num_layers * U + P * V: of all layers from
-        the bottom up, then the last P frames, newest first. From the top layer on it is u, of size
-        U + P * V.
+    Output: the state after each frame, `[B, T, R]` in the weights' precision, R = num_layers * U +
+        P * V: of all layers from the bottom up, then the last P frames, newest first. From the top
+        layer on it is u, of size U + P * V.
     Reference: Cho et al., 2014, https://arxiv.org/abs/1406.1078
     """
 
@@ -58,6 +71,9 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         num_direct_frames: int = 0,
         weight_init: str = "scaled",
         seed: int = 0,
+        go_backwards: bool = False,
+        return_sequences: bool = True,
+        return_state: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**{"autocast": False, **kwargs})
@@ -89,6 +105,13 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         self.num_direct_frames = num_direct_frames
         self.weight_init = weight_init
         self.seed = seed
+        self.go_backwards = go_backwards
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        # `Bidirectional` asks: no batch goes on from the one before it.
+        self.stateful, self.states = False, None
+        self.supports_masking = True
+        self._own_noise = _OwnNoise(self._first_seed) if dropout else None
 
     @property
     def state_size(self) -> int:
@@ -144,15 +167,19 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         )
 
     def _initializers(self):
-        initializers = keras.initializers
+        initializers, seed = keras.initializers, self._first_seed
         if self.weight_init == "published":
-            small = [lambda i: initializers.RandomNormal(stddev=1e-4, seed=self.seed + i)] * 3
+            small = [lambda i: initializers.RandomNormal(stddev=1e-4, seed=seed + i)] * 3
             return small
         return (
-            lambda i: initializers.GlorotUniform(seed=self.seed + i),
-            lambda i: initializers.Orthogonal(seed=self.seed + i),
+            lambda i: initializers.GlorotUniform(seed=seed + i),
+            lambda i: initializers.Orthogonal(seed=seed + i),
             lambda i: initializers.Zeros(),
         )
+
+    @property
+    def _first_seed(self):
+        return self.seed + _SEED_BACKWARDS * self.go_backwards
 
     def initial_state(self, is_start: tf.Tensor) -> tf.Tensor:
         """The state before a row's first frame: the learned one where a sequence truly starts, else
@@ -166,15 +193,33 @@ class GatedRecurrentEncoder(keras.layers.Layer):
     def call(
         self,
         inputs: tf.Tensor,
-        initial_state: tf.Tensor | None = None,
+        initial_state: tf.Tensor | Sequence[tf.Tensor] | None = None,
         training: bool = False,
         stream: noise.Stream | None = None,
-    ) -> tf.Tensor:
+        mask: tf.Tensor | None = None,
+    ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+        inputs = tf.cast(inputs, self.variable_dtype)
         if initial_state is None:
             initial_state = self.initial_state(tf.ones([tf.shape(inputs)[0]], tf.bool))
+        elif isinstance(initial_state, (list, tuple)):
+            (initial_state,) = initial_state
         if training and self.dropout > 0 and stream is None:
-            raise ValueError("`stream` must be given to train with dropout. Received: stream=None")
-        inputs = tf.cast(inputs, self.variable_dtype)
+            stream = self._own_noise.stream()
+        if self.go_backwards:
+            inputs, mask = (None if x is None else tf.reverse(x, [1]) for x in (inputs, mask))
+        if mask is None:
+            states = self._states(inputs, initial_state, training, stream)
+        else:
+            states = after_each(
+                self._states(frames_first(inputs, mask), initial_state, training, stream),
+                initial_state,
+                mask,
+            )
+        outputs = states if self.return_sequences else states[:, -1]
+        return (outputs, states[:, -1]) if self.return_state else outputs
+
+    def _states(self, inputs, initial_state, training, stream):
+        """The state after each frame, of which every one counts."""
         layer_input, states = tf.transpose(inputs, [1, 0, 2]), []
         layer_states, direct = self._parts(initial_state)
         for i, first in enumerate(layer_states):
@@ -261,14 +306,31 @@ class GatedRecurrentEncoder(keras.layers.Layer):
 
     def _dropped(self, inputs, stream, index):
         """Time-first inputs [T, B, I] with a share of them dropped."""
-        num_frames, num_rows, width = inputs.shape
+        num_frames, num_rows, width = noise.shape_of(inputs)
         keep = stream.uniforms(noise.DROPOUT, index, [num_rows, num_frames, width]) >= self.dropout
         return tf.where(tf.transpose(keep, [1, 0, 2]), inputs / (1.0 - self.dropout), 0.0)
 
     def compute_output_shape(
-        self, input_shape: Sequence[int | None], **_: Any
-    ) -> tuple[int | None, ...]:
-        return (*input_shape[:-1], self.state_size)
+        self, input_shape: Sequence[int | None], *_: Any, **__: Any
+    ) -> tuple[Any, ...]:
+        last = (input_shape[0], self.state_size)
+        outputs = (*input_shape[:-1], self.state_size) if self.return_sequences else last
+        return (outputs, last) if self.return_state else outputs
+
+    def compute_output_spec(self, inputs: keras.KerasTensor, *_: Any, **__: Any) -> Any:
+        # Keras would take the precision of the products.
+        shape = self.compute_output_shape(inputs.shape)
+        specs = [
+            keras.KerasTensor(each, self.variable_dtype)
+            for each in (shape if self.return_state else (shape,))
+        ]
+        return tuple(specs) if self.return_state else specs[0]
+
+    def compute_mask(
+        self, inputs: tf.Tensor, mask: tf.Tensor | None = None
+    ) -> tf.Tensor | list[tf.Tensor | None] | None:
+        outputs = mask if self.return_sequences else None
+        return [outputs, None] if self.return_state else outputs
 
     def get_config(self) -> dict[str, Any]:
         names = (
@@ -280,5 +342,24 @@ class GatedRecurrentEncoder(keras.layers.Layer):
             "num_direct_frames",
             "weight_init",
             "seed",
+            "go_backwards",
+            "return_sequences",
+            "return_state",
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+class _OwnNoise:
+    """A `noise.BatchStream` for every call that is given none.
+
+    In an object of its own, since Keras would take its counter for one of the layer's variables,
+    and of those a checkpoint holds no others than weights.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._generator = keras.random.SeedGenerator(seed)
+
+    def stream(self) -> noise.BatchStream:
+        """The next one."""
+        seed, step = tf.unstack(self._generator.next())
+        return noise.BatchStream(seed, step)

@@ -23,6 +23,7 @@ class Standardisation(keras.layers.Layer):
         # Whatever the global policy: -70.1 and -70.2 dB are one number in bfloat16.
         super().__init__(**{"dtype": "float32", **kwargs})
         self.bounded = bounded
+        self.supports_masking = True
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         shape = (input_shape[-1],)
@@ -43,6 +44,9 @@ class Standardisation(keras.layers.Layer):
             self.scale
         )
         return tf.clip_by_value(standardised, 0.0, 1.0) if self.bounded else standardised
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        return tuple(input_shape)
 
     def inverse(self, standardised: tf.Tensor) -> tf.Tensor:
         """Back to the units of the frames.  [..., V] -> [..., V]"""

@@ -2,7 +2,6 @@
 anew for every frame.
 """
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +10,12 @@ import tensorflow as tf
 
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.encoder import Encoder, check_encoder
-from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
+from neurovocal_tf.layers.padding import before_each, frames_first
 from neurovocal_tf.layers.standardisation import Standardisation
+from neurovocal_tf.model.adaptation import adapt
+from neurovocal_tf.model.batches import parts_of, whole_batch
+from neurovocal_tf.model.earlier_models import of_version_0_1
+from neurovocal_tf.model.sequence_model import SequenceModel
 from neurovocal_tf.model.singing import sing
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.energy import (
@@ -35,7 +38,7 @@ class RootMeanSquare(keras.metrics.Mean):
 
 
 @keras.saving.register_keras_serializable(package="neurovocal_tf")
-class RNNRBM(keras.Model):
+class RNNRBM(SequenceModel):
     """Recurrent neural network restricted Boltzmann machine.
 
         u_t = encoder(v_t, u_{t-1})
@@ -50,12 +53,14 @@ class RNNRBM(keras.Model):
         negative_start: "data" or "bias", where the negative phase's chains start,
             see `negative_phase`.
         seed: int, of the noise in training.
+        masking: None, or a `keras.layers.Masking` which tells what is padding in frames that
+            come without a mask.
 
-    Input: frames `[B, T, V]` in the data's units (dB for spectrograms), and is_start bool `[B]`:
-        which rows begin a sequence.
+    Input: frames `[B, T, V]` in the data's units (dB for spectrograms); is_start bool `[B]`: which
+        rows begin a sequence; and a Keras mask `[B, T]`: a frame that it leaves out is none.
     Output: `RBM` with a bv, bh and gain for every frame; W sees standardised frames.
-    A batch to train on is (frames `[B, T, V]`, mask `[B, T]`, is_start `[B]`);
-    padding follows the frames of a row.
+    A batch to train on is frames `[B, T, V]`, alone or as (frames, mask `[B, T]`) or (frames, mask,
+    is_start `[B]`), and what else `SequenceModel` takes.
     Reference: Boulanger-Lewandowski, Bengio & Vincent, 2012, https://arxiv.org/abs/1206.6392
     """
 
@@ -67,6 +72,7 @@ class RNNRBM(keras.Model):
         state_dropout: float = 0.0,
         negative_start: str = "data",
         seed: int = 0,
+        masking: keras.layers.Masking | None = None,
         **kwargs: Any,
     ) -> None:
         # the encoder alone follows a global policy of mixed precision
@@ -86,6 +92,8 @@ class RNNRBM(keras.Model):
         self.state_dropout = state_dropout
         self.negative_start = negative_start
         self.seed = seed
+        self.masking = masking
+        self.supports_masking = True
         self.standardisation = Standardisation(
             bounded=conditional_rbm.visible_units != "gaussian", name="standardisation"
         )
@@ -110,9 +118,18 @@ class RNNRBM(keras.Model):
             if conditional_rbm.visible_units == "bernoulli"
             else None
         )
-        self._build()
+        self.build((None, None, self.num_visible))
 
-    def _build(self):
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Makes the weights of all layers, as the constructor has done already.
+
+        Raises ValueError for frames of another number of bins than the RBM's.
+        """
+        if input_shape[-1] != self.num_visible:
+            raise ValueError(
+                f"`input_shape` must end in the model's {self.num_visible} bins. "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
         frames = (None, None, self.num_visible)
         self.standardisation.build(frames)
         if not self.encoder.built:
@@ -127,7 +144,15 @@ class RNNRBM(keras.Model):
         is_start: tf.Tensor | None = None,
         training: bool = False,
         stream: noise.Stream | None = None,
+        mask: tf.Tensor | None = None,
     ) -> RBM:
+        if mask is None:
+            return self._machines(frames, is_start, training, stream)
+        first = self._machines(frames_first(frames, mask), is_start, training, stream)
+        return first.map_frames(lambda of_frame: before_each(of_frame, mask))
+
+    def _machines(self, frames, is_start, training, stream):
+        """`RBM` of every frame, each of which counts."""
         standardised = self.standardisation(frames)
         if is_start is None:
             is_start = tf.ones([tf.shape(frames)[0]], tf.bool)
@@ -142,87 +167,55 @@ class RNNRBM(keras.Model):
         before = tf.concat([self.encoder.output(first)[:, tf.newaxis], u[:, :-1]], axis=1)
         return self.conditional_rbm(self._dropped(before, stream) if training else before)
 
+    def compute_mask(self, inputs: tf.Tensor, mask: tf.Tensor | None = None) -> None:
+        """None: the machines of frames that do not count are machines, too."""
+
     def _noisy(self, standardised, stream):
         if not self.input_noise:
             return standardised
         return standardised + self.input_noise * stream.normals(
-            noise.INPUT_NOISE, 0, standardised.shape
+            noise.INPUT_NOISE, 0, noise.shape_of(standardised)
         )
 
     def _dropped(self, u, stream):
         if not self.state_dropout:
             return u
         # The encoder takes the numbers before.
-        keep = (
-            stream.uniforms(noise.DROPOUT, self.encoder.num_dropouts, u.shape) >= self.state_dropout
-        )
+        index, shape = self.encoder.num_dropouts, noise.shape_of(u)
+        keep = stream.uniforms(noise.DROPOUT, index, shape) >= self.state_dropout
         return tf.where(keep, u / (1.0 - self.state_dropout), 0.0)
 
-    def compile(
-        self, *args: Any, jit_compile: bool = False, num_parts: int = 1, **kwargs: Any
+    def adapt(
+        self,
+        data: Any,
+        mask: Any = None,
+        steps: int | None = None,
+        dynamic_range_db: float | None = None,
     ) -> None:
-        """Keras' `compile`, for a step in parts.
+        """Before training: takes the frames' mean and spread as the standardisation, and biases
+        that predict as well as their mean, or with direct frames as their autoregression.
 
-        Args:
-            jit_compile: bool, compile with XLA what a step computes on each
-                part, and the optimiser.
-            num_parts: int that divides the batch: so many parts of its rows are worked on at the
-                same time, one a core. A compiled graph runs op after op, and the recurrence's small
-                products keep one core busy, however many there are.
+        See `adaptation.adapt`.
         """
-        super().compile(*args, jit_compile=False, **kwargs)
-        compiled = (
-            functools.partial(tf.function, jit_compile=True, autograph=False)
-            if jit_compile
-            else lambda function: function
-        )
-        self._num_parts = num_parts
-        self._part_gradients = compiled(self._gradients)
-        self._part_figures = compiled(self._figures)
-        self._update_weights = compiled(
-            lambda gradients: self.optimizer.apply(gradients, self.trainable_variables)
-        )
-        self._compile_arguments = {"jit_compile": jit_compile, "num_parts": num_parts}
+        adapt(self, data, mask, steps, dynamic_range_db)
 
-    def get_compile_config(self) -> dict[str, Any] | None:
-        return (
-            {**super().get_compile_config(), **self._compile_arguments} if self.compiled else None
-        )
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
-
-    def train_step(self, data: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        with tf.control_dependencies([tf.identity(data[1])]):
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        frames, mask, is_start = parts_of(data, self.num_visible, self.masking)
+        with tf.control_dependencies([tf.identity(frames)]):
             self.data_arrived_s.assign(tf.timestamp())
+        batch = whole_batch(frames, mask, is_start)
         step = tf.convert_to_tensor(self.num_train_steps)
         gradients, figures = zip(
-            *[self._part_gradients(*part, step) for part in self._parts(data)], strict=True
+            *[self._part_gradients(*part, step) for part in self._parts(batch)], strict=True
         )
         self._update_weights([tf.add_n(parts) for parts in zip(*gradients, strict=True)])
         self.num_train_steps.assign_add(1)
-        return self._updated((self.cd_cost, self.reconstruction_error), figures, data)
+        return self._updated((self.cd_cost, self.reconstruction_error), figures, batch)
 
-    def test_step(self, data: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        figures = [self._part_figures(*part) for part in self._parts(data)]
-        return self._updated(self.metrics, figures, data)
-
-    def _parts(self, data):
-        """Parts of a batch, as (frames, mask, is_start, place of the first row in the batch,
-        share of the batch's frames).
-        """
-        columns = [tf.split(column, self._num_parts) for column in data]
-        num_rows = tf.shape(columns[0][0])[0]
-        num_frames = [tf.reduce_sum(mask) for mask in columns[1]]
-        for i, (frames, mask, is_start) in enumerate(zip(*columns, strict=True)):
-            yield (
-                frames,
-                mask,
-                is_start,
-                i * num_rows,
-                tf.math.divide_no_nan(num_frames[i], tf.add_n(num_frames)),
-            )
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        batch = whole_batch(*parts_of(data, self.num_visible, self.masking))
+        figures = [self._part_figures(*part) for part in self._parts(batch)]
+        return self._updated(self.metrics, figures, batch)
 
     def _gradients(self, frames, mask, is_start, first_row, share, step):
         """A part's share of the gradients, and of the cost and the
@@ -235,7 +228,8 @@ class RNNRBM(keras.Model):
             with tape.stop_recording():
                 negative, reconstruction = self.negative_phase(rbm, positive, stream)
             cost = share * contrastive_divergence(rbm, positive, negative, mask)
-        return tape.gradient(cost, self.trainable_variables), (
+            scaled = self.optimizer.scale_loss(cost)
+        return tape.gradient(scaled, self.trainable_variables), (
             cost,
             share * self._squares(positive - reconstruction, mask),
         )
@@ -274,14 +268,14 @@ class RNNRBM(keras.Model):
         start = positive if self.negative_start == "data" else bias_mean(rbm)
         return gibbs_chain(rbm, start, self.cd_steps, stream)
 
-    def predict_step(self, data: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
+    def predict_step(self, data: Any) -> tf.Tensor:
         """One-step predictions: each frame's mean given those before it, in the data's units.
+        Padding is predicted from the frames before it, too.
 
         [B, T, V] -> [B, T, V]
         """
-        frames = data[0] if isinstance(data, (tuple, list)) else data
-        is_start = data[2] if isinstance(data, (tuple, list)) and len(data) == 3 else None
-        return self.standardisation.inverse(mean_field(self(frames, is_start)))
+        frames, mask, is_start = parts_of(data, self.num_visible, self.masking)
+        return self.standardisation.inverse(mean_field(self(frames, is_start, mask=mask)))
 
     def _squares(self, error, mask):
         """Mean over bins and masked frames of the squared error, in the data's units."""
@@ -289,11 +283,11 @@ class RNNRBM(keras.Model):
             tf.reduce_mean(tf.square(error * self.standardisation.scale), axis=-1), mask
         )
 
-    def _updated(self, metrics, figures, data):
+    def _updated(self, metrics, figures, batch):
         """Adds a batch's figures, of each part a tuple, to the metrics,
         and returns these by name.
         """
-        num_frames = tf.reduce_sum(data[1])
+        num_frames = tf.reduce_sum(batch[1])
         for metric, parts in zip(metrics, zip(*figures, strict=True), strict=True):
             metric.update_state(tf.add_n(parts), sample_weight=num_frames)
         return {metric.name: metric.result() for metric in metrics}
@@ -349,7 +343,7 @@ class RNNRBM(keras.Model):
     def get_config(self) -> dict[str, Any]:
         layers = {
             name: keras.saving.serialize_keras_object(getattr(self, name))
-            for name in ("encoder", "conditional_rbm")
+            for name in ("encoder", "conditional_rbm", "masking")
         }
         names = ("input_noise", "state_dropout", "negative_start", "seed")
         return {**super().get_config(), **layers, **{name: getattr(self, name) for name in names}}
@@ -357,31 +351,10 @@ class RNNRBM(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "RNNRBM":
         if "num_recurrent" in config:
-            return cls(**_of_version_0_1(config))
+            return cls(**of_version_0_1(config))
         layers = {
             name: keras.saving.deserialize_keras_object(config[name])
-            for name in ("encoder", "conditional_rbm")
+            for name in ("encoder", "conditional_rbm", "masking")
+            if name in config
         }
         return cls(**{**config, **layers})
-
-
-def _of_version_0_1(config):
-    """The arguments of a model that was saved when it made its layers itself,
-    from sizes and options all in one.
-    """
-    config = dict(config)
-    num_visible, num_hidden, num_units = (
-        config.pop(name) for name in ("num_visible", "num_hidden", "num_recurrent")
-    )
-    visible_units, coupling_gain, weight_init = (
-        config.pop(name) for name in ("visible_units", "coupling_gain", "weight_init")
-    )
-    of_encoder = ("num_layers", "gates", "learned_initial_state", "dropout", "num_direct_frames")
-    options = {name: config.pop(name) for name in of_encoder}
-    encoder = GatedRecurrentEncoder(
-        num_units, **options, weight_init=weight_init, name="gated_recurrent_encoder"
-    )
-    rbm = ConditionalRBM(
-        num_visible, num_hidden, visible_units, coupling_gain, weight_init, name="conditional_rbm"
-    )
-    return config | {"encoder": encoder, "conditional_rbm": rbm}

@@ -27,7 +27,7 @@ def gibbs_chain(
 
     Args:
         rbm: an `RBM` whose biases match v, and whose `axis` tells where both have their units.
-        v: [..., V], or [V, B], the start, of static shape.    num_steps: int or scalar int tensor.
+        v: [..., V], or [V, B], the start.    num_steps: int or scalar int tensor.
         stream: source of noise. From a `DrawnStream` the steps, an int, stand one after another in
             the graph: a loop's own operations would take a tenth of the time of such small ones.
         temperature: number, or a tensor that broadcasts against v and h.
@@ -50,9 +50,8 @@ def gibbs_chain(
 
     def step(index, v, _):
         probability = tf.sigmoid((rbm.bh + linear(v, rbm.W, axis=rbm.axis) * gain) / temperature_h)
-        h = tf.cast(
-            stream.uniforms(noise.HIDDEN, index, probability.shape) < probability, probability.dtype
-        )
+        uniforms = stream.uniforms(noise.HIDDEN, index, noise.shape_of(probability))
+        h = tf.cast(uniforms < probability, probability.dtype)
         mean = units.mean(bv, linear(h * gain, to_visible, axis=rbm.axis), temperature_v)
         sample = units.sample(mean, stream, index, temperature_v)
         return index + 1, tf.ensure_shape(sample, v.shape), tf.ensure_shape(mean, v.shape)

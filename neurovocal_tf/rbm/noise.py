@@ -26,16 +26,19 @@ import tensorflow as tf
 
 from neurovocal_tf.rbm.products import along
 
+# The size of each dimension; a scalar tensor where the graph does not know it.
+Shape = Sequence[int | tf.Tensor]
+
 
 class Stream(typing.Protocol):
     """A source of noise: what a purpose, a number of a draw,
     and a place in an array give is always the same.
     """
 
-    def uniforms(self, purpose: int, index: int | tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
-        """Uniforms in [0, 1), float32 of `shape`."""
+    def uniforms(self, purpose: int, index: int | tf.Tensor, shape: Shape) -> tf.Tensor:
+        """Uniforms in [0, 1), float32 of `shape`, see `shape_of`."""
 
-    def normals(self, purpose: int, index: int | tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
+    def normals(self, purpose: int, index: int | tf.Tensor, shape: Shape) -> tf.Tensor:
         """Standard normals, float32 of `shape`."""
 
 
@@ -46,6 +49,13 @@ _MAX_UNITS = 2**16
 # cos(2 pi x) as a power series in x^2; on a quarter turn either side of 0 the first
 # term left out is 6e-9.
 _COSINE = [(-1) ** n * (2 * math.pi) ** (2 * n) / math.factorial(2 * n) for n in range(7)]
+
+
+def shape_of(x: tf.Tensor) -> list[int | tf.Tensor]:
+    """The shape of x, each size an int where the graph knows it, else a scalar tensor: a last batch
+    may have fewer rows.
+    """
+    return [tf.shape(x)[i] if size is None else size for i, size in enumerate(x.shape)]
 
 
 def lowbias32(x: tf.Tensor) -> tf.Tensor:
@@ -82,14 +92,14 @@ class BatchStream(typing.NamedTuple):
     step: tf.Tensor
     first_row: tf.Tensor | None = None
 
-    def uniforms(self, purpose: int, index: int | tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
-        """Uniforms in [0, 1).  -> float32 of static `shape`, rows first"""
+    def uniforms(self, purpose: int, index: int | tf.Tensor, shape: Shape) -> tf.Tensor:
+        """Uniforms in [0, 1).  -> float32 of `shape`, rows first"""
         return tf.reshape(
             _unit_interval(self._bits(purpose, index, shape[0], math.prod(shape[1:]))), shape
         )
 
-    def normals(self, purpose: int, index: int | tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
-        """Standard normals.  -> float32 of static `shape`, rows first"""
+    def normals(self, purpose: int, index: int | tf.Tensor, shape: Shape) -> tf.Tensor:
+        """Standard normals.  -> float32 of `shape`, rows first"""
         size = math.prod(shape[1:])
         half = (size + 1) // 2
         words = self._bits(purpose, index, shape[0], 2 * half)
@@ -109,7 +119,7 @@ class BatchStream(typing.NamedTuple):
         )
         counter = tf.cast(tf.range(num_rows * row_size), tf.uint32)
         if self.first_row is not None:
-            counter += tf.cast(self.first_row, tf.uint32) * _u32(row_size)
+            counter += tf.cast(self.first_row, tf.uint32) * tf.cast(row_size, tf.uint32)
         return tf.reshape(lowbias32(tf.bitwise.bitwise_xor(counter, key)), [num_rows, row_size])
 
 
@@ -125,13 +135,13 @@ class RowStream(typing.NamedTuple):
     frame: tf.Tensor
     axis: int = -1
 
-    def uniforms(self, purpose: int, index: int | tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
+    def uniforms(self, purpose: int, index: int | tf.Tensor, shape: Shape) -> tf.Tensor:
         """Uniforms in [0, 1).  -> float32 [B, units]"""
         return _rounded_share(
             tf.gather(tf.stack(self._words(purpose, index // 4, shape)), index % 4)
         )
 
-    def normals(self, purpose: int, index: int | tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
+    def normals(self, purpose: int, index: int | tf.Tensor, shape: Shape) -> tf.Tensor:
         """Standard normals.  -> float32 [B, units]"""
         words = tf.stack(self._words(purpose, index // 4, shape))
         first = index % 4 // 2 * 2
@@ -143,18 +153,14 @@ class RowStream(typing.NamedTuple):
             index % 2 == 0, tf.cos(2 * math.pi * turn), tf.sin(2 * math.pi * turn)
         )
 
-    def four_uniforms(
-        self, purpose: int, four: int | tf.Tensor, shape: Sequence[int]
-    ) -> list[tf.Tensor]:
+    def four_uniforms(self, purpose: int, four: int | tf.Tensor, shape: Shape) -> list[tf.Tensor]:
         """The uniforms of steps 4 `four`, 4 `four` + 1 and so on.
 
         int [] or [N] -> 4 x float32 [B, units] or [N, B, units]
         """
         return [_rounded_share(words) for words in self._words(purpose, four, shape)]
 
-    def four_normals(
-        self, purpose: int, four: int | tf.Tensor, shape: Sequence[int]
-    ) -> list[tf.Tensor]:
+    def four_normals(self, purpose: int, four: int | tf.Tensor, shape: Shape) -> list[tf.Tensor]:
         """The same of normals, which are a cosine and a sine in turn."""
         first, second, third, fourth = self.four_uniforms(purpose, four, shape)
         pairs = [
@@ -203,11 +209,11 @@ class DrawnStream(typing.NamedTuple):
     drawn_uniforms: dict[int, list[tf.Tensor]]
     drawn_normals: dict[int, list[tf.Tensor]]
 
-    def uniforms(self, purpose: int, index: int, shape: Sequence[int]) -> tf.Tensor:
+    def uniforms(self, purpose: int, index: int, shape: Shape) -> tf.Tensor:
         """The uniforms of one step, an int.  -> float32 [B, units]"""
         return self.drawn_uniforms[purpose][index]
 
-    def normals(self, purpose: int, index: int, shape: Sequence[int]) -> tf.Tensor:
+    def normals(self, purpose: int, index: int, shape: Shape) -> tf.Tensor:
         """The standard normals of one step, an int.  -> float32 [B, units]"""
         return self.drawn_normals[purpose][index]
 

@@ -42,7 +42,9 @@ class Bernoulli(typing.NamedTuple):
         temperature: float | tf.Tensor = 1.0,
     ) -> tf.Tensor:
         """v ~ p(v|h) of that mean.  [..., V] -> [..., V]"""
-        return tf.cast(stream.uniforms(noise.VISIBLE, index, mean.shape) < mean, mean.dtype)
+        return tf.cast(
+            stream.uniforms(noise.VISIBLE, index, noise.shape_of(mean)) < mean, mean.dtype
+        )
 
     def emit(self, mean: tf.Tensor, sample: tf.Tensor, share: float) -> tf.Tensor:
         """What is sung of a chain's last mean and sample: the sample if any noise is wanted, else
@@ -99,7 +101,8 @@ class StandardGaussian(typing.NamedTuple):
         temperature: float | tf.Tensor = 1.0,
     ) -> tf.Tensor:
         """v ~ p(v|h) of that mean.  [..., V] -> [..., V]"""
-        return mean + tf.sqrt(temperature) * stream.normals(noise.VISIBLE, index, mean.shape)
+        normals = stream.normals(noise.VISIBLE, index, noise.shape_of(mean))
+        return mean + tf.sqrt(temperature) * normals
 
 
 class Gaussian(typing.NamedTuple):
@@ -139,7 +142,7 @@ class Gaussian(typing.NamedTuple):
     ) -> tf.Tensor:
         """v ~ p(v|h) of that mean.  [..., V] -> [..., V]"""
         return mean + tf.exp(self.log_sigma) * tf.sqrt(temperature) * stream.normals(
-            noise.VISIBLE, index, mean.shape
+            noise.VISIBLE, index, noise.shape_of(mean)
         )
 
     def emit(self, mean: tf.Tensor, sample: tf.Tensor, share: float) -> tf.Tensor:

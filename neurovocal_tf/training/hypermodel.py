@@ -11,11 +11,11 @@ import keras_tuner
 import tensorflow as tf
 
 from neurovocal_tf.config import Config
+from neurovocal_tf.model.adaptation import start_from_data
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.runs.trained import build_model
 from neurovocal_tf.training import trainer
 from neurovocal_tf.training.callbacks import RecordingsCheck, RoomForWeights
-from neurovocal_tf.training.initialisation import start_from_data
 from neurovocal_tf.training.phases import Phases
 from neurovocal_tf.training.preparation import TrainingData
 from neurovocal_tf.training.search_space import Dimension, value_text, with_values
@@ -67,7 +67,7 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
         """A model of the drawn size, started from the data and compiled."""
         config = with_values(self.config, self.values_of(hp))
         model = build_model(config, self.data.summary.num_visible)
-        start_from_data(model, self.data.moments, config)
+        start_from_data(model, self.data.moments)
         trainer.compile_model(model, config)
         return model
 

@@ -18,8 +18,8 @@ from neurovocal_tf.data.survey import TooFewRecordings, survey
 from neurovocal_tf.data.watch import Watch
 from neurovocal_tf.evaluation.baselines import BaselineStatistics
 from neurovocal_tf.evaluation.one_step import one_step_errors
+from neurovocal_tf.model.adaptation import FrameMoments, Moments
 from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
-from neurovocal_tf.training.initialisation import Moments
 from neurovocal_tf.training.pictures import NUM_PICTURED
 
 
@@ -151,20 +151,16 @@ def _summarise(found, data_dir, config):
     its batches the number of frames; if they are kept in memory, the second time is also that of
     all epochs.
     """
-    num_direct = config.model.num_direct_frames
-    statistics, direct, sums, real_sequences = (
+    statistics, moments, real_sequences = (
         BaselineStatistics(),
-        BaselineStatistics(max(num_direct, 1)),
-        0.0,
+        FrameMoments(config.model.num_direct_frames),
         [],
     )
     lengths = {"training": [], "validation": []}
     for frames, _ in found.training.sequences().as_numpy_iterator():
         statistics.update(frames)
-        direct.update(frames)
+        moments.update(frames)
         lengths["training"].append(len(frames))
-        frames = frames.astype(np.float64)
-        sums = sums + np.stack([frames.sum(axis=0), np.square(frames).sum(axis=0)])
     for frames, _ in found.validation.sequences().as_numpy_iterator():
         lengths["validation"].append(len(frames))
         if len(real_sequences) < NUM_PICTURED:
@@ -177,7 +173,6 @@ def _summarise(found, data_dir, config):
                 else "another --threshold, or --sequence=recording"
             )
             raise ValueError(f"No vocalization was found in the {part} part: try {remedy}.")
-    mean, square = sums / sum(lengths["training"])
     batches = pipeline.validation_dataset(found.validation, config, lengths["validation"])
     windows = ((frames, mask) for frames, mask, _ in batches.as_numpy_iterator())
     predictors = {
@@ -198,11 +193,5 @@ def _summarise(found, data_dir, config):
         others=found.others if scale.is_sound else None,
         frames_digest=found.frames_digest,
     )
-    autoregression = direct.fit()[f"ridge_var{num_direct}"] if num_direct else None
-    sd = np.sqrt(np.maximum(square - mean**2, 0.0))
-    return (
-        summary,
-        Moments(mean, sd, autoregression, sum(lengths["training"]), scale.in_decibels),
-        batches,
-        real_sequences,
-    )
+    range_db = config.spectrogram.dynamic_range_db if scale.in_decibels else None
+    return summary, moments.moments(range_db), batches, real_sequences

@@ -12,6 +12,7 @@ from neurovocal_tf import files
 from neurovocal_tf.config import Config
 from neurovocal_tf.config_sections import SEQUENCES_WITH_GAPS
 from neurovocal_tf.generation.singer import Singer
+from neurovocal_tf.model.adaptation import start_from_data
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.ownership import owned
 from neurovocal_tf.runs import checkpoint, recovery
@@ -20,7 +21,6 @@ from neurovocal_tf.runs.trained import Trained, build_model
 from neurovocal_tf.training.averages import AveragedValidation
 from neurovocal_tf.training.callbacks import RecordingsCheck, RunRecord
 from neurovocal_tf.training.cores import num_parts
-from neurovocal_tf.training.initialisation import start_from_data
 from neurovocal_tf.training.optimizers import GuardedAdam, GuardedRMSprop
 from neurovocal_tf.training.phases import EpochPhases, PhasedLearningRate, Phases
 from neurovocal_tf.training.pictures import Pictures
@@ -124,7 +124,7 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
     )
     first_epoch, memory = 0, checkpoint.Memory(config.to_json(), folder.data_text())
     if found is None:
-        start_from_data(model, data.moments, config)
+        start_from_data(model, data.moments)
     compile_model(model, config)
     if found is not None:
         found.restore(model, best)

@@ -18,11 +18,11 @@ from neurovocal_tf.config import Config
 from neurovocal_tf.data import frame_sequences, pipeline
 from neurovocal_tf.data.survey import survey
 from neurovocal_tf.generation import songs
+from neurovocal_tf.model.adaptation import Moments, start_from_data
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import build_model, load_trained
 from neurovocal_tf.serving.endpoints import Endpoints
 from neurovocal_tf.training import pictures, trainer
-from neurovocal_tf.training.initialisation import Moments, start_from_data
 
 LENGTHS = {"train": [5, 1, 9, 12, 3, 8], "valid": [4, 7], "test": [6, 2]}
 NUM_VISIBLE = 7
@@ -334,7 +334,7 @@ def test_a_fresh_binary_model_without_couplings_predicts_the_smoothed_shares(fra
     frames[:, 3] = 0.0
     model = build_model(CONFIG, NUM_VISIBLE)
     model.conditional_rbm.W.assign(tf.zeros_like(model.conditional_rbm.W))
-    moments = Moments(frames.mean(axis=0), frames.std(axis=0), None, len(frames), in_decibels=False)
-    start_from_data(model, moments, CONFIG)
+    moments = Moments(frames.mean(axis=0), frames.std(axis=0), None, len(frames), None)
+    start_from_data(model, moments)
     found = 1 / (1 + np.exp(-np.asarray(model.conditional_rbm.bv)))
     np.testing.assert_allclose(found, (frames.sum(axis=0) + 0.5) / 39, rtol=1e-5)

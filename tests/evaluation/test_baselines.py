@@ -9,6 +9,7 @@ import reference
 from autoregressive_frames import autoregressive
 
 from neurovocal_tf.evaluation import baselines
+from neurovocal_tf.model import autoregression
 
 
 def fit(sequences, order=2):
@@ -56,7 +57,7 @@ def test_ridge_var_finds_the_matrices_that_made_the_data(rng):
 
 def test_the_ridge_is_large_where_history_says_nothing(rng):
     noise = [rng.normal(size=(60, 20)) for _ in range(2)]
-    assert fit(noise)["ridge_var2"].ridge == max(baselines._RIDGES)
+    assert fit(noise)["ridge_var2"].ridge == max(autoregression._RIDGES)
 
 
 def test_a_level_far_from_zero_costs_no_digits(rng):
@@ -71,7 +72,7 @@ def test_a_level_far_from_zero_costs_no_digits(rng):
 def test_baselines_do_not_depend_on_the_blocks_of_a_long_sequence(rng, monkeypatch):
     sequences, _ = autoregressive(rng, (100,))
     whole = fit(sequences)["ridge_var2"]
-    monkeypatch.setattr(baselines, "_BLOCK_FRAMES", 7)
+    monkeypatch.setattr(autoregression, "_BLOCK_FRAMES", 7)
     np.testing.assert_allclose(
         fit(sequences)["ridge_var2"].coefficients, whole.coefficients, rtol=1e-9, atol=1e-12
     )

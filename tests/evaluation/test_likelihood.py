@@ -12,10 +12,10 @@ from neurovocal_tf.config import Config
 from neurovocal_tf.data import frame_sequences
 from neurovocal_tf.evaluation import likelihood, likelihood_baselines, report
 from neurovocal_tf.evaluation.likelihood import LikelihoodOptions
+from neurovocal_tf.model.adaptation import Moments, start_from_data
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots import likelihood as likelihood_plots
 from neurovocal_tf.runs.trained import build_model
-from neurovocal_tf.training.initialisation import Moments, start_from_data
 
 NUM_VISIBLE, NUM_HIDDEN = 5, 4
 LENGTHS = (6, 1, 9)
@@ -181,9 +181,9 @@ def independent_model(config, frames):
         frames.std(axis=0),
         None,
         len(frames),
-        in_decibels=False,
+        dynamic_range_db=None,
     )
-    start_from_data(model, moments, config)
+    start_from_data(model, moments)
     return model
 
 

@@ -195,9 +195,14 @@ def test_dropout_works_in_every_layer_of_a_graph(rng):
     )
 
 
-def test_dropout_without_a_stream_is_refused(rng):
-    with pytest.raises(ValueError, match="`stream` must be given to train with dropout"):
-        make_encoder(rng, dropout=0.5)(frames_of(rng), training=True)
+def test_dropout_without_a_stream_has_its_own_which_is_no_weight(rng):
+    encoders = [make_encoder(rng, dropout=0.5) for _ in range(2)]
+    encoders[1].set_weights(encoders[0].get_weights())
+    frames = frames_of(rng)
+    first, other = ([e(frames, training=True) for _ in range(2)] for e in encoders)
+    assert not np.allclose(*first)
+    np.testing.assert_array_equal(first, other)
+    assert len(encoders[0].variables) == len(encoders[0].weights) == 4
 
 
 # --- configuration, weights, saving

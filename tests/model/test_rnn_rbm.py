@@ -360,7 +360,8 @@ def test_a_saved_model_has_the_same_configuration_and_weights(visible_units, rng
 
 def test_a_saved_model_predicts_sings_and_goes_on_training_the_same_bit_for_bit(rng, tmp_path):
     model = make_model(num_layers=2, num_direct_frames=1, dropout=0.1, input_noise=0.1)
-    model.compile(model.optimizer, num_parts=2)
+    # Step by step: each of its graphs would be traced twice.
+    model.compile(model.optimizer, num_parts=2, run_eagerly=True)
     model.standardisation.set(rng.normal(size=NUM_VISIBLE), 0.7)
     model.cd_steps.assign(4)
     batches = dataset(*[cyclic_batch()] * 2)

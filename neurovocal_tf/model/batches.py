@@ -1,0 +1,116 @@
+"""What a model is given to learn from, in each form that Keras hands on, as one: frames, which of
+them count, and which rows begin a sequence.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from neurovocal_tf.layers.padding import frames_first, masks_first
+from neurovocal_tf.rbm.noise import shape_of
+
+
+def parts_of(
+    data: Any, num_visible: int, masking: keras.layers.Layer | None = None
+) -> tuple[tf.Tensor, tf.Tensor | None, tf.Tensor | None]:
+    """Frames [B, T, V], mask bool [B, T] and is_start bool [B] of a batch; None for what it has
+    not.
+
+    Args:
+        data: frames [B, T, V] of numbers, alone or as (frames,), (frames, mask [B, T]) or
+            (frames, mask, is_start bool [B]).
+        num_visible: int, V.
+        masking: a layer that tells the mask of frames which come without one.
+
+    Raises:
+        ValueError: another form, or another V.
+    """
+    parts = [
+        None if part is None else tf.convert_to_tensor(part)
+        for part in (data if isinstance(data, (tuple, list)) else (data,))
+    ]
+    frames, mask, is_start = (*parts, None, None)[:3]
+    ranks = [None if part is None else part.shape.rank for part in (frames, mask, is_start)]
+    if (
+        len(parts) > 3
+        or any(rank not in (None, right) for rank, right in zip(ranks, (3, 2, 1), strict=True))
+        or (is_start is not None and is_start.dtype != tf.bool)
+    ):
+        received = [part if part is None else (part.dtype.name, *part.shape) for part in parts]
+        raise ValueError(
+            "A batch must be frames [B, T, V], or (frames, mask [B, T]), or (frames, mask, "
+            "is_start bool [B]); there are no targets and no sample weights. "
+            f"Received: {', '.join(map(str, received))}"
+        )
+    if ranks[0] is not None and frames.shape[-1] not in (None, num_visible):
+        raise ValueError(
+            f"Frames must have the model's {num_visible} bins. "
+            f"Received: frames of shape {tuple(frames.shape)}"
+        )
+    frames = tf.cast(frames, tf.float32)
+    # What a generator yields may have shapes that the graph does not know.
+    frames, mask, is_start = (
+        part if part is None or part.shape.rank else tf.ensure_shape(part, shape)
+        for part, shape in zip(
+            (frames, mask, is_start), ([None, None, num_visible], [None, None], [None]), strict=True
+        )
+    )
+    if frames.shape[-1] is None:
+        frames = tf.ensure_shape(frames, [None, None, num_visible])
+    if mask is None and masking is not None:
+        mask = masking.compute_mask(frames)
+    return frames, None if mask is None else tf.cast(mask, tf.bool), is_start
+
+
+def whole_batch(
+    frames: tf.Tensor, mask: tf.Tensor | None, is_start: tf.Tensor | None
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """A batch with all its parts, as a training step wants it: rows truly start and frames count
+    where nothing is said, and padding follows the frames of a row.
+
+    -> (frames [B, T, V], mask float32 [B, T], is_start bool [B])
+    """
+    num_rows, num_frames = shape_of(frames)[:2]
+    if is_start is None:
+        is_start = tf.ones([num_rows], tf.bool)
+    if mask is None:
+        return frames, tf.ones([num_rows, num_frames]), is_start
+    # What padding holds, which may be NaN, must not even be multiplied by zero.
+    frames = tf.where(mask[..., tf.newaxis], frames, 0.0)
+    mask = tf.cast(mask, tf.float32)
+    ordered_frames, ordered_mask = tf.cond(
+        tf.reduce_any(mask[:, 1:] > mask[:, :-1]),
+        lambda: (frames_first(frames, mask), masks_first(mask)),
+        lambda: (frames, mask),
+    )
+    return (
+        tf.ensure_shape(ordered_frames, frames.shape),
+        tf.ensure_shape(ordered_mask, mask.shape),
+        is_start,
+    )
+
+
+def padded(sequences: Sequence[npt.ArrayLike]) -> tuple[np.ndarray, np.ndarray]:
+    """Sequences of unequal length in one array, and which of its frames are theirs.
+
+    N x [L, V] -> (float32 [N, T, V], bool [N, T]), T the longest
+
+    Raises:
+        ValueError: no sequences, one that is not [L, V], or another V in some.
+    """
+    arrays = [np.asarray(sequence, np.float32) for sequence in sequences]
+    shapes = sorted({array.shape[1:] for array in arrays if array.ndim == 2})
+    if len(shapes) != 1 or any(array.ndim != 2 for array in arrays):
+        raise ValueError(
+            "A list must be of sequences [L, V], V the same for all. "
+            f"Received: shapes {sorted({array.shape for array in arrays})}"
+        )
+    lengths = np.array([len(array) for array in arrays])
+    mask = np.arange(lengths.max()) < lengths[:, np.newaxis]
+    frames = np.zeros((*mask.shape, *shapes[0]), np.float32)
+    frames[mask] = np.concatenate(arrays)
+    return frames, mask

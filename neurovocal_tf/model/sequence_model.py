@@ -1,0 +1,149 @@
+"""What `fit`, `evaluate` and `predict` take of sequences, and how a step in parts is compiled."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from neurovocal_tf.model.batches import padded
+
+
+class SequenceModel(keras.Model):
+    """A Keras model of sequences that has a training step of its own.
+
+    It needs no targets and no loss: `fit(x)` learns from x alone, which is an array `[N, T, V]`, a
+    list of sequences `[L, V]`, or batches as `batches.parts_of` takes them, of any size, in a
+    `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator. Beside an array its mask `[N, T]`
+    may stand where Keras has the targets: `fit(x, mask)`, `validation_data=(x, mask)`.
+
+    A subclass has an `encoder` and `num_visible`, V, and computes in `_gradients` and `_figures`
+    what a part of a batch gives.
+    """
+
+    def fit(
+        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
+    ) -> keras.callbacks.History:
+        """Keras' `fit`; see the class for `x`, and for `y`, a mask."""
+        held_out = kwargs.get("validation_data")
+        if isinstance(held_out, (list, np.ndarray)):
+            kwargs["validation_data"] = self._arrays(held_out, None)
+        return super().fit(*self._arrays(x, y, **kwargs), *args, **kwargs)
+
+    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Keras' `evaluate`; see the class for `x`, and for `y`, a mask."""
+        return super().evaluate(*self._arrays(x, y, **kwargs), *args, **kwargs)
+
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> np.ndarray:
+        """Keras' `predict`, of what `predict_step` says; shorter sequences of a list are padded.
+
+        -> [N, T, V]
+        """
+        return super().predict(self._arrays(x, None)[0], *args, **kwargs)
+
+    def _arrays(self, x, mask, **further):
+        """A list of sequences as an array and its mask; anything else, if it may be, as it is."""
+        weights = [
+            name for name in ("sample_weight", "class_weight") if further.get(name) is not None
+        ]
+        if weights:
+            raise ValueError(
+                f"`{weights[0]}` must not be given: every frame counts, but for those that a mask "
+                f"leaves out. Received: {weights[0]}"
+            )
+        if isinstance(x, list):
+            if mask is not None:
+                raise ValueError("`y`, a mask, must not be given beside a list of sequences.")
+            x, mask = padded(x)
+        if isinstance(x, np.ndarray) and (x.ndim != 3 or x.shape[-1] != self.num_visible):
+            raise ValueError(
+                f"`x` must be [N, T, V] with the model's {self.num_visible} bins. "
+                f"Received: an array of shape {x.shape}"
+            )
+        return x, mask
+
+    def compile(
+        self,
+        optimizer: str | dict[str, Any] | keras.optimizers.Optimizer = "adam",
+        *args: Any,
+        jit_compile: bool | str = "auto",
+        num_parts: int = 1,
+        auto_scale_loss: bool = True,
+        run_eagerly: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Keras' `compile`, for a step in parts and without a loss of the user's.
+
+        Args:
+            optimizer: any of Keras', or its name.
+            jit_compile: bool, compile with XLA what a step computes on each part, and the
+                optimiser. "auto": where there is a GPU; on processors compiling takes seconds, so
+                that it is worth it for a long training alone.
+            num_parts: int that divides every batch: so many parts of its rows are worked on at the
+                same time, one a core. A compiled graph runs op after op, and the recurrence's small
+                products keep one core busy, however many there are.
+            auto_scale_loss: bool, wrap the optimiser in Keras' `LossScaleOptimizer` where the
+                encoder computes in mixed_float16.
+
+        Raises:
+            ValueError: a loss or metrics, which would never be looked at.
+        """
+        given = [
+            name
+            for name in ("loss", "loss_weights", "metrics", "weighted_metrics")
+            if kwargs.get(name) is not None
+        ]
+        if args or given:
+            raise ValueError(
+                f"{type(self).__name__} has its cost and its metrics itself: "
+                f"`{given[0] if given else 'loss'}` must not be given. "
+                f"Received: {kwargs[given[0]] if given else args[0]}"
+            )
+        optimizer = keras.optimizers.get(optimizer)
+        policy = keras.dtype_policies.get(self.encoder.dtype_policy).name
+        is_scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        if auto_scale_loss and policy == "mixed_float16" and not is_scaled:
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
+        super().compile(optimizer, jit_compile=False, run_eagerly=run_eagerly, **kwargs)
+        # One that makes its variables inside the first step has that step traced twice.
+        self.optimizer.build(self.trainable_variables)
+        self._compile_arguments = {"jit_compile": jit_compile, "num_parts": num_parts}
+        if jit_compile == "auto":
+            jit_compile = bool(tf.config.list_physical_devices("GPU"))
+        compiled: Callable[..., Any] = (
+            functools.partial(tf.function, jit_compile=True, autograph=False)
+            if jit_compile and not run_eagerly
+            else lambda function: function
+        )
+        self._num_parts = num_parts
+        self._part_gradients = compiled(self._gradients)
+        self._part_figures = compiled(self._figures)
+        self._update_weights = compiled(
+            lambda gradients: self.optimizer.apply(gradients, self.trainable_variables)
+        )
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        return (
+            {**super().get_compile_config(), **self._compile_arguments} if self.compiled else None
+        )
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def _parts(self, batch):
+        """Parts of a batch, as (frames, mask, is_start, place of the first row in the batch,
+        share of the batch's frames).
+        """
+        columns = [tf.split(column, self._num_parts) for column in batch]
+        num_rows = tf.shape(columns[0][0])[0]
+        num_frames = [tf.reduce_sum(mask) for mask in columns[1]]
+        for i, (frames, mask, is_start) in enumerate(zip(*columns, strict=True)):
+            yield (
+                frames,
+                mask,
+                is_start,
+                i * num_rows,
+                tf.math.divide_no_nan(num_frames[i], tf.add_n(num_frames)),
+            )
