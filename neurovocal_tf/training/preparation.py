@@ -111,7 +111,8 @@ def _surveyed(data_dir, config, fold, folder):
 
 
 def _write_skipped(found, folder):
-    files.write_csv(folder.file("skipped.csv"), ("file", "reason"), found.skipped)
+    rows = [(files.place_in(folder.path, path), reason) for path, reason in found.skipped]
+    files.write_csv(folder.file("skipped.csv"), ("file", "reason"), rows)
 
 
 def _report_survey(found, folder, report):
