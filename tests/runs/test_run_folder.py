@@ -86,13 +86,15 @@ def test_a_run_goes_on_with_its_own_settings_only_and_any_other_is_refused_by_na
     assert folder.config() == config
 
 
-def test_epochs_the_cache_and_the_places_of_annotations_and_lists_may_change():
+def test_epochs_the_cache_pictures_and_the_places_of_annotations_and_lists_may_change():
     assert set(may_change_on_resume()) == {
         "epochs",
         "cache_mb",
         "annotations",
         "train_list",
         "held_out_list",
+        "picture_format",
+        "picture_dpi",
     }
 
 
