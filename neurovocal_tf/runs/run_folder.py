@@ -7,6 +7,7 @@ skipped.csv            files that could not be used, with the reason
 checkpoint.npz         everything to resume from, the best weights and both JSON files included
 checkpoint_before.npz  the one before it
 model.keras            the best model
+story.txt              which epoch is kept, and why
 history.csv, curves.png, samples_epoch_N.png, tensorboard/
 """
 
