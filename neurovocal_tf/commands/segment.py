@@ -115,7 +115,9 @@ _WORKERS = flags.DEFINE_integer(
 _JSON = setting_flags.define_path("json", None, "Where to write the figures.")
 # In windows as long and as far apart as a model's frames segments are measured and pictures drawn.
 _SECTIONS = ("audio", "segmentation", "n_fft", "hop_length")
-setting_flags.define((*_SECTIONS, "ignore_labels", "label_column"))
+setting_flags.define(
+    (*_SECTIONS, "ignore_labels", "label_column", "picture_format", "picture_dpi")
+)
 setting_flags.define_preset()
 
 
