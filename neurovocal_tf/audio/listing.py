@@ -5,7 +5,7 @@ import os
 import unicodedata
 from collections.abc import Iterator
 
-from neurovocal_tf.audio import ffmpeg
+from neurovocal_tf.audio import evtaf, ffmpeg
 from neurovocal_tf.audio.decoders import extension
 from neurovocal_tf.audio.unreadable import cannot_be_opened, shown
 
@@ -17,7 +17,7 @@ _OF_LIBSNDFILE = frozenset((
     "iff", "avr", "sds", "sd2", "paf", "mpc", "wve",
 ))
 # fmt: on
-_READ = _OF_LIBSNDFILE | ffmpeg.EXTENSIONS
+_READ = _OF_LIBSNDFILE | ffmpeg.EXTENSIONS | {evtaf.EXTENSION}
 _WITHOUT_A_HEADER = frozenset(("raw", "pcm", "vox"))
 # How sound begins in files whose names do not tell: at which place, and the ending it should have.
 _BEGINNINGS = (
