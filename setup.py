@@ -19,6 +19,9 @@ SERVE = ["aiohttp>=3.14", "grpcio-health-checking>=1.62,<1.63", "protobuf"]
 # For ELAN's files of annotations.
 ELAN = ["pympi-ling>=1.70"]
 
+# For tables in Parquet. Later versions need NumPy 2.
+PARQUET = ["pyarrow>=15,<19"]
+
 setup(
     name="neurovocal_tf",
     version=VERSION,
@@ -69,6 +72,7 @@ setup(
     extras_require={
         "serve": SERVE,
         "elan": ELAN,
+        "parquet": PARQUET,
         # A peer of tools/benchmark.py, which does without it too.
         "benchmark": ["torch>=2.4"],
         "test": [
@@ -79,6 +83,7 @@ setup(
             "ruff>=0.6",
             *SERVE,
             *ELAN,
+            *PARQUET,
         ],
     },
 )

@@ -68,7 +68,7 @@ ARROWS = {
         "keras_backend",
     },
     # Sound.
-    "audio": {"config", "settings", "status"},
+    "audio": {"annotations", "config", "settings", "status"},
     "annotations": {"files"},
     "plots": {"files"},
     "segmentation": {"audio", "annotations", "plots", "config", "settings", "files"},
@@ -166,6 +166,7 @@ LIBRARIES = {
     "discovery": {"numpy", "scipy", "sklearn", "threadpoolctl"},
     "annotations": {"numpy", "scipy", "tensorflow"},
     "annotations/elan": {"pympi"},
+    "annotations/parquet": {"pandas"},
     "pages": {"numpy"},
     "evaluation/baselines": {"numpy", "scipy"},
     "evaluation/likelihood_baselines": {"numpy", "scipy"},

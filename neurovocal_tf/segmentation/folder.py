@@ -40,10 +40,10 @@ _SAVE_EVERY_S = 10.0
 
 
 def recordings_by_name(data_dir: str | os.PathLike[str]) -> dict[str, str]:
-    """Dict of name -> path of all recordings in a folder, or of one recording;
-    the name is relative to the folder it is in.
+    """Dict of name -> path of all recordings that `listing.look_at` finds; the name is relative to
+    the folder that they all are in.
     """
-    base = data_dir if os.path.isdir(data_dir) else os.path.dirname(os.path.abspath(data_dir))
+    base = listing.folder_of(data_dir)
     return {os.path.relpath(path, base): path for path in listing.list_recordings(data_dir)}
 
 
@@ -56,7 +56,7 @@ class SegmentedFolder:
     """The state of one run over a folder of recordings, kept in an output folder.
 
     Args:
-        data_dir: folder of recordings, or one recording.
+        data_dir: recordings, as `listing.look_at` takes them.
         out_dir: folder of the results; made if it is not there.
         config: `Config`.
         paths: of the recordings to segment, as `recordings_by_name` has them; None: all. What was
@@ -65,7 +65,7 @@ class SegmentedFolder:
         refinement: what takes a second look at all that is found, or None.
 
     Attributes:
-        paths: dict of file name, relative to `data_dir` -> path, of the recordings.
+        paths: dict of file name, relative to `listing.folder_of` -> path, of the recordings.
         all_paths: the same of all in the folder.
         results: dict of file name -> `SegmentedFile`, of those done in this process.
         skipped: dict of file name -> reason.
@@ -98,7 +98,7 @@ class SegmentedFolder:
         self.places = {n: files.place_in(out_dir, path) for n, path in self.all_paths.items()}
         self.skipped: dict[str, str] = {}
         for path, reason in listing.look_at(data_dir).skipped:
-            name = os.path.relpath(path, data_dir)
+            name = os.path.relpath(path, listing.folder_of(data_dir))
             self.skipped[name], self.places[name] = reason, files.place_in(out_dir, path)
         self.changed: dict[str, str] = {}
         os.makedirs(self.out_dir, exist_ok=True)

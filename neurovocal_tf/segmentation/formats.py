@@ -4,12 +4,14 @@ people look at it with.
 
 import collections
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from neurovocal_tf import annotations, files
+from neurovocal_tf.annotations import parquet
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation.folder import SegmentedFolder
@@ -21,26 +23,31 @@ _WITH_FREQUENCIES = {"audacity", "raven", "opensoundscape", "batdetect2"}
 # Tables over all recordings lie beside annotations.csv, and not in the folder of those that each
 # hold a part of them once more.
 COMBINED = {
+    "parquet": f"annotations{annotations.EXTENSIONS['parquet']}",
     "raven": f"annotations{annotations.EXTENSIONS['raven']}",
     "kaleidoscope": "annotations.kaleidoscope.csv",
     "opensoundscape": "annotations.opensoundscape.csv",
     "avn": "annotations.avn.csv",
 }
 # Of these there is nothing but the table over all.
-_ONLY_COMBINED = {"kaleidoscope", "opensoundscape", "avn"}
+_ONLY_COMBINED = {"parquet", "kaleidoscope", "opensoundscape", "avn"}
+# Written as Parquet beside the segments.
+TYPED = ("files.csv", "dropped.csv", "skipped.csv")
 # evsonganaly looks for the whole name of the recording before its own ending, and has a sign of its
 # own for what has no label.
 _OF_EVSONGANALY = "notmat"
 
 
 def check(formats: Iterable[str]) -> None:
-    """Raises ValueError unless each is the name of a format."""
+    """Raises ValueError unless each is the name of a format, and can be written."""
     unknown = [format for format in formats if format not in annotations.EXTENSIONS]
     if unknown:
         raise ValueError(
             f"`format` must be among {', '.join(annotations.EXTENSIONS)}. "
             f"Received: format={','.join(formats)}"
         )
+    if "parquet" in formats:
+        parquet.check()
 
 
 def write(
@@ -104,6 +111,13 @@ def write(
     for format in formats:
         if format in COMBINED:
             write_one(COMBINED[format], format, everything, durations_s, {})
+    for table in TYPED if "parquet" in formats else ():
+        source = os.path.join(folder.out_dir, table)
+        name = os.path.splitext(table)[0] + parquet.EXTENSION
+        if os.path.exists(source) and not folder.written.write_unless_changed(
+            name, functools.partial(parquet.write_from_csv, table=source)
+        ):
+            kept.append(name)
     return kept
 
 

@@ -132,7 +132,7 @@ def _report_new(summary, data_dir, sources, report):
     if summary.others is None:
         return
     data_dir = data_dir or summary.data_dir
-    folder = data_dir if os.path.isdir(data_dir) else os.path.dirname(data_dir)
+    folder = listing.folder_of(data_dir)
     known = {source.path for source in sources} | {
         os.path.join(folder, name) for name in summary.others
     }
