@@ -69,7 +69,8 @@ def train(
     ...)`, which returns figures.
 
     Args:
-        data: folder of recordings; an .npz file of frame sequences, see `data.frame_sequences`; or
+        data: recordings, as a folder, a pattern such as "birds/*/song*.wav", a list (.txt) or a
+            table with a column `file` (.csv, .parquet); an .npz file of frame sequences, see `data.frame_sequences`; or
             frame sequences that are no sound: [N, T, V], or a list of [L, V], of which the last
             `validation_fraction` validates and as much before it tests; or a dict of such lists,
             train, valid and test.

@@ -73,6 +73,7 @@ def write(
     formats = [format for format in dict.fromkeys(formats) if format != "csv"]
     stems = stems_of(folder.all_paths)
     everything: list[annotations.Annotation] = []
+    as_in_csv: list[annotations.Annotation] = []
     durations_s: dict[str, float] = {}
     kept: list[str] = []
 
@@ -91,6 +92,7 @@ def write(
 
     for name in folder.all_finished:
         found = folder.annotations(name)
+        as_in_csv += [dataclasses.replace(a, file=folder.places[name]) for a in found]
         path = os.path.abspath(folder.all_paths[name])
         duration_s = {path: folder.duration_s(name)}
         if _WITH_FREQUENCIES & set(formats):
@@ -110,7 +112,8 @@ def write(
         on_recording()
     for format in formats:
         if format in COMBINED:
-            write_one(COMBINED[format], format, everything, durations_s, {})
+            of_all = as_in_csv if format == "parquet" else everything
+            write_one(COMBINED[format], format, of_all, durations_s, {})
     for table in TYPED if "parquet" in formats else ():
         source = os.path.join(folder.out_dir, table)
         name = os.path.splitext(table)[0] + parquet.EXTENSION

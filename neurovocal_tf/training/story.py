@@ -103,7 +103,7 @@ def _why(history, kept):
     if math.isfinite(kept.get("baseline_song_distance", math.nan)):
         lines.append(
             f"One half of the recordings is {kept['baseline_song_distance']:.2f} from the other: "
-            "songs can hardly be nearer than that."
+            "songs that near are as like them as they are like each other."
         )
     return lines
 

@@ -3,13 +3,18 @@
 import importlib.util
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 from neurovocal_tf import annotations
 from neurovocal_tf.annotations import Annotation, parquet
 from neurovocal_tf.audio import listing
+from neurovocal_tf.config import Config
 from neurovocal_tf.data import split
+from neurovocal_tf.segmentation import formats
+from neurovocal_tf.segmentation.folder import SegmentedFolder
 
 needs_pyarrow = pytest.mark.skipif(
     importlib.util.find_spec("pyarrow") is None, reason="pyarrow is not installed"
@@ -51,6 +56,23 @@ def test_recordings_and_splits_are_named_by_parquet_too(tmp_path):
     assert paths == [str(tmp_path / name) for name in ("a.wav", "b.wav")]
     text = f"{tmp_path / 'birds.parquet'}:bird=2"
     assert split.listed(text, "train_list", str(tmp_path), paths) == paths[1:]
+
+
+@needs_pyarrow
+def test_a_segmented_folders_tables_can_be_joined(tmp_path):
+    samples = 1e-3 * np.random.default_rng(0).standard_normal(16_000)
+    samples[8000:9600] += 0.3 * np.sin(2 * np.pi * np.arange(1600) * 3000 / 16_000)
+    (tmp_path / "data").mkdir()
+    soundfile.write(tmp_path / "data" / "a.wav", samples, 16_000)
+    (tmp_path / "data" / "b.wav").write_bytes(b"RIFF")
+    run = SegmentedFolder(tmp_path / "data", tmp_path / "out", Config())
+    run.run(1, lambda num_bytes: None)
+    assert formats.write(run, ("parquet", "raven"), Config()) == []
+    tables = {path.stem: pd.read_parquet(path) for path in (tmp_path / "out").glob("*.parquet")}
+    assert set(tables) == {"annotations", "files", "dropped", "skipped"}
+    (row,) = tables["annotations"].merge(tables["files"], on="file").to_dict("records")
+    assert row["sample_rate"] == 16_000 and row["label"] == "" and "low_hz" not in row
+    assert row["onset_s"] == pytest.approx(0.5, abs=0.02)
 
 
 @needs_pyarrow

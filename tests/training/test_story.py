@@ -80,7 +80,8 @@ def test_the_story_tells_why_the_smallest_error_was_not_kept_and_how_the_baselin
         "epoch 3 of 6 is kept: held-out one-step error 5.321 dB, songs 0.31 from the recordings",
         "Of the 6 epochs with 5 Gibbs steps, 4 sang; the nearest songs are kept (2: 1.10, 3: 0.31, "
         "5: 0.45, 6: too few syllables).",
-        "One half of the recordings is 0.20 from the other: songs can hardly be nearer than that.",
+        "One half of the recordings is 0.20 from the other: songs that near are as like them as "
+        "they are like each other.",
         "epoch 4 has a better held-out one-step error 5.25 dB, but it was not asked to sing.",
         "Baselines of the one-step error (5.321 dB): mean 7.23, ridge VAR(2) 3.71; "
         "ridge VAR(2) no worse.",
