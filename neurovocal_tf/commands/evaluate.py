@@ -22,7 +22,7 @@ _WORKDIR = setting_flags.define_path(
     "workdir", None, "Run folder that `neurovocal train` has written.", required=True
 )
 _DATA_DIR = setting_flags.define_path(
-    "data_dir", None, "Folder of recordings; default: where the run found them."
+    "data_dir", None, f"{setting_flags.RECORDINGS} Default: where the run found them."
 )
 _FRAMES = setting_flags.define_path(
     "frames", None, "File of frame sequences, for a run on such; default: where the run found it."
