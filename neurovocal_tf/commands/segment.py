@@ -52,8 +52,8 @@ _FORMAT = flags.DEFINE_list(
     None,
     "Written beside annotations.csv, with commas between: audacity, batdetect2, notmat, raven, "
     "textgrid, whisperseg, one file a recording, of raven also one over all; avn, kaleidoscope, "
-    "opensoundscape, one over all; parquet, the tables of segments, files and what was dropped once "
-    "more, with types.",
+    "opensoundscape, one over all; parquet, the tables of segments, files and what was dropped "
+    "again, with types.",
 )
 _OVERWRITE = flags.DEFINE_bool(
     "overwrite",
