@@ -19,6 +19,9 @@ SERVE = ["aiohttp>=3.14", "grpcio-health-checking>=1.62,<1.63", "protobuf"]
 # For ELAN's files of annotations.
 ELAN = ["pympi-ling>=1.70"]
 
+# For tables in Parquet. Later versions need NumPy 2.
+PARQUET = ["pyarrow>=15,<19"]
+
 setup(
     name="neurovocal_tf",
     version=VERSION,
@@ -71,6 +74,7 @@ setup(
         "elan": ELAN,
         # Another view of the map in the report of `neurovocal discover`.
         "umap": ["umap-learn>=0.5.5"],
+        "parquet": PARQUET,
         # A peer of tools/benchmark.py, which does without it too.
         "benchmark": ["torch>=2.4"],
         "test": [
@@ -81,6 +85,7 @@ setup(
             "ruff>=0.6",
             *SERVE,
             *ELAN,
+            *PARQUET,
         ],
     },
 )

@@ -303,7 +303,9 @@ class GenerationConfig:
 
 @dataclasses.dataclass(frozen=True)
 class ExecutionConfig:
-    """How a machine does the work of training. The model learns the same, but for rounding."""
+    """How a machine does the work of training, and how what is drawn is written. The model learns
+    the same, but for rounding.
+    """
 
     compiled: bool = setting(
         True, "Compile the training step, and the estimate of the likelihood, with XLA."
@@ -326,5 +328,19 @@ class ExecutionConfig:
         "Keep the frames in memory after the first epoch if they need at most this many MB. 0: "
         "never.",
         low=0,
+        may_change=True,
+    )
+    picture_format: str = setting(
+        "png",
+        "Format of the pictures that are written: png, or svg, whose lines and letters stay sharp "
+        "at any size.",
+        choices=("png", "svg"),
+        may_change=True,
+    )
+    picture_dpi: int = setting(
+        100,
+        "Pixels an inch of pictures, which are 9 to 14 inches wide: 170 gives 2,000 pixels.",
+        low=30,
+        high=600,
         may_change=True,
     )

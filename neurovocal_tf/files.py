@@ -61,6 +61,19 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
         raise
 
 
+def place_in(folder: str | os.PathLike[str], path: str | os.PathLike[str]) -> str:
+    """What the column `file` of a table in `folder` calls the file at `path`, in every table: its
+    path from there; the whole path where none leads there, as to another drive.
+    """
+    above, base = os.path.split(os.path.abspath(path))
+    # Of linked folders, what lies above is another one; a linked file keeps its name.
+    whole = os.path.join(os.path.realpath(above), base)
+    try:
+        return os.path.relpath(whole, os.path.realpath(folder))
+    except ValueError:
+        return whole
+
+
 def fitting(name: str, ending: str) -> str:
     """A file's name of `name` and `ending`, which no folder's limit refuses: of a long one the end
     of the name gives way to a hash of it. Folders in front of it stay.

@@ -31,6 +31,11 @@ from neurovocal_tf.settings import is_list, number_type
 # The flags that `define_path` defines are those of the tool that calls it.
 flags.disclaim_key_flags()
 
+#: What --data_dir takes, in every command; see `audio.listing.look_at`.
+RECORDINGS = (
+    "Recordings: a folder, searched with all folders below it; one recording; a pattern in quotes, "
+    "'birds/*/song*.wav'; a list of paths, .txt; or a table with a column `file`, .csv or .parquet."
+)
 # What a disk says that takes no more: full, over the user's quota, a file of the largest size.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 HELP_FLAGS = ("--help", "-help", "--helpshort", "-helpshort", "-h", "-?")

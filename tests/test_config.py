@@ -235,6 +235,8 @@ def test_a_resumed_run_may_change_only_what_leaves_the_weights_alone():
         "annotations",
         "train_list",
         "held_out_list",
+        "picture_format",
+        "picture_dpi",
     }
 
 

@@ -6,6 +6,7 @@ csv             this package; also read, by the names of their     any number of
                 columns: vak and crowsetta (generic-seq,
                 simple-seq), DAS, WhisperSeg, BirdNET-Analyzer,
                 opensoundscape, batdetect2, avn
+parquet         the same, with types, by pyarrow                    any number of recordings
 audacity        Audacity's label tracks, with the lines of         one recording
                 frequencies
 raven           Raven's selection tables                           any number of recordings
@@ -40,6 +41,7 @@ from neurovocal_tf.annotations import (
     koumura,
     notmat,
     opensoundscape,
+    parquet,
     raven,
     textgrid,
     timit,
@@ -52,6 +54,7 @@ __all__ = ["EXTENSIONS", "Annotation", "Options", "contents", "read", "write"]
 
 _WRITERS = {
     "csv": csv_table,
+    "parquet": parquet,
     "audacity": audacity,
     "raven": raven,
     "textgrid": textgrid,
@@ -64,6 +67,7 @@ _WRITERS = {
 # What the programs themselves append to a recording's name.
 EXTENSIONS = {
     "csv": ".csv",
+    "parquet": parquet.EXTENSION,
     "audacity": ".txt",
     "raven": ".selections.txt",
     "textgrid": ".TextGrid",

@@ -3,6 +3,8 @@
 import os
 import re
 
+from neurovocal_tf.annotations import parquet
+
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 # What no text holds but tabs, line breaks and form feeds; Windows-1252 leaves five bytes without a
 # letter, which decode to such characters or not at all.
@@ -12,11 +14,14 @@ _NO_TEXT = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 def decode(path: str | os.PathLike[str]) -> tuple[str, str]:
     """The text of a file without its byte-order mark, line breaks as \\n, and a note or "".
 
-    UTF-8, UTF-16 with its mark, and what is neither as Windows-1252, which the note says.
+    UTF-8, UTF-16 with its mark, and what is neither as Windows-1252, which the note says. The text
+    of a Parquet table is that of the same table as CSV.
 
     Raises: ValueError, one line with the file, and the line of what is no text.
     """
     content = content_of(path)
+    if parquet.is_one(path):
+        return parquet.as_csv(content, path), ""
     if content.startswith(b"ooBinaryFile"):
         raise ValueError(f"{path}: is a binary file of Praat's; save it there as a text file.")
     encoding = next(

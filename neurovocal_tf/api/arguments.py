@@ -12,7 +12,7 @@ import numpy as np
 
 from neurovocal_tf import presets
 from neurovocal_tf.audio import full_scale, readers
-from neurovocal_tf.audio.listing import Listing, look_at
+from neurovocal_tf.audio.listing import Listing, is_pattern, look_at
 from neurovocal_tf.audio.unreadable import UnreadableRecording
 from neurovocal_tf.config import Config
 from neurovocal_tf.config import settings as all_settings
@@ -149,10 +149,14 @@ def file_of(path: Any, argument: str) -> str:
 
 
 def listing_of(recordings: Any) -> Listing:
-    """The recordings of a file, a folder, or a list of both, in order, and what cannot be read."""
+    """The recordings of a path that `listing.look_at` takes, or of a list of such, in order, and
+    what cannot be read.
+    """
     if is_path(recordings):
         path = os.path.expanduser(os.fspath(recordings))
-        return look_at(path) if os.path.isdir(path) else Listing((file_of(path, "recordings"),))
+        if os.path.exists(path) or is_pattern(path):
+            return look_at(path)
+        return Listing((file_of(path, "recordings"),))
     several = list(recordings) if isinstance(recordings, (list, tuple, set)) else []
     if not several or not all(map(is_path, several)):
         raise ValueError(

@@ -234,7 +234,7 @@ class Model(Trained):
             )
         if pictures is not None:
             os.makedirs(pictures, exist_ok=True)
-            report.write_pictures(drawn, pictures)
+            report.write_pictures(drawn, pictures, self.config.execution)
         return figures
 
     def export(

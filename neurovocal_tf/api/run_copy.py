@@ -17,6 +17,7 @@ _FILES = (
     "flags.txt",
     "skipped.csv",
     "history.csv",
+    "story.txt",
     "model.keras",
     "checkpoint.npz",
     "checkpoint_before.npz",

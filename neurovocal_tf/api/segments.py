@@ -38,7 +38,9 @@ def segment(
     """Finds the vocalizations of recordings.
 
     Args:
-        recordings: samples [N], full scale 1; or a file, a folder, or a list of them.
+        recordings: samples [N], full scale 1; or a file, a folder, a pattern such as
+            "birds/*/song*.wav", a list file (.txt), a table with a column `file` (.csv, .parquet),
+            or a Python list of such.
         preset: name of a preset, see `Config.presets`; "auto": the one that fits files; or a
             `Config`.
         rate: Hz, of samples; left out for files.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import soundfile
 
-from neurovocal_tf.audio import ffmpeg, headers
+from neurovocal_tf.audio import evtaf, ffmpeg, headers
 from neurovocal_tf.audio.layout import Layout, Spliced
 from neurovocal_tf.audio.unreadable import UnreadableRecording, cannot_be_opened
 
@@ -106,13 +106,19 @@ def _layout_of(path: str | os.PathLike[str]) -> Layout:
             raise UnreadableRecording("is not a file")
         if told.st_size == 0:
             raise UnreadableRecording("is an empty file")
-        return headers.layout_of(path)
+        # Samples may begin with whatever a header begins with.
+        return Layout() if extension(path) == evtaf.EXTENSION else headers.layout_of(path)
     except OSError as error:
         raise UnreadableRecording(cannot_be_opened(path, error)) from None
 
 
 def _sound_file(path, layout, stack):
     """The file as libsndfile opens it, at its first sample."""
+    if extension(path) == evtaf.EXTENSION:
+        rate, num_channels = evtaf.rate_and_channels(path)
+        return stack.enter_context(
+            soundfile.SoundFile(path, samplerate=rate, channels=num_channels, **evtaf.SAMPLES)
+        )
     if layout.parts and not layout.num_samples:
         return _spliced(path, layout, stack)
     file = stack.enter_context(soundfile.SoundFile(path))

@@ -3,9 +3,9 @@ figures, and a SavedModel.
 
     neurovocal demo --workdir=demo
 
-Takes about four minutes on two cores. Each command is shown before it runs, to be used again on
-recordings of your own. The same command goes on where it was stopped, and ends with the exit code
-of the first command that fails.
+Takes about four minutes on two cores, and ends by saying what to open, and how to serve the model.
+Each command is shown before it runs, to be used again on recordings of your own. The same command
+goes on where it was stopped, and ends with the exit code of the first command that fails.
 """
 
 import pathlib
@@ -24,6 +24,10 @@ _WORKDIR = setting_flags.define_path(
 _NUM_RECORDINGS = 12
 _DURATION_S = 15
 _NUM_SONGS = 4
+# A quarter of the held-out ones tells the likelihood to a tenth of a nat.
+_NUM_TEST_FRAMES = 1000
+# What opens a file as a double click does.
+_OPENERS = {"darwin": "open", "win32": "start"}
 
 
 def main(argv: list[str]) -> int | None:
@@ -51,7 +55,7 @@ def _commands(folder):
         ],
         ["train", "--preset=demo", f"--data_dir={recordings}", workdir],
         ["generate", workdir, f"--num_songs={_NUM_SONGS}"],
-        ["evaluate", workdir],
+        ["evaluate", workdir, f"--num_test_frames={_NUM_TEST_FRAMES}"],
         ["export", workdir, f"--export_dir={export}"],
     ]
 
@@ -72,13 +76,32 @@ def _run(command, called):
 
 
 def _summary(folder, seconds, called):
-    run = folder / "run"
-    return f"""
-Done in {seconds:.0f} s.
-  listen   {run / "songs"}/song_0.wav to song_{_NUM_SONGS - 1}.wav, beside the recordings in \
-{folder / "recordings"}
-  look     {run / "songs.png"} (real above generated), {run / "curves.png"}, \
-{run / "songs"}/song_0.png
-  read     {run / "evaluation.json"}
-  serve    {folder / "export"}, a SavedModel for TensorFlow Serving
-  go on    {shlex.join(command_line.words("generate", called))} --workdir={run} --seed=100"""
+    """What to open, and the commands to serve the model and to go on with, as they are typed."""
+    run, export = folder / "run", folder / "export"
+    opener = _OPENERS.get(sys.platform, "xdg-open")
+
+    def command(name, *arguments):
+        return [*command_line.words(name, called), *arguments]
+
+    told = [
+        ("look", [opener, str(run / "songs.png")], "real songs above generated ones"),
+        (
+            "listen",
+            [opener, str(run / "songs" / "song_0.wav")],
+            "a new song; song_0.png shows it, and three more lie beside it",
+        ),
+        ("curves", [opener, str(run / "curves.png")], "the training, told in story.txt"),
+        (
+            "serve",
+            command("serve", f"--model_dir={export}"),
+            "a page to try the model, at http://localhost:8501/, until Ctrl-C",
+        ),
+        (
+            "ask",
+            command("client", "--num_frames=1000", "--out=song.wav"),
+            "a song from the server, in another terminal",
+        ),
+        ("go on", command("generate", f"--workdir={run}", "--seed=100"), "other songs"),
+    ]
+    lines = [f"  {name:6}  {shlex.join(words)}\n          {what}" for name, words, what in told]
+    return "\n".join(["", f"Done in {seconds:.0f} s.", *lines])

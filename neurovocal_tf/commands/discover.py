@@ -22,12 +22,7 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_DATA_DIR = setting_flags.define_path(
-    "data_dir",
-    None,
-    "Folder of recordings, searched with all folders below it, or one recording.",
-    required=True,
-)
+_DATA_DIR = setting_flags.define_path("data_dir", None, setting_flags.RECORDINGS, required=True)
 _OUT = setting_flags.define_path(
     "out", None, "Folder of the report; made if it is not there.", required=True
 )

@@ -7,8 +7,9 @@ The log-likelihood, in nats a frame, comes as two estimates: AIS errs on the opt
 on the pessimistic one. Where they are more than 0.05 apart, or change by as much when the
 temperatures double, the table and the picture say so, and about how many --num_temperatures would
 do, where that can be told; else try the other --base. Recordings are tested on those that were
-held out, frame sequences on their test split. Prints a table and writes evaluation.json,
-likelihood.png and, of recordings, songs.png and statistics.png into the run folder. Settings that
+held out, frame sequences on their test split. Prints in words how good the model is, and a table
+of what matters first; writes evaluation.json, which has every figure, likelihood.png and, of
+recordings, songs.png and statistics.png into the run folder. Settings that
 are not given are those of the run.
 """
 
@@ -22,7 +23,7 @@ _WORKDIR = setting_flags.define_path(
     "workdir", None, "Run folder that `neurovocal train` has written.", required=True
 )
 _DATA_DIR = setting_flags.define_path(
-    "data_dir", None, "Folder of recordings; default: where the run found them."
+    "data_dir", None, f"{setting_flags.RECORDINGS} Default: where the run found them."
 )
 _FRAMES = setting_flags.define_path(
     "frames", None, "File of frame sequences, for a run on such; default: where the run found it."
@@ -75,13 +76,13 @@ _TEMPERATURE = flags.DEFINE_float(
 _JSON = setting_flags.define_path(
     "json", None, "Where to write the figures; default: evaluation.json, in the run folder."
 )
-setting_flags.define(["generation"])
+setting_flags.define(["generation", "picture_format", "picture_dpi"])
 
 
 def main(argv: list[str]) -> int | None:
     from neurovocal_tf import files  # here, so that --help needs no TensorFlow
     from neurovocal_tf.api.loading import load_model
-    from neurovocal_tf.evaluation import report
+    from neurovocal_tf.evaluation import verdict
     from neurovocal_tf.ownership import owned
 
     model = load_model(_WORKDIR.value, setting_flags.config_from_flags)
@@ -104,4 +105,5 @@ def main(argv: list[str]) -> int | None:
         )
         path = _JSON.value or os.path.join(_WORKDIR.value, "evaluation.json")
         files.write_json(path, figures)
-    print(report.as_table(figures))
+    print("\n".join(verdict.verdict(figures)), verdict.as_table(figures), sep="\n\n")
+    print(f"\nall {len(figures)} figures: {path}")

@@ -20,7 +20,7 @@ _EXPORT_DIR = setting_flags.define_path(
     "export_dir", None, "Folder of the model's versions; made if it is not there.", required=True
 )
 _DATA_DIR = setting_flags.define_path(
-    "data_dir", None, "Folder of the recordings; default: where the run found them."
+    "data_dir", None, f"{setting_flags.RECORDINGS} Default: where the run found them."
 )
 _MAX_FRAMES = flags.DEFINE_integer(
     "max_frames",

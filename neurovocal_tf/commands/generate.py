@@ -43,7 +43,7 @@ _TEMPERATURE = flags.DEFINE_float(
     upper_bound=100,
 )
 _PRIME = setting_flags.define_path("prime", None, "Recording that every song goes on from.")
-setting_flags.define(["generation"])
+setting_flags.define(["generation", "picture_format", "picture_dpi"])
 
 
 def main(argv: list[str]) -> int | None:
@@ -104,5 +104,5 @@ def _generate_frames(songs, singer, seeds, num_frames, out):
         )
     for seed, frames in songs.generate_frames(singer, seeds, num_frames, _TEMPERATURE.value):
         stem = os.path.join(out, f"song_{seed}")
-        songs.write_frames(stem, frames)
+        songs.write_frames(stem, frames, singer)
         print(f"{stem}.npz: {len(frames)} frames", file=sys.stderr, flush=True)

@@ -33,12 +33,7 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_DATA_DIR = setting_flags.define_path(
-    "data_dir",
-    None,
-    "Folder of recordings, searched with all folders below it, or one recording.",
-    required=True,
-)
+_DATA_DIR = setting_flags.define_path("data_dir", None, setting_flags.RECORDINGS, required=True)
 _OUT = setting_flags.define_path(
     "out", None, "Folder of the results; made if it is not there.", required=True
 )
@@ -57,7 +52,8 @@ _FORMAT = flags.DEFINE_list(
     None,
     "Written beside annotations.csv, with commas between: audacity, batdetect2, notmat, raven, "
     "textgrid, whisperseg, one file a recording, of raven also one over all; avn, kaleidoscope, "
-    "opensoundscape, one over all.",
+    "opensoundscape, one over all; parquet, the tables of segments, files and what was dropped "
+    "again, with types.",
 )
 _OVERWRITE = flags.DEFINE_bool(
     "overwrite",
@@ -115,7 +111,7 @@ _WORKERS = flags.DEFINE_integer(
 _JSON = setting_flags.define_path("json", None, "Where to write the figures.")
 # In windows as long and as far apart as a model's frames segments are measured and pictures drawn.
 _SECTIONS = ("audio", "segmentation", "n_fft", "hop_length")
-setting_flags.define((*_SECTIONS, "ignore_labels", "label_column"))
+setting_flags.define((*_SECTIONS, "ignore_labels", "label_column", "picture_format", "picture_dpi"))
 setting_flags.define_preset()
 
 

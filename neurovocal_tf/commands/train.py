@@ -7,8 +7,8 @@ sequences that are no sound, such as piano rolls.
         --workdir=/runs/chorales
 
 The same command goes on with a run that was stopped. The run folder gets the model, config.json,
-history.csv, curves.png, samples_epoch_N.png, skipped.csv and TensorBoard's curves; every other
-command needs only --workdir.
+history.csv, story.txt (which epoch is kept, and why), curves.png, samples_epoch_N.png, skipped.csv
+and what `tensorboard --logdir=WORKDIR` shows; every other command needs only --workdir.
 """
 
 import os
@@ -17,9 +17,7 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_DATA_DIR = setting_flags.define_path(
-    "data_dir", None, "Folder of recordings. Folders inside it are searched too."
-)
+_DATA_DIR = setting_flags.define_path("data_dir", None, setting_flags.RECORDINGS)
 _FRAMES = setting_flags.define_path(
     "frames",
     None,
@@ -53,11 +51,10 @@ def main(argv: list[str]) -> int | None:
     if _FOLDS.value:
         return _train_folds(config, data)
     os.makedirs(_WORKDIR.value, exist_ok=True)
-    result = trainer.train(
+    trainer.train(
         config, data, _WORKDIR.value, report=setting_flags.say, progress=progress.bar_of(config)
     )
     setting_flags.write_flags(os.path.join(_WORKDIR.value, "flags.txt"), config)
-    setting_flags.say(_summary(result))
 
 
 def _train_folds(config, data):
@@ -79,22 +76,10 @@ def _train_folds(config, data):
                 progress=progress.bar_of(config),
             )
         )
-        setting_flags.say(f"fold {fold + 1}: {_summary(results[-1])}")
+        setting_flags.say(f"fold {fold + 1} of {_FOLDS.value} is done: {workdir}")
     for name in results[0]:
         values = [result[name] for result in results]
         setting_flags.say(
             f"{name}: mean {np.mean(values):.4g}, standard deviation {np.std(values):.2g} over "
             f"{len(values)} folds"
         )
-
-
-def _summary(result):
-    baselines = ", ".join(
-        f"{name[9:].replace('_', ' ')} {result[name]:.4g}"
-        for name in result
-        if name.startswith("baseline_")
-    )
-    return (
-        f"best epoch {result['epoch']}: held-out one-step error {result['val_one_step_error']:.4g} "
-        f"(baselines: {baselines})"
-    )

@@ -17,9 +17,7 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_DATA_DIR = setting_flags.define_path(
-    "data_dir", None, "Folder of recordings. Folders inside it are searched too.", required=True
-)
+_DATA_DIR = setting_flags.define_path("data_dir", None, setting_flags.RECORDINGS, required=True)
 _WORKDIR = setting_flags.define_path(
     "workdir", None, "Folder of the search. It is made if it does not exist.", required=True
 )

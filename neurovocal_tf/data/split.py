@@ -14,9 +14,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from neurovocal_tf.annotations import table
 from neurovocal_tf.annotations.text import decode
+from neurovocal_tf.audio import listing
 from neurovocal_tf.config import DataConfig
 
-_OF_TABLE = re.compile(r"(?P<table>.+\.csv):(?P<column>[^=]+)=(?P<value>.*)", re.IGNORECASE)
+_OF_TABLE = re.compile(
+    r"(?P<table>.+\.(?:csv|tsv|parquet)):(?P<column>[^=]+)=(?P<value>.*)", re.IGNORECASE
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +49,7 @@ def named_split(config: DataConfig, data_dir: str, paths: Iterable[str]) -> Name
 
     Args:
         config: `DataConfig`, with one list at least.
-        data_dir: folder of the recordings, or one of them.
+        data_dir: recordings, as `listing.look_at` takes them.
         paths: of all recordings there.
 
     Returns:
@@ -99,7 +102,7 @@ def listed(text: str, setting: str, data_dir: str, paths: Iterable[str]) -> list
 
     Args:
         text: the list's path, or `TABLE.csv:COLUMN=VALUE`.    setting: the name it is given by.
-        data_dir: folder of the recordings, or one of them.    paths: of all recordings there.
+        data_dir: recordings, as `listing.look_at` takes them.    paths: of all recordings there.
 
     Raises:
         ValueError: as `named_split`.
@@ -134,7 +137,7 @@ def check_unchanged(
 
 def _names_in(data_dir, paths):
     """The data folder, and a dict of name in it -> path, of all recordings."""
-    folder = data_dir if os.path.isdir(data_dir) else os.path.dirname(os.path.abspath(data_dir))
+    folder = listing.folder_of(data_dir)
     return folder, {os.path.relpath(path, folder): path for path in paths}
 
 

@@ -78,7 +78,8 @@ def write(
     def put_rows(name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         put(name, lambda path: files.write_csv(path, columns, rows))
 
-    put_rows("calls.csv", _CALL_COLUMNS, _call_rows(found, groups))
+    places = {name: files.place_in(out_dir, path) for name, path in paths.items()}
+    put_rows("calls.csv", _CALL_COLUMNS, _call_rows(found, groups, places))
     put_rows("types.csv", TYPE_COLUMNS, type_rows(found))
     put("syntax.json", lambda path: files.write_json(path, order(found)))
     put_rows(
@@ -155,12 +156,14 @@ def order(found: Discovery) -> dict[str, object]:
     }
 
 
-def _call_rows(found: Discovery, groups: Mapping[str, str]) -> list[list[object]]:
+def _call_rows(
+    found: Discovery, groups: Mapping[str, str], places: Mapping[str, str]
+) -> list[list[object]]:
     bouts = found.bouts
     bout = np.cumsum(~bouts.follows)
     return [
         [
-            found.names[bouts.recordings[call]],
+            places[found.names[bouts.recordings[call]]],
             f"{bouts.onsets_s[call]:.6f}",
             f"{bouts.offsets_s[call]:.6f}",
             found.type_names[bouts.types[call]],

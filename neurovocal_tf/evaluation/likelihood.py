@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from neurovocal_tf import xla_log
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.rbm import ais
 from neurovocal_tf.rbm.energy import RBM, pseudo_log_likelihood
@@ -302,6 +303,8 @@ def _estimation_graph(options):
         ]
         return sides, samples
 
+    if options.compiled:
+        xla_log.start_quietly()
     return tf.function(block, autograph=False, jit_compile=options.compiled)
 
 

@@ -126,20 +126,14 @@ def _evaluated(
     return {name: _defined(value) for name, value in figures.items()}, pictures
 
 
-def write_pictures(pictures: Mapping[str, Figure], folder: str | os.PathLike[str]) -> None:
-    """Writes each figure as a PNG of its name."""
+def write_pictures(
+    pictures: Mapping[str, Figure],
+    folder: str | os.PathLike[str],
+    settings: canvas.PictureSettings,
+) -> None:
+    """Writes each figure as a picture of its name."""
     for name, figure in pictures.items():
-        canvas.save_figure(figure, os.path.join(folder, f"{name}.png"))
-
-
-def as_table(figures: Mapping[str, float | None]) -> str:
-    """The figures as lines of text; that of a likelihood's gap says where it is too large."""
-    width, notes = max(map(len, figures)), {"likelihood_gap_nats": likelihood.warning(figures)}
-    return "\n".join(
-        f"{name:{width}}  {'not defined' if value is None else format(value, '.5g')}"
-        f"  {notes.get(name, '')}".rstrip()
-        for name, value in figures.items()
-    )
+        canvas.save_picture(figure, os.path.join(folder, name), settings)
 
 
 def _named_by(held_out_list, data, data_dir, config, training, say):

@@ -112,7 +112,7 @@ def write_song(stem: str | os.PathLike[str], song: Song, singer: Singer) -> None
         song.waveform,
         singer.sample_rate,
     )
-    canvas.save_figure(figure, f"{stem}.png")
+    canvas.save_picture(figure, stem, singer.config.execution)
 
 
 def write_sound(stem: str | os.PathLike[str], waveform: np.ndarray, sample_rate: int) -> None:
@@ -152,8 +152,9 @@ def _rows(seeds, num_frames, temperature):
         )
 
 
-def write_frames(stem: str | os.PathLike[str], frames: np.ndarray) -> None:
+def write_frames(stem: str | os.PathLike[str], frames: np.ndarray, singer: Singer) -> None:
     """Writes stem.npz (`frames`) and stem.png."""
     with files.replacing(f"{stem}.npz") as temporary:
         np.savez(temporary, frames=frames)
-    canvas.save_figure(comparison_figure([], [frames], None, None), f"{stem}.png")
+    figure = comparison_figure([], [frames], None, None)
+    canvas.save_picture(figure, stem, singer.config.execution)

@@ -32,13 +32,13 @@ class Overview(Protocol):
     def level_db(self) -> np.ndarray: ...
 
 
-_FOUND, _TRUE, _LEVEL = "#1fb6d1", "#e07a1f", "#c0392b"
+_FOUND, _TRUE, _LEVEL = canvas.SKY_BLUE, canvas.ORANGE, canvas.VERMILLION
 # What is dropped, by its reason: told apart by lightness alone, too.
 _DROPPED = {
     "too short": "#dadce0",
     "too long": "#5f6368",
-    "alone": "#b39ddb",
-    "unlike a call": "#8d6e63",
+    "alone": canvas.PURPLE,
+    "unlike a call": canvas.GREEN,
 }
 Dropped = tuple[float, float, str]
 _WIDTH_IN = 14.0
@@ -92,37 +92,47 @@ def histograms_figure(
     """
     figure = canvas.empty_figure(_WIDTH_IN, 3.6)
     series = (
-        ("segments", "duration", "ms", durations_s, 1e3, True),
-        ("gaps", "gap", "ms", gaps_s, 1e3, True),
-        ("segments", "peak frequency", "kHz", peak_frequencies_hz, 1e-3, False),
+        ("segment", "duration", "ms", durations_s, 1e3, True),
+        ("gap", "gap", "ms", gaps_s, 1e3, True),
+        ("segment", "peak frequency", "kHz", peak_frequencies_hz, 1e-3, False),
     )
     for axis, (counted, name, unit, values, factor, is_log) in zip(
         figure.subplots(1, 3), series, strict=True
     ):
         values = np.asarray(values) * factor
         values = values[values > 0] if is_log else values
-        if len(values):
-            low, high = values.min(), max(values.max(), values.min() * 1.01 + 1e-9)
-            axis.hist(
-                values,
-                np.geomspace(low, high, 41) if is_log else np.linspace(low, high, 41),
-                color=_FOUND,
-            )
-            axis.axvline(np.median(values), color=_LEVEL, linewidth=1)
-            axis.set_title(
-                f"{len(values):,} {counted}, median {np.median(values):.3g} {unit}",
-                loc="left",
-                fontsize=10,
-            )
-        if is_log:
-            axis.set_xscale("log")
-            # Powers of ten are for other quantities.
-            digits = (1, 2, 5) if len(values) and values.max() > 10 * values.min() else range(1, 10)
-            axis.xaxis.set_major_locator(LogLocator(subs=digits, numticks=20))
-            axis.xaxis.set_major_formatter("{x:g}")
-            axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_xlabel(f"{name} ({unit})")
         axis.spines[["top", "right"]].set_visible(False)
+        if not len(values):
+            canvas.say_empty(axis, f"no {counted}s")
+            continue
+        low, high = values.min(), values.max()
+        if high < 1.5 * low:
+            # Values that hardly differ stand in the middle rather than at an edge.
+            low, high = low / 1.5, high * 1.5
+        axis.hist(
+            values,
+            np.geomspace(low, high, 41) if is_log else np.linspace(low, high, 41),
+            color=_FOUND,
+        )
+        axis.axvline(np.median(values), color=_LEVEL, linewidth=1)
+        axis.set_ylabel(f"number of {counted}s")
+        axis.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+        several = "s" * (len(values) != 1)
+        axis.set_title(
+            f"{len(values):,} {counted}{several}, median {np.median(values):.3g} {unit}",
+            loc="left",
+            fontsize=10,
+        )
+        if is_log:
+            axis.set_xscale("log")
+            # Powers of ten are for other quantities, and ticks must not run into each other.
+            decades = np.log10(high / low)
+            digits = range(1, 10) if decades <= 1 else (1, 2, 5) if decades <= 2 else (1, 3)
+            locator = LogLocator(subs=digits if decades <= 4 else (1,), numticks=20)
+            axis.xaxis.set_major_locator(locator)
+            axis.xaxis.set_major_formatter("{x:g}")
+            axis.xaxis.set_minor_formatter(NullFormatter())
     return figure
 
 
@@ -159,8 +169,7 @@ def _page(
         for axis in (sounds, loudness):
             axis.set_xlim(start, start + row_s)
             axis.xaxis.set_major_locator(MaxNLocator(13, steps=[1, 2, 5, 10]))
-    # It is a name: a $ in it begins no formula.
-    axes[0].set_title(title, loc="left", fontsize=11, parse_math=False)
+    canvas.title_above(figure, title)
     _explain(axes[0], true, {why for *_, why in dropped})
     axes[-1].set_xlabel("time (s)")
     return figure
@@ -182,7 +191,7 @@ def _draw_spectrogram(
         vmax=limits[1],
         interpolation="nearest",
     )
-    axis.set_ylabel("kHz")
+    axis.set_ylabel(canvas.frequency_label(overview.max_hz))
     axis.tick_params(labelbottom=False)
 
 
@@ -219,7 +228,7 @@ def _draw_trace(
     axis.plot(times, trace, color="#202124", linewidth=0.6)
     axis.plot(times, overview.level_db[first:last], color=_LEVEL, linewidth=0.9)
     axis.set_ylim(*limits)
-    axis.set_ylabel("dB")
+    axis.set_ylabel("level (dB)")
     axis.spines[["top", "right"]].set_visible(False)
 
 
@@ -251,15 +260,7 @@ def _explain(axis: Axes, true: npt.ArrayLike | None, reasons: set[str]) -> None:
         ),
         Line2D([], [], color=_LEVEL, label="threshold"),
     ]
-    axis.legend(
-        handles=shown,
-        loc="lower right",
-        bbox_to_anchor=(1.0, 1.0),
-        ncols=len(shown),
-        frameon=False,
-        fontsize=9,
-        borderaxespad=0.2,
-    )
+    canvas.legend_above(axis, shown)
 
 
 def _row_s(duration_s: float) -> float:

@@ -129,19 +129,26 @@ def statistics_figure(real: Syllables, generated: Syllables) -> Figure:
         ("peak_frequencies_hz", "peak frequency (kHz)", 1e-3),
     )
     for axis, (name, label, factor) in zip(figure.subplots(1, len(names)), names, strict=True):
+        counted = "gaps" if name == "gaps_s" else "syllables"
         samples = [np.asarray(getattr(s, name), np.float64) * factor for s in (real, generated)]
         samples = [s[np.isfinite(s)] for s in samples]
+        if not any(map(len, samples)):
+            canvas.say_empty(axis, f"no {counted}")
+            axis.set_xlabel(label)
+            continue
         edges = _edges(np.concatenate(samples))
         for values, colour, who in zip(
             samples, (canvas.REAL, canvas.GENERATED), ("real", "generated"), strict=True
         ):
             _histogram(axis, values, edges, colour, f"{who} ({len(values)})")
-        axis.set_xlabel(label)
+        beyond = max(values.max(initial=0.0) for values in samples) > edges[-1]
+        axis.set_xlabel(label + "\nthe last bar has all that is beyond" * bool(beyond))
+        axis.set_ylabel(f"share of the {counted}")
         axis.set_xlim(0.0, edges[-1])
         axis.set_ylim(bottom=0.0)
         axis.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))
         axis.spines[["top", "right"]].set_visible(False)
-        axis.legend(frameon=False, fontsize=9)
+        canvas.legend_above(axis, axis.get_legend_handles_labels()[0])
     return figure
 
 
@@ -169,7 +176,7 @@ def _draw_spectrogram(
     )
     axis.set_xlim(start_s, start_s + row_s)
     axis.set_ylim(0.0, top)
-    axis.set_ylabel("kHz" if max_hz else "unit")
+    axis.set_ylabel(canvas.frequency_label(max_hz), fontsize=9)
     axis.yaxis.set_major_locator(MaxNLocator(4))
     axis.tick_params(labelsize=9)
     # What lies after the song's end is paper, not an empty plot.

@@ -12,43 +12,52 @@ from matplotlib.ticker import MaxNLocator
 from neurovocal_tf.plots import canvas
 
 _BASELINES = {
-    "baseline_mean": ("mean", "#9aa0a6"),
-    "baseline_previous_frame": ("previous frame", "#5f6368"),
-    "baseline_ridge_var2": ("ridge VAR(2)", "#202124"),
+    "baseline_mean": "#80868b",
+    "baseline_previous_frame": "#5f6368",
+    "baseline_ridge_var2": "#202124",
 }
+_ROW_IN = 2.5
+# Of a row's height, what a label beside it needs.
+_LABEL_SHARE = 0.1
 
 
 def curves_figure(history: Mapping[str, Sequence[float]], unit: str = "dB") -> Figure:
-    """Training curves: one-step error beside its baselines, costs,
-    learning rate and Gibbs steps; phases are shaded.
+    """Training curves: one-step error beside its baselines, how far songs are from the recordings,
+    costs, learning rate and Gibbs steps; phases are shaded.
 
     Args:
         history: dict of lists, one number an epoch; any of `epoch`, `cd_cost`,
             `reconstruction_error`, `val_cd_cost`, `val_reconstruction_error`, `val_one_step_error`,
-            `song_distance`, `baseline_*`, `learning_rate`, `cd_steps`. NaN and missing ones are
-            left out.
+            `song_distance`, `baseline_*`, `learning_rate`, `cd_steps`, `kept_epoch`. NaN and
+            missing ones are left out.
         unit: str, of the errors.
     Returns: `Figure`.
     """
     series = {name: np.asarray(values, np.float64).ravel() for name, values in history.items()}
     longest = max((len(values) for values in series.values()), default=0)
     epochs = series.get("epoch", np.arange(1, longest + 1, dtype=np.float64))
-    figure = canvas.rows_figure(2.5, 3)
-    error, cost, schedule = figure.subplots(3, 1, sharex=True)
-    for axis in (error, cost, schedule):
+    has_sung = not np.isnan(series.get("song_distance", np.full(1, np.nan))).all()
+    figure = canvas.rows_figure(_ROW_IN, 4 if has_sung else 3)
+    axes = figure.subplots(4 if has_sung else 3, 1, sharex=True)
+    for axis in axes:
         _shade_phases(axis, epochs, series)
         axis.grid(alpha=0.3, linewidth=0.6)
         axis.spines[["top", "right"]].set_visible(False)
-    _draw_errors(error, epochs, series, unit)
-    _draw_costs(cost, epochs, series)
-    _draw_schedule(schedule, epochs, series)
-    schedule.set_xlabel("epoch")
+    _mark_kept(axes, series)
+    _draw_errors(axes[0], epochs, series, unit)
+    if has_sung:
+        _draw_songs(axes[1], epochs, series)
+    _draw_costs(axes[-2], epochs, series, unit)
+    _draw_schedule(axes[-1], epochs, series)
+    axes[-1].set_xlabel("epoch")
     finite = epochs[np.isfinite(epochs)]
     if finite.size:
-        margin = max(0.01 * np.ptp(finite), 0.5 if finite.size == 1 else 0.0)
-        schedule.set_xlim(finite.min() - margin, finite.max() + margin)
-    schedule.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
-    figure.align_ylabels((error, cost, schedule))
+        margin = max(0.01 * np.ptp(finite), 0.5)
+        # There is no epoch 0 to have a tick.
+        first = max(finite.min() - margin, 0.5) if finite.min() >= 1 else finite.min() - margin
+        axes[-1].set_xlim(first, finite.max() + margin)
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+    figure.align_ylabels(axes)
     return figure
 
 
@@ -84,7 +93,7 @@ def filters_figure(W: npt.ArrayLike, max_hz: float | None, num: int = 64) -> Fig
         f"filters: {chosen.shape[1]} of {W.shape[1]} hidden units", loc="left", fontsize=11
     )
     axis.set_xlabel("hidden unit, by frequency of its largest weight")
-    axis.set_ylabel("kHz" if max_hz else "visible unit")
+    axis.set_ylabel(canvas.frequency_label(max_hz))
     figure.colorbar(image, ax=axis, label="weight", pad=0.01, fraction=0.03, extend="both")
     return figure
 
@@ -132,9 +141,7 @@ def _plot(
         axis.plot(
             epochs[:count][kept],
             values[:count][kept],
-            marker="o" if kept.sum() < 30 else None,
-            markersize=3.5,
-            **style,
+            **{"marker": "o" if kept.sum() < 30 else None, "markersize": 3.5, **style},
         )
     return bool(kept.any())
 
@@ -170,58 +177,121 @@ def _draw_errors(
         linewidth=1.8,
         label="model, held out",
     )
-    for name, (label, colour) in _BASELINES.items():
-        finite = series.get(name, np.zeros(0))
-        finite = finite[np.isfinite(finite)]
-        if finite.size:
-            axis.axhline(finite[-1], color=colour, linestyle="--", linewidth=1.1)
-            axis.annotate(
-                f"{label} "
-                f"{finite[-1]:.2f}", (1.0, finite[-1]), (4, 0), xycoords=("axes fraction", "data"),
-                textcoords="offset points", va="center", fontsize=9, color=colour,
-            )  # fmt: skip
-    axis.set_ylabel(f"one-step error ({unit})")
-    axis.margins(y=0.12)
-    mean = series.get("baseline_mean", np.zeros(0))
-    if np.isfinite(mean[-1:]).all() and mean.size and mean[-1] > 0:
+    baselines = {
+        name: values[np.isfinite(values)][-1]
+        for name, values in series.items()
+        if name in _BASELINES and np.isfinite(values).any()
+    }
+    errors = series.get("val_one_step_error", np.zeros(0))
+    axis.set_ylabel(f"one-step error ({unit})" if unit else "one-step error")
+    limits = _limits(errors[np.isfinite(errors)], baselines)
+    if limits is not None:
+        axis.set_ylim(*limits)
+        _draw_baselines(axis, baselines, *limits)
+    canvas.legend_above(axis, axis.get_legend_handles_labels()[0])
+
+
+def _limits(errors: np.ndarray, baselines: Mapping[str, float]) -> tuple[float, float] | None:
+    """Limits of the axis by the model's own line, and by the baselines that lie near it: the others
+    would flatten it.
+    """
+    if not errors.size and not baselines:
+        return None
+    low, high = (errors.min(), errors.max()) if errors.size else (np.inf, -np.inf)
+    wild = 1.25 * baselines.get("baseline_mean", np.inf)
+    if low < wild < high:
         # The first epochs of a fresh model may be far off, and are not what the curve is for.
-        axis.set_ylim(top=min(axis.get_ylim()[1], 1.25 * mean[-1]))
-    _legend(axis)
-    _mark_songs(axis, epochs, series.get("song_distance", np.zeros(0)))
+        high = wild
+    span = max(high - low, 0.02 * abs(low)) if errors.size else np.inf
+    near = [value for value in baselines.values() if low - span <= value <= high + span]
+    low, high = min([low, *near]), max([high, *near])
+    margin = 0.12 * (high - low) or 0.02 * abs(low) or 1.0
+    return low - margin, high + margin
 
 
-def _mark_songs(axis: Axes, epochs: np.ndarray, distances: np.ndarray) -> None:
-    """Where the model sang, and how far its songs were from the real ones, along the lower edge."""
-    for epoch, distance in zip(epochs, distances, strict=False):
-        if np.isfinite(distance):
-            axis.plot(
-                [epoch],
-                [0.03],
-                "^",
-                color=canvas.REAL,
-                markersize=5,
-                transform=axis.get_xaxis_transform(),
-            )
-            axis.annotate(
-                f"{distance:.2f}", (epoch, 0.03), (0, 6), xycoords=axis.get_xaxis_transform(),
-                textcoords="offset points", ha="center", fontsize=8, color=canvas.REAL,
-            )  # fmt: skip
-    if np.isfinite(distances).any():
+def _draw_baselines(axis: Axes, baselines: Mapping[str, float], low: float, high: float) -> None:
+    """A line for each baseline within the limits, an arrow for one beyond, and labels beside."""
+    labels, places = [], []
+    for name, value in baselines.items():
+        beyond = " ↑" if value > high else " ↓" if value < low else ""
+        if not beyond:
+            axis.axhline(value, color=_BASELINES[name], linestyle="--", linewidth=1.1)
+        label = canvas.baseline_label(name.removeprefix("baseline_"))
+        labels.append((f"{label} {value:.2f}{beyond}", _BASELINES[name]))
+        # Those beyond keep their order among themselves.
+        places.append(np.clip((value - low) / (high - low), -1e6, 1e6))
+    spread = canvas.spread(
+        np.clip(places, 0.0, 1.0) + 1e-9 * np.argsort(np.argsort(places)), _LABEL_SHARE
+    )
+    for (label, colour), place in zip(labels, spread, strict=True):
         axis.annotate(
-            "distance of songs",
-            (0.01, 0.03),
+            label,
+            (1.0, place),
+            (4, 0),
             xycoords="axes fraction",
+            textcoords="offset points",
             va="center",
-            fontsize=8,
-            color=canvas.REAL,
+            fontsize=9,
+            color=colour,
         )
 
 
-def _draw_costs(axis: Axes, epochs: np.ndarray, series: Mapping[str, np.ndarray]) -> None:
+def _draw_songs(axis: Axes, epochs: np.ndarray, series: Mapping[str, np.ndarray]) -> None:
+    """How far songs were from the recordings at the epochs that sang, and how far halves of these
+    are from each other.
+    """
+    distances = series["song_distance"][: len(epochs)]
+    _plot(
+        axis,
+        epochs,
+        series,
+        "song_distance",
+        marker="o",
+        color=canvas.REAL,
+        linewidth=1.2,
+        label="songs from the recordings",
+    )
+    silent = epochs[: len(distances)][np.isposinf(distances)]
+    if silent.size:
+        axis.plot(
+            silent,
+            np.full(silent.size, 0.94),
+            "x",
+            color=canvas.REAL,
+            transform=axis.get_xaxis_transform(),
+            label="too few syllables to compare",
+        )
+    halves = series.get("baseline_song_distance", np.zeros(0))
+    halves = halves[np.isfinite(halves)]
+    finite = distances[np.isfinite(distances)]
+    if halves.size:
+        axis.axhline(
+            halves[-1],
+            color="#5f6368",
+            linestyle="--",
+            linewidth=1.1,
+            label=f"one half of the recordings from the other, {halves[-1]:.2f}",
+        )
+    axis.set_ylim(0.0, 1.2 * max([*finite, *halves[-1:]], default=1.0) or 1.0)
+    axis.set_ylabel("distance of songs")
+    canvas.legend_above(axis, axis.get_legend_handles_labels()[0])
+
+
+def _mark_kept(axes: Sequence[Axes], series: Mapping[str, np.ndarray]) -> None:
+    """A line through all rows at the epoch whose weights are kept."""
+    kept = series.get("kept_epoch", np.zeros(0))[-1:]
+    for number, axis in enumerate(axes if kept.size else ()):
+        told = {"label": f"kept, epoch {kept[0]:g}"} if number == 0 else {}
+        axis.axvline(kept[0], color=canvas.GREEN, linewidth=1.2, linestyle="-.", **told)
+
+
+def _draw_costs(
+    axis: Axes, epochs: np.ndarray, series: Mapping[str, np.ndarray], unit: str
+) -> None:
     twin = axis.twinx()
-    for each, name, label, colour in (
-        (axis, "cd_cost", "CD cost", canvas.REAL),
-        (twin, "reconstruction_error", "reconstruction error", canvas.GENERATED),
+    for each, name, label, its_unit, colour in (
+        (axis, "cd_cost", "CD cost", "nats", canvas.REAL),
+        (twin, "reconstruction_error", "reconstruction error", unit, canvas.GENERATED),
     ):
         _plot(each, epochs, series, name, color=colour, linewidth=1.6, label=f"{label}, training")
         _plot(
@@ -234,10 +304,12 @@ def _draw_costs(axis: Axes, epochs: np.ndarray, series: Mapping[str, np.ndarray]
             linestyle=":",
             label=f"{label}, held out",
         )
-        each.set_ylabel(label, color=colour)
+        each.set_ylabel(f"{label} ({its_unit})" if its_unit else label, color=colour, fontsize=9)
         each.margins(y=0.12)
     _finish_twin(twin)
-    _legend(axis, twin)
+    canvas.legend_above(
+        axis, [handle for each in (axis, twin) for handle in each.get_legend_handles_labels()[0]]
+    )
 
 
 def _draw_schedule(axis: Axes, epochs: np.ndarray, series: Mapping[str, np.ndarray]) -> None:
@@ -266,11 +338,3 @@ def _finish_twin(axis: Axes) -> None:
     axis.spines["top"].set_visible(False)
     axis.yaxis.set_visible(bool(axis.lines))
     axis.spines["right"].set_visible(bool(axis.lines))
-
-
-def _legend(axis: Axes, *others: Axes) -> None:
-    handles = [handle for each in (axis, *others) for handle in each.get_legend_handles_labels()[0]]
-    if handles:
-        (others or (axis,))[-1].legend(
-            handles=handles, frameon=False, fontsize=9, loc="upper right", ncols=len(handles)
-        )

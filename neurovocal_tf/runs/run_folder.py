@@ -7,6 +7,7 @@ skipped.csv            files that could not be used, with the reason
 checkpoint.npz         everything to resume from, the best weights and both JSON files included
 checkpoint_before.npz  the one before it
 model.keras            the best model
+story.txt              which epoch is kept, and why
 history.csv, curves.png, samples_epoch_N.png, tensorboard/
 """
 
@@ -18,6 +19,7 @@ import textwrap
 import typing
 
 from neurovocal_tf import files
+from neurovocal_tf.audio import listing
 from neurovocal_tf.audio.identity import Identity
 from neurovocal_tf.audio.spectrogram import FrameScale, OwnUnit
 from neurovocal_tf.config import Config, changed_settings, may_change_on_resume
@@ -44,7 +46,8 @@ class DataSummary:
     """What a run's model knows of its recordings, or of its file of frame sequences.
 
     Attributes:
-        data_dir: where the recordings lay, or the file.    sample_rate: Hz; of frame sequences 0.
+        data_dir: what `listing.look_at` was given, or the file of frame sequences.
+        sample_rate: Hz; of frame sequences 0.
         scale: `FrameScale`; of frame sequences `OwnUnit`.
         training, validation: tuples of `Source`, their paths relative to the data folder;
             of frame sequences empty.
@@ -150,12 +153,12 @@ class DataSummary:
         }
 
     def _recordings_in(self, config, data_dir):
-        if not os.path.exists(data_dir):
+        if not (os.path.exists(data_dir) or listing.is_pattern(data_dir)):
             raise ValueError(
                 "`data_dir` must hold the recordings this run began with, and there is no such "
                 f"folder. Received: data_dir={data_dir}"
             )
-        folder, spans = _folder_of(data_dir), FoundSpans()
+        folder, spans = listing.folder_of(data_dir), FoundSpans()
         parts = []
         for sources in (self.training, self.validation):
             sources = tuple(
@@ -227,7 +230,7 @@ class RunFolder:
 
     def write_data(self, summary: DataSummary) -> None:
         """Writes data.json, with paths relative to the data folder."""
-        folder = _folder_of(summary.data_dir)
+        folder = listing.folder_of(summary.data_dir)
         values = summary.to_json()
         for part in ("training", "validation"):
             for source in values[part]:
@@ -316,7 +319,3 @@ def _a(kind, value):
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ValueError(f"{str(value)[:40]!r} of a type that does not belong there")
     return value
-
-
-def _folder_of(data_dir):
-    return data_dir if os.path.isdir(data_dir) else os.path.dirname(data_dir)

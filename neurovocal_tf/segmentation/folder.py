@@ -40,10 +40,10 @@ _SAVE_EVERY_S = 10.0
 
 
 def recordings_by_name(data_dir: str | os.PathLike[str]) -> dict[str, str]:
-    """Dict of name -> path of all recordings in a folder, or of one recording;
-    the name is relative to the folder it is in.
+    """Dict of name -> path of all recordings that `listing.look_at` finds; the name is relative to
+    the folder that they all are in.
     """
-    base = data_dir if os.path.isdir(data_dir) else os.path.dirname(os.path.abspath(data_dir))
+    base = listing.folder_of(data_dir)
     return {os.path.relpath(path, base): path for path in listing.list_recordings(data_dir)}
 
 
@@ -56,7 +56,7 @@ class SegmentedFolder:
     """The state of one run over a folder of recordings, kept in an output folder.
 
     Args:
-        data_dir: folder of recordings, or one recording.
+        data_dir: recordings, as `listing.look_at` takes them.
         out_dir: folder of the results; made if it is not there.
         config: `Config`.
         paths: of the recordings to segment, as `recordings_by_name` has them; None: all. What was
@@ -65,10 +65,11 @@ class SegmentedFolder:
         refinement: what takes a second look at all that is found, or None.
 
     Attributes:
-        paths: dict of file name, relative to `data_dir` -> path, of the recordings.
+        paths: dict of file name, relative to `listing.folder_of` -> path, of the recordings.
         all_paths: the same of all in the folder.
         results: dict of file name -> `SegmentedFile`, of those done in this process.
         skipped: dict of file name -> reason.
+        places: dict of file name -> what the column `file` of every table calls it.
         num_resumed: files that an earlier start has finished.
         changed: dict of file name -> how its recording differs from the one that an earlier start
             has segmented, so that it is segmented anew.
@@ -94,16 +95,17 @@ class SegmentedFolder:
         self.paths = self.all_paths if paths is None else paths
         self.out_dir, self.config = os.fspath(out_dir), config
         self.results: dict[str, SegmentedFile] = {}
-        self.skipped: dict[str, str] = {
-            os.path.relpath(path, data_dir): reason
-            for path, reason in listing.look_at(data_dir).skipped
-        }
+        self.places = {n: files.place_in(out_dir, path) for n, path in self.all_paths.items()}
+        self.skipped: dict[str, str] = {}
+        for path, reason in listing.look_at(data_dir).skipped:
+            name = os.path.relpath(path, listing.folder_of(data_dir))
+            self.skipped[name], self.places[name] = reason, files.place_in(out_dir, path)
         self.changed: dict[str, str] = {}
         os.makedirs(self.out_dir, exist_ok=True)
         self._check_settings()
-        self._known = KnownRecordings(self.out_dir)
+        self._known = KnownRecordings(self.out_dir, self.places)
         self.written = WrittenFiles(self.out_dir, overwrite)
-        self.reports = Reports(self.out_dir, self.written, overwrite)
+        self.reports = Reports(self.out_dir, self.written, overwrite, self.places)
         before = self.reports.rows("files.csv", _FILE_COLUMNS)
         self._gone = sorted({row["file"] for row in before} - set(self.all_paths))
         self._files: dict[str, dict[str, str | int]] = {
@@ -128,7 +130,7 @@ class SegmentedFolder:
             self.out_dir,
             self.written,
             self.all_paths,
-            self._place,
+            self.places,
             length_of(config.audio.time_expansion),
         )
         # What was written just before a crash and is told in one file only, or with a folder that
@@ -329,7 +331,7 @@ class SegmentedFolder:
             for reason, spans in found.dropped_s.items()
             for onset, offset in spans.tolist()
         )
-        columns, place = (found.onsets_s, found.offsets_s, found.scores_db), self._place(name)
+        columns, place = (found.onsets_s, found.offsets_s, found.scores_db), self.places[name]
         self._tables.found[name] = [
             # As a later start reads them.
             Annotation(place, round(onset, 6), round(offset, 6), score=round(score, 2))
@@ -368,7 +370,7 @@ class SegmentedFolder:
         """Takes what was written before hashes were kept for what it is, where it shows."""
         self.reports.adopt()
         path = self._path("annotations.csv")
-        counts = {self._place(name): int(row["num_segments"]) for name, row in self._files.items()}
+        counts = {self.places[name]: int(row["num_segments"]) for name, row in self._files.items()}
         if os.path.exists(path) and tables.is_as_written(path, counts):
             self.written.adopt("annotations.csv")
 
@@ -380,19 +382,6 @@ class SegmentedFolder:
         if what:
             self.changed[row["file"]] = what
         return not what
-
-    def _place(self, name: str) -> str:
-        """Where a reader of annotations.csv finds a recording:
-        relative to its folder, as `Annotation.file` is.
-        """
-        folder, base = os.path.split(os.path.abspath(self.all_paths[name]))
-        # Of linked folders, what lies above is another one; a linked recording keeps its name.
-        path = os.path.join(os.path.realpath(folder), base)
-        try:
-            return os.path.relpath(path, os.path.realpath(self.out_dir))
-        except ValueError:
-            # On another drive.
-            return path
 
     def _path(self, name: str) -> str:
         return os.path.join(self.out_dir, name)

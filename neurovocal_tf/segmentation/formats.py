@@ -4,12 +4,14 @@ people look at it with.
 
 import collections
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from neurovocal_tf import annotations, files
+from neurovocal_tf.annotations import parquet
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation.folder import SegmentedFolder
@@ -21,26 +23,31 @@ _WITH_FREQUENCIES = {"audacity", "raven", "opensoundscape", "batdetect2"}
 # Tables over all recordings lie beside annotations.csv, and not in the folder of those that each
 # hold a part of them once more.
 COMBINED = {
+    "parquet": f"annotations{annotations.EXTENSIONS['parquet']}",
     "raven": f"annotations{annotations.EXTENSIONS['raven']}",
     "kaleidoscope": "annotations.kaleidoscope.csv",
     "opensoundscape": "annotations.opensoundscape.csv",
     "avn": "annotations.avn.csv",
 }
 # Of these there is nothing but the table over all.
-_ONLY_COMBINED = {"kaleidoscope", "opensoundscape", "avn"}
+_ONLY_COMBINED = {"parquet", "kaleidoscope", "opensoundscape", "avn"}
+# Written as Parquet beside the segments.
+TYPED = ("files.csv", "dropped.csv", "skipped.csv")
 # evsonganaly looks for the whole name of the recording before its own ending, and has a sign of its
 # own for what has no label.
 _OF_EVSONGANALY = "notmat"
 
 
 def check(formats: Iterable[str]) -> None:
-    """Raises ValueError unless each is the name of a format."""
+    """Raises ValueError unless each is the name of a format, and can be written."""
     unknown = [format for format in formats if format not in annotations.EXTENSIONS]
     if unknown:
         raise ValueError(
             f"`format` must be among {', '.join(annotations.EXTENSIONS)}. "
             f"Received: format={','.join(formats)}"
         )
+    if "parquet" in formats:
+        parquet.check()
 
 
 def write(
@@ -66,6 +73,7 @@ def write(
     formats = [format for format in dict.fromkeys(formats) if format != "csv"]
     stems = stems_of(folder.all_paths)
     everything: list[annotations.Annotation] = []
+    as_in_csv: list[annotations.Annotation] = []
     durations_s: dict[str, float] = {}
     kept: list[str] = []
 
@@ -84,6 +92,7 @@ def write(
 
     for name in folder.all_finished:
         found = folder.annotations(name)
+        as_in_csv += [dataclasses.replace(a, file=folder.places[name]) for a in found]
         path = os.path.abspath(folder.all_paths[name])
         duration_s = {path: folder.duration_s(name)}
         if _WITH_FREQUENCIES & set(formats):
@@ -103,7 +112,15 @@ def write(
         on_recording()
     for format in formats:
         if format in COMBINED:
-            write_one(COMBINED[format], format, everything, durations_s, {})
+            of_all = as_in_csv if format == "parquet" else everything
+            write_one(COMBINED[format], format, of_all, durations_s, {})
+    for table in TYPED if "parquet" in formats else ():
+        source = os.path.join(folder.out_dir, table)
+        name = os.path.splitext(table)[0] + parquet.EXTENSION
+        if os.path.exists(source) and not folder.written.write_unless_changed(
+            name, functools.partial(parquet.write_from_csv, table=source)
+        ):
+            kept.append(name)
     return kept
 
 

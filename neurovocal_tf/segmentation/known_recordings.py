@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from neurovocal_tf import files
 from neurovocal_tf.audio import identity
 from neurovocal_tf.audio.identity import Identity
+from neurovocal_tf.segmentation.reports import with_names
 
 _NAME = "recordings.csv"
 _FIELDS = tuple(field.name for field in dataclasses.fields(Identity))
@@ -18,12 +19,12 @@ class KnownRecordings:
     """Identities of recordings by name, kept in an output folder.
 
     Args:
-        out_dir: the folder.
+        out_dir: the folder.    places: as of `Reports`.
     """
 
-    def __init__(self, out_dir: str) -> None:
-        self._path = os.path.join(out_dir, _NAME)
-        self._known = dict(_rows(self._path))
+    def __init__(self, out_dir: str, places: Mapping[str, str]) -> None:
+        self._path, self._places = os.path.join(out_dir, _NAME), places
+        self._known = dict(_rows(self._path, places))
         results = os.path.join(out_dir, "files.csv")
         self._results_ns = os.stat(results).st_mtime_ns if os.path.exists(results) else 0
 
@@ -54,22 +55,23 @@ class KnownRecordings:
     def save(self, names: Iterable[str]) -> None:
         """Writes what is known of these recordings."""
         rows = (
-            [name, *(getattr(self._known[name], field) for field in _FIELDS)]
+            [self._places[name], *(getattr(self._known[name], field) for field in _FIELDS)]
             for name in names
             if name in self._known
         )
         files.write_csv(self._path, ("file", *_FIELDS), rows)
 
 
-def _rows(path: str) -> Iterable[tuple[str, Identity]]:
+def _rows(path: str, places: Mapping[str, str]) -> Iterable[tuple[str, Identity]]:
     """Names and identities, as far as the file is whole: whoever is not in it is looked at anew."""
     if not os.path.exists(path):
         return
     with open(path, newline="", encoding="utf-8", errors="replace") as file:
-        for row in csv.DictReader(file):
-            known = _identity(row)
-            if known is not None:
-                yield row["file"], known
+        whole = [row for row in csv.DictReader(file) if _identity(row) is not None]
+    for row in with_names(whole, places):
+        known = _identity(row)
+        if known is not None:
+            yield row["file"], known
 
 
 def _identity(row: Mapping[str, str]) -> Identity | None:

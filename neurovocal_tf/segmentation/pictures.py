@@ -18,6 +18,7 @@ from neurovocal_tf.config import Config
 from neurovocal_tf.plots import canvas, segments
 from neurovocal_tf.segmentation.folder import SegmentedFolder
 from neurovocal_tf.segmentation.overview import Overview, overview
+from neurovocal_tf.segmentation.reports import with_names
 
 _COLUMNS = ("file", "num_pages", "shows", "peak_frequencies_hz")
 
@@ -46,8 +47,11 @@ def draw(
             found, truth = folder.segments(name), None if true is None else true.get(name, ())
             windows = config.spectrogram.n_fft, config.spectrogram.hop_length
             content, duration_s = folder.content(name), folder.duration_s(name)
-            shows = _digest(found, truth, folder.dropped(name), content, duration_s, windows)
-            if not _is_drawn(folder, drawn.get(name), shows):
+            written = config.execution.picture_format, config.execution.picture_dpi
+            shows = _digest(
+                found, truth, folder.dropped(name), content, duration_s, windows, written
+            )
+            if not _is_drawn(folder, drawn.get(name), shows, config):
                 drawn[name] = {"file": name, "shows": shows} | _draw_one(
                     folder, name, found, truth, config
                 )
@@ -59,13 +63,17 @@ def draw(
             on_picture()
     finally:
         if drawn:
-            rows = [[drawn[name][column] for column in _COLUMNS] for name in sorted(drawn)]
+            rows = [
+                [folder.places[name], *(drawn[name][column] for column in _COLUMNS[1:])]
+                for name in sorted(drawn)
+            ]
             files.write_csv(os.path.join(folder.out_dir, "pictures", "drawn.csv"), _COLUMNS, rows)
     if durations:
         figure = segments.histograms_figure(
             *(np.concatenate(parts) for parts in (durations, gaps, peaks))
         )
-        canvas.save_figure(figure, os.path.join(folder.out_dir, "pictures", "histograms.png"))
+        stem = os.path.join(folder.out_dir, "pictures", "histograms")
+        canvas.save_picture(figure, stem, config.execution)
 
 
 def _draw_one(
@@ -79,9 +87,9 @@ def _draw_one(
     seen, number = _overview(folder, name, found, config), 0
     figures = segments.segment_figures(seen, found, truth, name, folder.dropped(name))
     for number, figure in enumerate(figures, start=1):
-        path = _path(folder, name, number)
+        path = _path(folder, name, number, config)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        canvas.save_figure(figure, path)
+        canvas.save_figure(figure, path, config.execution.picture_dpi)
     return {
         "num_pages": str(number),
         "peak_frequencies_hz": " ".join(f"{peak:.1f}" for peak in seen.peak_frequencies_hz),
@@ -107,7 +115,8 @@ def _read_drawn(folder: SegmentedFolder) -> dict[str, dict[str, str]]:
         return {}
     with open(path, newline="", encoding="utf-8", errors="replace") as file:
         rows = [row for row in csv.DictReader(file) if _is_whole(row)]
-    return {row["file"]: row for row in rows if row["file"] in folder.all_paths}
+    named = with_names(rows, folder.places)
+    return {row["file"]: row for row in named if row["file"] in folder.all_paths}
 
 
 def _is_whole(row: Mapping[str, object]) -> bool:
@@ -119,11 +128,13 @@ def _is_whole(row: Mapping[str, object]) -> bool:
     )
 
 
-def _is_drawn(folder: SegmentedFolder, row: dict[str, str] | None, shows: str) -> bool:
+def _is_drawn(
+    folder: SegmentedFolder, row: dict[str, str] | None, shows: str, config: Config
+) -> bool:
     if row is None or row["shows"] != shows:
         return False
     return all(
-        os.path.exists(_path(folder, row["file"], number))
+        os.path.exists(_path(folder, row["file"], number, config))
         for number in range(1, int(row["num_pages"]) + 1)
     )
 
@@ -135,6 +146,7 @@ def _digest(
     content: str,
     duration_s: float,
     windows: tuple[int, int],
+    written: tuple[str, int],
 ) -> str:
     shown = [
         found.tolist(),
@@ -143,10 +155,11 @@ def _digest(
         content,
         duration_s,
         windows,
+        written,
     ]
     return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
 
 
-def _path(folder: SegmentedFolder, name: str, number: int) -> str:
-    ending = f"{'' if number == 1 else f'_{number}'}.png"
+def _path(folder: SegmentedFolder, name: str, number: int, config: Config) -> str:
+    ending = f"{'' if number == 1 else f'_{number}'}.{config.execution.picture_format}"
     return os.path.join(folder.out_dir, "pictures", files.fitting(name, ending))

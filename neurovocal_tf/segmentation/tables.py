@@ -23,7 +23,7 @@ class Tables:
     Args:
         folder: where the tables are.    written: what has been written there.
         paths: dict of recording's name -> path.
-        place: function of a recording's name that gives what a table calls it.
+        places: as of `Reports`.
         length_of: as `matching.match` takes it.
 
     Attributes:
@@ -39,7 +39,7 @@ class Tables:
         folder: str,
         written: WrittenFiles,
         paths: Mapping[str, str],
-        place: Callable[[str], str],
+        places: Mapping[str, str],
         length_of: Callable[[str], matching.Length | None],
     ) -> None:
         self._folder, self._written, self._paths = folder, written, paths
@@ -50,7 +50,7 @@ class Tables:
         # Recordings whose segments are in the table that is written to.
         self._saved: set[str] = set()
         self._changed: set[str] = set()
-        names = {place(name): name for name in paths}
+        names = {places[name]: name for name in paths}
         for table in self._tables():
             if written.is_changed(table):
                 self._take_over(table)

@@ -6,9 +6,10 @@ import errno
 import glob
 import math
 import os
+import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -20,9 +21,17 @@ from neurovocal_tf.data.watch import Watch
 from neurovocal_tf.runs import checkpoint
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.training.averages import weights_to_keep
+from neurovocal_tf.training.story import kept_epochs, line_of, monitored_error
 
+# TensorBoard shows what stands before the slash of a tag as the heading of its cards.
+_HEADINGS = {
+    "songs": r".*song_distance",
+    "error": r"val_one_step_error|baseline_.*",
+    "schedule": "learning_rate|cd_steps|num_bad_steps|epoch_s",
+    "cost": ".*",
+}
 # A tag that TensorBoard has of every epoch.
-_EVERY_EPOCH = "learning_rate"
+_EVERY_EPOCH = "schedule/learning_rate"
 _HDF5_OVERHEAD = 2**20
 
 
@@ -55,8 +64,9 @@ class RunRecord(keras.callbacks.Callback):
     Args:
         folder: `RunFolder`.    best: `BestWeights`.
         history: list of dicts, one an epoch, which it goes on with.
-        baselines: dict of one-step errors, written beside each epoch's.
+        baselines: dict of one-step errors, written beside each epoch's.    unit: of the errors.
         memory: what every checkpoint remembers of the folder.
+        report: called with a line where an epoch is kept, or sang and is not.
     """
 
     def __init__(
@@ -65,11 +75,13 @@ class RunRecord(keras.callbacks.Callback):
         best: checkpoint.BestWeights,
         history: list[dict[str, Any]],
         baselines: Mapping[str, float],
+        unit: str,
         memory: checkpoint.Memory | None = None,
+        report: Callable[[str], object] = lambda line: None,
     ) -> None:
         super().__init__()
         self.folder, self.best, self.history, self.baselines = folder, best, history, baselines
-        self.memory = memory
+        self.unit, self.memory, self.report = unit, memory, report
         self._writer = None
 
     def catch_up(self) -> None:
@@ -113,16 +125,20 @@ class RunRecord(keras.callbacks.Callback):
         self._write_history()
         with self._writer.as_default():
             _write_scalars(row)
+        line = line_of(self.history, self.unit)
+        if line:
+            self.report(line)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._writer.close()
 
     def _write_history(self):
-        files.write_csv(
-            self.folder.file("history.csv"),
-            self.history[0],
-            [past.values() for past in self.history],
-        )
+        names = list(self.history[0])
+        rows = [
+            [*(past[name] for name in names), kept]
+            for past, kept in zip(self.history, kept_epochs(self.history), strict=True)
+        ]
+        files.write_csv(self.folder.file("history.csv"), [*names, "kept_epoch"], rows)
 
 
 class RecordingsCheck(keras.callbacks.Callback):
@@ -162,15 +178,10 @@ def event_steps(folder: RunFolder) -> dict[str, set[int]]:
 def _write_scalars(row):
     for name, value in row.items():
         if math.isfinite(value):
-            tf.summary.scalar(name, value, step=row["epoch"])
+            tf.summary.scalar(tag_of(name), value, step=row["epoch"])
 
 
-def monitored_error(row: Mapping[str, float]) -> float:
-    """What tells the best epoch, from its row of the history: of binary units the
-    pseudo-likelihood, negated, else the one-step error.
-    """
-    return (
-        -row["val_pseudo_log_likelihood"]
-        if "val_pseudo_log_likelihood" in row
-        else row["val_one_step_error"]
-    )
+def tag_of(name: str) -> str:
+    """TensorBoard's tag of a figure of the history: a heading, a slash, its name."""
+    heading = next(heading for heading, names in _HEADINGS.items() if re.fullmatch(names, name))
+    return f"{heading}/{name}"

@@ -1,4 +1,4 @@
-"""Pictures of what a model has learned, drawn in the course of its training."""
+"""Pictures and sounds of what a model has learned, made in the course of its training."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -16,13 +16,17 @@ from neurovocal_tf.rbm.energy import hidden_logits
 from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
 from neurovocal_tf.training.averages import weights_to_keep
 from neurovocal_tf.training.callbacks import event_steps
+from neurovocal_tf.training.story import kept_epochs
 
 _PICTURE_FRAMES = 600
 NUM_PICTURED = 3
+# TensorBoard's tag of the picture of songs.
+_SONGS = "pictures/songs"
 
 
 class Pictures(keras.callbacks.Callback):
-    """Draws what the model has learned, into the run folder and into TensorBoard.
+    """Draws what the model has learned, into the run folder and into TensorBoard, where it is
+    heard, too.
 
     Args:
         folder: `RunFolder`.    data: `DataSummary`.    real: list of model frames [L, V], held out.
@@ -59,9 +63,9 @@ class Pictures(keras.callbacks.Callback):
         """Draws what a kill has kept from the last epoch done, counted from 1: with the weights of
         that epoch, which `model` has.
         """
-        is_there = os.path.exists(self._songs_path(epoch)) and (
-            epoch in event_steps(self.folder).get("songs", ())
-        )
+        is_there = os.path.exists(
+            canvas.picture_path(self._songs_stem(epoch), self._settings)
+        ) and (epoch in event_steps(self.folder).get(_SONGS, ()))
         if epoch in self.epochs and not is_there:
             self.set_model(model)
             self.on_train_begin()
@@ -76,15 +80,18 @@ class Pictures(keras.callbacks.Callback):
             return
         self.draw_curves()
         with weights_to_keep(self.model), self._writer.as_default(step=epoch + 1):
-            songs = self._songs_figure()
-            canvas.save_figure(songs, self._songs_path(epoch + 1))
+            songs = {"real": list(map(self._shown, self.real)), "generated": self._generated()}
+            compared = comparison_figure(*songs.values(), *self._scales())
+            canvas.save_picture(compared, self._songs_stem(epoch + 1), self._settings)
             pictures = {
-                "songs": songs,
-                "filters": self._filters_figure(),
-                "hidden": self._hidden_figure(),
+                _SONGS: compared,
+                "pictures/filters": self._filters_figure(),
+                "pictures/hidden": self._hidden_figure(),
             }
-            for name, figure in pictures.items():
-                tf.summary.image(name, canvas.figure_to_rgb(figure)[np.newaxis])
+            for tag, figure in pictures.items():
+                tf.summary.image(tag, canvas.figure_to_rgb(figure)[np.newaxis])
+            for name, spectrograms in songs.items() if self.data.is_sound else ():
+                self._write_sound(f"sound/{name}", spectrograms)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._writer.close()
@@ -92,18 +99,35 @@ class Pictures(keras.callbacks.Callback):
     def draw_curves(self) -> None:
         """Writes curves.png."""
         columns = {name: [row[name] for row in self.history] for name in self.history[0]}
-        canvas.save_figure(curves_figure(columns, self.data.unit), self.folder.file("curves.png"))
+        columns["kept_epoch"] = kept_epochs(self.history)
+        curves = curves_figure(columns, self.data.unit)
+        canvas.save_picture(curves, self.folder.file("curves"), self._settings)
 
-    def _songs_path(self, epoch):
-        return self.folder.file(f"samples_epoch_{epoch}.png")
+    @property
+    def _settings(self):
+        return self.singer.config.execution
 
-    def _songs_figure(self):
+    def _songs_stem(self, epoch):
+        return self.folder.file(f"samples_epoch_{epoch}")
+
+    def _generated(self):
         seeds = tf.range(NUM_PICTURED, dtype=tf.int64) + self.singer.config.training.seed
         songs = self.singer.generate(
             seeds, tf.fill([NUM_PICTURED], self.num_generated), tf.ones([NUM_PICTURED])
         )
-        real = [self._shown(frames) for frames in self.real]
-        return comparison_figure(real, list(np.asarray(songs["spectrogram"])), *self._scales())
+        return list(np.asarray(songs["spectrogram"]))
+
+    def _write_sound(self, tag, spectrograms):
+        """Each spectrogram as a sound of its own, from its decibels alone, real ones too: what
+        phases have lost is lost to both.
+        """
+        for number, decibels in enumerate(spectrograms):
+            sound = np.asarray(self.singer.sound(decibels))
+            # Anything louder than full scale would crackle.
+            sound = sound / max(float(np.abs(sound).max(initial=0.0)), 1.0)
+            tf.summary.audio(
+                f"{tag}_{number}", sound[np.newaxis, :, np.newaxis], self.data.sample_rate
+            )
 
     def _filters_figure(self):
         return filters_figure(np.asarray(self.model.conditional_rbm.W), self._scales()[1])

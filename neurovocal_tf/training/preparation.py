@@ -111,7 +111,8 @@ def _surveyed(data_dir, config, fold, folder):
 
 
 def _write_skipped(found, folder):
-    files.write_csv(folder.file("skipped.csv"), ("file", "reason"), found.skipped)
+    rows = [(files.place_in(folder.path, path), reason) for path, reason in found.skipped]
+    files.write_csv(folder.file("skipped.csv"), ("file", "reason"), rows)
 
 
 def _report_survey(found, folder, report):
@@ -131,7 +132,7 @@ def _report_new(summary, data_dir, sources, report):
     if summary.others is None:
         return
     data_dir = data_dir or summary.data_dir
-    folder = data_dir if os.path.isdir(data_dir) else os.path.dirname(data_dir)
+    folder = listing.folder_of(data_dir)
     known = {source.path for source in sources} | {
         os.path.join(folder, name) for name in summary.others
     }

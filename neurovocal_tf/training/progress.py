@@ -16,22 +16,22 @@ from neurovocal_tf.runs.run_folder import DataSummary
 def bar_of(config: Config) -> Callable[[DataSummary, int], list[keras.callbacks.Callback]]:
     """What `trainer.train` takes as `progress` to show a bar."""
     return lambda data, num_epochs: [
-        Progress(num_epochs, num_batches(data.training_frames, config), data.unit)
+        Progress(num_epochs, num_batches(data.training_frames, config))
     ]
 
 
 class Progress(keras.callbacks.Callback):
     """One bar for the whole run with the time left, the last epoch's time, and how much of it was
-    waiting for data; and a line after each epoch that improved.
+    waiting for data.
 
     Args:
-        num_epochs: int, of the whole run.    num_batches: int, of an epoch.    unit: of the errors.
+        num_epochs: int, of the whole run.    num_batches: int, of an epoch.
     """
 
-    def __init__(self, num_epochs: int, num_batches: int, unit: str) -> None:
+    def __init__(self, num_epochs: int, num_batches: int) -> None:
         super().__init__()
-        self.num_epochs, self.num_batches, self.unit = num_epochs, num_batches, unit
-        self._bar, self._smallest, self._last = None, float("inf"), ""
+        self.num_epochs, self.num_batches = num_epochs, num_batches
+        self._bar, self._last = None, ""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch_began_s, self._waited_s = time.time(), 0.0
@@ -58,10 +58,6 @@ class Progress(keras.callbacks.Callback):
             f", the last {time.time() - self._epoch_began_s:.1f} s, {self._waited_s:.1f} s of it "
             "waiting for data"
         )
-        error = float(logs["val_one_step_error"])
-        if error < self._smallest:
-            self._smallest = error
-            self._bar.write(f"epoch {epoch + 1}: held-out one-step error {error:.4g} {self.unit}")
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self.close()

@@ -28,7 +28,8 @@ _HEARD_S = 180.0
 
 class SongCheck(keras.callbacks.Callback):
     """Adds `song_distance` to an epoch's logs: that of `song_likeness.song_distance` at the
-    named epochs, NaN at others.
+    named epochs, NaN at others; and beside it `baseline_song_distance`, that of one half of the
+    recordings from the other.
 
     Args:
         singer: `Singer` of the model that trains.    recordings: `Recordings`, those that train.
@@ -38,14 +39,20 @@ class SongCheck(keras.callbacks.Callback):
     def __init__(self, singer: Singer, recordings: Recordings, epochs: Iterable[int]) -> None:
         super().__init__()
         self.singer, self.recordings, self.epochs = singer, recordings, set(epochs)
-        self._real = None
+        self._real, self._halves_apart = None, math.nan
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        logs["song_distance"] = self._distance() if epoch + 1 in self.epochs else math.nan
+        is_asked = epoch + 1 in self.epochs
+        logs["song_distance"] = self._distance() if is_asked else math.nan
+        logs["baseline_song_distance"] = self._halves_apart if is_asked else math.nan
 
     def _distance(self):
         if self._real is None:
-            self._real = song_statistics(self._heard(), self.singer.config)
+            heard = list(self._heard())
+            self._real, *halves = (
+                song_statistics(some, self.singer.config) for some in (heard, *_halves(heard))
+            )
+            self._halves_apart = song_likeness.song_distance(*halves)
         with weights_to_keep(self.model):
             seeds = range(_FIRST_SEED, _FIRST_SEED + _NUM_SONGS)
             sung = [
@@ -61,6 +68,25 @@ class SongCheck(keras.callbacks.Callback):
             heard_s += len(samples) / sample_rate
             if heard_s >= _HEARD_S:
                 return
+
+
+def as_now(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A history as this version goes on with it: earlier ones do not know how far the recordings
+    are from each other.
+    """
+    for row in history:
+        if "song_distance" in row:
+            row.setdefault("baseline_song_distance", math.nan)
+    return history
+
+
+def _halves(heard):
+    """Every second recording and the others; of one alone its first and its second half."""
+    if len(heard) > 1:
+        return heard[::2], heard[1::2]
+    ((samples, sample_rate),) = heard
+    middle = len(samples) // 2
+    return [(samples[:middle], sample_rate)], [(samples[middle:], sample_rate)]
 
 
 def epochs_to_check(num_checks: int, cd_steps: Phases, num_epochs: int) -> list[int]:

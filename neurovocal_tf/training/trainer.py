@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf import files
+from neurovocal_tf import files, xla_log
 from neurovocal_tf.config import Config
 from neurovocal_tf.config_sections import SEQUENCES_WITH_GAPS
 from neurovocal_tf.generation.singer import Singer
@@ -25,7 +25,8 @@ from neurovocal_tf.training.optimizers import GuardedAdam, GuardedRMSprop
 from neurovocal_tf.training.phases import EpochPhases, PhasedLearningRate, Phases
 from neurovocal_tf.training.pictures import Pictures
 from neurovocal_tf.training.preparation import prepare_data
-from neurovocal_tf.training.song_check import SongCheck, epochs_to_check
+from neurovocal_tf.training.song_check import SongCheck, as_now, epochs_to_check
+from neurovocal_tf.training.story import story
 
 # Parts of the names of the weights that L2 is put on; W begins those of W, Wuv, Wuh and Wug.
 _L2_PATHS = {"recurrent": "recurrent_kernel", "rbm": "conditional_rbm/W"}
@@ -49,6 +50,8 @@ def compile_model(model: RNNRBM, config: Config) -> None:
     optimizer.build(model.trainable_variables)
     if config.execution.precision != "float32":
         model.encoder.dtype_policy = keras.DTypePolicy(f"mixed_{config.execution.precision}")
+    if config.execution.compiled:
+        xla_log.start_quietly()
     model.compile(
         optimizer=optimizer, jit_compile=config.execution.compiled, num_parts=num_parts(config)
     )
@@ -128,14 +131,16 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
     compile_model(model, config)
     if found is not None:
         found.restore(model, best)
-        first_epoch, history = found.epoch, found.history
+        first_epoch, history = found.epoch, as_now(found.history)
         report(f"going on after epoch {first_epoch}")
     else:
         checkpoint.save(folder.checkpoint, model, 0, best, history, memory)
     folder.write_config(config)
 
     rates, cd_steps, num_epochs = training_phases(config)
-    record = RunRecord(folder, best, history, data.summary.baselines, memory)
+    record = RunRecord(
+        folder, best, history, data.summary.baselines, data.summary.unit, memory, report
+    )
     drawn = (
         np.unique(np.ceil(np.linspace(0, num_epochs, _NUM_PICTURES + 1)[1:]).astype(int)).tolist()
         if pictures
@@ -176,6 +181,10 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
         if best.epoch:
             pictured.draw_curves()
             _save_best(best, config, data.summary.num_visible, folder)
+            told = story(history, data.summary.unit)
+            files.write_text(folder.file("story.txt"), "\n".join(told) + "\n")
+    for line in told:
+        report(line)
     songs = {"song_distance": best.song_distance} if math.isfinite(best.song_distance) else {}
     error = history[best.epoch - 1]["val_one_step_error"]
     return (

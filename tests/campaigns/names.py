@@ -178,8 +178,12 @@ def tally(num_names):
         if code:
             return collections.Counter({f"DEFECT: the tool ended with {code}: {words}": 1})
         out = pathlib.Path(temporary) / "out"
-        segmented = {name for (name,) in _rows(out / "files.csv", "file")}
-        skipped = dict(_rows(out / "skipped.csv", "file", "reason"))
+        above = os.path.join("..", "data", "")
+        segmented = {file.removeprefix(above) for (file,) in _rows(out / "files.csv", "file")}
+        skipped = {
+            file.removeprefix(above): why
+            for file, why in _rows(out / "skipped.csv", "file", "reason")
+        }
         kinds = (*(f"good/{number}.wav" for number in range(_NUM_GOOD)),)
         for name in kinds:
             ends["good"] += name in segmented

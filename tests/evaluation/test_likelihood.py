@@ -10,9 +10,10 @@ from random_models import fresh_model
 
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import frame_sequences
-from neurovocal_tf.evaluation import likelihood, likelihood_baselines, report
+from neurovocal_tf.evaluation import likelihood, likelihood_baselines
 from neurovocal_tf.evaluation.likelihood import LikelihoodOptions
 from neurovocal_tf.model.adaptation import Moments, start_from_data
+from neurovocal_tf.evaluation.verdict import as_table
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots import likelihood as likelihood_plots
 from neurovocal_tf.runs.trained import build_model
@@ -383,6 +384,6 @@ def test_how_many_temperatures_would_do_follows_from_what_doubling_them_has_brou
     assert bool(text) != found.is_close == (wanted == 200)
     if wanted != 200:
         assert ("cannot be told" if wanted is None else f"--num_temperatures={wanted} ") in text
-        line = next(x for x in report.as_table(figures).splitlines() if "gap_nats" in x)
+        line = next(x for x in as_table(figures).splitlines() if "gap_nats" in x)
         assert line.endswith(text)
-    assert report.as_table(figures).count(text or "not to be") == (not found.is_close)
+    assert as_table(figures).count(text or "not to be") == (not found.is_close)

@@ -8,6 +8,7 @@ import pytest
 from matplotlib.image import AxesImage
 from matplotlib.image import imread as read_image
 
+from neurovocal_tf.config import Config
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots.songs import _edges, comparison_figure, song_figure, statistics_figure
 from neurovocal_tf.plots.training import curves_figure, filters_figure, hidden_figure
@@ -85,7 +86,7 @@ def test_a_long_song_wraps_on_even_rows_that_cover_all_of_it(song):
     limits = np.array([axis.get_xlim() for axis in rows])
     np.testing.assert_allclose(limits, [[0, 2], [2, 4], [4, 6]])
     assert {axis.get_ylim() for axis in rows} == {(0.0, 16.0)}
-    assert [axis.get_ylabel() for axis in rows] == ["kHz"] * 3
+    assert [axis.get_ylabel() for axis in rows] == ["frequency (kHz)"] * 3
     assert rows[-1].get_xlabel() == "time (s)"
     np.testing.assert_array_equal(
         np.concatenate([image.get_array().T for image in _images(figure)]), song
@@ -155,19 +156,88 @@ def test_curves_show_the_model_beside_labelled_baselines():
     error = figure.axes[0]
     assert error.get_ylabel() == "one-step error (dB)"
     assert [text.get_text() for text in error.texts] == [
-        "mean 7.00",
-        "previous frame 4.50",
-        "ridge VAR(2) 3.50",
+        "mean 7.00 ↑",
+        "previous frame 4.50 ↑",
+        "ridge VAR(2) 3.50 ↑",
     ]
-    assert sum(line.get_linestyle() == "--" for line in error.lines) == 3
+    assert sum(line.get_linestyle() == "--" for line in error.lines) == 0
     labels = [axis.get_ylabel() for axis in figure.axes]
-    assert set(labels) >= {"CD cost", "reconstruction error", "learning rate", "Gibbs steps k"}
+    assert set(labels) >= {
+        "CD cost (nats)",
+        "reconstruction error (dB)",
+        "learning rate",
+        "Gibbs steps k",
+    }
     assert {
         axis.get_yscale()
         for axis in figure.axes
         if axis.get_ylabel() in ("learning rate", "Gibbs steps k")
     } == {"log"}
     _pixels(figure)
+
+
+def test_a_baseline_far_off_does_not_flatten_the_model_and_a_near_one_has_a_line():
+    history = _history(40) | {"baseline_ridge_var2": [1.9] * 40}
+    error = curves_figure(history).axes[0]
+    low, high = error.get_ylim()
+    assert low < 1.0 and 2.0 < high < 2.3
+    assert [line.get_ydata()[0] for line in error.lines if line.get_linestyle() == "--"] == [1.9]
+    assert [text.get_text() for text in error.texts][-1] == "ridge VAR(2) 1.90"
+    history = _history(40) | {"baseline_mean": [-0.1] * 40}
+    below = curves_figure(history).axes[0]
+    assert below.texts[0].get_text() == "mean -0.10 ↓" and below.get_ylim()[0] > 0.5
+
+
+def test_songs_have_a_row_of_their_own_and_the_kept_epoch_a_line_through_all():
+    history = _history(4)
+    history |= {
+        "song_distance": [np.nan, 0.9, np.inf, 0.4],
+        "baseline_song_distance": [np.nan, 0.2, 0.2, 0.2],
+        "kept_epoch": [1, 2, 2, 4],
+    }
+    figure = curves_figure(history)
+    songs = figure.axes[1]
+    assert songs.get_ylabel() == "distance of songs"
+    assert [text.get_text() for text in songs.get_legend().get_texts()] == [
+        "songs from the recordings",
+        "too few syllables to compare",
+        "one half of the recordings from the other, 0.20",
+    ]
+    for axis in figure.axes[:4]:
+        assert [4, 4] in [list(line.get_xdata()) for line in axis.lines]
+    (kept, _) = figure.axes[0].get_legend().get_texts()
+    assert kept.get_text() == "kept, epoch 4"
+    _pixels(figure)
+
+
+@pytest.mark.parametrize("num_epochs", [1, 1000])
+def test_nothing_leaves_the_curves_and_no_legend_covers_them(num_epochs):
+    history = _history(num_epochs) | {"song_distance": list(np.linspace(1, 0.1, num_epochs))}
+    figure = curves_figure(history | {"kept_epoch": [num_epochs] * num_epochs})
+    _pixels(figure)
+    whole, renderer = figure.bbox, figure.canvas.get_renderer()
+    for axis in figure.axes:
+        box = axis.get_tightbbox(renderer)
+        assert whole.x0 - 1 <= box.x0 and box.x1 <= whole.x1 + 1
+        legend = axis.get_legend()
+        if legend is not None:
+            assert legend.get_window_extent(renderer).y0 >= axis.bbox.y1 - 1
+    labels = [text.get_window_extent(renderer) for text in figure.axes[0].texts]
+    assert not any(a.overlaps(b) for i, a in enumerate(labels) for b in labels[:i])
+
+
+@pytest.mark.parametrize(
+    "places, expected",
+    [
+        ([0.5], [0.5]),
+        ([1.0, 1.0, 1.0], [0.8, 0.9, 1.0]),
+        ([0.2, 0.0, 0.05], [0.2, 0.0, 0.1]),
+        ([0.0] * 3, [0.0, 0.1, 0.2]),
+    ],
+)
+def test_labels_move_apart_in_their_order(places, expected):
+    np.testing.assert_allclose(canvas.spread(places, 0.1), expected)
+    assert canvas.spread([0.5] * 100, 0.1) == pytest.approx(np.linspace(0, 1, 100), abs=0.6)
 
 
 def test_every_second_phase_is_shaded():
@@ -239,7 +309,7 @@ def test_histograms_count_every_syllable_as_a_share(rng):
     legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert legend == ["real (300)", "generated (40)"]
     for axis in figure.axes:
-        assert axis.get_xlim()[0] == 0.0
+        assert axis.get_xlim()[0] == 0.0 and axis.get_ylabel().startswith("share of the ")
     _pixels(figure)
 
 
@@ -310,12 +380,27 @@ def test_a_saved_picture_is_whole_and_alone_in_its_folder(song, tmp_path):
     assert read_image(path).shape[:2] == canvas.figure_to_rgb(figure).shape[:2]
 
 
+@pytest.mark.parametrize("format, dpi", [("png", 100), ("png", 170), ("svg", 100)])
+def test_pictures_are_as_large_and_in_the_format_that_is_asked_for(song, format, dpi, tmp_path):
+    settings = Config().replace(picture_format=format, picture_dpi=dpi).execution
+    for name in ("a.b", "again"):
+        figure = song_figure(song[:100], FRAME_S, MAX_HZ, "a song")
+        canvas.save_picture(figure, tmp_path / name, settings)
+    path = tmp_path / f"a.b.{format}"
+    assert str(path) == canvas.picture_path(tmp_path / "a.b", settings)
+    assert path.read_bytes() == (tmp_path / f"again.{format}").read_bytes()
+    if format == "png":
+        assert read_image(path).shape[1] == 12 * dpi
+    else:
+        assert path.read_bytes().startswith(b"<?xml") and b"<svg" in path.read_bytes()
+
+
 def test_a_picture_that_fails_leaves_the_old_one_and_no_litter(tmp_path):
     path = tmp_path / "song.png"
     path.write_bytes(b"an older picture")
 
     class Broken:
-        def savefig(self, file, format):
+        def savefig(self, file, **told):
             pathlib.Path(file).write_bytes(b"half a pic")
             raise OSError("disk full")
 

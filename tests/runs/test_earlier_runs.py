@@ -75,10 +75,14 @@ def tolerance_of(answers):
 
 
 def history(path):
-    """The rows of a history.csv without their times, a dict each."""
+    """The rows of a history.csv without their times, a dict each, as earlier versions had them."""
     with open(path, encoding="utf-8", newline="") as file:
         return [
-            {name: float(value) for name, value in row.items() if name != "epoch_s"}
+            {
+                name: float(value)
+                for name, value in row.items()
+                if name not in ("epoch_s", "kept_epoch")
+            }
             for row in csv.DictReader(file)
         ]
 

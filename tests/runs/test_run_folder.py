@@ -86,13 +86,15 @@ def test_a_run_goes_on_with_its_own_settings_only_and_any_other_is_refused_by_na
     assert folder.config() == config
 
 
-def test_epochs_the_cache_and_the_places_of_annotations_and_lists_may_change():
+def test_epochs_the_cache_pictures_and_the_places_of_annotations_and_lists_may_change():
     assert set(may_change_on_resume()) == {
         "epochs",
         "cache_mb",
         "annotations",
         "train_list",
         "held_out_list",
+        "picture_format",
+        "picture_dpi",
     }
 
 
@@ -122,6 +124,26 @@ def test_data_is_written_and_read_back_with_paths_relative_to_its_folder(tmp_pat
         written.training,
         written.validation,
     )
+
+
+@pytest.mark.parametrize("given", ["list.txt", "data/**"])
+def test_a_run_on_a_list_or_a_pattern_finds_its_recordings_again(given, tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    os.makedirs(folder.path)
+    write_recordings(tmp_path / "data")
+    (tmp_path / "list.txt").write_text("data/day_1/a.wav\ndata/b.flac\n")
+    written = dataclasses.replace(summary(tmp_path / "data"), data_dir=str(tmp_path / given))
+    folder.write_data(written)
+    folder.write_config(Config())
+    found = folder.data()
+    assert [source.path for source in found.training + found.validation] == [
+        os.path.join("day_1", "a.wav"),
+        "b.flac",
+    ]
+    parts = found.parts_in(Config())
+    assert [*map(os.path.realpath, (s.path for s in parts.training.sources))] == [
+        os.path.realpath(source.path) for source in written.training
+    ]
 
 
 def test_the_recordings_may_have_moved_but_not_be_missing(tmp_path):

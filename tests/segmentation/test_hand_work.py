@@ -85,8 +85,9 @@ def test_overwrite_gives_it_up(data_dir, tmp_path):
     segmented(data_dir)
     (data_dir / "new.wav").unlink()
     found = segmented(data_dir, overwrite=True)
-    gone = "1 recordings that were segmented before are not there any more, such as new.wav: "
-    assert found.notes == [gone + "their segments have left the tables"]
+    gone = "1 recordings that were segmented before are not there any more, such as "
+    gone += os.path.join("..", "data", "new.wav")
+    assert found.notes == [f"{gone}: their segments have left the tables"]
     assert lines(tmp_path / "out") == before
     assert not (tmp_path / "out" / "annotations_2.csv").exists()
 

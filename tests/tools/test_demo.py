@@ -1,5 +1,7 @@
 """The demo: its commands, one after another."""
 
+import re
+import shlex
 import subprocess
 import sys
 
@@ -27,14 +29,31 @@ def test_every_command_names_a_tool_and_flags_that_it_has(demo, repository, tmp_
         "export",
     ]
     for command, *arguments in commands:
-        path = repository / "neurovocal_tf" / "commands" / f"{command}.py"
-        text = path.read_text(encoding="utf-8")
-        for argument in arguments:
-            name, _, value = argument.removeprefix("--").partition("=")
-            if name == "preset":
-                assert value in presets.NAMES and "define_preset()" in text
-            else:
-                assert f'("{name}", ' in text.replace("(\n    ", "(")
+        check_flags(repository, command, arguments)
+
+
+def check_flags(repository, command, arguments):
+    path = repository / "neurovocal_tf" / "commands" / f"{command}.py"
+    text = path.read_text(encoding="utf-8")
+    for argument in arguments:
+        name, _, value = argument.removeprefix("--").partition("=")
+        if name == "preset":
+            assert value in presets.NAMES and "define_preset()" in text
+        else:
+            assert re.search(rf'\(\s*"{name}",', text), (command, name)
+
+
+def test_the_demo_ends_with_what_to_open_and_how_to_serve_it(demo, repository, tmp_path):
+    lines = demo["_summary"](tmp_path, 181.4, "neurovocal").splitlines()
+    assert lines[1] == "Done in 181 s."
+    commands = {line[:9].strip(): shlex.split(line[9:]) for line in lines[2::2]}
+    assert set(commands) == {"look", "listen", "curves", "serve", "ask", "go on"}
+    assert commands["look"][1] == str(tmp_path / "run" / "songs.png")
+    for name in ("serve", "ask", "go on"):
+        program, command, *arguments = commands[name]
+        assert program == "neurovocal"
+        check_flags(repository, command, arguments)
+    assert f"--model_dir={tmp_path / 'export'}" in commands["serve"]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def test_the_best_weights_are_the_averages_of_the_epoch_with_the_smallest_valida
 ):
     averaging_model = model_with_averages()
     folder, best, history = RunFolder(tmp_path), BestWeights(), []
-    record = RunRecord(folder, best, history, {"mean": 9.0})
+    record = RunRecord(folder, best, history, {"mean": 9.0}, "dB")
     record.set_model(averaging_model)
     record.on_train_begin()
     averages, weights = {}, None

@@ -24,7 +24,7 @@ def waiting_of(delay_s, num_batches=4):
     signature = tf.TensorSpec([2, 3, 4]), tf.TensorSpec([2, 3]), tf.TensorSpec([2], tf.bool)
     data = tf.data.Dataset.from_generator(batches, output_signature=signature)
     data = data.apply(tf.data.experimental.assert_cardinality(num_batches))
-    progress = Progress(2, num_batches, "dB")
+    progress = Progress(2, num_batches)
     model.fit(data, validation_data=data, epochs=2, verbose=0, callbacks=[progress], shuffle=False)
     return progress._waited_s, progress._last
 

@@ -59,6 +59,7 @@ def checked(monkeypatch, singer, recordings, epochs, epoch):
     callback.set_model(singer.model)
     logs = {}
     callback.on_epoch_end(epoch, logs)
+    assert math.isnan(logs["song_distance"]) == math.isnan(logs["baseline_song_distance"])
     return logs["song_distance"]
 
 
@@ -99,7 +100,8 @@ def test_only_the_first_minutes_of_many_recordings_are_heard(monkeypatch, traine
 def test_a_training_keeps_the_epoch_whose_songs_are_nearest(
     monkeypatch, tiny_config, simulated_recordings, tmp_path
 ):
-    distances = iter([0.5, 0.25])
+    # The halves of the recordings come first.
+    distances = iter([0.125, 0.5, 0.25])
     monkeypatch.setattr(song_likeness, "song_distance", lambda real, generated: next(distances))
     monkeypatch.setattr(song_check, "_SONG_FRAMES", 60)
     config = tiny_config.replace(
@@ -107,10 +109,18 @@ def test_a_training_keeps_the_epoch_whose_songs_are_nearest(
     )
     # As a user names it: relative to where they are.
     monkeypatch.chdir(simulated_recordings.parent)
-    result = trainer.train(config, simulated_recordings.name, tmp_path, pictures=False)
+    said = []
+    result = trainer.train(config, simulated_recordings.name, tmp_path, said.append, pictures=False)
     assert (result["epoch"], result["song_distance"]) == (4, 0.25)
-    column = np.genfromtxt(tmp_path / "history.csv", delimiter=",", names=True)["song_distance"]
-    np.testing.assert_array_equal(column, [math.nan, math.nan, 0.5, 0.25])
+    columns = np.genfromtxt(tmp_path / "history.csv", delimiter=",", names=True)
+    np.testing.assert_array_equal(columns["song_distance"], [math.nan, math.nan, 0.5, 0.25])
+    np.testing.assert_array_equal(
+        columns["baseline_song_distance"], [math.nan, math.nan, 0.125, 0.125]
+    )
+    assert columns["kept_epoch"][2:].tolist() == [3, 4]
+    assert any(line.startswith("epoch 4 is kept: songs 0.25 from the recordings") for line in said)
+    story = (tmp_path / "story.txt").read_text(encoding="utf-8").splitlines()
+    assert said[-len(story) :] == story and "(3: 0.50, 4: 0.25)" in story[1]
 
 
 def test_segments_without_their_gaps_are_not_compared_with_whole_recordings(

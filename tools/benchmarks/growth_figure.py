@@ -9,11 +9,11 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from neurovocal_tf.plots import canvas
 
 _COLOURS = {
-    "frames": "#1f6f8b",
-    "bins": "#e07a1f",
-    "hidden": "#6a4c93",
-    "k": "#2a9d5c",
-    "batch": "#c1324f",
+    "frames": canvas.BLUE,
+    "bins": canvas.VERMILLION,
+    "hidden": canvas.PURPLE,
+    "k": canvas.GREEN,
+    "batch": canvas.ORANGE,
 }
 _NAMES = {
     "frames": "frames of a window",

@@ -1,0 +1,217 @@
+"""What the figures of an evaluation say, in words and in a table that fits on a screen."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from neurovocal_tf.evaluation import likelihood
+from neurovocal_tf.plots import canvas
+
+Figures = Mapping[str, float | None]
+
+# Names of baselines, of which the unit follows; likelihoods have some of the same names.
+_OF_ERROR = r"baseline_(mean|previous_frame|ridge_var\d+)"
+_OF_LIKELIHOOD = r"baseline_(\w+)_log_likelihood_nats"
+# A ratio this far from 1 is said, either way: what other seconds of the same bird differ by.
+_ALIKE = 1.25
+# Fewer syllables have no distribution.
+_FEWEST_SYLLABLES = 10
+_MANY_UNFAMILIAR = 0.1
+_ASPECTS = {
+    "ratio_syllables_per_s": ("syllables a second", "more", "fewer"),
+    "ratio_median_duration": ("their length", "longer", "shorter"),
+    "ratio_median_gap": ("gaps", "longer", "shorter"),
+    "ratio_median_peak_frequency": ("pitch", "higher", "lower"),
+}
+_COMPARED = (
+    ("syllables_per_s", "ratio_syllables_per_s"),
+    ("median_duration_s", "ratio_median_duration"),
+    ("median_gap_s", "ratio_median_gap"),
+    ("median_peak_frequency_hz", "ratio_median_peak_frequency"),
+)
+_ALONE = (
+    "ks_duration",
+    "ks_gap",
+    "ks_peak_frequency",
+    "share_unfamiliar",
+    "transition_divergence_nats",
+    "pseudo_log_likelihood_nats",
+)
+
+
+def verdict(figures: Figures) -> list[str]:
+    """Whether a model is better than its baselines, whether its likelihood can be believed, and
+    whether it sings like the recordings: a line each, for what there are figures of.
+
+    Args:
+        figures: as `report.evaluate` gives them.
+    """
+    return [*_next_frame(figures), *_likelihood(figures), *_songs(figures)]
+
+
+def as_table(figures: Figures) -> str:
+    """The figures that matter first as lines of text, twenty at most: name, value, and what stands
+    beside it.
+    """
+    rows = [(name, value, beside) for name, value, beside in _rows(figures) if name]
+    width = max(map(len, (name for name, *_ in rows)), default=0)
+    return "\n".join(
+        f"{name:{width}}  {_number(value):>11}  {beside}".rstrip() for name, value, beside in rows
+    )
+
+
+def _next_frame(figures: Figures) -> Iterator[str]:
+    name, error = _error(figures)
+    if error is None:
+        return
+    baselines = _baselines(figures, _OF_ERROR + name.removeprefix("one_step_error"))
+    told = f"next frame: an error of {error:.4g}{_unit(name)}"
+    worse = {label: value for label, value in baselines.items() if value > error}
+    better = {label: value for label, value in baselines.items() if value <= error}
+    if not better:
+        label = min(worse, key=lambda label: worse[label], default="")
+        nearest = f", the nearest {label} with {worse[label]:.4g}" if label else ""
+        yield f"{told}, smaller than every baseline's{nearest}."
+    else:
+        best = min(better, key=lambda label: better[label])
+        yield (
+            f"{told}, no smaller than that of {_listed(better)} ({best} {better[best]:.4g}): what "
+            "is predicted so needs no model."
+        )
+
+
+def _likelihood(figures: Figures) -> Iterator[str]:
+    sides = [figures.get(f"log_likelihood_{side}_nats") for side in ("raise", "ais")]
+    known = [side for side in sides if side is not None]
+    if len(known) < len(sides):
+        return
+    low, high = min(known), max(known)
+    baselines = _baselines(figures, _OF_LIKELIHOOD)
+    told = f"likelihood: {low:.5g} to {high:.5g} nats a frame"
+    if baselines:
+        best = max(baselines, key=lambda label: baselines[label])
+        beside = f"{best}, the best of the baselines, has {baselines[best]:.5g}"
+        if low > baselines[best]:
+            told += f", likelier than every baseline: {beside}"
+        elif high < baselines[best]:
+            told += f", less likely than a baseline: {beside}"
+        else:
+            told += f", which cannot be told from a baseline: {beside}"
+    is_close = not likelihood.warning(figures)
+    yield f"{told}; the two estimates {'agree' if is_close else 'do not agree, see below'}."
+
+
+def _songs(figures: Figures) -> Iterator[str]:
+    count, real = figures.get("generated_num_syllables"), figures.get("real_num_syllables")
+    if count is None or real is None:
+        return
+    if real < _FEWEST_SYLLABLES:
+        yield f"songs: the recordings have {real:g} syllables, too few to compare with."
+    elif not count:
+        yield (
+            "songs: no syllable was found in them: the model is silent, or makes noise without "
+            "pauses; songs.png shows which."
+        )
+    elif count < _FEWEST_SYLLABLES:
+        yield (
+            f"songs: {count:g} syllables were found in them, too few to compare: the model is "
+            "nearly silent, or runs its syllables together; songs.png shows which."
+        )
+    else:
+        yield f"songs: {_likeness(figures)}."
+        yield from _types(figures)
+
+
+def _likeness(figures):
+    ratios = {name: figures.get(name) for name in _ASPECTS}
+    off = [
+        f"{_ASPECTS[name][0]} {ratio:.2f} times those of the recordings "
+        f"({_ASPECTS[name][1] if ratio > 1 else _ASPECTS[name][2]})"
+        for name, ratio in ratios.items()
+        if ratio is not None and not 1 / _ALIKE <= ratio <= _ALIKE
+    ]
+    alike = [
+        _ASPECTS[name][0]
+        for name, ratio in ratios.items()
+        if ratio is not None and 1 / _ALIKE <= ratio <= _ALIKE
+    ]
+    if not off:
+        return f"like the recordings in {_listed(alike)}, each within a quarter"
+    like = f"like the recordings in {_listed(alike)}; but " if alike else "unlike the recordings: "
+    return like + ", ".join(off)
+
+
+def _types(figures):
+    real, sung = figures.get("num_kinds_real"), figures.get("num_kinds_generated")
+    share = figures.get("share_unfamiliar")
+    if real is None or sung is None or share is None:
+        return
+    told = f"songs: {sung:g} of the {real:g} call types of the recordings are sung"
+    if share >= _MANY_UNFAMILIAR:
+        told += f"; {100 * share:.0f} % of the syllables are like none of them: blurred, or noise"
+    yield f"{told}."
+
+
+def _rows(figures: Figures) -> Iterator[tuple[str, float | None, str]]:
+    name, error = _error(figures)
+    if name:
+        beside = _baselines(figures, _OF_ERROR + name.removeprefix("one_step_error"))
+        yield name, error, _beside(beside, ".4g")
+    for side in ("ais", "raise"):
+        key = f"log_likelihood_{side}_nats"
+        if key in figures:
+            spread = figures.get(f"log_likelihood_{side}_se_nats")
+            yield key, figures[key], f"standard error {_number(spread)}"
+    if "likelihood_gap_nats" in figures:
+        yield "likelihood_gap_nats", figures["likelihood_gap_nats"], likelihood.warning(figures)
+        baselines = _baselines(figures, _OF_LIKELIHOOD)
+        for label, value in baselines.items():
+            yield f"  log-likelihood of {label}", value, ""
+    if "generated_num_syllables" in figures:
+        counted = f"recordings {_number(figures.get('real_num_syllables'))}"
+        yield "generated_num_syllables", figures["generated_num_syllables"], counted
+    for of, ratio in _COMPARED:
+        if f"generated_{of}" in figures:
+            beside = f"recordings {_number(figures.get(f'real_{of}'))}"
+            told = f"{beside}, ratio {_number(figures.get(ratio))}"
+            yield f"generated_{of}", figures[f"generated_{of}"], told
+    if "num_kinds_generated" in figures:
+        found = f"recordings {_number(figures.get('num_kinds_real'))}"
+        yield "num_kinds_generated", figures["num_kinds_generated"], found
+    for key in _ALONE:
+        if key in figures:
+            yield key, figures[key], ""
+
+
+def _error(figures: Figures) -> tuple[str, float | None]:
+    """The one-step error's name, with its unit, and value; "" where there is none."""
+    names = (name for name in figures if re.fullmatch(r"one_step_error(_(?!of_label)\w+)?", name))
+    name = next(names, "")
+    return name, figures.get(name)
+
+
+def _unit(name):
+    unit = name.removeprefix("one_step_error").lstrip("_")
+    return {"": "", "db": " dB"}.get(unit, f" ({unit.replace('_', ' ')})")
+
+
+def _baselines(figures: Figures, pattern: str) -> dict[str, float]:
+    """Label -> value of the baselines whose names a pattern matches as a whole."""
+    found = {}
+    for name, value in figures.items():
+        match = re.fullmatch(pattern, name)
+        if match and value is not None:
+            found[canvas.baseline_label(match[1])] = value
+    return found
+
+
+def _beside(baselines, form):
+    return ", ".join(f"{label} {value:{form}}" for label, value in baselines.items())
+
+
+def _listed(names):
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _number(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.5g}"

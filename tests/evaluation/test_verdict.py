@@ -1,0 +1,101 @@
+"""An evaluation says in words how good a model is, and its table fits on a screen."""
+
+import pytest
+
+from neurovocal_tf.evaluation.verdict import as_table, verdict
+
+SONGS = {
+    "real_num_syllables": 115,
+    "generated_num_syllables": 285,
+    "ratio_syllables_per_s": 1.18,
+    "ratio_median_duration": 0.89,
+    "ratio_median_gap": 1.01,
+    "ratio_median_peak_frequency": 1.0,
+    "num_kinds_real": 9,
+    "num_kinds_generated": 7,
+    "share_unfamiliar": 0.007,
+}
+ERRORS = {
+    "one_step_error_db": 3.35,
+    "one_step_error_of_label_a_db": 9.0,
+    "baseline_mean_db": 7.23,
+    "baseline_ridge_var2_db": 3.67,
+}
+
+
+def likelihood_of(raised, annealed, is_close=True):
+    return {
+        "log_likelihood_ais_nats": annealed,
+        "log_likelihood_raise_nats": raised,
+        "likelihood_gap_nats": annealed - raised,
+        "is_likelihood_gap_close": is_close,
+        "num_temperatures": 200,
+        "num_temperatures_that_would_do": 12_000,
+        "baseline_ar1_log_likelihood_nats": -340.4,
+        "baseline_ridge_var2_log_likelihood_nats": -300.0,
+    }
+
+
+@pytest.mark.parametrize(
+    "error, expected",
+    [
+        (3.35, "smaller than every baseline's, the nearest ridge VAR(2) with 3.67"),
+        (3.7, "no smaller than that of ridge VAR(2) (ridge VAR(2) 3.67)"),
+        (9.0, "no smaller than that of mean and ridge VAR(2) (ridge VAR(2) 3.67)"),
+    ],
+)
+def test_the_next_frame_is_beside_its_baselines(error, expected):
+    (line,) = verdict(ERRORS | {"one_step_error_db": error})
+    assert line.startswith(f"next frame: an error of {error:g} dB, {expected}")
+
+
+@pytest.mark.parametrize(
+    "sides, expected",
+    [
+        ((-299.0, -298.0), "likelier than every baseline: ridge VAR(2)"),
+        ((-301.0, -299.0), "which cannot be told from a baseline: ridge VAR(2)"),
+        ((-302.0, -301.0), "less likely than a baseline: ridge VAR(2)"),
+    ],
+)
+def test_a_likelihood_is_above_a_baseline_when_both_of_its_sides_are(sides, expected):
+    (line,) = verdict(likelihood_of(*sides))
+    assert expected in line and line.endswith("the two estimates agree.")
+    (line,) = verdict(likelihood_of(*sides, is_close=False))
+    assert line.endswith("the two estimates do not agree, see below.")
+    assert "--num_temperatures=12000" in as_table(likelihood_of(*sides, is_close=False))
+
+
+@pytest.mark.parametrize(
+    "changes, expected",
+    [
+        (
+            {},
+            "like the recordings in syllables a second, their length, gaps and pitch, each within",
+        ),
+        ({"ratio_median_gap": 0.63}, "but gaps 0.63 times those of the recordings (shorter)"),
+        (
+            dict.fromkeys([name for name in SONGS if name.startswith("ratio_")], 2.0),
+            "unlike the recordings: syllables a second 2.00 times",
+        ),
+        ({"generated_num_syllables": 0}, "silent, or makes noise without pauses"),
+        ({"generated_num_syllables": 3}, "3 syllables were found in them, too few"),
+        ({"real_num_syllables": 4}, "the recordings have 4 syllables, too few"),
+        ({"share_unfamiliar": 0.4}, "40 % of the syllables are like none of them"),
+        ({"num_kinds_real": None, "ratio_median_gap": None}, "like the recordings in"),
+    ],
+)
+def test_songs_are_said_to_be_like_the_recordings_or_what_is_off(changes, expected):
+    assert expected in "\n".join(verdict(SONGS | changes))
+
+
+def test_the_table_fits_on_a_screen_whatever_there_is():
+    every = SONGS | ERRORS | likelihood_of(-302.0, -301.0) | {"pseudo_log_likelihood_nats": None}
+    names = ("syllables_per_s", "median_duration_s", "median_gap_s", "median_peak_frequency_hz")
+    every |= {f"{who}_{name}": 1.0 for who in ("real", "generated") for name in names}
+    every |= dict.fromkeys(("ks_duration", "ks_gap", "ks_peak_frequency"), 0.5)
+    every |= {f"baseline_{name}_log_likelihood_nats": -400.0 for name in ("independent", "x")}
+    every |= {f"one_step_error_of_label_{label}_db": 1.0 for label in range(20)}
+    lines = as_table(every | {"transition_divergence_nats": None}).splitlines()
+    assert len(lines) <= 20 and lines[0].endswith("mean 7.23, ridge VAR(2) 3.67")
+    assert lines[-2].endswith("not defined") and "label" not in "\n".join(lines)
+    assert as_table({}) == "" and verdict({}) == []
