@@ -23,6 +23,7 @@ SCRIPTS = (
     "report_map.js",
     "report_songs.js",
     "report_order.js",
+    "report_identity.js",
     "report.js",
 )
 # So that the page stays under 20 MB whatever the calls are: each of these is some 2 MB at most.

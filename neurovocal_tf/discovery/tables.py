@@ -13,7 +13,7 @@ import numpy as np
 from neurovocal_tf import annotations, files
 from neurovocal_tf.annotations import Annotation
 from neurovocal_tf.config import Config
-from neurovocal_tf.discovery import fitted_file, merges
+from neurovocal_tf.discovery import fitted_file, identity_report, merges
 from neurovocal_tf.discovery.discover import Discovery
 from neurovocal_tf.segmentation import formats
 from neurovocal_tf.segmentation.written_files import WrittenFiles
@@ -86,6 +86,10 @@ def write(
         merges.COLUMNS,
         merges.rows(found.suggestions, found.type_names, _examples(found)),
     )
+    if found.identity:
+        told = identity_report.content(found.identity)
+        put_rows("identity.csv", identity_report.COLUMNS, identity_report.rows(found.identity))
+        put("identity.json", lambda path: files.write_json(path, told))
     fitted_file.save(out_dir, found.fitted)
     stem_of = formats.stems_of(paths)
     for number, name in enumerate(found.names):

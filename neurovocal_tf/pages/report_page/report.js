@@ -13,6 +13,7 @@ fillGraph();
 fillReach();
 fillRepeats();
 fillGroups();
+fillIdentity();
 for (const section of document.querySelectorAll("main > section:not([hidden])")) {
   const heading = section.querySelector("h2").textContent;
   byId("sections").append(element("a", { href: `#${section.id}` }, heading));
