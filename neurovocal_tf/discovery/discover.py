@@ -21,13 +21,12 @@ from neurovocal_tf.discovery import (
 )
 from neurovocal_tf.discovery.bouts import Bouts, bouts_of
 from neurovocal_tf.discovery.fitted_file import Fitted
-from neurovocal_tf.discovery.labels import LabelAgreement, agreement, overlapping
+from neurovocal_tf.discovery.labels import Label, LabelAgreement, agreement, overlapping
 
 # With fewer, what is one type and what is two is little more than a guess.
 ENOUGH_CALLS = 300
 _CHUNK = 4096
 _LOW_STABILITY = 0.75
-Label = tuple[float, float, str]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -134,7 +134,7 @@ def _identify(
     individuals = tuple(sorted({of_recording[number] for number in calls.recordings} - {""}))
     if len(individuals) < 2:
         raise ValueError(
-            "`identity_column` must name two individuals at least, in recordings that have calls. "
+            "two individuals at least must be named, in recordings that have calls. "
             f"Received: {', '.join(individuals) or 'none'}"
         )
     owners = np.array([individuals.index(o) if o in individuals else -1 for o in of_recording])

@@ -1,4 +1,4 @@
-"""Who sings in recordings whose calls are measured: their calls and their silences, for `identity`."""
+"""Who sings in recordings whose calls are measured: by these, and by the silences between."""
 
 from collections.abc import Mapping, Sequence
 

@@ -84,7 +84,7 @@ def write(
     put_rows(
         "merges.csv",
         merges.COLUMNS,
-        merges.rows(found.suggestions, found.type_names, _examples(found)),
+        merges.rows(found.suggestions, found.type_names, examples(found)),
     )
     if found.identity:
         told = identity_report.content(found.identity)
@@ -192,8 +192,8 @@ def _annotations(found: Discovery, number: int, path: str) -> list[Annotation]:
     ]
 
 
-def _examples(found: Discovery) -> list[str]:
-    """A typical call of each type, as file and time."""
+def examples(found: Discovery) -> list[str]:
+    """A typical call of each type, as file and time, "" where there is none."""
     told = []
     for number in range(len(found.type_names)):
         calls = typical_calls(found, number, 1)

@@ -180,7 +180,7 @@ def test_one_recording_of_each_has_answers_without_probabilities(rng):
 
 @pytest.mark.parametrize("owners", [["a", "a", "a"], ["", "", ""]])
 def test_one_individual_cannot_be_told_apart(rng, owners):
-    with pytest.raises(ValueError, match="`identity_column` must name two individuals at least"):
+    with pytest.raises(ValueError, match="two individuals at least must be named"):
         identified(heard(rng, np.zeros((3, SIZE))), owners)
 
 
