@@ -298,17 +298,18 @@ def _rig(figures: Mapping[str, object]) -> list[str]:
         return []
     of = background["recording"]
     low = of["accuracy_low"]
-    measured = (
-        f"the background between the calls alone names {of['accuracy']:.0%} of held-out recordings "
-        f"rightly, always naming the most frequent would {of['majority']:.0%}"
-    )
-    if low is not None and low <= of["majority"]:
-        return []
-    if low is None and of["accuracy"] <= of["majority"]:
+    if low is None:
+        return [
+            f"who sings: in {of['num']} labelled recordings it cannot be told whether their "
+            "background gives individuals away"
+        ]
+    if low <= of["majority"]:
         return []
     return [
-        f"who sings: {measured}. Rig, room or day may give individuals away, and how much of the "
-        "accuracy of calls is the voice cannot be told from these recordings: record several "
+        "who sings: the background between the calls alone names "
+        f"{of['accuracy']:.0%} of held-out recordings rightly, always naming the most frequent "
+        f"would {of['majority']:.0%}. Rig, room or day may give individuals away, and how much of "
+        "the accuracy of calls is the voice cannot be told from these recordings: record several "
         "individuals with one rig, or one with several"
     ]
 

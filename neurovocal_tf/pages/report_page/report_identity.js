@@ -41,9 +41,7 @@ function fillAccuracy() {
     "Calibration error",
     "Number",
   ];
-  const caption =
-    `Held out in ${singers.num_folds} parts; in brackets 95 % over recordings. ` +
-    "Balanced: each individual counts the same. Most frequent: what always naming it would reach";
+  const caption = `Held out in ${singers.num_folds} parts`;
   byId("identity-accuracy").append(table(caption, heads, rows));
 }
 
