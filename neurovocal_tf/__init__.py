@@ -11,6 +11,10 @@ from neurovocal_tf import keras_backend
 
 # What editors and type checkers know of the names below.
 if TYPE_CHECKING:
+    from neurovocal_tf.api.discovered import Discovered as Discovered
+    from neurovocal_tf.api.discovery import call_types as call_types
+    from neurovocal_tf.api.discovery import discover as discover
+    from neurovocal_tf.api.discovery import identify as identify
     from neurovocal_tf.api.loading import load_model as load_model
     from neurovocal_tf.api.loading import load_trained as load_trained
     from neurovocal_tf.api.model import Model as Model
@@ -46,6 +50,7 @@ _MODULE_OF = {
     "Client": "client.client",
     "Config": "config",
     "ConditionalRBM": "layers.conditional_rbm",
+    "Discovered": "api.discovered",
     "GatedRecurrentEncoder": "layers.gated_recurrent_encoder",
     "GuardedAdam": "training.optimizers",
     "GuardedRMSprop": "training.optimizers",
@@ -53,7 +58,10 @@ _MODULE_OF = {
     "PhasedLearningRate": "training.phases",
     "Phases": "training.phases",
     "RNNRBM": "model.rnn_rbm",
+    "call_types": "api.discovery",
+    "discover": "api.discovery",
     "export_saved_model": "serving.export",
+    "identify": "api.discovery",
     "load": "api.sound",
     "load_model": "api.loading",
     "load_trained": "api.loading",
@@ -63,7 +71,17 @@ _MODULE_OF = {
     "train": "api.training",
 }
 
-_WITHOUT_KERAS = ("Client", "Config", "load", "segment", "spectrogram")
+_WITHOUT_KERAS = (
+    "Client",
+    "Config",
+    "Discovered",
+    "call_types",
+    "discover",
+    "identify",
+    "load",
+    "segment",
+    "spectrogram",
+)
 
 __all__ = ["__version__", *_MODULE_OF]
 

@@ -150,6 +150,10 @@ ARROWS = {
     "api/arguments": {"audio", "presets", "config", "settings"},
     "api/sound": {"audio", "config"},
     "api/segments": {"segmentation", "audio", "config"},
+    "api/stretches": set(),
+    "api/found_calls": {"segmentation", "annotations", "audio", "config"},
+    "api/discovered": {"discovery", "ownership"},
+    "api/discovery": {"discovery", "config"},
     # Wire.
     "server": {"json_numbers"},
     "client": {"json_numbers", "status"},
@@ -189,6 +193,10 @@ LIBRARIES = {
     "api/arguments": {"numpy"},
     "api/sound": {"numpy", "scipy"},
     "api/segments": {"numpy", "pandas", "tqdm"},
+    "api/stretches": {"pandas"},
+    "api/found_calls": {"numpy", "pandas", "soundfile"},
+    "api/discovered": {"pandas"},
+    "api/discovery": {"numpy", "pandas", "tqdm"},
 }
 # Rooms and files whose libraries need not be installed with the package: an extra of setup.py names
 # them.
@@ -216,6 +224,10 @@ WITHOUT_KERAS = {
     "api/arguments",
     "api/sound",
     "api/segments",
+    "api/stretches",
+    "api/found_calls",
+    "api/discovered",
+    "api/discovery",
 }
 
 
@@ -479,7 +491,8 @@ def test_every_public_function_and_method_has_hints(path):
 def test_importing_the_package_its_settings_its_flags_or_its_client_needs_no_tensorflow():
     modules = (
         "sys, neurovocal_tf, neurovocal_tf.config, neurovocal_tf.flags, "
-        "neurovocal_tf.client.client, neurovocal_tf.api.sound, neurovocal_tf.api.segments"
+        "neurovocal_tf.client.client, neurovocal_tf.api.sound, neurovocal_tf.api.segments, "
+        "neurovocal_tf.api.discovery"
     )
     code = f"import {modules}; sys.exit(bool({{'tensorflow', 'keras'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60).returncode == 0

@@ -7,14 +7,12 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from neurovocal_tf.api import arguments, sound
+from neurovocal_tf.api import arguments, sound, stretches
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.audio.unreadable import UnreadableRecording
 from neurovocal_tf.config import Config
 from neurovocal_tf.runs.trained import Trained
 from neurovocal_tf.segmentation import sequences
-
-STRETCH_COLUMNS = ("file", "onset_s", "offset_s")
 
 
 class Heard(NamedTuple):
@@ -56,7 +54,7 @@ class Hearing:
         if not trained.scale.is_sound:
             self._rows = self._of_frames(_sequences_of(recordings, trained.model.num_visible))
         elif isinstance(recordings, pd.DataFrame):
-            self._rows = self._of_stretches(_checked_stretches(recordings))
+            self._rows = self._of_stretches(stretches.checked(recordings))
         elif arguments.is_samples(recordings):
             self._rows = self._of_samples(recordings)
             return
@@ -123,7 +121,7 @@ class Hearing:
         trained, last, samples = self._trained, None, np.zeros(0)
         rate, n_fft = trained.sample_rate, trained.config.spectrogram.n_fft
         for number, (file, onset_s, offset_s) in enumerate(
-            table[list(STRETCH_COLUMNS)].itertuples(index=False)
+            table[list(stretches.COLUMNS)].itertuples(index=False)
         ):
             if file != last:
                 samples, last = sound.read(arguments.file_of(file, "file"), self._settings)[0], file
@@ -144,23 +142,8 @@ class Hearing:
                 samples[first:end], rate, trained.config.spectrogram
             )
             frames = spectrogram.to_model_frames(power, trained.scale)[tf.newaxis]
-            columns = dict(zip(STRETCH_COLUMNS, (file, onset_s, offset_s), strict=True))
+            columns = dict(zip(stretches.COLUMNS, (file, onset_s, offset_s), strict=True))
             yield Heard(columns, frames, tf.shape(frames)[1:2])
-
-
-def _checked_stretches(table):
-    missing = [name for name in STRETCH_COLUMNS if name not in table.columns]
-    if missing or not len(table):
-        raise ValueError(
-            f"`recordings` must be a table with the columns {', '.join(STRETCH_COLUMNS)}, and a "
-            f"row at least. Received: {len(table)} rows of {', '.join(map(str, table.columns))}"
-        )
-    if not (table["file"].astype(str).str.len() > 0).all():
-        raise ValueError(
-            "`recordings` must name a file in every row: samples in memory have none. Received: "
-            "an empty file"
-        )
-    return table
 
 
 def _sequences_of(recordings, num_visible):

@@ -12,20 +12,21 @@ from neurovocal_tf.discovery import (
     call_types,
     features,
     groups,
+    identity,
     merges,
     reach,
+    singers,
     stability,
     syntax,
 )
 from neurovocal_tf.discovery.bouts import Bouts, bouts_of
 from neurovocal_tf.discovery.fitted_file import Fitted
-from neurovocal_tf.discovery.labels import LabelAgreement, agreement, overlapping
+from neurovocal_tf.discovery.labels import Label, LabelAgreement, agreement, overlapping
 
 # With fewer, what is one type and what is two is little more than a guess.
 ENOUGH_CALLS = 300
 _CHUNK = 4096
 _LOW_STABILITY = 0.75
-Label = tuple[float, float, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Asked:
         known: `Fitted` call types of other recordings, or None to find them here.
         merges: pairs of names of types to be joined.
         groups: dict of recording's name -> its group, or empty.
+        individuals: dict of recording's name -> who sings there, or empty; others are told.
         labels: dict of recording's name -> what people labelled there, in seconds; or empty.
         seed: int.
     """
@@ -47,6 +49,7 @@ class Asked:
     known: Fitted | None = None
     merges: Sequence[tuple[str, str]] = ()
     groups: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    individuals: Mapping[str, str] = dataclasses.field(default_factory=dict)
     labels: Mapping[str, list[Label]] = dataclasses.field(default_factory=dict)
     seed: int = 0
 
@@ -70,6 +73,7 @@ class Discovery:
             the last None without groups.
         label_syntax: `syntax.describe` of people's labels, or None.
         agreement: `LabelAgreement`, or None.
+        identity: `Identity`, or None where nobody was named.
         suggestions: list of `merges.Suggestion`.
         caveats: sentences for whoever reads the figures.
     """
@@ -89,6 +93,7 @@ class Discovery:
     groups: dict[str, object] | None
     label_syntax: dict[str, object] | None
     agreement: LabelAgreement | None
+    identity: identity.Identity | None
     suggestions: list[merges.Suggestion]
     caveats: list[str]
 
@@ -134,6 +139,8 @@ def discover(
             "background as one. --preset=auto chooses a detector by the recordings; segments/ in "
             "the report's folder tells what was dropped"
         )
+    # A voice is what standing against its own group takes away.
+    voices = identity.principal(measured, recipe, asked.seed) if asked.individuals else None
     in_group = np.array([asked.groups.get(name, "") for name in names])[recordings]
     measured = features.standardised(measured, recipe, in_group)
     if fitted_before:
@@ -168,6 +175,16 @@ def discover(
         }
         compared, notes = groups.compare(bouts, numbered, asked.seed)
         caveats += notes
+    told = None
+    if voices is not None:
+        heard = identity.Heard(voices, recordings, np.cumsum(~bouts.follows))
+        try:
+            told = singers.identify(
+                paths, names, heard, spans, asked.individuals, recipe, audio, asked.seed
+            )
+            caveats += told.caveats
+        except ValueError as reason:
+            caveats.append(f"who sings is left out: {reason}")
     own_labels = _labels(asked.labels, names, bouts) if asked.labels else None
     discovery = Discovery(
         names,
@@ -185,6 +202,7 @@ def discover(
         compared,
         None if own_labels is None else _label_syntax(bouts, own_labels, asked.seed),
         None if own_labels is None else agreement(assigned.types, own_labels),
+        told,
         suggestions,
         caveats,
     )

@@ -7,6 +7,8 @@ from sklearn.metrics import adjusted_rand_score, v_measure_score
 
 # Fewer calls of a label are no type that could be found.
 MIN_CALLS = 5
+# Onset and offset in seconds, and the label.
+Label = tuple[float, float, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +56,7 @@ def agreement(types: np.ndarray, labels: np.ndarray) -> LabelAgreement | None:
     )
 
 
-def overlapping(spans_s: np.ndarray, labelled: list[tuple[float, float, str]]) -> np.ndarray:
+def overlapping(spans_s: np.ndarray, labelled: list[Label]) -> np.ndarray:
     """The label that overlaps each segment most, "" where none does.
 
     Args:

@@ -26,6 +26,7 @@ SCRIPTS = (
     "report_order.js",
     "report_generated.js",
     "report_hidden.js",
+    "report_identity.js",
     "report.js",
 )
 # So that the page stays under 20 MB whatever the calls are: each of these is some 2 MB at most.
@@ -42,6 +43,7 @@ def write(
     paths: Mapping[str, str],
     config: Config,
     parts: Mapping[str, object] | None = None,
+    file: str = NAME,
 ) -> str:
     """Writes report.html, and returns its path.
 
@@ -50,10 +52,11 @@ def write(
         config: `Config`; its `audio` counts.
         parts: what the page is told beside `content`, of JSON's kinds, by the section's name; a
             section that is told nothing is not shown.
+        file: the page's name.
     """
     told = content(found, paths, config) | dict(parts or {})
     text = html.page("report_page", SCRIPTS, {}, {"report": told})
-    path = os.path.join(out_dir, NAME)
+    path = os.path.join(out_dir, file)
     files.write_text(path, text)
     return path
 

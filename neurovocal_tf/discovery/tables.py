@@ -13,7 +13,7 @@ import numpy as np
 from neurovocal_tf import annotations, files
 from neurovocal_tf.annotations import Annotation
 from neurovocal_tf.config import Config
-from neurovocal_tf.discovery import fitted_file, merges
+from neurovocal_tf.discovery import fitted_file, identity_report, merges
 from neurovocal_tf.discovery.discover import Discovery
 from neurovocal_tf.segmentation import formats
 from neurovocal_tf.segmentation.written_files import WrittenFiles
@@ -85,8 +85,12 @@ def write(
     put_rows(
         "merges.csv",
         merges.COLUMNS,
-        merges.rows(found.suggestions, found.type_names, _examples(found)),
+        merges.rows(found.suggestions, found.type_names, examples(found)),
     )
+    if found.identity:
+        told = identity_report.content(found.identity)
+        put_rows("identity.csv", identity_report.COLUMNS, identity_report.rows(found.identity))
+        put("identity.json", lambda path: files.write_json(path, told))
     fitted_file.save(out_dir, found.fitted)
     stem_of = formats.stems_of(paths)
     for number, name in enumerate(found.names):
@@ -191,8 +195,8 @@ def _annotations(found: Discovery, number: int, path: str) -> list[Annotation]:
     ]
 
 
-def _examples(found: Discovery) -> list[str]:
-    """A typical call of each type, as file and time."""
+def examples(found: Discovery) -> list[str]:
+    """A typical call of each type, as file and time, "" where there is none."""
     told = []
     for number in range(len(found.type_names)):
         calls = typical_calls(found, number, 1)

@@ -8,6 +8,7 @@ import pandas as pd
 import tensorflow as tf
 
 import neurovocal_tf
+from neurovocal_tf.discovery import stability
 from neurovocal_tf.evaluation import report
 from neurovocal_tf.layers.encoder import check_encoder
 from neurovocal_tf.serving import export
@@ -23,6 +24,8 @@ def test_the_code_of_the_page_runs(
 ):
     shutil.copytree(simulated_recordings, tmp_path / "finches")
     (tmp_path / "finches" / "simulated_000.wav").rename(tmp_path / "finches" / "bird_1.wav")
+    others = [f"simulated_{number:03d}.wav,{'ab'[number % 2]}" for number in range(1, 5)]
+    (tmp_path / "birds.csv").write_text("\n".join(["file,bird", *others, ""]))
     monkeypatch.chdir(tmp_path)
     # What takes minutes has tests of its own, and its arguments are looked at here.
     monkeypatch.setattr(
@@ -30,6 +33,7 @@ def test_the_code_of_the_page_runs(
         "train",
         lambda config, data, workdir, *_, **__: shutil.copytree(trained_run, workdir),
     )
+    monkeypatch.setattr(stability, "NUM_REFITS", 2)
     monkeypatch.setattr(report, "evaluate", lambda *arguments: ({"one_step_error_db": 1.0}, {}))
     monkeypatch.setattr(export, "export_saved_model", lambda model, folder, *_: f"{folder}/1")
     page = (repository / "docs" / "python.md").read_text(encoding="utf-8")
@@ -37,7 +41,11 @@ def test_the_code_of_the_page_runs(
     names = {}
     for block in blocks:
         exec(block, names)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
+    assert len(names["discovered"].calls) == len(names["found"]) and (tmp_path / "report").is_dir()
+    assert len(names["merged"].types) == len(names["discovered"].types) - 1
+    assert set(names["new"]["type"]) <= set(names["discovered"].types["type"])
+    assert set(names["singers"]["answer"]) == {"a", "b"}
     assert len(names["embedded"]) == len(names["found"]) > 0
     assert len(names["scored"]) == 5 and len(names["songs"]) == 4
     assert names["version"] == "models/finch/1"

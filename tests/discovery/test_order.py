@@ -121,7 +121,7 @@ def test_a_group_of_one_recording_is_not_compared(rng):
         ("name,day\n", "day", "`recordings_table` must name a column"),
         ("file,day\n", "month", "`group_column` must name a column"),
         ("file,day\nx.wav,1\n", "day", "names none"),
-        ("file,day\na.wav,1\na.wav,2\n", "day", "must be in one group. Received: 1 and 2"),
+        ("file,day\na.wav,1\na.wav,2\n", "day", "must have one day. Received: 1 and 2"),
     ],
 )
 def test_a_table_that_does_not_serve_is_told_in_a_line(tmp_path, text, column, told):

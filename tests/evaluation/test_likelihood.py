@@ -12,8 +12,8 @@ from neurovocal_tf.config import Config
 from neurovocal_tf.data import frame_sequences
 from neurovocal_tf.evaluation import likelihood, likelihood_baselines
 from neurovocal_tf.evaluation.likelihood import LikelihoodOptions
-from neurovocal_tf.model.adaptation import Moments, start_from_data
 from neurovocal_tf.evaluation.verdict import as_table
+from neurovocal_tf.model.adaptation import Moments, start_from_data
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots import likelihood as likelihood_plots
 from neurovocal_tf.runs.trained import build_model

@@ -16,6 +16,7 @@ fillUnusual();
 fillGroups();
 fillGenerated();
 fillHidden();
+fillIdentity();
 for (const section of document.querySelectorAll("main > section:not([hidden])")) {
   const heading = section.querySelector("h2").textContent;
   byId("sections").append(element("a", { href: `#${section.id}` }, heading));
