@@ -19,6 +19,9 @@ SERVE = ["aiohttp>=3.14", "grpcio-health-checking>=1.62,<1.63", "protobuf"]
 # For ELAN's files of annotations.
 ELAN = ["pympi-ling>=1.70"]
 
+# For the pitch of speech. Its licence is GPL-3.0-or-later, unlike this package's.
+SPEECH = ["praat-parselmouth>=0.4.5"]
+
 setup(
     name="neurovocal_tf",
     version=VERSION,
@@ -69,6 +72,7 @@ setup(
     extras_require={
         "serve": SERVE,
         "elan": ELAN,
+        "speech": SPEECH,
         # A peer of tools/benchmark.py, which does without it too.
         "benchmark": ["torch>=2.4"],
         "test": [
@@ -79,6 +83,7 @@ setup(
             "ruff>=0.6",
             *SERVE,
             *ELAN,
+            *SPEECH,
         ],
     },
 )

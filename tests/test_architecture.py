@@ -161,6 +161,7 @@ LIBRARIES = {
     "rbm": {"tensorflow", "numpy"},
     "plots": {"numpy", "matplotlib"},
     "discovery": {"numpy", "scipy", "sklearn", "threadpoolctl"},
+    "discovery/prosody": {"numpy", "scipy", "parselmouth"},
     "annotations": {"numpy", "scipy", "tensorflow"},
     "annotations/elan": {"pympi"},
     "pages": {"numpy"},
@@ -173,7 +174,7 @@ LIBRARIES = {
 }
 # Rooms and files whose libraries need not be installed with the package: an extra of setup.py names
 # them.
-WITH_AN_EXTRA = {"server", "annotations/elan"}
+WITH_AN_EXTRA = {"server", "annotations/elan", "discovery/prosody"}
 WITHOUT_KERAS = {
     "server",
     "audio",
@@ -517,7 +518,7 @@ def test_every_library_that_is_imported_is_declared():
         "keras_tuner": "keras-tuner",
     }
     distributions |= {"tensorflow_serving": "tensorflow-serving-api", "google": "protobuf"}
-    distributions |= {"pympi": "pympi-ling"}
+    distributions |= {"pympi": "pympi-ling", "parselmouth": "praat-parselmouth"}
     distributions |= {"grpc": "grpcio", "grpc_health": "grpcio-health-checking"}
     kwargs = declared()
     required = {re.split(r"[<>=!~\[; ]", line)[0] for line in kwargs["install_requires"]}

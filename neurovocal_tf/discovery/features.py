@@ -104,18 +104,31 @@ def measure(
     Raises: `readers.UnreadableRecording`.
     """
     rate = audio.sample_rate
-    n_fft, bins = recipe.n_fft(rate), recipe.bins(rate)
+    n_fft = recipe.n_fft(rate)
     measured = np.empty((len(spans_s), recipe.num_columns, num_features(recipe, rate)), np.float16)
     cut = samples_of(path, spans_s, audio, margin_s=n_fft / rate)
     for place, (samples, first) in enumerate(cut):
         onset, offset = spans_s[place] * rate - first
         num_frames = max(int(np.ceil((offset - onset) / (n_fft / 2))), 1) + 1
-        levels = decibels(samples, np.linspace(onset, offset, num_frames), n_fft)
-        levels = np.clip(levels - background - _MARGIN_DB, 0.0, _RANGE_DB)[:, bins]
-        if recipe.num_cepstra:
-            levels = _cepstrum(levels, recipe, rate)
-        measured[place] = _stretched(levels, recipe.num_columns)
+        found = frames(samples, np.linspace(onset, offset, num_frames), background, recipe, rate)
+        measured[place] = _stretched(found, recipe.num_columns)
     return measured
+
+
+def frames(
+    samples: np.ndarray,
+    centres: np.ndarray,
+    background: np.ndarray,
+    recipe: Recipe,
+    sample_rate: float,
+) -> np.ndarray:
+    """What is measured around some samples: spectra over the background, or cepstra of these and
+    their slopes from one to the next.  [N], [L] -> [L, F]
+    """
+    n_fft = recipe.n_fft(sample_rate)
+    levels = decibels(samples, centres, n_fft) - background - _MARGIN_DB
+    levels = np.clip(levels, 0.0, _RANGE_DB)[:, recipe.bins(sample_rate)]
+    return _cepstrum(levels, recipe, sample_rate) if recipe.num_cepstra else levels
 
 
 def num_features(recipe: Recipe, sample_rate: float) -> int:
