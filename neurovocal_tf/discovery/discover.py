@@ -38,6 +38,8 @@ class Asked:
         known: `Fitted` call types of other recordings, or None to find them here.
         merges: pairs of names of types to be joined.
         groups: dict of recording's name -> its group, or empty.
+        speakers: dict of recording's name -> who speaks there, or empty: then the groups are whose
+            mean and standard deviation count, where the recipe says so.
         labels: dict of recording's name -> what people labelled there, in seconds; or empty.
         seed: int.
     """
@@ -47,6 +49,7 @@ class Asked:
     known: Fitted | None = None
     merges: Sequence[tuple[str, str]] = ()
     groups: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    speakers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     labels: Mapping[str, list[Label]] = dataclasses.field(default_factory=dict)
     seed: int = 0
 
@@ -134,7 +137,8 @@ def discover(
             "background as one. --preset=auto chooses a detector by the recordings; segments/ in "
             "the report's folder tells what was dropped"
         )
-    in_group = np.array([asked.groups.get(name, "") for name in names])[recordings]
+    known = asked.speakers or asked.groups
+    in_group = np.array([known.get(name, "") for name in names])[recordings]
     measured = features.standardised(measured, recipe, in_group)
     if fitted_before:
         fitted, chosen = fitted_before, None

@@ -17,13 +17,17 @@ _MOST_NAMED = 3
 
 
 def groups_of(
-    path: str | os.PathLike[str], column: str, recordings: Mapping[str, str]
+    path: str | os.PathLike[str],
+    column: str,
+    recordings: Mapping[str, str],
+    setting: str = "group_column",
 ) -> tuple[dict[str, str], list[str]]:
     """The group of each recording that a table names.
 
     Args:
         path: table with a column `file`, names of recordings as annotations have them.
         column: name of the column of groups.    recordings: dict of name -> path.
+        setting: that names the column.
 
     Returns: dict of recording's name -> group, without those that are not in the table or whose
         cell is empty; and sentences for the user.
@@ -38,11 +42,14 @@ def groups_of(
         )
     text, _ = decode(os.fspath(path))
     header = table.header_of(text)
-    for setting, wanted in (("recordings_table", "file"), ("group_column", column)):
+    for flag, wanted, given in (
+        ("recordings_table", "file", os.fspath(path)),
+        (setting, column, column),
+    ):
         if wanted not in header:
             raise ValueError(
-                f"`{setting}` must name a column of the table: {', '.join(header) or 'it has none'}"
-                f". Received: {setting}={wanted if setting == 'group_column' else os.fspath(path)}"
+                f"`{flag}` must name a column of the table: {', '.join(header) or 'it has none'}"
+                f". Received: {flag}={given}"
             )
     known = names.Recordings(tuple(recordings.values()))
     name_of = {where: name for name, where in recordings.items()}

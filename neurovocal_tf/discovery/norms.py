@@ -10,11 +10,12 @@ import scipy.stats
 # Fewer say nothing of how much a speaker varies.
 FEWEST_OTHERS = 3
 _CONFIDENCE = 0.95
+# However even one speaker is in a measure, what is within this share of all speakers' spread is no
+# deviation to speak of: of counts, above all.
+_LEAST_SHARE = 0.25
 # Of fewer utterances nobody knows how often far ones come.
 _FEWEST_FOR_TAILS = 50
 _NO_TAILS = 1e6
-# No speaker is so even in a measure that less than this share of what it usually varies by is odd.
-_LEAST_SHARE = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
