@@ -10,7 +10,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from neurovocal_tf import files
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import AudioConfig, Config
-from neurovocal_tf.discovery import features, syntax, tables
+from neurovocal_tf.discovery import clips, features, syntax, tables
 from neurovocal_tf.discovery.discover import Discovery
 from neurovocal_tf.pages import html
 
@@ -23,13 +23,14 @@ SCRIPTS = (
     "report_map.js",
     "report_songs.js",
     "report_order.js",
+    "report_speech.js",
     "report.js",
 )
 # So that the page stays under 20 MB whatever the calls are: each of these is some 2 MB at most.
 _NUM_EXAMPLES, _MOST_EXAMPLES, _MOST_SOUND_BYTES = 5, 150, 4_000_000
 _MOST_MAPPED, _MOST_BOUTS, _MOST_DRAWN_CALLS = 1500, 150, 20_000
 _PICTURE_COLUMNS, _PICTURE_BINS, _THUMB_BINS = 64, 64, 24
-_MARGIN_S, _RANGE_DB = 0.01, 50.0
+_MARGIN_S = 0.01
 _MOST_CLIP_S = 2.0
 
 
@@ -150,7 +151,7 @@ def _examples(
             picture = _picture(samples, first, span, found)
             if 2 * len(samples) <= left:
                 left -= 2 * len(samples)
-                picture |= {"sound": html.base64_text(_pcm(samples)), "rate": rate}
+                picture |= {"sound": html.base64_text(clips.pcm(samples)), "rate": rate}
             pictures[call] = picture | {"file": name, "onset": round(float(span[0]), 3)}
     return [[pictures[int(call)] for call in own if int(call) in pictures] for own in chosen]
 
@@ -164,9 +165,9 @@ def _picture(
     onset, offset = (span + [-_MARGIN_S, _MARGIN_S]) * rate - first
     centres = np.linspace(onset, offset, _PICTURE_COLUMNS)
     levels = (features.decibels(samples, centres, n_fft) - found.fitted.background)[:, bins]
-    pooled = _pooled(levels, _PICTURE_BINS)
+    pooled = clips.pooled(levels, _PICTURE_BINS)
     return {
-        "picture": html.base64_text(_grey(pooled)),
+        "picture": html.base64_text(clips.grey(pooled)),
         "columns": len(pooled),
         "bins": pooled.shape[1],
         "seconds": round(float(span[1] - span[0]), 4),
@@ -184,14 +185,16 @@ def _map(found: Discovery) -> dict[str, object]:
     if len(np.unique(types)) > 2 and len(chosen) > 3 * points.shape[1]:
         parted = LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.3).fit(points, types)
         views["what parts the types"] = _two(parted.transform(points))
-    thumbs = np.stack([_pooled(found.measured[c].astype(np.float32), _THUMB_BINS) for c in chosen])
+    thumbs = np.stack(
+        [clips.pooled(found.measured[c].astype(np.float32), _THUMB_BINS) for c in chosen]
+    )
     return {
         "views": {name: place.ravel().round(4).tolist() for name, place in views.items()},
         "types": types.tolist(),
         "files": [found.names[found.bouts.recordings[c]] for c in chosen],
         "onsets": found.bouts.onsets_s[chosen].round(3).tolist(),
         "confidences": found.confidences[chosen].round(2).tolist(),
-        "thumbs": html.base64_text(_grey(thumbs)),
+        "thumbs": html.base64_text(clips.grey(thumbs)),
         "columns": int(thumbs.shape[1]),
         "bins": int(thumbs.shape[2]),
         "of": size,
@@ -230,29 +233,6 @@ def _two(points: np.ndarray) -> np.ndarray:
     two[:, : min(points.shape[1], 2)] = points[:, :2]
     low, high = np.quantile(two, [0.005, 0.995], axis=0)
     return np.clip((two - low) / np.maximum(high - low, 1e-9), -0.05, 1.05)
-
-
-def _pooled(levels: np.ndarray, most_bins: int) -> np.ndarray:
-    """The largest of neighbouring bins, so that no more than so many are left.  [L, V] -> [L, B]"""
-    width = -(-levels.shape[1] // most_bins)
-    padded = np.pad(levels, ((0, 0), (0, -levels.shape[1] % width)), mode="edge")
-    return padded.reshape(len(levels), -1, width).max(axis=2)
-
-
-def _grey(levels: np.ndarray) -> bytes:
-    """Each picture's own range, of 50 dB at most where levels are dB, as a byte each."""
-    own = tuple(range(levels.ndim - 2, levels.ndim))
-    high = levels.max(axis=own, keepdims=True)
-    low = np.maximum(levels.min(axis=own, keepdims=True), high - _RANGE_DB)
-    shares = (np.clip(levels, low, high) - low) / np.maximum(high - low, 1e-6)
-    return np.rint(255 * shares).astype(np.uint8).tobytes()
-
-
-def _pcm(samples: np.ndarray) -> bytes:
-    """16-bit samples, the loudest at full scale."""
-    around = samples - samples.mean() if len(samples) else samples
-    loudest = max(float(np.abs(around).max(initial=0.0)), 1e-9)
-    return np.rint(around / loudest * 32767).astype("<i2").tobytes()
 
 
 def _with_bounds(described: Mapping[str, object], name: str) -> str:

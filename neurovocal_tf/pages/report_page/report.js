@@ -12,6 +12,7 @@ fillMeasures();
 fillGraph();
 fillReach();
 fillRepeats();
+fillSpeech();
 fillGroups();
 for (const section of document.querySelectorAll("main > section:not([hidden])")) {
   const heading = section.querySelector("h2").textContent;
