@@ -44,6 +44,9 @@ _LEVEL_S, _SILENCE_DB, _DIP_DB, _PAUSE_S = 0.02, 25.0, 2.0, 0.1
 _LULL_S = 0.15
 # Of an utterance without a voice, so that it has a length all the same.
 _LEAST_VOICED_S = 0.05
+# How far cepstra are apart after 40 ms, where the level is at most 50 dB under the loudest. What is
+# usual of speech makes a length seconds.
+_CHANGE_STEPS, _CHANGE_RANGE_DB, _USUAL_CHANGE_DB = 8, 50.0, 20.0
 _LEAST_POWER = 1e-12
 
 
@@ -96,7 +99,8 @@ def measure(
     """How an utterance is said.
 
     Lengths: `duration_s`, and the geometric mean of that, of the time that sounds and of the time
-    that has a voice (`length_s`), which varies less where ends are hard to tell.
+    that has a voice, over the cube root of how fast the spectrum changes (`length_s`): what is said
+    slowly is long in all of these, whose errors are not the same.
     Pitch: the median of the fundamental frequency (`f0_median_hz`), its range from the 10th to the
     90th percentile in semitones (`f0_range_st`), the slope of the line through it
     (`f0_slope_st_per_s`), and the share of the time in which there is one (`voiced_share`).
@@ -127,7 +131,12 @@ def measure(
     voiced_s = STEP_S * float(voiced.sum())
     values = [
         duration_s,
-        np.cbrt(duration_s * max(sounding_s, STEP_S) * (voiced_s + _LEAST_VOICED_S)),
+        np.cbrt(
+            duration_s
+            * max(sounding_s, STEP_S)
+            * (voiced_s + _LEAST_VOICED_S)
+            / _change(inside, levels, sample_rate)
+        ),
         *_pitch(times[voiced], hz[voiced]),
         float(voiced.mean()) if len(hz) else 0.0,
         10 * np.log10(np.mean(np.square(inside)) + _LEAST_POWER) if len(inside) else np.nan,
@@ -196,6 +205,26 @@ def _levels_db(samples: np.ndarray, rate: float) -> np.ndarray:
     window = np.hanning(size + 2)[1:-1]
     powers = scipy.signal.fftconvolve(np.square(samples), window / window.sum(), mode="same")
     return 10 * np.log10(np.maximum(powers[::step], 0.0) + _LEAST_POWER)
+
+
+def _change(samples: np.ndarray, levels: np.ndarray, rate: float) -> float:
+    """How fast the spectrum changes from the first sound to the last, over what is usual."""
+    if not len(levels):
+        return 1.0
+    recipe = features.PRESETS["speech"]
+    n_fft = recipe.n_fft(rate)
+    sounding = np.flatnonzero(levels > levels.max() - _SILENCE_DB)
+    centres = np.arange(sounding[0], sounding[-1] + 1) * STEP_S * rate
+    samples = samples.astype(np.float32)
+    loudest = features.decibels(samples, centres, n_fft).max(axis=0)
+    behind = np.full_like(loudest, loudest.max() - _CHANGE_RANGE_DB)
+    # Without the first, which is the level.
+    cepstra = features.frames(samples, centres, behind, recipe, rate)[:, 1 : recipe.num_cepstra]
+    steps = min(_CHANGE_STEPS, len(cepstra) - 1)
+    if steps < 1:
+        return 1.0
+    apart = np.linalg.norm(cepstra[steps:] - cepstra[:-steps], axis=1).mean()
+    return max(float(apart), 1.0) / _USUAL_CHANGE_DB
 
 
 def _silences_s(levels: np.ndarray) -> np.ndarray:
