@@ -167,11 +167,14 @@ def _track(
     """Seconds from the first sample, and Hz of the fundamental, 0 where there is none.  [L], [L]"""
     praat = _praat()
     low, high = range_hz
+    high = min(high, rate / 2)
+    if high <= low:
+        return np.zeros(0), np.zeros(0)
     # Praat refuses what is shorter than its window of three periods.
     missing = int(np.ceil(4 / low * rate)) - len(samples)
     padded = np.pad(samples, (0, max(missing, 0)))
     pitch = praat.Sound(padded, rate).to_pitch_ac(
-        time_step=STEP_S, pitch_floor=low, pitch_ceiling=min(high, rate / 2)
+        time_step=STEP_S, pitch_floor=low, pitch_ceiling=high
     )
     return pitch.xs(), pitch.selected_array["frequency"]
 

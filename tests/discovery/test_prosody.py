@@ -69,6 +69,12 @@ def test_silence_has_no_pitch_whatever_its_length(length, value):
 
 
 @needs_praat
+def test_what_is_sampled_too_seldom_for_a_voice_has_no_pitch(rng):
+    found = prosody.measure(rng.normal(size=200), 0.0, (0.0, 2.0), 100)
+    assert np.isnan(found.values[prosody.MEASURES.index("f0_median_hz")])
+
+
+@needs_praat
 def test_the_range_of_a_voice_leaves_no_room_for_octaves(rng):
     samples = simulated_voice.say(simulated_voice.glide(0.5, 200, 4), rng=rng)
     low, high = prosody.voice_range_hz([measured(samples)[0]])

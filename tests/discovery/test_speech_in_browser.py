@@ -10,9 +10,7 @@ from neurovocal_tf.config import AudioConfig, Config
 from neurovocal_tf.discovery import prosody_report, report
 
 pytestmark = [
-    pytest.mark.skipif(
-        headless_browser.executable() is None, reason="no Chromium on this machine"
-    ),
+    pytest.mark.skipif(headless_browser.executable() is None, reason="no Chromium on this machine"),
     pytest.mark.skipif(
         not importlib.util.find_spec("parselmouth"), reason="praat-parselmouth is not installed"
     ),
