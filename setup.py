@@ -21,6 +21,8 @@ ELAN = ["pympi-ling>=1.70"]
 
 # For tables in Parquet. Later versions need NumPy 2.
 PARQUET = ["pyarrow>=15,<19"]
+# For the pitch of speech. Its licence is GPL-3.0-or-later, unlike this package's.
+SPEECH = ["praat-parselmouth>=0.4.5"]
 
 setup(
     name="neurovocal_tf",
@@ -75,6 +77,7 @@ setup(
         # Another view of the map in the report of `neurovocal discover`.
         "umap": ["umap-learn>=0.5.5"],
         "parquet": PARQUET,
+        "speech": SPEECH,
         # A peer of tools/benchmark.py, which does without it too.
         "benchmark": ["torch>=2.4"],
         "test": [
@@ -86,6 +89,7 @@ setup(
             *SERVE,
             *ELAN,
             *PARQUET,
+            *SPEECH,
         ],
     },
 )

@@ -182,6 +182,7 @@ LIBRARIES = {
     "discovery": {"numpy", "scipy", "sklearn", "threadpoolctl"},
     "discovery/umap_view": {"numpy", "umap"},
     "discovery/unusual": {"numpy", "scipy", "tensorflow"},
+    "discovery/prosody": {"numpy", "scipy", "parselmouth"},
     "annotations": {"numpy", "scipy", "tensorflow"},
     "annotations/elan": {"pympi"},
     "annotations/parquet": {"pandas"},
@@ -200,7 +201,7 @@ LIBRARIES = {
 }
 # Rooms and files whose libraries need not be installed with the package: an extra of setup.py names
 # them.
-WITH_AN_EXTRA = {"server", "annotations/elan", "discovery/umap_view"}
+WITH_AN_EXTRA = {"server", "annotations/elan", "discovery/umap_view", "discovery/prosody"}
 WITHOUT_KERAS = {
     "server",
     "audio",
@@ -551,6 +552,7 @@ def test_every_library_that_is_imported_is_declared():
     }
     distributions |= {"tensorflow_serving": "tensorflow-serving-api", "google": "protobuf"}
     distributions |= {"pympi": "pympi-ling", "umap": "umap-learn"}
+    distributions |= {"parselmouth": "praat-parselmouth"}
     distributions |= {"grpc": "grpcio", "grpc_health": "grpcio-health-checking"}
     kwargs = declared()
     required = {re.split(r"[<>=!~\[; ]", line)[0] for line in kwargs["install_requires"]}

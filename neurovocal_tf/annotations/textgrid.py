@@ -100,35 +100,83 @@ def write(
             "`durations_s` must tell how long a recording without annotations is, for "
             "format=textgrid."
         )
-    tiers = _without_overlaps(annotations) or [[]]
+    write_tiers(path, {_TIER: annotations}, duration_s)
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """A moment of a point tier, and what stands there."""
+
+    time_s: float
+    mark: str
+
+
+def write_tiers(
+    path: str | os.PathLike[str],
+    tiers: Mapping[str, Sequence[Annotation] | Sequence[Point]],
+    duration_s: float,
+) -> None:
+    """A TextGrid in the long form, UTF-8, with several tiers.
+
+    Intervals of a tier cannot overlap: what overlaps goes to a further tier, "NAME 2" and so on.
+    One without a label is labelled "segment".
+
+    Args:
+        path: of the file.
+        tiers: dict of name -> intervals, or points in order of their times.
+        duration_s: where all tiers end; none of what they hold may be later.
+    """
+    end = _text_of(duration_s)
+    listed: list[list[str]] = []
+    for name, content in tiers.items():
+        points = [item for item in content if isinstance(item, Point)]
+        if points:
+            listed.append(_tier(_POINT_TIER, name, end, "points", list(map(_point, points))))
+            continue
+        intervals = [item for item in content if isinstance(item, Annotation)]
+        for number, tier in enumerate(_without_overlaps(intervals) or [[]], start=1):
+            rows = [
+                [f"xmin = {onset}", f"xmax = {offset}", f"text = {_quoted(label)}"]
+                for onset, offset, label in _tiled(tier, end)
+            ]
+            title = name if number == 1 else f"{name} {number}"
+            listed.append(_tier(_INTERVAL_TIER, title, end, "intervals", rows))
     lines = [
         'File type = "ooTextFile"',
         'Object class = "TextGrid"',
         "",
         f"xmin = {_text_of(0)}",
-        f"xmax = {_text_of(duration_s)}",
+        f"xmax = {end}",
+        "tiers? <exists>",
+        f"size = {len(listed)}",
+        "item []:",
     ]
-    lines += ["tiers? <exists>", f"size = {len(tiers)}", "item []:"]
-    for number, tier in enumerate(tiers, start=1):
-        intervals = _tiled(tier, _text_of(duration_s))
-        lines += [f"    item [{number}]:", f'        class = "{_INTERVAL_TIER}"']
-        lines += [
-            f'        name = "{_TIER}{"" if number == 1 else f" {number}"}"',
-            f"        xmin = {_text_of(0)}",
-        ]
-        lines += [
-            f"        xmax = {_text_of(duration_s)}",
-            f"        intervals: size = {len(intervals)}",
-        ]
-        for index, (onset, offset, label) in enumerate(intervals, start=1):
-            quoted = label.replace('"', '""')
-            lines += [
-                f"        intervals [{index}]:",
-                f"            xmin = {onset}",
-                f"            xmax = {offset}",
-            ]
-            lines += [f'            text = "{quoted}"']
+    for number, tier_lines in enumerate(listed, start=1):
+        lines += [f"    item [{number}]:", *tier_lines]
     files.write_text(path, "\n".join(lines) + "\n")
+
+
+def _tier(kind: str, name: str, end: str, of_what: str, rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of one tier, of intervals or points with the lines of each."""
+    lines = [
+        f'        class = "{kind}"',
+        f"        name = {_quoted(name)}",
+        f"        xmin = {_text_of(0)}",
+        f"        xmax = {end}",
+        f"        {of_what}: size = {len(rows)}",
+    ]
+    for number, row in enumerate(rows, start=1):
+        lines += [f"        {of_what} [{number}]:", *(f"            {line}" for line in row)]
+    return lines
+
+
+def _point(point: Point) -> list[str]:
+    return [f"number = {_text_of(point.time_s)}", f"mark = {_quoted(point.mark)}"]
+
+
+def _quoted(text: str) -> str:
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,8 @@ r"""Finds the call types in a folder of recordings, their order, and how sure bo
     neurovocal discover --preset=songbird --data_dir=/data/finch --out=/runs/finch_report
     neurovocal discover ... --annotations=/data/finch_by_hand
     neurovocal discover ... --recordings_table=/data/days.csv --group_column=day
+    neurovocal discover --preset=speech ... --recordings_table=/data/people.csv \
+        --speaker_column=speaker --annotations=/data/words
     neurovocal discover ... --merges=/runs/finch_report/merges.csv
     neurovocal discover ... --types=/runs/finch_report      (no new types)
     neurovocal discover ... --workdir=/runs/finch           (unusual calls, generated songs and
@@ -11,9 +13,11 @@ r"""Finds the call types in a folder of recordings, their order, and how sure bo
 The output folder gets report.html, which a browser opens without a network; calls.csv, types.csv,
 syntax.json and merges.csv; the types as labels for Raven, Audacity and Praat; call_types.json and
 call_types.npz, the fitted types for --types; and segments/, what `neurovocal segment` would write:
-segments that are corrected there by hand are taken as they are the next time. Write yes into the
-column accept of merges.csv and name it with --merges to join types; no others change. Ctrl-C keeps
-the segments found so far, and the same command goes on with the rest.
+segments that are corrected there by hand are taken as they are the next time. Of speech it also
+gets utterances.csv, how each word that people labelled, or else each bout, is said beside what its
+speaker says otherwise, and prosody/, the same for Praat (docs/speech.md). Write yes into the column
+accept of merges.csv and name it with --merges to join types; no others change. Ctrl-C keeps the
+segments found so far, and the same command goes on with the rest.
 """
 
 import os
@@ -63,6 +67,12 @@ _GROUP_COLUMN = flags.DEFINE_string(
     "group_column",
     None,
     "Column of --recordings_table with the groups to compare: days, individuals, contexts.",
+)
+_SPEAKER_COLUMN = flags.DEFINE_string(
+    "speaker_column",
+    None,
+    "Column of --recordings_table with who speaks, whose own norm each utterance is held against; "
+    "of speech.",
 )
 _OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Give up what people have changed in the tables of earlier results."
@@ -182,12 +192,14 @@ def _discover(run, paths, config, asked, trained):
             bar.update,
         )
     parts, lines = {}, report.summary(found)
+    more = [_speech(found, paths, durations_s, config, asked)]
     if trained:
-        for part, more_lines, more_kept in (
+        more += [
             _unusual(found, paths, asked, trained),
             _learned(found, paths, durations_s, asked, trained.trained),
-        ):
-            parts, lines, kept = parts | part, lines + more_lines, kept + more_kept
+        ]
+    for part, more_lines, more_kept in more:
+        parts, lines, kept = parts | part, lines + more_lines, kept + more_kept
     page = report.write(_OUT.value, found, paths, config, parts)
     if kept:
         setting_flags.say(
@@ -199,6 +211,24 @@ def _discover(run, paths, config, asked, trained):
     for caveat in found.caveats:
         setting_flags.say(caveat)
     print(f"report: {page}")
+
+
+def _speech(found, paths, durations_s, config, asked):
+    """The report's part about how it is said, as `_unusual` has it; of speech alone."""
+    from neurovocal_tf.discovery import prosody, prosody_report, speech, speech_tables
+
+    if not found.fitted.recipe.num_cepstra:
+        return {}, [], []
+    try:
+        prosody.check_installed()
+    except ValueError as reason:
+        found.caveats.append(f"nothing is said of pitch and prosody: {reason}")
+        return {}, [], []
+    spoken = speech.describe(found, paths, config.audio, asked.speakers, asked.labels, asked.seed)
+    found.caveats.extend(spoken.caveats)
+    kept = speech_tables.write(_OUT.value, spoken, paths, durations_s, _OVERWRITE.value)
+    told = prosody_report.content(spoken, found, paths, config.audio)
+    return {"speech": told}, prosody_report.summary(spoken), kept
 
 
 def _config(paths):
@@ -219,22 +249,35 @@ def _config(paths):
 def _asked(paths, config, preset):
     from neurovocal_tf.discovery import discover, features, fitted_file, groups, merges
 
-    in_groups = {}
-    if bool(_RECORDINGS_TABLE.value) != bool(_GROUP_COLUMN.value):
+    columns = {"group_column": _GROUP_COLUMN.value, "speaker_column": _SPEAKER_COLUMN.value}
+    named = {setting: {} for setting in columns}
+    if bool(_RECORDINGS_TABLE.value) != any(columns.values()):
+        told = ", ".join(f"{setting}={column}" for setting, column in columns.items())
         raise ValueError(
-            "`group_column` must be given with `recordings_table`, and with it alone. Received: "
-            f"recordings_table={_RECORDINGS_TABLE.value}, group_column={_GROUP_COLUMN.value}"
+            "`recordings_table` must be given with `group_column` or `speaker_column`, and these "
+            f"with it. Received: recordings_table={_RECORDINGS_TABLE.value}, {told}"
         )
-    if _RECORDINGS_TABLE.value:
-        in_groups, notes = groups.groups_of(_RECORDINGS_TABLE.value, _GROUP_COLUMN.value, paths)
-        for note in notes:
-            setting_flags.say(note)
+    for setting, column in columns.items():
+        if column:
+            named[setting], notes = groups.groups_of(
+                _RECORDINGS_TABLE.value, column, paths, setting
+            )
+            for note in notes:
+                setting_flags.say(note)
+    known = fitted_file.load(_TYPES.value, "types") if _TYPES.value else None
+    recipe = known.recipe if known else features.recipe_of(_FEATURES.value or preset)
+    if _SPEAKER_COLUMN.value and not recipe.num_cepstra:
+        raise ValueError(
+            "`speaker_column` must be given with --preset=speech or --features=speech. "
+            f"Received: speaker_column={_SPEAKER_COLUMN.value}"
+        )
     return discover.Asked(
         config=config,
-        recipe=features.recipe_of(_FEATURES.value or preset),
-        known=fitted_file.load(_TYPES.value, "types") if _TYPES.value else None,
+        recipe=recipe,
+        known=known,
         merges=merges.accepted(_MERGES.value) if _MERGES.value else (),
-        groups=in_groups,
+        groups=named["group_column"],
+        speakers=named["speaker_column"],
         labels=_labels(paths, config) if _ANNOTATIONS.value else {},
         seed=_SEED.value,
     )

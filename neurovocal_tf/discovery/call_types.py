@@ -162,12 +162,14 @@ def sample(num_calls: int, seed: int = 0) -> np.ndarray:
     return np.sort(chosen)
 
 
-def fit(calls: np.ndarray, seed: int = 0) -> CallTypes:
+def fit(calls: np.ndarray, seed: int = 0, num_cells: int = 0) -> CallTypes:
     """Finds the call types among some calls.
 
     Args:
         calls: float32 `[N, D]`, one at least, such as `features.as_points` gives of a `sample`.
         seed: int.
+        num_cells: 0 to part calls where their density falls; else into how many cells to cut what
+            has no such places.
     """
     size = min(_NUM_COMPONENTS, max(len(calls) - 1, 1), calls.shape[1])
     # Threads cost more than they save on a few hundred points.
@@ -175,7 +177,12 @@ def fit(calls: np.ndarray, seed: int = 0) -> CallTypes:
     with threadpool_limits(1), np.errstate(invalid="ignore"):
         projection = PCA(size, random_state=seed).fit(calls)
         points = _projected(calls - projection.mean_, projection.components_)
-        types = clustering.cluster(points.astype(float), seed)
+        places = points.astype(float)
+        types = (
+            clustering.cells(places, num_cells, seed)
+            if num_cells
+            else clustering.cluster(places, seed)
+        )
     names = tuple(itertools.islice(_names(), types.max() + 1))
     return CallTypes(projection.mean_, projection.components_, points, types, names)
 

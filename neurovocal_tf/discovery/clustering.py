@@ -8,7 +8,7 @@ them at V = .97, and what clusters at one density gets .78. Leaves alone cut too
 import itertools
 
 import numpy as np
-from sklearn.cluster import HDBSCAN
+from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.neighbors import KNeighborsClassifier
 
 NUM_NEIGHBOURS = 5
@@ -56,6 +56,18 @@ def cluster(points: np.ndarray, seed: int = 0) -> np.ndarray:
         neighbours = KNeighborsClassifier(NUM_NEIGHBOURS).fit(points[is_in_one], leaves[is_in_one])
         leaves[~is_in_one] = neighbours.predict(points[~is_in_one])
     return by_size(_joined(points, leaves, np.random.default_rng(seed)))
+
+
+def cells(points: np.ndarray, num_cells: int, seed: int = 0) -> np.ndarray:
+    """Cells of a continuum, by k-means: as a map's squares, where no valleys part anything.
+
+    Args:
+        points: float `[N, D]`.    num_cells: at most so many.    seed: int.
+
+    Returns: int `[N]`, from 0, the largest cell first.
+    """
+    most = min(num_cells, len(np.unique(points, axis=0)))
+    return by_size(KMeans(most, n_init=4, random_state=seed).fit_predict(points))
 
 
 def by_size(labels: np.ndarray) -> np.ndarray:

@@ -40,6 +40,8 @@ class Asked:
         merges: pairs of names of types to be joined.
         groups: dict of recording's name -> its group, or empty.
         individuals: dict of recording's name -> who sings there, or empty; others are told.
+        speakers: dict of recording's name -> who speaks there, or empty: then the groups are whose
+            mean and standard deviation count, where the recipe says so.
         labels: dict of recording's name -> what people labelled there, in seconds; or empty.
         seed: int.
     """
@@ -50,6 +52,7 @@ class Asked:
     merges: Sequence[tuple[str, str]] = ()
     groups: Mapping[str, str] = dataclasses.field(default_factory=dict)
     individuals: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    speakers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     labels: Mapping[str, list[Label]] = dataclasses.field(default_factory=dict)
     seed: int = 0
 
@@ -141,7 +144,8 @@ def discover(
         )
     # A voice is what standing against its own group takes away.
     voices = identity.principal(measured, recipe, asked.seed) if asked.individuals else None
-    in_group = np.array([asked.groups.get(name, "") for name in names])[recordings]
+    known = asked.speakers or asked.groups
+    in_group = np.array([known.get(name, "") for name in names])[recordings]
     measured = features.standardised(measured, recipe, in_group)
     if fitted_before:
         fitted, chosen = fitted_before, None

@@ -34,7 +34,7 @@ class Recipe:
 
     Attributes:
         window_ms: of a spectrum; rounded to a power of two samples.
-        low_hz: bins below are left out.
+        low_hz, high_hz: bins below and above are left out.
         num_columns: C, over which each call is stretched.
         num_cepstra: coefficients of the mel-frequency cepstrum, 0 for the spectrum itself.
         num_mels: bands that the cepstrum is made of.
@@ -44,6 +44,7 @@ class Recipe:
 
     window_ms: float = 8.0
     low_hz: float = 500.0
+    high_hz: float = 1e6
     num_columns: int = 16
     num_cepstra: int = 0
     num_mels: int = 26
@@ -57,14 +58,17 @@ class Recipe:
         """Which bins of the spectrum count, int `[V]`: all if none is above `low_hz`."""
         n_fft = self.n_fft(sample_rate)
         first = int(np.ceil(self.low_hz * n_fft / sample_rate))
-        return np.arange(first if first < n_fft // 2 else 0, n_fft // 2 + 1)
+        last = min(int(self.high_hz * n_fft / sample_rate), n_fft // 2)
+        return np.arange(first if first < n_fft // 2 else 0, last + 1)
 
 
 PRESETS: Mapping[str, Recipe] = {
     "songbird": Recipe(),
     "mouse_usv": Recipe(window_ms=2.0, low_hz=20_000.0),
     "bat": Recipe(window_ms=1.0, low_hz=10_000.0),
-    "speech": Recipe(window_ms=24.0, low_hz=60.0, num_cepstra=13, is_per_group=True),
+    "speech": Recipe(
+        window_ms=24.0, low_hz=60.0, high_hz=8000.0, num_cepstra=13, is_per_group=True
+    ),
 }
 
 
@@ -127,18 +131,32 @@ def measure_cut(
         cut: for each call samples that hold it, and the number of the first of them.
         spans_s, background, recipe: see `measure`.    sample_rate: Hz.
     """
-    n_fft, bins = recipe.n_fft(sample_rate), recipe.bins(sample_rate)
+    n_fft = recipe.n_fft(sample_rate)
     size = recipe.num_columns, num_features(recipe, sample_rate)
     measured = np.empty((len(spans_s), *size), np.float16)
     for place, (samples, first) in enumerate(cut):
         onset, offset = spans_s[place] * sample_rate - first
         num_frames = max(int(np.ceil((offset - onset) / (n_fft / 2))), 1) + 1
-        levels = decibels(samples, np.linspace(onset, offset, num_frames), n_fft)
-        levels = np.clip(levels - background - _MARGIN_DB, 0.0, _RANGE_DB)[:, bins]
-        if recipe.num_cepstra:
-            levels = _cepstrum(levels, recipe, sample_rate)
-        measured[place] = _stretched(levels, recipe.num_columns)
+        centres = np.linspace(onset, offset, num_frames)
+        found = frames(samples, centres, background, recipe, sample_rate)
+        measured[place] = _stretched(found, recipe.num_columns)
     return measured
+
+
+def frames(
+    samples: np.ndarray,
+    centres: np.ndarray,
+    background: np.ndarray,
+    recipe: Recipe,
+    sample_rate: float,
+) -> np.ndarray:
+    """What is measured around some samples: spectra over the background, or cepstra of these and
+    their slopes from one to the next.  [N], [L] -> [L, F]
+    """
+    n_fft = recipe.n_fft(sample_rate)
+    levels = decibels(samples, centres, n_fft) - background - _MARGIN_DB
+    levels = np.clip(levels, 0.0, _RANGE_DB)[:, recipe.bins(sample_rate)]
+    return _cepstrum(levels, recipe, sample_rate) if recipe.num_cepstra else levels
 
 
 def num_features(recipe: Recipe, sample_rate: float) -> int:
@@ -165,10 +183,20 @@ def standardised(measured: np.ndarray, recipe: Recipe, groups: np.ndarray) -> np
 
 def as_points(measured: np.ndarray, recipe: Recipe) -> np.ndarray:
     """Measured calls, `[S, C, F]`, as what is compared, float32 `[S, C * F]`: spectra over the
-    square roots of their norms, so that half of the differences in level stay.
+    square roots of their norms, so that half of the differences in level stay; cepstra as
+    directions, see `directions`.
     """
-    points = measured.reshape(len(measured), -1).astype(np.float32)
-    return points if recipe.num_cepstra else over_root_of_norm(points)
+    if recipe.num_cepstra:
+        return directions(measured).reshape(len(measured), -1)
+    return over_root_of_norm(measured.reshape(len(measured), -1).astype(np.float32))
+
+
+def directions(measured: np.ndarray) -> np.ndarray:
+    """Each column of some calls over its norm, float32 `[S, C, F]`: against a speaker's own mean
+    and standard deviation it says less of the voice, and nothing of the loudness.
+    """
+    columns = measured.astype(np.float32)
+    return columns / np.maximum(np.linalg.norm(columns, axis=-1, keepdims=True), 1e-3)
 
 
 def over_root_of_norm(points: np.ndarray) -> np.ndarray:

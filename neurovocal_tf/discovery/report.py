@@ -27,6 +27,7 @@ SCRIPTS = (
     "report_generated.js",
     "report_hidden.js",
     "report_identity.js",
+    "report_speech.js",
     "report.js",
 )
 # So that the page stays under 20 MB whatever the calls are: each of these is some 2 MB at most.

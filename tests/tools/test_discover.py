@@ -1,6 +1,7 @@
 """tools/discover.py: a folder of recordings to a report, in processes of their own."""
 
 import csv
+import importlib.util
 import os
 import pathlib
 import re
@@ -9,6 +10,7 @@ import sys
 
 import pytest
 import simulated_calls
+import simulated_speech
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Runs the tool, and says whether TensorFlow was imported on the way.
@@ -83,12 +85,49 @@ def test_a_trained_run_judges_the_calls(songs, trained_run, tmp_path):
     ).read_text(encoding="utf-8")
 
 
+@pytest.mark.skipif(
+    not importlib.util.find_spec("parselmouth"), reason="praat-parselmouth is not installed"
+)
+def test_a_folder_of_speech_gets_its_utterances_and_what_people_change_of_them_stays(tmp_path):
+    paths, labels, speakers = simulated_speech.write(tmp_path, times=2)
+    tables = {
+        "people.csv": [("file", "who"), *speakers.items()],
+        "words.csv": [
+            ("file", "onset_s", "offset_s", "label"),
+            *((name, *label) for name, own in labels.items() for label in own),
+        ],
+    }
+    for name, rows in tables.items():
+        with open(tmp_path / name, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(rows)
+    out = tmp_path / "out"
+    arguments = (
+        "--preset=speech",
+        f"--data_dir={tmp_path}",
+        f"--out={out}",
+        f"--recordings_table={tmp_path / 'people.csv'}",
+        "--speaker_column=who",
+        f"--annotations={tmp_path / 'words.csv'}",
+    )
+    result = discover(*arguments)
+    assert result.returncode == 0, result.stderr
+    assert f"{len(paths)} utterances of 2 speakers" in result.stdout
+    assert "2 speakers have at most 3 utterances" not in result.stderr
+    assert len(os.listdir(out / "prosody")) == len(paths)
+    assert '"speech":{' in (out / "report.html").read_text(encoding="utf-8")
+    (out / "utterances.csv").write_text("mine\n")
+    again = discover(*arguments)
+    assert "the first: " + str(out / "utterances.csv") in again.stderr
+    assert (out / "utterances.csv").read_text() == "mine\n"
+
+
 @pytest.mark.parametrize(
     ("argument", "told"),
     [
         ("--merges=/nowhere.csv", "`merges` must be a merges.csv"),
         ("--types=/nowhere", "`types` must be a folder with call_types.json"),
-        ("--group_column=day", "`group_column` must be given with `recordings_table`"),
+        ("--group_column=day", "`recordings_table` must be given with `group_column` or"),
+        ("--speaker_column=who", "Received: recordings_table=None, group_column=None, speaker_"),
         ("--annotations=/nowhere", "`annotations` must be an annotation file"),
         ("--workdir=/nowhere", "`workdir` must be a folder that `neurovocal train` has written"),
     ],

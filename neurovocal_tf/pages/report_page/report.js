@@ -13,6 +13,7 @@ fillGraph();
 fillReach();
 fillRepeats();
 fillUnusual();
+fillSpeech();
 fillGroups();
 fillGenerated();
 fillHidden();
