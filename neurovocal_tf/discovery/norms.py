@@ -55,17 +55,18 @@ class Norms:
     """
 
     def __init__(self, values: np.ndarray, speakers: np.ndarray, words: np.ndarray) -> None:
-        self._values, self._speakers, self._words = values, speakers, words
+        self._values, self._speakers = values, speakers
         self._middle = _middles(values)
         about = values - self._middle
-        shape = speakers.max(initial=0) + 1, words.max(initial=0) + 1, values.shape[1]
-        self._sums = np.zeros((3, *shape))
-        for power, total in enumerate(self._sums):
-            np.add.at(total, (speakers, words), _power(about, power))
-        counts, firsts, seconds = self._sums
-        within = seconds - np.square(firsts) / np.maximum(counts, 1)
-        freedom = np.maximum(counts - 1, 0).sum(axis=(0, 1))
-        spread = np.sqrt(np.maximum(within, 0).sum(axis=(0, 1)) / np.maximum(freedom, 1))
+        pairs = np.column_stack([speakers, words]).astype(int)
+        pairs, cells = np.unique(pairs, axis=0, return_inverse=True)
+        self._cells = cells.reshape(-1)
+        self._of_cell = _Sums.of(about, self._cells, len(pairs))
+        self._of_speaker = _Sums.of(about, speakers, int(speakers.max(initial=-1)) + 1)
+        within, freedom = self._of_cell.spread()
+        self._within = _added(within, pairs[:, 0], len(self._of_speaker.counts))
+        self._freedom = _added(freedom, pairs[:, 0], len(self._of_speaker.counts))
+        spread = np.sqrt(within.sum(axis=0) / np.maximum(freedom.sum(axis=0), 1))
         self._least = _LEAST_SHARE * spread
         self._tails = np.full(values.shape[1], _NO_TAILS)
         if len(values) >= _FEWEST_FOR_TAILS:
@@ -83,13 +84,7 @@ class Norms:
             places: int `[Q]`, each stands in the place of that utterance, which does not count.
         """
         about = values - self._middle
-        speakers, words = self._speakers[places], self._words[places]
-        left_out = self._values[places] - self._middle
-        sums = self._sums[:, speakers]
-        rows = np.arange(len(places))
-        for power, total in enumerate(sums):
-            total[rows, words] -= _power(left_out, power)
-        count, mean, sd, freedom = _moments(sums, words)
+        count, mean, sd, freedom = self._moments(places)
         sd = np.maximum(sd, self._least)
         # What is the same in all utterances has no norm to speak of.
         known = (count >= FEWEST_OTHERS) & ~np.isnan(about) & (sd > 0)
@@ -112,26 +107,49 @@ class Norms:
             np.nan_to_num(count).astype(int),
         )
 
+    def _moments(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Count, mean, standard deviation and its degrees of freedom, each [Q, M], of the others of
+        some utterances: about the words' means, or of all where the word is rare.
+        """
+        cells, speakers = self._cells[places], self._speakers[places]
+        left_out = self._values[places] - self._middle
+        word = self._of_cell.without(cells, left_out)
+        everything = self._of_speaker.without(speakers, left_out)
+        before, after = self._of_cell.spread(), word.spread()
+        within = self._within[speakers] - before[0][cells] + after[0]
+        freedom = self._freedom[speakers] - before[1][cells] + after[1]
+        all_squares, all_freedom = everything.spread()
+        is_common = word.counts >= FEWEST_OTHERS
+        count = np.where(is_common, word.counts, everything.counts)
+        mean = np.where(is_common, word.firsts, everything.firsts) / np.maximum(count, 1)
+        freedom = np.where(is_common, freedom, all_freedom)
+        squares = np.where(is_common, within, all_squares)
+        sd = np.sqrt(np.maximum(squares, 0.0) / np.maximum(freedom, 1))
+        return count, mean, sd, freedom
 
-def _moments(
-    sums: np.ndarray, words: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Count, mean, standard deviation and its degrees of freedom, each [Q, M], out of sums of
-    powers [3, Q, W, M]: about the words' means, or of all where the word is rare.
-    """
-    counts, firsts, seconds = sums
-    rows = np.arange(len(words))
-    within = seconds - np.square(firsts) / np.maximum(counts, 1)
-    freedom = np.maximum(counts - 1, 0).sum(axis=1)
-    all_counts, all_firsts = counts.sum(axis=1), firsts.sum(axis=1)
-    all_squares = seconds.sum(axis=1) - np.square(all_firsts) / np.maximum(all_counts, 1)
-    is_common = counts[rows, words] >= FEWEST_OTHERS
-    count = np.where(is_common, counts[rows, words], all_counts)
-    mean = np.where(is_common, firsts[rows, words], all_firsts) / np.maximum(count, 1)
-    freedom = np.where(is_common, freedom, np.maximum(all_counts - 1, 0))
-    squares = np.where(is_common, within.sum(axis=1), all_squares)
-    sd = np.sqrt(np.maximum(squares, 0) / np.maximum(freedom, 1))
-    return count, mean, sd, freedom
+
+@dataclasses.dataclass(frozen=True)
+class _Sums:
+    """Counts, sums and sums of squares of what is known of G groups, each [G, M]."""
+
+    counts: np.ndarray
+    firsts: np.ndarray
+    seconds: np.ndarray
+
+    @classmethod
+    def of(cls, about: np.ndarray, groups: np.ndarray, num_groups: int) -> "_Sums":
+        """Of values [U, M] about their middle, in groups [U]."""
+        return cls(*(_added(_power(about, power), groups, num_groups) for power in range(3)))
+
+    def without(self, groups: np.ndarray, about: np.ndarray) -> "_Sums":
+        """Each of some groups [Q] without one of its values [Q, M]."""
+        totals = self.counts, self.firsts, self.seconds
+        return _Sums(*(t[groups] - _power(about, power) for power, t in enumerate(totals)))
+
+    def spread(self) -> tuple[np.ndarray, np.ndarray]:
+        """Squares about each group's mean, summed, and their degrees of freedom."""
+        squares = self.seconds - np.square(self.firsts) / np.maximum(self.counts, 1)
+        return np.maximum(squares, 0.0), np.maximum(self.counts - 1, 0)
 
 
 def _tails(z: np.ndarray) -> np.ndarray:
@@ -143,6 +161,13 @@ def _tails(z: np.ndarray) -> np.ndarray:
             excess = float(scipy.stats.kurtosis(own))
             found[column] = 4 + 6 / excess if excess > 6 / _NO_TAILS else _NO_TAILS
     return found
+
+
+def _added(values: np.ndarray, groups: np.ndarray, num_groups: int) -> np.ndarray:
+    """Sums of values [U, M] in groups [U].  -> [G, M]"""
+    total = np.zeros((num_groups, values.shape[1]))
+    np.add.at(total, groups, values)
+    return total
 
 
 def _power(about: np.ndarray, power: int) -> np.ndarray:

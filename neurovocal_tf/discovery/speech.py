@@ -87,7 +87,7 @@ def describe(
     columns = words.columns_of(
         features.standardised(np.concatenate(measured), recipe, own_speaker), recipe
     )
-    _, texts = np.unique(said.astype(str), return_inverse=True)
+    _, texts = np.unique([text.casefold() for text in said], return_inverse=True)
     values = np.array([u.values for u in heard]).reshape(-1, len(prosody.MEASURES))
     calibration = atypical.Calibration(values, columns, own_speaker, texts)
     bouts = [_bouts(found, number) for number in kept]

@@ -111,3 +111,13 @@ def test_clear_types_come_about_again_and_their_number_is_sure(groups):
     assert min(sure.subsampled.min(), sure.bootstrapped.min()) > 0.95
     few = stability.stability(types.points, types.types, np.zeros(len(calls), int))
     assert few.unit == "calls"
+
+
+def test_a_continuum_is_cut_into_as_many_cells_as_are_asked_for(rng):
+    calls = rng.normal(size=(400, 20)).astype(np.float32)
+    types = call_types.fit(calls, num_cells=7)
+    assert len(types.names) == 7
+    counts = np.bincount(types.types)
+    assert (np.diff(counts) <= 0).all() and counts.sum() == 400
+    alike = call_types.fit(np.ones((30, 8), np.float32), num_cells=7)
+    assert alike.names == ("A",)

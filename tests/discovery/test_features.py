@@ -72,6 +72,14 @@ def test_a_speaker_s_own_mean_and_spread_go_out_of_cepstra(rng):
     assert features.standardised(louder, plain, speakers) is louder
 
 
+def test_speech_is_measured_alike_whatever_its_recording_holds_above_8_khz():
+    recipe = features.PRESETS["speech"]
+    for rate in (16_000, 48_000):
+        width_hz = rate / recipe.n_fft(rate)
+        assert 8000 - width_hz < recipe.bins(rate)[-1] * width_hz <= 8000
+    assert recipe.bins(8000)[-1] == recipe.n_fft(8000) // 2
+
+
 def test_no_recording_that_can_be_read_is_told():
     with pytest.raises(readers.UnreadableRecording, match="no recording can be read"):
         features.background_db(["/nowhere.wav"], features.PRESETS["songbird"], AUDIO)
