@@ -10,7 +10,19 @@ from neurovocal_tf.annotations import names
 from neurovocal_tf.annotations.annotation import Annotation, Contents, NoAnnotations, Options
 
 _EXTENSIONS = (
-    *(".csv", ".tsv", ".txt", ".textgrid", ".json", ".xml", ".eaf", ".phn", ".wrd", ".not.mat"),
+    *(
+        ".csv",
+        ".tsv",
+        ".parquet",
+        ".txt",
+        ".textgrid",
+        ".json",
+        ".xml",
+        ".eaf",
+        ".phn",
+        ".wrd",
+        ".not.mat",
+    ),
 )
 # Programs round times, and encoders of lossy formats pad by a frame or so.
 _BEYOND_S = 0.05

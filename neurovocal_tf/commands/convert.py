@@ -30,11 +30,20 @@ _FORMAT = flags.DEFINE_enum(
     "format",
     None,
     (
-        *("csv", "audacity", "raven", "textgrid", "kaleidoscope", "opensoundscape", "avn"),
+        *(
+            "csv",
+            "parquet",
+            "audacity",
+            "raven",
+            "textgrid",
+            "kaleidoscope",
+            "opensoundscape",
+            "avn",
+        ),
         *("whisperseg", "batdetect2", "notmat"),
     ),
-    "What to write. csv, kaleidoscope, opensoundscape, avn: one table over all recordings; the "
-    "others: a file for each.",
+    "What to write. csv, parquet, kaleidoscope, opensoundscape, avn: one table over all "
+    "recordings; the others: a file for each.",
     required=True,
 )
 _OUT = setting_flags.define_path(

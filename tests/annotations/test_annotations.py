@@ -10,11 +10,11 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 import reference
+from annotation_formats import FORMATS
 
 from neurovocal_tf import annotations
 from neurovocal_tf.annotations import Annotation
 
-FORMATS = tuple(annotations.EXTENSIONS)
 TEXT_GRID = {
     "duration_s": 2.5,
     "tiers": [
@@ -43,7 +43,7 @@ def vocalizations(format):
         return Annotation(onset_s=onset_s, offset_s=onset_s + duration_s, **values)
 
     several, known = annotations.EXTENSIONS[format].endswith(".csv"), format == "raven"
-    several |= known
+    several |= known or format == "parquet"
     return st.builds(
         built,
         file=st.sampled_from(["a.wav", "b 1/ü.wav"] if several else ["a.wav"]),
@@ -59,6 +59,7 @@ def vocalizations(format):
 
 KEPT = {
     "csv": ("file", "label", "channel", "low_hz", "high_hz", "score"),
+    "parquet": ("file", "label", "channel", "low_hz", "high_hz", "score"),
     "audacity": ("label", "low_hz", "high_hz"),
     "raven": ("file", "label", "channel", "low_hz", "high_hz", "score"),
     "textgrid": ("label",),
@@ -475,7 +476,7 @@ def test_a_damaged_file_is_read_or_named_in_one_line(name, place, cut, put, tmp_
 @pytest.mark.parametrize(
     "rows, format, message",
     [
-        ([], "xml", "`format` must be one of csv, audacity, .*, notmat. Received: format=xml"),
+        ([], "xml", "`format` must be one of csv, parquet, audacity, .*, notmat. Received: format=xml"),
         (
             [Annotation("a", 0, 1), Annotation("b", 0, 1)],
             "audacity",

@@ -1,12 +1,12 @@
 """Tables in Parquet are read wherever CSV is, and written with types."""
 
-import importlib.util
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from annotation_formats import needs_pyarrow
 
 from neurovocal_tf import annotations
 from neurovocal_tf.annotations import Annotation, parquet
@@ -16,9 +16,6 @@ from neurovocal_tf.data import split
 from neurovocal_tf.segmentation import formats
 from neurovocal_tf.segmentation.folder import SegmentedFolder
 
-needs_pyarrow = pytest.mark.skipif(
-    importlib.util.find_spec("pyarrow") is None, reason="pyarrow is not installed"
-)
 FOUND = [
     Annotation("a.wav", 0.25, 0.5, "", score=3.25),
     Annotation("day 1/b,b.wav", 1.0, 1.5, 'a "b"', score=None),

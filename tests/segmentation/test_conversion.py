@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 import soundfile
+from annotation_formats import FORMATS
 
 from neurovocal_tf import annotations
 from neurovocal_tf.annotations import Annotation, matching
@@ -48,7 +49,7 @@ def rows_of(path):
 
 
 @pytest.mark.parametrize("with_recordings", [True, False])
-@pytest.mark.parametrize("format", annotations.EXTENSIONS)
+@pytest.mark.parametrize("format", FORMATS)
 def test_there_and_back_nothing_is_lost(format, with_recordings, birds, tmp_path):
     of = recordings(birds) if with_recordings else None
     written, skipped = converted(birds / "by.csv", tmp_path / "there", format, of)

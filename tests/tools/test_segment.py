@@ -15,6 +15,7 @@ import threading
 import numpy as np
 import pytest
 import soundfile
+from annotation_formats import FORMATS
 
 from neurovocal_tf import annotations
 from neurovocal_tf.annotations import matching
@@ -212,7 +213,7 @@ def segmented(folder, tmp_path):
     return run_of
 
 
-@pytest.mark.parametrize("format", list(annotations.EXTENSIONS))
+@pytest.mark.parametrize("format", FORMATS)
 def test_what_is_written_in_a_format_is_read_back_for_the_recordings_it_is_of(
     segmented, folder, format
 ):
@@ -227,7 +228,7 @@ def test_what_is_written_in_a_format_is_read_back_for_the_recordings_it_is_of(
         np.testing.assert_allclose(
             [(a.onset_s, a.offset_s) for a in found], segmented.segments(name), atol=1e-6
         )
-        labels = {"csv": {""}, "notmat": {"-"}}
+        labels = {"csv": {""}, "parquet": {""}, "notmat": {"-"}}
         assert {a.label for a in found} == labels.get(format, {"segment"})
         if format in ("csv", "raven"):
             assert [a.score for a in found] == [a.score for a in segmented.annotations(name)]
