@@ -3,7 +3,9 @@ on:
 
     python tests/campaigns/unusual_calls.py --workdir=RUN --recordings=FOLDER --other=FOLDER
 
-Calls of the held-out recordings are altered one every 0.6 s, spliced into their place at the
+Calls are cut where people cut them, if the folder has an annotations.csv and --by_detector is not
+given, without the labels "-", "0" and "x", which name no type; else by the detector. Those of the
+held-out recordings are altered one every 0.6 s, spliced into their place at the
 loudness of the call that was there, with 2 ms of cross-fade: replaced by a call of the other
 folder's bird; reversed; white noise; blurred (by 12 ms and 250 Hz, standard deviations of a
 Gaussian, with phases at random); stretched 1.5 times; replaced by an own call of another type; and,
@@ -29,6 +31,7 @@ import scipy.signal
 import soundfile
 from sklearn.metrics import roc_auc_score
 
+from neurovocal_tf.annotations import matching, segments
 from neurovocal_tf.audio import readers
 from neurovocal_tf.discovery import discover, features, unusual
 from neurovocal_tf.model import usual_calls
@@ -47,6 +50,7 @@ _AT_LEAST = {
 _CONTROL, _AT_MOST = "own, same type", 0.60
 _APART_S, _FADE_S = 0.6, 0.002
 _MOST_RECORDINGS = 12
+_NO_TYPES = ("-", "0", "x")
 
 
 @dataclasses.dataclass
@@ -91,6 +95,7 @@ def main() -> int:
     parser.add_argument("--workdir", required=True)
     parser.add_argument("--recordings", required=True, help="trained on, and held out")
     parser.add_argument("--other", required=True, help="of another bird")
+    parser.add_argument("--by_detector", action="store_true", help="cut calls by the detector")
     arguments = parser.parse_args()
     trained, data = load_trained(arguments.workdir), RunFolder(arguments.workdir).data()
     asked = discover.Asked(
@@ -101,29 +106,49 @@ def main() -> int:
     held_out = sorted(name for name in paths if os.path.basename(name) not in training)
     held_out = held_out[:: max(len(held_out) // _MOST_RECORDINGS, 1)]
     known = {name: path for name, path in paths.items() if os.path.basename(name) in training}
-    found = discover.discover(known, {n: _calls(p, asked)[1] for n, p in known.items()}, asked)
+    by_hand = {} if arguments.by_detector else _by_hand(arguments.recordings, paths)
+    found = discover.discover(
+        known, {name: _calls(path, asked, by_hand)[1] for name, path in known.items()}, asked
+    )
     judge = Judge(trained, found, asked)
     bird = Bird({}, {}, {})
     for name in held_out:
-        samples, spans_s = _calls(paths[name], asked)
+        samples, spans_s = _calls(paths[name], asked, by_hand)
         if len(spans_s):
             bird.samples[name] = samples
             bird.calls[name] = np.rint(spans_s * judge.rate).astype(int)
     others = list(folder.recordings_by_name(arguments.other).values())
     strangers = [
         samples[first:last]
-        for samples, spans_s in (_calls(path, asked) for path in others[:: len(others) // 6 or 1])
+        for samples, spans_s in (
+            _calls(path, asked, {}) for path in others[:: len(others) // 6 or 1]
+        )
         for first, last in np.rint(spans_s * judge.rate).astype(int)
     ]
     return _report(judge, bird, strangers)
 
 
-def _calls(path, asked):
+def _by_hand(base, paths):
+    """Dict of path -> onsets and offsets in seconds [S, 2], where people have told."""
+    given = os.path.join(base, "annotations.csv")
+    if not os.path.isfile(given):
+        return {}
+    found = matching.match(given, paths.values())
+    return {
+        path: np.array([s[:2] for s in segments.of(own) if s[2] not in _NO_TYPES]).reshape(-1, 2)
+        for path, own in found.of.items()
+    }
+
+
+def _calls(path, asked, by_hand):
+    """Samples, and where the calls are in seconds [S, 2]."""
     audio = asked.config.audio
     blocks = readers.blocks(
         path, audio.channel, audio.sample_rate, audio.time_expansion, audio.float_scale
     )
     samples = np.concatenate(list(blocks))
+    if path in by_hand:
+        return samples, by_hand[path]
     found = detector.detect(samples, audio.sample_rate, asked.config.segmentation)
     return samples, np.stack(found[:2], axis=1) / audio.sample_rate
 
