@@ -3,7 +3,7 @@
 const learned = report.hidden;
 const CELL = 22;
 
-// Types by units: dark where a unit is on most, light where least, of its own range.
+// Types by units: full where a unit is on most, empty where least, of its own range.
 function unitMap() {
   const { numbers, means } = learned.map;
   const [left, top] = [34, 8];
