@@ -3,15 +3,17 @@ r"""Finds the call types in a folder of recordings, their order, and how sure bo
     neurovocal discover --preset=songbird --data_dir=/data/finch --out=/runs/finch_report
     neurovocal discover ... --annotations=/data/finch_by_hand
     neurovocal discover ... --recordings_table=/data/days.csv --group_column=day
+    neurovocal discover ... --recordings_table=/data/birds.csv --identity_column=bird
     neurovocal discover ... --merges=/runs/finch_report/merges.csv
     neurovocal discover ... --types=/runs/finch_report      (no new types)
 
 The output folder gets report.html, which a browser opens without a network; calls.csv, types.csv,
-syntax.json and merges.csv; the types as labels for Raven, Audacity and Praat; call_types.json and
-call_types.npz, the fitted types for --types; and segments/, what `neurovocal segment` would write:
-segments that are corrected there by hand are taken as they are the next time. Write yes into the
-column accept of merges.csv and name it with --merges to join types; no others change. Ctrl-C keeps
-the segments found so far, and the same command goes on with the rest.
+syntax.json and merges.csv; identity.csv and identity.json with --identity_column; the types as
+labels for Raven, Audacity and Praat; call_types.json and call_types.npz, the fitted types for
+--types; and segments/, what `neurovocal segment` would write: segments that are corrected there by
+hand are taken as they are the next time. Write yes into the column accept of merges.csv and name it
+with --merges to join types; no others change. Ctrl-C keeps the segments found so far, and the same
+command goes on with the rest.
 """
 
 import os
@@ -59,6 +61,12 @@ _GROUP_COLUMN = flags.DEFINE_string(
     "group_column",
     None,
     "Column of --recordings_table with the groups to compare: days, individuals, contexts.",
+)
+_IDENTITY_COLUMN = flags.DEFINE_string(
+    "identity_column",
+    None,
+    "Column of --recordings_table with who sings: individuals or species. Recordings without a "
+    "value are told by the others' calls; identity.csv has the answers.",
 )
 _OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Give up what people have changed in the tables of earlier results."
@@ -111,7 +119,7 @@ def _segmented(paths, config):
 
 
 def _discover(run, paths, config, asked):
-    from neurovocal_tf.discovery import discover, report, tables
+    from neurovocal_tf.discovery import discover, written
 
     with _bar(len(run.finished), "measure", unit="recording") as bar:
         spans_s = {name: run.segments(name) for name in run.finished}
@@ -121,7 +129,7 @@ def _discover(run, paths, config, asked):
     )
     durations_s = {name: run.duration_s(name) for name in run.finished}
     with _bar(len(run.finished), "write", unit="recording") as bar:
-        kept = tables.write(
+        page, kept = written.write(
             _OUT.value,
             found,
             paths,
@@ -131,13 +139,12 @@ def _discover(run, paths, config, asked):
             _OVERWRITE.value,
             bar.update,
         )
-    page = report.write(_OUT.value, found, paths, config)
     if kept:
         setting_flags.say(
             f"{len(kept)} files have been changed since they were written, and are kept as they "
             f"are; the first: {os.path.join(_OUT.value, kept[0])}. --overwrite gives that up"
         )
-    for line in report.summary(found):
+    for line in written.summary(found):
         print(line)
     for caveat in found.caveats:
         setting_flags.say(caveat)
@@ -162,47 +169,51 @@ def _config(paths):
 def _asked(paths, config, preset):
     from neurovocal_tf.discovery import discover, features, fitted_file, groups, merges
 
-    in_groups = {}
-    if bool(_RECORDINGS_TABLE.value) != bool(_GROUP_COLUMN.value):
-        raise ValueError(
-            "`group_column` must be given with `recordings_table`, and with it alone. Received: "
-            f"recordings_table={_RECORDINGS_TABLE.value}, group_column={_GROUP_COLUMN.value}"
+    named = {"group_column": {}, "identity_column": {}}
+    columns = {"group_column": _GROUP_COLUMN.value, "identity_column": _IDENTITY_COLUMN.value}
+    given = [setting for setting, column in columns.items() if column]
+    if bool(_RECORDINGS_TABLE.value) != bool(given):
+        told = (
+            f"`{given[0]}` must be given with `recordings_table`"
+            if given
+            else "`recordings_table` must be given with `group_column`, `identity_column` or both"
         )
-    if _RECORDINGS_TABLE.value:
-        in_groups, notes = groups.groups_of(_RECORDINGS_TABLE.value, _GROUP_COLUMN.value, paths)
-        for note in notes:
-            setting_flags.say(note)
+        raise ValueError(
+            f"{told}. Received: recordings_table={_RECORDINGS_TABLE.value}, "
+            + ", ".join(f"{setting}={column}" for setting, column in columns.items())
+        )
+    for setting, column in columns.items():
+        if column:
+            named[setting], notes = groups.groups_of(
+                _RECORDINGS_TABLE.value, column, paths, setting
+            )
+            for note in notes:
+                setting_flags.say(note)
+    individuals = named["identity_column"]
+    if len(set(individuals.values())) == 1:
+        raise ValueError(
+            "`identity_column` must name two individuals at least. "
+            f"Received: {', '.join(set(individuals.values()))} alone"
+        )
     return discover.Asked(
         config=config,
         recipe=features.recipe_of(_FEATURES.value or preset),
         known=fitted_file.load(_TYPES.value, "types") if _TYPES.value else None,
         merges=merges.accepted(_MERGES.value) if _MERGES.value else (),
-        groups=in_groups,
+        groups=named["group_column"],
+        individuals=individuals,
         labels=_labels(paths, config) if _ANNOTATIONS.value else {},
         seed=_SEED.value,
     )
 
 
 def _labels(paths, config):
-    from neurovocal_tf.annotations import matching, segments
-    from neurovocal_tf.segmentation.recording_lengths import length_of
+    from neurovocal_tf.discovery import given_labels
 
-    choice = matching.Choice.of(config.data.ignore_labels, config.data.label_column)
-    found = matching.match(
-        _ANNOTATIONS.value,
-        paths.values(),
-        "annotations",
-        choice,
-        length_of(config.audio.time_expansion),
-    )
-    found.check_any(_ANNOTATIONS.value, "annotations")
-    for note in found.notes(_ANNOTATIONS.value):
+    labels, notes = given_labels.read(_ANNOTATIONS.value, paths, config)
+    for note in notes:
         setting_flags.say(note)
-    return {
-        name: list(segments.of(found.of[path], config.audio.channel))
-        for name, path in paths.items()
-        if path in found.of
-    }
+    return labels
 
 
 def _bar(total, what, **more):
