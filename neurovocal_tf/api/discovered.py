@@ -137,7 +137,7 @@ class Discovered:
         return Discovered(found, asked, given).calls
 
     def write(self, out: Path, *, overwrite: bool = False) -> str:
-        """Writes report.html and all tables into a folder, as tools/discover.py does.
+        """Writes report.html and all tables into a folder, as `neurovocal discover` does.
 
         Args:
             out: the folder; made if it is not there.

@@ -3,6 +3,7 @@ r"""Finds the call types in a folder of recordings, their order, and how sure bo
     neurovocal discover --preset=songbird --data_dir=/data/finch --out=/runs/finch_report
     neurovocal discover ... --annotations=/data/finch_by_hand
     neurovocal discover ... --recordings_table=/data/days.csv --group_column=day
+    neurovocal discover ... --recordings_table=/data/birds.csv --identity_column=bird
     neurovocal discover --preset=speech ... --recordings_table=/data/people.csv \
         --speaker_column=speaker --annotations=/data/words
     neurovocal discover ... --merges=/runs/finch_report/merges.csv
@@ -11,13 +12,14 @@ r"""Finds the call types in a folder of recordings, their order, and how sure bo
                                                             hidden units, by a trained run)
 
 The output folder gets report.html, which a browser opens without a network; calls.csv, types.csv,
-syntax.json and merges.csv; the types as labels for Raven, Audacity and Praat; call_types.json and
-call_types.npz, the fitted types for --types; and segments/, what `neurovocal segment` would write:
-segments that are corrected there by hand are taken as they are the next time. Of speech it also
-gets utterances.csv, how each word that people labelled, or else each bout, is said beside what its
-speaker says otherwise, and prosody/, the same for Praat (docs/speech.md). Write yes into the column
-accept of merges.csv and name it with --merges to join types; no others change. Ctrl-C keeps the
-segments found so far, and the same command goes on with the rest.
+syntax.json and merges.csv; identity.csv and identity.json with --identity_column; the types as
+labels for Raven, Audacity and Praat; call_types.json and call_types.npz, the fitted types for
+--types; and segments/, what `neurovocal segment` would write: segments that are corrected there by
+hand are taken as they are the next time. Of speech it also gets utterances.csv, how each word that
+people labelled, or else each bout, is said beside what its speaker says otherwise, and prosody/,
+the same for Praat (docs/speech.md). Write yes into the column accept of merges.csv and name it
+with --merges to join types; no others change. Ctrl-C keeps the segments found so far, and the same
+command goes on with the rest.
 """
 
 import os
@@ -73,6 +75,12 @@ _SPEAKER_COLUMN = flags.DEFINE_string(
     None,
     "Column of --recordings_table with who speaks, whose own norm each utterance is held against; "
     "of speech.",
+)
+_IDENTITY_COLUMN = flags.DEFINE_string(
+    "identity_column",
+    None,
+    "Column of --recordings_table with who sings: individuals or species. Recordings without a "
+    "value are told by the others' calls; identity.csv has the answers.",
 )
 _OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Give up what people have changed in the tables of earlier results."
@@ -171,7 +179,7 @@ def _learned(found, paths, durations_s, asked, trained):
 
 
 def _discover(run, paths, config, asked, trained):
-    from neurovocal_tf.discovery import discover, report, tables
+    from neurovocal_tf.discovery import discover, report, written
 
     with _bar(len(run.finished), "measure", unit="recording") as bar:
         spans_s = {name: run.segments(name) for name in run.finished}
@@ -181,7 +189,7 @@ def _discover(run, paths, config, asked, trained):
     )
     durations_s = {name: run.duration_s(name) for name in run.finished}
     with _bar(len(run.finished), "write", unit="recording") as bar:
-        kept = tables.write(
+        page, kept = written.write(
             _OUT.value,
             found,
             paths,
@@ -191,7 +199,7 @@ def _discover(run, paths, config, asked, trained):
             _OVERWRITE.value,
             bar.update,
         )
-    parts, lines = {}, report.summary(found)
+    parts, lines = written.parts(found), written.summary(found)
     more = [_speech(found, paths, durations_s, config, asked)]
     if trained:
         more += [
@@ -249,13 +257,23 @@ def _config(paths):
 def _asked(paths, config, preset):
     from neurovocal_tf.discovery import discover, features, fitted_file, groups, merges
 
-    columns = {"group_column": _GROUP_COLUMN.value, "speaker_column": _SPEAKER_COLUMN.value}
+    columns = {
+        "group_column": _GROUP_COLUMN.value,
+        "identity_column": _IDENTITY_COLUMN.value,
+        "speaker_column": _SPEAKER_COLUMN.value,
+    }
     named = {setting: {} for setting in columns}
-    if bool(_RECORDINGS_TABLE.value) != any(columns.values()):
-        told = ", ".join(f"{setting}={column}" for setting, column in columns.items())
+    given = [setting for setting, column in columns.items() if column]
+    if bool(_RECORDINGS_TABLE.value) != bool(given):
+        told = (
+            f"`{given[0]}` must be given with `recordings_table`"
+            if given
+            else "`recordings_table` must be given with `group_column`, `identity_column` or "
+            "`speaker_column`"
+        )
         raise ValueError(
-            "`recordings_table` must be given with `group_column` or `speaker_column`, and these "
-            f"with it. Received: recordings_table={_RECORDINGS_TABLE.value}, {told}"
+            f"{told}. Received: recordings_table={_RECORDINGS_TABLE.value}, "
+            + ", ".join(f"{setting}={column}" for setting, column in columns.items())
         )
     for setting, column in columns.items():
         if column:
@@ -271,6 +289,12 @@ def _asked(paths, config, preset):
             "`speaker_column` must be given with --preset=speech or --features=speech. "
             f"Received: speaker_column={_SPEAKER_COLUMN.value}"
         )
+    individuals = named["identity_column"]
+    if len(set(individuals.values())) == 1:
+        raise ValueError(
+            "`identity_column` must name two individuals at least. "
+            f"Received: {', '.join(set(individuals.values()))} alone"
+        )
     return discover.Asked(
         config=config,
         recipe=recipe,
@@ -278,31 +302,19 @@ def _asked(paths, config, preset):
         merges=merges.accepted(_MERGES.value) if _MERGES.value else (),
         groups=named["group_column"],
         speakers=named["speaker_column"],
+        individuals=individuals,
         labels=_labels(paths, config) if _ANNOTATIONS.value else {},
         seed=_SEED.value,
     )
 
 
 def _labels(paths, config):
-    from neurovocal_tf.annotations import matching, segments
-    from neurovocal_tf.segmentation.recording_lengths import length_of
+    from neurovocal_tf.discovery import given_labels
 
-    choice = matching.Choice.of(config.data.ignore_labels, config.data.label_column)
-    found = matching.match(
-        _ANNOTATIONS.value,
-        paths.values(),
-        "annotations",
-        choice,
-        length_of(config.audio.time_expansion),
-    )
-    found.check_any(_ANNOTATIONS.value, "annotations")
-    for note in found.notes(_ANNOTATIONS.value):
+    labels, notes = given_labels.read(_ANNOTATIONS.value, paths, config)
+    for note in notes:
         setting_flags.say(note)
-    return {
-        name: list(segments.of(found.of[path], config.audio.channel))
-        for name, path in paths.items()
-        if path in found.of
-    }
+    return labels
 
 
 def _bar(total, what, **more):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+import simulated_birds
 import simulated_calls
 import simulated_speech
 
@@ -126,10 +127,12 @@ def test_a_folder_of_speech_gets_its_utterances_and_what_people_change_of_them_s
     [
         ("--merges=/nowhere.csv", "`merges` must be a merges.csv"),
         ("--types=/nowhere", "`types` must be a folder with call_types.json"),
-        ("--group_column=day", "`recordings_table` must be given with `group_column` or"),
-        ("--speaker_column=who", "Received: recordings_table=None, group_column=None, speaker_"),
+        ("--group_column=day", "`group_column` must be given with `recordings_table`"),
+        ("--speaker_column=who", "Received: recordings_table=None, group_column=None, identity_"),
         ("--annotations=/nowhere", "`annotations` must be an annotation file"),
         ("--workdir=/nowhere", "`workdir` must be a folder that `neurovocal train` has written"),
+        ("--identity_column=bird", "`identity_column` must be given with `recordings_table`"),
+        ("--recordings_table=a.csv", "`recordings_table` must be given with `group_column`"),
     ],
 )
 def test_what_is_wrong_with_a_flag_is_one_line_before_anything_is_done(
@@ -140,3 +143,26 @@ def test_what_is_wrong_with_a_flag_is_one_line_before_anything_is_done(
     assert result.returncode == 1
     assert told in result.stderr and len(result.stderr.strip().splitlines()) == 1
     assert not out.exists()
+
+
+def test_who_sings_is_answered_for_recordings_that_the_table_does_not_name(tmp_path):
+    songs = tmp_path / "songs"
+    songs.mkdir()
+    _, _, birds = simulated_birds.write(songs, count=3, duration_s=2.0)
+    named = {name: bird for name, bird in birds.items() if name != "bob_song_2.wav"}
+    lines = ["file,bird", *(f"{name},{bird}" for name, bird in named.items())]
+    (tmp_path / "birds.csv").write_text("\n".join(lines) + "\n")
+    result = discover(
+        "--preset=songbird",
+        "--min_group_segments=1",
+        f"--data_dir={songs}",
+        f"--out={tmp_path / 'out'}",
+        f"--recordings_table={tmp_path / 'birds.csv'}",
+        "--identity_column=bird",
+    )
+    assert result.returncode == 0, result.stderr
+    assert "who sings: 3 individuals, named rightly in recordings held out" in result.stdout
+    assert "1 of 9 recordings have no bird" in result.stderr
+    with open(tmp_path / "out" / "identity.csv", newline="", encoding="utf-8") as file:
+        answers = {row["file"]: row for row in csv.DictReader(file)}
+    assert answers["bob_song_2.wav"]["answer"] == "bob" and len(answers) == 9
