@@ -18,6 +18,8 @@ SERVE = ["aiohttp>=3.14", "grpcio-health-checking>=1.62,<1.63", "protobuf"]
 
 # For ELAN's files of annotations.
 ELAN = ["pympi-ling>=1.70"]
+# For MIDI files, from and to piano rolls.
+MUSIC = ["mido>=1.3"]
 
 setup(
     name="neurovocal_tf",
@@ -69,6 +71,7 @@ setup(
     extras_require={
         "serve": SERVE,
         "elan": ELAN,
+        "music": MUSIC,
         # A peer of tools/benchmark.py, which does without it too.
         "benchmark": ["torch>=2.4"],
         "test": [
@@ -79,6 +82,7 @@ setup(
             "ruff>=0.6",
             *SERVE,
             *ELAN,
+            *MUSIC,
         ],
     },
 )
