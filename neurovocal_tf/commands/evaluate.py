@@ -8,7 +8,9 @@ on the pessimistic one. Where they are more than 0.05 apart, or change by as muc
 temperatures double, the table and the picture say so, and about how many --num_temperatures would
 do, where that can be told; else try the other --base. Recordings are tested on those that were
 held out, frame sequences on their test split. Prints a table and writes evaluation.json,
-likelihood.png and, of recordings, songs.png and statistics.png into the run folder.
+likelihood.png and, of recordings, songs.png and statistics.png into the run folder. Of piano keys
+the table tells keys, chords, their changes, steps of the voices and repeats of as many pieces as
+were held out, and as long; of spikes, with --truth, what the model has found of it.
 """
 
 import os
@@ -71,6 +73,20 @@ _SEED = flags.DEFINE_integer(
 _TEMPERATURE = flags.DEFINE_float(
     "temperature", 1.0, "Temperature of the songs.", lower_bound=0.01, upper_bound=100
 )
+_COUPLING_DELAYS = flags.DEFINE_integer(
+    "coupling_delays",
+    0,
+    "Of a model of binary frames: measure how its units depend on one another, up to so many "
+    "frames back, into couplings.npz and couplings.png; 0: do not.",
+    lower_bound=0,
+    upper_bound=100,
+)
+_TRUTH = setting_flags.define_path(
+    "truth",
+    None,
+    "The truth.json of simulated spikes: say how much of it the model has found, beside simpler "
+    "ways, as far back as it tells.",
+)
 _JSON = setting_flags.define_path(
     "json", None, "Where to write the figures; default: evaluation.json, in the run folder."
 )
@@ -101,6 +117,26 @@ def main(argv: list[str]) -> int | None:
             pictures=_WORKDIR.value,
             say=setting_flags.say,
         )
+        if _COUPLING_DELAYS.value or _TRUTH.value:
+            figures |= _couplings(model, data)
         path = _JSON.value or os.path.join(_WORKDIR.value, "evaluation.json")
         files.write_json(path, figures)
     print(report.as_table(figures))
+
+
+def _couplings(model, data):
+    """Figures of the couplings, which are written into the run folder."""
+    import numpy as np
+
+    from neurovocal_tf import files
+    from neurovocal_tf.data import simulated_spikes
+    from neurovocal_tf.evaluation import couplings, report
+
+    truth = simulated_spikes.read_truth(_TRUTH.value) if _TRUTH.value else None
+    found, figures, picture = couplings.measured(
+        model, _WORKDIR.value, data, _COUPLING_DELAYS.value, truth, _SEED.value
+    )
+    with files.replacing(os.path.join(_WORKDIR.value, "couplings.npz")) as temporary:
+        np.savez(temporary, within=found.within, lagged=found.lagged)
+    report.write_pictures({"couplings": picture}, _WORKDIR.value)
+    return figures
