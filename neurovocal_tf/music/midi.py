@@ -79,9 +79,8 @@ def read(path: str | os.PathLike[str], frame_beats: float = 1.0, frame_s: float 
         notes, end = _notes(midi, frame_beats, frame_s)
     # mido meets damage as EOFError, OSError, KeyError, IndexError and errors of its own.
     except Exception as error:
-        raise ValueError(
-            f"is no MIDI file that can be read ({error or type(error).__name__})"
-        ) from None
+        what = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"is no MIDI file that can be read ({what})") from None
     if not notes:
         raise ValueError("has no notes")
     num_frames = math.ceil(max(end, max(off for _, _, off in notes)) - _PATIENCE)
