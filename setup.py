@@ -18,6 +18,8 @@ SERVE = ["aiohttp>=3.14", "grpcio-health-checking>=1.62,<1.63", "protobuf"]
 
 # For ELAN's files of annotations.
 ELAN = ["pympi-ling>=1.70"]
+# For MIDI files, from and to piano rolls.
+MUSIC = ["mido>=1.3"]
 
 # For tables in Parquet. Later versions need NumPy 2.
 PARQUET = ["pyarrow>=15,<19"]
@@ -78,6 +80,7 @@ setup(
         "umap": ["umap-learn>=0.5.5"],
         "parquet": PARQUET,
         "speech": SPEECH,
+        "music": MUSIC,
         # A peer of tools/benchmark.py, which does without it too.
         "benchmark": ["torch>=2.4"],
         "test": [
@@ -90,6 +93,7 @@ setup(
             *ELAN,
             *PARQUET,
             *SPEECH,
+            *MUSIC,
         ],
     },
 )

@@ -140,6 +140,16 @@ class DataConfig:
         low=0.01,
         high=0.9,
     )
+    frame_beats: float = setting(
+        1.0, "Of MIDI files, quarter notes from one frame to the next.", low=0.01, high=64.0
+    )
+    frame_s: float = setting(
+        0.0,
+        "Of MIDI files, and of what a model of piano keys sings, seconds from one frame to the "
+        "next. 0: --frame_beats, sung at 100 quarter notes a minute.",
+        low=0.0,
+        high=60.0,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -73,13 +73,16 @@ ARROWS = {
     "plots": {"files"},
     "segmentation": {"audio", "annotations", "plots", "config", "settings", "files"},
     "pages": {"segmentation", "audio", "annotations", "config", "files"},
-    "data": {"segmentation", "audio", "annotations", "array_files", "config", "files"},
+    "music": {"files"},
+    "music/harmony": set(),
+    "music/likeness": set(),
+    "data": {"segmentation", "audio", "annotations", "music", "array_files", "config", "files"},
     # Probability.
     "rbm": set(),
     "layers": {"rbm"},
     "model": {"layers", "rbm"},
     # Where they meet.
-    "generation": {"model", "audio", "plots", "config", "files"},
+    "generation": {"model", "audio", "music", "plots", "config", "files"},
     "discovery": {"pages", "segmentation", "annotations", "audio", "config", "files"},
     # Of that room what needs a trained run.
     "discovery/unusual": {
@@ -103,6 +106,7 @@ ARROWS = {
         "rbm",
         "segmentation",
         "audio",
+        "music",
         "plots",
         "config",
         "files",
@@ -191,6 +195,8 @@ LIBRARIES = {
     "evaluation/baselines": {"numpy", "scipy"},
     "evaluation/likelihood_baselines": {"numpy", "scipy"},
     "data/frame_sequences": {"numpy", "tensorflow"},
+    "music": {"numpy"},
+    "music/midi": {"numpy", "mido"},
     "api/arguments": {"numpy"},
     "api/sound": {"numpy", "scipy"},
     "api/segments": {"numpy", "pandas", "tqdm"},
@@ -201,7 +207,13 @@ LIBRARIES = {
 }
 # Rooms and files whose libraries need not be installed with the package: an extra of setup.py names
 # them.
-WITH_AN_EXTRA = {"server", "annotations/elan", "discovery/umap_view", "discovery/prosody"}
+WITH_AN_EXTRA = {
+    "server",
+    "annotations/elan",
+    "discovery/umap_view",
+    "discovery/prosody",
+    "music/midi",
+}
 WITHOUT_KERAS = {
     "server",
     "audio",
@@ -221,6 +233,7 @@ WITHOUT_KERAS = {
     "evaluation/baselines",
     "model/autoregression",
     "files",
+    "music",
     "runs/run_folder",
     "api/arguments",
     "api/sound",
@@ -342,7 +355,7 @@ def test_what_knows_of_sound_and_what_knows_of_probability_stay_apart():
         return {name}.union(*(reach(other) for other in ARROWS[name]))
 
     sound, probability = (
-        {"audio", "annotations", "plots", "segmentation", "pages", "data"},
+        {"audio", "annotations", "plots", "segmentation", "pages", "music", "data"},
         {"rbm", "layers", "model"},
     )
     assert not any(

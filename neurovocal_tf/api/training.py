@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 from tqdm.auto import tqdm
 
-from neurovocal_tf import files
 from neurovocal_tf.api import arguments
 from neurovocal_tf.api.arguments import Path
 from neurovocal_tf.api.loading import load_model
@@ -23,8 +22,9 @@ from neurovocal_tf.data.frame_sequences import (
     FrameSplit,
     check_values,
     is_frame_file,
-    read_frames,
+    write_once,
 )
+from neurovocal_tf.data.midi_folder import holds_pieces
 from neurovocal_tf.segmentation import preset_choice
 from neurovocal_tf.training import trainer
 from neurovocal_tf.training.progress import bar_of
@@ -71,9 +71,9 @@ def train(
     Args:
         data: recordings, as a folder, a pattern such as "birds/*/song*.wav", a list (.txt) or a
             table with a column `file` (.csv, .parquet); an .npz file of frame sequences, see
-            `data.frame_sequences`; or frame sequences that are no sound: [N, T, V], or a list of
-            [L, V], of which the last `validation_fraction` validates and as much before it tests;
-            or a dict of such lists, train, valid and test.
+            `data.frame_sequences`, or a folder of MIDI files; or frame sequences that are no sound:
+            [N, T, V], or a list of [L, V], of which the last `validation_fraction` validates and as
+            much before it tests; or a dict of such lists, train, valid and test.
         preset: name of a preset, see `Config.presets`; "auto": the one that fits the recordings; or
             a `Config`.
         workdir: run folder, made if it is not there; None: a new folder among the temporary files,
@@ -96,13 +96,14 @@ def train(
         return _with_config(
             data, preset, workdir, report, callbacks, fold, pictures, progress, settings
         )
-    choose = None
+    choose, is_recordings = None, False
     if arguments.is_path(data):
         data = os.path.expanduser(os.fspath(data))
-        if not is_frame_file(data):
+        is_recordings = not (is_frame_file(data) or holds_pieces(data))
+        if is_recordings:
             choose = lambda: preset_choice.choose_for_folder(data, Config().audio)  # noqa: E731
     config = arguments.config_of(preset, settings, choose=choose)
-    if arguments.is_path(data) and not is_frame_file(data):
+    if is_recordings:
         # Before there is a run folder.
         look_at(data)
     splits = None if arguments.is_path(data) else _splits_of(data, config)
@@ -112,7 +113,8 @@ def train(
         workdir = tempfile.mkdtemp(prefix="neurovocal_tf_")
     workdir = os.path.abspath(os.path.expanduser(workdir))
     if splits is not None:
-        data = _written(splits, workdir)
+        data = os.path.join(workdir, "frames.npz")
+        write_once(data, splits)
     if report is None:
         report = _write if progress else _say_nothing
     bar = {"progress": bar_of(config)} if progress else {}
@@ -161,28 +163,6 @@ def _splits_of(data, config):
     splits = {name: FrameSplit(arrays[name], arrays[f"{name}_lengths"]) for name in SPLITS}
     check_values(splits, config.model.visible_units, "data")
     return arrays
-
-
-def _written(splits, workdir):
-    """The path of the arrays as a file in a run folder."""
-    path = os.path.join(workdir, "frames.npz")
-    if os.path.exists(path):
-        # A run is nothing without its data.
-        before = read_frames(path)
-        if not all(
-            np.array_equal(before[name].frames, splits[name])
-            and np.array_equal(before[name].lengths, splits[f"{name}_lengths"])
-            for name in SPLITS
-        ):
-            raise _bad(
-                "the sequences that the run in `workdir` began with: others belong in another",
-                f"others than those of {path}",
-            )
-        return path
-    os.makedirs(workdir, exist_ok=True)
-    with files.replacing(path) as temporary:
-        np.savez(temporary, **splits)
-    return path
 
 
 def _parted(data, config):

@@ -219,6 +219,10 @@ class OwnUnit:
         return frames
 
 
+class PianoKeys(OwnUnit):
+    """Of frames that are the keys of a piano, on or off, MIDI notes 21 to 108."""
+
+
 def to_decibels(power: np.ndarray | tf.Tensor, scale: FrameScale) -> tf.Tensor:
     """Power -> dB over the reference, 10 log10(P / reference + 10^(-range / 10)), float32, any
     shape.

@@ -9,8 +9,10 @@ temperatures double, the table and the picture say so, and about how many --num_
 do, where that can be told; else try the other --base. Recordings are tested on those that were
 held out, frame sequences on their test split. Prints in words how good the model is, and a table
 of what matters first; writes evaluation.json, which has every figure, likelihood.png and, of
-recordings, songs.png and statistics.png into the run folder. Settings that
-are not given are those of the run.
+recordings, songs.png and statistics.png into the run folder. Of piano keys the table tells keys,
+chords, their changes, steps of the voices and repeats of as many pieces as were held out, and as
+long; of spikes, with --truth, what the model has found of it. Settings that are not given are those
+of the run.
 """
 
 import os
@@ -73,6 +75,20 @@ _SEED = flags.DEFINE_integer(
 _TEMPERATURE = flags.DEFINE_float(
     "temperature", 1.0, "Temperature of the songs.", lower_bound=0.01, upper_bound=100
 )
+_COUPLING_DELAYS = flags.DEFINE_integer(
+    "coupling_delays",
+    0,
+    "Of a model of binary frames: measure how its units depend on one another, up to so many "
+    "frames back, into couplings.npz and couplings.png; 0: do not.",
+    lower_bound=0,
+    upper_bound=100,
+)
+_TRUTH = setting_flags.define_path(
+    "truth",
+    None,
+    "The truth.json of simulated spikes: say how much of it the model has found, beside simpler "
+    "ways, as far back as it tells.",
+)
 _JSON = setting_flags.define_path(
     "json", None, "Where to write the figures; default: evaluation.json, in the run folder."
 )
@@ -103,7 +119,27 @@ def main(argv: list[str]) -> int | None:
             pictures=_WORKDIR.value,
             say=setting_flags.say,
         )
+        if _COUPLING_DELAYS.value or _TRUTH.value:
+            figures |= _couplings(model, data)
         path = _JSON.value or os.path.join(_WORKDIR.value, "evaluation.json")
         files.write_json(path, figures)
     print("\n".join(verdict.verdict(figures)), verdict.as_table(figures), sep="\n\n")
     print(f"\nall {len(figures)} figures: {path}")
+
+
+def _couplings(model, data):
+    """Figures of the couplings, which are written into the run folder."""
+    import numpy as np
+
+    from neurovocal_tf import files
+    from neurovocal_tf.data import simulated_spikes
+    from neurovocal_tf.evaluation import couplings, report
+
+    truth = simulated_spikes.read_truth(_TRUTH.value) if _TRUTH.value else None
+    found, figures, picture = couplings.measured(
+        model, _WORKDIR.value, data, _COUPLING_DELAYS.value, truth, _SEED.value
+    )
+    with files.replacing(os.path.join(_WORKDIR.value, "couplings.npz")) as temporary:
+        np.savez(temporary, within=found.within, lagged=found.lagged)
+    report.write_pictures({"couplings": picture}, _WORKDIR.value)
+    return figures

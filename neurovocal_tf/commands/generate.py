@@ -4,7 +4,8 @@ r"""Sings new songs with a trained model.
 
 Writes song_SEED.wav, .png and .npz (spectrogram in dB, waveform) into --out. Song i has the seed
 --seed + i, and is the same whatever songs are asked for beside it. A model of frame sequences gives
-.npz (frames) and .png alone. Settings that are not given are those of the run.
+.npz (frames) and .png, and of piano keys .wav and, with mido, .mid. Settings that are not given
+are those of the run.
 """
 
 import os
@@ -102,6 +103,11 @@ def _generate_frames(songs, singer, seeds, num_frames, out):
             "`prime` must not be given for a model of frame sequences. "
             f"Received: prime={_PRIME.value}"
         )
+    from neurovocal_tf.audio.spectrogram import PianoKeys
+    from neurovocal_tf.music import midi
+
+    if isinstance(singer.scale, PianoKeys) and not midi.is_installed():
+        setting_flags.say("no .mid is written: MIDI needs mido, pip install mido")
     for seed, frames in songs.generate_frames(singer, seeds, num_frames, _TEMPERATURE.value):
         stem = os.path.join(out, f"song_{seed}")
         songs.write_frames(stem, frames, singer)

@@ -22,7 +22,8 @@ _FRAMES = setting_flags.define_path(
     "frames",
     None,
     "File of frame sequences to learn instead, .npz: train, valid and test [frames, V], and the "
-    "lengths of their sequences.",
+    "lengths of their sequences. Or folder of MIDI files, see --frame_beats; folders train, valid "
+    "and test in it say what they are for.",
 )
 _WORKDIR = setting_flags.define_path(
     "workdir", None, "Run folder. It is made if it does not exist.", required=True
@@ -47,6 +48,7 @@ def main(argv: list[str]) -> int | None:
     config = setting_flags.config_from_flags(
         setting_flags.chosen_preset(lambda: preset_choice.choose_for_folder(_DATA_DIR.value, audio))
     )
+    _check_frames()
     share_out_cores(config)
     if _FOLDS.value:
         return _train_folds(config, data)
@@ -55,6 +57,18 @@ def main(argv: list[str]) -> int | None:
         config, data, _WORKDIR.value, report=setting_flags.say, progress=progress.bar_of(config)
     )
     setting_flags.write_flags(os.path.join(_WORKDIR.value, "flags.txt"), config)
+
+
+def _check_frames():
+    """Raises ValueError where --frames are recordings, which would be learned as such."""
+    from neurovocal_tf.data.frame_sequences import is_frame_file
+    from neurovocal_tf.data.midi_folder import holds_pieces
+
+    if _FRAMES.value and not (is_frame_file(_FRAMES.value) or holds_pieces(_FRAMES.value)):
+        raise ValueError(
+            "`frames` must be an .npz file, or a folder of MIDI files (.mid, .midi) without "
+            f"recordings. Received: frames={_FRAMES.value}"
+        )
 
 
 def _train_folds(config, data):

@@ -2,8 +2,9 @@
 elsewhere, from one .npz file.
 
 The file holds `train`, `valid` and `test` [frames, V], sequences one after another, and
-`train_lengths`, `valid_lengths` and `test_lengths` [sequences], which add up to them. Further
-arrays are passed over.
+`train_lengths`, `valid_lengths` and `test_lengths` [sequences], which add up to them.
+`frames_are`, a word, says what the units are; 88 zeros and ones a frame are "piano keys" unless it
+says something else. Further arrays are passed over.
 """
 
 import dataclasses
@@ -15,10 +16,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf import array_files
-from neurovocal_tf.audio.spectrogram import OwnUnit
+from neurovocal_tf import array_files, files
+from neurovocal_tf.audio.spectrogram import OwnUnit, PianoKeys
+from neurovocal_tf.music.harmony import NUM_KEYS
 
 SPLITS = ("train", "valid", "test")
+#: What `frames_are` says of piano rolls.
+PIANO_KEYS = "piano keys"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,15 +30,15 @@ class FrameSplit:
     """The sequences of one split: `frames` [sum of L, V] of any real type, `lengths` int64 [S].
 
     A `sequence_data.SequenceData`, whose length is the number of sequences.
-    `path` is that of its file.
+    `path` is that of its file; `scale` says what the frames are.
     """
 
     frames: np.ndarray
     lengths: np.ndarray
     path: str = ""
+    scale: OwnUnit = OwnUnit()
 
     description = "frame sequences"
-    scale = OwnUnit()
     sample_rate = 0
     sources = ()
 
@@ -105,6 +109,7 @@ def read_frames(path: str | os.PathLike[str]) -> dict[str, FrameSplit]:
     """
     with _opened(path) as arrays:
         splits = {name: _split(path, name, arrays) for name in SPLITS}
+        said = _array(path, "frames_are", arrays) if "frames_are" in arrays.files else None
     widths = {name: split.num_visible for name, split in splits.items()}
     if len(set(widths.values())) > 1:
         raise _bad(
@@ -112,7 +117,30 @@ def read_frames(path: str | os.PathLike[str]) -> dict[str, FrameSplit]:
             "splits of the same width",
             ", ".join(f"{name} of {width} units" for name, width in widths.items()),
         )
-    return splits
+    scale = _scale(said, splits, path)
+    return {name: dataclasses.replace(split, scale=scale) for name, split in splits.items()}
+
+
+def write_once(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes arrays as a file of frame sequences, or leaves one of the same sequences as it is.
+
+    Raises ValueError where the file holds others: what has learned from them is nothing without.
+    """
+    if not os.path.exists(path):
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        with files.replacing(path) as temporary:
+            np.savez_compressed(temporary, **arrays)
+        return
+    before = read_frames(path)
+    if not all(
+        np.array_equal(before[name].frames, arrays[name])
+        and np.array_equal(before[name].lengths, arrays[f"{name}_lengths"])
+        for name in SPLITS
+    ):
+        raise ValueError(
+            "`frames` must hold the sequences that the run in `workdir` began with: others belong "
+            f"in another. Received: others than those of {path}"
+        )
 
 
 def check_values(
@@ -211,6 +239,26 @@ def _split(path, name, arrays):
     return FrameSplit(
         frames.astype(np.uint8) if frames.dtype.kind == "b" else frames, lengths, os.fspath(path)
     )
+
+
+def _scale(said, splits, path):
+    """What the frames are, by `frames_are` or, without it, by their looks."""
+    are_like_keys = splits["train"].num_visible == NUM_KEYS and all(
+        is_binary(split.frames) for split in splits.values()
+    )
+    if said is None:
+        return PianoKeys() if are_like_keys else OwnUnit()
+    if said.shape or said.dtype.kind != "U":
+        raise _bad(path, "a word under 'frames_are'", f"{said.dtype} {list(said.shape)}")
+    if str(said) != PIANO_KEYS:
+        return OwnUnit()
+    if not are_like_keys:
+        raise _bad(
+            path,
+            f"{NUM_KEYS} zeros and ones a frame where 'frames_are' says {PIANO_KEYS}",
+            f"{splits['train'].num_visible} units",
+        )
+    return PianoKeys()
 
 
 def _array(path, name, arrays):

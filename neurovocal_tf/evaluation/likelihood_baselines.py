@@ -12,6 +12,8 @@ from typing import Protocol
 
 import numpy as np
 import scipy.linalg
+import scipy.optimize
+import scipy.special
 
 from neurovocal_tf.evaluation.baselines import BaselineStatistics
 from neurovocal_tf.model.autoregression import RidgeVAR
@@ -24,6 +26,12 @@ class LikelihoodBaseline(Protocol):
         """Nats of every frame.  [L, V] -> [L]"""
 
 
+# Of the sum of squared coefficients, beside a sum over frames; held-back sequences choose.
+_PENALTIES = (30.0, 6.0, 1.2)
+# Its frames and those before them are in memory together, and more make it hardly better.
+_MOST_LOGISTIC_FRAMES = 60_000
+# Of a unit after frames unlike all that were learned.
+_POSSIBLE = (1e-9, 1 - 1e-9)
 # A unit that never varied would have a density without bound.
 _SMALLEST_VARIANCE_SHARE = 1e-6
 
@@ -36,12 +44,12 @@ def fit_baselines(sequences: Sequence[np.ndarray], binary: bool) -> dict[str, Li
     """
     sequences = [np.asarray(sequence, np.float64) for sequence in sequences]
     fits = (
-        (IndependentBits, BitChain, RepeatedBits)
+        (IndependentBits, BitChain, RepeatedBits, LogisticBits)
         if binary
         else (IndependentNormals, RepeatedNormals, AutoregressiveNormals)
     )
     names = (
-        ("independent", "markov_chain", "previous_frame")
+        ("independent", "markov_chain", "previous_frame", "logistic")
         if binary
         else ("independent", "previous_frame", "ar1")
     )
@@ -130,6 +138,109 @@ class RepeatedBits(BitChain):
         before, after = _pairs(sequences)
         flips = _share((before != after).sum(axis=0), len(before))
         return cls(IndependentBits.fit(sequences).share, flips, 1.0 - flips)
+
+
+@dataclasses.dataclass(frozen=True)
+class LogisticBits(_Bits):
+    """Logistic regressions of every unit on all units of the last frames, which are silent before a
+    sequence begins: a Markov model of several frames, and of spikes the generalised linear model
+    (Truccolo et al., 2005).
+
+        logit p(v_t = 1) = intercept + sum_d v_{t-d} @ coefficients[d - 1]
+
+    Attributes:
+        first: probabilities [V] of the first frame.    intercept: [V].
+        coefficients: [order, V, V], by (delay - 1, from, to).
+    """
+
+    first: np.ndarray
+    intercept: np.ndarray
+    coefficients: np.ndarray
+
+    @classmethod
+    def fit(cls, sequences: Sequence[np.ndarray], order: int = 3) -> "LogisticBits":
+        """From a list of [L, V], as many first ones as 60,000 frames allow; a penalty on the
+        squares of the coefficients is chosen on every tenth sequence.
+        """
+        ends = np.cumsum([len(sequence) for sequence in sequences])
+        num_used = int(np.searchsorted(ends, _MOST_LOGISTIC_FRAMES, side="right"))
+        used = sequences[: max(num_used, 1)]
+        share = IndependentBits.fit(sequences).share
+
+        def fitted(some, penalty):
+            weights = _regressed(some, order, share, penalty)
+            return cls(share, weights[0], weights[1:].reshape(order, len(share), len(share)))
+
+        held_back, rest = used[::10], [s for i, s in enumerate(used) if i % 10]
+        if not rest:
+            return fitted(used, max(_PENALTIES))
+        candidates = {penalty: fitted(rest, penalty) for penalty in _PENALTIES}
+        best = max(
+            _PENALTIES, key=lambda p: sum(candidates[p].log_likelihoods(s).sum() for s in held_back)
+        )
+        return fitted(used, best)
+
+    def probabilities(self, sequence: np.ndarray) -> np.ndarray:
+        """p(v_t = 1 | the frames before).  [L, V] -> [L, V]"""
+        order = len(self.coefficients)
+        logits = self.intercept + _frames_before(
+            np.asarray(sequence, np.float64), order
+        ) @ self.coefficients.reshape(-1, len(self.first))
+        later = np.clip(scipy.special.expit(logits[1:]), *_POSSIBLE)
+        return np.concatenate([self.first[np.newaxis], later])
+
+
+def _frames_before(sequence, order):
+    """The `order` frames before each, the latest first, zeros before the first.
+
+    [L, V] -> [L, order V]
+    """
+    padded = np.concatenate([np.zeros((order, sequence.shape[1]), sequence.dtype), sequence])
+    return np.concatenate(
+        [padded[order - delay : len(padded) - delay] for delay in range(1, order + 1)], axis=1
+    )
+
+
+def _regressed(sequences, order, share, penalty):
+    """Intercept and coefficients of logistic regressions, [1 + order V, V]."""
+    before = np.concatenate([_frames_before(s, order)[1:] for s in sequences]).astype(np.float32)
+    after = np.concatenate([s[1:] for s in sequences]).astype(np.float32)
+    if not len(before):
+        return np.concatenate(
+            [scipy.special.logit(share)[np.newaxis], np.zeros((before.shape[1], len(share)))]
+        )
+    mean = before.mean(axis=0)
+    before -= mean
+    # In these directions, each in steps of its own, all are about equally curved.
+    curvature, directions = np.linalg.eigh((before.T @ before).astype(np.float64))
+    before = before @ directions.astype(np.float32)
+    steps = 1 / np.sqrt(share * (1 - share) * np.maximum(curvature, 0)[:, np.newaxis] + penalty)
+    of_intercept = 1 / np.sqrt(share * (1 - share) * len(before) + 0.5)
+
+    def loss(flat):
+        flat = flat.reshape(-1, len(share))
+        intercept, weights = flat[0] * of_intercept, flat[1:] * steps
+        logits = before @ weights.astype(np.float32) + intercept.astype(np.float32)
+        probability = scipy.special.expit(logits)
+        error = probability - after
+        value = np.sum(np.maximum(logits, 0) - after * logits, dtype=np.float64) + np.sum(
+            np.log1p(np.exp(-np.abs(logits))), dtype=np.float64
+        )
+        # Half a frame with each unit and half a one without: nothing is impossible.
+        value += np.sum(np.logaddexp(0, intercept) - 0.5 * intercept)
+        value += 0.5 * penalty * np.sum(np.square(weights))
+        of_first = error.sum(axis=0, dtype=np.float64) + scipy.special.expit(intercept) - 0.5
+        gradient = (before.T @ error + penalty * weights) * steps
+        return value, np.concatenate([(of_first * of_intercept)[np.newaxis], gradient]).ravel()
+
+    start = np.zeros((1 + len(steps), len(share)))
+    start[0] = scipy.special.logit(share) / of_intercept
+    found = scipy.optimize.minimize(
+        loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 40, "ftol": 1e-7}
+    )
+    weights = found.x.reshape(start.shape)
+    intercept, weights = weights[0] * of_intercept, directions @ (weights[1:] * steps)
+    return np.concatenate([(intercept - mean @ weights)[np.newaxis], weights])
 
 
 def _log_normal(error, variance):

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
+from neurovocal_tf.audio.spectrogram import PianoKeys
 from neurovocal_tf.data import frame_sequences
 from neurovocal_tf.data.survey import survey_held_out
 from neurovocal_tf.data.watch import Watch
@@ -22,6 +23,7 @@ from neurovocal_tf.evaluation.baselines import BaselineStatistics
 from neurovocal_tf.evaluation.one_step import one_step_error, one_step_errors
 from neurovocal_tf.generation import songs
 from neurovocal_tf.generation.singer import Singer
+from neurovocal_tf.music import likeness as music_likeness
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots import likelihood as likelihood_plots
 from neurovocal_tf.plots.songs import comparison_figure, statistics_figure
@@ -32,6 +34,8 @@ _PICTURED_S = 3.0
 _NUM_PICTURED = 3
 # Words of a language are thousands.
 _MAX_LABELS = 20
+# Enough to tell chords and their changes.
+_MOST_PIECES, _MOST_PIECE_FRAMES = 100, 1000
 # The likelihood's baselines hold their training frames in memory: beyond an hour of song they are
 # none the better for more.
 _MOST_BASELINE_FRAMES = 500_000
@@ -123,6 +127,8 @@ def _evaluated(
     if data.is_sound:
         song_figures, song_pictures = _songs(trained, test, held_out, song_options)
         figures, pictures = figures | song_figures, pictures | song_pictures
+    elif isinstance(test.scale, PianoKeys):
+        figures |= _pieces_compared(trained, training, held_out, song_options)
     return {name: _defined(value) for name, value in figures.items()}, pictures
 
 
@@ -279,6 +285,15 @@ def _songs(trained, recordings, held_out, options):
         "statistics": statistics_figure(real_statistics, generated_statistics),
     }
     return song_likeness.compare_songs(real_statistics, generated_statistics), pictures
+
+
+def _pieces_compared(trained, training, held_out, options):
+    """Figures of generated pieces beside the held-out ones, as many and as long."""
+    real = [frames[:_MOST_PIECE_FRAMES] for frames in held_out[:_MOST_PIECES]]
+    seeds = range(options.seed, options.seed + len(real))
+    pieces = songs.generate_frames(Singer(trained), seeds, max(map(len, real)), options.temperature)
+    generated = [frames for _, frames in pieces]
+    return music_likeness.compare_pieces(training, real, generated, options.seed)
 
 
 def _song_picture(real, generated, sample_rate, config):

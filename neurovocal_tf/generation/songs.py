@@ -1,5 +1,5 @@
 """Songs of a trained model as files: sound, picture, arrays;
-of a model of frame sequences, picture and arrays.
+of a model of frame sequences, picture and arrays, and of piano keys MIDI and sound.
 """
 
 import dataclasses
@@ -12,7 +12,9 @@ import tensorflow as tf
 
 from neurovocal_tf import files
 from neurovocal_tf.audio import readers, spectrogram, wav
+from neurovocal_tf.audio.spectrogram import PianoKeys
 from neurovocal_tf.generation.singer import Singer, TrainedModel
+from neurovocal_tf.music import midi, sound
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots.songs import comparison_figure, song_figure
 
@@ -153,8 +155,19 @@ def _rows(seeds, num_frames, temperature):
 
 
 def write_frames(stem: str | os.PathLike[str], frames: np.ndarray, singer: Singer) -> None:
-    """Writes stem.npz (`frames`) and stem.png."""
+    """Writes stem.npz (`frames`) and stem.png; of piano keys stem.wav too, and stem.mid where mido
+    is installed.
+    """
     with files.replacing(f"{stem}.npz") as temporary:
         np.savez(temporary, frames=frames)
     figure = comparison_figure([], [frames], None, None)
     canvas.save_picture(figure, stem, singer.config.execution)
+    if not isinstance(singer.scale, PianoKeys):
+        return
+    data = singer.config.data
+    frame_s = midi.seconds_of_frame(data.frame_beats, data.frame_s)
+    with files.replacing(f"{stem}.wav") as temporary:
+        samples = sound.synthesise(frames, frame_s)
+        pathlib.Path(temporary).write_bytes(wav.encode(samples, sound.SAMPLE_RATE).numpy())
+    if midi.is_installed():
+        midi.write(f"{stem}.mid", frames, frame_s, 1.0 if data.frame_s else data.frame_beats)

@@ -17,6 +17,7 @@ NAMES = (
     "demo",
     "jsb",
     "nottingham",
+    "spikes",
 )
 # Chosen by what the recordings are, see `segmentation.preset_choice`.
 AUTO = "auto"

@@ -21,7 +21,7 @@ import typing
 from neurovocal_tf import files
 from neurovocal_tf.audio import listing
 from neurovocal_tf.audio.identity import Identity
-from neurovocal_tf.audio.spectrogram import FrameScale, OwnUnit
+from neurovocal_tf.audio.spectrogram import FrameScale, OwnUnit, PianoKeys
 from neurovocal_tf.config import Config, changed_settings, may_change_on_resume
 from neurovocal_tf.data import frame_sequences
 from neurovocal_tf.data.found_spans import FoundSpans
@@ -48,7 +48,7 @@ class DataSummary:
     Attributes:
         data_dir: what `listing.look_at` was given, or the file of frame sequences.
         sample_rate: Hz; of frame sequences 0.
-        scale: `FrameScale`; of frame sequences `OwnUnit`.
+        scale: `FrameScale`; of frame sequences `OwnUnit`, or `PianoKeys`.
         training, validation: tuples of `Source`, their paths relative to the data folder;
             of frame sequences empty.
         training_frames, validation_frames: frames of each sequence.
@@ -107,6 +107,8 @@ class DataSummary:
         if not self.is_sound:
             # Nothing is known of a unit that is the data's own.
             values["scale"] = None
+        if isinstance(self.scale, PianoKeys):
+            values["frames_are"] = frame_sequences.PIANO_KEYS
         if not self.lists:
             del values["lists"]
         for name in ("others", "frames_digest"):
@@ -124,7 +126,7 @@ class DataSummary:
         summary = cls(
             data_dir=_a(str, values["data_dir"]),
             sample_rate=_count(values["sample_rate"]),
-            scale=FrameScale(**scale) if scale else OwnUnit(),
+            scale=FrameScale(**scale) if scale else _own_unit(values.get("frames_are")),
             training=tuple(map(_source, values["training"])),
             validation=tuple(map(_source, values["validation"])),
             training_frames=tuple(map(_count, values["training_frames"])),
@@ -269,6 +271,10 @@ class RunFolder:
             f"{path} {what}. The `neurovocal train` command of this run writes it anew from "
             f"{os.path.basename(self.checkpoint)} where that remembers it; else put back a copy."
         )
+
+
+def _own_unit(frames_are):
+    return PianoKeys() if frames_are == frame_sequences.PIANO_KEYS else OwnUnit()
 
 
 def _source(values):

@@ -12,7 +12,7 @@ import tensorflow as tf
 from neurovocal_tf import files
 from neurovocal_tf.audio import listing
 from neurovocal_tf.config import Config
-from neurovocal_tf.data import pipeline, split
+from neurovocal_tf.data import frame_sequences, midi_folder, pipeline, split
 from neurovocal_tf.data.sequence_data import SequenceData
 from neurovocal_tf.data.survey import TooFewRecordings, survey
 from neurovocal_tf.data.watch import Watch
@@ -54,9 +54,15 @@ def prepare_data(
     """The data of a new run, surveyed and written down, or of one that goes on,
     as it was written down.
     """
-    summary, moments = folder.data(), None
+    summary, moments, pieces = folder.data(), None, None
+    if data_dir is not None and midi_folder.holds_pieces(data_dir):
+        pieces = midi_folder.read_folder(data_dir, config.data, config.training.seed)
+        data_dir = folder.file("frames.npz")
+        frame_sequences.write_once(data_dir, pieces.arrays)
     if summary is None:
         found = _surveyed(data_dir, config, fold, folder)
+        if pieces is not None:
+            found = dataclasses.replace(found, skipped=pieces.skipped, notes=pieces.notes)
         _report_survey(found, folder, report)
         summary, moments, validation_batches, real_sequences = _summarise(found, data_dir, config)
         training, validation = found.training, found.validation

@@ -84,7 +84,7 @@ MISTAKES = {
     ),
     "a kind that is none": (
         ("simulate", "--out={new}", "--kind=bird_song"),
-        "flag --kind=bird_song: must be one of bird, bat. Did you mean bird?",
+        "flag --kind=bird_song: must be one of bird, bat, spikes. Did you mean bird?",
     ),
     "annotations that are not there": (
         ("convert", "--annotations={gone}", "--format=csv", "--out={new}"),

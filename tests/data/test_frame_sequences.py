@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neurovocal_tf.audio.spectrogram import OwnUnit
+from neurovocal_tf.audio.spectrogram import OwnUnit, PianoKeys
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import frame_sequences, pipeline
 from neurovocal_tf.data.survey import survey
@@ -205,6 +205,26 @@ def test_a_single_array_is_refused(tmp_path):
         ValueError, match="several arrays, as numpy.savez writes them. Received: a single one"
     ):
         frame_sequences.read_frames(tmp_path / "x.npz")
+
+
+def test_frames_of_88_zeros_and_ones_are_piano_keys_unless_the_file_says_otherwise(tmp_path, rng):
+    path = tmp_path / "x.npz"
+    rolls = {
+        name: (rng.random((len(value), 88)) < 0.1).astype(np.uint8) if value.ndim == 2 else value
+        for name, value in arrays(rng).items()
+    }
+
+    def scale(values, **said):
+        np.savez(path, **values, **said)
+        return frame_sequences.read_frames(path)["test"].scale
+
+    assert scale(rolls) == PianoKeys() == scale(rolls, frames_are=np.array("piano keys"))
+    assert scale(rolls, frames_are=np.array("neurons")) == OwnUnit() == scale(arrays(rng))
+    assert scale({**rolls, "train": rolls["train"] * 0.5}) == OwnUnit()
+    with pytest.raises(ValueError, match="88 zeros and ones .* Received: 7 units"):
+        scale(arrays(rng), frames_are=np.array("piano keys"))
+    with pytest.raises(ValueError, match="a word under 'frames_are'. Received: int64"):
+        scale(rolls, frames_are=np.array([1]))
 
 
 def test_values_beyond_probabilities_are_refused_for_mean_field_units_and_fractions_are_not(

@@ -256,6 +256,50 @@ def test_a_markov_chain_of_every_unit_equals_counting(rng):
     )
 
 
+def test_logistic_regressions_find_the_frames_that_decide(rng):
+    """Unit 0 follows unit 1 of two frames ago with known odds."""
+    sequences = []
+    for _ in range(20):
+        frames = (rng.random((200, 3)) < 0.4).astype(np.float64)
+        logits = np.where(frames[:-2, 1] > 0, 1.5, -1.0)
+        frames[2:, 0] = rng.random(198) < 1 / (1 + np.exp(-logits))
+        sequences.append(frames)
+    baseline = likelihood_baselines.fit_baselines(sequences, binary=True)["logistic"]
+    assert baseline.intercept[0] == pytest.approx(-1.0, abs=0.3)
+    assert baseline.coefficients[1, 1, 0] == pytest.approx(2.5, abs=0.3)
+    others = baseline.coefficients.copy()
+    others[1, 1, 0] = 0.0
+    assert np.abs(others).max() < 0.4
+    probabilities = baseline.probabilities(sequences[0])
+    np.testing.assert_allclose(
+        baseline.log_likelihoods(sequences[0]),
+        np.log(np.where(sequences[0] > 0, probabilities, 1 - probabilities)).sum(axis=1),
+        rtol=1e-12,
+    )
+
+
+def test_a_logistic_regression_minimises_its_penalised_likelihood(rng):
+    sequences = [(rng.random((40, 4)) < 0.3).astype(np.float64) for _ in range(3)]
+    share = likelihood_baselines.IndependentBits.fit(sequences).share
+    penalty = 6.0
+    fitted = likelihood_baselines._regressed(sequences, 2, share, penalty)
+
+    def objective(weights):
+        value = 0.5 * penalty * np.sum(np.square(weights[1:]))
+        # Half a frame with each unit, half a one without.
+        value += np.sum(np.logaddexp(0, weights[0]) - 0.5 * weights[0])
+        for frames in sequences:
+            for t in range(1, len(frames)):
+                before = np.concatenate([frames[t - 1], frames[t - 2] if t > 1 else np.zeros(4)])
+                logits = weights[0] + before @ weights[1:]
+                value += np.sum(np.logaddexp(0, logits) - frames[t] * logits)
+        return value
+
+    least = objective(fitted)
+    for _ in range(20):
+        assert objective(fitted + 0.03 * rng.normal(size=fitted.shape)) > least - 1e-3
+
+
 def test_a_repeated_frame_flips_with_the_share_that_was_seen():
     sequence = np.array([[0.0], [1.0], [1.0], [0.0], [0.0]])
     baseline = likelihood_baselines.fit_baselines([sequence], binary=True)["previous_frame"]

@@ -10,6 +10,7 @@ from matplotlib.image import imread as read_image
 
 from neurovocal_tf.config import Config
 from neurovocal_tf.plots import canvas
+from neurovocal_tf.plots.couplings import couplings_figure
 from neurovocal_tf.plots.songs import _edges, comparison_figure, song_figure, statistics_figure
 from neurovocal_tf.plots.training import curves_figure, filters_figure, hidden_figure
 
@@ -408,3 +409,16 @@ def test_a_picture_that_fails_leaves_the_old_one_and_no_litter(tmp_path):
         canvas.save_figure(Broken(), path)
     assert path.read_bytes() == b"an older picture"
     assert [p.name for p in tmp_path.iterdir()] == ["song.png"]
+
+
+def test_couplings_are_drawn_around_zero_without_what_units_do_to_themselves(rng):
+    table = rng.normal(size=(6, 6))
+    table[2, 2] = 100.0
+    figure = couplings_figure({"a": table, "nothing": np.zeros((6, 6)), "bad": table * np.nan})
+    for image in _images(figure)[:1]:
+        low, high = image.get_clim()
+        assert low == -high and high < 10 and image.get_array()[2, 2] == 0
+    _pixels(figure)
+    assert table[2, 2] == 100.0
+    with pytest.raises(ValueError, match="`panels` must hold at least one table"):
+        couplings_figure({})

@@ -38,6 +38,23 @@ def test_the_same_flags_write_the_same_bytes_into_a_folder_of_earlier_ones(simul
     ]
 
 
+def test_spikes_are_written_with_their_truth_into_a_folder_of_earlier_ones_alone(
+    simulate, tmp_path
+):
+    arguments = ["--kind=spikes", "--duration_s=1", "--num_recordings=4", "--num_neurons=8"]
+    for _ in range(2):
+        result = simulate(f"--out={tmp_path / 'a'}", *arguments)
+        assert result.stderr == (
+            "4 trials of 1 s of 8 neurons, spikes.npz, shuffled.npz, truth.json, in "
+            f"{tmp_path / 'a'}\n"
+        )
+    assert sorted(contents(tmp_path / "a")) == ["shuffled.npz", "spikes.npz", "truth.json"]
+    refused = simulate(f"--out={tmp_path / 'a'}", "--duration_s=1", "--num_recordings=1")
+    assert refused.returncode == 1 and "holds shuffled.npz" in refused.stderr
+    refused = simulate(f"--out={tmp_path / 'b'}", "--kind=spikes", "--sample_rate=16000")
+    assert "`sample_rate` must not be given for spikes" in refused.stderr
+
+
 @pytest.mark.parametrize("name", ["bird.wav", "annotations.csv"])
 def test_a_folder_with_files_of_another_origin_is_refused_and_left_alone(simulate, tmp_path, name):
     (tmp_path / name).write_text("mine")

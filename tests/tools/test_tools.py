@@ -278,6 +278,9 @@ def test_frame_sequences_train_and_are_evaluated_on_their_test_split(tool, tiny_
         **{f"{name}_lengths": np.array(parts) for name, parts in lengths.items()},
     )
     workdir, frames = f"--workdir={tmp_path / 'run'}", f"--frames={tmp_path / 'rolls.npz'}"
+    code, _, err = tool("tools/train.py", f"--frames={tmp_path}", workdir)
+    assert code == 1 and "a folder of MIDI files (.mid, .midi) without recordings. Rec" in err
+    assert not (tmp_path / "run").exists()
     code, _, err = tool(
         "tools/train.py", tiny_flags, "--visible_units=bernoulli", "--epochs=1", frames, workdir
     )
