@@ -36,16 +36,40 @@ _ALONE = (
     "transition_divergence_nats",
     "pseudo_log_likelihood_nats",
 )
+# Of pieces: the name of what is counted, and its words.
+_EVENTS = {
+    "chord": "chords",
+    "chord_change": "changes of chords",
+    "highest_voice_step": "steps of the highest voice",
+    "lowest_voice_step": "steps of the lowest voice",
+}
+_OF_PIECES = (
+    "share_in_scale",
+    "keys_a_frame",
+    "share_triads_and_sevenths",
+    "share_held",
+    "share_repeated_passages",
+    "share_known_passages",
+)
+_SIMPLE_PIECES = {"frame_chain": "frame chain", "independent": "independent keys"}
+_OF_COUPLINGS = ("coupling_auc", "coupling_correlation", "coupling_delay_share", "assembly_auc")
+_SIMPLE_COUPLINGS = {
+    "model_null_high": "chance at most",
+    "correlation": "cross-correlation",
+    "regression": "logistic regression",
+}
 
 
 def verdict(figures: Figures) -> list[str]:
     """Whether a model is better than its baselines, whether its likelihood can be believed, and
-    whether it sings like the recordings: a line each, for what there are figures of.
+    whether it sings like the recordings, plays like the pieces or knows who drives whom: a line
+    each, for what there are figures of.
 
     Args:
         figures: as `report.evaluate` gives them.
     """
-    return [*_next_frame(figures), *_likelihood(figures), *_songs(figures)]
+    told = (_next_frame, _likelihood, _songs, _pieces, _couplings)
+    return [line for tell in told for line in tell(figures)]
 
 
 def as_table(figures: Figures) -> str:
@@ -151,6 +175,33 @@ def _types(figures):
     yield f"{told}."
 
 
+def _pieces(figures: Figures) -> Iterator[str]:
+    within, beyond = [], []
+    for event, words in _EVENTS.items():
+        found = figures.get(f"{event}_divergence_bits_generated")
+        most = figures.get(f"{event}_divergence_bits_null_high")
+        if found is None or most is None:
+            continue
+        if found <= most:
+            within.append(words)
+        else:
+            beyond.append(f"{words} {found:.2g} bits (real ones {most:.2g} at most)")
+    if within:
+        yield f"pieces: as near to the training pieces as other real ones in {_listed(within)}."
+    if beyond:
+        yield f"pieces: farther from the training pieces than real ones: {', '.join(beyond)}."
+
+
+def _couplings(figures: Figures) -> Iterator[str]:
+    found, chance = figures.get("coupling_auc_model"), figures.get("coupling_auc_model_null_high")
+    if found is None or chance is None:
+        return
+    simple = figures.get("coupling_auc_regression")
+    beside = "" if simple is None else f", by logistic regression {simple:.3f}"
+    told = "are told from others" if found > chance else "cannot be told from others"
+    yield f"couplings: the coupled pairs {told}, AUC {found:.3f} (chance {chance:.3f}{beside})."
+
+
 def _rows(figures: Figures) -> Iterator[tuple[str, float | None, str]]:
     name, error = _error(figures)
     if name:
@@ -177,9 +228,28 @@ def _rows(figures: Figures) -> Iterator[tuple[str, float | None, str]]:
     if "num_kinds_generated" in figures:
         found = f"recordings {_number(figures.get('num_kinds_real'))}"
         yield "num_kinds_generated", figures["num_kinds_generated"], found
+    for event in _EVENTS:
+        key = f"{event}_divergence_bits"
+        real = {"real pieces at most": figures.get(f"{key}_null_high")}
+        yield from _generated(figures, key, real)
+    for key in _OF_PIECES:
+        yield from _generated(figures, key, {"real": figures.get(f"{key}_real")})
+    for key in _OF_COUPLINGS:
+        if f"{key}_model" in figures:
+            simple = {
+                label: figures.get(f"{key}_{name}") for name, label in _SIMPLE_COUPLINGS.items()
+            }
+            yield f"{key}_model", figures[f"{key}_model"], _beside(simple, ".3g")
     for key in _ALONE:
         if key in figures:
             yield key, figures[key], ""
+
+
+def _generated(figures, key, real):
+    """The row of a figure of generated pieces, beside real and simple ones'."""
+    if f"{key}_generated" in figures:
+        simple = {label: figures.get(f"{key}_{name}") for name, label in _SIMPLE_PIECES.items()}
+        yield f"{key}_generated", figures[f"{key}_generated"], _beside(real | simple, ".3g")
 
 
 def _error(figures: Figures) -> tuple[str, float | None]:
@@ -205,7 +275,8 @@ def _baselines(figures: Figures, pattern: str) -> dict[str, float]:
 
 
 def _beside(baselines, form):
-    return ", ".join(f"{label} {value:{form}}" for label, value in baselines.items())
+    known = {label: value for label, value in baselines.items() if value is not None}
+    return ", ".join(f"{label} {value:{form}}" for label, value in known.items())
 
 
 def _listed(names):

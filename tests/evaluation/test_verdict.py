@@ -99,3 +99,48 @@ def test_the_table_fits_on_a_screen_whatever_there_is():
     assert len(lines) <= 20 and lines[0].endswith("mean 7.23, ridge VAR(2) 3.67")
     assert lines[-2].endswith("not defined") and "label" not in "\n".join(lines)
     assert as_table({}) == "" and verdict({}) == []
+
+
+PIECES = {
+    "chord_divergence_bits_generated": 0.02,
+    "chord_divergence_bits_null_high": 0.029,
+    "chord_change_divergence_bits_generated": 0.39,
+    "chord_change_divergence_bits_null_high": 0.227,
+    "chord_change_divergence_bits_frame_chain": 0.155,
+    "chord_change_divergence_bits_independent": 0.962,
+    "share_held_generated": 0.033,
+    "share_held_real": 0.103,
+    "share_held_frame_chain": None,
+}
+
+
+def test_pieces_are_beside_real_ones_and_simple_models():
+    assert verdict(PIECES) == [
+        "pieces: as near to the training pieces as other real ones in chords.",
+        "pieces: farther from the training pieces than real ones: changes of chords 0.39 bits "
+        "(real ones 0.23 at most).",
+    ]
+    _, change, held = as_table(PIECES).splitlines()
+    assert change.endswith("real pieces at most 0.227, frame chain 0.155, independent keys 0.962")
+    assert held.endswith("real 0.103")
+
+
+@pytest.mark.parametrize("auc, told", [(0.9, "are told from others"), (0.55, "cannot be told")])
+def test_couplings_are_beside_chance_and_a_regression(auc, told):
+    figures = {"coupling_auc_model": auc, "coupling_auc_model_null_high": 0.586}
+    (line,) = verdict(figures | {"coupling_auc_regression": 0.8})
+    assert told in line and line.endswith("(chance 0.586, by logistic regression 0.800).")
+    assert as_table(figures).endswith("chance at most 0.586")
+
+
+def test_the_table_of_pieces_fits_on_a_screen_too():
+    of = ("generated", "real", "frame_chain", "independent", "null_high")
+    events = ("chord", "chord_change", "highest_voice_step", "lowest_voice_step")
+    shares = ("in_scale", "triads_and_sevenths", "held", "repeated_passages", "known_passages")
+    figures = {f"{name}_divergence_bits_{who}": 0.1 for name in events for who in of}
+    figures |= {f"share_{name}_{who}": 0.1 for name in shares for who in of}
+    figures |= {f"keys_a_frame_{who}": 0.1 for who in of}
+    figures |= likelihood_of(-5.4, -5.3) | {"one_step_error": 0.1, "accuracy": 0.3}
+    names = ("independent", "markov_chain", "previous_frame", "logistic")
+    figures |= {f"baseline_{name}_log_likelihood_nats": -11.0 for name in names}
+    assert len(as_table(figures).splitlines()) <= 20
