@@ -476,11 +476,7 @@ def test_a_damaged_file_is_read_or_named_in_one_line(name, place, cut, put, tmp_
 @pytest.mark.parametrize(
     "rows, format, message",
     [
-        (
-            [],
-            "xml",
-            "`format` must be one of csv, parquet, audacity, .*, notmat. Received: format=xml",
-        ),
+        ([], "xml", "`format` must be one of csv, .*, notmat. Received: format=xml"),
         (
             [Annotation("a", 0, 1), Annotation("b", 0, 1)],
             "audacity",
