@@ -7,9 +7,10 @@ in it, its second half that of another digit), and takes the place of the origin
 speaker says. Printed is the area under the curve (AUC) of odd words beside the untouched ones: by
 the score that should show it, by all scores together, and by the nearest neighbour of the same
 word; the digit merely taken apart and put together again by the same means is the null. Settings
-were chosen on three voices, and are held to account on the other three. Then: the word of an unseen
-speaker by the nearest neighbour, and the ABX error across speakers. Exits with 1 below what is
-asked for. Needs praat-parselmouth; a minute.
+were chosen on three voices, and are held to account on the other three, which had been heard before
+too: no figure here is of voices that nobody knew. Then: the word of an unseen speaker by the
+nearest neighbour, and the ABX error across speakers. Exits with 1 below what is asked for. Needs
+praat-parselmouth; a minute.
 """
 
 import argparse
