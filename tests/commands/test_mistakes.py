@@ -96,8 +96,8 @@ MISTAKES = {
     ),
     "a format to write that is none": (
         (*CONVERT, "--format=texgrid"),
-        "flag --format=texgrid: must be one of csv, audacity, raven, textgrid, kaleidoscope, "
-        "opensoundscape, avn, whisperseg, batdetect2, notmat. Did you mean textgrid?",
+        "flag --format=texgrid: must be one of csv, parquet, audacity, raven, textgrid, "
+        "kaleidoscope, opensoundscape, avn, whisperseg, batdetect2, notmat. Did you mean textgrid?",
     ),
     "annotations where nobody may write": (
         (*CONVERT, "--out={locked}/x"),

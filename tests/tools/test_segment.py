@@ -288,7 +288,7 @@ def test_recordings_that_differ_in_their_extension_have_files_of_their_own(tmp_p
     ]
     with pytest.raises(
         ValueError,
-        match="`format` must be among csv, audacity, .*, notmat. Received: format=csv,praat",
+        match="`format` must be among csv, .*, notmat. Received: format=csv,praat",
     ):
         formats.check(["csv", "praat"])
 
@@ -305,9 +305,9 @@ def test_a_second_start_keeps_what_is_done_with_the_same_settings_only(segmented
         segment_folder.SegmentedFolder(
             folder, tmp_path / "out", segmented.config.replace(buffer_ms=1.0)
         )
-    # The paths in annotations.csv no longer lead to the recordings.
+    # The paths in its tables no longer lead to the recordings.
     moved = (tmp_path / "out").rename(tmp_path / "My Recordings" / "out")
-    assert segment_folder.SegmentedFolder(folder, moved, segmented.config).finished == ["hiss.flac"]
+    assert segment_folder.SegmentedFolder(folder, moved, segmented.config).finished == []
 
 
 def test_what_was_finished_before_an_interruption_is_kept(folder, tmp_path, monkeypatch):
