@@ -25,6 +25,8 @@ MUSIC = ["mido>=1.3"]
 PARQUET = ["pyarrow>=15,<19"]
 # For the pitch of speech. Its licence is GPL-3.0-or-later, unlike this package's.
 SPEECH = ["praat-parselmouth>=0.4.5"]
+DOCS = ["mkdocs-material>=9.5,<10", "mkdocstrings[python]>=0.26", "ruff>=0.6"]
+NOTEBOOKS = ["ipykernel>=6", "ipywidgets>=8", "nbclient>=0.10", "nbformat>=5.10"]
 
 setup(
     name="neurovocal_tf",
@@ -81,6 +83,10 @@ setup(
         "parquet": PARQUET,
         "speech": SPEECH,
         "music": MUSIC,
+        # `mkdocs build` makes docs/ a site; ruff breaks long signatures in its reference.
+        "docs": DOCS,
+        # For the notebooks in examples/.
+        "notebooks": NOTEBOOKS,
         # A peer of tools/benchmark.py, which does without it too.
         "benchmark": ["torch>=2.4"],
         "test": [

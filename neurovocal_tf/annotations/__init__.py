@@ -106,8 +106,9 @@ def read(
 
     Returns: list of `Annotation`.
 
-    Raises: ValueError, one line with the file and, where it has one, the line in it: it cannot be
-        read, is of no format above, or has no row that can be used.
+    Raises:
+        ValueError: one line with the file and, where it has one, the line in it: it cannot be read,
+            is of no format above, or has no row that can be used.
     """
     found = contents(path, Options(tier, label_column))
     sentences = [*found.bad_rows, *found.notes]
@@ -171,8 +172,9 @@ def write(
             all of them, and must be told how long each is, in Raven's order.
         sample_rates: dict of file -> Hz, which notmat must be told.
 
-    Raises: ValueError: annotations of several recordings in a format for one,
-        or what the format needs is not there.
+    Raises:
+        ValueError: annotations of several recordings in a format for one, or what the format needs
+            is not there.
     """
     if format not in EXTENSIONS:
         raise ValueError(
