@@ -195,19 +195,20 @@ def _row_bytes(array: np.ndarray) -> np.ndarray:
 
 
 def _one_below_another(arrays: list[np.ndarray]) -> np.ndarray:
-    """Rows of several answers, filled up with zeros to the longest, as a graph does.
+    """Rows of several answers, filled up with zeros or empty strings to the longest, as a graph
+    does.
 
     list of [B_i, T_i, ...] -> [sum of B_i, max of T_i, ...]
     """
     longest = max(array.shape[1] if array.ndim > 1 else 0 for array in arrays)
-    return np.concatenate(
-        [
-            np.pad(array, [(0, 0), (0, longest - array.shape[1]), *[(0, 0)] * (array.ndim - 2)])
-            if array.ndim > 1
-            else array
-            for array in arrays
-        ]
-    )
+    filled = []
+    for array in arrays:
+        if array.ndim > 1:
+            missing = [(0, 0), (0, longest - array.shape[1]), *[(0, 0)] * (array.ndim - 2)]
+            filling: bytes | int = b"" if array.dtype == object else 0
+            array = np.pad(array, missing, constant_values=filling)
+        filled.append(array)
+    return np.concatenate(filled)
 
 
 def _wav_file(samples: np.ndarray, sample_rate: int) -> bytes:

@@ -93,7 +93,12 @@ def json_of(array):
 
 def from_json(values, like):
     if like.dtype == object:
-        return np.array([base64.b64decode(value["b64"]) for value in values], object)
+        # Base64 where the output's name ends in _bytes, else text.
+        texts = [
+            base64.b64decode(value["b64"]) if isinstance(value, dict) else value.encode()
+            for value in np.array(values, object).ravel()
+        ]
+        return np.array(texts, object).reshape(like.shape)
     return np.array(values, like.dtype).reshape(like.shape)
 
 

@@ -88,7 +88,7 @@ def as_json(value):
 
 def from_json(dtype, shape, values):
     if dtype == "string":
-        return np.array([base64.b64decode(value) for value in values], object)
+        return np.array([base64.b64decode(value) for value in values], object).reshape(shape)
     return np.frombuffer(base64.b64decode(values), dtype).reshape(shape)
 
 
