@@ -91,7 +91,8 @@ class DataConfig:
     annotations: str = setting(
         "",
         "File or folder with annotations to use instead of the detector: CSV, Audacity, Raven, "
-        "Praat, or another format that README lists. They go to the recordings of the same names. "
+        "Praat, or another format that `neurovocal convert --help` lists. They go to the "
+        "recordings of the same names. "
         "FILE#TIER reads only the tier TIER of Praat's and ELAN's files.",
         may_change=True,
         is_path=True,

@@ -206,5 +206,5 @@ def _parsed(path: str, options: Options) -> tuple[Contents, str]:
     raise NoAnnotations(
         f"{path}, line 1: must be the begin of an annotation file: a CSV header with onset_s and "
         "offset_s, or another program's words for them; an Audacity label; Raven's header; "
-        "Praat's ooTextFile; or one of the formats that README.md lists."
+        "Praat's ooTextFile; or one of the formats that `neurovocal convert --help` lists."
     )

@@ -44,7 +44,7 @@ COMMANDS = (
     Command("demo", "go the whole way on a simulated bird, in some minutes", "tools/demo.py"),
     Command(
         "simulate",
-        "write recordings of a simulated bird or of bats to try with",
+        "write recordings of a simulated bird or of bats, or spikes, to try with",
         "tools/simulate.py",
     ),
     Command("info", "say what a file, a folder or this installation is", given_alone="path"),
@@ -59,7 +59,8 @@ COMMANDS = (
         "discover",
         "find the call types and their order",
         "tools/discover.py",
-        "data_dir out preset annotations types merges recordings_table group_column low_hz high_hz",
+        "data_dir out preset annotations types merges recordings_table group_column "
+        "identity_column workdir",
     ),
     Command(
         "train",

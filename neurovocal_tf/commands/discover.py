@@ -7,9 +7,8 @@ r"""Finds the call types in a folder of recordings, their order, and how sure bo
     neurovocal discover --preset=speech ... --recordings_table=/data/people.csv \
         --speaker_column=speaker --annotations=/data/words
     neurovocal discover ... --merges=/runs/finch_report/merges.csv
-    neurovocal discover ... --types=/runs/finch_report      (no new types)
-    neurovocal discover ... --workdir=/runs/finch           (unusual calls, generated songs and
-                                                            hidden units, by a trained run)
+    neurovocal discover ... --types=/runs/finch_report
+    neurovocal discover ... --workdir=/runs/finch
 
 The output folder gets report.html, which a browser opens without a network; calls.csv, types.csv,
 syntax.json and merges.csv; identity.csv and identity.json with --identity_column; the types as
@@ -19,7 +18,8 @@ hand are taken as they are the next time. Of speech it also gets utterances.csv,
 people labelled, or else each bout, is said beside what its speaker says otherwise, and prosody/,
 the same for Praat (docs/speech.md). Write yes into the column accept of merges.csv and name it
 with --merges to join types; no others change. Ctrl-C keeps the segments found so far, and the same
-command goes on with the rest.
+command goes on with the rest. --types looks for no new types. --workdir names a trained run, by
+which the report also has unusual calls, generated songs and hidden units.
 """
 
 import os
@@ -60,7 +60,7 @@ _ANNOTATIONS = setting_flags.define_path(
     "annotations",
     None,
     "Labelled segments to compare the types with: a file or folder of CSV, Audacity, Raven, "
-    "Praat, or another format that README lists.",
+    "Praat, or another format that `neurovocal convert --help` lists.",
 )
 _RECORDINGS_TABLE = setting_flags.define_path(
     "recordings_table", None, "Table with a column file and facts about the recordings."

@@ -65,7 +65,7 @@ _TRUTH = setting_flags.define_path(
     "truth",
     None,
     "Annotations to compare with: a file or folder of CSV, Audacity, Raven, Praat, or another "
-    "format that README lists. Recordings that are not in it are not scored.",
+    "format that `neurovocal convert --help` lists. Recordings that are not in it are not scored.",
 )
 _TOLERANCE_MS = flags.DEFINE_float(
     "tolerance_ms", 10.0, "How far a boundary may be off the truth, in ms.", lower_bound=0.0
