@@ -114,7 +114,7 @@ def train(
     workdir = os.path.abspath(os.path.expanduser(workdir))
     if splits is not None:
         data = os.path.join(workdir, "frames.npz")
-        write_once(data, splits)
+        write_once(data, splits, "data")
     if report is None:
         report = _write if progress else _say_nothing
     bar = {"progress": bar_of(config)} if progress else {}

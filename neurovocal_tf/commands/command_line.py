@@ -44,7 +44,7 @@ COMMANDS = (
     Command("demo", "go the whole way on a simulated bird, in some minutes", "tools/demo.py"),
     Command(
         "simulate",
-        "write recordings of a simulated bird or of bats, or spikes, to try with",
+        "simulate a bird, bats or neurons to try all of it with",
         "tools/simulate.py",
     ),
     Command("info", "say what a file, a folder or this installation is", given_alone="path"),

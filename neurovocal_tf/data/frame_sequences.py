@@ -121,8 +121,11 @@ def read_frames(path: str | os.PathLike[str]) -> dict[str, FrameSplit]:
     return {name: dataclasses.replace(split, scale=scale) for name, split in splits.items()}
 
 
-def write_once(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes arrays as a file of frame sequences, or leaves one of the same sequences as it is.
+def write_once(
+    path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], setting: str = "frames"
+) -> None:
+    """Writes arrays, which users know as `setting`, as a file of frame sequences, or leaves one of
+    the same sequences as it is.
 
     Raises ValueError where the file holds others: what has learned from them is nothing without.
     """
@@ -138,8 +141,8 @@ def write_once(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -
         for name in SPLITS
     ):
         raise ValueError(
-            "`frames` must hold the sequences that the run in `workdir` began with: others belong "
-            f"in another. Received: others than those of {path}"
+            f"`{setting}` must hold the sequences that the run in `workdir` began with: others "
+            f"belong in another. Received: others than those of {path}"
         )
 
 

@@ -104,7 +104,9 @@ def test_frames_are_trained_on_silently_and_the_run_goes_on(notes, tmp_path, cap
         model.generate(prime=notes[0])
     again = train(notes, workdir=run, progress=True, pictures=False, **settings | {"epochs": 2})
     assert "going on after epoch 1" in capfd.readouterr().err and again.epoch in (1, 2)
-    with pytest.raises(ValueError, match="`data` must be the sequences that the run in `workdir`"):
+    with pytest.raises(
+        ValueError, match="`data` must hold the sequences that the run in `workdir`"
+    ):
         train(notes[::-1], workdir=run, progress=False, **settings)
     np.testing.assert_array_equal(read_frames(run / "frames.npz")["valid"].frames, notes[-1])
 

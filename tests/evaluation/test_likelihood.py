@@ -199,10 +199,13 @@ def test_the_published_rows_of_independent_keys_and_of_markov_chains_come_out_to
         pytest.skip("the piano rolls, shared/pianorolls beside the repository, are not there")
     splits = frame_sequences.read_frames(path)
     training, test = (
-        [frames for frames, _ in splits[name].sequences().as_numpy_iterator()]
+        [frames.astype(float) for frames, _ in splits[name].sequences().as_numpy_iterator()]
         for name in ("train", "test")
     )
-    baselines = likelihood_baselines.fit_baselines(training, binary=True)
+    baselines = {
+        "independent": likelihood_baselines.IndependentBits.fit(training),
+        "markov_chain": likelihood_baselines.BitChain.fit(training),
+    }
     values = {
         n: np.concatenate([b.log_likelihoods(sequence) for sequence in test]).mean()
         for n, b in baselines.items()

@@ -553,7 +553,7 @@ MISTAKES = {
     "a preset that is none": (
         (*TRAIN, "--preset=songbrd"),
         "flag --preset=songbrd: must be one of auto, songbird, mouse_usv, bat, speech, published, "
-        "demo, jsb, nottingham. Did you mean songbird?",
+        "demo, jsb, nottingham, spikes. Did you mean songbird?",
     ),
     "a run of another version": (
         ("tools/generate.py", "--workdir={root}/later"),

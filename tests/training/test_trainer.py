@@ -307,7 +307,7 @@ def test_one_good_recording_and_three_bad_ones_are_told_and_written_down(
         rows = [line.rstrip("\n") for line in file]
     assert rows == [
         "file,reason",
-        *(f"{folder / name},is an empty file" for name in ("a.wav", "b.flac", "c.m4a")),
+        *(f"../recordings/{name},is an empty file" for name in ("a.wav", "b.flac", "c.m4a")),
     ]
     assert not RunFolder(run).has_run()
 
