@@ -33,7 +33,8 @@ class NumberListParser(flags.ArgumentParser):
 
     def __init__(self, field: dataclasses.Field) -> None:
         element = flags.IntegerParser if number_type(field) is int else flags.FloatParser
-        self._element = element(**bounds(field))
+        limits: dict[str, Any] = bounds(field)
+        self._element = element(**limits)
         self.syntactic_help = (
             f"a list of numbers with commas between them, each {self._element.syntactic_help}"
         )

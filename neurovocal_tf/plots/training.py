@@ -281,8 +281,9 @@ def _mark_kept(axes: Sequence[Axes], series: Mapping[str, np.ndarray]) -> None:
     """A line through all rows at the epoch whose weights are kept."""
     kept = series.get("kept_epoch", np.zeros(0))[-1:]
     for number, axis in enumerate(axes if kept.size else ()):
-        told = {"label": f"kept, epoch {kept[0]:g}"} if number == 0 else {}
-        axis.axvline(kept[0], color=canvas.GREEN, linewidth=1.2, linestyle="-.", **told)
+        # A legend leaves out what begins with an underscore.
+        label = f"kept, epoch {kept[0]:g}" if number == 0 else "_"
+        axis.axvline(kept[0], color=canvas.GREEN, linewidth=1.2, linestyle="-.", label=label)
 
 
 def _draw_costs(
