@@ -108,7 +108,7 @@ def test_a_run_keeps_its_pieces_and_goes_on_with_them_alone(tmp_path):
     prepared(folder, workdir)
     RunFolder(workdir).write_config(CONFIG)
     with open(workdir / "skipped.csv", newline="") as file:
-        assert [row["file"] for row in csv.DictReader(file)] == [str(folder / "bad.mid")]
+        assert [row["file"] for row in csv.DictReader(file)] == ["../pieces/bad.mid"]
     data = RunFolder(workdir).data()
     assert isinstance(data.scale, PianoKeys) and data.data_dir == str(workdir / "frames.npz")
     assert isinstance(data.parts_in(CONFIG).test.scale, PianoKeys)
