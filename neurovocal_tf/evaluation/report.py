@@ -16,8 +16,7 @@ from neurovocal_tf.audio.spectrogram import PianoKeys
 from neurovocal_tf.data import frame_sequences
 from neurovocal_tf.data.survey import survey_held_out
 from neurovocal_tf.data.watch import Watch
-from neurovocal_tf.discovery import features
-from neurovocal_tf.discovery.syllables import frame_recipe, song_statistics
+from neurovocal_tf.discovery.syllables import song_statistics
 from neurovocal_tf.evaluation import likelihood, likelihood_baselines, song_likeness
 from neurovocal_tf.evaluation.baselines import BaselineStatistics
 from neurovocal_tf.evaluation.one_step import one_step_error, one_step_errors
@@ -262,16 +261,9 @@ def _songs(trained, recordings, held_out, options):
     )
     seeds = range(options.seed, options.seed + options.num_songs)
     generated = list(songs.generate_songs(singer, seeds, num_frames, options.temperature))
-    # The real songs' own, so that both are measured against the same.
-    some = dataclasses.replace(recordings, sources=tuple(features.spread(recordings.sources)))
-    background = features.background_of(
-        (samples for samples, _ in some.heard()),
-        frame_recipe(trained.config, recordings.sample_rate),
-        recordings.sample_rate,
-    )
-    real_statistics = song_statistics(recordings.heard(), trained.config, background)
+    real_statistics = song_statistics(recordings.heard(), trained.config)
     waveforms = [(song.waveform, recordings.sample_rate) for song in generated]
-    generated_statistics = song_statistics(waveforms, trained.config, background)
+    generated_statistics = song_statistics(waveforms, trained.config)
     real_decibels = [
         np.asarray(recordings.scale.shown(frames)) for frames in held_out[:_NUM_PICTURED]
     ]

@@ -6,9 +6,8 @@ import numpy as np
 import scipy.stats
 
 from neurovocal_tf.discovery import call_types as types_of_calls
-from neurovocal_tf.discovery import features
-from neurovocal_tf.discovery.generated import with_unfamiliar
-from neurovocal_tf.discovery.syllables import SongStatistics
+from neurovocal_tf.discovery.features import over_root_of_norm
+from neurovocal_tf.discovery.syllables import FLOOR_DB, SongStatistics
 from neurovocal_tf.discovery.syntax import divergence_nats, transition_counts
 
 _MIN_SHARE = 0.03
@@ -85,10 +84,10 @@ def compare_songs(real: SongStatistics, generated: SongStatistics) -> dict[str, 
 
 def call_types(real: SongStatistics, generated: SongStatistics) -> dict[str, float]:
     """Call types, found in the real songs alone as `call_types.fit` finds them, and what the
-    generated songs make of them.
+    generated songs make of them. A syllable is its spectra over four quarters.
 
     Args:
-        real, generated: `SongStatistics` under the same configuration and background.
+        real, generated: `SongStatistics` under the same configuration.
 
     Returns: dict of
         num_kinds_real: call types found among the real syllables.
@@ -107,15 +106,13 @@ def call_types(real: SongStatistics, generated: SongStatistics) -> dict[str, flo
     )
     if real.num_syllables < _FEWEST_SYLLABLES or not generated.num_syllables:
         return dict.fromkeys(names, math.nan)
-    points, others = (
-        features.as_points(songs.measured, features.Recipe()) for songs in (real, generated)
-    )
-    fitted = types_of_calls.fit(points[types_of_calls.sample(real.num_syllables)])
+    syllables = _points(real)
+    fitted = types_of_calls.fit(syllables[types_of_calls.sample(real.num_syllables)])
     num_types = len(fitted.names)
     # Both alike, so that the same songs are the same: a real syllable is its own neighbour too.
     real_types, types = (
-        with_unfamiliar(found.types, found.is_familiar, num_types)
-        for found in (fitted.assign(fitted.project(calls)) for calls in (points, others))
+        _with_unfamiliar(fitted.assign(fitted.project(calls)), num_types)
+        for calls in (syllables, _points(generated))
     )
     shares = np.bincount(types, minlength=num_types + 1) / len(types)
     # The unfamiliar ones count as a type of their own.
@@ -130,3 +127,14 @@ def call_types(real: SongStatistics, generated: SongStatistics) -> dict[str, flo
         divergence_nats(*counts),
     )
     return dict(zip(names, values, strict=True))
+
+
+def _points(songs: SongStatistics) -> np.ndarray:
+    """Syllables as `call_types.fit` takes them, [S, 4 V]."""
+    levels = np.asarray(songs.spectra_db + FLOOR_DB, np.float32)
+    return over_root_of_norm(levels.reshape(songs.num_syllables, -1))
+
+
+def _with_unfamiliar(assigned: types_of_calls.Assigned, num_types: int) -> np.ndarray:
+    """Types, and K for what is like none."""
+    return np.where(assigned.is_familiar, assigned.types, num_types)

@@ -7,8 +7,7 @@ import pytest
 from tones import SAMPLE_RATE, song
 
 from neurovocal_tf.config import Config
-from neurovocal_tf.discovery import features
-from neurovocal_tf.discovery.syllables import frame_recipe, song_statistics
+from neurovocal_tf.discovery.syllables import song_statistics
 
 # A boundary moves outwards by half the detector's running mean, 2 ms, and by what its band-pass
 # rings beyond a sudden tone.
@@ -23,9 +22,7 @@ def test_tones_give_back_their_durations_gaps_and_pitches(rng):
         (0.9, 0.06, 2000.0),
     ]
     tones = song(syllables, rng)
-    recipe = frame_recipe(Config(), SAMPLE_RATE)
-    background = features.background_of([tones[0]], recipe, SAMPLE_RATE)
-    found = song_statistics([tones], Config(), background)
+    found = song_statistics([tones], Config())
     assert found.num_syllables == 4
     assert found.syllables_per_s == pytest.approx(4 * SAMPLE_RATE / len(tones[0]))
     np.testing.assert_allclose(found.durations_s, [0.05, 0.1, 0.07, 0.06], atol=2 * BOUNDARY_S)
@@ -36,12 +33,9 @@ def test_tones_give_back_their_durations_gaps_and_pitches(rng):
     np.testing.assert_allclose(
         found.peak_frequencies_hz, [1000, 3000, 5000, 2000], atol=SAMPLE_RATE / 256 / 2
     )
-    # As discovery measures calls, in the model's own windows: the highest level is the pitch.
-    assert found.measured.shape == (4, 16, len(recipe.bins(SAMPLE_RATE)))
-    peaks = recipe.bins(SAMPLE_RATE)[found.measured[:, 8].argmax(axis=1)]
-    np.testing.assert_allclose(
-        peaks * SAMPLE_RATE / 256, [1000, 3000, 5000, 2000], atol=SAMPLE_RATE / 256 / 2
-    )
+    assert found.spectra_db.shape == (4, 4, 129)
+    assert found.spectra_db.max() == 0.0
+    assert found.spectra_db.min() == pytest.approx(-30.0)
 
 
 def test_medians_are_of_all_songs_and_no_gap_spans_two(rng):

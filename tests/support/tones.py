@@ -3,8 +3,7 @@
 import numpy as np
 
 from neurovocal_tf.config import Config
-from neurovocal_tf.discovery import features
-from neurovocal_tf.discovery.syllables import frame_recipe, song_statistics
+from neurovocal_tf.discovery.syllables import song_statistics
 
 SAMPLE_RATE = 16_000
 
@@ -44,12 +43,7 @@ def bird():
     rng = np.random.default_rng(3)
 
     def statistics(order, tones=three, songs=2):
-        sung = [random_song(rng, tones, order) for _ in range(songs)]
-        return song_statistics(sung, Config(), background)
-
-    # Of the faint noise between tones.
-    recipe = frame_recipe(Config(), SAMPLE_RATE)
-    background = features.background_of([song([], rng, tail_s=2.0)[0]], recipe, SAMPLE_RATE)
+        return song_statistics([random_song(rng, tones, order) for _ in range(songs)], Config())
 
     return {
         "real": statistics((0, 1, 2)),
