@@ -179,7 +179,7 @@ def _learned(found, paths, durations_s, asked, trained):
 
 
 def _discover(run, paths, config, asked, trained):
-    from neurovocal_tf.discovery import discover, report, written
+    from neurovocal_tf.discovery import discover, written
 
     with _bar(len(run.finished), "measure", unit="recording") as bar:
         spans_s = {name: run.segments(name) for name in run.finished}
@@ -188,6 +188,15 @@ def _discover(run, paths, config, asked, trained):
         f"{name} is left out: {reason}" for name, reason in sorted(run.skipped.items())
     )
     durations_s = {name: run.duration_s(name) for name in run.finished}
+    further = [_speech(found, paths, durations_s, config, asked)]
+    if trained:
+        further += [
+            _unusual(found, paths, asked, trained),
+            _learned(found, paths, durations_s, asked, trained.trained),
+        ]
+    parts, lines, changed = {}, written.summary(found), []
+    for part, more_lines, more_changed in further:
+        parts, lines, changed = parts | part, lines + more_lines, changed + more_changed
     with _bar(len(run.finished), "write", unit="recording") as bar:
         page, kept = written.write(
             _OUT.value,
@@ -198,17 +207,9 @@ def _discover(run, paths, config, asked, trained):
             asked.groups,
             _OVERWRITE.value,
             bar.update,
+            parts,
         )
-    parts, lines = written.parts(found), written.summary(found)
-    more = [_speech(found, paths, durations_s, config, asked)]
-    if trained:
-        more += [
-            _unusual(found, paths, asked, trained),
-            _learned(found, paths, durations_s, asked, trained.trained),
-        ]
-    for part, more_lines, more_kept in more:
-        parts, lines, kept = parts | part, lines + more_lines, kept + more_kept
-    page = report.write(_OUT.value, found, paths, config, parts)
+    kept += changed
     if kept:
         setting_flags.say(
             f"{len(kept)} files have been changed since they were written, and are kept as they "

@@ -156,6 +156,11 @@ class CallTypes:
         return distances[~is_self].reshape(shape), self.types[indices[~is_self]].reshape(shape)
 
 
+def with_unfamiliar(types: np.ndarray, is_familiar: np.ndarray, num_types: int) -> np.ndarray:
+    """Types, and K for what is like none of them: a type of its own.  int [S] -> int [S]"""
+    return np.where(is_familiar, types, num_types)
+
+
 def sample(num_calls: int, seed: int = 0) -> np.ndarray:
     """Which of some calls to fit types to: all, or 4,000 at random; increasing, int `[N]`."""
     chosen = np.random.default_rng(seed).permutation(num_calls)[:MOST_FITTED]

@@ -8,8 +8,7 @@ it. Among twelve sets of features on six birds none was better than this one.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import scipy.fft
@@ -17,7 +16,6 @@ import scipy.fft
 from neurovocal_tf.audio import readers
 from neurovocal_tf.config import AudioConfig
 
-Item = TypeVar("Item")
 # What is quieter than that over the background is part of it.
 _MARGIN_DB, _RANGE_DB = 6.0, 50.0
 _BACKGROUND_PERCENTILE = 20.0
@@ -87,18 +85,14 @@ def background_db(paths: Iterable[str], recipe: Recipe, audio: AudioConfig) -> n
 
     Raises: `readers.UnreadableRecording` if none of them can be read.
     """
-    rate = audio.sample_rate
-    heard = list(_beginnings(spread(list(paths)), audio))
+    n_fft, rate = recipe.n_fft(audio.sample_rate), audio.sample_rate
+    heard = [
+        decibels(samples, _centres(len(samples), n_fft), n_fft)
+        for samples in _beginnings(_spread(list(paths)), audio)
+    ]
     if not heard:
         raise readers.UnreadableRecording(f"no recording can be read at {rate} Hz")
-    return background_of(heard, recipe, rate)
-
-
-def background_of(heard: Iterable[np.ndarray], recipe: Recipe, sample_rate: float) -> np.ndarray:
-    """Each bin's level in the background of some samples, `[N]` each: dB `[n_fft / 2 + 1]`."""
-    n_fft = recipe.n_fft(sample_rate)
-    levels = [decibels(samples, _centres(len(samples), n_fft), n_fft) for samples in heard]
-    return np.percentile(np.concatenate(levels), _BACKGROUND_PERCENTILE, axis=0)
+    return np.percentile(np.concatenate(heard), _BACKGROUND_PERCENTILE, axis=0)
 
 
 def measure(
@@ -113,32 +107,15 @@ def measure(
 
     Raises: `readers.UnreadableRecording`.
     """
-    margin_s = recipe.n_fft(audio.sample_rate) / audio.sample_rate
-    cut = samples_of(path, spans_s, audio, margin_s)
-    return measure_cut(cut, spans_s, background, recipe, audio.sample_rate)
-
-
-def measure_cut(
-    cut: Iterable[tuple[np.ndarray, int]],
-    spans_s: np.ndarray,
-    background: np.ndarray,
-    recipe: Recipe,
-    sample_rate: int,
-) -> np.ndarray:
-    """Calls whose samples are there, float16 `[S, C, F]`.
-
-    Args:
-        cut: for each call samples that hold it, and the number of the first of them.
-        spans_s, background, recipe: see `measure`.    sample_rate: Hz.
-    """
-    n_fft = recipe.n_fft(sample_rate)
-    size = recipe.num_columns, num_features(recipe, sample_rate)
-    measured = np.empty((len(spans_s), *size), np.float16)
+    rate = audio.sample_rate
+    n_fft = recipe.n_fft(rate)
+    measured = np.empty((len(spans_s), recipe.num_columns, num_features(recipe, rate)), np.float16)
+    cut = samples_of(path, spans_s, audio, margin_s=n_fft / rate)
     for place, (samples, first) in enumerate(cut):
-        onset, offset = spans_s[place] * sample_rate - first
+        onset, offset = spans_s[place] * rate - first
         num_frames = max(int(np.ceil((offset - onset) / (n_fft / 2))), 1) + 1
         centres = np.linspace(onset, offset, num_frames)
-        found = frames(samples, centres, background, recipe, sample_rate)
+        found = frames(samples, centres, background, recipe, rate)
         measured[place] = _stretched(found, recipe.num_columns)
     return measured
 
@@ -203,13 +180,6 @@ def over_root_of_norm(points: np.ndarray) -> np.ndarray:
     """Each of some points `[S, D]` over the square root of its norm."""
     norms = np.linalg.norm(points, axis=1, keepdims=True)
     return points / np.sqrt(np.maximum(norms, np.finfo(np.float32).tiny))
-
-
-def spread(all_of_them: Sequence[Item]) -> list[Item]:
-    """Sixty recordings at most, evenly chosen: as many tell the background as well as all."""
-    size = len(all_of_them)
-    places = np.linspace(0, size - 1, min(size, _MOST_BACKGROUNDS)).round()
-    return [all_of_them[int(place)] for place in places]
 
 
 def decibels(samples: np.ndarray, centres: np.ndarray, n_fft: int) -> np.ndarray:
@@ -288,6 +258,11 @@ def _mel(hz: np.ndarray) -> np.ndarray:
 
 def _centres(num_samples: int, n_fft: int) -> np.ndarray:
     return np.arange(0, max(num_samples, 1), _BACKGROUND_HOPS * n_fft // 2)
+
+
+def _spread(paths: list[str]) -> list[str]:
+    places = np.linspace(0, len(paths) - 1, min(len(paths), _MOST_BACKGROUNDS)).round()
+    return [paths[int(place)] for place in places]
 
 
 def _beginnings(paths: Iterable[str], audio: AudioConfig) -> Iterator[np.ndarray]:

@@ -11,6 +11,7 @@ import scipy.stats
 
 from neurovocal_tf.discovery import syntax
 from neurovocal_tf.discovery.bouts import Bouts
+from neurovocal_tf.discovery.call_types import with_unfamiliar
 from neurovocal_tf.discovery.discover import Discovery
 
 FILE_NAME = "generated.json"
@@ -18,11 +19,6 @@ _NUM_SPLITS = 100
 _TAILS = (0.025, 0.975)
 _MOST_TRANSITIONS = 12
 _BITS = 1 / math.log(2)
-
-
-def with_unfamiliar(types: np.ndarray, is_familiar: np.ndarray, num_types: int) -> np.ndarray:
-    """Types, and K for what is like none of them: a type of its own.  int [S] -> int [S]"""
-    return np.where(is_familiar, types, num_types)
 
 
 def compare(real: Discovery, generated: Discovery, seed: int = 0) -> dict[str, object]:

@@ -63,20 +63,12 @@ def _example(
     span = np.array([[begin, begin + length_s]])
     ((samples, first),) = features.samples_of(paths[name], span, at_rate, 0.0)
     seconds = len(samples) / rate
-    recipe = found.fitted.recipe
-    n_fft, bins = recipe.n_fft(rate), recipe.bins(rate)
     centres = np.linspace(0, len(samples), max(round(seconds * _COLUMNS_PER_S), 2))
-    levels = features.decibels(samples, centres, n_fft) - found.fitted.background
-    picture = clips.pooled(levels[:, bins], _BINS)
     inside = own[(bouts.onsets_s[own] < begin + seconds) & (bouts.offsets_s[own] > begin)]
     start = first / rate
-    return {
+    return clips.picture(samples, centres, found.fitted, _BINS) | {
         "file": name,
         "seconds": round(seconds, 3),
-        "columns": len(picture),
-        "bins": picture.shape[1],
-        "picture": html.base64_text(clips.grey(picture)),
-        "hz": [round(float(bins[place] * rate / n_fft)) for place in (0, -1)],
         "sound": html.base64_text(clips.pcm(samples)),
         "rate": rate,
         "calls": [

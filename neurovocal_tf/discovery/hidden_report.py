@@ -13,7 +13,6 @@ from neurovocal_tf.config import AudioConfig
 from neurovocal_tf.discovery import clips, features
 from neurovocal_tf.discovery.discover import Discovery
 from neurovocal_tf.discovery.hidden_units import Told, Units, best_calls
-from neurovocal_tf.pages import html
 from neurovocal_tf.segmentation.written_files import WrittenFiles
 
 TABLE = "hidden_units.csv"
@@ -114,8 +113,8 @@ def _pictures(
     audio: AudioConfig,
 ) -> dict[tuple[int, int], dict[str, object]]:
     """Spectrograms around the frames that drive units most, by unit and place among the calls."""
-    rate, recipe, bouts = found.fitted.sample_rate, found.fitted.recipe, found.bouts
-    n_fft, bins = recipe.n_fft(rate), recipe.bins(rate)
+    rate, bouts = found.fitted.sample_rate, found.bouts
+    window_s = found.fitted.recipe.n_fft(rate) / rate
     at_rate = dataclasses.replace(audio, sample_rate=rate)
     wanted: dict[int, list[tuple[float, int, int]]] = {}
     for unit, rows in best.items():
@@ -129,17 +128,13 @@ def _pictures(
         spans = np.stack([times - _AROUND_S, times + _AROUND_S], axis=1)
         name = found.names[recording]
         try:
-            cut = list(features.samples_of(paths[name], spans, at_rate, n_fft / rate))
+            cut = list(features.samples_of(paths[name], spans, at_rate, window_s))
         except readers.UnreadableRecording:
             continue
         for (when, unit, row), span, (samples, first) in zip(places, spans, cut, strict=True):
             begin, end = span * rate - first
             centres = np.linspace(begin, end, _COLUMNS)
-            levels = features.decibels(samples, centres, n_fft) - found.fitted.background
-            picture = clips.pooled(levels[:, bins], _BINS)
-            pictures[unit, row] = {
-                "picture": html.base64_text(clips.grey(picture)),
-                "bins": picture.shape[1],
+            pictures[unit, row] = clips.picture(samples, centres, found.fitted, _BINS) | {
                 "type": int(bouts.types[units.calls[row]]),
                 "file": name,
                 "time": round(when, 3),

@@ -12,7 +12,6 @@ from neurovocal_tf.config import AudioConfig
 from neurovocal_tf.discovery import atypical, clips, features
 from neurovocal_tf.discovery.discover import Discovery
 from neurovocal_tf.discovery.speech import Speech
-from neurovocal_tf.pages import html
 
 # Some 12 kB a picture, and what is left of this for sounds.
 _MOST_SHOWN, _MOST_SOUND_BYTES = 24, 3_000_000
@@ -141,7 +140,7 @@ def _pictures(
     audio: AudioConfig,
 ) -> dict[int, dict[str, object]]:
     """Of each utterance the spectrogram, the pitch over it and the sound."""
-    rate, left = found.fitted.sample_rate, _MOST_SOUND_BYTES
+    rate, sounds = found.fitted.sample_rate, clips.Sounds(_MOST_SOUND_BYTES)
     at_rate = dataclasses.replace(audio, sample_rate=rate)
     pictures: dict[int, dict[str, object]] = {}
     for place in shown:
@@ -152,29 +151,15 @@ def _pictures(
             samples, first = next(features.samples_of(path, span, at_rate, _MARGIN_S))
         except readers.UnreadableRecording:
             continue
-        picture = _picture(samples, found) | _pitch(
-            speech, place, first / rate, len(samples) / rate
-        )
-        if 2 * len(samples) <= left:
-            left -= 2 * len(samples)
-            picture |= {"sound": html.base64_text(clips.pcm(samples)), "rate": rate}
-        pictures[place] = picture
+        pitch = _pitch(speech, place, first / rate, len(samples) / rate)
+        pictures[place] = _picture(samples, found) | pitch | sounds.of(samples, rate)
     return pictures
 
 
 def _picture(samples: np.ndarray, found: Discovery) -> dict[str, object]:
-    rate, recipe = found.fitted.sample_rate, found.fitted.recipe
-    n_fft, bins = recipe.n_fft(rate), recipe.bins(rate)
     centres = np.linspace(0, len(samples), _PICTURE_COLUMNS)
-    levels = (features.decibels(samples, centres, n_fft) - found.fitted.background)[:, bins]
-    pooled = clips.pooled(levels, _PICTURE_BINS)
-    return {
-        "picture": html.base64_text(clips.grey(pooled)),
-        "columns": len(pooled),
-        "bins": pooled.shape[1],
-        "seconds": round(len(samples) / rate, 4),
-        "hz": [round(float(bins[end] * rate / n_fft)) for end in (0, -1)],
-    }
+    seconds = round(len(samples) / found.fitted.sample_rate, 4)
+    return clips.picture(samples, centres, found.fitted, _PICTURE_BINS) | {"seconds": seconds}
 
 
 def _pitch(speech: Speech, place: int, begin_s: float, length_s: float) -> dict[str, object]:

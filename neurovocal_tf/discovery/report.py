@@ -141,7 +141,7 @@ def _examples(
     rate = found.fitted.sample_rate
     several = max(min(_NUM_EXAMPLES, _MOST_EXAMPLES // len(found.type_names)), 1)
     chosen = [tables.typical_calls(found, k, several) for k in range(len(found.type_names))]
-    left = _MOST_SOUND_BYTES
+    sounds = clips.Sounds(_MOST_SOUND_BYTES)
     pictures: dict[int, dict[str, object]] = {}
     by_recording: dict[int, list[int]] = {}
     for call in sorted({int(call) for own in chosen for call in own}):
@@ -156,10 +156,7 @@ def _examples(
         except readers.UnreadableRecording:
             continue
         for call, span, (samples, first) in zip(calls, spans, cut, strict=True):
-            picture = _picture(samples, first, span, found)
-            if 2 * len(samples) <= left:
-                left -= 2 * len(samples)
-                picture |= {"sound": html.base64_text(clips.pcm(samples)), "rate": rate}
+            picture = _picture(samples, first, span, found) | sounds.of(samples, rate)
             pictures[call] = picture | {"file": name, "onset": round(float(span[0]), 3)}
     return [[pictures[int(call)] for call in own if int(call) in pictures] for own in chosen]
 
@@ -168,19 +165,11 @@ def _picture(
     samples: np.ndarray, first: int, span: np.ndarray, found: Discovery
 ) -> dict[str, object]:
     """A call's spectrogram with a little of what is around it."""
-    rate, recipe = found.fitted.sample_rate, found.fitted.recipe
-    n_fft, bins = recipe.n_fft(rate), recipe.bins(rate)
-    onset, offset = (span + [-_MARGIN_S, _MARGIN_S]) * rate - first
+    onset, offset = (span + [-_MARGIN_S, _MARGIN_S]) * found.fitted.sample_rate - first
     centres = np.linspace(onset, offset, _PICTURE_COLUMNS)
-    levels = (features.decibels(samples, centres, n_fft) - found.fitted.background)[:, bins]
-    pooled = clips.pooled(levels, _PICTURE_BINS)
-    return {
-        "picture": html.base64_text(clips.grey(pooled)),
-        "columns": len(pooled),
-        "bins": pooled.shape[1],
+    return clips.picture(samples, centres, found.fitted, _PICTURE_BINS) | {
         "seconds": round(float(span[1] - span[0]), 4),
         "margin": _MARGIN_S,
-        "hz": [round(float(bins[place] * rate / n_fft)) for place in (0, -1)],
     }
 
 

@@ -12,7 +12,6 @@ from neurovocal_tf.config import AudioConfig
 from neurovocal_tf.discovery import clips, features
 from neurovocal_tf.discovery.discover import Discovery
 from neurovocal_tf.discovery.unusual import NAMES, Share, Unusual
-from neurovocal_tf.pages import html
 from neurovocal_tf.segmentation.written_files import WrittenFiles
 
 TABLE, SHARES_TABLE = "unusual.csv", "unusual_recordings.csv"
@@ -149,7 +148,7 @@ def _pictures(
     found: Discovery, calls: np.ndarray, paths: Mapping[str, str], audio: AudioConfig
 ) -> dict[int, dict[str, object]]:
     """Of each call the spectrogram and the sound of what is around it."""
-    rate, left = found.fitted.sample_rate, _MOST_SOUND_BYTES
+    rate, sounds = found.fitted.sample_rate, clips.Sounds(_MOST_SOUND_BYTES)
     at_rate = dataclasses.replace(audio, sample_rate=rate)
     cut: dict[int, tuple[np.ndarray, int]] = {}
     for recording in np.unique(found.bouts.recordings[calls]):
@@ -167,29 +166,18 @@ def _pictures(
         if call not in cut:
             continue
         samples, first = cut[call]
-        told[call] = _picture(samples, found) | {
+        told[call] = _picture(samples, found) | sounds.of(samples, rate)
+        told[call] |= {
             "begin": round(float(found.bouts.onsets_s[call] - first / rate), 4),
             "end": round(float(_ends(found, np.array([call]))[0] - first / rate), 4),
         }
-        if 2 * len(samples) <= left:
-            left -= 2 * len(samples)
-            told[call] |= {"sound": html.base64_text(clips.pcm(samples)), "rate": rate}
     return told
 
 
 def _picture(samples: np.ndarray, found: Discovery) -> dict[str, object]:
-    rate, recipe = found.fitted.sample_rate, found.fitted.recipe
-    n_fft, bins = recipe.n_fft(rate), recipe.bins(rate)
     centres = np.linspace(0, len(samples), _PICTURE_COLUMNS)
-    levels = (features.decibels(samples, centres, n_fft) - found.fitted.background)[:, bins]
-    pooled = clips.pooled(levels, _PICTURE_BINS)
-    return {
-        "picture": html.base64_text(clips.grey(pooled)),
-        "columns": len(pooled),
-        "bins": pooled.shape[1],
-        "seconds": round(len(samples) / rate, 4),
-        "hz": [round(float(bins[place] * rate / n_fft)) for place in (0, -1)],
-    }
+    seconds = round(len(samples) / found.fitted.sample_rate, 4)
+    return clips.picture(samples, centres, found.fitted, _PICTURE_BINS) | {"seconds": seconds}
 
 
 def _ends(found: Discovery, calls: np.ndarray) -> np.ndarray:

@@ -17,15 +17,20 @@ def write(
     groups: Mapping[str, str],
     overwrite: bool = False,
     on_recording: Callable[[], object] = lambda: None,
+    more: Mapping[str, object] | None = None,
 ) -> tuple[str, list[str]]:
     """Writes all tables and report.html; see `tables.write`.
+
+    Args:
+        more: further parts of the report, see `report.write`.
 
     Returns: the report's path, and names of the files that people have changed, and which stay as
         they are.
     """
     os.makedirs(out_dir, exist_ok=True)
     kept = tables.write(out_dir, found, paths, durations_s, config, groups, overwrite, on_recording)
-    return report.write(out_dir, found, paths, config, parts(found)), kept
+    told = parts(found) | dict(more or {})
+    return report.write(out_dir, found, paths, config, told), kept
 
 
 def summary(found: Discovery) -> list[str]:

@@ -111,8 +111,10 @@ def call_types(real: SongStatistics, generated: SongStatistics) -> dict[str, flo
     num_types = len(fitted.names)
     # Both alike, so that the same songs are the same: a real syllable is its own neighbour too.
     real_types, types = (
-        _with_unfamiliar(fitted.assign(fitted.project(calls)), num_types)
-        for calls in (syllables, _points(generated))
+        types_of_calls.with_unfamiliar(found.types, found.is_familiar, num_types)
+        for found in (
+            fitted.assign(fitted.project(calls)) for calls in (syllables, _points(generated))
+        )
     )
     shares = np.bincount(types, minlength=num_types + 1) / len(types)
     # The unfamiliar ones count as a type of their own.
@@ -133,8 +135,3 @@ def _points(songs: SongStatistics) -> np.ndarray:
     """Syllables as `call_types.fit` takes them, [S, 4 V]."""
     levels = np.asarray(songs.spectra_db + FLOOR_DB, np.float32)
     return over_root_of_norm(levels.reshape(songs.num_syllables, -1))
-
-
-def _with_unfamiliar(assigned: types_of_calls.Assigned, num_types: int) -> np.ndarray:
-    """Types, and K for what is like none."""
-    return np.where(assigned.is_familiar, assigned.types, num_types)
