@@ -236,7 +236,7 @@ def _speech(found, paths, durations_s, config, asked):
     spoken = speech.describe(found, paths, config.audio, asked.speakers, asked.labels, asked.seed)
     found.caveats.extend(spoken.caveats)
     kept = speech_tables.write(_OUT.value, spoken, paths, durations_s, _OVERWRITE.value)
-    told = prosody_report.content(spoken, found, paths, config.audio)
+    told = prosody_report.part(spoken, found, paths, config.audio)
     return {"speech": told}, prosody_report.summary(spoken), kept
 
 

@@ -61,7 +61,7 @@ def summary(told: Identity) -> list[str]:
     return [*lines, f"who sings: {answers}"] if new else lines
 
 
-def section(told: Identity) -> dict[str, object]:
+def part(told: Identity) -> dict[str, object]:
     """What the report's section is told, of JSON's kinds."""
     return {
         **content(told),

@@ -63,7 +63,7 @@ def summary(speech: Speech) -> list[str]:
     return lines
 
 
-def content(
+def part(
     speech: Speech, found: Discovery, paths: Mapping[str, str], audio: AudioConfig
 ) -> dict[str, object]:
     """What the page is told, of JSON's kinds."""

@@ -42,4 +42,4 @@ def summary(found: Discovery) -> list[str]:
 
 def parts(found: Discovery) -> dict[str, object]:
     """What the report is told beside the calls, see `report.write`."""
-    return {"identity": identity_report.section(found.identity)} if found.identity else {}
+    return {"identity": identity_report.part(found.identity)} if found.identity else {}

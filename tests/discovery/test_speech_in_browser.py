@@ -20,7 +20,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     said, found, paths, _ = simulated_speech.described()
-    told = prosody_report.content(said, found, paths, AudioConfig())
+    told = prosody_report.part(said, found, paths, AudioConfig())
     out = str(tmp_path_factory.mktemp("report"))
     path = report.write(out, found, paths, Config(), {"speech": told})
     with headless_browser.Page(f"file://{path}", width=1280, height=900) as page:
