@@ -114,7 +114,12 @@ ARROWS = {
     },
     "evaluation/baselines": {"model"},
     "evaluation/one_step": set(),
-    "evaluation/song_likeness": {"discovery"},
+    "evaluation/song_measures": set(),
+    "evaluation/song_windows": set(),
+    "evaluation/frame_chain": set(),
+    "evaluation/heard": {"discovery", "config"},
+    "evaluation/song_drift": set(),
+    "evaluation/song_likeness": {"config"},
     "training": {
         "config_sections",
         "evaluation",
@@ -360,7 +365,7 @@ def test_what_knows_of_sound_and_what_knows_of_probability_stay_apart():
     )
     assert not any(
         reach(name) & probability
-        for name in (*sound, "runs/run_folder", "evaluation/song_likeness")
+        for name in (*sound, "runs/run_folder", "evaluation/song_likeness", "evaluation/heard")
     )
     assert not any(
         reach(name) & sound

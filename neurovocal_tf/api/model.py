@@ -190,8 +190,8 @@ class Model(Trained):
         num_chains: int = 8,
         num_test_frames: int = 5000,
         base: str | None = None,
-        seconds: float = 40.0,
-        num_songs: int = 8,
+        seconds: float = 256.0,
+        num_songs: int = 32,
         seed: int = 0,
         temperature: float = 1.0,
         pictures: Path | None = None,
@@ -208,7 +208,8 @@ class Model(Trained):
                 `log_likelihood`; 0 temperatures: none.
             seconds, num_songs, seed, temperature: of the songs that are compared with the real
                 ones: seconds in all.
-            pictures: folder for likelihood.png, songs.png and statistics.png; None: none are drawn.
+            pictures: folder for likelihood.png, songs.png, syllables.png, transitions.png and
+                statistics.png; None: none are drawn.
             say: called with lines for the user.    progress: show a bar.
 
         Returns:

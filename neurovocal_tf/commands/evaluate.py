@@ -8,8 +8,10 @@ on the pessimistic one. Where they are more than 0.05 apart, or change by as muc
 temperatures double, the table and the picture say so, and about how many --num_temperatures would
 do, where that can be told; else try the other --base. Recordings are tested on those that were
 held out, frame sequences on their test split. Prints in words how good the model is, and a table
-of what matters first; writes evaluation.json, which has every figure, likelihood.png and, of
-recordings, songs.png and statistics.png into the run folder. Of piano keys the table tells keys,
+of what matters first, and of songs how like the recordings they are, each figure beside what the
+recordings' own halves and a chain of frame codes get. Writes evaluation.json, which has every
+figure, likelihood.png and, of recordings, songs.png, syllables.png, transitions.png and
+statistics.png into the run folder. Of piano keys the table tells keys,
 chords, their changes, steps of the voices and repeats of as many pieces as were held out, and as
 long; of spikes, with --truth, what the model has found of it. Settings that are not given are those
 of the run.
@@ -60,10 +62,10 @@ _BASE = flags.DEFINE_enum(
     "default: mean_field for real units.",
 )
 _SECONDS = flags.DEFINE_float(
-    "seconds", 40.0, "Seconds of song to generate.", lower_bound=0.1, upper_bound=36_000
+    "seconds", 256.0, "Seconds of song to generate.", lower_bound=0.1, upper_bound=36_000
 )
 _NUM_SONGS = flags.DEFINE_integer(
-    "num_songs", 8, "Songs among which they are divided.", lower_bound=1, upper_bound=10_000
+    "num_songs", 32, "Songs among which they are divided.", lower_bound=1, upper_bound=10_000
 )
 _SEED = flags.DEFINE_integer(
     "seed",
@@ -98,7 +100,7 @@ setting_flags.define(["generation", "picture_format", "picture_dpi"])
 def main(argv: list[str]) -> int | None:
     from neurovocal_tf import files  # here, so that --help needs no TensorFlow
     from neurovocal_tf.api.loading import load_model
-    from neurovocal_tf.evaluation import verdict
+    from neurovocal_tf.evaluation import song_table, verdict
     from neurovocal_tf.ownership import owned
 
     model = load_model(_WORKDIR.value, setting_flags.config_from_flags)
@@ -123,7 +125,8 @@ def main(argv: list[str]) -> int | None:
             figures |= _couplings(model, data)
         path = _JSON.value or os.path.join(_WORKDIR.value, "evaluation.json")
         files.write_json(path, figures)
-    print("\n".join(verdict.verdict(figures)), verdict.as_table(figures), sep="\n\n")
+    told = "\n".join(verdict.verdict(figures)), verdict.as_table(figures)
+    print("\n\n".join(filter(None, (*told, song_table.as_table(figures)))))
     print(f"\nall {len(figures)} figures: {path}")
 
 

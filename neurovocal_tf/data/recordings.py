@@ -101,7 +101,13 @@ class Recordings:
         """
         return self._sequences(order, with_labels=True)
 
-    def _sequences(self, order, with_labels):
+    def numbered_sequences(self) -> tf.data.Dataset:
+        """As `labelled_sequences` in the given order, with the place of the recording that each
+        sequence is of among the sources, int32 [], in the place of `is_start`.
+        """
+        return self._sequences(None, with_labels=True, with_numbers=True)
+
+    def _sequences(self, order, with_labels, with_numbers=False):
         sample_rate, config = self.sample_rate, self.config
         columns = zip(
             *((source.path, source.decoder, source.begin, source.end) for source in self.sources),
@@ -151,7 +157,7 @@ class Recordings:
             @_as_it_is
             def sequence(first, last):
                 frames, *labels = (column[first:last] for column in per_frame)
-                return frames, is_start, *labels
+                return frames, index if with_numbers else is_start, *labels
 
             return tf.data.Dataset.from_tensor_slices((ends - lengths, ends)).map(sequence)
 

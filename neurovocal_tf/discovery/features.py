@@ -116,7 +116,7 @@ def measure(
         num_frames = max(int(np.ceil((offset - onset) / (n_fft / 2))), 1) + 1
         centres = np.linspace(onset, offset, num_frames)
         found = frames(samples, centres, background, recipe, rate)
-        measured[place] = _stretched(found, recipe.num_columns)
+        measured[place] = stretched(found, recipe.num_columns)
     return measured
 
 
@@ -131,9 +131,14 @@ def frames(
     their slopes from one to the next.  [N], [L] -> [L, F]
     """
     n_fft = recipe.n_fft(sample_rate)
-    levels = decibels(samples, centres, n_fft) - background - _MARGIN_DB
-    levels = np.clip(levels, 0.0, _RANGE_DB)[:, recipe.bins(sample_rate)]
+    levels = over_background(decibels(samples, centres, n_fft), background)
+    levels = levels[:, recipe.bins(sample_rate)]
     return _cepstrum(levels, recipe, sample_rate) if recipe.num_cepstra else levels
+
+
+def over_background(levels_db: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """How far levels reach over the background and its margin, dB from 0 to 50.  [..., V]"""
+    return np.clip(levels_db - background - _MARGIN_DB, 0.0, _RANGE_DB)
 
 
 def num_features(recipe: Recipe, sample_rate: float) -> int:
@@ -220,7 +225,7 @@ def samples_of(
         yield held[max(first - begin, 0) : last - begin], max(first, begin)
 
 
-def _stretched(levels: np.ndarray, num_columns: int) -> np.ndarray:
+def stretched(levels: np.ndarray, num_columns: int) -> np.ndarray:
     """Columns between the first and the last of some, linearly.  [L, F] -> [C, F]"""
     places = np.linspace(0, len(levels) - 1, num_columns)
     before = np.minimum(places.astype(int), max(len(levels) - 2, 0))

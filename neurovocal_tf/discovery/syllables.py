@@ -1,150 +1,221 @@
-"""The syllables of songs, as the detector finds them: their lengths, gaps, pitches and spectra."""
+"""The syllables of songs, found on their spectrograms in dB: recordings and what a model sings go
+through the same code, and nothing between a model's frames and what is measured is lost by making
+sound of them.
+
+A frame's level is that of the detector's band over its background, each bin's 20th percentile in
+the recordings: of all bins together, or, where the detector looks for contrast, of the three
+neighbouring bins that are highest over theirs. A syllable is where the level reaches 16 dB, as far
+as it stays over 10 dB; of loud recordings, whose calls hardly part at that, where it comes within
+21 dB of the level of the loudest twentieth of the frames. Against the labels of three birds (both
+bounds within 10 ms) that has an F1 of 0.95, 0.87, with cage noise between the songs, and 0.95.
+"""
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 
-from neurovocal_tf.audio import spectrogram
-from neurovocal_tf.config import Config, SegmentationConfig, SpectrogramConfig
+from neurovocal_tf.config import Config
+from neurovocal_tf.discovery import features
 from neurovocal_tf.segmentation.band import in_band_or_all
-from neurovocal_tf.segmentation.detector import detect
-from neurovocal_tf.segmentation.segment_spectra import peak_frequencies_hz
+from neurovocal_tf.segmentation.columns import join_gaps
+from neurovocal_tf.segmentation.detector import runs_above
 
-# With these the call types found among the 601 labelled syllables of one Bengalese finch agree best
-# with its eleven labels (adjusted Rand index 0.89): a 50 dB floor lets background noise in (0.83),
-# one mean spectrum loses the sweeps (0.56).
-_PORTIONS = 4
-FLOOR_DB = 30.0
+_BACKGROUND_PERCENTILE = 20.0
+_THRESHOLD_DB, _HYSTERESIS_DB = 16.0, 6.0
+_LOUD_PERCENTILE, _UNDER_LOUD_DB = 95.0, 21.0
+_BINS_OF_CONTRAST = 3
+# A continuous sound without a gap is one syllable, however long, and no reason to find none.
+_DECIBELS_PER_DECADE = 10.0
 
 
-@dataclasses.dataclass(frozen=True)
-class SongStatistics:
-    """The syllables of some songs. Medians and rates of nothing are NaN.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Syllables:
+    """The syllables of some pieces of song.
 
     Attributes:
-        num_syllables: S, segments that the detector found, without its buffer.
-        syllables_per_s: S over the songs' whole length.
-        durations_s: `[S]`. gaps_s: `[G]`, from a syllable's offset to the next onset within a bout.
-        peak_frequencies_hz: `[S]`, as `segment_spectra.peak_frequencies_hz` within
-            the detector's band.
-        spectra_db: `[S, 4, V]`, power of each quarter of a syllable under the syllable's
-            maximum, not below -`FLOOR_DB`.
-        follows: bool `[S]`, whether a syllable continues the bout of the one before it; G are true.
+        frame_s: seconds from one frame to the next.
+        num_frames: int `[P]`, of each piece.
+        recordings: int `[P]`, of which recording each piece is.
+        pieces: int `[S]`, in which piece each syllable is.
+        onsets, offsets: int `[S]`, frames of that piece, the offset exclusive.
+        centroids_hz, peak_frequencies_hz: `[S]`, of the mean spectrum over the background.
+        columns: float16 `[S, C, F]`, the spectrum in `C` columns from onset to offset, dB over the
+            background as `features` measures it.
     """
 
-    num_syllables: int
-    syllables_per_s: float
-    median_duration_s: float
-    median_gap_s: float
-    median_peak_frequency_hz: float
-    durations_s: np.ndarray
-    gaps_s: np.ndarray
+    frame_s: float
+    num_frames: np.ndarray
+    recordings: np.ndarray
+    pieces: np.ndarray
+    onsets: np.ndarray
+    offsets: np.ndarray
+    centroids_hz: np.ndarray
     peak_frequencies_hz: np.ndarray
-    spectra_db: np.ndarray
-    follows: np.ndarray
+    columns: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.onsets)
+
+    @property
+    def durations_s(self) -> np.ndarray:
+        """`[S]`."""
+        return (self.offsets - self.onsets) * self.frame_s
+
+    @property
+    def follows(self) -> np.ndarray:
+        """Whether the syllable before is of the same piece, bool `[S]`."""
+        return np.diff(self.pieces, prepend=-1) == 0
+
+    @property
+    def silences_s(self) -> np.ndarray:
+        """From the offset before to the onset, `[S]`; infinite at the first of a piece."""
+        before = np.append(0, self.offsets[:-1])
+        return np.where(self.follows, (self.onsets - before) * self.frame_s, np.inf)
+
+    @property
+    def points(self) -> np.ndarray:
+        """Each as what is compared, float32 `[S, C * F]`, see `features.as_points`."""
+        return features.as_points(self.columns, features.Recipe())
+
+    def seconds(self) -> float:
+        """How long all pieces are together."""
+        return float(self.num_frames.sum()) * self.frame_s
 
 
-def song_statistics(songs: Iterable[tuple[np.ndarray, int]], config: Config) -> SongStatistics:
-    """Statistics of the syllables that the detector finds in songs.
+@dataclasses.dataclass(frozen=True, eq=False)
+class FrameDetector:
+    """Finds syllables in spectrograms of one kind: of one bird, under one setting.
 
-    Args:
-        songs: iterable of (samples `[N]` float, sample_rate in Hz); taken one at a time.
-        config: `Config`; its `segmentation`, `spectrogram` and `bout_gap_s` count.
-    Returns: `SongStatistics`.
+    Attributes:
+        background_db: `[V]`, each bin's level in the background.
+        bin_hz: `[V]`.    is_in_band: bool `[V]`.
+        threshold_db: which the level must reach.
+        frame_s: seconds from one frame to the next.
+        of_contrast: whether the level is that of the highest bins alone.
+        min_gap_s, min_length_s, max_length_s: as the settings of the detector.
     """
-    # The buffer is context for a spectrogram, not part of the vocalization.
-    detector = dataclasses.replace(config.segmentation, buffer_ms=0.0)
-    found = [_no_syllables(config.spectrogram)]
-    total_s = 0.0
-    for samples, sample_rate in songs:
-        total_s += len(samples) / sample_rate
-        found.append(
-            _syllables(np.asarray(samples, np.float32), sample_rate, detector, config.spectrogram)
+
+    background_db: np.ndarray
+    bin_hz: np.ndarray
+    is_in_band: np.ndarray
+    threshold_db: float
+    frame_s: float
+    of_contrast: bool
+    min_gap_s: float
+    min_length_s: float
+    max_length_s: float
+
+    @classmethod
+    def fitted(
+        cls, pieces: Sequence[np.ndarray], sample_rate: float, config: Config
+    ) -> "FrameDetector":
+        """The detector for what is like some recordings.
+
+        Args:
+            pieces: their spectrograms `[L, V]`, dB, one frame at least together.
+            sample_rate: Hz.
+            config: `Config`, whose segmentation and spectrogram count.
+        """
+        detector = config.segmentation
+        bin_hz = np.linspace(0.0, sample_rate / 2, pieces[0].shape[1])
+        fitted = cls(
+            np.percentile(np.concatenate(pieces), _BACKGROUND_PERCENTILE, axis=0),
+            bin_hz,
+            in_band_or_all(bin_hz, detector.low_hz, detector.high_hz),
+            _THRESHOLD_DB,
+            config.spectrogram.hop_length / sample_rate,
+            detector.detector == "contrast",
+            detector.min_gap_ms / 1000,
+            detector.min_length_ms / 1000,
+            detector.max_length_ms / 1000,
         )
-    onsets, offsets, peaks, spectra, firsts = (
-        np.concatenate(parts) for parts in zip(*found, strict=True)
-    )
-    gaps = np.append(0.0, onsets[1:] - offsets[:-1])[: len(onsets)]
-    follows = ~firsts & (gaps < config.data.bout_gap_s)
-    return SongStatistics(
-        num_syllables=len(onsets),
-        syllables_per_s=len(onsets) / total_s if total_s else math.nan,
-        median_duration_s=_median(offsets - onsets),
-        median_gap_s=_median(gaps[follows]),
-        median_peak_frequency_hz=_median(peaks),
-        durations_s=offsets - onsets,
-        gaps_s=gaps[follows],
-        peak_frequencies_hz=peaks,
-        spectra_db=spectra,
-        follows=follows,
-    )
+        loud = np.percentile(
+            np.concatenate([fitted.levels_db(piece) for piece in pieces]), _LOUD_PERCENTILE
+        )
+        threshold_db = max(_THRESHOLD_DB, float(loud) - _UNDER_LOUD_DB)
+        return dataclasses.replace(fitted, threshold_db=threshold_db)
 
+    def levels_db(self, decibels: np.ndarray) -> np.ndarray:
+        """Level of each frame over the background.  [L, V] -> [L]"""
+        power = 10 ** (np.asarray(decibels, np.float64)[:, self.is_in_band] / 10)
+        background = 10 ** (self.background_db[self.is_in_band] / 10)
+        if not self.of_contrast:
+            return 10 * np.log10(power.sum(axis=1) / background.sum())
+        size = min(_BINS_OF_CONTRAST, power.shape[1])
+        over = np.lib.stride_tricks.sliding_window_view(power / background, size, axis=1)
+        return 10 * np.log10(over.mean(axis=2).max(axis=1))
 
-def _no_syllables(config: SpectrogramConfig) -> tuple[np.ndarray, ...]:
-    return (
-        np.empty(0),
-        np.empty(0),
-        np.empty(0),
-        np.empty((0, _PORTIONS, spectrogram.num_bins(config))),
-        np.empty(0, bool),
-    )
+    def is_loud(self, decibels: np.ndarray) -> np.ndarray:
+        """Which frames reach the threshold.  [L, V] -> bool [L]"""
+        return self.levels_db(decibels) >= self.threshold_db
 
+    def spans(self, decibels: np.ndarray) -> np.ndarray:
+        """Onsets and offsets of a piece's syllables in frames.  [L, V] -> int [S, 2]"""
+        # A level below the background is none: runs are of numbers that are not negative.
+        levels = np.maximum(self.levels_db(decibels), 0.0)
+        release = np.array([self.threshold_db - _HYSTERESIS_DB])
+        onsets, offsets, peaks = runs_above(levels, release, release)
+        reach = peaks * release >= self.threshold_db
+        onsets, offsets, _ = join_gaps(
+            onsets[reach], offsets[reach], peaks[reach], self.min_gap_s / self.frame_s
+        )
+        lengths_s = (offsets - onsets) * self.frame_s
+        kept = (lengths_s > self.min_length_s) & (lengths_s < self.max_length_s)
+        return np.stack([onsets[kept], offsets[kept]], axis=1)
 
-def _syllables(
-    samples: np.ndarray, sample_rate: int, detector: SegmentationConfig, config: SpectrogramConfig
-) -> tuple[np.ndarray, ...]:
-    """One song's onsets_s [S], offsets_s [S], peak_frequencies_hz [S], spectra_db [S, 4, V], and
-    which is the song's first [S].
-    """
-    onsets, offsets, _ = detect(samples, sample_rate, detector)
-    if not len(onsets):
-        return _no_syllables(config)
-    whole_window = np.pad(samples, (0, max(config.n_fft - len(samples), 0)))
-    power = np.asarray(spectrogram.power_spectrogram(whole_window, sample_rate, config), np.float64)
-    portions = np.stack(
-        [
-            _portions(power, onset, offset, config)
-            for onset, offset in zip(onsets, offsets, strict=True)
+    def find(
+        self, pieces: Sequence[np.ndarray], recordings: Sequence[int] | None = None
+    ) -> Syllables:
+        """The syllables of some pieces of song.
+
+        Args:
+            pieces: spectrograms `[L, V]`, dB.
+            recordings: of which recording each piece is; default: each of its own.
+        """
+        spans = [self.spans(piece) for piece in pieces]
+        measured = [
+            self._measured(piece, onset, offset)
+            for piece, of_one in zip(pieces, spans, strict=True)
+            for onset, offset in of_one
         ]
-    )
-    edges_hz = detector.low_hz, detector.high_hz
-    band = in_band_or_all(spectrogram.bin_frequencies_hz(sample_rate, config), *edges_hz)
-    peaks = peak_frequencies_hz([samples], sample_rate, onsets, offsets, config, *edges_hz)
-    firsts = np.arange(len(onsets)) == 0
-    return (
-        onsets / sample_rate,
-        offsets / sample_rate,
-        peaks,
-        _under_maximum_db(np.where(band, portions, 0.0)),
-        firsts,
-    )
+        num_bins = len(self._measured_bins)
+        num_columns = features.Recipe().num_columns
+        empty = np.zeros((0, num_columns, num_bins), np.float16)
+        together = np.concatenate([np.zeros((0, 2), int), *spans])
+        return Syllables(
+            self.frame_s,
+            np.array([len(piece) for piece in pieces], int),
+            np.arange(len(pieces)) if recordings is None else np.asarray(recordings, int),
+            np.repeat(np.arange(len(pieces)), [len(of_one) for of_one in spans]),
+            together[:, 0],
+            together[:, 1],
+            np.array([centroid for _, centroid, _ in measured]),
+            np.array([peak for _, _, peak in measured]),
+            np.stack([columns for columns, _, _ in measured]) if measured else empty,
+        )
+
+    @property
+    def _measured_bins(self) -> np.ndarray:
+        return np.flatnonzero(self.is_in_band)
+
+    def _measured(
+        self, piece: np.ndarray, onset: int, offset: int
+    ) -> tuple[np.ndarray, float, float]:
+        bins = self._measured_bins
+        levels = features.over_background(piece[onset:offset, bins], self.background_db[bins])
+        power = np.mean(10 ** (piece[onset:offset, bins] / 10), axis=0)
+        over = np.maximum(power - 10 ** (self.background_db[bins] / 10), 0.0)
+        hz = self.bin_hz[bins]
+        total = max(float(over.sum()), float(np.finfo(float).tiny))
+        return (
+            features.stretched(levels, features.Recipe().num_columns).astype(np.float16),
+            float(over @ hz) / total,
+            float(hz[int(over.argmax())]),
+        )
 
 
-def _portions(power: np.ndarray, onset: int, offset: int, config: SpectrogramConfig) -> np.ndarray:
-    """Mean power of each quarter of the frames [L, V] whose windows are centred between onset
-    and offset.  -> [4, V]
-    """
-    first, last = ((sample - config.n_fft / 2) / config.hop_length for sample in (onset, offset))
-    first = min(max(math.ceil(first), 0), len(power) - 1)
-    last = min(max(math.floor(last), first), len(power) - 1)
-    edges = np.linspace(first, last + 1, _PORTIONS + 1)
-    return np.stack(
-        [
-            power[int(a) : max(math.ceil(b), int(a) + 1)].mean(axis=0)
-            for a, b in zip(edges[:-1], edges[1:], strict=True)
-        ]
-    )
-
-
-def _under_maximum_db(power: np.ndarray) -> np.ndarray:
-    """Power [S, ...] -> dB under each syllable's maximum, not below the floor: the level of a
-    recording does not count.
-    """
-    maximum = np.maximum(power.max(axis=(1, 2), keepdims=True), np.finfo(np.float64).tiny)
-    return 10 * np.log10(np.maximum(power / maximum, 10 ** (-FLOOR_DB / 10)))
-
-
-def _median(values: np.ndarray) -> float:
+def median(values: np.ndarray) -> float:
+    """NaN where there are none."""
     return float(np.median(values)) if len(values) else math.nan

@@ -3,7 +3,6 @@ statistics of songs, real beside generated.
 """
 
 import collections
-import dataclasses
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -16,21 +15,23 @@ from neurovocal_tf.audio.spectrogram import PianoKeys
 from neurovocal_tf.data import frame_sequences
 from neurovocal_tf.data.survey import survey_held_out
 from neurovocal_tf.data.watch import Watch
-from neurovocal_tf.discovery.syllables import song_statistics
-from neurovocal_tf.evaluation import likelihood, likelihood_baselines, song_likeness
+from neurovocal_tf.evaluation import (
+    likelihood,
+    likelihood_baselines,
+    song_pictures,
+    songs_of_run,
+)
 from neurovocal_tf.evaluation.baselines import BaselineStatistics
 from neurovocal_tf.evaluation.one_step import one_step_error, one_step_errors
+from neurovocal_tf.evaluation.songs_of_run import SongOptions
 from neurovocal_tf.generation import songs
 from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.music import likeness as music_likeness
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots import likelihood as likelihood_plots
-from neurovocal_tf.plots.songs import comparison_figure, statistics_figure
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import Trained
 
-_PICTURED_S = 3.0
-_NUM_PICTURED = 3
 # Words of a language are thousands.
 _MAX_LABELS = 20
 # Enough to tell chords and their changes.
@@ -40,23 +41,11 @@ _MOST_PIECES, _MOST_PIECE_FRAMES = 100, 1000
 _MOST_BASELINE_FRAMES = 500_000
 
 
-@dataclasses.dataclass(frozen=True)
-class SongOptions:
-    """What to generate: `seconds` in all, divided among `num_songs`,
-    from `seed` on, at `temperature`.
-    """
-
-    seconds: float = 40.0
-    num_songs: int = 8
-    seed: int = 0
-    temperature: float = 1.0
-
-
 def evaluate(
     trained: Trained,
     workdir: str | os.PathLike[str],
     data_dir: str | os.PathLike[str] | None = None,
-    song_options: SongOptions = SongOptions(),
+    song_options: SongOptions | None = None,
     likelihood_options: likelihood.LikelihoodOptions | None = None,
     report: Callable[[float], object] = lambda share: None,
     held_out_list: str | None = None,
@@ -69,7 +58,7 @@ def evaluate(
         trained: `trained.Trained`.    workdir: its run folder.
         data_dir: of the recordings, or an .npz file of frame sequences;
             None: where the run found them.
-        song_options: `SongOptions`.
+        song_options: `SongOptions`; None: those by default.
         likelihood_options: `likelihood.LikelihoodOptions`; None: no likelihood.
         report: called with the share of the likelihood that is done, from 0 to 1.
         held_out_list: of recordings in the data folder to evaluate on, as the setting of that name;
@@ -91,7 +80,7 @@ def evaluate(
             data,
             data_dir,
             parts,
-            song_options,
+            song_options or SongOptions(),
             likelihood_options,
             report,
             held_out_list,
@@ -103,13 +92,13 @@ def _evaluated(
     trained, data, data_dir, parts, song_options, likelihood_options, report, held_out_list, say
 ):
     suffix = data.scale.unit_suffix
-    training = [frames for frames, _ in parts.training.sequences().as_numpy_iterator()]
+    training, _, heard = _labelled(parts.training)
     test = (
         parts.test
         if held_out_list is None
         else _named_by(held_out_list, data, data_dir, trained.config, parts.training, say)
     )
-    held_out, labels = _labelled(test)
+    held_out, labels, held_out_heard = _labelled(test)
     statistics = BaselineStatistics()
     for frames in training:
         statistics.update(frames)
@@ -124,7 +113,7 @@ def _evaluated(
             figures, likelihood.warning(figures)
         )
     if data.is_sound:
-        song_figures, song_pictures = _songs(trained, test, held_out, song_options)
+        song_figures, song_pictures = _songs(trained, heard, held_out_heard, song_options, say)
         figures, pictures = figures | song_figures, pictures | song_pictures
     elif isinstance(test.scale, PianoKeys):
         figures |= _pieces_compared(trained, training, held_out, song_options)
@@ -158,14 +147,20 @@ def _named_by(held_out_list, data, data_dir, config, training, say):
 
 
 def _labelled(data):
-    """Lists of sequences [L, V] of some `SequenceData`,
-    and of the labels of their frames, NumPy string [L].
+    """Lists of sequences [L, V] of some `SequenceData` and of the labels of their frames, NumPy
+    string [L], and of recordings `Songs`, else None.
     """
-    sequences, labels = [], []
-    for frames, _, frame_labels in data.labelled_sequences().as_numpy_iterator():
-        sequences.append(frames)
-        labels.append(np.char.decode(frame_labels.astype(np.bytes_), "utf-8"))
-    return sequences, labels
+    if data.scale.is_sound:
+        heard, sequences, labels = songs_of_run.sequences_of(data)
+    else:
+        found = list(data.labelled_sequences().as_numpy_iterator())
+        heard = None
+        sequences, labels = [one for one, _, _ in found], [of_one for _, _, of_one in found]
+    return (
+        sequences,
+        [np.char.decode(of_one.astype(np.bytes_), "utf-8") for of_one in labels],
+        heard,
+    )
 
 
 def _one_step(model, baselines, held_out, labels):
@@ -245,38 +240,15 @@ def _up_to(sequences, num_frames):
     return sequences[: max(int(np.searchsorted(ends, num_frames, side="right")), 1)]
 
 
-def _songs(trained, recordings, held_out, options):
-    """Figures and pictures of generated songs beside the held-out `Recordings`,
-    and these as `held_out` frames.
-    """
-    singer = Singer(trained)
-    num_frames = max(
-        math.ceil(
-            options.seconds
-            * recordings.sample_rate
-            / trained.config.spectrogram.hop_length
-            / options.num_songs
-        ),
-        1,
-    )
-    seeds = range(options.seed, options.seed + options.num_songs)
-    generated = list(songs.generate_songs(singer, seeds, num_frames, options.temperature))
-    real_statistics = song_statistics(recordings.heard(), trained.config)
-    waveforms = [(song.waveform, recordings.sample_rate) for song in generated]
-    generated_statistics = song_statistics(waveforms, trained.config)
-    real_decibels = [
-        np.asarray(recordings.scale.shown(frames)) for frames in held_out[:_NUM_PICTURED]
-    ]
-    pictures = {
-        "songs": _song_picture(
-            real_decibels,
-            [song.decibels for song in generated],
-            recordings.sample_rate,
-            trained.config,
-        ),
-        "statistics": statistics_figure(real_statistics, generated_statistics),
-    }
-    return song_likeness.compare_songs(real_statistics, generated_statistics), pictures
+def _songs(trained, training, held_out, options, say):
+    """Figures and pictures of generated songs beside the training and the held-out `Songs`."""
+    try:
+        found = songs_of_run.measured(trained, training, held_out, options)
+    except ValueError as reason:
+        say(f"songs are not measured: {reason}")
+        return {}, {}
+    shown = held_out.pieces or training.pieces
+    return found.figures, song_pictures.pictures(found, shown, trained.sample_rate)
 
 
 def _pieces_compared(trained, training, held_out, options):
@@ -286,21 +258,6 @@ def _pieces_compared(trained, training, held_out, options):
     pieces = songs.generate_frames(Singer(trained), seeds, max(map(len, real)), options.temperature)
     generated = [frames for _, frames in pieces]
     return music_likeness.compare_pieces(training, real, generated, options.seed)
-
-
-def _song_picture(real, generated, sample_rate, config):
-    frame_s = config.spectrogram.hop_length / sample_rate
-    # No more than twice the longest real one: words of half a second would be lost in three.
-    num_frames = min(round(_PICTURED_S / frame_s), 2 * max(map(len, real)))
-
-    def middles(spectrograms):
-        starts = [max(len(decibels) - num_frames, 0) // 2 for decibels in spectrograms]
-        return [
-            decibels[start : start + num_frames]
-            for decibels, start in zip(spectrograms, starts, strict=True)
-        ]
-
-    return comparison_figure(middles(real[:2]), middles(generated[:4]), frame_s, sample_rate / 2)
 
 
 def _defined(value):

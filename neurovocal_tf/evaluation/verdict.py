@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from neurovocal_tf.evaluation import likelihood
+from neurovocal_tf.evaluation import likelihood, song_likeness, song_table
+from neurovocal_tf.evaluation.song_measures import FEWEST_SYLLABLES
 from neurovocal_tf.plots import canvas
 
 Figures = Mapping[str, float | None]
@@ -13,29 +14,14 @@ _OF_ERROR = r"baseline_(mean|previous_frame|ridge_var\d+)"
 _OF_LIKELIHOOD = r"baseline_(\w+)_log_likelihood_nats"
 # A ratio this far from 1 is said, either way: what other seconds of the same bird differ by.
 _ALIKE = 1.25
-# Fewer syllables have no distribution.
-_FEWEST_SYLLABLES = 10
-_MANY_UNFAMILIAR = 0.1
+_MANY_UNLIKE = 0.1
 _ASPECTS = {
     "ratio_syllables_per_s": ("syllables a second", "more", "fewer"),
     "ratio_median_duration": ("their length", "longer", "shorter"),
     "ratio_median_gap": ("gaps", "longer", "shorter"),
     "ratio_median_peak_frequency": ("pitch", "higher", "lower"),
 }
-_COMPARED = (
-    ("syllables_per_s", "ratio_syllables_per_s"),
-    ("median_duration_s", "ratio_median_duration"),
-    ("median_gap_s", "ratio_median_gap"),
-    ("median_peak_frequency_hz", "ratio_median_peak_frequency"),
-)
-_ALONE = (
-    "ks_duration",
-    "ks_gap",
-    "ks_peak_frequency",
-    "share_unfamiliar",
-    "transition_divergence_nats",
-    "pseudo_log_likelihood_nats",
-)
+_ALONE = ("pseudo_log_likelihood_nats",)
 # Of pieces: the name of what is counted, and its words.
 _EVENTS = {
     "chord": "chords",
@@ -128,14 +114,14 @@ def _songs(figures: Figures) -> Iterator[str]:
     count, real = figures.get("generated_num_syllables"), figures.get("real_num_syllables")
     if count is None or real is None:
         return
-    if real < _FEWEST_SYLLABLES:
+    if real < FEWEST_SYLLABLES:
         yield f"songs: the recordings have {real:g} syllables, too few to compare with."
     elif not count:
         yield (
             "songs: no syllable was found in them: the model is silent, or makes noise without "
             "pauses; songs.png shows which."
         )
-    elif count < _FEWEST_SYLLABLES:
+    elif count < FEWEST_SYLLABLES:
         yield (
             f"songs: {count:g} syllables were found in them, too few to compare: the model is "
             "nearly silent, or runs its syllables together; songs.png shows which."
@@ -143,6 +129,7 @@ def _songs(figures: Figures) -> Iterator[str]:
     else:
         yield f"songs: {_likeness(figures)}."
         yield from _types(figures)
+        yield from _measures(figures)
 
 
 def _likeness(figures):
@@ -165,14 +152,27 @@ def _likeness(figures):
 
 
 def _types(figures):
-    real, sung = figures.get("num_kinds_real"), figures.get("num_kinds_generated")
-    share = figures.get("share_unfamiliar")
-    if real is None or sung is None or share is None:
-        return
-    told = f"songs: {sung:g} of the {real:g} call types of the recordings are sung"
-    if share >= _MANY_UNFAMILIAR:
-        told += f"; {100 * share:.0f} % of the syllables are like none of them: blurred, or noise"
-    yield f"{told}."
+    real, sung = figures.get("real_num_types"), figures.get("generated_num_types")
+    share = figures.get("song_share_unlike")
+    if real is not None and sung is not None and share is not None:
+        told = f"songs: {sung:g} of the {real:g} call types of the recordings are sung"
+        if share >= _MANY_UNLIKE:
+            told += f"; {100 * share:.0f} % of the syllables are like none: blurred, or noise"
+        yield f"{told}."
+
+
+def _measures(figures):
+    """Which measures of songs say what, by their verdicts."""
+    said = {}
+    for name in song_likeness.NAMES:
+        said.setdefault(song_likeness.verdict(name, figures), []).append(song_table.NAMES[name])
+    if said.get(song_likeness.LIKE_HALVES):
+        yield f"songs: like the bird's own halves in {_listed(said[song_likeness.LIKE_HALVES])}."
+    if said.get(song_likeness.NEITHER):
+        yield (
+            "songs: neither that nor better than a chain of frame codes in "
+            f"{_listed(said[song_likeness.NEITHER])}."
+        )
 
 
 def _pieces(figures: Figures) -> Iterator[str]:
@@ -220,14 +220,14 @@ def _rows(figures: Figures) -> Iterator[tuple[str, float | None, str]]:
     if "generated_num_syllables" in figures:
         counted = f"recordings {_number(figures.get('real_num_syllables'))}"
         yield "generated_num_syllables", figures["generated_num_syllables"], counted
-    for of, ratio in _COMPARED:
+    for of, ratio in song_likeness.RATIOS.items():
         if f"generated_{of}" in figures:
             beside = f"recordings {_number(figures.get(f'real_{of}'))}"
             told = f"{beside}, ratio {_number(figures.get(ratio))}"
             yield f"generated_{of}", figures[f"generated_{of}"], told
-    if "num_kinds_generated" in figures:
-        found = f"recordings {_number(figures.get('num_kinds_real'))}"
-        yield "num_kinds_generated", figures["num_kinds_generated"], found
+    if "generated_num_types" in figures:
+        found = f"recordings {_number(figures.get('real_num_types'))}"
+        yield "generated_num_types", figures["generated_num_types"], found
     for event in _EVENTS:
         key = f"{event}_divergence_bits"
         real = {"real pieces at most": figures.get(f"{key}_null_high")}

@@ -15,12 +15,14 @@ from neurovocal_tf.plots import canvas
 
 
 class Syllables(Protocol):
-    """What `statistics_figure` draws of some songs, see `discovery.syllables.SongStatistics`."""
+    """What `statistics_figure` draws of some songs, see `evaluation.song_measures.Sung`."""
 
     @property
     def durations_s(self) -> np.ndarray: ...
     @property
     def gaps_s(self) -> np.ndarray: ...
+    @property
+    def centroids_hz(self) -> np.ndarray: ...
     @property
     def peak_frequencies_hz(self) -> np.ndarray: ...
 
@@ -115,20 +117,23 @@ def comparison_figure(
 
 
 def statistics_figure(real: Syllables, generated: Syllables) -> Figure:
-    """Durations, gaps and peak frequencies of real and generated syllables, as shares of each.
+    """Durations, gaps, spectral centroids and peak frequencies of real and generated syllables, as
+    shares of each.
 
     Args:
-        real, generated: objects with arrays `durations_s`, `gaps_s`, `peak_frequencies_hz`, as
-            `syllables.SongStatistics`.
+        real, generated: objects with arrays `durations_s`, `gaps_s`, `centroids_hz` and
+            `peak_frequencies_hz`, as `song_measures.Sung`.
     Returns: `Figure`.
     """
     figure = canvas.rows_figure(3.2, 1)
     names = (
         ("durations_s", "syllable duration (ms)", 1e3),
         ("gaps_s", "gap (ms)", 1e3),
+        ("centroids_hz", "spectral centroid (kHz)", 1e-3),
         ("peak_frequencies_hz", "peak frequency (kHz)", 1e-3),
     )
-    for axis, (name, label, factor) in zip(figure.subplots(1, len(names)), names, strict=True):
+    axes = figure.subplots(1, len(names))
+    for axis, (name, label, factor) in zip(axes, names, strict=True):
         counted = "gaps" if name == "gaps_s" else "syllables"
         samples = [np.asarray(getattr(s, name), np.float64) * factor for s in (real, generated)]
         samples = [s[np.isfinite(s)] for s in samples]

@@ -39,11 +39,7 @@ def prepared(config, data_dir, workdir):
 def test_errors_of_held_out_frames_are_told_by_label(annotated_run, monkeypatch):
     workdir, _, config = annotated_run
     # Singing, comparing songs and drawing take longer than all that is looked at here.
-    monkeypatch.setattr(report.songs, "generate_songs", lambda *_: [])
-    monkeypatch.setattr(report, "song_statistics", lambda *_: None)
-    monkeypatch.setattr(report.song_likeness, "compare_songs", lambda *_: {})
-    monkeypatch.setattr(report, "_song_picture", lambda *_: None)
-    monkeypatch.setattr(report, "statistics_figure", lambda *_: None)
+    monkeypatch.setattr(report, "_songs", lambda *_: ({}, {}))
     data = RunFolder(workdir).data()
     trained = Trained(build_model(config), config, data.scale, data.sample_rate, epoch=0)
     figures, _ = report.evaluate(

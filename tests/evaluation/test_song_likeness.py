@@ -1,170 +1,170 @@
-"""Songs beside songs: how far they are apart, in numbers that can be told beforehand."""
+"""Songs beside songs: each fault that songs can have is seen by its own measure."""
 
 import math
 
 import numpy as np
 import pytest
-import soundfile
-import tensorflow as tf
-import tones
+import scipy.ndimage
+import sung_birds
 
-from neurovocal_tf.audio import spectrogram, synthesis
-from neurovocal_tf.config import Config
-from neurovocal_tf.data import simulated_song
-from neurovocal_tf.discovery.syllables import SongStatistics, song_statistics
-from neurovocal_tf.evaluation import song_likeness
+from neurovocal_tf.evaluation import frame_chain, song_likeness, song_measures, song_table
+from neurovocal_tf.evaluation.heard import Songs
+from neurovocal_tf.evaluation.song_likeness import BETTER_THAN_VQ3, LIKE_HALVES, NEITHER
 
-SAMPLE_RATE = 16_000
+RATE = sung_birds.SAMPLE_RATE
+NUM_SONGS = 12
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch):
+    """As many as tell the worst of halves, few codes, and no forests, which take longest."""
+    monkeypatch.setattr(song_likeness, "NUM_DRAWS", 4)
+    monkeypatch.setattr(frame_chain, "_NUM_CODES", 40)
+    monkeypatch.setitem(song_measures.MEASURES, "forest_accuracy", lambda real, songs: 0.5)
 
 
 @pytest.fixture(scope="module")
-def bird():
-    return tones.bird()
+def recordings():
+    return sung_birds.Bird(seed=1).songs(NUM_SONGS)
 
 
-def test_call_types_are_counted_and_visited(bird):
-    again = song_likeness.call_types(bird["real"], bird["again"])
-    assert (again["num_kinds_real"], again["num_kinds_generated"]) == (3, 3)
-    assert again["share_unfamiliar"] <= 0.05
-    assert song_likeness.call_types(bird["real"], bird["one_type"])["num_kinds_generated"] == 1
+@pytest.fixture(scope="module")
+def same_bird():
+    return sung_birds.Bird(seed=2).songs(NUM_SONGS)
 
 
-def test_what_making_sound_of_a_spectrogram_does_to_a_song_makes_no_other_call_types_of_it():
-    songs = [simulated_song.simulate_song(seed, 8.0) for seed in range(6)]
-    heard = [(samples, SAMPLE_RATE) for samples, _ in songs]
-    config = Config.preset("demo")
-    remade = [
-        (
-            synthesis.griffin_lim(
-                spectrogram.power_spectrogram(samples, rate, config.spectrogram)[tf.newaxis],
-                rate,
-                config.spectrogram,
-                num_iterations=30,
-            )[0].numpy(),
-            rate,
-        )
-        for samples, rate in heard
+def figures_of(recordings, songs, held_out=None):
+    found = song_likeness.song_likeness(recordings, songs, held_out, RATE, sung_birds.CONFIG)
+    return found.figures
+
+
+def changed(songs, change):
+    return Songs.apart([change(piece) for piece in songs.pieces])
+
+
+def is_worse(name, figures):
+    return song_likeness.verdict(name, figures) in (BETTER_THAN_VQ3, NEITHER)
+
+
+def shuffled(songs):
+    rng = np.random.default_rng(0)
+    orders = [tuple(rng.permutation(4)) for _ in range(NUM_SONGS)]
+    one_each = [
+        sung_birds.Bird(seed=10 + n, order=order).songs(1).pieces[0]
+        for n, order in enumerate(orders)
     ]
-    real, again = (song_statistics(chosen, config) for chosen in (heard, remade))
-    found = song_likeness.call_types(real, again)
-    assert found["num_kinds_generated"] == found["num_kinds_real"] >= 6
-    # What few bounds move by a sample or two is farther than its type's own calls are.
-    assert found["share_unfamiliar"] < 0.15
+    return Songs.apart(one_each)
 
 
-def test_syllables_unlike_any_real_one_belong_to_no_type(bird):
-    stranger = song_likeness.call_types(bird["real"], bird["stranger"])
-    assert stranger["num_kinds_generated"] == 0
-    assert stranger["share_unfamiliar"] == 1.0
-    assert stranger["transition_divergence_nats"] == pytest.approx(math.log(2))
+CONTROLS = {
+    "shuffled": (
+        shuffled,
+        {"transition_divergence_bits", "bigram_nats"},
+        {"frechet", "ks_duration"},
+    ),
+    "blurred": (
+        lambda songs: changed(songs, lambda x: scipy.ndimage.uniform_filter1d(x, 5, axis=0)),
+        {"change_loud_ratio", "change_quiet_ratio", "frechet"},
+        {"transition_divergence_bits"},
+    ),
+    "pitch shifted": (
+        lambda songs: changed(songs, lambda x: np.roll(x, 2, axis=1)),
+        {"ks_centroid", "ks_peak_frequency", "frechet", "coverage"},
+        {"rate_ratio", "ks_gap"},
+    ),
+    "half as many types": (
+        lambda songs: sung_birds.Bird(seed=3, order=(0, 1)).songs(NUM_SONGS, 8),
+        {"effective_types_ratio", "coverage", "recall"},
+        set(),
+    ),
+    "stretched": (
+        lambda songs: changed(songs, lambda x: np.repeat(x, 2, axis=0)),
+        {"ks_duration", "ks_gap", "rate_ratio"},
+        {"ks_centroid"},
+    ),
+    "another bird": (
+        lambda songs: sung_birds.Bird(
+            seed=4, sweeps=((60, 12, 9), (12, 60, 9), (36, 36, 22), (16, 16, 9))
+        ).songs(NUM_SONGS),
+        {"share_unlike", "linear_accuracy", "nearest_window_ratio"},
+        set(),
+    ),
+}
 
 
-def test_transition_divergence_tells_the_order_of_the_same_syllables(bird):
-    assert song_likeness.call_types(bird["real"], bird["again"])["transition_divergence_nats"] < 0.1
-    assert (
-        song_likeness.call_types(bird["real"], bird["backwards"])["transition_divergence_nats"]
-        > 0.5
-    )
+@pytest.mark.parametrize("name", CONTROLS)
+def test_a_fault_is_seen_by_its_own_measure(name, recordings, same_bird):
+    change, seen_by, not_by = CONTROLS[name]
+    figures = figures_of(recordings, change(same_bird))
+    for measure in seen_by:
+        assert is_worse(measure, figures), measure
+    for measure in not_by:
+        assert song_measures.badness(measure, figures[f"song_{measure}"]) < 0.15, measure
 
 
-def test_without_syllables_there_is_nothing_to_compare():
-    silent = song_statistics([(np.zeros(8000), tones.SAMPLE_RATE)], Config())
-    assert math.isnan(song_likeness.compare_songs(silent, silent)["num_kinds_real"])
+def test_the_birds_own_other_songs_are_like_its_halves_and_held_out_ones_too(recordings, same_bird):
+    figures = figures_of(recordings, same_bird, sung_birds.Bird(seed=5).songs(NUM_SONGS))
+    said = [song_likeness.verdict(name, figures) for name in song_measures.MEASURES]
+    assert said.count(LIKE_HALVES) >= len(said) - 4
+    assert figures["song_share_copied"] == figures["song_share_repeated"] == 0.0
+    for name in song_measures.MEASURES:
+        assert math.isfinite(figures[f"song_{name}_held_out"]), name
+        assert math.isfinite(figures[f"song_{name}_vq3"]), name
+    assert (figures["real_num_types"], figures["generated_num_types"]) == (4, 4)
+    assert figures["real_num_syllables"] == figures["generated_num_syllables"] == 16 * NUM_SONGS
+    assert figures["song_last_third_quiet_spread_db"] < 0.5
 
 
-def test_a_bird_compared_with_itself_has_ratios_of_one_and_no_distance(bird):
-    table = song_likeness.compare_songs(bird["real"], bird["real"])
-    for key, value in table.items():
-        if key.startswith("ratio_"):
-            assert value == 1.0
-        if key.startswith("ks_") or key == "transition_divergence_nats":
-            assert value == pytest.approx(0.0, abs=1e-12)
-    assert all(isinstance(value, (int, float)) for value in table.values())
+def test_copies_of_recordings_are_called_copies(recordings):
+    assert figures_of(recordings, recordings)["song_share_copied"] == 1.0
 
 
-def test_ratios_are_generated_over_real(bird):
-    table = song_likeness.compare_songs(bird["real"], bird["stranger"])
-    assert (
-        table["ratio_median_peak_frequency"]
-        == table["generated_median_peak_frequency_hz"] / table["real_median_peak_frequency_hz"]
-    )
-    assert table["ratio_median_duration"] > 1.5
-    assert table["ks_peak_frequency"] == 1.0
-    assert table["generated_num_syllables"] == bird["stranger"].num_syllables
+def test_one_song_again_and_again_is_called_alike(recordings, same_bird):
+    again = Songs.apart([same_bird.pieces[0]] * NUM_SONGS)
+    figures = figures_of(recordings, again)
+    assert figures["song_share_repeated"] == 1.0
+    assert "the songs are all alike: 100 %" in song_table.as_table(figures)
 
 
-def test_comparison_is_the_same_every_time(bird):
-    assert song_likeness.compare_songs(bird["real"], bird["again"]) == song_likeness.compare_songs(
-        bird["real"], bird["again"]
-    )
+def test_bands_that_build_up_are_a_drift(recordings, same_bird):
+    def drifting(piece):
+        grown = np.linspace(0, 12, len(piece))[:, None] * (np.arange(piece.shape[1]) % 4 == 0)
+        return np.maximum(piece, sung_birds.BACKGROUND_DB + grown)
+
+    figures = figures_of(recordings, changed(same_bird, drifting))
+    first, last = (figures[f"song_{third}_third_quiet_spread_db"] for third in ("first", "last"))
+    assert last > first + 2.0 > figures["song_first_third_quiet_spread_db_real"] + 2.0
 
 
-def test_two_halves_of_one_finchs_songs_are_alike_and_songs_played_backwards_are_not(
-    shared_recordings,
-):
-    files = sorted((shared_recordings / "bengalese_finch_gy6or6").glob("*.wav"))
-    songs = [soundfile.read(file, dtype="float32") for file in files]
-    half, other, backwards = (
-        song_statistics(chosen, Config())
-        for chosen in (
-            songs[::2],
-            songs[1::2],
-            [(samples[::-1], sample_rate) for samples, sample_rate in songs[1::2]],
-        )
-    )
-    alike, unlike = (
-        song_likeness.compare_songs(half, other),
-        song_likeness.compare_songs(half, backwards),
-    )
-    for key, ratio in alike.items():
-        if key.startswith("ratio_"):
-            assert 0.9 < ratio < 1.1, key
-    # Eleven types are labelled; 0.02 nats between the halves were measured, 0.6 backwards.
-    assert 9 <= alike["num_kinds_real"] <= 14
-    assert alike["num_kinds_generated"] >= 9
-    assert alike["share_unfamiliar"] < 0.03 < unlike["share_unfamiliar"]
-    assert alike["transition_divergence_nats"] < 0.1 < 0.4 < unlike["transition_divergence_nats"]
+def test_figures_are_the_same_every_time(recordings, same_bird):
+    assert figures_of(recordings, same_bird) == figures_of(recordings, same_bird)
 
 
-def songs_of(rate, durations_s, gaps_s, peaks_hz):
-    arrays = [np.asarray(values, float) for values in (durations_s, gaps_s, peaks_hz)]
-    medians = [np.median(values) if len(values) else math.nan for values in arrays]
-    return SongStatistics(len(durations_s), rate, *medians, *arrays, np.empty(0), np.empty(0, bool))
+def test_silent_songs_have_a_null_and_a_reason_and_no_figures(recordings):
+    rng = np.random.default_rng(0)
+    figures = figures_of(recordings, Songs.apart([sung_birds.silence(rng, 300)] * 3))
+    assert figures["generated_num_syllables"] == 0
+    assert math.isnan(figures["song_frechet"]) and math.isfinite(figures["song_frechet_null"])
+    table = song_table.as_table(figures)
+    assert "the songs have 0 syllables" in table and "nan" not in table
+    assert figures["song_longest_silence_s"] == pytest.approx(300 * sung_birds.FRAME_S)
 
 
-def test_the_distance_of_songs_adds_rate_distributions_and_medians():
-    durations, gaps, peaks = (
-        np.linspace(0.02, 0.1, 20),
-        np.linspace(0.01, 0.1, 19),
-        np.linspace(1e3, 4e3, 20),
-    )
-    real = songs_of(6.0, durations, gaps, peaks)
-    assert song_likeness.song_distance(real, real) == 0.0
-    # Twice or half as many in the same time are as far.
-    assert song_likeness.song_distance(
-        real, songs_of(12.0, durations, gaps, peaks)
-    ) == pytest.approx(math.log(2))
-    assert song_likeness.song_distance(
-        real, songs_of(3.0, durations, gaps, peaks)
-    ) == pytest.approx(math.log(2))
-    # A quarter of the durations beyond all real ones, their median as it was;
-    # every gap longer than any real one.
-    longer = np.where(np.arange(20) >= 15, 1.0, durations)
-    assert song_likeness.song_distance(real, songs_of(6.0, longer, gaps, peaks)) == pytest.approx(
-        0.25
-    )
-    assert song_likeness.song_distance(
-        real, songs_of(6.0, durations, gaps + 1, peaks)
-    ) == pytest.approx(1.0 + math.log(1.055 / 0.055))
+def test_one_recording_has_no_halves_and_the_table_says_why(recordings, same_bird):
+    figures = figures_of(Songs.apart(recordings.pieces[:1]), same_bird)
+    assert math.isnan(figures["song_frechet_null"]) and math.isfinite(figures["song_frechet"])
+    table = song_table.as_table(figures)
+    assert "there is one training recording" in table and "nan" not in table
 
 
-@pytest.mark.parametrize("count", [0, 9])
-def test_songs_of_too_few_syllables_are_at_an_infinite_distance(count):
-    values = np.linspace(0.01, 0.1, 30)
-    real, few = (
-        songs_of(6.0, values, values, values),
-        songs_of(1.0, values[:count], values[: max(count - 1, 0)], values[:count]),
-    )
-    assert (
-        song_likeness.song_distance(real, few) == song_likeness.song_distance(few, real) == math.inf
-    )
+def test_recordings_without_a_syllable_are_refused():
+    rng = np.random.default_rng(0)
+    silent = Songs.apart([sung_birds.silence(rng, 300)])
+    with pytest.raises(ValueError, match="no syllable"):
+        figures_of(silent, silent)
+
+
+def test_the_table_fits_a_hundred_columns(recordings, same_bird):
+    table = song_table.as_table(figures_of(recordings, same_bird, same_bird))
+    assert max(map(len, table.splitlines())) <= 100
+    assert set(song_table.NAMES) == {*song_likeness.NAMES}

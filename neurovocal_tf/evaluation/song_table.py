@@ -1,0 +1,118 @@
+"""What the measures of songs say, as a table for a terminal of a hundred columns, and what makes
+them less sure, in words.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from neurovocal_tf.evaluation import song_drift
+from neurovocal_tf.evaluation.song_likeness import ENOUGH_PIECES, ENOUGH_SYLLABLES, verdict
+from neurovocal_tf.evaluation.song_measures import FEWEST_SYLLABLES
+
+Figures = Mapping[str, float | None]
+
+#: Name of a measure -> what people call it, and how it is counted.
+NAMES = {
+    "transition_divergence_bits": "transitions",
+    "bigram_nats": "bigrams",
+    "effective_types_ratio": "effective types",
+    "rate_ratio": "syllables a second",
+    "ks_duration": "durations",
+    "ks_gap": "gaps",
+    "ks_centroid": "spectral centroids",
+    "ks_peak_frequency": "peak frequencies",
+    "frechet": "Frechet distance",
+    "coverage": "coverage",
+    "recall": "recall",
+    "share_unlike": "unlike any real one",
+    "change_quiet_ratio": "change of quiet frames",
+    "change_loud_ratio": "change of loud frames",
+    "linear_accuracy": "linear test (noisy)",
+    "forest_accuracy": "forest test (noisy)",
+    "nearest_window_ratio": "nearest half second",
+    "share_copied": "copied half seconds",
+}
+_UNITS = {"transition_divergence_bits": "bits", "bigram_nats": "nats", "frechet": "of variance"}
+_COLUMNS = {"songs": "", "halves": "_null", "worst": "_null_worst", "held out": "_held_out"}
+_COLUMNS |= {"VQ-3": "_vq3"}
+_THIRDS = {
+    "rate_ratio": "syllables a second, ratio",
+    "effective_types_ratio": "effective types, ratio",
+    "frechet": "Frechet over variance",
+    "share_unlike": "unlike any real one, share",
+    "quiet_spread_db": "spread of quiet frames, dB",
+}
+
+# More of the half seconds than this being copies, songs are all alike.
+_MANY_COPIES = 0.5
+
+
+def as_table(figures: Figures) -> str:
+    """A row for each measure: the songs', the median and the worst of what the bird's own halves
+    get, what the held-out recordings and what VQ-3, an order-3 chain of 400 frame codes, get, and a
+    verdict; "" where songs were not measured. Below, the first and the last third of long songs.
+    """
+    if "song_frechet" not in figures:
+        return ""
+    head = "".join(f"{name:>9}" for name in _COLUMNS)
+    rows = [f"{'songs beside the recordings':27}{head}"]
+    for name, words in NAMES.items():
+        numbers = "".join(_number(figures.get(f"song_{name}{of}")) for of in _COLUMNS.values())
+        rows.append(f"{_with_unit(name, words):27}{numbers}  {verdict(name, figures)}".rstrip())
+    rows += ["", f"{'thirds of long songs':27}{'first':>9}{'last':>9}{'real':>9}{'real last':>11}"]
+    for name, words in _THIRDS.items():
+        numbers = [
+            _number(figures.get(f"song_{third}_{name}{of}"))
+            for of in ("", "_real")
+            for third in song_drift.THIRDS
+        ]
+        rows.append(f"{words:27}{''.join(numbers[:3])}{numbers[3]:>11}")
+    rows += [
+        "",
+        "halves: random halves of the training recordings beside each other, median and worst of "
+        "eight;",
+        "VQ-3: songs of an order-3 chain of 400 frame codes. -: not defined, see below.",
+        *warnings(figures),
+    ]
+    return "\n".join(rows)
+
+
+def warnings(figures: Figures) -> Iterator[str]:
+    """Why figures of songs are not defined, or less sure than they look: a line each."""
+    if "song_frechet" not in figures:
+        return
+    found, real = figures["generated_num_syllables"] or 0, figures["real_num_syllables"] or 0
+    pieces, recordings = figures["generated_num_songs"] or 0, figures["real_num_recordings"] or 0
+    if real < 2 * FEWEST_SYLLABLES:
+        yield f"not defined: the training recordings have {real:g} syllables, too few to compare."
+    if found < FEWEST_SYLLABLES:
+        yield (
+            f"not defined: the songs have {found:g} syllables: the model is silent, or sings "
+            "without pauses."
+        )
+    elif found < ENOUGH_SYLLABLES or pieces < ENOUGH_PIECES:
+        yield (
+            f"unsure: {found:g} syllables in {pieces:g} songs; {ENOUGH_SYLLABLES} in "
+            f"{ENOUGH_PIECES} tell more: raise --seconds and --num_songs."
+        )
+    if recordings < 2:
+        yield (
+            "not defined: halves and copies, since there is one training recording; two or more "
+            "tell how far the bird is from itself."
+        )
+    repeated = figures.get("song_share_repeated")
+    if repeated is not None and repeated > _MANY_COPIES:
+        yield f"the songs are all alike: {100 * repeated:.0f} % of their half seconds are copies."
+
+
+def _with_unit(name: str, words: str) -> str:
+    if name.startswith("ks_"):
+        return f"{words}, KS"
+    if name.endswith("_ratio"):
+        return f"{words}, ratio"
+    return f"{words}, {_UNITS[name]}" if name in _UNITS else words
+
+
+def _number(value: float | None) -> str:
+    if value is None or value != value:
+        return f"{'-':>9}"
+    return f"{value:9.3f}" if abs(value) < 1000 else f"{value:9.3g}"

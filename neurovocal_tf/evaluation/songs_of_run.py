@@ -1,0 +1,82 @@
+"""A run's songs, sung and measured beside the recordings that it learned and those it held out."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from neurovocal_tf.data.recordings import Recordings
+from neurovocal_tf.evaluation import song_likeness
+from neurovocal_tf.evaluation.heard import Songs
+from neurovocal_tf.evaluation.song_likeness import Likeness
+from neurovocal_tf.generation import songs
+from neurovocal_tf.generation.singer import Singer
+from neurovocal_tf.runs.trained import Trained
+
+_MOST_FRAMES = 500_000
+
+
+@dataclasses.dataclass(frozen=True)
+class SongOptions:
+    """What to generate: `seconds` in all, divided among `num_songs`,
+    from `seed` on, at `temperature`.
+    """
+
+    seconds: float = 256.0
+    num_songs: int = 32
+    seed: int = 0
+    temperature: float = 1.0
+
+
+def sequences_of(recordings: Recordings) -> tuple[Songs, list[np.ndarray], list[np.ndarray]]:
+    """The sequences of some recordings, read once: as `Songs`, in dB; as model frames `[L, V]`; and
+    the labels of their frames, bytes `[L]`.
+    """
+    frames, numbers, labels = [], [], []
+    for one, number, of_one in recordings.numbered_sequences().as_numpy_iterator():
+        frames.append(one)
+        numbers.append(int(number))
+        labels.append(of_one)
+    shown = [np.asarray(recordings.scale.shown(one)) for one in frames]
+    return Songs(shown, numbers), frames, labels
+
+
+def sing(trained: Trained, options: SongOptions) -> Songs:
+    """What the model sings, as its own frames in dB."""
+    each_s = options.seconds / options.num_songs
+    hops = each_s * trained.sample_rate / trained.config.spectrogram.hop_length
+    num_frames = max(math.ceil(hops), 1)
+    singer = Singer(trained, max_frames=num_frames)
+    seeds = range(options.seed, options.seed + options.num_songs)
+    sung = songs.generate_frames(singer, seeds, num_frames, options.temperature)
+    return Songs.apart([frames for _, frames in sung])
+
+
+def measured(
+    trained: Trained, training: Songs, held_out: Songs | None, options: SongOptions
+) -> Likeness:
+    """Sings, and measures what was sung.
+
+    Args:
+        trained: `Trained`.    training, held_out: `Songs` of the recordings.
+        options: `SongOptions`, whose seed is that of all that is drawn, too.
+
+    Raises: ValueError if no syllable is found in the training recordings.
+    """
+    sung = sing(trained, options)
+    return song_likeness.song_likeness(
+        _spread(training), sung, held_out, trained.sample_rate, trained.config, options.seed
+    )
+
+
+def _spread(songs: Songs) -> Songs:
+    """As many recordings, spread over all, as are no longer than half an hour or so together: of
+    the measures some take time with each frame.
+    """
+    numbers = np.asarray(songs.recordings)
+    recordings, frames = np.unique(numbers), sum(map(len, songs.pieces))
+    share = min(_MOST_FRAMES / max(frames, 1), 1.0)
+    count = max(round(share * len(recordings)), min(len(recordings), 2))
+    chosen = recordings[np.linspace(0, len(recordings) - 1, count).round().astype(int)]
+    kept = np.flatnonzero(np.isin(numbers, chosen))
+    return Songs([songs.pieces[index] for index in kept], numbers[kept].tolist())
