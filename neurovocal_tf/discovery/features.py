@@ -8,6 +8,7 @@ it. Among twelve sets of features on six birds none was better than this one.
 """
 
 import dataclasses
+import math
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
@@ -170,7 +171,8 @@ def as_points(measured: np.ndarray, recipe: Recipe) -> np.ndarray:
     """
     if recipe.num_cepstra:
         return directions(measured).reshape(len(measured), -1)
-    return over_root_of_norm(measured.reshape(len(measured), -1).astype(np.float32))
+    size = math.prod(measured.shape[1:])
+    return over_root_of_norm(measured.reshape(len(measured), size).astype(np.float32))
 
 
 def directions(measured: np.ndarray) -> np.ndarray:

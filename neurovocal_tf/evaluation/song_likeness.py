@@ -188,11 +188,12 @@ def _windows_compared(
     usual = np.concatenate(nulls)
     for (_, second), null in zip(draws, nulls, strict=True):
         for of, some in windows.items():
-            own = null if of == "null" else some.nearest(second)
-            for name, value in zip(
-                _OF_WINDOWS, song_windows.usual_and_copied(own, usual), strict=True
-            ):
-                found[name][of].append(value)
+            is_null = of == "null"
+            nearest = null if is_null else some.nearest(second)
+            found["nearest_window_ratio"][of].append(song_windows.nearness_ratio(nearest, usual))
+            # What is copied is copied from anywhere.
+            nearest = null if is_null else some.nearest(np.ones_like(second))
+            found["share_copied"][of].append(song_windows.share_copied(nearest, usual))
     return found
 
 
@@ -240,7 +241,7 @@ def _share_repeated(real: Heard, ours: song_windows.Windows, sung: Heard) -> flo
     recordings = np.asarray(real.songs.recordings)
     usual = ours.nearest(recordings[ours.pieces][:, None] != recordings)
     among = np.arange(len(sung.songs)) != theirs.pieces[:, None]
-    return song_windows.usual_and_copied(theirs.nearest(among), usual)[1]
+    return song_windows.share_copied(theirs.nearest(among), usual)
 
 
 def _summarised(name: str, found: Mapping[str, list[float]]) -> dict[str, float]:

@@ -20,18 +20,18 @@ NAMES = {
     "ks_gap": "gaps",
     "ks_centroid": "spectral centroids",
     "ks_peak_frequency": "peak frequencies",
-    "frechet": "Frechet distance",
+    "frechet": "Frechet over variance",
     "coverage": "coverage",
     "recall": "recall",
     "share_unlike": "unlike any real one",
-    "change_quiet_ratio": "change of quiet frames",
-    "change_loud_ratio": "change of loud frames",
+    "change_quiet_ratio": "quiet frames' change",
+    "change_loud_ratio": "loud frames' change",
     "linear_accuracy": "linear test (noisy)",
     "forest_accuracy": "forest test (noisy)",
     "nearest_window_ratio": "nearest half second",
     "share_copied": "copied half seconds",
 }
-_UNITS = {"transition_divergence_bits": "bits", "bigram_nats": "nats", "frechet": "of variance"}
+_UNITS = {"transition_divergence_bits": "bits", "bigram_nats": "nats"}
 _COLUMNS = {"songs": "", "halves": "_null", "worst": "_null_worst", "held out": "_held_out"}
 _COLUMNS |= {"VQ-3": "_vq3"}
 _THIRDS = {

@@ -62,15 +62,24 @@ def windows_beside(
     return Windows(np.array([piece for piece, _ in chosen]), distances)
 
 
-def usual_and_copied(songs: np.ndarray, real: np.ndarray) -> tuple[float, float]:
-    """Median distance of windows of songs over that of real ones from other recordings, and the
-    share of them that is a copy: nearer than half of what any real one is.  [W], [W'] -> 2 numbers
+def nearness_ratio(songs: np.ndarray, real: np.ndarray) -> float:
+    """Median distance of windows of songs to the nearest real one over that of real windows to the
+    nearest of other recordings.  [W], [W'] -> number
     """
     songs, real = songs[np.isfinite(songs)], real[np.isfinite(real)]
-    if not (len(songs) and len(real)) or not real.min() > 0:
-        return math.nan, math.nan
-    copied = songs < _COPY_FACTOR * real.min()
-    return float(np.median(songs) / np.median(real)), float(copied.mean())
+    if not (len(songs) and len(real)) or not np.median(real) > 0:
+        return math.nan
+    return float(np.median(songs) / np.median(real))
+
+
+def share_copied(songs: np.ndarray, real: np.ndarray) -> float:
+    """Share of windows that are copies: nearer than half of what any real one is to another
+    recording.  [W], [W'] -> number
+    """
+    songs, real = songs[np.isfinite(songs)], real[np.isfinite(real)]
+    if not (len(songs) and len(real)):
+        return math.nan
+    return float((songs < _COPY_FACTOR * real.min()).mean())
 
 
 def _nearest_offsets(windows: np.ndarray, piece: np.ndarray) -> np.ndarray:
