@@ -212,3 +212,20 @@ def _inconsistencies(config: Config) -> Iterator[str]:
                 f"`{name}` must have one number or {phases}, as `learning_rates`. "
                 f"Received: {name}={getattr(training, name)}"
             )
+    yield from _inconsistencies_of_encoder(config.model)
+
+
+def _inconsistencies_of_encoder(model: ModelConfig) -> Iterator[str]:
+    num_layers, memory_frames = model.num_layers, model.memory_frames
+    if len(memory_frames) not in (1, num_layers):
+        yield (
+            f"`memory_frames` must have one number or {num_layers}, as many as `num_layers`. "
+            f"Received: memory_frames={memory_frames}"
+        )
+    if 1 in memory_frames:
+        yield f"`memory_frames` must be 0, or at least 2. Received: memory_frames={memory_frames}"
+    if any(memory_frames) and model.gates != "sigmoid":
+        yield (
+            "`memory_frames` must be 0 unless `gates` are sigmoid: others have no rate that could "
+            f"start slow. Received: memory_frames={memory_frames}, gates={model.gates}"
+        )

@@ -185,6 +185,14 @@ class ModelConfig:
     gates: str = setting(
         "sigmoid", "Function in the gates of the encoder.", choices=("sigmoid", "tanh")
     )
+    memory_frames: tuple[int, ...] = setting(
+        (0,),
+        "Start the encoder's update gates slow: longest time constant of each layer, in frames, "
+        "from the bottom up; one number counts for all layers. The gates' constants lie between 2 "
+        "frames and that, as many in every octave. 0: all gates start at 2 frames.",
+        low=0,
+        high=100_000,
+    )
     learned_initial_state: bool = setting(
         True, "Learn the state of the encoder before the first frame. Otherwise it is zero."
     )

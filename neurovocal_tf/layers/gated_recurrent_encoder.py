@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from neurovocal_tf.layers.padding import after_each, frames_first
 from neurovocal_tf.layers.recurrence import cell, product, recurrence, split_kernel
+from neurovocal_tf.layers.slow_gates import SlowGates, longest_of_layers
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.products import affine
 
@@ -37,6 +38,8 @@ class GatedRecurrentEncoder(keras.layers.Layer):
             Roweis, 2007).
         weight_init: "scaled" (Glorot, orthogonal) or "published" (everything from N(0, 0.0001)).
         seed: int, of the initial weights, and of what is dropped where no stream is given.
+        memory_frames: int, or one for each layer: the longest time constant with which its update
+            gates start, see `SlowGates`; 0: all of them start at 2 frames.
         go_backwards: bool, read the frames from the last to the first, and return the states in
             that order.
         return_sequences: bool, return the state after every frame, or after the last alone, [B, R].
@@ -71,6 +74,7 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         num_direct_frames: int = 0,
         weight_init: str = "scaled",
         seed: int = 0,
+        memory_frames: int | Sequence[int] = 0,
         go_backwards: bool = False,
         return_sequences: bool = True,
         return_state: bool = False,
@@ -105,6 +109,7 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         self.num_direct_frames = num_direct_frames
         self.weight_init = weight_init
         self.seed = seed
+        self.memory_frames = longest_of_layers(memory_frames, num_layers, gates)
         self.go_backwards = go_backwards
         self.return_sequences = return_sequences
         self.return_state = return_state
@@ -156,7 +161,11 @@ class GatedRecurrentEncoder(keras.layers.Layer):
             for i in range(self.num_layers)
         ]
         self.biases = [
-            add(name=f"bias_{i}", shape=(3 * self.num_units,), initializer=bias_init(3 * i + 2))
+            add(
+                name=f"bias_{i}",
+                shape=(3 * self.num_units,),
+                initializer=self._slow(bias_init(3 * i + 2), i),
+            )
             for i in range(self.num_layers)
         ]
         self.first_state = add(
@@ -176,6 +185,12 @@ class GatedRecurrentEncoder(keras.layers.Layer):
             lambda i: initializers.Orthogonal(seed=seed + i),
             lambda i: initializers.Zeros(),
         )
+
+    def _slow(self, initializer, index):
+        """That of a layer's bias, whose update gates may start slow."""
+        longest = self.memory_frames[index]
+        seed = self._first_seed + 3 * index + 2
+        return SlowGates(longest, initializer, seed) if longest else initializer
 
     @property
     def _first_seed(self):
@@ -342,6 +357,7 @@ class GatedRecurrentEncoder(keras.layers.Layer):
             "num_direct_frames",
             "weight_init",
             "seed",
+            "memory_frames",
             "go_backwards",
             "return_sequences",
             "return_state",

@@ -67,6 +67,7 @@ def _gated_recurrent_encoder(num_visible, config):
         model.num_direct_frames,
         model.weight_init,
         seed=config.training.seed,
+        memory_frames=model.memory_frames,
         name="gated_recurrent_encoder",
     )
 
