@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from neurovocal_tf.api.training import train as train
     from neurovocal_tf.client.client import Client as Client
     from neurovocal_tf.config import Config as Config
+    from neurovocal_tf.layers.attention_encoder import AttentionEncoder as AttentionEncoder
     from neurovocal_tf.layers.conditional_rbm import ConditionalRBM as ConditionalRBM
     from neurovocal_tf.layers.gated_recurrent_encoder import (
         GatedRecurrentEncoder as GatedRecurrentEncoder,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 _MODULE_OF = {
+    "AttentionEncoder": "layers.attention_encoder",
     "Client": "client.client",
     "Config": "config",
     "ConditionalRBM": "layers.conditional_rbm",

@@ -3,6 +3,7 @@ from presets and flag files.
 """
 
 import dataclasses
+import itertools
 import json
 import os
 import re
@@ -212,3 +213,36 @@ def _inconsistencies(config: Config) -> Iterator[str]:
                 f"`{name}` must have one number or {phases}, as `learning_rates`. "
                 f"Received: {name}={getattr(training, name)}"
             )
+    yield from _inconsistencies_of_encoder(config.model, config.data.window_frames)
+
+
+def _inconsistencies_of_encoder(model: ModelConfig, window_frames: int) -> Iterator[str]:
+    memory_frames, periods = model.memory_frames, model.layer_periods
+    for name in ("memory_frames", "layer_periods"):
+        if len(getattr(model, name)) not in (1, model.num_layers):
+            yield (
+                f"`{name}` must have one number or {model.num_layers}, as many as `num_layers`. "
+                f"Received: {name}={getattr(model, name)}"
+            )
+    if 1 in memory_frames:
+        yield f"`memory_frames` must be 0, or at least 2. Received: memory_frames={memory_frames}"
+    if any(memory_frames) and model.gates != "sigmoid":
+        yield (
+            "`memory_frames` must be 0 unless `gates` are sigmoid: others have no rate that could "
+            f"start slow. Received: memory_frames={memory_frames}, gates={model.gates}"
+        )
+    if any(above % below for below, above in itertools.pairwise(periods)):
+        yield (
+            "`layer_periods` must be multiples, each of the one before. "
+            f"Received: layer_periods={periods}"
+        )
+    if model.attention_frames % max(periods):
+        yield (
+            f"`attention_frames` must be a multiple of the longest of `layer_periods`. "
+            f"Received: attention_frames={model.attention_frames}, layer_periods={periods}"
+        )
+    if max(periods) > window_frames:
+        yield (
+            "`layer_periods` must be at most `window_frames`: no layer would advance in training. "
+            f"Received: layer_periods={periods}, window_frames={window_frames}"
+        )

@@ -185,6 +185,32 @@ class ModelConfig:
     gates: str = setting(
         "sigmoid", "Function in the gates of the encoder.", choices=("sigmoid", "tanh")
     )
+    memory_frames: tuple[int, ...] = setting(
+        (0,),
+        "Start the encoder's update gates slow: longest time constant of each layer, in frames, "
+        "from the bottom up; one number counts for all layers. The gates' constants lie between 2 "
+        "frames and that, as many in every octave. 0: all gates start at 2 frames.",
+        low=0,
+        high=100_000,
+    )
+    layer_periods: tuple[int, ...] = setting(
+        (1,),
+        "How many frames each layer of the encoder takes for a step, from the bottom up, such as "
+        "1,4,16: it reads the mean of what the layer below did in them, and the RBM reads all "
+        "layers. Each is a multiple of the one before; one number counts for all layers.",
+        low=1,
+        high=100_000,
+    )
+    attention_frames: int = setting(
+        0,
+        "How many frames back the encoder attends to what it told then, once in the longest of "
+        "--layer_periods. The state carries all of it. 0: no attention.",
+        low=0,
+        high=100_000,
+    )
+    attention_heads: int = setting(
+        1, "Heads of that attention, each with a query of its own.", low=1, high=64
+    )
     learned_initial_state: bool = setting(
         True, "Learn the state of the encoder before the first frame. Otherwise it is zero."
     )

@@ -15,7 +15,12 @@ from types import ModuleType
 
 _NAME = "tensorflow"
 # Whose import registers every class that a .keras file of this package may name.
-_WITH_CLASSES = ("model.rnn_rbm", "training.optimizers", "training.phases")
+_WITH_CLASSES = (
+    "model.rnn_rbm",
+    "layers.attention_encoder",
+    "training.optimizers",
+    "training.phases",
+)
 # Rooms that import Keras themselves.
 _ROOMS = re.compile(r"neurovocal_tf\.(layers|model|training|runs|serving|evaluation|generation)\b")
 

@@ -190,6 +190,9 @@ def test_a_written_flag_file_reads_back_as_the_same_configuration(data):
             "n_fft",
             "hop_length",
             "parallel_parts",
+            "memory_frames",
+            "layer_periods",
+            "attention_frames",
         )
         if field.name not in tied:
             values[field.name] = data.draw(_values_of(field), label=field.name)

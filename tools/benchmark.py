@@ -8,9 +8,13 @@ Everything in one comparison runs in turn, round after round, so that whatever e
 disturbs all alike. Ratios are taken within a round. PyTorch takes part where it is installed.
 Operations count products of matrices alone.
 
+    python tools/benchmark.py --suite=encoders
+
+measures what the options of the encoder cost, and
+
     python tools/benchmark.py --suite=serve --soak_minutes=10
 
-measures an export with fresh weights behind export/server.py, and is run only when it is asked for.
+an export with fresh weights behind export/server.py; both are run only when they are asked for.
 """
 
 import importlib
@@ -21,8 +25,8 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_SUITES = ("train", "generate", "segment", "startup", "growth", "serve")
-_ONLY_WHEN_ASKED = ("growth", "serve")
+_SUITES = ("train", "generate", "segment", "startup", "encoders", "growth", "serve")
+_ONLY_WHEN_ASKED = ("encoders", "growth", "serve")
 
 _SUITE = flags.DEFINE_list(
     "suite",

@@ -71,7 +71,9 @@ class Encoder(typing.Protocol):
         """The state one frame later, by the same equations as `call`.
 
         Args:
-            frame: [B, V].    state: [B, R].    weights: of `step_weights`.
+            frame: [B, V].    weights: of `step_weights`.
+            state: [B, R]; on one of noise, which no song comes to, `step` computes all that it ever
+                does, since `model.tiling` tries it so.
             axis: -1, or 0 for a frame [V, B] and a state [R, B], see `rbm.products`.
 
         Returns:

@@ -7,8 +7,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from neurovocal_tf.layers.dropout import OwnNoise, dropped
 from neurovocal_tf.layers.padding import after_each, frames_first
+from neurovocal_tf.layers.periods import LayerPeriods, ManyFrames, OneFrame
 from neurovocal_tf.layers.recurrence import cell, product, recurrence, split_kernel
+from neurovocal_tf.layers.slow_gates import SlowGates, longest_of_layers
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.products import affine
 
@@ -37,6 +40,11 @@ class GatedRecurrentEncoder(keras.layers.Layer):
             Roweis, 2007).
         weight_init: "scaled" (Glorot, orthogonal) or "published" (everything from N(0, 0.0001)).
         seed: int, of the initial weights, and of what is dropped where no stream is given.
+        memory_frames: int, or one for each layer: the longest time constant with which its update
+            gates start, in frames, see `SlowGates`; 0: all of them start at 2 steps.
+        layer_periods: int, or one for each layer: how many frames it takes for a step, on the mean
+            of what the layer below did in them, see `periods`. Each is a multiple of the one
+            before.
         go_backwards: bool, read the frames from the last to the first, and return the states in
             that order.
         return_sequences: bool, return the state after every frame, or after the last alone, [B, R].
@@ -57,7 +65,8 @@ class GatedRecurrentEncoder(keras.layers.Layer):
     Input shape: `[B, T, V]`.
     Output: the state after each frame, `[B, T, R]` in the weights' precision, R = num_layers * U +
         P * V: of all layers from the bottom up, then the last P frames, newest first. From the top
-        layer on it is u, of size U + P * V.
+        layer on it is u, of size U + P * V. With layers of longer periods their clock stands before
+        all layers, and u begins with the lowest layer, since a frame does not wait for the top one.
     Reference: Cho et al., 2014, https://arxiv.org/abs/1406.1078
     """
 
@@ -71,6 +80,8 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         num_direct_frames: int = 0,
         weight_init: str = "scaled",
         seed: int = 0,
+        memory_frames: int | Sequence[int] = 0,
+        layer_periods: int | Sequence[int] = 1,
         go_backwards: bool = False,
         return_sequences: bool = True,
         return_state: bool = False,
@@ -105,28 +116,31 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         self.num_direct_frames = num_direct_frames
         self.weight_init = weight_init
         self.seed = seed
+        self.memory_frames = longest_of_layers(memory_frames, num_layers, gates)
+        self._periods = LayerPeriods(layer_periods, num_layers)
+        self.layer_periods = self._periods.of_layers
         self.go_backwards = go_backwards
         self.return_sequences = return_sequences
         self.return_state = return_state
         # `Bidirectional` asks: no batch goes on from the one before it.
         self.stateful, self.states = False, None
         self.supports_masking = True
-        self._own_noise = _OwnNoise(self._first_seed) if dropout else None
+        self._own_noise = OwnNoise(self._first_seed) if dropout else None
 
     @property
     def state_size(self) -> int:
         """R, the size of one row's state; known once the layer is built."""
-        return self.num_layers * self.num_units + self.num_direct_frames * self.num_inputs
+        return sum(self._sizes())
 
     @property
     def output_size(self) -> int:
-        """Size of u, the part of the state from the top layer on."""
-        return self.state_size - (self.num_layers - 1) * self.num_units
+        """Size of u, the part of the state that the RBM's biases see."""
+        return self.embedding_size + self.num_direct_frames * self.num_inputs
 
     @property
     def embedding_size(self) -> int:
-        """E, the units of the top layer."""
-        return self.num_units
+        """E, the units of the top layer, or with longer periods those of all layers."""
+        return self.num_units * (self.num_layers if self._periods.any else 1)
 
     @property
     def num_dropouts(self) -> int:
@@ -137,7 +151,6 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         self.num_inputs = input_shape[-1]
         # Read as they are: what is computed in less than their precision is for `call` to choose.
         add = functools.partial(self.add_weight, autocast=False)
-        widths = [self.num_inputs] + [self.num_units] * (self.num_layers - 1)
         kernel_init, recurrent_init, bias_init = self._initializers()
         self.kernels = [
             add(
@@ -145,7 +158,7 @@ class GatedRecurrentEncoder(keras.layers.Layer):
                 shape=(width, 3 * self.num_units),
                 initializer=kernel_init(3 * i),
             )
-            for i, width in enumerate(widths)
+            for i, width in enumerate(self._widths())
         ]
         self.recurrent_kernels = [
             add(
@@ -156,12 +169,17 @@ class GatedRecurrentEncoder(keras.layers.Layer):
             for i in range(self.num_layers)
         ]
         self.biases = [
-            add(name=f"bias_{i}", shape=(3 * self.num_units,), initializer=bias_init(3 * i + 2))
+            add(
+                name=f"bias_{i}",
+                shape=(3 * self.num_units,),
+                initializer=self._slow(bias_init(3 * i + 2), i),
+            )
             for i in range(self.num_layers)
         ]
         self.first_state = add(
             name="first_state",
-            shape=(self.state_size,),
+            # A clock starts at zero, and is nothing to learn.
+            shape=(self.state_size - sum(self._clock_sizes()),),
             initializer="zeros",
             trainable=self.learned_initial_state,
         )
@@ -177,6 +195,13 @@ class GatedRecurrentEncoder(keras.layers.Layer):
             lambda i: initializers.Zeros(),
         )
 
+    def _slow(self, initializer, index):
+        """That of a layer's bias, whose update gates may start slow."""
+        # At less than two of its steps they would be faster than without.
+        longest = max(self.memory_frames[index] / self.layer_periods[index], 2.0)
+        seed = self._first_seed + 3 * index + 2
+        return SlowGates(longest, initializer, seed) if self.memory_frames[index] else initializer
+
     @property
     def _first_seed(self):
         return self.seed + _SEED_BACKWARDS * self.go_backwards
@@ -185,7 +210,8 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         """The state before a row's first frame: the learned one where a sequence truly starts, else
         zero.  bool [B] -> [B, R]
         """
-        first = tf.convert_to_tensor(self.first_state)
+        clock = tf.zeros([sum(self._clock_sizes())], self.variable_dtype)
+        first = tf.concat([clock, tf.convert_to_tensor(self.first_state)], axis=0)
         return tf.where(
             is_start[:, tf.newaxis], first[tf.newaxis, :], tf.zeros_like(first)[tf.newaxis, :]
         )
@@ -221,17 +247,19 @@ class GatedRecurrentEncoder(keras.layers.Layer):
     def _states(self, inputs, initial_state, training, stream):
         """The state after each frame, of which every one counts."""
         layer_input, states = tf.transpose(inputs, [1, 0, 2]), []
-        layer_states, direct = self._parts(initial_state)
+        clock, layer_states, direct = self._parts(initial_state)
+        frames = ManyFrames(self._periods, clock, noise.shape_of(inputs)[1])
         for i, first in enumerate(layer_states):
+            layer_input = frames.read(i, layer_input)
             if training and self.dropout > 0:
-                layer_input = self._dropped(layer_input, stream, i)
+                layer_input = dropped(layer_input, self.dropout, stream, i)
             kernel, recurrent_kernel = (
                 tf.cast(w, self.compute_dtype) for w in (self.kernels[i], self.recurrent_kernels[i])
             )
             projected = product(layer_input, kernel) + tf.convert_to_tensor(self.biases[i])
             layer_input = recurrence(projected, first, recurrent_kernel, self.gates)
-            states.append(layer_input)
-        states = [tf.transpose(tf.concat(states, axis=2), [1, 0, 2])]
+            states.append(frames.hold(i, layer_input, first))
+        states = [tf.transpose(tf.concat([*frames.clock(), *states], axis=2), [1, 0, 2])]
         if self.num_direct_frames:
             history = tf.concat([tf.stack(direct[::-1], axis=1), inputs], axis=1)
             num_frames = tf.shape(inputs)[1]
@@ -270,45 +298,52 @@ class GatedRecurrentEncoder(keras.layers.Layer):
             [B, R], or [R, B].
         """
         layer_input, states = frame, []
-        layer_states, direct = self._parts(state, axis)
-        for (kernel, recurrent_kernels, bias), layer_state in zip(
-            weights or self.step_weights(), layer_states, strict=True
+        clock, layer_states, direct = self._parts(state, axis)
+        next_frame = OneFrame(self._periods, clock)
+        for i, ((kernel, recurrent_kernels, bias), layer_state) in enumerate(
+            zip(weights or self.step_weights(), layer_states, strict=True)
         ):
             layer_input, _, _ = cell(
-                affine(layer_input, kernel, bias, axis),
+                affine(next_frame.read(i, layer_input), kernel, bias, axis),
                 layer_state,
                 recurrent_kernels,
                 self.gates,
                 axis,
             )
+            layer_input = next_frame.hold(i, layer_input, layer_state)
             states.append(layer_input)
-        return tf.concat([*states, *[frame, *direct][: self.num_direct_frames]], axis=axis)
+        direct = [frame, *direct][: self.num_direct_frames]
+        return tf.concat([*next_frame.clock(), *states, *direct], axis=axis)
 
     def output(self, state: tf.Tensor, axis: int = -1) -> tf.Tensor:
         """The part u of a state that the RBM's biases see.
 
         [..., R] -> [..., U + P * V], or with `axis` 0 [R, B] -> [U + P * V, B]
         """
-        hidden_layers = (self.num_layers - 1) * self.num_units
-        return tf.split(state, [hidden_layers, self.output_size], axis=axis)[1]
+        return tf.split(state, [self.state_size - self.output_size, self.output_size], axis=axis)[1]
 
     def embedding(self, state: tf.Tensor) -> tf.Tensor:
-        """The top layer's units.  [..., R] -> [..., U]"""
-        return self.output(state)[..., : self.num_units]
+        """The units of the top layer, or with longer periods of all.  [..., R] -> [..., E]"""
+        return self.output(state)[..., : self.embedding_size]
 
     def _parts(self, state, axis=-1):
-        """A state [B, R] as a list of layers' states [B, U] and a list of the last frames [B, V],
-        newest first; `axis` as in `step`.
+        """A state [B, R] as lists of the parts of the clock, of the layers' states [B, U], and of
+        the last frames [B, V], newest first; `axis` as in `step`.
         """
-        sizes = [self.num_units] * self.num_layers + [self.num_inputs] * self.num_direct_frames
-        parts = tf.split(state, sizes, axis=axis)
-        return parts[: self.num_layers], parts[self.num_layers :]
+        parts = tf.split(state, self._sizes(), axis=axis)
+        layers = len(self._clock_sizes())
+        return parts[:layers], parts[layers:][: self.num_layers], parts[layers + self.num_layers :]
 
-    def _dropped(self, inputs, stream, index):
-        """Time-first inputs [T, B, I] with a share of them dropped."""
-        num_frames, num_rows, width = noise.shape_of(inputs)
-        keep = stream.uniforms(noise.DROPOUT, index, [num_rows, num_frames, width]) >= self.dropout
-        return tf.where(tf.transpose(keep, [1, 0, 2]), inputs / (1.0 - self.dropout), 0.0)
+    def _sizes(self):
+        layers = [self.num_units] * self.num_layers
+        return [*self._clock_sizes(), *layers, *[self.num_inputs] * self.num_direct_frames]
+
+    def _clock_sizes(self):
+        return self._periods.sizes(self._widths())
+
+    def _widths(self):
+        """Of each layer's inputs."""
+        return [self.num_inputs] + [self.num_units] * (self.num_layers - 1)
 
     def compute_output_shape(
         self, input_shape: Sequence[int | None], *_: Any, **__: Any
@@ -342,24 +377,10 @@ class GatedRecurrentEncoder(keras.layers.Layer):
             "num_direct_frames",
             "weight_init",
             "seed",
+            "memory_frames",
+            "layer_periods",
             "go_backwards",
             "return_sequences",
             "return_state",
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-
-class _OwnNoise:
-    """A `noise.BatchStream` for every call that is given none.
-
-    In an object of its own, since Keras would take its counter for one of the layer's variables,
-    and of those a checkpoint holds no others than weights.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self._generator = keras.random.SeedGenerator(seed)
-
-    def stream(self) -> noise.BatchStream:
-        """The next one."""
-        seed, step = tf.unstack(self._generator.next())
-        return noise.BatchStream(seed, step)

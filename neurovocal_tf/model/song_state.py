@@ -17,8 +17,9 @@ class SongStates(typing.NamedTuple):
         first_frame: int64 [B], the number of the next frame, counted from the song's beginning.
         state: float32 [B, R], what the encoder remembers of the frames so far. Of gated layers
             these are the units of every layer, from the bottom up, and then the last frames
-            themselves, newest first (`layers.gated_recurrent_encoder`); nobody but the encoder
-            takes it apart (`layers.encoder`).
+            themselves, newest first (`layers.gated_recurrent_encoder`), with attention after what
+            is remembered (`layers.attention_encoder`); nobody but the encoder takes it apart
+            (`layers.encoder`).
 
     A server without memory gives `state` and the number of the next frame to its callers, and takes
     them back: see `generate_continue`.

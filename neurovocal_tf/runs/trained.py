@@ -9,6 +9,7 @@ from collections.abc import Callable
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.audio.spectrogram import FrameScale, OwnUnit
 from neurovocal_tf.config import Config
+from neurovocal_tf.layers.attention_encoder import AttentionEncoder
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
 from neurovocal_tf.model.rnn_rbm import RNNRBM
@@ -47,7 +48,7 @@ def build_model(config: Config, num_visible: int | None = None) -> RNNRBM:
         name="conditional_rbm",
     )
     return RNNRBM(
-        ENCODERS["gated"](num_visible, config),
+        ENCODERS["attention" if model.attention_frames else "gated"](num_visible, config),
         conditional_rbm,
         input_noise=model.input_noise,
         state_dropout=model.state_dropout,
@@ -67,13 +68,29 @@ def _gated_recurrent_encoder(num_visible, config):
         model.num_direct_frames,
         model.weight_init,
         seed=config.training.seed,
+        memory_frames=model.memory_frames,
+        layer_periods=model.layer_periods,
         name="gated_recurrent_encoder",
+    )
+
+
+def _attention_encoder(num_visible, config):
+    model = config.model
+    every = max(model.layer_periods)
+    return AttentionEncoder(
+        _gated_recurrent_encoder(num_visible, config),
+        model.attention_frames // every,
+        every,
+        model.attention_heads,
+        weight_init=model.weight_init,
+        seed=config.training.seed,
+        name="attention_encoder",
     )
 
 
 # Name -> function of (bins of a frame, `Config`) that makes a `layers.encoder.Encoder`. Another
 # encoder is another line.
-ENCODERS = {"gated": _gated_recurrent_encoder}
+ENCODERS = {"gated": _gated_recurrent_encoder, "attention": _attention_encoder}
 
 
 def load_trained(

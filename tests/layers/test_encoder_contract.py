@@ -23,9 +23,21 @@ OPTIONS = {
     "as published": dict(
         num_layers=2, num_direct_frames=0, gates="tanh", learned_initial_state=False
     ),
+    "of periods": dict(num_layers=3, num_direct_frames=1, layer_periods=(2, 2, 4)),
+    # More entries than the memory has, and one every other frame.
+    "of short memory": dict(num_layers=1, num_direct_frames=1, attention_frames=2),
+    "of periods and heads": dict(
+        num_layers=2, layer_periods=(1, 2), attention_frames=4, attention_heads=2
+    ),
 }
 EVERY_ENCODER = pytest.mark.parametrize(
-    "name, options", [(name, options) for name in ENCODERS for options in OPTIONS]
+    "name, options",
+    [
+        (name, option)
+        for name in ENCODERS
+        for option, values in OPTIONS.items()
+        if (name == "attention") == ("attention_frames" in values)
+    ],
 )
 
 
@@ -129,6 +141,18 @@ def test_gradients_reach_every_weight_and_are_those_of_the_steps(name, options, 
         scale = np.abs(b).max()
         assert scale > 0, weight.path
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * scale, err_msg=weight.path)
+
+
+@EVERY_ENCODER
+def test_a_step_on_a_state_of_noise_computes_all_that_a_step_ever_does(name, options, rng):
+    """Whether a row's place in its tile matters is found by one such step, see `model.tiling`."""
+    encoder = make(name, options, rng)
+    weights = [w for w in encoder.trainable_variables if w.name != "first_state"]
+    state = tf.constant(rng.normal(size=(NUM_ROWS, encoder.state_size)), tf.float32)
+    with tf.GradientTape() as tape:
+        cost = tf.reduce_sum(encoder.step(frames_of(rng)[:, 0], state) ** 2)
+    for weight, gradient in zip(weights, tape.gradient(cost, weights), strict=True):
+        assert np.abs(gradient).max() > 0, weight.path
 
 
 @EVERY_ENCODER

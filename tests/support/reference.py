@@ -135,6 +135,55 @@ def gated_recurrence(inputs, state, kernel, recurrent_kernel, bias, gates):
     return np.array(states)
 
 
+def layers_of_periods(frames, states, weights, gates, periods):
+    """States after each frame of one row of gated layers, each of which advances when so many
+    frames have come, on the mean of what the layer below did in them.
+
+    Args:
+        frames: [T, V].    states: of each layer [U], before the first frame.
+        weights: of each layer (kernel, recurrent kernel, bias).    periods: each a multiple of the
+            one before.
+
+    Returns:
+        [T, layers U].
+    """
+    states, pending, after = list(states), [[] for _ in periods], []
+    for number, below in enumerate(frames, 1):
+        for i, period in enumerate(periods):
+            pending[i].append(below)
+            if number % period:
+                break
+            mean = np.mean(pending[i], axis=0)
+            states[i] = below = gated_recurrence([mean], states[i], *weights[i], gates)[0]
+            pending[i] = []
+        after.append(np.concatenate(states))
+    return np.array(after)
+
+
+def attended(queries, entries, slopes, num_entries, every):
+    """The context of each query of one row.
+
+    Args:
+        queries: [T, A, D].    entries: (keys, values) [T, A, D] of every frame.    slopes: [A].
+        num_entries: of the memory, into which every `every`-th frame goes.
+
+    Returns:
+        [T, A, D].
+    """
+    memory, contexts = [], []
+    for number, (query, key, value) in enumerate(zip(queries, *entries, strict=True), 1):
+        if number % every == 0:
+            memory = [(key, value), *memory][:num_entries]
+        context, total = np.zeros(query.shape), np.ones(len(query))
+        for age, (key, value) in enumerate(memory):
+            score = np.sum(query * key, axis=1) / np.sqrt(query.shape[1])
+            share = np.exp(score - slopes * age / num_entries)
+            context += share[:, np.newaxis] * value
+            total += share
+        contexts.append(context / total[:, np.newaxis])
+    return np.array(contexts)
+
+
 # --- optimisers
 
 

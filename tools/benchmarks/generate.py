@@ -22,14 +22,8 @@ def measure(options):
     for name, config in configurations.CONFIGURATIONS.items():
         model = build_model(config)
         sizes = configurations.sizes_of(model)
-        scale = FrameScale(
-            config.spectrogram.scaling, 1.0, config.spectrogram.dynamic_range_db, 1.0
-        )
-        endpoints = Endpoints(
-            types.SimpleNamespace(model=model, config=config, scale=scale, sample_rate=32_000)
-        )
         for num_rows in _ROWS:
-            songs = {"neurovocal_tf": _song(endpoints, num_rows)}
+            songs = {"neurovocal_tf": song(model, config, num_rows, _NUM_FRAMES)}
             if options.peers and importlib.util.find_spec("torch"):
                 from benchmarks import torch_peer  # where it is installed
 
@@ -41,8 +35,8 @@ def measure(options):
                 )
             count = operations.generation(sizes, config.generation.num_gibbs_steps)
             variants = [
-                Variant(song, run, num_rows * _NUM_FRAMES, "frame", count)
-                for song, run in songs.items()
+                Variant(peer, run, num_rows * _NUM_FRAMES, "frame", count)
+                for peer, run in songs.items()
             ]
             where = f"{name}_{num_rows}_rows"
             yield interleaved(
@@ -50,10 +44,15 @@ def measure(options):
             )
 
 
-def _song(endpoints, num_rows):
+def song(model, config, num_rows, num_frames):
+    """A function that sings so many rows of so many frames, as they are served."""
+    scale = FrameScale(config.spectrogram.scaling, 1.0, config.spectrogram.dynamic_range_db, 1.0)
+    endpoints = Endpoints(
+        types.SimpleNamespace(model=model, config=config, scale=scale, sample_rate=32_000)
+    )
     arguments = (
         tf.range(num_rows, dtype=tf.int64),
-        tf.fill([num_rows], _NUM_FRAMES),
+        tf.fill([num_rows], num_frames),
         tf.ones([num_rows]),
     )
     return lambda: endpoints.generate(*arguments)["spectrogram"].numpy()
