@@ -162,6 +162,8 @@ ARROWS = {
     "server": {"json_numbers"},
     "client": {"json_numbers", "status"},
     "client/wav_output": {"files"},
+    # What people type in a shell.
+    "installation": {"audio"},
 }
 # What runs when a user types a command: it may reach every room.
 ARROWS["commands"] = {name for name in ARROWS if "/" not in name}
