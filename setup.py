@@ -12,17 +12,30 @@ VERSION = re.search(
     re.MULTILINE,
 )[1]
 README = ROOT / "README.md"
+
+# Two stacks. tensorflow-io's last release, 0.37.1, loads with TensorFlow 2.16 and 2.17 only, which
+# are built against NumPy 1 and have wheels up to CPython 3.12. From 3.13 on, the first TensorFlow
+# without it whose messages and health service agree on one protobuf, and NumPy 2.
+FIRST = 'python_version < "3.13"'
+SECOND = 'python_version >= "3.13"'
+TENSORFLOW = (f">=2.16.1,<2.18; {FIRST}", f">=2.21,<2.22; {SECOND}")
+
 # For `neurovocal serve`. Later versions of the health service need a newer protobuf than TensorFlow
 # 2.17 takes; earlier ones of aiohttp wait for ever for a request's head.
-SERVE = ["aiohttp>=3.14", "grpcio-health-checking>=1.62,<1.63", "protobuf"]
+SERVE = [
+    "aiohttp>=3.14",
+    f"grpcio-health-checking>=1.62,<1.63; {FIRST}",
+    f"grpcio-health-checking>=1.76; {SECOND}",
+    "protobuf",
+]
 
 # For ELAN's files of annotations.
 ELAN = ["pympi-ling>=1.70"]
 # For MIDI files, from and to piano rolls.
 MUSIC = ["mido>=1.3"]
 
-# For tables in Parquet. Later versions need NumPy 2.
-PARQUET = ["pyarrow>=15,<19"]
+# For tables in Parquet. From 19 on it needs NumPy 2; 18.1 is the first for Python 3.13.
+PARQUET = [f"pyarrow>=15,<19; {FIRST}", f"pyarrow>=18.1; {SECOND}"]
 # For the pitch of speech. Its licence is GPL-3.0-or-later, unlike this package's.
 SPEECH = ["praat-parselmouth>=0.4.5"]
 DOCS = ["mkdocs-material>=9.5,<10", "mkdocstrings[python]>=0.26", "ruff>=0.6"]
@@ -45,8 +58,8 @@ setup(
     entry_points={
         "console_scripts": ["neurovocal = neurovocal_tf.commands.command_line:run"],
     },
-    # tensorflow-io has wheels up to CPython 3.12.
-    python_requires=">=3.10,<3.13",
+    # TensorFlow has no release for 3.14, only a candidate of one, which pip would take.
+    python_requires=">=3.10,<3.14",
     install_requires=[
         "absl-py>=2.1",
         "grpcio>=1.62",
@@ -55,23 +68,24 @@ setup(
         "keras>=3.12,<3.16",
         "keras-tuner>=1.4.7",
         "matplotlib>=3.8",
-        # TensorFlow 2.16 and 2.17 are built against NumPy 1.
-        "numpy>=1.26,<2",
+        f"numpy>=1.26,<2; {FIRST}",
+        f"numpy>=2.1,<3; {SECOND}",
         "orjson>=3.9",
+        # What `serve` asks pip for, where the extra is missing; Keras needs it too.
+        "packaging>=23",
         "pandas>=2.1",
         "scikit-learn>=1.4",
         "scipy>=1.11",
         # TensorBoard 2.17 imports pkg_resources, which setuptools dropped in version 82.
-        "setuptools<82",
+        f"setuptools<82; {FIRST}",
         "soundfile>=0.12",
         "soxr>=0.3.7",
-        # The last release of tensorflow-io, 0.37.1, loads with TensorFlow 2.16 and 2.17 only.
         "tensorboard",
-        "tensorflow>=2.16.1,<2.18",
-        "tensorflow-io==0.37.1",
+        *(f"tensorflow{version}" for version in TENSORFLOW),
+        f"tensorflow-io==0.37.1; {FIRST}",
         # The messages of the warm-up requests; of the same TensorFlow,
         # or pip would bring a newer one.
-        "tensorflow-serving-api>=2.16.1,<2.18",
+        *(f"tensorflow-serving-api{version}" for version in TENSORFLOW),
         "threadpoolctl>=3.2",
         "tqdm>=4.66",
     ],

@@ -22,6 +22,7 @@ from neurovocal_tf import (
     flag_files,
     flag_help,
     flag_parsers,
+    greeting,
     keras_backend,
     presets,
 )
@@ -207,6 +208,7 @@ def run(
     # TensorFlow, imported in main, greets with twenty lines about the machine,
     # among which a user's own would be lost.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    greeting.leave_out_of_import()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # An encoding that lacks a letter of a name ends no run.

@@ -3,15 +3,13 @@ known to it, so that .keras files load.
 """
 
 import importlib
-import importlib.abc
-import importlib.util
 import json
 import os
 import re
 import sys
-from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
-from types import ModuleType
+from collections.abc import Callable
+
+from neurovocal_tf import imports
 
 _NAME = "tensorflow"
 # Whose import registers every class that a .keras file of this package may name.
@@ -42,28 +40,12 @@ def register_classes() -> None:
     if hasattr(sys.modules.get("keras"), "saving"):
         _register()
     else:
-        sys.meta_path.insert(0, _KerasFinder())
+        imports.around("keras", _register_after)
 
 
-class _KerasFinder(importlib.abc.MetaPathFinder):
-    """Finds Keras as others do, once, and registers the classes when it has been imported."""
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if fullname != "keras" or self not in sys.meta_path:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        if spec is not None and spec.loader is not None:
-            run = spec.loader.exec_module
-
-            def run_and_register(module: ModuleType) -> None:
-                run(module)
-                _register()
-
-            spec.loader.exec_module = run_and_register  # type: ignore[method-assign]
-        return spec
+def _register_after(import_it: Callable[[], None]) -> None:
+    import_it()
+    _register()
 
 
 def _register() -> None:

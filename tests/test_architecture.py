@@ -47,8 +47,10 @@ ARROWS = {
     },
     "files": set(),
     "ownership": {"files"},
-    "keras_backend": set(),
-    "xla_log": set(),
+    "imports": set(),
+    "keras_backend": {"imports"},
+    "greeting": {"imports"},
+    "xla_log": {"greeting"},
     "array_files": set(),
     "status": set(),
     "json_numbers": set(),
@@ -65,6 +67,7 @@ ARROWS = {
         "settings",
         "earlier_settings",
         "files",
+        "greeting",
         "keras_backend",
     },
     # Sound.
@@ -167,6 +170,8 @@ ARROWS = {
     "server": {"json_numbers"},
     "client": {"json_numbers", "status"},
     "client/wav_output": {"files"},
+    # What people type in a shell.
+    "installation": {"audio"},
 }
 # What runs when a user types a command: it may reach every room.
 ARROWS["commands"] = {name for name in ARROWS if "/" not in name}

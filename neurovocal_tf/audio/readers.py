@@ -256,6 +256,11 @@ def read_in_graph(
     return tf.cond(tf.equal(decoder, TENSORFLOW_IO), in_graph, with_libsndfile)
 
 
+def decodes_in_graph() -> bool:
+    """Whether tensorflow-io is installed and loads, which it does with TensorFlow 2.16 and 2.17."""
+    return _tensorflow_io_decoder() is not None
+
+
 def one_channel_in_graph(samples: "tf.Tensor", channel: str) -> "tf.Tensor":
     """One channel of samples, as `read` makes it, equal bit for bit for 16-bit ones.
 

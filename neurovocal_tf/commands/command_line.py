@@ -13,8 +13,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-import neurovocal_tf
-from neurovocal_tf import flags
+from neurovocal_tf import flags, installation
 from neurovocal_tf.settings import nearest
 
 
@@ -130,7 +129,7 @@ def run() -> None:
     if name in _HELP:
         sys.stdout.write(overview())
     elif name == "--version":
-        print(f"neurovocal_tf {neurovocal_tf.__version__}")
+        print(installation.version_line())
     elif name in _BY_NAME:
         alone = _BY_NAME[name].given_alone
         if alone and rest and not rest[0].startswith("-"):
@@ -155,6 +154,7 @@ def overview() -> str:
             "",
             "    neurovocal COMMAND --flag=value ...",
             "    neurovocal COMMAND --help",
+            "    neurovocal --version",
             "",
             *lines,
             "",

@@ -1,5 +1,6 @@
 r"""Says what something is: a recording or a folder of them, segments, annotations, a report, a run
-folder, an export. Of nothing in particular: what this installation and this machine have.
+folder, an export. Of nothing in particular: versions, readers, processor and devices of this
+installation.
 
     neurovocal info
     neurovocal info /data/finches
@@ -11,24 +12,18 @@ Nothing is changed. Of recordings the headers alone are read.
 import collections
 import contextlib
 import csv
-import importlib.metadata
 import json
 import os
-import platform
 import re
 
-import neurovocal_tf
 from neurovocal_tf import flags as setting_flags
-from neurovocal_tf import keras_backend
+from neurovocal_tf import installation, keras_backend
 
 _PATH = setting_flags.define_path(
     "path", None, "What to tell about: a file or a folder, which may also be given by itself."
 )
 _JSON = setting_flags.define_path("json", None, "File for the same facts.")
 
-# What a user reports with a fault, or lacks.
-_LIBRARIES = ("tensorflow", "keras", "numpy", "scipy", "soundfile", "tensorflow-io")
-_OF_EXTRAS = {"aiohttp": "serve", "grpcio-health-checking": "serve", "pympi-ling": "elan"}
 _FIRST_REASONS = 3
 
 
@@ -39,7 +34,7 @@ def main(argv: list[str]) -> int | None:
         raise ValueError(
             f"`path` must be a file or a folder, and there is none. Received: path={_PATH.value}"
         )
-    facts = _of_installation() if _PATH.value is None else _of_path(_PATH.value)
+    facts = installation.facts() if _PATH.value is None else _of_path(_PATH.value)
     width = max(map(len, facts))
     print("\n".join(f"{name:{width}}  {value}" for name, value in facts.items()))
     if _JSON.value:
@@ -63,57 +58,6 @@ def _of_path(path):
         return _of_recordings(path)
     with _as_written(path):
         return _of_export(path, version)
-
-
-# --- this machine
-
-
-def _of_installation():
-    from neurovocal_tf.audio import ffmpeg
-
-    facts = {
-        "neurovocal_tf": neurovocal_tf.__version__,
-        "where": os.path.dirname(neurovocal_tf.__file__),
-        "python": platform.python_version(),
-    }
-    facts |= {name: _version(name) or "not installed" for name in _LIBRARIES}
-    missing = sorted({extra for name, extra in _OF_EXTRAS.items() if not _version(name)})
-    facts["extras"] = f"not installed: {', '.join(missing)}" if missing else "all installed"
-    facts["ffmpeg"] = "installed" if ffmpeg.is_installed() else "not installed: no m4a, aac, wma"
-    facts["system"] = platform.platform()
-    facts["processor"] = f"{_processor()}, {os.cpu_count()} cores"
-    facts["devices"] = _devices()
-    return facts
-
-
-def _version(library):
-    try:
-        return importlib.metadata.version(library)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _processor():
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = re.findall(r"^model name\s*: (.+)$", file.read(), re.MULTILINE)
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def _devices():
-    """What TensorFlow computes on here."""
-    try:
-        import tensorflow as tf
-    except ImportError as error:
-        return f"none: TensorFlow cannot be imported ({error})"
-    devices = tf.config.list_physical_devices()
-    details = [tf.config.experimental.get_device_details(device) for device in devices]
-    return ", ".join(
-        f"{device.device_type} {told.get('device_name', '')}".strip()
-        for device, told in zip(devices, details, strict=True)
-    )
 
 
 # --- recordings and what is known of them

@@ -21,12 +21,12 @@ import asyncio
 import importlib.metadata
 import logging
 import os
-import re
 import shlex
 import signal
 import sys
 
 from absl import flags
+from packaging.requirements import Requirement
 
 from neurovocal_tf import flags as setting_flags
 from neurovocal_tf.server import heaps, ports
@@ -165,7 +165,14 @@ def _of_the_extra():
         required = importlib.metadata.requires("neurovocal_tf") or ()
     except importlib.metadata.PackageNotFoundError:
         required = ()
-    found = [line.split(";")[0].strip() for line in required if re.search("extra.*serve", line)]
+    found = [
+        f"{asked.name}{asked.specifier}"
+        for asked in map(Requirement, required)
+        # Some are for other versions of Python.
+        if asked.marker
+        and asked.marker.evaluate({"extra": "serve"})
+        and not asked.marker.evaluate({"extra": ""})
+    ]
     return found or [".[serve]"]
 
 

@@ -293,7 +293,7 @@ class BestWeights:
         )
         if not is_better and self.weights:
             return False
-        self.weights, self.epoch = [np.array(w) for w in weights], epoch
+        self.weights, self.epoch = [np.asarray(w).copy() for w in weights], epoch
         found = (
             (cd_steps, float(song_distance), float(error)) if is_finite else (0, math.inf, math.inf)
         )

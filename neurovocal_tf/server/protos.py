@@ -1,5 +1,6 @@
 """Messages of TensorFlow Serving <-> arrays and versions."""
 
+import inspect
 import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -23,6 +24,12 @@ from neurovocal_tf.server.versions import VersionStatus
 
 DEFAULT_SIGNATURE = "serving_default"
 SIGNATURES = "signature_def"
+# Fields that hold their default are written as well. protobuf 26 gave that another name.
+_EVERY_FIELD = {
+    name: True
+    for name in ("always_print_fields_with_no_presence", "including_default_value_fields")
+    if name in inspect.signature(json_format.MessageToDict).parameters
+}
 
 
 def version_and_label(spec: model_pb2.ModelSpec) -> tuple[int | None, str | None]:
@@ -145,9 +152,7 @@ def metadata_json(
 
 def as_json(message: Message) -> dict[str, Any]:
     """A message as TensorFlow Serving writes it in JSON, as a dict."""
-    return json_format.MessageToDict(
-        message, including_default_value_fields=True, preserving_proto_field_name=True
-    )
+    return json_format.MessageToDict(message, preserving_proto_field_name=True, **_EVERY_FIELD)
 
 
 def check_metadata_fields(fields: Iterable[str]) -> None:

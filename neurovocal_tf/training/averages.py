@@ -22,7 +22,7 @@ def swap_averages(
     optimizer._check_variables_are_known(variables)
     for variable in variables:
         average = optimizer._model_variables_moving_average[optimizer._get_variable_index(variable)]
-        weight, mean = np.array(variable), np.array(average)
+        weight, mean = (np.asarray(values).copy() for values in (variable, average))
         variable.assign(mean)
         average.assign(weight)
 

@@ -1,5 +1,6 @@
 """`neurovocal`: the commands there are, and how one is started, from a wheel too."""
 
+import importlib.metadata
 import os
 import pathlib
 import re
@@ -9,6 +10,7 @@ import sys
 import pytest
 from forked_tools import IMPORTS_OF_FLAGS, running_tools
 
+import neurovocal_tf
 from neurovocal_tf.commands import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -39,6 +41,14 @@ def test_the_help_lists_every_command_in_the_order_of_a_users_way(arguments):
     assert listed == [command.name for command in command_line.COMMANDS]
     way = ["segment", "discover", "train", "evaluate", "generate", "export", "serve", "client"]
     assert [name for name in listed if name in way] == way
+
+
+def test_the_version_names_the_stack_too():
+    code, out, err = neurovocal("--version")
+    assert (code, err) == (0, "")
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "keras")]
+    assert out.startswith(f"neurovocal_tf {neurovocal_tf.__version__}, python ")
+    assert ", ".join(versions) in out
 
 
 @pytest.mark.parametrize(

@@ -4,30 +4,15 @@ import json
 import shutil
 
 import command_modules
-import keras
 import numpy as np
 import pytest
 import soundfile
 
-import neurovocal_tf
-
 
 @pytest.fixture(scope="module")
 def info():
-    """Facts of a path by name; of None those of the installation."""
-    functions = command_modules.functions_of("info")
-
-    def facts(path=None):
-        return functions["_of_installation"]() if path is None else functions["_of_path"](path)
-
-    return facts
-
-
-def test_of_an_installation_it_tells_versions_the_processor_and_the_devices(info):
-    facts = info()
-    assert facts["neurovocal_tf"] == neurovocal_tf.__version__
-    assert facts["keras"] == keras.__version__
-    assert facts["processor"].endswith(" cores") and "CPU" in facts["devices"]
+    """Facts of a path by name."""
+    return command_modules.functions_of("info")["_of_path"]
 
 
 def test_of_recordings_it_tells_rates_durations_and_what_cannot_be_read(

@@ -72,7 +72,7 @@ def test_a_checkpoint_of_another_model_is_refused_and_nothing_is_changed(model, 
     path = str(tmp_path / "checkpoint.npz")
     checkpoint.save(path, model, 3, best_of(model), [])
     other, best = compiled_model(num_hidden=5), BestWeights()
-    before = [np.array(variable) for variable in other.variables]
+    before = [np.asarray(variable).copy() for variable in other.variables]
     for load in (
         lambda: checkpoint.restore(path, other, best),
         lambda: checkpoint.load_best(path, other),

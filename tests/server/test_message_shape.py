@@ -1,5 +1,7 @@
 """How many fields a message has, counted without parsing it."""
 
+from collections.abc import MutableSequence
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -27,7 +29,7 @@ def num_fields(message, in_entry=0):
     total = 0
     for field, value in message.ListFields():
         is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
-        is_repeated = field.label == field.LABEL_REPEATED
+        is_repeated = isinstance(value, MutableSequence)
         values = list(value.values()) if is_map else value if is_repeated else [value]
         is_packed = is_repeated and field.cpp_type not in (
             field.CPPTYPE_STRING,

@@ -12,13 +12,15 @@ earlier one still has such runs.
 
 FOLDER, beside this script where it is not given, gets from the run config.json, flags.txt,
 data.json, checkpoint.npz, history.csv and model.keras; resumed_history.csv, that of one more epoch;
-and answers.npz:
+export.tar.xz, its export; and answers.npz:
 
     weight_NN       every variable of the model, in order; `paths` names them
     song            spectrograms in dB of the songs of `SONG_SEEDS`, [songs, SONG_FRAMES, V], as
                     tools/generate.py and the export sing them
     prediction      one-step predictions for these, as `model.predict` makes them
     encode_*        the export's answers about these, and score_*
+
+Of that folder whose run version 0.1.0 wrote, the export is left out.
 """
 
 import os
@@ -26,6 +28,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 
 RECORDINGS = {"num_recordings": 5, "duration_s": 1.5}
@@ -65,6 +68,7 @@ SETTINGS = {
     },
 }
 _KEPT = ("config.json", "flags.txt", "data.json", "checkpoint.npz", "history.csv", "model.keras")
+EXPORT = "export.tar.xz"
 # Where the recordings are said to have lain: no folder of the machine that made the run.
 _DATA_DIR = "/recordings"
 
@@ -96,9 +100,9 @@ np.savez_compressed(out, **answers)
 """
 
 
-def make(checkout, folder):
-    """Trains, sings and exports with the code of `checkout`,
-    and leaves in `folder` what this module's text lists.
+def make(checkout, folder, settings):
+    """Trains, sings and exports with the code of `checkout`, by a dict of flags, and leaves in
+    `folder` what this module's text lists.
     """
     with tempfile.TemporaryDirectory() as temporary:
         temporary = pathlib.Path(temporary)
@@ -109,7 +113,7 @@ def make(checkout, folder):
         flagfile.write_text(
             "".join(
                 f"--{name}\n" if value is None else f"--{name}={value}\n"
-                for name, value in SETTINGS.items()
+                for name, value in settings.items()
             )
         )
         train = [
@@ -148,9 +152,11 @@ def make(checkout, folder):
         _python(
             checkout, "export/export_saved_model.py", f"--workdir={run}", f"--export_dir={models}"
         )
+        with tarfile.open(os.path.join(folder, EXPORT), "w:xz", preset=9) as archive:
+            archive.add(models / "1", "1")
         answers = os.path.abspath(os.path.join(folder, "answers.npz"))
         _python(checkout, "-c", _ANSWER, run, songs, models / "1", answers, *SONG_SEEDS)
-        _python(checkout, *train, f"--epochs={SETTINGS['epochs'] + 1}")
+        _python(checkout, *train, f"--epochs={settings['epochs'] + 1}")
         shutil.copy(run / "history.csv", os.path.join(folder, "resumed_history.csv"))
 
 
@@ -174,4 +180,5 @@ if __name__ == "__main__":
         sys.argv[2]
         if len(sys.argv) == 3
         else pathlib.Path(__file__).resolve().parent / "earlier_run",
+        SETTINGS,
     )
