@@ -81,26 +81,30 @@ _WAIT_OF_LOCAL_WORKERS_S = 10.0
 
 
 def main(argv: list[str]) -> int | None:
-    role = _role()
-    import tensorflow as tf  # here, so that --help needs none of these
-
     from neurovocal_tf.ownership import owned
     from neurovocal_tf.segmentation import preset_choice
+    from neurovocal_tf.training.search_space import DEFAULT_SEARCH, search_space
+
+    role = _role()
+    audio = setting_flags.config_from_flags().audio
+    config = setting_flags.config_from_flags(
+        setting_flags.chosen_preset(lambda: preset_choice.choose_for_folder(_DATA_DIR.value, audio))
+    )
+    space = search_space(_SEARCH.value or DEFAULT_SEARCH, config)
+
+    import tensorflow as tf  # here, so that --help and mistakes need none of these
+
     from neurovocal_tf.training import trainer
     from neurovocal_tf.training.cores import share_out_cores
 
     # Each trial's model is traced anew, which TensorFlow takes for a mistake.
     tf.get_logger().setLevel("ERROR")
-    audio = setting_flags.config_from_flags().audio
-    config = setting_flags.config_from_flags(
-        setting_flags.chosen_preset(lambda: preset_choice.choose_for_folder(_DATA_DIR.value, audio))
-    )
     share_out_cores(config)
     os.makedirs(_WORKDIR.value, exist_ok=True)
     # Workers of one search write the weights of their trials beside each other.
     is_worker = role is not None and not role.is_chief
     with owned(_WORKDIR.value, f"{trainer.RUN}_{role.name}" if is_worker else trainer.RUN):
-        _search(config, role, argv[0])
+        _search(config, space, role, argv[0])
 
 
 def _role():
@@ -118,12 +122,10 @@ def _role():
     return Role("chief", "127.0.0.1", 0, _LOST_AFTER_S.value, _WAIT_S.value)
 
 
-def _search(config, role, called):
+def _search(config, space, role, called):
     from neurovocal_tf.training.progress import SearchProgress
     from neurovocal_tf.training.search import Search
-    from neurovocal_tf.training.search_space import DEFAULT_SEARCH, search_space
 
-    space = search_space(_SEARCH.value or DEFAULT_SEARCH, config)
     bars = []
 
     def progress(num_epochs, num_done, unit):
@@ -147,17 +149,17 @@ def _search(config, role, called):
 class _LocalWorkers:
     """Workers of the search on this machine; they end with the block."""
 
-    def __init__(self, num_workers, called):
+    def __init__(self, num_workers: int, called: str) -> None:
         self._names = [f"tuner{number + 1}" for number in range(num_workers)]
         arguments = sys.argv[2 if called.startswith("neurovocal ") else 1 :]
         own = ["--distributed=0", f"--wait_s={_WAIT_OF_LOCAL_WORKERS_S}"]
         self._command = [sys.executable, "-m", "neurovocal_tf", "tune", *arguments, *own]
         self._processes = []
 
-    def __enter__(self):
+    def __enter__(self) -> "_LocalWorkers":
         return self
 
-    def __exit__(self, kind, *_):
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             # They have been told that the search is over.
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -168,7 +170,7 @@ class _LocalWorkers:
         for process in self._processes:
             process.wait()
 
-    def start(self, port):
+    def start(self, port: int) -> None:
         """Starts them, with the chief at this port."""
         for name in self._names:
             _await_end_of(name)
@@ -188,7 +190,7 @@ class _LocalWorkers:
             self._processes.append(process)
             setting_flags.say(f"{name} is process {process.pid}: {self._log(name)}")
 
-    def check(self):
+    def check(self) -> None:
         """Raises ValueError if none of them is left."""
         if self._processes and all(process.poll() is not None for process in self._processes):
             raise ValueError(

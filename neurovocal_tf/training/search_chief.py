@@ -168,7 +168,9 @@ class Chief:
                 self._dismissed.add(worker)
             return trial
 
-    def update_trial(self, worker: str, trial_id: str, metrics: Mapping[str, float], step: int):
+    def update_trial(
+        self, worker: str, trial_id: str, metrics: Mapping[str, float], step: int
+    ) -> None:
         """Notes what a trial has reached, if it is still the worker's."""
         with self._failing():
             if self.is_held(worker, trial_id):
@@ -212,27 +214,27 @@ class Chief:
 class _Calls(OracleServicer):
     """keras-tuner's service; it knows who calls, and whether they search the same."""
 
-    def __init__(self, chief):
+    def __init__(self, chief: Chief) -> None:
         super().__init__(chief.oracle)
         self._chief = chief
 
-    def CreateTrial(self, request, context):
+    def CreateTrial(self, request: Any, context: grpc.ServicerContext) -> Any:
         trial = self._chief.create_trial(self._caller(context))
         return protos.get_service().CreateTrialResponse(trial=trial.to_proto())
 
-    def UpdateTrial(self, request, context):
+    def UpdateTrial(self, request: Any, context: grpc.ServicerContext) -> Any:
         self._chief.update_trial(
             self._caller(context), request.trial_id, request.metrics, request.step
         )
         trial = self.oracle.trials[request.trial_id]
         return protos.get_service().UpdateTrialResponse(trial=trial.to_proto())
 
-    def EndTrial(self, request, context):
+    def EndTrial(self, request: Any, context: grpc.ServicerContext) -> Any:
         trial = keras_tuner.engine.trial.Trial.from_proto(request.trial)
         self._chief.end_trial(self._caller(context), trial)
         return protos.get_service().EndTrialResponse()
 
-    def GetTrial(self, request, context):
+    def GetTrial(self, request: Any, context: grpc.ServicerContext) -> Any:
         worker = self._caller(context)
         trial = self.oracle.trials[request.trial_id].to_proto()
         if not self._chief.is_held(worker, request.trial_id):

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+from typing import Any
 
 import keras_tuner
 import numpy as np
@@ -23,16 +24,16 @@ class _Told:
 
     trial_number = 0
 
-    def on_trial_begin(self, trial):
+    def on_trial_begin(self, trial: Any) -> None:
         self.trial_number = int(trial.trial_id) + 1
         super().on_trial_begin(trial)
 
-    def on_trial_end(self, trial):
+    def on_trial_end(self, trial: Any) -> None:
         if trial.status == "COMPLETED" and self.hypermodel.has_failed:
             trial.status = "FAILED"
         super().on_trial_end(trial)
 
-    def save(self):
+    def save(self) -> None:
         # The oracle keeps all that is to be kept: by now without the trial among those that run.
         self.oracle.save()
 

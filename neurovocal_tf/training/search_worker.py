@@ -137,16 +137,18 @@ class WhileWanted(keras.callbacks.Callback):
 class _Training:
     """Signs of life while a trial runs, by a thread, since a batch may take long."""
 
-    def __init__(self, oracle, trial_id):
+    def __init__(self, oracle: ChiefsOracle, trial_id: str) -> None:
         self._oracle, self._trial_id = oracle, trial_id
         self._ended = threading.Event()
         self._is_wanted, self._chief_is_gone = True, False
-        threading.Thread(target=self._run, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
-    def end(self):
+    def end(self) -> None:
         self._ended.set()
+        self._thread.join()
 
-    def is_wanted(self):
+    def is_wanted(self) -> bool:
         if self._chief_is_gone:
             raise self._oracle.gone()
         return self._is_wanted
