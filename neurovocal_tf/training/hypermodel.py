@@ -32,6 +32,8 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
         epoch_variable: the one that `data` reads.
         report: called with a line after each trial.    callbacks: Keras callbacks of every trial.
         folder: where the tuner keeps the weights of trials.
+
+    `has_failed` says whether the last trial had no finite error.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
         self.config, self.space = config, space
         self.data, self.epoch_variable = data, epoch_variable
         self.report, self.callbacks = report, callbacks
+        self.has_failed = False
 
     def values_of(self, hp: keras_tuner.HyperParameters) -> dict[str, str | float]:
         """Draws the searched settings from `keras_tuner.HyperParameters`, or reads them.
@@ -89,6 +92,7 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
         Raises:
             keras_tuner.errors.FatalError: a defect, or recordings have changed. It ends the search.
         """
+        self.has_failed = False
         config = with_values(self.config, self.values_of(hp))
         if initial_epoch:
             # A model that goes on has got its weights since it was compiled,
@@ -117,16 +121,21 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
         except tf.errors.OpError as error:
             self._end_if_recordings_changed()
             return self._failed(hp, f"{type(error).__name__}: {str(error).splitlines()[0]}")
+        except keras_tuner.errors.FatalError:
+            raise
         except Exception as error:
             raise keras_tuner.errors.FatalError(f"{type(error).__name__}: {error}") from error
         finite = [error for error in history[OBJECTIVE] if math.isfinite(error)]
         if not finite:
             return self._failed(hp, "its error is not finite")
-        self.report(
-            f"{min(finite):.4g} {self.data.summary.unit} after {epochs} epochs with "
-            f"{self._text(hp)}"
-        )
+        self.report(self.outcome(hp, min(finite), epochs))
         return {OBJECTIVE: min(finite)}
+
+    def outcome(self, hp: keras_tuner.HyperParameters, error: float, epochs: int) -> str:
+        """A trial's error, its epochs and what it had drawn, in words."""
+        return (
+            f"{error:.4g} {self.data.summary.unit} after {epochs} epochs with {self.drawn_text(hp)}"
+        )
 
     def _end_if_recordings_changed(self):
         try:
@@ -135,10 +144,12 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
             raise keras_tuner.errors.FatalError(str(error)) from None
 
     def _failed(self, hp, reason):
-        self.report(f"failed, {reason}, with {self._text(hp)}")
+        self.has_failed = True
+        self.report(f"failed, {reason}, with {self.drawn_text(hp)}")
         return {OBJECTIVE: math.nan}
 
-    def _text(self, hp):
+    def drawn_text(self, hp: keras_tuner.HyperParameters) -> str:
+        """What a trial has drawn, as a user reads it."""
         return ", ".join(
             f"{name}={value_text(value)}" for name, value in self.values_of(hp).items()
         )

@@ -2,18 +2,15 @@
 its trials, and what is written of them.
 """
 
-import contextlib
 import dataclasses
 import hashlib
-import io
 import json
 import math
 import os
+import tempfile
 from collections.abc import Callable, Sequence
 
 import keras
-import keras_tuner
-import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf import files
@@ -22,10 +19,11 @@ from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.training import trainer
 from neurovocal_tf.training.hypermodel import OBJECTIVE, RNNRBMHyperModel
 from neurovocal_tf.training.preparation import prepare_data
+from neurovocal_tf.training.search_chief import Chief
+from neurovocal_tf.training.search_roles import Role
 from neurovocal_tf.training.search_space import Dimension, value_text, with_values
-
-TUNERS = ("hyperband", "bayesian", "random")
-_HYPERBAND_FACTOR = 3
+from neurovocal_tf.training.search_tuners import hyperband_epochs, make_tuner
+from neurovocal_tf.training.search_worker import ChiefsOracle, WhileWanted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,16 +41,21 @@ class Trial:
 
 class Search:
     """A search that goes on where it was stopped, as long as neither the settings,
-    the space nor the data have changed.
+    the space nor the data have changed. Several processes may share it: the chief draws the
+    settings of every trial and keeps what came of them, workers train.
 
     Args:
         config: `Config` whose other settings hold.
         space: dict of name -> `Dimension`, see `search_space`.
         data_dir: folder of recordings.    workdir: folder of the search; made if it is not there.
-        tuner: one of `TUNERS`.    num_trials: int, of random and bayesian; hyperband plans its own.
+        tuner: one of `search_tuners.TUNERS`.
+        num_trials: int, of random and bayesian; hyperband plans its own.
         trial_epochs: int, the most epochs of a trial; 0: as many as a training.
         report: called with lines for the user.
-        callbacks: function (epochs in all, epochs done, unit of errors) -> Keras callbacks.
+        callbacks: function (epochs in all, epochs done, unit of errors) -> Keras callbacks; of a
+            process that searches alone.
+        role: this process's `Role`; None: it searches alone. All that share a search have the
+            recordings and the workdir, which holds the weights of trials, under the same paths.
 
     Raises:
         ValueError: nothing usable in the folder, or the workdir holds a training.
@@ -72,6 +75,7 @@ class Search:
         callbacks: Callable[
             [int, int, str], Sequence[keras.callbacks.Callback]
         ] = lambda num_epochs, num_done, unit: [],
+        role: Role | None = None,
     ) -> None:
         folder = RunFolder(workdir)
         if folder.has_run():
@@ -80,16 +84,40 @@ class Search:
         self.config, self.report = config, report
         self.epochs = trial_epochs or trainer.training_phases(config)[2]
         epoch_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.data = prepare_data(config, data_dir, folder, epoch_variable, report)
+        self._role = role
+        self.is_worker = role is not None and not role.is_chief
+        # What a survey writes is the same in all processes, and the chief's to write.
+        self._survey_folder = tempfile.TemporaryDirectory() if self.is_worker else None
+        surveyed = RunFolder(self._survey_folder.name) if self._survey_folder else folder
+        self.data = prepare_data(config, data_dir, surveyed, epoch_variable, report)
         self._is_hyperband = tuner == "hyperband"
         self._num_trials = num_trials
         self._hypermodel = RNNRBMHyperModel(
             config, space, self.data, epoch_variable, self._report_trial, [], folder.path
         )
-        self._project = f"{tuner}-{_fingerprint(config, space, self.data.summary, self.epochs)}"
-        self._tuner = _make_tuner(
-            tuner, self._hypermodel, num_trials, self.epochs, folder.path, self._project
+        # Of pieces of music the summary names the file made of them.
+        summary = dataclasses.replace(self.data.summary, data_dir=os.path.abspath(data_dir))
+        self._project = f"{tuner}-{_fingerprint(config, space, summary, self.epochs)}"
+        self._tuner = make_tuner(
+            tuner,
+            self._hypermodel,
+            num_trials,
+            self.epochs,
+            folder.path,
+            self._project,
+            self.is_worker,
         )
+        if self.is_worker:
+            self._tuner.oracle = ChiefsOracle(self._tuner.oracle, self._project, role)
+            self._hypermodel.callbacks = [WhileWanted(self._tuner.oracle)]
+            return
+        self._report_earlier_trials(folder, tuner)
+        if role is None:
+            self._hypermodel.callbacks = callbacks(
+                self._planned_epochs(), self._epochs_done(), self.data.summary.unit
+            )
+
+    def _report_earlier_trials(self, folder, tuner):
         finished = self.trials()
         others = [
             name
@@ -97,23 +125,37 @@ class Search:
             if name.startswith(f"{tuner}-") and name != self._project
         ]
         if others and not finished:
-            report(
+            self.report(
                 f"{folder.file(others[0])} is of other recordings, settings or ranges: this search "
                 "begins anew beside it"
             )
         if finished:
-            report(f"going on after {len(finished)} trials of {folder.file(self._project)}")
-        self._hypermodel.callbacks = callbacks(
-            self._planned_epochs(), self._epochs_done(), self.data.summary.unit
-        )
+            self.report(f"going on after {len(finished)} trials of {folder.file(self._project)}")
 
-    def run(self) -> None:
-        """Runs the trials that are left. A trial that was stopped begins anew.
+    def run(
+        self,
+        listening: Callable[[int], object] = lambda port: None,
+        look: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Runs the trials that are left, or the chief's or a worker's part of that. A trial that
+        was stopped begins anew.
 
-        Raises ValueError if there are trials and all of them failed.
+        Args:
+            listening, look: of the chief, see `Chief.run`.
+
+        Raises ValueError if there are trials and all of them failed, or a process that it needs
+        cannot be reached.
         """
         with self.data.watch.blamed():
-            self._tuner.search(epochs=self.epochs, verbose=0)
+            if self._role is not None and self._role.is_chief:
+                chief = Chief(
+                    self._tuner.oracle, self._project, self._role, self._report_ended, self.report
+                )
+                chief.run(listening, look)
+            else:
+                self._tuner.search(epochs=self.epochs, verbose=0)
+        if self.is_worker:
+            return
         trials = self.trials()
         if all(trial.error is None for trial in trials):
             raise ValueError(
@@ -122,7 +164,10 @@ class Search:
             )
 
     def trials(self) -> list[Trial]:
-        """The finished trials, the best first and the failed last.  list of `Trial`"""
+        """The finished trials, the best first and the failed last.  list of `Trial`
+
+        Of a chief, or of a process that searches alone: workers have none.
+        """
         found = [
             self._trial(trial)
             for trial in self._tuner.oracle.trials.values()
@@ -142,10 +187,19 @@ class Search:
         )
 
     def _report_trial(self, line):
-        number, total = (
-            len(self._tuner.oracle.trials),
-            "" if self._is_hyperband else f" of {self._num_trials}",
+        self._report_numbered(self._tuner.trial_number, line)
+
+    def _report_ended(self, trial, worker):
+        found, drawn = self._trial(trial), trial.hyperparameters
+        line = (
+            f"failed with {self._hypermodel.drawn_text(drawn)}"
+            if found.error is None
+            else self._hypermodel.outcome(drawn, found.error, found.epochs)
         )
+        self._report_numbered(found.number, f"{line}, by {worker}")
+
+    def _report_numbered(self, number, line):
+        total = "" if self._is_hyperband else f" of {self._num_trials}"
         self.report(f"trial {number}{total}: {line}")
 
     def _planned_epochs(self):
@@ -165,38 +219,6 @@ class Search:
         )
 
 
-def _make_tuner(name, hypermodel, num_trials, epochs, directory, project):
-    common = dict(
-        hypermodel=hypermodel,
-        objective=keras_tuner.Objective(OBJECTIVE, direction="min"),
-        # The tuner takes 0 for "any seed".
-        seed=hypermodel.config.training.seed + 1,
-        # A bad corner of the space is no reason to stop.
-        max_consecutive_failed_trials=2**31,
-        directory=directory,
-        project_name=project,
-        overwrite=False,
-    )
-    # It says on the screen that it goes on, and in its own words.
-    with contextlib.redirect_stdout(io.StringIO()):
-        try:
-            if name == "hyperband":
-                return keras_tuner.Hyperband(max_epochs=epochs, factor=_HYPERBAND_FACTOR, **common)
-            if name == "bayesian":
-                # Three points a dimension, the tuner's default,
-                # would leave nothing to a short search.
-                return keras_tuner.BayesianOptimization(
-                    max_trials=num_trials, num_initial_points=max(num_trials // 4, 3), **common
-                )
-            if name == "random":
-                return keras_tuner.RandomSearch(max_trials=num_trials, **common)
-        except json.JSONDecodeError as error:
-            raise ValueError(
-                f"{os.path.join(directory, project)} is damaged ({error}): remove it to begin anew."
-            ) from None
-    raise ValueError(f"`tuner` must be one of {', '.join(TUNERS)}. Received: tuner={name}")
-
-
 def _fingerprint(config, space, summary, epochs):
     """A short hash of all that makes trials comparable."""
     data = summary.to_json()
@@ -212,22 +234,6 @@ def _fingerprint(config, space, summary, epochs):
         epochs,
     ]
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def hyperband_epochs(max_epochs: int, factor: int = _HYPERBAND_FACTOR) -> int:
-    """Epochs of one whole Hyperband, as keras-tuner plans it (Li et al., 2018,
-    https://arxiv.org/abs/1603.06560, algorithm 1).
-    """
-    num_brackets = int(np.floor(np.log(max_epochs) / np.log(factor) + 1e-9)) + 1
-    last = math.ceil(1 + math.log(max_epochs, factor))
-    total = 0
-    for bracket in range(num_brackets):
-        before = 0
-        for left in range(bracket, -1, -1):
-            epochs = math.ceil(max_epochs / factor**left)
-            total += math.ceil(last / (bracket + 1) * factor**left) * (epochs - before)
-            before = epochs
-    return total
 
 
 def best_trials_table(trials: Sequence[Trial], unit: str, num_trials: int = 10) -> str:

@@ -73,6 +73,14 @@ MISTAKES = {
         ("discover", "--data_dir={birds}", "--out={locked}/x"),
         "{locked}/x: ",
     ),
+    "a search for what cannot be searched": (
+        ("tune", "--data_dir={birds}", "--workdir={new}", "--search=n_fft"),
+        "`search` must name settings among hidden_scalar, ",
+    ),
+    "a search of no trials": (
+        ("tune", "--data_dir={birds}", "--workdir={new}", "--num_trials=0"),
+        "flag --num_trials=0: 0 is not",
+    ),
     "simulated recordings beside others": (
         ("simulate", "--out={strange}"),
         "`out` must be a new folder, or hold nothing but simulated recordings. {strange} holds "

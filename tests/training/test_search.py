@@ -1,13 +1,7 @@
 """The search over model and optimiser settings."""
 
-import csv
 import dataclasses
-import io
-import json
-import os
-import re
-import subprocess
-import sys
+import threading
 
 import keras
 import keras_tuner
@@ -25,13 +19,8 @@ from neurovocal_tf.runs.run_folder import DataSummary
 from neurovocal_tf.training import hypermodel, trainer
 from neurovocal_tf.training.averages import averaged_weights
 from neurovocal_tf.training.phases import Phases
-from neurovocal_tf.training.search import (
-    Search,
-    _fingerprint,
-    best_trials_table,
-    hyperband_epochs,
-    write_trials,
-)
+from neurovocal_tf.training.search import Search, _fingerprint, best_trials_table, write_trials
+from neurovocal_tf.training.search_roles import Role
 from neurovocal_tf.training.search_space import (
     DEFAULT_SEARCH,
     DIMENSIONS,
@@ -39,6 +28,7 @@ from neurovocal_tf.training.search_space import (
     search_space,
     with_values,
 )
+from neurovocal_tf.training.search_tuners import hyperband_epochs
 
 # keras-tuner's own.
 pytestmark = [
@@ -69,43 +59,6 @@ def recordings(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recordings")
     write_recordings(folder, num_recordings=3, duration_s=2.0)
     return folder
-
-
-@pytest.fixture(scope="module")
-def searched(recordings, tmp_path_factory, repository):
-    """Work folder of a whole search by the tool: random, three trials."""
-    workdir = tmp_path_factory.mktemp("searched")
-    arguments = [
-        f"--data_dir={recordings}",
-        f"--workdir={workdir}",
-        "--tuner=random",
-        "--num_trials=3",
-        f"--json={workdir / 'best.json'}",
-    ]
-    result = run_tool(
-        "tune.py", repository, *arguments, f"--search={','.join(SEARCH)}", *setting_lines(CONFIG)
-    )
-    assert result.returncode == 0, result.stderr
-    assert "trial 3 of 3: " in result.stderr and "search: 100%" in result.stderr
-    assert len(result.stdout.splitlines()) == 5 and result.stdout.splitlines()[-1].endswith(
-        str(workdir / "best.flags")
-    )
-    return workdir
-
-
-def run_tool(name, repository, *arguments):
-    command = [sys.executable, os.path.join(repository, "tools", name), *arguments]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(repository),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "CUDA_VISIBLE_DEVICES": "",
-    }
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
-
-
-def setting_lines(config):
-    return [line for line in flags.flag_lines(config) if line.startswith("--")]
 
 
 def config_of_flagfile(path):
@@ -205,67 +158,85 @@ def test_the_epochs_that_the_bar_promises_are_those_that_hyperband_runs(tmp_path
     assert hyperband_epochs(max_epochs) == tuner.num_epochs
 
 
-def stopping_after(num_trials):
-    """A `report` that stops as a kill would: nothing is saved on its way out."""
-
-    def report(line):
-        if re.match(f"trial {num_trials}[ :]", line):
-            raise KeyboardInterrupt
-
-    return report
-
-
 class Spoiler(keras.callbacks.Callback):
-    """Makes the model of the first training useless."""
+    """Makes the model of the first training useless, and stops the second as a kill would: nothing
+    is saved on its way out.
+    """
 
     def __init__(self):
         super().__init__()
         self.is_first = True
 
     def on_epoch_begin(self, epoch, logs=None):
-        if self.is_first:
-            spoilt = np.full(self.model.num_visible, np.nan)
+        if not self.is_first:
+            raise KeyboardInterrupt
+        spoilt = np.full(self.model.num_visible, np.nan)
+        self.model.conditional_rbm.bv.assign(spoilt)
+        with averaged_weights(self.model.optimizer, self.model.trainable_variables):
             self.model.conditional_rbm.bv.assign(spoilt)
-            with averaged_weights(self.model.optimizer, self.model.trainable_variables):
-                self.model.conditional_rbm.bv.assign(spoilt)
 
     def on_train_end(self, logs=None):
         self.is_first = False
 
 
-def new_search(recordings, workdir, config=CONFIG, tuner="random", **options):
-    return Search(
-        config, search_space(SEARCH, config), recordings, workdir, tuner, num_trials=2, **options
-    )
+def new_search(recordings, workdir, config=CONFIG, tuner="random", num_trials=2, **options):
+    space = search_space(SEARCH, config)
+    return Search(config, space, recordings, workdir, tuner, num_trials=num_trials, **options)
 
 
-def test_a_stopped_search_goes_on_with_the_trial_that_was_stopped(recordings, tmp_path, searched):
+def test_a_stopped_search_goes_on_and_its_flag_file_trains_to_the_same_error(recordings, tmp_path):
     """Its first trial has no finite error, which ends nothing; its second is stopped."""
-    lines = []
-    stopped = new_search(
-        recordings, tmp_path, report=stopping_after(2), callbacks=lambda *_: [Spoiler()]
-    )
+    lines, workdir = [], tmp_path / "search"
+    stopped = new_search(recordings, workdir, callbacks=lambda *_: [Spoiler()])
     with pytest.raises(KeyboardInterrupt):
         stopped.run()
     assert [(trial.number, trial.error) for trial in stopped.trials()] == [(1, None)]
+    drawn = stopped._tuner.oracle.trials["1"].hyperparameters.values
 
-    resumed = new_search(recordings, tmp_path, report=lines.append)
+    resumed = new_search(recordings, workdir, report=lines.append)
     assert resumed.trials() == stopped.trials() and any(
         line.startswith("going on after 1 trials of ") for line in lines
     )
     resumed.run()
     good, failed = resumed.trials()
-    assert (good.number, failed.number, failed.error) == (2, 1, None)
-    undisturbed = {
-        row["trial"]: row
-        for row in csv.DictReader(io.StringIO((searched / "trials.csv").read_text()))
-    }["2"]
-    assert {name: str(value) for name, value in good.values.items()}.items() <= undisturbed.items()
-    assert good.error == pytest.approx(float(undisturbed["val_one_step_error"]), rel=SAME)
+    assert (good.number, good.values, failed.number, failed.error) == (2, drawn, 1, None)
+    assert lines[-1].startswith("trial 2 of 2: ")
 
     assert best_trials_table(resumed.trials(), "dB").splitlines()[2].split()[:2] == ["1", "failed"]
-    write_trials(tmp_path / "trials.csv", resumed.trials())
-    assert (tmp_path / "trials.csv").read_text().splitlines()[2].startswith("1,,2,")
+    write_trials(workdir / "trials.csv", resumed.trials())
+    assert (workdir / "trials.csv").read_text().splitlines()[2].startswith("1,,2,")
+
+    flags.write_flags(workdir / "best.flags", good.config)
+    config = config_of_flagfile(workdir / "best.flags")
+    assert config == good.config == with_values(CONFIG, good.values)
+    trained = trainer.train(config, recordings, tmp_path / "run", pictures=False)
+    assert trained["val_one_step_error"] == pytest.approx(good.error, rel=SAME)
+
+
+def test_a_worker_trains_what_the_chief_draws_and_keeps_nothing_but_weights(recordings, tmp_path):
+    chief, worker = (Role(name, "127.0.0.1", 0, 60.0, 60.0) for name in ("chief", "tuner1"))
+    lines, ports, told = [], [], threading.Event()
+    leading = new_search(recordings, tmp_path, num_trials=1, report=lines.append, role=chief)
+    before = {path.name for path in tmp_path.iterdir()}
+
+    def listening(port):
+        ports.append(port)
+        told.set()
+
+    thread = threading.Thread(target=leading.run, args=(listening,))
+    thread.start()
+    assert told.wait(60)
+    role = dataclasses.replace(worker, port=ports[0])
+    new_search(recordings, tmp_path, num_trials=1, role=role).run()
+    thread.join(60)
+    (trial,) = leading.trials()
+    assert trial.number == 1 and np.isfinite(trial.error)
+    assert lines[-1].startswith("trial 1 of 1: ") and lines[-1].endswith(", by tuner1")
+    (project,) = tmp_path.glob("random-*")
+    assert {path.name for path in tmp_path.iterdir()} == before | {project.name}
+    written = {path.relative_to(project).as_posix() for path in project.rglob("*.*")}
+    weights = {name for name in written if name.startswith("trial_0/") and "trial.json" not in name}
+    assert written - weights == {"oracle.json", "trial_0/trial.json"} and weights
 
 
 def test_a_search_whose_trials_all_fail_says_so(recordings, tmp_path):
@@ -306,54 +277,32 @@ def test_hyperband_promotes_a_trial_with_its_weights(recordings, tmp_path):
     errors = []
 
     class FirstErrors(keras.callbacks.Callback):
-        def on_train_begin(self, logs=None):
-            self.is_first = True
-
         def on_epoch_end(self, epoch, logs=None):
-            if self.is_first:
-                errors.append((epoch, logs["val_one_step_error"]))
-            self.is_first = False
+            errors.append((epoch, logs["val_one_step_error"]))
+            if len(errors) == 2:
+                raise KeyboardInterrupt
 
-    stops = {"report": stopping_after(4), "callbacks": lambda *_: [FirstErrors()]}
-    search = new_search(recordings, tmp_path, config, tuner="hyperband", trial_epochs=3, **stops)
+    search = new_search(
+        recordings,
+        tmp_path,
+        config,
+        tuner="hyperband",
+        trial_epochs=3,
+        callbacks=lambda *_: [FirstErrors()],
+    )
+    oracle = search._tuner.oracle
+    # Of the three trials that begin, two end badly, as if they had run.
+    for _ in range(2):
+        ended = oracle.create_trial("tuner0")
+        oracle.update_trial(ended.trial_id, {hypermodel.OBJECTIVE: 1e6})
+        ended.status = "COMPLETED"
+        oracle.end_trial(ended)
     with pytest.raises(KeyboardInterrupt):
         search.run()
-    *fresh, (first_epoch, promoted) = errors
-    assert [epoch for epoch, _ in fresh] == [0, 0, 0] and first_epoch == 1
-    # The average of a fresh model lags behind its weights: it would begin near the others' errors.
-    assert promoted < min(error for _, error in fresh)
-
-
-def test_the_tool_writes_a_flag_file_that_trains_to_the_same_error(recordings, searched, tmp_path):
-    rows = list(csv.DictReader(io.StringIO((searched / "trials.csv").read_text())))
-    errors = [float(row["val_one_step_error"]) for row in rows]
-    figures = json.loads((searched / "best.json").read_text())
-    assert figures["num_trials"] == 3 and figures["num_failed"] == 0
-    assert figures["val_one_step_error_db"] == errors[0] == min(errors)
-
-    config = config_of_flagfile(searched / "best.flags")
-    assert config == with_values(
-        CONFIG, {name: float(rows[0][name]) for name in ("hidden_scalar", "learning_rates")}
-    )
-    trained = trainer.train(config, recordings, tmp_path, pictures=False)
-    assert trained["val_one_step_error"] == pytest.approx(errors[0], rel=SAME)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--search=n_fft"], "error: `search` must name settings among"),
-        (["--num_trials=0"], "error: flag --num_trials=0"),
-    ],
-)
-def test_a_mistake_is_one_line_and_exit_code_1(
-    recordings, tmp_path, repository, arguments, message
-):
-    result = run_tool(
-        "tune.py", repository, f"--data_dir={recordings}", f"--workdir={tmp_path}", *arguments
-    )
-    assert result.returncode == 1 and result.stdout == ""
-    assert result.stderr.splitlines()[-1].startswith(message) and "Traceback" not in result.stderr
+    (fresh_epoch, fresh), (promoted_epoch, promoted) = errors
+    assert (fresh_epoch, promoted_epoch) == (0, 1)
+    # The average of a fresh model lags behind its weights: it would begin near the other's error.
+    assert promoted < fresh
 
 
 def test_a_training_is_not_searched_over(recordings, tmp_path):
