@@ -18,14 +18,15 @@ _MOST_FRAMES = 500_000
 
 @dataclasses.dataclass(frozen=True)
 class SongOptions:
-    """What to generate: `seconds` in all, divided among `num_songs`,
-    from `seed` on, at `temperature`.
+    """What to generate: `seconds` in all, divided among `num_songs`, from `seed` on, at
+    `temperature`; and beside that songs at each of `temperatures`.
     """
 
     seconds: float = 256.0
     num_songs: int = 32
     seed: int = 0
     temperature: float = 1.0
+    temperatures: tuple[float, ...] = ()
 
 
 def sequences_of(recordings: Recordings) -> tuple[Songs, list[np.ndarray], list[np.ndarray]]:
