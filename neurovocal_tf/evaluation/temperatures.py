@@ -19,8 +19,8 @@ _SONG_S, _NUM_SONGS = 40.0, 8
 _MOST_SYLLABLES = 300
 #: What is told of each temperature, and its words.
 COLUMNS = {
-    "rate_ratio": "syllables/s, ratio",
-    "effective_types_ratio": "effective types, ratio",
+    "rate_ratio": "syllables/s",
+    "effective_types_ratio": "effective types",
     "bigram_nats": "bigrams, nats",
     "coverage": "coverage",
     "longest_silence_s": "longest silence, s",

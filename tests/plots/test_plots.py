@@ -329,7 +329,7 @@ def test_sheets_have_a_row_for_each_type_and_say_where_there_is_none(rng):
 
     real = [sheet("A", 5), sheet("B", 1)]
     figure = syllable_plots.sheets_figure(real, [sheet("A", 40), sheet("B", 0)], FRAME_S, MAX_HZ)
-    assert len(_images(figure)) == 3 + 1  # and the colours
+    assert len(_images(figure)) == 3
     said = [text.get_text() for axis in figure.axes for text in axis.texts]
     assert said == ["none"]
     _pixels(figure)
