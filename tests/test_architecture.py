@@ -109,6 +109,7 @@ ARROWS = {
         "music",
         "plots",
         "config",
+        "config_sections",
         "files",
         "xla_log",
     },

@@ -248,16 +248,18 @@ def _up_to(sequences, num_frames):
 
 def _songs(trained, training, held_out, options, say):
     """Figures and pictures of generated songs beside the training and the held-out `Songs`."""
+    sung = songs_of_run.sing(trained, options)
+    shown = held_out.pieces or training.pieces
+    pictures = {"songs": song_pictures.whole_songs(shown, sung.pieces, trained)}
     try:
-        found = songs_of_run.measured(trained, training, held_out, options)
+        found = songs_of_run.measured(trained, training, sung, held_out, options.seed)
     except ValueError as reason:
         say(f"songs are not measured: {reason}")
-        return {}, {}
-    shown = held_out.pieces or training.pieces
+        return {}, pictures
     figures = found.figures | temperatures.at_temperatures(
         trained, found.listener, options.temperatures, options.seed
     )
-    return figures, song_pictures.pictures(found, shown, trained.sample_rate)
+    return figures, pictures | song_pictures.pictures(found, trained.sample_rate)
 
 
 def _pieces_compared(trained, training, held_out, options):

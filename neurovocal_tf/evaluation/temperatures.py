@@ -81,7 +81,7 @@ def as_table(figures: Mapping[str, float | None]) -> str:
     ]
     if not told:
         return ""
-    widths = {name: len(words) + 2 for name, words in COLUMNS.items()}
+    widths = {name: max(len(words), len("not defined")) + 2 for name, words in COLUMNS.items()}
     rows = ["temperature" + "".join(f"{words:>{widths[n]}}" for n, words in COLUMNS.items())]
     for temperature in told:
         values = {name: figures.get(f"{_AT}{temperature}_{name}") for name in COLUMNS}
