@@ -112,6 +112,7 @@ ARROWS = {
         "music",
         "plots",
         "config",
+        "config_sections",
         "files",
         "xla_log",
     },

@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -194,6 +194,7 @@ class Model(Trained):
         num_songs: int = 32,
         seed: int = 0,
         temperature: float = 1.0,
+        temperatures: Sequence[float] = (),
         pictures: Path | None = None,
         say: Callable[[str], object] = lambda line: None,
         progress: bool = True,
@@ -208,6 +209,8 @@ class Model(Trained):
                 `log_likelihood`; 0 temperatures: none.
             seconds, num_songs, seed, temperature: of the songs that are compared with the real
                 ones: seconds in all.
+            temperatures: at which other songs are sung, for how varied each makes them and how long
+                they fall silent.
             pictures: folder for likelihood.png, songs.png, syllables.png, transitions.png and
                 statistics.png; None: none are drawn.
             say: called with lines for the user.    progress: show a bar.
@@ -224,6 +227,7 @@ class Model(Trained):
             arguments.count_of(num_songs, "num_songs", 1, 10_000),
             arguments.count_of(seed, "seed", 0, 2**30),
             arguments.number_of(temperature, "temperature", *TEMPERATURES),
+            tuple(arguments.number_of(t, "temperatures", *TEMPERATURES) for t in temperatures),
         )
         bracket = self._likelihood_options(
             num_temperatures, num_chains, num_test_frames, base, seed

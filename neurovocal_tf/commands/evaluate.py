@@ -77,6 +77,12 @@ _SEED = flags.DEFINE_integer(
 _TEMPERATURE = flags.DEFINE_float(
     "temperature", 1.0, "Temperature of the songs.", lower_bound=0.01, upper_bound=100
 )
+_TEMPERATURES = flags.DEFINE_list(
+    "temperatures",
+    None,
+    "Sing at each of these as well, eight songs of forty seconds: how varied they are and how long "
+    "they fall silent, such as 0.7,0.8,0.9,1,1.1,1.2,1.3.",
+)
 _COUPLING_DELAYS = flags.DEFINE_integer(
     "coupling_delays",
     0,
@@ -100,7 +106,7 @@ setting_flags.define(["generation", "picture_format", "picture_dpi"])
 def main(argv: list[str]) -> int | None:
     from neurovocal_tf import files  # here, so that --help needs no TensorFlow
     from neurovocal_tf.api.loading import load_model
-    from neurovocal_tf.evaluation import song_table, verdict
+    from neurovocal_tf.evaluation import song_table, temperatures, verdict
     from neurovocal_tf.ownership import owned
 
     model = load_model(_WORKDIR.value, setting_flags.config_from_flags)
@@ -118,6 +124,7 @@ def main(argv: list[str]) -> int | None:
             num_songs=_NUM_SONGS.value,
             seed=_SEED.value,
             temperature=_TEMPERATURE.value,
+            temperatures=_temperatures(),
             pictures=_WORKDIR.value,
             say=setting_flags.say,
         )
@@ -126,8 +133,23 @@ def main(argv: list[str]) -> int | None:
         path = _JSON.value or os.path.join(_WORKDIR.value, "evaluation.json")
         files.write_json(path, figures)
     told = "\n".join(verdict.verdict(figures)), verdict.as_table(figures)
-    print("\n\n".join(filter(None, (*told, song_table.as_table(figures)))))
+    told += song_table.as_table(figures), temperatures.as_table(figures)
+    print("\n\n".join(filter(None, told)))
     print(f"\nall {len(figures)} figures: {path}")
+
+
+def _temperatures():
+    """Those that were asked for.
+
+    Raises: ValueError for what is no number.
+    """
+    try:
+        return [float(text) for text in _TEMPERATURES.value or ()]
+    except ValueError:
+        raise ValueError(
+            "`temperatures` must be numbers with commas between them. "
+            f"Received: temperatures={','.join(_TEMPERATURES.value)}"
+        ) from None
 
 
 def _couplings(model, data):

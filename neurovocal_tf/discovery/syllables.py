@@ -2,16 +2,16 @@
 through the same code, and nothing between a model's frames and what is measured is lost by making
 sound of them.
 
-A frame's level is that of the detector's band over its background, each bin's 20th percentile in
-the recordings: of all bins together, or, where the detector looks for contrast, of the three
-neighbouring bins that are highest over theirs. A syllable is where the level reaches 16 dB, as far
-as it stays over 10 dB; of loud recordings, whose calls hardly part at that, where it comes within
-21 dB of the level of the loudest twentieth of the frames. Against the labels of three birds (both
-bounds within 10 ms) that has an F1 of 0.95, 0.87, with cage noise between the songs, and 0.95.
+A frame's level is the mean over the detector's band of each bin's power over its background, which
+is its 20th percentile in the recordings; where the detector looks for contrast, the mean over the
+three neighbouring bins in which that is highest. A syllable is where the level reaches 16 dB, as
+far as it stays over 10 dB; of loud recordings, whose calls hardly part at that, where it comes
+within 23 dB of the level of the loudest twentieth of the frames. Against the labels of three birds
+(both bounds within 10 ms) that has an F1 of 0.95, 0.88, with cage noise between the songs, and
+0.93, and of a mouse 0.95.
 """
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,10 +24,8 @@ from neurovocal_tf.segmentation.detector import runs_above
 
 _BACKGROUND_PERCENTILE = 20.0
 _THRESHOLD_DB, _HYSTERESIS_DB = 16.0, 6.0
-_LOUD_PERCENTILE, _UNDER_LOUD_DB = 95.0, 21.0
+_LOUD_PERCENTILE, _UNDER_LOUD_DB = 95.0, 23.0
 _BINS_OF_CONTRAST = 3
-# A continuous sound without a gap is one syllable, however long, and no reason to find none.
-_DECIBELS_PER_DECADE = 10.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -139,13 +137,13 @@ class FrameDetector:
 
     def levels_db(self, decibels: np.ndarray) -> np.ndarray:
         """Level of each frame over the background.  [L, V] -> [L]"""
-        power = 10 ** (np.asarray(decibels, np.float64)[:, self.is_in_band] / 10)
-        background = 10 ** (self.background_db[self.is_in_band] / 10)
+        over = 10 ** ((np.asarray(decibels, np.float64) - self.background_db) / 10)
+        over = over[:, self.is_in_band]
         if not self.of_contrast:
-            return 10 * np.log10(power.sum(axis=1) / background.sum())
-        size = min(_BINS_OF_CONTRAST, power.shape[1])
-        over = np.lib.stride_tricks.sliding_window_view(power / background, size, axis=1)
-        return 10 * np.log10(over.mean(axis=2).max(axis=1))
+            return 10 * np.log10(over.mean(axis=1))
+        size = min(_BINS_OF_CONTRAST, over.shape[1])
+        windows = np.lib.stride_tricks.sliding_window_view(over, size, axis=1)
+        return 10 * np.log10(windows.mean(axis=2).max(axis=1))
 
     def is_loud(self, decibels: np.ndarray) -> np.ndarray:
         """Which frames reach the threshold.  [L, V] -> bool [L]"""
@@ -214,8 +212,3 @@ class FrameDetector:
             float(over @ hz) / total,
             float(hz[int(over.argmax())]),
         )
-
-
-def median(values: np.ndarray) -> float:
-    """NaN where there are none."""
-    return float(np.median(values)) if len(values) else math.nan

@@ -90,9 +90,13 @@ class Heard:
         syllables = np.flatnonzero(is_in)
         return self._sung(pieces, syllables, syllables, first, last)
 
+    def of(self, is_chosen: np.ndarray) -> Sung:
+        """What is compared of some pieces, bool `[P]`."""
+        return self.part(0.0, 1.0, np.flatnonzero(is_chosen))
+
     def all(self) -> Sung:
         """What is compared of all of it."""
-        return self.part(0.0, 1.0, np.arange(len(self.songs)))
+        return self.of(np.ones(len(self.songs), bool))
 
     def longest_silence_s(self) -> float:
         """The longest time without a syllable within a piece."""
@@ -182,10 +186,8 @@ class Listener:
         # Of a vector's components the duration is one as important as the others on average.
         spread = math.sqrt(float(self._projection.explained_variance_.mean()))
         self._per_log = spread / max(float(logarithms.std()), 1e-9)
-        own = np.full(len(points), -1)
-        own[fitted_to] = np.arange(len(fitted_to))
         #: `Heard` in the recordings themselves.
-        self.recordings = self._heard(songs, syllables, points, own)
+        self.recordings = self._heard(songs, syllables, points)
 
     @property
     def num_types(self) -> int:
@@ -200,15 +202,15 @@ class Listener:
     def hear(self, songs: Songs) -> Heard:
         """What is heard in other songs."""
         syllables = self.detector.find(songs.pieces, songs.recordings)
-        return self._heard(songs, syllables, syllables.points, np.full(len(syllables), -1))
+        return self._heard(songs, syllables, syllables.points)
 
-    def _heard(
-        self, songs: Songs, syllables: Syllables, points: np.ndarray, own: np.ndarray
-    ) -> Heard:
+    def _heard(self, songs: Songs, syllables: Syllables, points: np.ndarray) -> Heard:
         types = np.zeros(0, int)
         vectors = np.zeros((0, len(self._projection.components_) + 1))
         if len(syllables):
-            types = self._types.assign(self._types.project(points), own).types
+            # All alike, so that the same songs are the same: one of the fitted syllables is its own
+            # neighbour too.
+            types = self._types.assign(self._types.project(points)).types
             logarithms = np.log(syllables.durations_s) - self._mean_log
             vectors = np.column_stack(
                 [self._projection.transform(points), logarithms * self._per_log]

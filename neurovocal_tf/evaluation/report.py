@@ -20,6 +20,7 @@ from neurovocal_tf.evaluation import (
     likelihood_baselines,
     song_pictures,
     songs_of_run,
+    temperatures,
 )
 from neurovocal_tf.evaluation.baselines import BaselineStatistics
 from neurovocal_tf.evaluation.one_step import one_step_error, one_step_errors
@@ -91,6 +92,11 @@ def evaluate(
 def _evaluated(
     trained, data, data_dir, parts, song_options, likelihood_options, report, held_out_list, say
 ):
+    if song_options.temperatures and not data.is_sound:
+        raise ValueError(
+            "`temperatures` must not be given for frame sequences. "
+            f"Received: temperatures={','.join(map(str, song_options.temperatures))}"
+        )
     suffix = data.scale.unit_suffix
     training, _, heard = _labelled(parts.training)
     test = (
@@ -242,13 +248,18 @@ def _up_to(sequences, num_frames):
 
 def _songs(trained, training, held_out, options, say):
     """Figures and pictures of generated songs beside the training and the held-out `Songs`."""
+    sung = songs_of_run.sing(trained, options)
+    shown = held_out.pieces or training.pieces
+    pictures = {"songs": song_pictures.whole_songs(shown, sung.pieces, trained)}
     try:
-        found = songs_of_run.measured(trained, training, held_out, options)
+        found = songs_of_run.measured(trained, training, sung, held_out, options.seed)
     except ValueError as reason:
         say(f"songs are not measured: {reason}")
-        return {}, {}
-    shown = held_out.pieces or training.pieces
-    return found.figures, song_pictures.pictures(found, shown, trained.sample_rate)
+        return {}, pictures
+    figures = found.figures | temperatures.at_temperatures(
+        trained, found.listener, options.temperatures, options.seed
+    )
+    return figures, pictures | song_pictures.pictures(found, trained.sample_rate)
 
 
 def _pieces_compared(trained, training, held_out, options):

@@ -24,6 +24,8 @@ BREAK_S = 0.25
 # What was never heard after a syllable is unlikely, not impossible.
 _SMOOTHING = 0.05
 _NUM_NEIGHBOURS = 5
+_WITH_MEDIANS = ("durations_s", "gaps_s", "peak_frequencies_hz")
+_OF_DISTANCE = ("ks_duration", "ks_gap", "ks_peak_frequency", "transition_divergence_bits")
 # Of fewer syllables nothing is told.
 FEWEST_SYLLABLES = 10
 # Farther than twice what is usual between real syllables is unlike any of them.
@@ -219,6 +221,26 @@ MEASURES: Mapping[str, Callable[[Sung, Sung], float]] = {
 }
 
 
+def song_distance(real: Sung, songs: Sung) -> float:
+    """How far songs are from real ones, in one number by which weights are kept: 0 for the same
+    songs, infinite for songs of too few syllables to tell.
+
+    The sum of the Kolmogorov-Smirnov distances of durations, gaps and peak frequencies, of the
+    logarithms, either way, of the ratios of their medians, of syllables per second and of effective
+    types, and of the transition divergence in bits. The first see the distributions as a whole, the
+    medians the middle of one with two humps, as those of gaps often are, where a small distance may
+    be a large step; only the last sees in which order the syllables are.
+    """
+    if min(len(real), len(songs)) < FEWEST_SYLLABLES:
+        return math.inf
+    apart = [MEASURES[name](real, songs) for name in _OF_DISTANCE]
+    medians = [_ratio(*(_median(getattr(s, of)) for s in (songs, real))) for of in _WITH_MEDIANS]
+    ratios = [*medians, _rate_ratio(real, songs), _effective_types_ratio(real, songs)]
+    if not all(ratio > 0 for ratio in ratios) or not all(map(math.isfinite, apart)):
+        return math.inf
+    return float(sum(apart) + sum(abs(math.log(ratio)) for ratio in ratios))
+
+
 def badness(name: str, value: float) -> float:
     """How far a figure is from what the same songs would have, by which two of one measure are
     compared: 0 or more, but for shares of the real ones that are covered.
@@ -243,6 +265,10 @@ def _radii(vectors: np.ndarray) -> np.ndarray:
     """Distance of each to its fifth neighbour, itself not counted.  [S, D] -> [S]"""
     apart = scipy.spatial.distance.cdist(vectors, vectors)
     return np.partition(apart, _NUM_NEIGHBOURS, axis=1)[:, _NUM_NEIGHBOURS]
+
+
+def _median(values: np.ndarray) -> float:
+    return float(np.median(values)) if len(values) else math.nan
 
 
 def _ratio(one: float, other: float) -> float:

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from neurovocal_tf.config_sections import SEQUENCES_WITH_GAPS
 from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.evaluation import song_likeness
 from neurovocal_tf.evaluation.heard import Songs
@@ -18,14 +19,15 @@ _MOST_FRAMES = 500_000
 
 @dataclasses.dataclass(frozen=True)
 class SongOptions:
-    """What to generate: `seconds` in all, divided among `num_songs`,
-    from `seed` on, at `temperature`.
+    """What to generate: `seconds` in all, divided among `num_songs`, from `seed` on, at
+    `temperature`; and beside that songs at each of `temperatures`.
     """
 
     seconds: float = 256.0
     num_songs: int = 32
     seed: int = 0
     temperature: float = 1.0
+    temperatures: tuple[float, ...] = ()
 
 
 def sequences_of(recordings: Recordings) -> tuple[Songs, list[np.ndarray], list[np.ndarray]]:
@@ -53,19 +55,22 @@ def sing(trained: Trained, options: SongOptions) -> Songs:
 
 
 def measured(
-    trained: Trained, training: Songs, held_out: Songs | None, options: SongOptions
+    trained: Trained, training: Songs, sung: Songs, held_out: Songs | None, seed: int
 ) -> Likeness:
-    """Sings, and measures what was sung.
+    """What was sung beside the recordings.
 
     Args:
-        trained: `Trained`.    training, held_out: `Songs` of the recordings.
-        options: `SongOptions`, whose seed is that of all that is drawn, too.
+        trained: `Trained`.    training, held_out: `Songs` of the recordings.    sung: see `sing`.
+        seed: int, of all that is drawn.
 
-    Raises: ValueError if no syllable is found in the training recordings.
+    Raises: ValueError if the model's sequences have no gaps, between which syllables are found, or
+        no syllable is found in the training recordings.
     """
-    sung = sing(trained, options)
+    sequence = trained.config.data.sequence
+    if sequence not in SEQUENCES_WITH_GAPS:
+        raise ValueError(f"the model has learned syllables without their gaps, sequence={sequence}")
     return song_likeness.song_likeness(
-        _spread(training), sung, held_out, trained.sample_rate, trained.config, options.seed
+        _spread(training), sung, held_out, trained.sample_rate, trained.config, seed
     )
 
 

@@ -126,15 +126,15 @@ def write_sound(stem: str | os.PathLike[str], waveform: np.ndarray, sample_rate:
 def generate_frames(
     singer: Singer, seeds: Sequence[int], num_frames: int, temperature: float = 1.0
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Generates frame sequences with a model that has learned such;
-    each depends on its own seed alone.
+    """Generates frame sequences with a model that has learned such, or songs as spectrograms
+    without their sound; each depends on its own seed alone.
 
     Args:
         singer: `singer.Singer`.    seeds: ints.    num_frames: int, of each sequence.
         temperature: float.
 
     Yields:
-        (seed, frames [L, V] in the data's unit).
+        (seed, frames [L, V] in the data's unit; of recordings in dB).
     """
     for some, rows in _rows(seeds, num_frames, temperature):
         yield from zip(some, np.asarray(singer.generate(*rows)["spectrogram"]), strict=True)

@@ -108,7 +108,8 @@ def transitions_figure(names: Sequence[str], real: np.ndarray, generated: np.nda
 
 def _strip(examples: Sequence[np.ndarray], num_frames: int) -> np.ndarray | None:
     """As many syllables one after another as fit, `[L, V]`, blank between them; None of none."""
-    parts, length = [], 0
+    parts: list[np.ndarray] = []
+    length = 0
     for example in examples:
         if parts and length + len(example) > num_frames:
             break

@@ -254,7 +254,7 @@ class BestWeights:
     Attributes:
         weights: list of arrays, as `model.variables`.    epoch: int, 0 before the first.
         cd_steps: int, its k.
-        song_distance: float, see `song_likeness.song_distance`; infinite where it did not sing.
+        song_distance: float, see `song_measures.song_distance`; infinite where it did not sing.
         error: float.
     """
 

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 
 from neurovocal_tf.data.recordings import Recordings
-from neurovocal_tf.discovery.syllables import song_statistics
-from neurovocal_tf.evaluation import song_likeness
+from neurovocal_tf.evaluation import song_measures
+from neurovocal_tf.evaluation.heard import Heard, Listener, Songs
+from neurovocal_tf.evaluation.song_measures import Sung
 from neurovocal_tf.generation import songs
 from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.training.averages import weights_to_keep
@@ -27,9 +28,9 @@ _HEARD_S = 180.0
 
 
 class SongCheck(keras.callbacks.Callback):
-    """Adds `song_distance` to an epoch's logs: that of `song_likeness.song_distance` at the
+    """Adds `song_distance` to an epoch's logs: that of `song_measures.song_distance` at the
     named epochs, NaN at others; and beside it `baseline_song_distance`, that of one half of the
-    recordings from the other.
+    recordings from the other. Call types are those found in the recordings, so that order counts.
 
     Args:
         singer: `Singer` of the model that trains.    recordings: `Recordings`, those that train.
@@ -39,7 +40,8 @@ class SongCheck(keras.callbacks.Callback):
     def __init__(self, singer: Singer, recordings: Recordings, epochs: Iterable[int]) -> None:
         super().__init__()
         self.singer, self.recordings, self.epochs = singer, recordings, set(epochs)
-        self._real, self._halves_apart = None, math.nan
+        self._listener: Listener | None = None
+        self._halves_apart = math.nan
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         is_asked = epoch + 1 in self.epochs
@@ -47,27 +49,33 @@ class SongCheck(keras.callbacks.Callback):
         logs["baseline_song_distance"] = self._halves_apart if is_asked else math.nan
 
     def _distance(self):
-        if self._real is None:
-            heard = list(self._heard())
-            self._real, *halves = (
-                song_statistics(some, self.singer.config) for some in (heard, *_halves(heard))
-            )
-            self._halves_apart = song_likeness.song_distance(*halves)
+        if self._listener is None:
+            try:
+                self._listener = Listener(
+                    self._heard(), self.singer.sample_rate, self.singer.config
+                )
+            except ValueError:
+                # Beside recordings without a syllable no song can be told from another.
+                return math.inf
+            self._halves_apart = song_measures.song_distance(*_halves(self._listener.recordings))
         with weights_to_keep(self.model):
             seeds = range(_FIRST_SEED, _FIRST_SEED + _NUM_SONGS)
-            sung = [
-                (song.waveform, self.singer.sample_rate)
-                for song in songs.generate_songs(self.singer, seeds, _SONG_FRAMES)
-            ]
-        return song_likeness.song_distance(self._real, song_statistics(sung, self.singer.config))
+            sung = songs.generate_frames(self.singer, seeds, _SONG_FRAMES)
+            pieces = [frames for _, frames in sung]
+        heard = self._listener.hear(Songs.apart(pieces))
+        return song_measures.song_distance(self._listener.recordings.all(), heard.all())
 
     def _heard(self):
-        heard_s = 0.0
-        for samples, sample_rate in self.recordings.heard():
-            yield samples, sample_rate
-            heard_s += len(samples) / sample_rate
+        """`Songs` of the first minutes of the recordings."""
+        frame_s = self.singer.config.spectrogram.hop_length / self.singer.sample_rate
+        pieces, numbers, heard_s = [], [], 0.0
+        for frames, number, _ in self.recordings.numbered_sequences().as_numpy_iterator():
+            pieces.append(np.asarray(self.recordings.scale.shown(frames)))
+            numbers.append(int(number))
+            heard_s += len(frames) * frame_s
             if heard_s >= _HEARD_S:
-                return
+                break
+        return Songs(pieces, numbers)
 
 
 def as_now(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -80,13 +88,13 @@ def as_now(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return history
 
 
-def _halves(heard):
+def _halves(heard: Heard) -> tuple[Sung, Sung]:
     """Every second recording and the others; of one alone its first and its second half."""
-    if len(heard) > 1:
-        return heard[::2], heard[1::2]
-    ((samples, sample_rate),) = heard
-    middle = len(samples) // 2
-    return [(samples[:middle], sample_rate)], [(samples[middle:], sample_rate)]
+    numbers = np.unique(heard.songs.recordings, return_inverse=True)[1]
+    if numbers.max(initial=0):
+        return heard.of(numbers % 2 == 0), heard.of(numbers % 2 == 1)
+    pieces = np.arange(len(heard.songs))
+    return heard.part(0.0, 0.5, pieces), heard.part(0.5, 1.0, pieces)
 
 
 def epochs_to_check(num_checks: int, cd_steps: Phases, num_epochs: int) -> list[int]:

@@ -1,85 +1,116 @@
-"""Syllables of tones, whose lengths, gaps and pitches are known."""
+"""Syllables in spectrograms, whose bounds, pitches and gaps are known."""
 
-import math
+import csv
+import dataclasses
 
 import numpy as np
 import pytest
-from tones import SAMPLE_RATE, song
+import soundfile
+import sung_birds
 
+from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.config import Config
-from neurovocal_tf.discovery.syllables import song_statistics
+from neurovocal_tf.discovery.syllables import FrameDetector
 
-# A boundary moves outwards by half the detector's running mean, 2 ms, and by what its band-pass
-# rings beyond a sudden tone.
-BOUNDARY_S = 0.0025
+BIN_HZ = sung_birds.SAMPLE_RATE / 2 / (sung_birds.NUM_BINS - 1)
 
 
-def test_tones_give_back_their_durations_gaps_and_pitches(rng):
-    syllables = [
-        (0.3, 0.05, 1000.0),
-        (0.08, 0.1, 3000.0),
-        (0.12, 0.07, 5000.0),
-        (0.9, 0.06, 2000.0),
+def piece_of(rng, *parts):
+    """A piece from (frames of silence, frames of a tone, its bin)."""
+    made = []
+    for silent, sounding, at in parts:
+        tone = sung_birds.silence(rng, sounding)
+        tone[:, at] = sung_birds.LOUD_DB
+        made += [sung_birds.silence(rng, silent), tone]
+    return np.concatenate([*made, sung_birds.silence(rng, 60)])
+
+
+def detector_of(pieces, config=sung_birds.CONFIG):
+    return FrameDetector.fitted(pieces, sung_birds.SAMPLE_RATE, config)
+
+
+def test_tones_give_back_their_bounds_gaps_and_pitches(rng):
+    pieces = [
+        piece_of(rng, (40, 12, 8), (20, 25, 24)),
+        piece_of(rng, (70, 15, 40)),
+        sung_birds.silence(rng, 50),
     ]
-    tones = song(syllables, rng)
-    found = song_statistics([tones], Config())
-    assert found.num_syllables == 4
-    assert found.syllables_per_s == pytest.approx(4 * SAMPLE_RATE / len(tones[0]))
-    np.testing.assert_allclose(found.durations_s, [0.05, 0.1, 0.07, 0.06], atol=2 * BOUNDARY_S)
-    # The last gap parts two bouts.
-    np.testing.assert_allclose(found.gaps_s, [0.08, 0.12], atol=2 * BOUNDARY_S)
-    assert found.follows.tolist() == [False, True, True, False]
-    # A peak is the nearest bin.
-    np.testing.assert_allclose(
-        found.peak_frequencies_hz, [1000, 3000, 5000, 2000], atol=SAMPLE_RATE / 256 / 2
-    )
-    assert found.spectra_db.shape == (4, 4, 129)
-    assert found.spectra_db.max() == 0.0
-    assert found.spectra_db.min() == pytest.approx(-30.0)
-
-
-def test_medians_are_of_all_songs_and_no_gap_spans_two(rng):
-    songs = [
-        song([(0.3, 0.05, 1000.0), (0.1, 0.05, 1000.0)], rng, tail_s=0.01),
-        song([(0.01, 0.08, 4000.0)], rng),
-    ]
-    found = song_statistics(iter(songs), Config())
-    assert found.num_syllables == 3
-    assert len(found.gaps_s) == 1
+    found = detector_of(pieces).find(pieces, [7, 7, 9])
+    assert found.onsets.tolist() == [40, 72, 70] and found.offsets.tolist() == [52, 97, 85]
+    assert found.pieces.tolist() == [0, 0, 1] and found.num_frames.tolist() == [157, 145, 50]
     assert found.follows.tolist() == [False, True, False]
-    assert found.median_gap_s == found.gaps_s[0]
-    assert found.median_duration_s == np.median(found.durations_s)
-    assert found.median_peak_frequency_hz == np.median(found.peak_frequencies_hz)
+    np.testing.assert_allclose(found.silences_s, [np.inf, 20 * sung_birds.FRAME_S, np.inf])
+    np.testing.assert_allclose(found.durations_s, np.array([12, 25, 15]) * sung_birds.FRAME_S)
+    np.testing.assert_allclose(found.peak_frequencies_hz, np.array([8, 24, 40]) * BIN_HZ)
+    # Of a tone in noise that is 42 dB lower, nearly all is the tone.
+    np.testing.assert_allclose(found.centroids_hz, found.peak_frequencies_hz, rtol=0.02)
+    assert found.points.shape == (3, found.columns[0].size)
 
 
-def test_loud_hum_below_the_band_is_no_syllables_peak(rng):
-    samples, _ = song([(0.3, 0.08, 2500.0)], rng)
-    hum = np.sin(2 * np.pi * 120 * np.arange(len(samples)) / SAMPLE_RATE)
-    found = song_statistics([(samples + hum.astype(np.float32), SAMPLE_RATE)], Config())
-    assert found.median_peak_frequency_hz == pytest.approx(2500, abs=SAMPLE_RATE / 256 / 2)
+def test_what_is_outside_the_band_is_no_syllable(rng):
+    pieces = [piece_of(rng, (40, 20, 2), (20, 20, 30))]
+    found = detector_of(pieces).find(pieces)
+    assert found.onsets.tolist() == [80]
 
 
-def test_loud_hum_just_below_the_band_is_no_syllables_peak_either(rng):
-    """Nor does it leak into the band's lowest bin, as it does through the windows of the model's
-    frames: there it is the peak.
-    """
-    tones, _ = song([(0.3, 0.08, 2500.0)], rng)
-    hum = 0.8 * np.sin(2 * np.pi * 300 * np.arange(len(tones)) / SAMPLE_RATE)
-    found = song_statistics([(0.1 * tones + hum.astype(np.float32), SAMPLE_RATE)], Config())
-    assert found.num_syllables == 1
-    assert found.median_peak_frequency_hz == pytest.approx(2500, abs=SAMPLE_RATE / 256 / 2)
+def test_hum_in_one_bin_is_background(rng):
+    piece = piece_of(rng, (40, 20, 30))
+    piece[:, 10] = sung_birds.LOUD_DB - 12
+    assert detector_of([piece]).find([piece]).onsets.tolist() == [40]
 
 
-@pytest.mark.parametrize("samples", [np.zeros(0), np.zeros(10), np.zeros(8000)])
-def test_silence_has_no_syllables_and_no_medians(samples):
-    found = song_statistics([(samples, SAMPLE_RATE)], Config())
-    assert found.num_syllables == 0
+def test_a_quiet_whistle_is_heard_where_the_detector_looks_for_contrast(rng):
+    whistle = piece_of(rng, (90, 20, 30))
+    # In the sum of sixty bins it is lost.
+    whistle[90:110, 30] = sung_birds.BACKGROUND_DB + 24
+    config = sung_birds.CONFIG.replace(detector="contrast")
+    assert len(detector_of([whistle]).find([whistle])) == 0
+    assert detector_of([whistle], config).find([whistle]).onsets.tolist() == [90]
+
+
+@pytest.mark.parametrize("num_frames", [1, 100])
+def test_silence_has_no_syllables(rng, num_frames):
+    pieces = [sung_birds.silence(rng, num_frames)]
+    found = detector_of(pieces).find(pieces)
+    assert len(found) == 0 and found.points.shape[0] == 0
+
+
+def test_a_constant_spectrogram_has_none_either():
+    pieces = [np.full((50, sung_birds.NUM_BINS), -60.0)]
+    assert len(detector_of(pieces).find(pieces)) == 0
+
+
+def test_labelled_syllables_of_a_finch_are_found(shared_recordings):
+    """F1 with both bounds within 10 ms, which are two and a half frames."""
+    folder = shared_recordings / "bengalese_finch_gy6or6"
+    with open(folder / "annotations.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    config = Config.preset("songbird")
+    names = sorted({row["file"] for row in rows})[:5]
+    pieces = []
+    for name in names:
+        samples, rate = soundfile.read(folder / name, dtype="float32")
+        power = spectrogram.power_spectrogram(samples, rate, config.spectrogram)
+        pieces.append(10 * np.log10(np.asarray(power) + 1e-12))
+    found = FrameDetector.fitted(pieces, rate, config).find(pieces)
+    hits = total = 0
+    for number, name in enumerate(names):
+        own = found.pieces == number
+        # A frame stands for the hop around its window's middle.
+        spans = (np.stack([found.onsets[own], found.offsets[own]], axis=1) + 0.5) * found.frame_s
+        marked = np.array(
+            [[row["onset_s"], row["offset_s"]] for row in rows if row["file"] == name], float
+        )
+        apart = np.abs(spans[:, None] - marked).max(axis=2)
+        hits += int((apart.min(axis=0) <= 0.01).sum())
+        total += len(spans) + len(marked)
+    assert 2 * hits / total > 0.93
+
+
+def test_the_threshold_follows_loud_recordings(rng):
+    loud = piece_of(rng, *[(20, 20, 30)] * 10)
+    loud[loud > sung_birds.LOUD_DB - 1] += 40
     assert (
-        math.isnan(found.median_duration_s)
-        and math.isnan(found.median_gap_s)
-        and math.isnan(found.median_peak_frequency_hz)
+        detector_of([loud]).threshold_db > detector_of([piece_of(rng, (20, 20, 30))]).threshold_db
     )
-
-
-def test_no_song_at_all_is_no_error():
-    assert math.isnan(song_statistics([], Config()).syllables_per_s)
+    assert dataclasses.asdict(detector_of([loud]))["threshold_db"] > 16.0

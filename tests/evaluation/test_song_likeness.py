@@ -5,22 +5,36 @@ import math
 import numpy as np
 import pytest
 import scipy.ndimage
+import soundfile
 import sung_birds
 
-from neurovocal_tf.evaluation import frame_chain, song_likeness, song_measures, song_table
-from neurovocal_tf.evaluation.heard import Songs
+from neurovocal_tf.audio import spectrogram
+from neurovocal_tf.config import Config
+from neurovocal_tf.evaluation import (
+    frame_chain,
+    song_likeness,
+    song_measures,
+    song_table,
+    song_windows,
+)
+from neurovocal_tf.evaluation.heard import Listener, Songs
 from neurovocal_tf.evaluation.song_likeness import BETTER_THAN_VQ3, LIKE_HALVES, NEITHER
 
 RATE = sung_birds.SAMPLE_RATE
 NUM_SONGS = 12
 
 
-@pytest.fixture(autouse=True)
-def few_draws(monkeypatch):
-    """As many as tell the worst of halves, few codes, and no forests, which take longest."""
-    monkeypatch.setattr(song_likeness, "NUM_DRAWS", 4)
-    monkeypatch.setattr(frame_chain, "_NUM_CODES", 40)
-    monkeypatch.setitem(song_measures.MEASURES, "forest_accuracy", lambda real, songs: 0.5)
+@pytest.fixture(scope="module", autouse=True)
+def few_draws():
+    """As many as tell the worst of halves, few codes and windows, and no forests, which take
+    longest.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(song_likeness, "NUM_DRAWS", 3)
+        patch.setattr(frame_chain, "_NUM_CODES", 40)
+        patch.setattr(song_windows, "_MOST_WINDOWS", 16)
+        patch.setitem(song_measures.MEASURES, "forest_accuracy", lambda real, songs: 0.5)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +45,12 @@ def recordings():
 @pytest.fixture(scope="module")
 def same_bird():
     return sung_birds.Bird(seed=2).songs(NUM_SONGS)
+
+
+@pytest.fixture(scope="module")
+def figures(recordings, same_bird):
+    """Of the same bird's other songs, beside further ones of it."""
+    return figures_of(recordings, same_bird, sung_birds.Bird(seed=5).songs(NUM_SONGS))
 
 
 def figures_of(recordings, songs, held_out=None):
@@ -136,8 +156,9 @@ def test_bands_that_build_up_are_a_drift(recordings, same_bird):
     assert last > first + 2.0 > figures["song_first_third_quiet_spread_db_real"] + 2.0
 
 
-def test_figures_are_the_same_every_time(recordings, same_bird):
-    assert figures_of(recordings, same_bird) == figures_of(recordings, same_bird)
+def test_figures_are_the_same_every_time(recordings, same_bird, figures):
+    again = figures_of(recordings, same_bird, sung_birds.Bird(seed=5).songs(NUM_SONGS))
+    assert again == figures
 
 
 def test_silent_songs_have_a_null_and_a_reason_and_no_figures(recordings):
@@ -148,6 +169,28 @@ def test_silent_songs_have_a_null_and_a_reason_and_no_figures(recordings):
     table = song_table.as_table(figures)
     assert "the songs have 0 syllables" in table and "nan" not in table
     assert figures["song_longest_silence_s"] == pytest.approx(300 * sung_birds.FRAME_S)
+
+
+@pytest.mark.parametrize("count", [0, 9])
+def test_songs_of_too_few_syllables_are_at_an_infinite_distance(recordings, same_bird, count):
+    real, songs = (
+        Listener(recordings, RATE, sung_birds.CONFIG).hear(s) for s in (recordings, same_bird)
+    )
+    few = songs.some(np.ones(NUM_SONGS, bool), count, np.random.default_rng(0))
+    assert song_measures.song_distance(real.all(), few) == math.inf
+    assert song_measures.song_distance(few, real.all()) == math.inf
+
+
+def test_the_distance_of_songs_sees_their_order(recordings, same_bird):
+    listener = Listener(recordings, RATE, sung_birds.CONFIG)
+    real = listener.recordings.all()
+    apart = [
+        song_measures.song_distance(real, listener.hear(songs).all())
+        for songs in (recordings, same_bird, shuffled(same_bird))
+    ]
+    assert apart[0] == 0.0
+    # What is in another order has the same rate, durations, gaps and pitches.
+    assert apart[2] > apart[1] + 0.2 and apart[1] < 0.3
 
 
 def test_one_recording_has_no_halves_and_the_table_says_why(recordings, same_bird):
@@ -164,7 +207,33 @@ def test_recordings_without_a_syllable_are_refused():
         figures_of(silent, silent)
 
 
-def test_the_table_fits_a_hundred_columns(recordings, same_bird):
-    table = song_table.as_table(figures_of(recordings, same_bird, same_bird))
+def test_the_table_fits_a_hundred_columns(figures):
+    table = song_table.as_table(figures)
     assert max(map(len, table.splitlines())) <= 100
     assert set(song_table.NAMES) == {*song_likeness.NAMES}
+
+
+def test_halves_of_a_finchs_songs_are_in_one_order_and_songs_played_backwards_in_another(
+    shared_recordings,
+):
+    config = Config.preset("songbird")
+    pieces = []
+    for file in sorted((shared_recordings / "bengalese_finch_gy6or6").glob("*.wav"))[:8]:
+        samples, rate = soundfile.read(file, dtype="float32")
+        power = spectrogram.power_spectrogram(samples, rate, config.spectrogram)
+        pieces.append(10 * np.log10(np.asarray(power) + 1e-12))
+    listener = Listener(Songs.apart(pieces[::2]), rate, config)
+    real = listener.recordings.all()
+    others, backwards = (
+        listener.hear(Songs.apart(some)).all()
+        for some in (pieces[1::2], [piece[::-1] for piece in pieces[1::2]])
+    )
+    # Eleven types are labelled.
+    assert 8 <= listener.num_types <= 14
+    for measure, alike, unlike in (
+        ("transition_divergence_bits", 0.15, 0.5),
+        ("share_unlike", 0.05, 0.1),
+        ("frechet", 0.1, 0.2),
+    ):
+        measured = song_measures.MEASURES[measure]
+        assert measured(real, others) < alike < unlike < measured(real, backwards), measure

@@ -11,9 +11,13 @@ SONGS = {
     "ratio_median_duration": 0.89,
     "ratio_median_gap": 1.01,
     "ratio_median_peak_frequency": 1.0,
-    "num_kinds_real": 9,
-    "num_kinds_generated": 7,
-    "share_unfamiliar": 0.007,
+    "real_num_types": 9,
+    "generated_num_types": 7,
+    "song_share_unlike": 0.007,
+    "song_share_unlike_null_worst": 0.01,
+    "song_frechet": 0.1,
+    "song_frechet_null_worst": 0.03,
+    "song_frechet_vq3": 0.05,
 }
 ERRORS = {
     "one_step_error_db": 3.35,
@@ -80,8 +84,10 @@ def test_a_likelihood_is_above_a_baseline_when_both_of_its_sides_are(sides, expe
         ({"generated_num_syllables": 0}, "silent, or makes noise without pauses"),
         ({"generated_num_syllables": 3}, "3 syllables were found in them, too few"),
         ({"real_num_syllables": 4}, "the recordings have 4 syllables, too few"),
-        ({"share_unfamiliar": 0.4}, "40 % of the syllables are like none of them"),
-        ({"num_kinds_real": None, "ratio_median_gap": None}, "like the recordings in"),
+        ({"song_share_unlike": 0.4}, "40 % of the syllables are like none"),
+        ({"real_num_types": None, "ratio_median_gap": None}, "like the recordings in"),
+        ({}, "like the bird's own halves in unlike any real one."),
+        ({}, "neither that nor better than a chain of frame codes in Frechet over variance."),
     ],
 )
 def test_songs_are_said_to_be_like_the_recordings_or_what_is_off(changes, expected):
@@ -92,12 +98,11 @@ def test_the_table_fits_on_a_screen_whatever_there_is():
     every = SONGS | ERRORS | likelihood_of(-302.0, -301.0) | {"pseudo_log_likelihood_nats": None}
     names = ("syllables_per_s", "median_duration_s", "median_gap_s", "median_peak_frequency_hz")
     every |= {f"{who}_{name}": 1.0 for who in ("real", "generated") for name in names}
-    every |= dict.fromkeys(("ks_duration", "ks_gap", "ks_peak_frequency"), 0.5)
     every |= {f"baseline_{name}_log_likelihood_nats": -400.0 for name in ("independent", "x")}
     every |= {f"one_step_error_of_label_{label}_db": 1.0 for label in range(20)}
-    lines = as_table(every | {"transition_divergence_nats": None}).splitlines()
+    lines = as_table(every).splitlines()
     assert len(lines) <= 20 and lines[0].endswith("mean 7.23, ridge VAR(2) 3.67")
-    assert lines[-2].endswith("not defined") and "label" not in "\n".join(lines)
+    assert lines[-1].endswith("not defined") and "label" not in "\n".join(lines)
     assert as_table({}) == "" and verdict({}) == []
 
 

@@ -10,6 +10,7 @@ from matplotlib.image import imread as read_image
 
 from neurovocal_tf.config import Config
 from neurovocal_tf.plots import canvas
+from neurovocal_tf.plots import syllables as syllable_plots
 from neurovocal_tf.plots.couplings import couplings_figure
 from neurovocal_tf.plots.songs import _edges, comparison_figure, song_figure, statistics_figure
 from neurovocal_tf.plots.training import curves_figure, filters_figure, hidden_figure
@@ -50,6 +51,7 @@ def _statistics(rng, count):
     return types.SimpleNamespace(
         durations_s=rng.uniform(0.03, 0.1, count),
         gaps_s=rng.uniform(0.01, 0.2, max(count - 1, 0)),
+        centroids_hz=rng.uniform(1e3, 4e3, count),
         peak_frequencies_hz=125.0 * rng.integers(8, 40, count),
     )
 
@@ -305,6 +307,7 @@ def test_histograms_count_every_syllable_as_a_share(rng):
     assert [axis.get_xlabel() for axis in figure.axes] == [
         "syllable duration (ms)",
         "gap (ms)",
+        "spectral centroid (kHz)",
         "peak frequency (kHz)",
     ]
     legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
@@ -317,6 +320,31 @@ def test_histograms_count_every_syllable_as_a_share(rng):
 @pytest.mark.parametrize("counts", [(0, 0), (1, 0), (1, 1), (0, 5)])
 def test_histograms_of_almost_nothing_draw(rng, counts):
     _pixels(statistics_figure(*(_statistics(rng, count) for count in counts)))
+
+
+def test_sheets_have_a_row_for_each_type_and_say_where_there_is_none(rng):
+    def sheet(name, count):
+        examples = [rng.normal(-60, 8, (int(length), 33)) for length in rng.integers(1, 90, count)]
+        return syllable_plots.Sheet(name, 0.25, examples)
+
+    real = [sheet("A", 5), sheet("B", 1)]
+    figure = syllable_plots.sheets_figure(real, [sheet("A", 40), sheet("B", 0)], FRAME_S, MAX_HZ)
+    assert len(_images(figure)) == 3
+    said = [text.get_text() for axis in figure.axes for text in axis.texts]
+    assert said == ["none"]
+    _pixels(figure)
+    _pixels(syllable_plots.sheets_figure([], [], FRAME_S, MAX_HZ))
+
+
+@pytest.mark.parametrize("num_states", [1, 3, 40])
+def test_transitions_are_shares_of_what_follows(rng, num_states):
+    counts = rng.integers(0, 9, (num_states, num_states))
+    names = [str(number) for number in range(num_states)]
+    figure = syllable_plots.transitions_figure(names, counts, np.zeros_like(counts))
+    drawn = np.asarray(_images(figure)[0].get_array())
+    sums = drawn.sum(axis=1)
+    np.testing.assert_allclose(sums, np.where(counts.sum(axis=1) > 0, 1.0, 0.0))
+    _pixels(figure)
 
 
 def test_histogram_bins_hold_whole_fft_bins():

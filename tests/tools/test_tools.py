@@ -254,15 +254,16 @@ def test_evaluation_prints_and_writes_flat_figures_with_units(tool, trained_run,
     ).all()
     for name in ("independent", "previous_frame", "ar1", "ridge_var2"):
         assert np.isfinite(figures[f"baseline_{name}_log_likelihood_nats"])
-    assert {"real_syllables_per_s", "generated_syllables_per_s", "ks_duration"} <= set(figures)
+    assert {"real_syllables_per_s", "generated_syllables_per_s", "song_ks_duration"} <= set(figures)
     # The verdict, the table, and where the rest is.
-    words, table, rest = out.split("\n\n")
+    words, table, *measures, rest = out.split("\n\n")
     assert [line.split(":")[0] for line in words.splitlines()][0] == "next frame"
     assert "one_step_error_db " in table and len(table.splitlines()) <= 20
     assert rest.startswith(f"all {len(figures)} figures: ")
-    assert {"likelihood.png", "songs.png", "statistics.png"} <= set(
-        os.listdir(workdir)
-    ) and "evaluation.json" not in os.listdir(workdir)
+    assert "songs beside the recordings" in measures[0] and "nan" not in out
+    drawn = {"likelihood", "songs", "statistics", "syllables", "transitions"}
+    written = os.listdir(workdir)
+    assert {f"{name}.png" for name in drawn} <= set(written) and "evaluation.json" not in written
 
 
 def test_frame_sequences_train_and_are_evaluated_on_their_test_split(tool, tiny_flags, tmp_path):
