@@ -40,6 +40,8 @@ PARQUET = [f"pyarrow>=15,<19; {FIRST}", f"pyarrow>=18.1; {SECOND}"]
 SPEECH = ["praat-parselmouth>=0.4.5"]
 DOCS = ["mkdocs-material>=9.5,<10", "mkdocstrings[python]>=0.26", "ruff>=0.6"]
 NOTEBOOKS = ["ipykernel>=6", "ipywidgets>=8", "nbclient>=0.10", "nbformat>=5.10"]
+# The schemas that export/serving/ is held to. Later versions of the one are twice as large.
+MANIFESTS = ["check-jsonschema>=0.29", "kubernetes-validate>=1.28,<1.29", "pyyaml"]
 
 setup(
     name="neurovocal_tf",
@@ -66,7 +68,8 @@ setup(
         # The optimisers override what Keras keeps private: looked through in 3.12, which is the
         # newest for Python 3.10, and in 3.15.
         "keras>=3.12,<3.16",
-        "keras-tuner>=1.4.7",
+        # The chief and the workers of a search build on what it keeps to itself.
+        "keras-tuner>=1.4.7,<1.5",
         "matplotlib>=3.8",
         f"numpy>=1.26,<2; {FIRST}",
         f"numpy>=2.1,<3; {SECOND}",
@@ -101,6 +104,8 @@ setup(
         "docs": DOCS,
         # For the notebooks in examples/.
         "notebooks": NOTEBOOKS,
+        # For the tests of export/serving/.
+        "manifests": MANIFESTS,
         # A peer of tools/benchmark.py, which does without it too.
         "benchmark": ["torch>=2.4"],
         "test": [

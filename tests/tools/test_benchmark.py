@@ -2,10 +2,13 @@
 all variants in turn.
 """
 
+import contextlib
+import os
 import pathlib
 import sys
 import time
 import types
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -134,6 +137,13 @@ def test_a_suite_measures_every_peer_and_its_figures_are_flat(tiny, monkeypatch)
         configurations, "CONFIGURATIONS", {"default": config.replace(window_frames=96)}
     )
     monkeypatch.setattr(train, "_NUM_RECORDINGS", 1)
+    # Processes of their own import TensorFlow anew.
+    monkeypatch.setattr(
+        train.apart,
+        "variants",
+        lambda make, *arguments: contextlib.nullcontext(list(make(*arguments))),
+    )
+    monkeypatch.setattr(train, "share_out_cores", lambda config: None)
     # PyTorch takes seconds to compile
     monkeypatch.setattr(train.importlib.util, "find_spec", lambda name: None)
     comparison, epochs = train.measure(timing.Options(seconds=0.0))
@@ -154,6 +164,26 @@ def test_a_suite_measures_every_peer_and_its_figures_are_flat(tiny, monkeypatch)
     assert figures["train/default/Keras_XLA/median_frames_per_s"] > 0
     assert all(isinstance(value, (int, float)) for value in figures.values())
     assert len(report.table(comparison).splitlines()) == 2 + len(comparison) + 1
+
+
+def test_what_is_measured_apart_runs_in_a_process_of_its_own(tmp_path, monkeypatch):
+    from benchmarks import apart
+
+    (tmp_path / "made_apart.py").write_text(
+        "import os\n"
+        "from benchmarks.timing import Variant\n"
+        "def make(path):\n"
+        "    write = lambda text: open(path, 'w').write(f'{text} {os.getpid()}')\n"
+        "    yield Variant('alone', write, 3.0, 'word', prepare=lambda: 'prepared')\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import made_apart
+
+    with apart.variants(made_apart.make, str(tmp_path / "said")) as (variant,):
+        assert (variant.name, variant.work, variant.unit) == ("alone", 3.0, "word")
+        variant.prepared()()
+        assert (tmp_path / "said").read_text() == f"prepared {variant.process_id}"
+    assert variant.process_id != os.getpid()
 
 
 def test_every_size_grows_from_half_the_default_and_is_drawn(tiny, monkeypatch, tmp_path):
@@ -257,6 +287,37 @@ def test_the_soak_counts_right_answers_of_every_version_and_finds_a_wrong_one(
     assert soak.run(
         served, "bird", [(name, inputs, off)], seconds=0.3, num_callers=2
     ).counts.keys() & {"good", "wrong"} == {"wrong"}
+
+
+def test_callers_are_counted_whose_calls_are_answered(model_server):
+    from benchmarks import load
+
+    found = load.step(f"grpc://127.0.0.1:{model_server.grpc}", "bird", 3, 0.2)
+    assert (found.num_callers, found.num_refused) == (3, 0)
+    assert len(found.latencies_s) >= load._FEWEST_CALLS and found.is_carried
+    values = found.figures.values
+    assert 0 < values["p50_ms"] <= values["p95_ms"] <= values["p99_ms"] < 1000
+    assert values["calls_per_s"] == len(found.latencies_s) / found.elapsed_s
+    with pytest.raises(ValueError, match="the server refused"):
+        next(load.measure(f"grpc://127.0.0.1:{model_server.grpc}", "no_bird", 0.0))
+
+
+@pytest.mark.parametrize("capacity", [0, 1, 5, 100, 256, 1000])
+def test_the_most_callers_that_are_carried_are_found_to_an_eighth(capacity, monkeypatch):
+    from benchmarks import load
+
+    tried = []
+
+    def step(address, model, num_callers, seconds):
+        tried.append(num_callers)
+        return load.Step(num_callers, np.full(200, num_callers / (capacity + 0.5)), 0, 2.0)
+
+    monkeypatch.setattr(load, "step", step)
+    monkeypatch.setattr(load, "Client", mock.MagicMock())
+    *_, ((last),) = load.measure("http://localhost:8501", "bird", 30.0)
+    found, most = last.values["callers_at_p99_below_1_s"], min(capacity, load._MOST_CALLERS)
+    assert most - max(found // 8, 0) <= found <= most
+    assert max(tried) <= load._MOST_CALLERS and len(tried) <= 14 and len(set(tried)) == len(tried)
 
 
 def test_a_server_that_ends_by_itself_leaves_its_last_words(tmp_path, monkeypatch, capfd):

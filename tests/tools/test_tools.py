@@ -2,6 +2,7 @@
 and that kill -9 costs nothing.
 """
 
+import csv
 import json
 import os
 import pathlib
@@ -83,6 +84,33 @@ def test_help_explains_itself_without_tensorflow(script, tmp_path):
     )
     assert (shown.returncode, shown.stderr) == (0, "")
     assert f"python {script} --" in shown.stdout and " flag" in shown.stdout
+
+
+# --- searches
+
+
+def test_a_search_writes_its_trials_and_the_best_as_a_flag_file(
+    tool, tiny_config, tiny_flags, simulated_recordings, settings_of, tmp_path
+):
+    code, out, err = tool(
+        "tools/tune.py",
+        tiny_flags,
+        f"--data_dir={simulated_recordings}",
+        f"--workdir={tmp_path / 'search'}",
+        *("--tuner=random", "--num_trials=2", "--trial_epochs=1", "--search=dropout"),
+        f"--json={tmp_path / 'best.json'}",
+    )
+    assert code == 0, err
+    assert "trial 2 of 2: " in err and "search: 100%" in err
+    assert len(out.splitlines()) == 4 and out.rstrip().endswith("best.flags")
+    with open(tmp_path / "search" / "trials.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    errors = [float(row["val_one_step_error"]) for row in rows]
+    figures = json.loads((tmp_path / "best.json").read_text())
+    assert (figures["num_trials"], figures["num_failed"]) == (2, 0)
+    assert figures["val_one_step_error_db"] == errors[0] == min(errors)
+    config = settings_of(tmp_path / "search" / "best.flags")
+    assert config == tiny_config.replace(dropout=float(f"{float(rows[0]['dropout']):.4g}"))
 
 
 # --- the way from recordings to songs

@@ -1,5 +1,5 @@
-"""An export behind export/server.py: songs streamed to one caller, many callers at once, and a long
-time under all kinds of them.
+"""An export behind export/server.py: songs streamed to one caller, many callers at once, how many
+are carried, and a long time under all kinds of them; or how many any other server carries.
 """
 
 import collections
@@ -18,7 +18,7 @@ import types
 
 import numpy as np
 
-from benchmarks import soak
+from benchmarks import load, soak
 from benchmarks.served import MODEL, serving
 from benchmarks.timing import Figures
 from neurovocal_tf import Client
@@ -71,12 +71,19 @@ print(json.dumps(times))
 
 
 def measure(options):
-    """Yields the `Figures` of streaming, of many callers, and of the soak."""
+    """Yields the `Figures` of streaming, of many callers, of how many are carried, and of the soak;
+    of a server with an address those of how many it carries alone.
+    """
+    if options.server:
+        yield from load.measure(options.server, options.model, options.seconds)
+        return
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         first, second = (_export(folder / "exports" / str(seed), seed) for seed in (0, 1))
         yield [_streaming(first, options.seconds)]
         yield [_many_callers(first, options.seconds)]
+        with serving(os.path.dirname(first)) as served:
+            yield from load.measure(served.grpc, MODEL, options.seconds)
         if options.soak_minutes:
             yield [_soak(folder / "swapped", first, second, options.soak_minutes)]
 

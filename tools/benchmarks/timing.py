@@ -23,11 +23,14 @@ class Options:
         seconds: to spend on each of its comparisons.
         peers: whether to measure those of others, too.
         soak_minutes: how long a server is kept under load; 0: not at all.
+        server, model: address of a server that runs already, None to start one; its model.
     """
 
     seconds: float = 30.0
     peers: bool = True
     soak_minutes: float = 0.0
+    server: str | None = None
+    model: str = "neurovocal"
 
 
 @dataclasses.dataclass(frozen=True)
