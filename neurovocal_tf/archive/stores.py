@@ -1,7 +1,7 @@
 """Files wherever Apache Beam reads them: gs://, s3://, hdfs://, azfs://, and local ones.
 
 A reader of sound wants a local file, so that what is elsewhere is copied for as long as it is read.
-Beam is imported where it is needed: without the extra `archive` it is not there.
+Beam is imported for what is remote alone.
 """
 
 import contextlib
@@ -122,7 +122,7 @@ def names_in(folder: str) -> list[str]:
 
 def exists(path: str) -> bool:
     """Whether there is such a file."""
-    return _systems().exists(path)
+    return _systems().exists(path) if is_remote(path) else os.path.exists(path)
 
 
 def read_bytes(path: str) -> bytes:
@@ -142,6 +142,12 @@ def write_whole(path: str, content: bytes) -> None:
     """Writes a file, which is there as a whole or not at all; one that is there stays."""
     folder, name = path.rsplit("/", 1) if is_remote(path) else os.path.split(path)
     beside = join(folder, _UNFINISHED, f"{secrets.token_hex(8)}-{name}")
+    if not is_remote(path):
+        os.makedirs(os.path.dirname(beside), exist_ok=True)
+        with open(beside, "wb") as file:
+            file.write(content)
+        os.replace(beside, path)
+        return
     systems = _systems()
     with systems.create(beside, compression_type=_plain()) as file:
         file.write(content)
@@ -254,6 +260,8 @@ def _matched(pattern: str) -> list[Stored]:
 
 
 def _opened(path: str) -> Any:
+    if not is_remote(path):
+        return open(path, "rb")
     # Whatever its ending: what is compressed is for others to decompress.
     return _systems().open(path, compression_type=_plain())
 
