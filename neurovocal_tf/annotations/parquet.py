@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 EXTENSION = ".parquet"
 # Of the tables of this package; the others hold numbers.
-_TEXTS = ("file", "label", "reason", "note", "type", "fired")
+# fmt: off
+_TEXTS = frozenset((
+    "file", "label", "reason", "note", "type", "fired", "group", "nearest", "type_a", "type_b",
+    "example_a", "example_b", "accept", "given", "answer", "speaker", "word", "kind",
+))
+# fmt: on
 _FLOATS = ("onset_s", "offset_s", "score")
 _OPTIONAL = ("channel", "low_hz", "high_hz", "score")
 

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 import soundfile
+from annotation_formats import needs_pyarrow
 
 from neurovocal_tf.archive import catalogue, parts, stores, tables
 from neurovocal_tf.archive import work as archive_work
@@ -19,10 +20,6 @@ RATE = 16_000
 CONFIG = Config().replace(buffer_ms=0.0)
 # What two runs never have alike: when recordings were looked at, and in how many steps tables grew.
 OF_A_RUN = {"recordings.csv", "written.csv"}
-needs_parquet = pytest.mark.skipif(
-    importlib.util.find_spec("pyarrow") is None,
-    reason="pyarrow is not installed: pip install 'pyarrow<19' (the extra `parquet`)",
-)
 needs_beam = pytest.mark.skipif(
     importlib.util.find_spec("apache_beam") is None,
     reason="Apache Beam is not installed: pip install 'apache-beam>=2.77' (the extra `archive`)",
@@ -82,7 +79,7 @@ def csv_tables(out):
     }
 
 
-@needs_parquet
+@needs_pyarrow
 def test_the_tables_of_an_archive_are_those_of_one_run_byte_for_byte(data, tmp_path):
     whole = SegmentedFolder(data, tmp_path / "whole", CONFIG)
     whole.run(2, lambda num_bytes: None)
@@ -122,7 +119,7 @@ def without_times(content):
     return head, records
 
 
-@needs_parquet
+@needs_pyarrow
 def test_what_has_come_since_and_what_is_another_recording_is_done_and_nothing_else(data, tmp_path):
     do(data, tmp_path / "out")
     write_song(data / "b" / "new.wav", 9)
@@ -173,7 +170,7 @@ def test_other_settings_are_other_parts_and_a_part_that_is_none_is_named(data, t
         parts.done(str(tmp_path / "out"), found.entries, same.settings)
 
 
-@needs_parquet
+@needs_pyarrow
 def test_tables_that_people_have_changed_are_kept_under_another_name(data, tmp_path):
     known, _ = do(data, tmp_path / "out")
     written(data, tmp_path / "out", known)
