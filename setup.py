@@ -98,6 +98,8 @@ setup(
         # Another view of the map in the report of `neurovocal discover`.
         "umap": ["umap-learn>=0.5.5"],
         "parquet": PARQUET,
+        # For `neurovocal segment_archive`. Beam brings pyarrow; earlier ones were not tried.
+        "archive": ["apache-beam>=2.77,<3", *PARQUET],
         "speech": SPEECH,
         "music": MUSIC,
         # `mkdocs build` makes docs/ a site; ruff breaks long signatures in its reference.

@@ -8,7 +8,8 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TextIO
 
 #: Bytes of a file's name, on all systems of today.
 LONGEST_NAME = 255
@@ -106,11 +107,25 @@ def write_csv(
 ) -> None:
     """Writes a header and rows."""
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        plain = csv.writer(file, lineterminator="\n")
-        # Readers take a carriage return for the end of a row unless it stands in quotes, which the
-        # writer gives to the characters of its own line end alone.
-        quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        plain.writerow(names)
+        write_row = row_writer(file)
+        write_row(names)
         for row in rows:
-            row = list(row)
-            (quoting if any("\r" in str(value) for value in row) else plain).writerow(row)
+            write_row(row)
+
+
+def row_writer(file: TextIO) -> Callable[[Iterable[object]], None]:
+    """A function that writes a row of a CSV table.
+
+    Args:
+        file: open for writing, with newline="".
+    """
+    plain = csv.writer(file, lineterminator="\n")
+    # Readers take a carriage return for the end of a row unless it stands in quotes, which the
+    # writer gives to the characters of its own line end alone.
+    quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+
+    def write_row(row: Iterable[object]) -> None:
+        row = list(row)
+        (quoting if any("\r" in str(value) for value in row) else plain).writerow(row)
+
+    return write_row

@@ -48,6 +48,7 @@ ARROWS = {
     "files": set(),
     "ownership": {"files"},
     "imports": set(),
+    "interrupts": set(),
     "keras_backend": {"imports"},
     "greeting": {"imports"},
     "xla_log": {"greeting"},
@@ -97,6 +98,9 @@ ARROWS = {
         "audio",
         "config",
     },
+    "archive": {"discovery", "segmentation", "annotations", "audio", "config", "files"},
+    # Of that room what needs a trained run.
+    "archive/calls": {"evaluation", "discovery", "runs", "model", "annotations", "audio", "config"},
     "runs": {"data", "model", "layers", "audio", "array_files", "config", "files"},
     "runs/run_folder": {"data", "audio", "config", "files"},
     "serving": {"generation", "model", "segmentation", "audio", "status", "files", "ownership"},
@@ -183,6 +187,7 @@ LIBRARIES = {
     "earlier_settings": set(),
     "config": set(),
     "files": set(),
+    "interrupts": set(),
     "status": set(),
     "flag_help": set(),
     "flag_parsers": {"absl"},
@@ -200,6 +205,8 @@ LIBRARIES = {
     "discovery/prosody": {"numpy", "scipy", "parselmouth"},
     "annotations": {"numpy", "scipy", "tensorflow"},
     "annotations/elan": {"pympi"},
+    "archive": {"apache_beam"},
+    "archive/calls": {"numpy"},
     "annotations/parquet": {"pandas"},
     "pages": {"numpy"},
     "model/autoregression": {"numpy", "scipy"},
@@ -220,6 +227,7 @@ LIBRARIES = {
 # them.
 WITH_AN_EXTRA = {
     "server",
+    "archive",
     "annotations/elan",
     "discovery/umap_view",
     "discovery/prosody",
@@ -227,6 +235,7 @@ WITH_AN_EXTRA = {
 }
 WITHOUT_KERAS = {
     "server",
+    "archive",
     "audio",
     "annotations",
     "segmentation",
@@ -575,7 +584,7 @@ def test_every_library_that_is_imported_is_declared():
         "keras_tuner": "keras-tuner",
     }
     distributions |= {"tensorflow_serving": "tensorflow-serving-api", "google": "protobuf"}
-    distributions |= {"pympi": "pympi-ling", "umap": "umap-learn"}
+    distributions |= {"apache_beam": "apache-beam", "pympi": "pympi-ling", "umap": "umap-learn"}
     distributions |= {"parselmouth": "praat-parselmouth"}
     distributions |= {"grpc": "grpcio", "grpc_health": "grpcio-health-checking"}
     kwargs = declared()

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 EXTENSION = ".parquet"
 # Of the tables of this package; the others hold numbers.
-_TEXTS = ("file", "label", "reason", "note")
+# fmt: off
+_TEXTS = frozenset((
+    "file", "label", "reason", "note", "type", "fired", "group", "nearest", "type_a", "type_b",
+    "example_a", "example_b", "accept", "given", "answer", "speaker", "word", "kind",
+))
+# fmt: on
+_FLOATS = ("onset_s", "offset_s", "score")
 _OPTIONAL = ("channel", "low_hz", "high_hz", "score")
 
 
@@ -78,22 +84,35 @@ def write(
     _write(path, pd.DataFrame(columns))
 
 
-def write_from_csv(path: str | os.PathLike[str], table: str | os.PathLike[str]) -> None:
-    """A CSV table of this package once more as Parquet: what is empty of its numbers is null."""
+def write_from_csv(
+    path: str | os.PathLike[str],
+    table: str | os.PathLike[str],
+    constants: Mapping[str, int | None] | None = None,
+) -> None:
+    """A CSV table of this package once more as Parquet: what is empty of its numbers is null.
+
+    Args:
+        path: of it.    table: the CSV table.
+        constants: columns of one number that stand before the score; None of one: it is left out.
+    """
     check()
     import pandas as pd
 
     header = pd.read_csv(table, nrows=0).columns
     numbers = [name for name in header if name not in _TEXTS]
-    _write(
-        path,
-        pd.read_csv(
-            table,
-            dtype={name: str for name in header if name in _TEXTS},
-            keep_default_na=False,
-            na_values={name: [""] for name in numbers},
-        ),
+    found = pd.read_csv(
+        table,
+        dtype={name: str for name in header if name in _TEXTS}
+        # Of a table without rows, too.
+        | {name: float for name in header if name in _FLOATS},
+        keep_default_na=False,
+        na_values={name: [""] for name in numbers},
     )
+    for name, value in (constants or {}).items():
+        if value is not None:
+            column = pd.Series(value, index=found.index, dtype="Int64")
+            found.insert(found.columns.get_loc("score"), name, column)
+    _write(path, found)
 
 
 def _write(path: str | os.PathLike[str], table: "pd.DataFrame") -> None:

@@ -26,6 +26,7 @@ _LISTS = frozenset(("txt", "lst"))
 _TABLES = frozenset(("csv", "tsv", "parquet"))
 _COLUMN = "file"
 _WITHOUT_A_HEADER = frozenset(("raw", "pcm", "vox"))
+_NO_HEADER = "has no header that tells its rate: make it a WAV file"
 # How sound begins in files whose names do not tell: at which place, and the ending it should have.
 _BEGINNINGS = (
     (8, b"WAVE", "wav"),
@@ -102,6 +103,15 @@ def look_at(data_dir: str | os.PathLike[str]) -> Listing:
             f"{_found(walk, data_dir)}. Received: data_dir={data_dir}"
         )
     return Listing(tuple(sorted(set(walk.paths))), tuple(sorted(set(walk.skipped))))
+
+
+def reason_by_name(name: str) -> str | None:
+    """Why a file of a folder is no recording to be read, by its path below the folder alone: "" of
+    one that is to be read, None of what is no sound, or hidden.
+    """
+    if not _is_sound(name) or any(part.startswith(".") for part in name.split("/")):
+        return None
+    return _problem_of_name(name) or (_NO_HEADER if extension(name) in _WITHOUT_A_HEADER else "")
 
 
 def folder_of(data_dir: str | os.PathLike[str]) -> str:
@@ -271,7 +281,7 @@ class _Walk:
     def _take(self, path: str) -> None:
         ending = extension(path)
         if ending in _WITHOUT_A_HEADER:
-            self._skip(path, "has no header that tells its rate: make it a WAV file")
+            self._skip(path, _NO_HEADER)
             return
         if ending not in _READ:
             better = _ending_by_content(path)

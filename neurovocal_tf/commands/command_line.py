@@ -53,6 +53,12 @@ COMMANDS = (
         "tools/segment.py",
         "data_dir out preset low_hz high_hz threshold format truth plot review",
     ),
+    Command(
+        "segment_archive",
+        "find them in an archive, on one machine or a cluster",
+        "tools/segment_archive.py",
+        "data_dir out preset low_hz high_hz threshold beam types workdir workers",
+    ),
     Command("convert", "convert annotations from one program's format to another's"),
     Command(
         "discover",

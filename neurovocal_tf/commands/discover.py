@@ -82,6 +82,12 @@ _IDENTITY_COLUMN = flags.DEFINE_string(
     "Column of --recordings_table with who sings: individuals or species. Recordings without a "
     "value are told by the others' calls; identity.csv has the answers.",
 )
+_FORMAT = flags.DEFINE_enum(
+    "format",
+    None,
+    ["parquet"],
+    "Write all tables once more with types: calls.parquet, types.parquet and so on.",
+)
 _OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Give up what people have changed in the tables of earlier results."
 )
@@ -97,9 +103,12 @@ setting_flags.define_preset()
 
 
 def main(argv: list[str]) -> int | None:
-    from neurovocal_tf.ownership import owned  # here, so that --help needs none of these
+    from neurovocal_tf.annotations import parquet  # here, so that --help needs none of these
+    from neurovocal_tf.ownership import owned
     from neurovocal_tf.segmentation import folder
 
+    if _FORMAT.value:
+        parquet.check()
     paths = folder.recordings_by_name(_DATA_DIR.value)
     config, preset = _config(paths)
     # What is wrong with the flags is told before minutes are spent.
@@ -210,6 +219,8 @@ def _discover(run, paths, config, asked, trained):
             parts,
         )
     kept += changed
+    if _FORMAT.value:
+        kept += written.write_typed(_OUT.value, _OVERWRITE.value)
     if kept:
         setting_flags.say(
             f"{len(kept)} files have been changed since they were written, and are kept as they "

@@ -11,6 +11,8 @@ they agree with the truth.
     neurovocal segment ... --truth=/data/finches_by_hand --learn
     neurovocal segment ... --refine=/runs/segments/refinement.json
     neurovocal segment ... --review
+    neurovocal segment ... --shard=2/8
+    neurovocal segment ... --merge
 
 The output folder gets annotations.csv (file, onset_s, offset_s, label, score), files.csv,
 dropped.csv (what reaches the threshold and is no segment, with its reason), skipped.csv (files
@@ -21,13 +23,13 @@ changed since are kept as they are, and what is new goes beside them. Ctrl-C kee
 the same command goes on with the rest; it ends --tune with the best settings so far. `file` is
 relative to the output folder. Times are seconds of the sound itself, whatever its --time_expansion.
 The score is by how many dB the loudest moment of a segment is over the detector's threshold.
+--shard=i/n, from 1/n to n/n, has the jobs of an array segment a part each, and --merge makes of
+them what one run would have written.
 """
 
 import contextlib
 import math
 import os
-import signal
-import threading
 
 from absl import flags
 
@@ -105,6 +107,18 @@ _REVIEW = flags.DEFINE_bool(
     "Write a page for each recording, review/NAME.html, to look at in a browser, hear, correct and "
     "label what was found; it saves tables that --annotations and --truth read.",
 )
+_SHARD = flags.DEFINE_string(
+    "shard",
+    None,
+    "i/n: segment the i-th of n parts alone, counted from 1, into shards/i_of_n of --out. Each may "
+    "be started again, on any machine that sees both folders; --merge makes the tables of all.",
+)
+_MERGE = flags.DEFINE_bool(
+    "merge",
+    False,
+    "Make of all shards the tables that one run would have written, instead of segmenting; with "
+    "the other flags as the shards had them. --format, --plot, --review and --truth belong here.",
+)
 _WORKERS = flags.DEFINE_integer(
     "workers", 0, "Recordings at once; 0: as many as there are processor cores.", lower_bound=0
 )
@@ -120,16 +134,21 @@ def main(argv: list[str]) -> int | None:
     from neurovocal_tf.ownership import owned
     from neurovocal_tf.segmentation import folder, formats, preset_choice
 
+    act, out, shard = _act(), _OUT.value, _shard()
     formats.check(_FORMAT.value or ())
     paths = _asked_for(folder.recordings_by_name(_DATA_DIR.value))
     audio = setting_flags.config_from_flags().audio
     config = setting_flags.config_from_flags(
         setting_flags.chosen_preset(lambda: preset_choice.choose(paths, audio))
     )
+    if shard:
+        # The preset is chosen by all, so that the shards agree.
+        paths, out = shard.paths(paths), shard.folder(out)
+        setting_flags.say(f"shard {shard}: {len(paths)} recordings")
     true = _true_segments(paths, config) if _TRUTH.value else None
-    os.makedirs(_OUT.value, exist_ok=True)
-    with owned(_OUT.value, "segments"):
-        figures = _act()(paths, true, config)
+    os.makedirs(out, exist_ok=True)
+    with owned(out, "segments"):
+        figures = act(out, paths, true, config)
     if _JSON.value:
         files.write_json(
             _JSON.value,
@@ -139,24 +158,36 @@ def main(argv: list[str]) -> int | None:
 
 def _act():
     """What is to be done."""
-    chosen = [flag for flag in (_TUNE, _LEARN) if flag.value]
-    if len(chosen) > 1 or (chosen and _REFINE.value):
+    acts = {_TUNE.name: _tune, _LEARN.name: _learn, _MERGE.name: _merge}
+    chosen = [flag.name for flag in (_TUNE, _LEARN, _MERGE) if flag.value]
+    learning = [name for name in chosen if name != _MERGE.name]
+    if len(chosen) > 1 or (learning and _REFINE.value):
+        refined = [_REFINE.name] if _REFINE.value else []
         raise ValueError(
-            "`tune`, `learn` or `refine` must be given, one of them at most. Received: "
-            + " and ".join(f"--{flag.name}" for flag in (_TUNE, _LEARN, _REFINE) if flag.value)
+            "`tune`, `learn` or `refine` must be given, one of them at most, and no `merge` beside "
+            f"the first two. Received: {' and '.join(f'--{n}' for n in chosen + refined)}"
         )
-    return {_TUNE.name: _tune, _LEARN.name: _learn}[chosen[0].name] if chosen else _segment
+    return acts[chosen[0]] if chosen else _segment
 
 
-def _segment(paths, true, config):
-    import tqdm
+def _shard():
+    """The part that is to be segmented, or None for all."""
+    from neurovocal_tf.segmentation import shards
 
-    from neurovocal_tf.segmentation import folder, refinement
+    if not _SHARD.value:
+        return None
+    others = (_MERGE, _TUNE, _LEARN, _FORMAT, _PLOT, _REVIEW, _TRUTH)
+    given = [f"--{flag.name}" for flag in others if flag.value]
+    if given:
+        raise ValueError(
+            f"`shard` must be given without {', '.join(given)}, which take all recordings: "
+            f"--merge does. Received: shard={_SHARD.value}"
+        )
+    return shards.Shard.parse(_SHARD.value)
 
-    refined = refinement.read(_REFINE.value) if _REFINE.value else None
-    run = folder.SegmentedFolder(
-        _DATA_DIR.value, _OUT.value, config, paths, _OVERWRITE.value, refined
-    )
+
+def _segment(out, paths, true, config):
+    run = _folder(out, paths, config)
     if run.num_resumed:
         setting_flags.say(f"{run.num_resumed} of {len(paths)} recordings were finished before")
     for name, what in sorted(run.changed.items()):
@@ -166,10 +197,34 @@ def _segment(paths, true, config):
             else "it is segmented anew"
         )
         setting_flags.say(f"{name} {what}: {told}")
-    with tqdm.tqdm(
-        total=run.num_bytes_left, unit="B", unit_scale=True, dynamic_ncols=True, desc="segment"
-    ) as bar:
+    with _bar(run.num_bytes_left, "segment", unit="B", unit_scale=True) as bar:
         run.run(_WORKERS.value or os.cpu_count(), bar.update)
+    return _told_of_all(run, true, config)
+
+
+def _merge(out, paths, true, config):
+    from neurovocal_tf.ownership import owned
+    from neurovocal_tf.segmentation import shards
+
+    run, parts = _folder(out, paths, config), {}
+    with contextlib.ExitStack() as stack:
+        for shard in shards.begun(out):
+            stack.enter_context(owned(shard.folder(out), "segments"))
+            parts[shard] = _folder(shard.folder(out), {}, config)
+        shards.merge(run, parts)
+        run.save()
+    return _told_of_all(run, true, config)
+
+
+def _folder(out, paths, config):
+    from neurovocal_tf.segmentation import folder, refinement
+
+    refined = refinement.read(_REFINE.value) if _REFINE.value else None
+    return folder.SegmentedFolder(_DATA_DIR.value, out, config, paths, _OVERWRITE.value, refined)
+
+
+def _told_of_all(run, true, config):
+    """Tells and writes all that is asked for of a finished folder.  -> the figures"""
     figures = _report(run) | (_score(run, true) if true else {})
     if set(_FORMAT.value or ()) - {"csv"}:
         _write_formats(run, config)
@@ -211,24 +266,15 @@ def _true_segments(paths, config):
 
 
 def _report(run):
-    for note in run.notes:
-        setting_flags.say(note)
-    for name, result in sorted(run.results.items()):
-        if result.note:
-            setting_flags.say(f"{name} {result.note}")
-    for name, reason in sorted(run.skipped.items()):
-        setting_flags.say(f"skipped {name}: {reason}")
+    from neurovocal_tf.segmentation import file_rows
+
+    notes = [f"{name} {found.note}" for name, found in sorted(run.results.items()) if found.note]
+    skipped = [f"skipped {name}: {reason}" for name, reason in sorted(run.skipped.items())]
+    for line in [*run.notes, *notes, *skipped]:
+        setting_flags.say(line)
     figures = run.figures()
-    print(
-        f"{figures['num_segments']} segments in {figures['num_files']} recordings, "
-        f"{figures['duration_s']:.1f} s; {figures['num_skipped']} skipped: "
-        f"{os.path.join(run.out_dir, 'annotations.csv')}"
-    )
-    unlike = f", {figures['num_unlike_a_call']} unlike a call" if _REFINE.value else ""
-    print(
-        f"dropped: {figures['num_too_short']} too short, {figures['num_too_long']} too long, "
-        f"{figures['num_alone']} alone{unlike}: {os.path.join(run.out_dir, 'dropped.csv')}"
-    )
+    for line in file_rows.summary(figures, run.out_dir, bool(_REFINE.value)):
+        print(line)
     return figures
 
 
@@ -246,17 +292,13 @@ def _score(run, true):
     return {name: value for name, value in table[-1].items() if name != "file"}
 
 
-def _tune(paths, true, config):
-    import tqdm
-
+def _tune(out, paths, true, config):
+    from neurovocal_tf.interrupts import first_interrupt
     from neurovocal_tf.segmentation import tuning
 
     tolerance_s = _TOLERANCE_MS.value / 1000
     training, held_out = _annotated_parts(paths, true, config)
-    with (
-        _first_interrupt() as stop,
-        tqdm.tqdm(unit="trial", dynamic_ncols=True, desc="tune") as bar,
-    ):
+    with first_interrupt() as stop, _bar(None, "tune", unit="trial") as bar:
 
         def on_trial(segment_f1):
             bar.set_postfix_str(f"segment F1 {segment_f1:.3f}", refresh=False)
@@ -272,8 +314,7 @@ def _tune(paths, true, config):
                 f"stopped after --tune_minutes={_TUNE_MINUTES.value:g}: more of them may find "
                 "better settings"
             )
-    os.makedirs(_OUT.value, exist_ok=True)
-    path = os.path.join(_OUT.value, "tuned.flags")
+    path = os.path.join(out, "tuned.flags")
     setting_flags.write_flags(path, tuned, sections=_SECTIONS)
     figures = {}
     parts, settings = (
@@ -286,14 +327,13 @@ def _tune(paths, true, config):
     return figures
 
 
-def _learn(paths, true, config):
+def _learn(out, paths, true, config):
     from neurovocal_tf.segmentation import refinement, tuning
 
     tolerance_s = _TOLERANCE_MS.value / 1000
     training, held_out = _annotated_parts(paths, true, config)
     learned = refinement.learn(training, config)
-    os.makedirs(_OUT.value, exist_ok=True)
-    path = os.path.join(_OUT.value, "refinement.json")
+    path = os.path.join(out, "refinement.json")
     refinement.write(path, learned)
     figures = {}
     for part, examples in (("training", training), ("held_out", held_out)):
@@ -323,34 +363,10 @@ def _told(part, when, what, scores):
     return {f"{part}_{when}_{name}": value for name, value in scores.items()}
 
 
-@contextlib.contextmanager
-def _first_interrupt():
-    """An event that the first Ctrl-C sets; the second ends the tool.
-
-    A KeyboardInterrupt that is raised while a pool of threads goes away is lost in the
-    interpreter's own callbacks.
-    """
-    stop = threading.Event()
-
-    def set_stop(number, frame):
-        signal.signal(signal.SIGINT, before)
-        stop.set()
-
-    before = signal.signal(signal.SIGINT, set_stop)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def _write_formats(run, config):
-    import tqdm
-
     from neurovocal_tf.segmentation import formats
 
-    with tqdm.tqdm(
-        total=len(run.all_finished), unit="recording", dynamic_ncols=True, desc="format"
-    ) as bar:
+    with _bar(len(run.all_finished), "format", unit="recording") as bar:
         kept = formats.write(run, _FORMAT.value, config, bar.update)
     if kept:
         setting_flags.say(
@@ -361,22 +377,24 @@ def _write_formats(run, config):
 
 
 def _draw(run, true, config):
-    import tqdm
-
     from neurovocal_tf.segmentation import pictures
 
-    with tqdm.tqdm(total=len(run.finished), unit="picture", dynamic_ncols=True, desc="plot") as bar:
+    with _bar(len(run.finished), "plot", unit="picture") as bar:
         pictures.draw(run, true, config, bar.update)
     print(f"pictures: {os.path.join(run.out_dir, 'pictures')}")
 
 
 def _write_review(run, config):
-    import tqdm
-
     from neurovocal_tf.pages import review
 
-    with tqdm.tqdm(total=len(run.finished), unit="page", dynamic_ncols=True, desc="review") as bar:
+    with _bar(len(run.finished), "review", unit="page") as bar:
         failed = review.write(run, config, bar.update)
     for name, reason in failed.items():
         setting_flags.say(f"no page of {name}: {reason}")
     print(f"review: {os.path.join(run.out_dir, 'review')}")
+
+
+def _bar(total, what, **more):
+    import tqdm
+
+    return tqdm.tqdm(total=total, dynamic_ncols=True, desc=what, **more)

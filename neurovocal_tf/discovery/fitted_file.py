@@ -8,6 +8,8 @@ import zipfile
 import numpy as np
 
 from neurovocal_tf import files
+from neurovocal_tf.config import AudioConfig
+from neurovocal_tf.discovery import features
 from neurovocal_tf.discovery.call_types import CallTypes
 from neurovocal_tf.discovery.features import Recipe
 
@@ -29,6 +31,23 @@ class Fitted:
     recipe: Recipe
     sample_rate: int
     background: np.ndarray
+
+    def points_of(
+        self, path: str | os.PathLike[str], spans_s: np.ndarray, audio: AudioConfig
+    ) -> np.ndarray:
+        """The calls of one recording as points among those of the types, float32 `[S, P + 1]`. What
+        stands against its own group, as speech does, stands against its recording.
+
+        Args:
+            path: of it.    spans_s: `[S, 2]`, seconds, in order of the onsets.
+            audio: how it is read, but for the rate.
+
+        Raises: `readers.UnreadableRecording`.
+        """
+        at_rate = dataclasses.replace(audio, sample_rate=self.sample_rate)
+        measured = features.measure(os.fspath(path), spans_s, self.background, self.recipe, at_rate)
+        measured = features.standardised(measured, self.recipe, np.zeros(len(spans_s), int))
+        return self.types.project(features.as_points(measured, self.recipe))
 
 
 def save(folder: str, fitted: Fitted) -> None:

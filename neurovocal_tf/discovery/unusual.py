@@ -306,9 +306,7 @@ def _elsewhere(
     spans = spans[_in_stretch(spans, source, asked.config.audio)]
     if not len(spans):
         return np.empty((0, len(NAMES))), np.empty(0, int)
-    measured = features.measure(path, spans, fitted.background, fitted.recipe, audio)
-    measured = features.standardised(measured, fitted.recipe, np.zeros(len(spans), int))
-    points = fitted.types.project(features.as_points(measured, fitted.recipe))
+    points = fitted.points_of(path, spans, audio)
     distances = fitted.types.distances(points, np.full(len(points), -1))
     values = _values(read(path, spans), distances, spans)
     known = np.isfinite(values).all(axis=1)

@@ -1,11 +1,15 @@
 """All that is written of what was found: tables, labels, fitted types and the report."""
 
+import functools
 import os
 from collections.abc import Callable, Mapping
 
+from neurovocal_tf.annotations import parquet
 from neurovocal_tf.config import Config
 from neurovocal_tf.discovery import identity_report, report, tables
 from neurovocal_tf.discovery.discover import Discovery
+from neurovocal_tf.segmentation import written_files
+from neurovocal_tf.segmentation.written_files import WrittenFiles
 
 
 def write(
@@ -31,6 +35,25 @@ def write(
     kept = tables.write(out_dir, found, paths, durations_s, config, groups, overwrite, on_recording)
     told = parts(found) | dict(more or {})
     return report.write(out_dir, found, paths, config, told), kept
+
+
+def write_typed(out_dir: str, overwrite: bool = False) -> list[str]:
+    """Writes all tables of a report once more as Parquet, as people have changed them since.
+
+    Returns: names of Parquet files that people have changed, and which stay as they are.
+
+    Raises: ValueError, one line, where Parquet cannot be written.
+    """
+    written, kept = WrittenFiles(out_dir, overwrite), []
+    for name in sorted(os.listdir(out_dir)):
+        stem, ending = os.path.splitext(name)
+        if ending != ".csv" or name == written_files.NAME:
+            continue
+        table = os.path.join(out_dir, name)
+        put = functools.partial(parquet.write_from_csv, table=table)
+        if not written.write_unless_changed(stem + parquet.EXTENSION, put):
+            kept.append(stem + parquet.EXTENSION)
+    return kept
 
 
 def summary(found: Discovery) -> list[str]:

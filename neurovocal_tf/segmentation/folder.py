@@ -11,31 +11,19 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from neurovocal_tf import config as config_lib
 from neurovocal_tf import files
 from neurovocal_tf.annotations import Annotation
 from neurovocal_tf.audio import identity, listing, readers
-from neurovocal_tf.audio.unreadable import cannot_be_opened
 from neurovocal_tf.config import Config
-from neurovocal_tf.segmentation import tables
+from neurovocal_tf.segmentation import begun_with, file_rows, tables
+from neurovocal_tf.segmentation.file_rows import Dropped
 from neurovocal_tf.segmentation.known_recordings import KnownRecordings
 from neurovocal_tf.segmentation.recording_lengths import length_of
 from neurovocal_tf.segmentation.refinement import Refinement
 from neurovocal_tf.segmentation.reports import Reports
 from neurovocal_tf.segmentation.segmented_file import SegmentedFile, Stopped, segment_file
-from neurovocal_tf.segmentation.selection import REASONS
 from neurovocal_tf.segmentation.written_files import WrittenFiles
 
-_FILE_COLUMNS = ("file", "num_bytes", "sample_rate", "duration_s", "num_segments", "note")
-_COUNTED = {reason: f"num_{reason.replace(' ', '_')}" for reason in REASONS}
-# What was dropped stands in dropped.csv, and is only counted here.
-_SHOWN = (*_FILE_COLUMNS[:-1], *_COUNTED.values(), _FILE_COLUMNS[-1])
-_DROPPED_COLUMNS = ("file", "onset_s", "offset_s", "reason")
-_SKIPPED_COLUMNS = ("file", "reason")
-# Onset and offset in seconds, and the reason.
-Dropped = tuple[float, float, str]
-# Settings that say what is found; how much of an epoch is kept in memory does not.
-_SECTIONS = ("audio", "segmentation")
 _SAVE_EVERY_S = 10.0
 
 
@@ -45,6 +33,13 @@ def recordings_by_name(data_dir: str | os.PathLike[str]) -> dict[str, str]:
     """
     base = listing.folder_of(data_dir)
     return {os.path.relpath(path, base): path for path in listing.list_recordings(data_dir)}
+
+
+def skipped_by_name(data_dir: str | os.PathLike[str]) -> list[tuple[str, str, str]]:
+    """Name, path and reason of what may be a recording there and cannot be read."""
+    base = listing.folder_of(data_dir)
+    skipped = listing.look_at(data_dir).skipped
+    return [(os.path.relpath(path, base), path, reason) for path, reason in skipped]
 
 
 def _size(path: str | os.PathLike[str]) -> int:
@@ -69,6 +64,7 @@ class SegmentedFolder:
         all_paths: the same of all in the folder.
         results: dict of file name -> `SegmentedFile`, of those done in this process.
         skipped: dict of file name -> reason.
+        skipped_before: the same of recordings that are not asked for, from an earlier start.
         places: dict of file name -> what the column `file` of every table calls it.
         num_resumed: files that an earlier start has finished.
         changed: dict of file name -> how its recording differs from the one that an earlier start
@@ -97,8 +93,7 @@ class SegmentedFolder:
         self.results: dict[str, SegmentedFile] = {}
         self.places = {n: files.place_in(out_dir, path) for n, path in self.all_paths.items()}
         self.skipped: dict[str, str] = {}
-        for path, reason in listing.look_at(data_dir).skipped:
-            name = os.path.relpath(path, listing.folder_of(data_dir))
+        for name, path, reason in skipped_by_name(data_dir):
             self.skipped[name], self.places[name] = reason, files.place_in(out_dir, path)
         self.changed: dict[str, str] = {}
         os.makedirs(self.out_dir, exist_ok=True)
@@ -106,7 +101,7 @@ class SegmentedFolder:
         self._known = KnownRecordings(self.out_dir, self.places)
         self.written = WrittenFiles(self.out_dir, overwrite)
         self.reports = Reports(self.out_dir, self.written, overwrite, self.places)
-        before = self.reports.rows("files.csv", _FILE_COLUMNS)
+        before = self.reports.rows("files.csv", file_rows.FILE_COLUMNS)
         self._gone = sorted({row["file"] for row in before} - set(self.all_paths))
         self._files: dict[str, dict[str, str | int]] = {
             row["file"]: dict(row)
@@ -115,13 +110,13 @@ class SegmentedFolder:
             and row["num_segments"].isdecimal()
             and self._is_as_it_was(row)
         }
-        self._skipped_before = {
+        self.skipped_before = {
             row["file"]: row["reason"]
-            for row in self.reports.rows("skipped.csv", _SKIPPED_COLUMNS)
+            for row in self.reports.rows("skipped.csv", file_rows.SKIPPED_CSV)
             if row["file"] in self.all_paths and row["file"] not in self.paths
         }
         self._dropped: dict[str, list[Dropped]] = {}
-        for row in self.reports.rows("dropped.csv", _DROPPED_COLUMNS):
+        for row in self.reports.rows("dropped.csv", file_rows.DROPPED_CSV):
             dropped = float(row["onset_s"]), float(row["offset_s"]), row["reason"]
             self._dropped.setdefault(row["file"], []).append(dropped)
         if self.written.is_new:
@@ -171,6 +166,29 @@ class SegmentedFolder:
                 pool.shutdown(wait=True, cancel_futures=True)
                 self.save()
 
+    def take(self, other: "SegmentedFolder") -> None:
+        """Takes what was found, or skipped, into another folder, of the recordings that are asked
+        for and not done yet.
+
+        Raises: ValueError if people have changed what was found there.
+        """
+        if other._tables.is_any_changed:
+            raise ValueError(
+                f"{other.out_dir}/annotations.csv must be as it was written, and has been changed "
+                "since: keep it elsewhere, and start that shard again with --overwrite"
+            )
+        for name in self._left:
+            if name in other._files:
+                self._files[name] = other._files[name]
+                self._dropped[name] = other.dropped(name)
+                self._known.take(name, other._known)
+                self._tables.found[name] = [
+                    dataclasses.replace(a, file=self.places[name])
+                    for a in other._tables.segments(name)
+                ]
+            elif name in other.skipped_before:
+                self.skipped[name] = other.skipped_before[name]
+
     def segments(self, name: str) -> np.ndarray:
         """Onsets and offsets in seconds `[S, 2]` of a finished file,
         from this start or an earlier one.
@@ -210,12 +228,11 @@ class SegmentedFolder:
             "duration_s": sum(map(self.duration_s, self.finished)),
         } | {
             column: sum(self._counts(name)[column] for name in self.finished)
-            for column in _COUNTED.values()
+            for column in file_rows.COUNTED.values()
         }
 
     def _counts(self, name: str) -> dict[str, int]:
-        reasons = [reason for *_, reason in self.dropped(name)]
-        return {column: reasons.count(reason) for reason, column in _COUNTED.items()}
+        return file_rows.counts(self.dropped(name))
 
     @property
     def num_bytes_left(self) -> int:
@@ -258,18 +275,15 @@ class SegmentedFolder:
         # In this order, so that whatever files.csv says is done has its segments and is known.
         self._known.save(names)
         self._tables.save(names)
-        dropped = [
-            (name, f"{onset:.6f}", f"{offset:.6f}", reason)
-            for name in names
-            for onset, offset, reason in self.dropped(name)
-        ]
-        self.reports.write("dropped.csv", _DROPPED_COLUMNS, dropped)
-        rows = [[(self._files[name] | self._counts(name))[c] for c in _SHOWN] for name in names]
-        self.reports.write("files.csv", _SHOWN, rows)
-        skipped = sorted((self._skipped_before | self.skipped).items())
-        self.reports.write("skipped.csv", _SKIPPED_COLUMNS, skipped)
+        dropped = [row for name in names for row in file_rows.dropped_csv(name, self.dropped(name))]
+        self.reports.write("dropped.csv", file_rows.DROPPED_CSV, dropped)
+        rows = [file_rows.files_csv(self._files[name], self.dropped(name)) for name in names]
+        self.reports.write("files.csv", file_rows.FILES_CSV, rows)
+        skipped = sorted((self.skipped_before | self.skipped).items())
+        self.reports.write("skipped.csv", file_rows.SKIPPED_CSV, skipped)
         if self._refinement is not None:
-            files.write_text(self._path("refinement.json"), self._refinement_text())
+            text = begun_with.refinement_text(self._refinement)
+            files.write_text(self._path("refinement.json"), text)
         files.write_text(self._path("config.json"), self.config.to_json() + "\n")
 
     def _segment_one(
@@ -308,56 +322,24 @@ class SegmentedFolder:
     def _keep(self, name: str, future: concurrent.futures.Future[SegmentedFile]) -> None:
         try:
             found = future.result()
-        except readers.UnreadableRecording as reason:
-            self.skipped[name] = str(reason)
-            return
-        except OSError as error:
-            # The disk, or the share, has failed while it was read.
-            self.skipped[name] = cannot_be_opened(self.paths[name], error)
+        except (readers.UnreadableRecording, OSError) as error:
+            self.skipped[name] = file_rows.reason_of(self.paths[name], error)
             return
         except (Stopped, concurrent.futures.CancelledError):
             return
         self.results[name] = found
-        self._files[name] = {
-            "file": name,
-            "num_bytes": _size(self.paths[name]),
-            "sample_rate": found.sample_rate,
-            "duration_s": f"{found.duration_s:.6f}",
-            "num_segments": len(found.onsets_s),
-            "note": found.note,
-        }
-        self._dropped[name] = sorted(
-            (round(onset, 6), round(offset, 6), reason)
-            for reason, spans in found.dropped_s.items()
-            for onset, offset in spans.tolist()
-        )
-        columns, place = (found.onsets_s, found.offsets_s, found.scores_db), self.places[name]
-        self._tables.found[name] = [
-            # As a later start reads them.
-            Annotation(place, round(onset, 6), round(offset, 6), score=round(score, 2))
-            for onset, offset, score in zip(*(c.tolist() for c in columns), strict=True)
-        ]
+        rows = file_rows.rows_of(name, self.places[name], _size(self.paths[name]), found)
+        self._files[name], self._dropped[name] = rows.file, rows.dropped
+        self._tables.found[name] = rows.segments
 
     def _check_settings(self) -> None:
         path = self._path("config.json")
         if not os.path.exists(path):
             return
         with open(path, encoding="utf-8") as file:
-            before = config_lib.Config.from_json(file.read())
-        counted = {field.name for section, field in config_lib.settings() if section in _SECTIONS}
-        for name, old, new in config_lib.changed_settings(before, self.config):
-            if name in counted:
-                raise ValueError(
-                    f"`{name}` must be {old}, with which {self.out_dir} was begun, or the results "
-                    f"go elsewhere. Received: {name}={new}"
-                )
-        if self._refinement_before() != self._refinement_text():
-            raise ValueError(
-                f"`refine` must be what {self.out_dir} was begun with, or the results go elsewhere."
-            )
-
-    def _refinement_text(self) -> str:
-        return "" if self._refinement is None else self._refinement.to_json() + "\n"
+            begun_with.check_config(file.read(), self.config, self.out_dir)
+        now = begun_with.refinement_text(self._refinement)
+        begun_with.check_refinement(self._refinement_before(), now, self.out_dir)
 
     def _refinement_before(self) -> str:
         path = self._path("refinement.json")

@@ -12,6 +12,7 @@ from neurovocal_tf.segmentation.reports import with_names
 
 _NAME = "recordings.csv"
 _FIELDS = tuple(field.name for field in dataclasses.fields(Identity))
+COLUMNS = ("file", *_FIELDS)
 _TEXTS = ("content", "sample")
 
 
@@ -48,6 +49,11 @@ class KnownRecordings:
         """Remembers what a recording is that has just been segmented."""
         self._known[name] = known
 
+    def take(self, name: str, other: "KnownRecordings") -> None:
+        """Remembers what another folder does of a recording."""
+        if name in other._known:
+            self._known[name] = other._known[name]
+
     def content(self, name: str) -> str:
         """Digest of a recording's content; "" where nothing is known of it."""
         return self._known[name].content if name in self._known else ""
@@ -55,11 +61,14 @@ class KnownRecordings:
     def save(self, names: Iterable[str]) -> None:
         """Writes what is known of these recordings."""
         rows = (
-            [self._places[name], *(getattr(self._known[name], field) for field in _FIELDS)]
-            for name in names
-            if name in self._known
+            row_of(self._places[name], self._known[name]) for name in names if name in self._known
         )
-        files.write_csv(self._path, ("file", *_FIELDS), rows)
+        files.write_csv(self._path, COLUMNS, rows)
+
+
+def row_of(place: str, known: Identity) -> list[str | int]:
+    """A row under `COLUMNS`."""
+    return [place, *(getattr(known, field) for field in _FIELDS)]
 
 
 def _rows(path: str, places: Mapping[str, str]) -> Iterable[tuple[str, Identity]]:

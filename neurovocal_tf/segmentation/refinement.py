@@ -107,9 +107,20 @@ def read(path: str | os.PathLike[str]) -> Refinement:
 
     Raises ValueError if it is none.
     """
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return from_json(file.read(), path)
+
+
+def from_json(text: str, path: str | os.PathLike[str] = "this") -> Refinement:
+    """What `Refinement.to_json` gave.
+
+    Args:
+        text: of it.    path: names it in errors.
+
+    Raises ValueError if it is none.
+    """
     try:
-        with open(path, encoding="utf-8") as file:
-            values = json.load(file)
+        values = json.loads(text)
         arrays = {
             name: np.asarray(values[name], np.float64)
             for name in ("mean", "scale", "call", "boundaries_s")

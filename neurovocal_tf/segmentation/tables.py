@@ -158,12 +158,11 @@ def _rows(path: str) -> list[Annotation]:
         ]
 
 
+def row_of(annotation: Annotation) -> tuple[str, str, str, str, str]:
+    """A row under `COLUMNS`, of a segment that has a score."""
+    a = annotation
+    return a.file, f"{a.onset_s:.6f}", f"{a.offset_s:.6f}", a.label, f"{a.score:.2f}"
+
+
 def _write(path: str, annotations: Iterable[Annotation]) -> None:
-    files.write_csv(
-        path,
-        COLUMNS,
-        (
-            (a.file, f"{a.onset_s:.6f}", f"{a.offset_s:.6f}", a.label, f"{a.score:.2f}")
-            for a in annotations
-        ),
-    )
+    files.write_csv(path, COLUMNS, map(row_of, annotations))

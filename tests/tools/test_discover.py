@@ -8,11 +8,14 @@ import re
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 import simulated_birds
 import simulated_calls
 import simulated_speech
+from annotation_formats import needs_pyarrow
 
+HAS_PARQUET = importlib.util.find_spec("pyarrow") is not None
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Runs the tool, and says whether TensorFlow was imported on the way.
 _CODE = (
@@ -39,6 +42,8 @@ def songs(tmp_path_factory):
 def reported(songs, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
     arguments = ("--preset=songbird", f"--data_dir={songs}", f"--out={out}")
+    if HAS_PARQUET:
+        arguments += ("--format=parquet",)
     return out, arguments, discover(*arguments)
 
 
@@ -51,6 +56,20 @@ def test_a_folder_gets_its_report_without_tensorflow(reported):
     names = set(os.listdir(out))
     assert {"report.html", "calls.csv", "types.csv", "syntax.json", "merges.csv"} <= names
     assert {"raven", "audacity", "textgrid", "segments", "call_types.json"} <= names
+
+
+@needs_pyarrow
+def test_its_tables_come_with_types_too(reported):
+    out, _, _ = reported
+    for name in ("calls", "types", "merges"):
+        typed = pd.read_parquet(out / f"{name}.parquet")
+        plain = pd.read_csv(out / f"{name}.csv")
+        assert list(typed) == list(plain) and len(typed) == len(plain)
+    calls = pd.read_parquet(out / "calls.parquet")
+    assert calls["onset_s"].dtype == float and calls["is_familiar"].dtype == int
+    # Nobody has labelled these.
+    assert set(calls["label"]) == {""} and set(calls["type"]) > {"A"}
+    assert not (out / "written.parquet").exists()
 
 
 def test_accepted_merges_join_types_and_the_file_stays(reported):

@@ -1,0 +1,258 @@
+"""An archive, part by part, into the tables of one run; Apache Beam is needed where it says so."""
+
+import importlib.util
+import json
+import os
+import pathlib
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from annotation_formats import needs_pyarrow
+
+from neurovocal_tf.archive import catalogue, parts, stores, tables
+from neurovocal_tf.archive import work as archive_work
+from neurovocal_tf.config import Config
+from neurovocal_tf.segmentation.folder import SegmentedFolder
+
+RATE = 16_000
+CONFIG = Config().replace(buffer_ms=0.0)
+# What two runs never have alike: when recordings were looked at, and in how many steps tables grew.
+OF_A_RUN = {"recordings.csv", "written.csv"}
+needs_beam = pytest.mark.skipif(
+    importlib.util.find_spec("apache_beam") is None,
+    reason="Apache Beam is not installed: pip install 'apache-beam>=2.77' (the extra `archive`)",
+)
+
+
+def write_song(path, number):
+    """Half a second with two tones, others for each number."""
+    times = np.arange(RATE // 2) / RATE
+    samples = 1e-3 * np.random.default_rng(number).standard_normal(len(times))
+    for onset in (1500, 4000 + 100 * number):
+        samples[onset : onset + 1200] += np.sin(6000 * np.pi * times)[:1200]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, 0.3 * samples, RATE)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Six songs in two folders, a silent and a broken recording, and one without a header."""
+    folder = tmp_path / "data"
+    for number in range(6):
+        write_song(folder / ("day 2" if number % 2 else "") / f"song {number}.wav", number)
+    soundfile.write(folder / "silent.wav", np.zeros(RATE), RATE)
+    (folder / "broken.wav").write_bytes(b"RIFF????WAVE")
+    (folder / "a.pcm").write_bytes(b"1234")
+    return folder
+
+
+def work_in(out, config=CONFIG):
+    return archive_work.Work(str(out), config.to_json())
+
+
+def do(data, out, size=2, config=CONFIG):
+    """Does what is left of an archive in parts of so many recordings, the last part first.
+
+    -> what is known then, and the names of what was done now
+    """
+    work, found = work_in(out, config), catalogue.of(str(data), str(out))
+    known = parts.done(str(out), found.entries, work.settings)
+    left = [entry for name, entry in found.entries.items() if name not in known.final]
+    worker = archive_work.Worker(work)
+    for first in range(0, len(left), size)[::-1]:
+        worker.do(parts.Part(tuple(left[first : first + size]), work.settings))
+    return parts.done(str(out), found.entries, work.settings), [entry.name for entry in left]
+
+
+def written(data, out, known, **more):
+    found = catalogue.of(str(data), str(out))
+    return tables.write(work_in(out), found, parts.records(str(out), known), **more)
+
+
+def csv_tables(out):
+    return {
+        path.name: path.read_bytes()
+        for path in sorted(pathlib.Path(out).glob("*.*"))
+        if path.suffix in (".csv", ".json") and path.name not in OF_A_RUN
+    }
+
+
+@needs_pyarrow
+def test_the_tables_of_an_archive_are_those_of_one_run_byte_for_byte(data, tmp_path):
+    whole = SegmentedFolder(data, tmp_path / "whole", CONFIG)
+    whole.run(2, lambda num_bytes: None)
+    known, _ = do(data, tmp_path / "archive")
+    figures, skipped, changed = written(data, tmp_path / "archive", known)
+    assert csv_tables(tmp_path / "archive") == csv_tables(tmp_path / "whole")
+    assert figures == whole.figures() and skipped == whole.skipped and not changed
+    assert len(skipped) == 3 and figures["num_segments"] == 12
+    # It is a folder like any other, in which nothing is left to do.
+    again = SegmentedFolder(data, tmp_path / "archive", CONFIG)
+    assert again.num_resumed == 6 and not again.changed
+
+
+def test_a_part_has_one_content_and_is_done_once(data, tmp_path, monkeypatch):
+    do(data, tmp_path / "one")
+    do(data, tmp_path / "other")
+    contents = [
+        {path.name: path.read_bytes() for path in (tmp_path / name / "parts").glob("*.jsonl")}
+        for name in ("one", "other")
+    ]
+    assert contents[0].keys() == contents[1].keys() and len(contents[0]) == 4
+    for name in contents[0]:
+        one, other = (without_times(content[name]) for content in contents)
+        assert one == other
+    # A lost worker's part that another has done meanwhile.
+    work, found = work_in(tmp_path / "one"), catalogue.of(str(data), str(tmp_path / "one"))
+    monkeypatch.setattr(archive_work, "segment_file", lambda *given, **more: pytest.fail("again"))
+    archive_work.Worker(work).do(parts.Part(tuple(found.entries.values())[:2], work.settings))
+
+
+def without_times(content):
+    """The lines of a part, without when recordings were looked at."""
+    head, *records = [json.loads(line) for line in content.decode().splitlines()]
+    for *_, rows in records:
+        for row in rows.get("recordings.csv", ()):
+            row[3] = 0
+    return head, records
+
+
+@needs_pyarrow
+def test_what_has_come_since_and_what_is_another_recording_is_done_and_nothing_else(data, tmp_path):
+    do(data, tmp_path / "out")
+    write_song(data / "b" / "new.wav", 9)
+    write_song(data / "song 0.wav", 10)
+    os.utime(data / "song 0.wav", (1, 1))
+    (data / "silent.wav").unlink()
+    known, now = do(data, tmp_path / "out")
+    assert now == ["b/new.wav", "song 0.wav"]
+    names = [record.name for record in parts.records(str(tmp_path / "out"), known)]
+    # Of two files whose names go in between one another.
+    assert names == sorted(names) and len(names) == len(set(names)) == 8
+    written(data, tmp_path / "out", known)
+    whole = SegmentedFolder(data, tmp_path / "whole", CONFIG)
+    whole.run(1, lambda num_bytes: None)
+    assert csv_tables(tmp_path / "out") == csv_tables(tmp_path / "whole")
+
+
+def test_where_the_disk_has_failed_a_recording_is_done_again(data, tmp_path, monkeypatch):
+    segment_file = archive_work.segment_file
+
+    def failing(path, *given, **more):
+        if "song 2" in path:
+            raise OSError(5, "Input/output error")
+        return segment_file(path, *given, **more)
+
+    monkeypatch.setattr(archive_work, "segment_file", failing)
+    known, _ = do(data, tmp_path / "out")
+    reasons = {r.name: r.skipped for r in parts.records(str(tmp_path / "out"), known)}
+    assert reasons["song 2.wav"] == "cannot be opened: Input/output error"
+    monkeypatch.setattr(archive_work, "segment_file", segment_file)
+    known, now = do(data, tmp_path / "out")
+    assert now == ["song 2.wav"]
+    records = {r.name: r for r in parts.records(str(tmp_path / "out"), known)}
+    assert len(records) == 8 and not records["song 2.wav"].skipped
+
+
+def test_other_settings_are_other_parts_and_a_part_that_is_none_is_named(data, tmp_path):
+    do(data, tmp_path / "out")
+    other = CONFIG.replace(threshold=9.0)
+    found = catalogue.of(str(data), str(tmp_path / "out"))
+    assert not parts.done(str(tmp_path / "out"), found.entries, work_in("", other).settings).files
+    # How much is kept in memory changes nothing.
+    same = work_in("elsewhere", CONFIG.replace(cache_mb=1))
+    assert same.settings == work_in(tmp_path / "out").settings
+    path = next((tmp_path / "out" / "parts").glob("*.jsonl"))
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(ValueError, match=f"{path} must be a part that is whole: remove it"):
+        parts.done(str(tmp_path / "out"), found.entries, same.settings)
+
+
+@needs_pyarrow
+def test_tables_that_people_have_changed_are_kept_under_another_name(data, tmp_path):
+    known, _ = do(data, tmp_path / "out")
+    written(data, tmp_path / "out", known)
+    table = tmp_path / "out" / "annotations.csv"
+    by_hand = table.read_text(encoding="utf-8").replace(",,", ",call,")
+    table.write_text(by_hand, encoding="utf-8")
+    *_, changed = written(data, tmp_path / "out", known)
+    assert changed == [f"{table}, which is annotations_changed.csv now"]
+    assert table.with_name("annotations_changed.csv").read_text(encoding="utf-8") == by_hand
+
+
+@pytest.mark.parametrize(
+    ("folder", "path", "place"),
+    [
+        ("gs://b/out", "gs://b/data/a.wav", "../data/a.wav"),
+        ("gs://b/data/out", "gs://b/data/a b.wav", "../a b.wav"),
+        ("gs://other/out", "gs://b/data/a.wav", "gs://b/data/a.wav"),
+        ("s3://b/out", "gs://b/a.wav", "gs://b/a.wav"),
+        ("/out", "gs://b/a.wav", "gs://b/a.wav"),
+        ("gs://b/out", "/data/a.wav", "/data/a.wav"),
+        ("hdfs:///runs/out", "hdfs:///data/a.wav", "../../data/a.wav"),
+    ],
+)
+def test_a_table_leads_to_a_recording_within_a_store_and_names_all_of_it_elsewhere(
+    folder, path, place
+):
+    assert stores.place_in(folder, path) == place
+
+
+def test_without_apache_beam_one_line_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "apache_beam", None)
+    with pytest.raises(ValueError, match="an archive needs Apache Beam: pip install") as caught:
+        stores.check_installed()
+    assert "\n" not in str(caught.value)
+
+
+@needs_beam
+def test_a_pipeline_reads_and_writes_a_store_and_goes_on_with_what_has_failed(
+    data, tmp_path, monkeypatch
+):
+    import memory_store
+
+    from neurovocal_tf.archive import pipeline
+
+    (tmp_path / "store").mkdir()
+    monkeypatch.setenv(memory_store.VARIABLE, str(tmp_path / "store"))
+    for path in data.rglob("*.*"):
+        name = path.relative_to(data).as_posix()
+        memory_store.put(f"mem://bucket/data/{name}", path.read_bytes())
+    memory_store.put("mem://bucket/data/unreachable.wav", b"RIFF")
+    memory_store.put("mem://bucket/data/.hidden/a.wav", b"RIFF")
+    memory_store.put("mem://bucket/data/notes.txt", b"none")
+    out = "mem://bucket/out"
+    found = catalogue.of("mem://bucket/data", out)
+    work = work_in(out)
+    pipeline.connect([])
+    flags = ["--runner=FnApiRunner"]
+    pipeline.run(parts.planned([*found.entries.values()], work.settings), work, flags)
+    known = parts.done(out, found.entries, work.settings)
+    assert found.entries.keys() - known.final == {"unreachable.wav"}
+    _, skipped, _ = tables.write(work, found, parts.records(out, known))
+    reason = skipped.pop("unreachable.wav")
+    assert reason == "cannot be fetched: 503: the store is busy"
+    whole = SegmentedFolder(data, tmp_path / "data" / ".." / "whole", CONFIG)
+    whole.run(1, lambda num_bytes: None)
+    assert skipped == whole.skipped
+    for name in ("annotations.csv", "files.csv", "dropped.csv"):
+        # A folder beside that of the data, as there.
+        assert stores.read_bytes(f"{out}/{name}") == (tmp_path / "whole" / name).read_bytes()
+    with stores.local_folder(out) as here:
+        assert {"annotations.parquet", "config.json", "written.csv"} <= {*os.listdir(here)}
+
+
+@needs_beam
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("gs://b/a", "gs:// is none: pip install 'apache-beam[gcp]' brings its client"),
+        ("ftp://b/a", "ftp:// is none: Beam reads gs://, s3://, hdfs://, azfs:// and local"),
+    ],
+)
+def test_a_store_without_a_client_is_told_in_one_line(place, told):
+    with pytest.raises(ValueError, match="`out` must be a place that can be read") as caught:
+        stores.check(place, "out")
+    assert told in str(caught.value)
