@@ -138,6 +138,7 @@ ARROWS = {
         "settings",
         "ownership",
         "xla_log",
+        "greeting",
         "files",
     },
     "training/optimizers": set(),

@@ -14,7 +14,12 @@ measures what the options of the encoder cost, and
 
     python tools/benchmark.py --suite=serve --soak_minutes=10
 
-an export with fresh weights behind export/server.py; both are run only when they are asked for.
+an export with fresh weights behind export/server.py, and
+
+    python tools/benchmark.py --suite=scale --json=scale.json
+
+computes what several workers exchange in a step of training, and the efficiency that follows for 2
+to 64 of them, from the time of a step on this machine; all are run only when they are asked for.
 """
 
 import importlib
@@ -25,8 +30,8 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_SUITES = ("train", "generate", "segment", "startup", "encoders", "growth", "serve")
-_ONLY_WHEN_ASKED = ("encoders", "growth", "serve")
+_SUITES = ("train", "generate", "segment", "startup", "encoders", "growth", "serve", "scale")
+_ONLY_WHEN_ASKED = ("encoders", "growth", "serve", "scale")
 
 _SUITE = flags.DEFINE_list(
     "suite",
