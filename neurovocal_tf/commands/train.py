@@ -97,7 +97,7 @@ def _replicas(config, data):
     cluster = workers.cluster_of(os.environ.get("TF_CONFIG"))
     share_out_cores(config, len(cluster.names) * strategies.num_local_replicas())
     workers.call_roll(cluster, fingerprint.of(config, data, _FOLDS.value), _WAIT_S.value)
-    return strategies.of_workers(cluster)
+    return strategies.of_workers(config, cluster)
 
 
 def _check_frames():

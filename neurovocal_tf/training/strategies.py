@@ -142,12 +142,14 @@ def of_this_machine(config: Config) -> Replicas:
     return Replicas(Place(num_replicas=len(devices)), strategy)
 
 
-def of_workers(cluster: Cluster) -> Replicas:
+def of_workers(config: Config, cluster: Cluster) -> Replicas:
     """The workers of a cluster, each with its GPUs, or its processor.
 
     For a process that has computed nothing with TensorFlow, when all workers have called in, see
     `workers.call_roll`.
     """
+    if len(cluster.names) == 1:
+        return of_this_machine(config) if num_local_replicas() > 1 else ALONE
     with greeting.left_out() if greeting.is_unwanted() else contextlib.nullcontext():
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     return Replicas(Place(cluster.index, len(cluster.names), num_local_replicas()), strategy)

@@ -15,6 +15,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +26,29 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 _LARGEST_DIFFERENCE = 1e-5  # of the largest weight of an array
 _PATIENCE_S = 900.0
+NUM_READ = (200, 2000)
+# Of 1.5 s each: more than the shuffle buffer holds in either case.
+READING = f"""
+import pathlib, resource, sys
+sys.path[:0] = {sys.path[:2]!r}
+import tiny_runs
+from neurovocal_tf.audio.spectrogram import FrameScale
+from neurovocal_tf.data import pipeline, shares
+from neurovocal_tf.data.recordings import Recordings
+from neurovocal_tf.data.sources import Source
+
+config = tiny_runs.CONFIG.replace(num_shares=2, cache_mb=0)
+paths = sorted(map(str, pathlib.Path(sys.argv[1]).glob("*.wav")))
+data = Recordings(tuple(Source(p, "libsndfile") for p in paths), 16000, FrameScale(), config)
+(one, _), *_ = data.some([0]).sequences().as_numpy_iterator()
+lengths, counts = [len(one)] * len(paths), (len(paths) // 2,) * 2
+dataset = pipeline.training_dataset(
+    data, config, 0, lengths, num_sequences=counts, shuffle_windows=512, place=shares.Place(0, 2)
+)
+for _ in dataset.take(pipeline.num_batches(lengths, config, counts)):
+    pass
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
 
 
 def free_ports(number):
@@ -122,10 +146,11 @@ class Trials:
         kept, took_s = epoch_of(workdir), time.monotonic() - killed_at
         code, _, err = ends[1 - index]
         who = ("the chief", "the other worker")
-        line = err.strip().splitlines()[-1:] or [""]
+        # A bar stands before it on the same line.
+        told = "error: Another worker has gone" in err and "Traceback" not in err
         self.tell(
             f"{who[index]} killed: {who[1 - index]} ends in one line",
-            code == 1 and line[0].startswith("error: ") and "Traceback" not in err,
+            code == 1 and told,
             (code, err),
         )
         print(f"        after {kept} epochs; {took_s:.0f} s until the other ended", flush=True)
@@ -169,6 +194,12 @@ def tally(num_kills, base):
             for index in range(2):
                 trials.kill(number, index, one)
 
+        folds = base / "folds"
+        ends = trials.both(folds, "--folds=2", "--epochs=1")
+        are_there = {path.name for path in folds.iterdir()} == {"fold_1_of_2", "fold_2_of_2"}
+        trials.tell(
+            "two folds, one after the other", are_there and not any(c for c, _ in ends), ends
+        )
         workdir = base / "refused"
         further = "--wait_for_workers_s=4"
         tools[0].start(*trials.command(workdir, further))
@@ -182,7 +213,25 @@ def tally(num_kills, base):
         ends = trials.both(workdir, of_second=(f"--data_dir={fewer}",))
         trials.refused("other data", "the data: 7 files", ends)
         trials.tell("what is refused writes nothing", not workdir.exists(), "a folder is there")
+    peaks = [peak_mb(base, number) for number in NUM_READ]
+    print(f"        an epoch of {NUM_READ} recordings: peaks of {peaks} MB", flush=True)
+    trials.tell("an epoch of more recordings takes no more memory", peaks[1] < peaks[0] + 50, peaks)
     return trials.ends
+
+
+def peak_mb(base, number):
+    """Memory at most of a process that reads one epoch of its half of so many recordings."""
+    import tiny_runs
+
+    (path,) = sorted(tiny_runs.recordings_in(base / "source", 1).glob("*.wav"))
+    folder = base / f"read_{number}"
+    folder.mkdir()
+    for index in range(number):
+        os.link(path, folder / f"{index}.wav")
+    done = subprocess.run(
+        [sys.executable, "-c", READING, folder], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout) // 1024
 
 
 if __name__ == "__main__":

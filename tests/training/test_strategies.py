@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from neurovocal_tf.training import strategies
+from neurovocal_tf.training import strategies, workers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # A process of its own, whose processor is two devices.
@@ -79,3 +79,9 @@ def test_two_devices_learn_what_one_does_and_write_the_same_files(runs):
 def test_a_machine_of_one_device_has_nobody_to_share_with(tiny_config):
     with pytest.raises(ValueError, match="must be none on a machine with fewer than two GPUs"):
         strategies.of_this_machine(tiny_config)
+
+
+def test_a_cluster_of_one_is_one_process(tiny_config):
+    cluster = workers.Cluster(("worker 0 (a:1)",), (("a", 1),), 0)
+    workers.call_roll(cluster, {}, 1.0)
+    assert strategies.of_workers(tiny_config, cluster) is strategies.ALONE

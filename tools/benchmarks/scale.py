@@ -10,6 +10,7 @@ Nothing of it is taken to go on beside the computation, and the survey, pictures
 which the chief does alone, are left out.
 """
 
+import itertools
 import os
 import platform
 
@@ -19,7 +20,7 @@ from benchmarks import apart, configurations
 from benchmarks.timing import Figures, Variant, interleaved
 from benchmarks.train import our_step
 from neurovocal_tf.runs.trained import build_model
-from neurovocal_tf.training.cores import share_out_cores
+from neurovocal_tf.training.cores import num_parts, share_out_cores
 
 NUM_WORKERS = (2, 4, 8, 16, 32, 64)
 NETWORKS = {"1_gbit": 1e9, "10_gbit": 10e9}
@@ -34,8 +35,7 @@ def measure(options):
     """Yields the list of `Figures` of each configuration."""
     for name, base in configurations.CONFIGURATIONS.items():
         config = base.replace(batch_size=BATCH_SIZE)
-        sizes = [BATCH_SIZE // n for n in (1, *NUM_WORKERS)]
-        step_s = {rows: _step_s(config, rows, options.seconds / len(sizes)) for rows in sizes}
+        step_s = _steps_s(config, options.seconds)
         num_bytes = gradient_bytes(build_model(config))
         where = f"{name}, {BATCH_SIZE} rows, {_processor()}"
         yield [Figures("scale", where, figures(num_bytes, step_s))]
@@ -84,19 +84,27 @@ def figures(num_bytes, step_s):
     return found
 
 
-def _step_s(config, rows, seconds):
-    """Seconds of a step on so many rows, by a process that is set up as a worker with these."""
-    of_worker = config.replace(batch_size=rows)
-    with apart.variants(_step, of_worker) as variants:
-        (result,) = interleaved("scale", f"{rows} rows", variants, seconds)
-    return float(np.median(result.times_s))
+def _steps_s(config, seconds):
+    """Dict of rows -> seconds of a step on them, the least of all rounds: whatever else a machine
+    does only adds to it. Each by a process that is set up as a worker with so many rows.
+    """
+    found, sizes = {}, [BATCH_SIZE // n for n in (1, *NUM_WORKERS)]
+    alike = itertools.groupby(sizes, lambda rows: num_parts(config.replace(batch_size=rows)))
+    for _, rows_alike in alike:
+        rows_alike = list(rows_alike)
+        with apart.variants(_steps, config, rows_alike) as variants:
+            results = interleaved("scale", "steps", variants, seconds * len(variants) / len(sizes))
+        found |= {r: float(x.times_s.min()) for r, x in zip(rows_alike, results, strict=True)}
+    return found
 
 
-def _step(config):
-    share_out_cores(config)
-    batch = configurations.random_batch(config)
-    step = our_step(build_model(config), config, batch)
-    yield Variant(f"{len(batch[0])} rows", step, batch[1].size, "frame")
+def _steps(config, all_rows):
+    share_out_cores(config.replace(batch_size=all_rows[0]))
+    for rows in all_rows:
+        of_worker = config.replace(batch_size=rows)
+        batch = configurations.random_batch(of_worker)
+        step = our_step(build_model(of_worker), of_worker, batch)
+        yield Variant(f"{rows} rows", step, batch[1].size, "frame")
 
 
 def _processor():
