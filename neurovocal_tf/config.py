@@ -206,6 +206,11 @@ def _inconsistencies(config: Config) -> Iterator[str]:
             "`parallel_parts` must divide `batch_size`. "
             f"Received: parallel_parts={num_parts}, batch_size={batch_size}"
         )
+    if batch_size % config.data.num_shares:
+        yield (
+            "`num_shares` must divide `batch_size`. "
+            f"Received: num_shares={config.data.num_shares}, batch_size={batch_size}"
+        )
     phases = len(training.learning_rates)
     for name in ("epochs_per_rate", "cd_steps"):
         if len(getattr(training, name)) not in (1, phases):

@@ -113,6 +113,14 @@ class DataConfig:
     )
     window_frames: int = setting(128, "Frames in a training window.", low=2, high=100_000)
     batch_size: int = setting(8, "Windows in a batch.", low=1, high=100_000)
+    num_shares: int = setting(
+        1,
+        "Shares that the recordings are read in: every batch holds as many windows of each. With "
+        "as many as there are workers, or a multiple, each reads recordings of its own; with 1 "
+        "each reads all of them. What is learned depends on it, not on the number of workers.",
+        low=1,
+        high=100_000,
+    )
     validation: str = setting(
         "recordings",
         "What is held out. recordings: some of the recordings. temporal: the last part of every "

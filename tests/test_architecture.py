@@ -143,6 +143,7 @@ ARROWS = {
         "settings",
         "ownership",
         "xla_log",
+        "greeting",
         "files",
     },
     "training/optimizers": set(),

@@ -87,6 +87,10 @@ def test_replace_reaches_every_section_and_leaves_the_original():
         (dict(batch_size=2.5), "`batch_size` must be int. Received: batch_size=2.5"),
         (dict(batch_size=True), "`batch_size` must be int. Received: batch_size=True"),
         (
+            dict(num_shares=3),
+            "`num_shares` must divide `batch_size`. Received: num_shares=3, batch_size=8",
+        ),
+        (
             dict(parallel_parts=3),
             "`parallel_parts` must divide `batch_size`. Received: parallel_parts=3, batch_size=8",
         ),

@@ -193,6 +193,7 @@ def test_a_written_flag_file_reads_back_as_the_same_configuration(data):
             "memory_frames",
             "layer_periods",
             "attention_frames",
+            "num_shares",
         )
         if field.name not in tied:
             values[field.name] = data.draw(_values_of(field), label=field.name)

@@ -16,7 +16,12 @@ measures what the options of the encoder cost, and
     python tools/benchmark.py --suite=serve --server=grpc://HOST:8500
 
 an export with fresh weights behind export/server.py, or how many callers a server at that address
-carries while 99 of 100 calls take less than a second. Both are run only when they are asked for.
+carries while 99 of 100 calls take less than a second, and
+
+    python tools/benchmark.py --suite=scale --json=scale.json
+
+computes what several workers exchange in a step of training, and the efficiency that follows for 2
+to 64 of them, from the time of a step on this machine; all are run only when they are asked for.
 """
 
 import importlib
@@ -27,8 +32,8 @@ from absl import flags
 
 from neurovocal_tf import flags as setting_flags
 
-_SUITES = ("train", "generate", "segment", "startup", "encoders", "growth", "serve")
-_ONLY_WHEN_ASKED = ("encoders", "growth", "serve")
+_SUITES = ("train", "generate", "segment", "startup", "encoders", "growth", "serve", "scale")
+_ONLY_WHEN_ASKED = ("encoders", "growth", "serve", "scale")
 
 _SUITE = flags.DEFINE_list(
     "suite",

@@ -6,6 +6,12 @@ sequences that are no sound, such as piano rolls.
     neurovocal train --frames=/data/pianorolls.npz --visible_units=bernoulli \
         --workdir=/runs/chorales
 
+On several machines, the same command on each, with TF_CONFIG as Kubernetes' training operator or
+examples/train_workers.slurm sets it:
+
+    neurovocal train --strategy=workers --num_shares=4 --preset=songbird --data_dir=/data/finches \
+        --workdir=/runs/finch
+
 The same command goes on with a run that was stopped. The run folder gets the model, config.json,
 history.csv, story.txt (which epoch is kept, and why), curves.png, samples_epoch_N.png, skipped.csv
 and what `tensorboard --logdir=WORKDIR` shows; every other command needs only --workdir.
@@ -35,6 +41,20 @@ _FOLDS = flags.DEFINE_integer(
     "learned. 0: one model, by --validation.",
     lower_bound=0,
 )
+_STRATEGY = flags.DEFINE_enum(
+    "strategy",
+    "none",
+    ["none", "mirrored", "workers"],
+    "Who trains one model. none: this process. mirrored: the GPUs of this machine. workers: "
+    "processes on several machines, as TF_CONFIG names them; the first, or the chief, writes the "
+    "run folder. Batches are the same in any case, and shared out.",
+)
+_WAIT_S = flags.DEFINE_float(
+    "wait_for_workers_s",
+    600.0,
+    "With --strategy=workers, seconds in which all of them have to be there.",
+    lower_bound=1.0,
+)
 setting_flags.define()
 setting_flags.define_preset()
 
@@ -42,21 +62,42 @@ setting_flags.define_preset()
 def main(argv: list[str]) -> int | None:
     from neurovocal_tf.segmentation import preset_choice
     from neurovocal_tf.training import progress, trainer  # here, so that --help needs no TensorFlow
-    from neurovocal_tf.training.cores import share_out_cores
 
     data, audio = setting_flags.one_of(_DATA_DIR, _FRAMES), setting_flags.config_from_flags().audio
     config = setting_flags.config_from_flags(
         setting_flags.chosen_preset(lambda: preset_choice.choose_for_folder(_DATA_DIR.value, audio))
     )
     _check_frames()
-    share_out_cores(config)
+    replicas = _replicas(config, data)
+    say = setting_flags.say if replicas.is_chief else lambda line: None
     if _FOLDS.value:
-        return _train_folds(config, data)
-    os.makedirs(_WORKDIR.value, exist_ok=True)
+        return _train_folds(config, data, replicas, say)
     trainer.train(
-        config, data, _WORKDIR.value, report=setting_flags.say, progress=progress.bar_of(config)
+        config,
+        data,
+        _WORKDIR.value,
+        report=say,
+        progress=progress.bar_of(config),
+        replicas=replicas,
     )
-    setting_flags.write_flags(os.path.join(_WORKDIR.value, "flags.txt"), config)
+    if replicas.is_chief:
+        setting_flags.write_flags(os.path.join(_WORKDIR.value, "flags.txt"), config)
+
+
+def _replicas(config, data):
+    """Who trains; workers are there when this returns."""
+    from neurovocal_tf.training import fingerprint, strategies, workers
+    from neurovocal_tf.training.cores import share_out_cores
+
+    if _STRATEGY.value == "none":
+        share_out_cores(config)
+        return strategies.ALONE
+    if _STRATEGY.value == "mirrored":
+        return strategies.of_this_machine(config)
+    cluster = workers.cluster_of(os.environ.get("TF_CONFIG"))
+    share_out_cores(config, len(cluster.names) * strategies.num_local_replicas())
+    workers.call_roll(cluster, fingerprint.of(config, data, _FOLDS.value), _WAIT_S.value)
+    return strategies.of_workers(config, cluster)
 
 
 def _check_frames():
@@ -71,7 +112,7 @@ def _check_frames():
         )
 
 
-def _train_folds(config, data):
+def _train_folds(config, data, replicas, say):
     import numpy as np
 
     from neurovocal_tf.training import progress, trainer
@@ -85,15 +126,16 @@ def _train_folds(config, data):
                 config,
                 data,
                 workdir,
-                setting_flags.say,
+                say,
                 fold=(fold, _FOLDS.value),
                 progress=progress.bar_of(config),
+                replicas=replicas,
             )
         )
-        setting_flags.say(f"fold {fold + 1} of {_FOLDS.value} is done: {workdir}")
+        say(f"fold {fold + 1} of {_FOLDS.value} is done: {workdir}")
     for name in results[0]:
         values = [result[name] for result in results]
-        setting_flags.say(
+        say(
             f"{name}: mean {np.mean(values):.4g}, standard deviation {np.std(values):.2g} over "
             f"{len(values)} folds"
         )

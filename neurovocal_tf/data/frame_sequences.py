@@ -50,6 +50,18 @@ class FrameSplit:
         """V."""
         return self.frames.shape[1]
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """See `SequenceData`: frames."""
+        return tuple(self.lengths.tolist())
+
+    def some(self, indices: Sequence[int]) -> "FrameSplit":
+        """See `SequenceData`."""
+        ends = np.cumsum(self.lengths)
+        chosen = [self.frames[ends[i] - self.lengths[i] : ends[i]] for i in indices]
+        frames = np.concatenate(chosen) if chosen else self.frames[:0]
+        return dataclasses.replace(self, frames=frames, lengths=self.lengths[list(indices)])
+
     def check_unchanged(self, sequence_frames: Sequence[int]) -> None:
         """See `SequenceData`: the sequences must be as long as they were."""
         if tuple(self.lengths.tolist()) != tuple(sequence_frames):

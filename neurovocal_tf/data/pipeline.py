@@ -6,9 +6,11 @@ import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf.config import Config
+from neurovocal_tf.data import shares
 from neurovocal_tf.data.sequence_data import SequenceData
 
 _GRAPH_SEED = 1
+_NEXT_SHARE = 1_000_033  # added to the seed: two shares are shuffled and cut in different ways
 _SHUFFLE_WINDOWS = 4096  # with fewer, batches would hold many windows of one recording
 # Of more frames than this, those windows are too small a part to mix recordings that lie together
 # in a folder, such as one bird's: then recordings are mixed first.
@@ -76,15 +78,20 @@ def windows_of(
     )
 
 
-def batches_of(windows: tf.data.Dataset, num_visible: int, config: Config) -> tf.data.Dataset:
-    """Windows in batches of one static shape; the last is filled up with windows whose mask is
-    empty, so that none is lost.
+def batches_of(
+    windows: tf.data.Dataset, num_visible: int, window_frames: int, num_rows: int
+) -> tf.data.Dataset:
+    """Windows in batches of `num_rows`, one static shape; the last is filled up with windows whose
+    mask is empty, so that none is lost.
     """
-    batch_size, window_frames = config.data.batch_size, config.data.window_frames
-    empty = tf.data.Dataset.from_tensors(
+    empty = _empty_windows(num_visible, window_frames)
+    return windows.concatenate(empty.repeat(num_rows - 1)).batch(num_rows, drop_remainder=True)
+
+
+def _empty_windows(num_visible, window_frames):
+    return tf.data.Dataset.from_tensors(
         (tf.zeros([window_frames, num_visible]), tf.zeros([window_frames]), False)
     )
-    return windows.concatenate(empty.repeat(batch_size - 1)).batch(batch_size, drop_remainder=True)
 
 
 def training_dataset(
@@ -93,6 +100,8 @@ def training_dataset(
     epoch: int | tf.Tensor | tf.Variable,
     sequence_frames: Sequence[int],
     shuffle_windows: int = _SHUFFLE_WINDOWS,
+    num_sequences: Sequence[int] | None = None,
+    place: shares.Place = shares.WHOLE,
 ) -> tf.data.Dataset:
     """Shuffled batches of one epoch after another, without end,
     each a pure function of (seed, epoch).
@@ -104,90 +113,161 @@ def training_dataset(
         data: a `sequence_data.SequenceData`.    config: `Config`.
         epoch: scalar integer variable or tensor, the first epoch,
             read whenever the dataset is iterated anew.
-        sequence_frames: ints, frames of each sequence:
+        sequence_frames: ints, frames of each sequence, share after share:
             they tell the number of batches, and whether all fit the cache.
         shuffle_windows: windows in the shuffle buffer.
+        num_sequences: sequences of each share; None: there is one share.
+        place: the rows that are wanted. Of the shares that have none of them, nothing is read.
 
     Returns:
-        Dataset of (frames [B, T, V], mask [B, T], is_start bool [B]), `num_batches` to an epoch.
+        Dataset of (frames [B, T, V], mask [B, T], is_start bool [B]), `num_batches` to an epoch; of
+        a place whose share of the rows is smaller, B is that.
     """
-    width = data.num_visible
-    window_frames, seed = config.data.window_frames, config.training.seed
-    # Kept or read anew, the order is the same, so that weights do not depend on the memory.
-    sequences = data.sequences(_order(data, sequence_frames, seed))
-    if _fits_cache(sequence_frames, width, config):
-        sequences = sequences.cache()
+    seed, num_shares = config.training.seed, config.data.num_shares
+    frames_of = shares.of_shares(sequence_frames, num_sequences)
+    parts, kept = _read(data, config, frames_of, place, seed)
+    count = num_batches(sequence_frames, config, num_sequences)
+
+    def of_share(part, number):
+        # Of the first share the seed is the run's own.
+        key = tf.stack([tf.constant(seed + part.share * _NEXT_SHARE, tf.int64), number])
+
+        @_as_it_is
+        def cut(index, sequence):
+            frames, is_start = sequence
+            onsets = random_onsets(
+                tf.shape(frames, out_type=tf.int64)[0],
+                config.data.window_frames,
+                key + [index, 0],
+            )
+            return windows_of(frames, is_start, onsets, config.data.window_frames)
+
+        windows = kept[part.share].enumerate().flat_map(cut)
+        return windows.shuffle(
+            max(shuffle_windows // num_shares, 1),
+            seed=key[0] * 1_000_003 + key[1],
+            reshuffle_each_iteration=False,
+        )
 
     @_as_it_is
     def one_epoch(number):
         # This graph's own: a global seed would change the order,
         # and TensorFlow compares a global 0 with the tensor below.
         tf.compat.v1.set_random_seed(_GRAPH_SEED)
-        key = tf.stack([tf.constant(seed, tf.int64), number])
-
-        @_as_it_is
-        def cut(index, sequence):
-            frames, is_start = sequence
-            onsets = random_onsets(
-                tf.shape(frames, out_type=tf.int64)[0], window_frames, key + [index, 0]
-            )
-            return windows_of(frames, is_start, onsets, window_frames)
-
-        windows = sequences.enumerate().flat_map(cut)
-        shuffled = windows.shuffle(
-            shuffle_windows, seed=key[0] * 1_000_003 + key[1], reshuffle_each_iteration=False
-        )
-        # Fewer would pass for those of the epoch after it.
-        return batches_of(shuffled, width, config).apply(
-            tf.data.experimental.assert_cardinality(num_batches(sequence_frames, config))
-        )
+        windows = [of_share(part, number) if part.share in kept else None for part in parts]
+        counts = [_num_random(frames_of[part.share], config) for part in parts]
+        return _rows_of(parts, windows, counts, count, data.num_visible, config)
 
     first = tf.data.Dataset.from_tensors(0)
     epochs = first.flat_map(
         _as_it_is(lambda _: tf.data.Dataset.range(tf.cast(epoch, tf.int64), tf.int64.max))
     )
-    return epochs.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
+    return _for_replicas(epochs.flat_map(one_epoch), place).prefetch(tf.data.AUTOTUNE)
 
 
 def validation_dataset(
-    data: SequenceData, config: Config, sequence_frames: Sequence[int]
+    data: SequenceData,
+    config: Config,
+    sequence_frames: Sequence[int],
+    num_sequences: Sequence[int] | None = None,
+    place: shares.Place = shares.WHOLE,
 ) -> tf.data.Dataset:
     """Batches of fixed, non-overlapping windows, in order.
 
-    Args:
-        data: a `sequence_data.SequenceData`.    config: `Config`.
-        sequence_frames: ints, frames of each sequence.
-
-    Returns:
-        Dataset of (frames [B, T, V], mask [B, T], is_start bool [B]).
+    Args and returns: as `training_dataset`, but for the end; see `num_validation_batches`.
     """
-    window_frames = config.data.window_frames
+    frames_of = shares.of_shares(sequence_frames, num_sequences)
+    parts, kept = _read(data, config, frames_of, place, None)
 
     @_as_it_is
     def cut(frames, is_start):
-        onsets = tf.range(0, tf.shape(frames, out_type=tf.int64)[0], window_frames)
-        return windows_of(frames, is_start, onsets, window_frames)
+        onsets = tf.range(0, tf.shape(frames, out_type=tf.int64)[0], config.data.window_frames)
+        return windows_of(frames, is_start, onsets, config.data.window_frames)
 
-    width = data.num_visible
-    kept = data.sequences()
-    if _fits_cache(sequence_frames, width, config):
-        kept = kept.cache()
-    batches = batches_of(kept.flat_map(cut), width, config)
-    windows = sum(-(-num_frames // window_frames) for num_frames in sequence_frames)
-    return batches.apply(
-        tf.data.experimental.assert_cardinality(-(-windows // config.data.batch_size))
-    ).prefetch(tf.data.AUTOTUNE)
+    windows = [kept[part.share].flat_map(cut) if part.share in kept else None for part in parts]
+    counts = [_num_fixed(frames_of[part.share], config) for part in parts]
+    count = num_validation_batches(sequence_frames, config, num_sequences)
+    rows = _rows_of(parts, windows, counts, count, data.num_visible, config)
+    return _for_replicas(rows, place).prefetch(tf.data.AUTOTUNE)
+
+
+def _read(data, config, frames_of, place, seed):
+    """The `shares.Part`s of a place, and dict of the share of each -> dataset of its sequences,
+    where it has any; in an order of their own unless `seed` is None.
+    """
+    num_shares = config.data.num_shares
+    parts = shares.parts_of(place, config.data.batch_size, num_shares)
+    split = shares.split(data, num_shares)
+    mine = [part.share for part in parts if len(split[part.share])]
+    # What this process reads counts, not what others do.
+    is_kept = _fits_cache([n for share in mine for n in frames_of[share]], data, config)
+    kept = {}
+    for share in mine:
+        order = None if seed is None else _order(split[share], frames_of[share], seed)
+        # Kept or read anew, the order is the same, so that weights do not depend on the memory.
+        sequences = split[share].sequences(order)
+        kept[share] = sequences.cache() if is_kept else sequences
+    return parts, kept
+
+
+def _rows_of(parts, windows, counts, count, num_visible, config):
+    """`count` batches of a place's rows, from the windows that each part's share has: a dataset, of
+    as many as it is said to have, or None.
+    """
+    window_frames = config.data.window_frames
+    empty = _empty_windows(num_visible, window_frames)
+    batches = []
+    for part, found, num_found in zip(parts, windows, counts, strict=True):
+        nothing = empty.repeat(part.num_rows).batch(part.num_rows, drop_remainder=True)
+        if found is None:
+            batches.append(nothing.repeat(count))
+            continue
+        num_full = -(-num_found // part.num_rows)
+        # Fewer would pass for those of the epoch after it.
+        known = batches_of(found, num_visible, window_frames, part.num_rows).apply(
+            tf.data.experimental.assert_cardinality(num_full)
+        )
+        batches.append(
+            known if num_full == count else known.concatenate(nothing.repeat(count - num_full))
+        )
+    if len(parts) == 1 and parts[0].rows == (0, parts[0].num_rows):
+        return batches[0]
+
+    @_as_it_is
+    def together(*of_parts):
+        return tuple(
+            tf.concat(
+                [batch[slice(*part.rows)] for batch, part in zip(column, parts, strict=True)], 0
+            )
+            for column in zip(*of_parts, strict=True)
+        )
+
+    return tf.data.Dataset.zip(tuple(batches)).map(together)
+
+
+def _for_replicas(batches, place):
+    """Each batch as one after another for each replica of a process."""
+    if place.num_replicas == 1:
+        return batches
+
+    @_as_it_is
+    def apart(*columns):
+        return tf.data.Dataset.from_tensor_slices(
+            tuple(tf.stack(tf.split(column, place.num_replicas)) for column in columns)
+        )
+
+    return batches.flat_map(apart)
 
 
 def is_read_again(data: SequenceData, config: Config, sequence_frames: Sequence[int]) -> bool:
     """Whether sequences of so many frames are read anew in every epoch, from what they are made
     of.
     """
-    return not _fits_cache(sequence_frames, data.num_visible, config)
+    return not _fits_cache(sequence_frames, data, config)
 
 
-def _fits_cache(sequence_frames, width, config):
-    return _num_bytes(sequence_frames, width) <= config.execution.cache_mb * 2**20
+def _fits_cache(sequence_frames, data, config):
+    return _num_bytes(sequence_frames, data.num_visible) <= config.execution.cache_mb * 2**20
 
 
 def _order(data, sequence_frames, seed):
@@ -201,7 +281,36 @@ def _num_bytes(sequence_frames, width):
     return sum(sequence_frames) * width * 4
 
 
-def num_batches(sequence_frames: Sequence[int], config: Config) -> int:
-    """Batches of a training epoch over sequences of so many frames.  int"""
-    windows = num_windows(np.asarray(sequence_frames), config.data.window_frames).sum()
-    return int(-(-windows // config.data.batch_size))
+def num_batches(
+    sequence_frames: Sequence[int], config: Config, num_sequences: Sequence[int] | None = None
+) -> int:
+    """Batches of a training epoch over sequences of so many frames, in the shares of
+    `training_dataset`.  int
+    """
+    return _most_batches(_num_random, sequence_frames, config, num_sequences)
+
+
+def num_validation_batches(
+    sequence_frames: Sequence[int], config: Config, num_sequences: Sequence[int] | None = None
+) -> int:
+    """Batches of a validation; as `num_batches`.  int"""
+    return _most_batches(_num_fixed, sequence_frames, config, num_sequences)
+
+
+def _most_batches(count_windows, sequence_frames, config, num_sequences):
+    """Batches until the share with the most windows has given all of them."""
+    num_rows = config.data.batch_size // config.data.num_shares
+    return max(
+        -(-count_windows(frames, config) // num_rows)
+        for frames in shares.of_shares(sequence_frames, num_sequences)
+    )
+
+
+def _num_random(sequence_frames, config):
+    """Windows that training takes of sequences."""
+    return int(num_windows(np.asarray(sequence_frames, int), config.data.window_frames).sum())
+
+
+def _num_fixed(sequence_frames, config):
+    """Windows that validation takes of sequences."""
+    return sum(-(-num_frames // config.data.window_frames) for num_frames in sequence_frames)

@@ -27,7 +27,8 @@ class Recordings:
     """The sequences of some recordings, a `sequence_data.SequenceData`.
 
     Attributes:
-        sources: tuple of `Source`, one at least.    sample_rate: Hz, to which all are brought.
+        sources: tuple of `Source`; of none nothing can be read.
+        sample_rate: Hz, to which all are brought.
         scale: `FrameScale`.
         config: `Config`, whose settings of audio, segmentation, spectrogram and data count.
         spans: `FoundSpans`, what the detector has found so far.
@@ -51,6 +52,20 @@ class Recordings:
     def description(self) -> str:
         """See `SequenceData`."""
         return f"{len(self)} recordings at {self.sample_rate} Hz"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """See `SequenceData`: samples; of runs of earlier versions, which know none, equal ones."""
+        return tuple(
+            round((source.end - source.begin) * source.identity.num_samples)
+            if source.identity
+            else 1
+            for source in self.sources
+        )
+
+    def some(self, indices: Sequence[int]) -> "Recordings":
+        """See `SequenceData`."""
+        return dataclasses.replace(self, sources=tuple(self.sources[index] for index in indices))
 
     def check_unchanged(self, sequence_frames: Sequence[int]) -> None:
         """See `SequenceData`: they must be annotated as they were, and where nothing tells what

@@ -24,6 +24,7 @@ class SequenceData(typing.Protocol):
         sample_rate: Hz, of the recordings; 0 where nothing sounds.
         sources: tuple of `sources.Source`, whose sequences these are; () where nothing sounds.
         description: what trains, in words, such as "8 recordings at 32000 Hz".
+        sizes: how long each of what can be put into an order is, in any unit.
     """
 
     num_visible: int
@@ -31,8 +32,12 @@ class SequenceData(typing.Protocol):
     sample_rate: int
     sources: tuple[Source, ...]
     description: str
+    sizes: typing.Sequence[int]
 
     def __len__(self) -> int: ...
+
+    def some(self, indices: typing.Sequence[int]) -> "SequenceData":
+        """Those of the named places in the order as given."""
 
     def sequences(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
         """Dataset of (frames float32 [L, V], is_start bool []): whether a sequence begins where its

@@ -96,10 +96,11 @@ def adapt(
         ValueError: a model that has been trained; no frames, frames that are not finite, or that
             the visible units cannot hold.
     """
-    if int(model.num_train_steps):
+    num_train_steps = int(tf.convert_to_tensor(model.num_train_steps))
+    if num_train_steps:
         raise ValueError(
             "`adapt` must come before `fit`: it would undo what has been learned. "
-            f"Received: a model after {int(model.num_train_steps)} steps"
+            f"Received: a model after {num_train_steps} steps"
         )
     moments = FrameMoments(model.encoder.num_direct_frames)
     is_bounded = model.conditional_rbm.visible_units != "gaussian" and dynamic_range_db is None

@@ -12,6 +12,7 @@ from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.encoder import Encoder, check_encoder
 from neurovocal_tf.layers.padding import before_each, frames_first
 from neurovocal_tf.layers.standardisation import Standardisation
+from neurovocal_tf.model import replicas
 from neurovocal_tf.model.adaptation import adapt
 from neurovocal_tf.model.batches import parts_of, whole_batch
 from neurovocal_tf.model.earlier_models import of_version_0_1
@@ -104,11 +105,21 @@ class RNNRBM(SequenceModel):
             name="cd_steps", shape=(), dtype="int32", initializer="ones", trainable=False
         )
         self.num_train_steps = self.add_weight(
-            name="num_train_steps", shape=(), dtype="int32", initializer="zeros", trainable=False
+            name="num_train_steps",
+            shape=(),
+            dtype="int32",
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
         )
         # When the last batch to train on was there, in seconds of the clock: what came before it
         # was waiting. No weight, so never saved.
-        self.data_arrived_s = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        self.data_arrived_s = tf.Variable(
+            0.0,
+            dtype=tf.float64,
+            trainable=False,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
         self.cd_cost = keras.metrics.Mean(name="cd_cost")
         self.reconstruction_error = RootMeanSquare(name="reconstruction_error")
         self.one_step_error = RootMeanSquare(name="one_step_error")
@@ -287,10 +298,12 @@ class RNNRBM(SequenceModel):
         """Adds a batch's figures, of each part a tuple, to the metrics,
         and returns these by name.
         """
-        num_frames = tf.reduce_sum(batch[1])
-        for metric, parts in zip(metrics, zip(*figures, strict=True), strict=True):
-            metric.update_state(tf.add_n(parts), sample_weight=num_frames)
-        return {metric.name: metric.result() for metric in metrics}
+        *figures, num_frames = replicas.totals(
+            [*map(tf.add_n, zip(*figures, strict=True)), tf.reduce_sum(batch[1])]
+        )
+        for metric, figure in zip(metrics, figures, strict=True):
+            metric.update_state(figure, sample_weight=num_frames)
+        return {metric.name: replicas.for_keras(metric.result()) for metric in metrics}
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

@@ -51,7 +51,7 @@ class DataSummary:
         scale: `FrameScale`; of frame sequences `OwnUnit`, or `PianoKeys`.
         training, validation: tuples of `Source`, their paths relative to the data folder;
             of frame sequences empty.
-        training_frames, validation_frames: frames of each sequence.
+        training_frames, validation_frames: frames of each sequence, share after share.
         baselines: one-step errors of simple predictors on the validation windows.
         num_visible: V of frame sequences; None: as the settings have it.
         lists: what `train_list` and `held_out_list` named, see `split.NamedSplit`.
@@ -59,6 +59,8 @@ class DataSummary:
             of earlier versions.
         frames_digest: `frame_sequences.digest_of` the frame sequences; None: of recordings, or in
             runs of earlier versions.
+        num_training, num_validation: sequences of each share, see `data.shares`; None: there is one
+            share.
     """
 
     data_dir: str
@@ -73,6 +75,8 @@ class DataSummary:
     lists: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     others: tuple[str, ...] | None = None
     frames_digest: str | None = None
+    num_training: tuple[int, ...] | None = None
+    num_validation: tuple[int, ...] | None = None
 
     @property
     def is_sound(self) -> bool:
@@ -111,7 +115,7 @@ class DataSummary:
             values["frames_are"] = frame_sequences.PIANO_KEYS
         if not self.lists:
             del values["lists"]
-        for name in ("others", "frames_digest"):
+        for name in ("others", "frames_digest", "num_training", "num_validation"):
             if values[name] is None:
                 del values[name]
         return values
@@ -136,6 +140,8 @@ class DataSummary:
             lists={setting: _names(names) for setting, names in values.get("lists", {}).items()},
             others=None if others is None else _names(others),
             frames_digest=values.get("frames_digest"),
+            num_training=_counts(values.get("num_training")),
+            num_validation=_counts(values.get("num_validation")),
         )
         if summary.is_sound != bool(summary.sample_rate and summary.training):
             raise ValueError("its recordings and their rate contradict each other")
@@ -313,6 +319,10 @@ def _count(value):
     if _a(int, value) < 0:
         raise ValueError(f"a negative count, {value}")
     return value
+
+
+def _counts(values):
+    return None if values is None else tuple(map(_count, _a(list, values)))
 
 
 def _number(value):

@@ -106,9 +106,10 @@ class RunRecord(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}}
         row |= {f"baseline_{name}": value for name, value in self.baselines.items()}
         row |= {
-            "learning_rate": float(optimizer.learning_rate),
-            "cd_steps": int(self.model.cd_steps),
-            "num_bad_steps": int(optimizer.num_bad_steps),
+            # As tensors: a variable of several replicas is no number.
+            "learning_rate": float(tf.convert_to_tensor(optimizer.learning_rate)),
+            "cd_steps": int(tf.convert_to_tensor(self.model.cd_steps)),
+            "num_bad_steps": int(tf.convert_to_tensor(optimizer.num_bad_steps)),
             "epoch_s": round(time.monotonic() - self._began, 3),
         }
         self.history.append(row)

@@ -3,6 +3,7 @@ read again when it goes on.
 """
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ import tensorflow as tf
 from neurovocal_tf import files
 from neurovocal_tf.audio import listing
 from neurovocal_tf.config import Config
-from neurovocal_tf.data import frame_sequences, midi_folder, pipeline, split
+from neurovocal_tf.data import frame_sequences, midi_folder, pipeline, shares, split
 from neurovocal_tf.data.sequence_data import SequenceData
 from neurovocal_tf.data.survey import TooFewRecordings, survey
 from neurovocal_tf.data.watch import Watch
@@ -28,8 +29,9 @@ class TrainingData:
     """A run's data: `summary`, what trains as a whole and as batches, and what a fresh model starts
     from (None in one that goes on).
 
-    `training` has no end, and `num_batches` make an epoch; see `pipeline.training_dataset`. `watch`
-    is over the recordings, and `is_read_again` says whether every epoch reads them.
+    `training` has no end, and `num_batches` make an epoch; see `pipeline.training_dataset`;
+    `num_validation_batches` are all that validate. `watch` is over the recordings, and
+    `is_read_again` says whether every epoch reads them.
     """
 
     summary: DataSummary
@@ -37,6 +39,7 @@ class TrainingData:
     training: tf.data.Dataset
     num_batches: int
     validation: tf.data.Dataset
+    num_validation_batches: int
     real_sequences: list[np.ndarray]
     watch: Watch
     is_read_again: bool
@@ -50,11 +53,12 @@ def prepare_data(
     epoch_variable: tf.Variable,
     report: Callable[[str], object],
     fold: tuple[int, int] | None = None,
+    place: shares.Place = shares.WHOLE,
 ) -> TrainingData:
     """The data of a new run, surveyed and written down, or of one that goes on,
-    as it was written down.
+    as it was written down; of every batch the rows at `place`.
     """
-    summary, moments, pieces = folder.data(), None, None
+    summary, moments, pieces, validation_batches = folder.data(), None, None, None
     if data_dir is not None and midi_folder.holds_pieces(data_dir):
         pieces = midi_folder.read_folder(data_dir, config.data, config.training.seed)
         data_dir = folder.file("frames.npz")
@@ -64,8 +68,11 @@ def prepare_data(
         if pieces is not None:
             found = dataclasses.replace(found, skipped=pieces.skipped, notes=pieces.notes)
         _report_survey(found, folder, report)
+        _check_shares(found.training, config)
         summary, moments, validation_batches, real_sequences = _summarise(found, data_dir, config)
         training, validation = found.training, found.validation
+        if place != shares.WHOLE:
+            validation_batches = None
         watch = Watch.over(training.sources + validation.sources)
         folder.write_data(summary)
     else:
@@ -79,14 +86,23 @@ def prepare_data(
             data_dir or summary.data_dir,
             listing.list_recordings,
         )
-        training.check_unchanged(summary.training_frames)
-        validation.check_unchanged(summary.validation_frames)
-        validation_batches = pipeline.validation_dataset(
-            validation, config, summary.validation_frames
+        parts = (
+            (training, summary.training_frames, summary.num_training),
+            (validation, summary.validation_frames, summary.num_validation),
         )
+        for data, frames, num_sequences in parts:
+            found = shares.split(data, config.data.num_shares)
+            for share, of_share in zip(found, shares.of_shares(frames, num_sequences), strict=True):
+                share.check_unchanged(of_share)
+        # Who draws no pictures reads nothing for them.
+        pictured = NUM_PICTURED if place.index == 0 else 0
         real_sequences = [
-            frames for frames, _ in validation.sequences().take(NUM_PICTURED).as_numpy_iterator()
+            frames for frames, _ in validation.sequences().take(pictured).as_numpy_iterator()
         ]
+    if validation_batches is None:
+        validation_batches = pipeline.validation_dataset(
+            validation, config, summary.validation_frames, summary.num_validation, place
+        )
     report(
         f"{training.description} train ({sum(summary.training_frames)} frames in "
         f"{len(summary.training_frames)} sequences), {len(validation)} validate"
@@ -95,10 +111,18 @@ def prepare_data(
         summary=summary,
         trained_on=training,
         training=pipeline.training_dataset(
-            training, config, epoch_variable, summary.training_frames
+            training,
+            config,
+            epoch_variable,
+            summary.training_frames,
+            num_sequences=summary.num_training,
+            place=place,
         ),
-        num_batches=pipeline.num_batches(summary.training_frames, config),
+        num_batches=pipeline.num_batches(summary.training_frames, config, summary.num_training),
         validation=validation_batches,
+        num_validation_batches=pipeline.num_validation_batches(
+            summary.validation_frames, config, summary.num_validation
+        ),
         real_sequences=real_sequences,
         watch=watch,
         is_read_again=pipeline.is_read_again(training, config, summary.training_frames)
@@ -119,6 +143,15 @@ def _surveyed(data_dir, config, fold, folder):
 def _write_skipped(found, folder):
     rows = [(files.place_in(folder.path, path), reason) for path, reason in found.skipped]
     files.write_csv(folder.file("skipped.csv"), ("file", "reason"), rows)
+
+
+def _check_shares(training, config):
+    if len(training) < config.data.num_shares:
+        raise ValueError(
+            "`num_shares` must be at most the number of what trains, since a share of nothing "
+            f"leaves rows of every batch empty. Received: num_shares={config.data.num_shares}, and "
+            f"{training.description} train"
+        )
 
 
 def _report_survey(found, folder, report):
@@ -150,6 +183,12 @@ def _report_new(summary, data_dir, sources, report):
         )
 
 
+def _shares(data, config):
+    """Of each share of the data the sequences, as NumPy; of one without recordings none."""
+    for share in shares.split(data, config.data.num_shares):
+        yield share.sequences().as_numpy_iterator() if len(share) else ()
+
+
 def _summarise(found, data_dir, config):
     """The data's summary, the `Moments` of its training frames, the batches that validate,
     and the sequences to picture.
@@ -164,23 +203,34 @@ def _summarise(found, data_dir, config):
         [],
     )
     lengths = {"training": [], "validation": []}
-    for frames, _ in found.training.sequences().as_numpy_iterator():
-        statistics.update(frames)
-        moments.update(frames)
-        lengths["training"].append(len(frames))
-    for frames, _ in found.validation.sequences().as_numpy_iterator():
-        lengths["validation"].append(len(frames))
-        if len(real_sequences) < NUM_PICTURED:
-            real_sequences.append(frames)
+    for share in _shares(found.training, config):
+        lengths["training"].append([])
+        for frames, _ in share:
+            statistics.update(frames)
+            moments.update(frames)
+            lengths["training"][-1].append(len(frames))
+    for share in _shares(found.validation, config):
+        lengths["validation"].append([])
+        for frames, _ in share:
+            lengths["validation"][-1].append(len(frames))
+            if len(real_sequences) < NUM_PICTURED:
+                real_sequences.append(frames)
     for part, found_lengths in lengths.items():
-        if not found_lengths:
+        if not any(found_lengths):
             remedy = (
                 "--validation=recordings"
                 if config.data.annotations
                 else "another --threshold, or --sequence=recording"
             )
             raise ValueError(f"No vocalization was found in the {part} part: try {remedy}.")
-    batches = pipeline.validation_dataset(found.validation, config, lengths["validation"])
+    flat = {part: tuple(itertools.chain(*of_shares)) for part, of_shares in lengths.items()}
+    counts = {
+        part: tuple(map(len, of_shares)) if config.data.num_shares > 1 else None
+        for part, of_shares in lengths.items()
+    }
+    batches = pipeline.validation_dataset(
+        found.validation, config, flat["validation"], counts["validation"]
+    )
     windows = ((frames, mask) for frames, mask, _ in batches.as_numpy_iterator())
     predictors = {
         name: baseline.one_step_predictions for name, baseline in statistics.fit().items()
@@ -192,13 +242,15 @@ def _summarise(found, data_dir, config):
         scale=scale,
         training=found.training.sources,
         validation=found.validation.sources,
-        training_frames=tuple(lengths["training"]),
-        validation_frames=tuple(lengths["validation"]),
+        training_frames=flat["training"],
+        validation_frames=flat["validation"],
         baselines=one_step_errors(windows, predictors),
         num_visible=None if scale.is_sound else found.training.num_visible,
         lists=found.lists,
         others=found.others if scale.is_sound else None,
         frames_digest=found.frames_digest,
+        num_training=counts["training"],
+        num_validation=counts["validation"],
     )
     range_db = config.spectrogram.dynamic_range_db if scale.in_decibels else None
     return summary, moments.moments(range_db), batches, real_sequences

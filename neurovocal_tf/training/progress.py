@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import tensorflow as tf
 from tqdm.auto import tqdm
 
 from neurovocal_tf.config import Config
@@ -16,7 +17,7 @@ from neurovocal_tf.runs.run_folder import DataSummary
 def bar_of(config: Config) -> Callable[[DataSummary, int], list[keras.callbacks.Callback]]:
     """What `trainer.train` takes as `progress` to show a bar."""
     return lambda data, num_epochs: [
-        Progress(num_epochs, num_batches(data.training_frames, config))
+        Progress(num_epochs, num_batches(data.training_frames, config, data.num_training))
     ]
 
 
@@ -46,7 +47,8 @@ class Progress(keras.callbacks.Callback):
         self._batch_began_s = time.time()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._waited_s += max(float(self.model.data_arrived_s) - self._batch_began_s, 0.0)
+        arrived_s = float(tf.convert_to_tensor(self.model.data_arrived_s))
+        self._waited_s += max(arrived_s - self._batch_began_s, 0.0)
         self._bar.update()
         if batch % 10 == 0:
             self._bar.set_postfix(

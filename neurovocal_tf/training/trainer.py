@@ -2,6 +2,7 @@
 
 import math
 import os
+import tempfile
 from collections.abc import Callable, Iterable
 
 import keras
@@ -27,6 +28,7 @@ from neurovocal_tf.training.pictures import Pictures
 from neurovocal_tf.training.preparation import prepare_data
 from neurovocal_tf.training.song_check import SongCheck, as_now, epochs_to_check
 from neurovocal_tf.training.story import story
+from neurovocal_tf.training.strategies import ALONE, Replicas
 
 # Parts of the names of the weights that L2 is put on; W begins those of W, Wuv, Wuh and Wug.
 _L2_PATHS = {"recurrent": "recurrent_kernel", "rbm": "conditional_rbm/W"}
@@ -52,8 +54,11 @@ def compile_model(model: RNNRBM, config: Config) -> None:
         model.encoder.dtype_policy = keras.DTypePolicy(f"mixed_{config.execution.precision}")
     if config.execution.compiled:
         xla_log.start_quietly()
+    num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
     model.compile(
-        optimizer=optimizer, jit_compile=config.execution.compiled, num_parts=num_parts(config)
+        optimizer=optimizer,
+        jit_compile=config.execution.compiled,
+        num_parts=num_parts(config, num_replicas),
     )
 
 
@@ -88,6 +93,7 @@ def train(
     progress: Callable[
         [DataSummary, int], Iterable[keras.callbacks.Callback]
     ] = lambda data, num_epochs: (),
+    replicas: Replicas = ALONE,
 ) -> dict[str, float]:
     """Trains a model, or goes on with one.
 
@@ -100,41 +106,72 @@ def train(
         pictures: draw during training.
         progress: called with the `DataSummary` and the number of epochs for further callbacks,
             which show how far it is.
+        replicas: who trains together, see `strategies`. Of several workers the chief alone reports,
+            writes into `workdir`, and has callbacks.
 
     Returns:
         dict of floats: the best epoch's `val_one_step_error`, `epoch`,
-        `song_distance` if it sang, and each `baseline_*`.
+        `song_distance` if it sang, and each `baseline_*`; of a worker that is not the chief {}.
 
     Raises:
         ValueError: nothing usable in the folder, the run folder holds another run, is damaged or
-            trained by another process, or recordings have changed since the run began.
+            trained by another process, recordings have changed since the run began, or another
+            worker has gone.
     """
     folder = RunFolder(workdir)
-    os.makedirs(folder.path, exist_ok=True)
-    with owned(folder.path, RUN):
-        return _train(config, data_dir, folder, report, callbacks, fold, pictures, progress)
+    with replicas.told_of_each_other():
+        if not replicas.is_chief:
+            _train_beside_the_chief(config, data_dir, fold, replicas)
+            return {}
+        os.makedirs(folder.path, exist_ok=True)
+        with owned(folder.path, RUN):
+            return _train(
+                config, data_dir, folder, report, callbacks, fold, pictures, progress, replicas
+            )
 
 
-def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress):
+def _train_beside_the_chief(config, data_dir, fold, replicas):
+    """Goes on from the chief's checkpoint as the chief does, in a folder that nobody keeps."""
+    with tempfile.TemporaryDirectory() as path:
+        folder = RunFolder(path)
+        replicas.take(folder.checkpoint)
+        found = recovery.recover(folder, report=lambda line: None)
+        epoch_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
+        data = prepare_data(
+            config, data_dir, folder, epoch_variable, lambda line: None, fold, replicas.place
+        )
+        with replicas.scope():
+            model = build_model(config, data.summary.num_visible)
+            compile_model(model, config)
+        found.restore(model, checkpoint.BestWeights())
+        _fit(model, config, data, epoch_variable, found.epoch, [], replicas)
+        replicas.wait_for_all()
+
+
+def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress, replicas):
     found = recovery.recover(folder, report)
     folder.check(config)
     epoch_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
-    data = prepare_data(config, data_dir, folder, epoch_variable, report, fold)
-    model, best, history = (
-        build_model(config, data.summary.num_visible),
-        checkpoint.BestWeights(),
-        [],
-    )
+    data = prepare_data(config, data_dir, folder, epoch_variable, report, fold, replicas.place)
+    model, best, history = None, checkpoint.BestWeights(), []
     first_epoch, memory = 0, checkpoint.Memory(config.to_json(), folder.data_text())
-    if found is None:
-        start_from_data(model, data.moments)
-    compile_model(model, config)
     if found is not None:
+        report(f"going on after epoch {found.epoch}")
+    else:
+        model = build_model(config, data.summary.num_visible)
+        start_from_data(model, data.moments)
+        compile_model(model, config)
+        checkpoint.save(folder.checkpoint, model, 0, best, history, memory)
+    if replicas.are_several:
+        # All go on from the checkpoint: variables of several replicas are made by all at once.
+        found, model = checkpoint.read(folder.checkpoint), None
+        replicas.hand_out(folder.checkpoint)
+    if model is None:
+        with replicas.scope():
+            model = build_model(config, data.summary.num_visible)
+            compile_model(model, config)
         found.restore(model, best)
         first_epoch, history = found.epoch, as_now(found.history)
-        report(f"going on after epoch {first_epoch}")
-    else:
-        checkpoint.save(folder.checkpoint, model, 0, best, history, memory)
     folder.write_config(config)
 
     rates, cd_steps, num_epochs = training_phases(config)
@@ -158,31 +195,18 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
         record.catch_up()
         pictured.catch_up(model, first_epoch)
     try:
-        with data.watch.blamed():
-            model.fit(
-                data.training,
-                steps_per_epoch=data.num_batches,
-                validation_data=data.validation,
-                initial_epoch=first_epoch,
-                epochs=num_epochs,
-                verbose=0,
-                shuffle=False,
-                callbacks=[
-                    *phase_callbacks(model, rates, cd_steps, epoch_variable),
-                    *checked,
-                    # Before the record: an epoch that may have read another recording is not kept.
-                    RecordingsCheck(data.watch, data.is_read_again),
-                    record,
-                    pictured,
-                    *further,
-                ],
-            )
+        # The check comes before the record: an epoch that may have read another recording is not
+        # kept.
+        check = RecordingsCheck(data.watch, data.is_read_again)
+        kept = [*checked, check, record, pictured, *further]
+        _fit(model, config, data, epoch_variable, first_epoch, kept, replicas)
     finally:
         if best.epoch:
             pictured.draw_curves()
             _save_best(best, config, data.summary.num_visible, folder)
             told = story(history, data.summary.unit)
             files.write_text(folder.file("story.txt"), "\n".join(told) + "\n")
+    replicas.wait_for_all()
     for line in told:
         report(line)
     songs = {"song_distance": best.song_distance} if math.isfinite(best.song_distance) else {}
@@ -192,6 +216,26 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
         | songs
         | {f"baseline_{k}": v for k, v in data.summary.baselines.items()}
     )
+
+
+def _fit(model, config, data, epoch_variable, first_epoch, callbacks, replicas):
+    rates, cd_steps, num_epochs = training_phases(config)
+    validation, num_validated = data.validation, None
+    if replicas.are_several:
+        # Keras cannot tell when what is distributed has ended.
+        validation, num_validated = validation.repeat(), data.num_validation_batches
+    with data.watch.blamed():
+        model.fit(
+            replicas.distributed(data.training),
+            steps_per_epoch=data.num_batches,
+            validation_data=replicas.distributed(validation),
+            validation_steps=num_validated,
+            initial_epoch=first_epoch,
+            epochs=num_epochs,
+            verbose=0,
+            shuffle=False,
+            callbacks=[*phase_callbacks(model, rates, cd_steps, epoch_variable), *callbacks],
+        )
 
 
 def _save_best(best, config, num_visible, folder):

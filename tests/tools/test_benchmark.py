@@ -397,3 +397,22 @@ def test_figures_are_lines_of_the_table_and_flat():
         "serve/streaming/times_real_time": 3.25,
         "serve/streaming/wrong": 0,
     }
+
+
+def test_what_workers_exchange_follows_from_the_size_of_a_model_and_the_network(tiny):
+    from benchmarks import scale
+
+    num_bytes = scale.gradient_bytes(tiny[1])
+    assert num_bytes == 4 * sum(weight.numpy().size for weight in tiny[1].trainable_weights)
+    # Two workers send half of it twice: what the other has to add, and what it has to know.
+    assert scale.all_reduce_s(10**6, 2, 1e9) == pytest.approx(0.008 + 2 * scale.LATENCY_S)
+    # Without a network's time only the work counts: half the rows in half the time is all of it.
+    step_s = {scale.BATCH_SIZE // n: 0.64 / n for n in (1, *scale.NUM_WORKERS)}
+    found = scale.figures(0, step_s)
+    rounds = [2 * (n - 1) * scale.NUM_ALL_REDUCES * scale.LATENCY_S for n in (2, 64)]
+    for n, waited_s in zip((2, 64), rounds, strict=True):
+        assert found[f"10_gbit/{n}/efficiency_same_batch"] == pytest.approx(
+            0.64 / (0.64 + n * waited_s), rel=1e-3
+        )
+    rates = [found[f"1_gbit/{n}/efficiency_rows_each"] for n in scale.NUM_WORKERS]
+    assert rates == sorted(rates, reverse=True)

@@ -1,0 +1,157 @@
+"""Who the workers of a training are, and how they find each other, or do not."""
+
+import concurrent.futures
+import json
+import socket
+
+import pytest
+
+import neurovocal_tf
+from neurovocal_tf.config import Config
+from neurovocal_tf.training import fingerprint, workers
+
+OF_AN_OPERATOR = {
+    "cluster": {
+        "worker": ["train-worker-0.lab.svc:2222", "train-worker-1.lab.svc:2222"],
+        "chief": ["train-chief-0.lab.svc:2222"],
+    },
+    "task": {"type": "worker", "index": 1},
+    "environment": "cloud",
+}
+
+
+def changed(**parts):
+    return json.dumps({**OF_AN_OPERATOR, **parts})
+
+
+def test_a_cluster_has_its_chief_first_and_without_one_worker_0():
+    found = workers.cluster_of(json.dumps(OF_AN_OPERATOR))
+    assert found.names[0] == "chief 0 (train-chief-0.lab.svc:2222)"
+    assert (found.index, found.is_chief, len(found.addresses)) == (2, False, 3)
+    alone = changed(cluster={"worker": ["a:1", "[::1]:2"]}, task={"type": "worker", "index": 0})
+    found = workers.cluster_of(alone)
+    assert found.is_chief and found.addresses == (("a", 1), ("::1", 2))
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (None, "be set where --strategy=workers trains. Received: none"),
+        ("{", "be JSON. Received: {"),
+        ("[1]", 'have a "cluster" of jobs and a "task"'),
+        ("{}", 'have a "cluster" of jobs and a "task"'),
+        (changed(task=3), 'have a "cluster" of jobs and a "task"'),
+        (changed(cluster={"ps": ["a:1"]}), "the jobs chief and worker alone .*'ps'"),
+        (changed(cluster={"worker": "a:1"}), "list the addresses"),
+        (changed(cluster={"worker": ["a"]}), 'addresses as host:port. Received: "a"'),
+        (changed(cluster={"worker": ["a:70000"]}), "addresses as host:port"),
+        (changed(cluster={"worker": [7]}), "addresses as host:port"),
+        (changed(cluster={"chief": ["a:1", "b:1"]}), "one chief"),
+        (changed(cluster={"worker": ["a:1", "a:1"]}), "a:1 twice"),
+        (changed(task={"type": "worker", "index": 2}), "chief 0, worker 0, worker 1.*worker 2"),
+        (changed(task={"type": "evaluator", "index": 0}), "evaluator 0"),
+        (changed(task={"type": "worker", "index": "1"}), "worker 0, worker 1"),
+        (changed(task={"type": ["worker"], "index": 0}), "name a task"),
+    ],
+)
+def test_a_cluster_that_is_none_is_told_in_a_line(text, words):
+    with pytest.raises(ValueError, match=rf"^`TF_CONFIG` must .*{words}") as told:
+        workers.cluster_of(text)
+    assert "\n" not in str(told.value)
+
+
+# --- the roll call
+
+
+@pytest.fixture
+def clusters():
+    """The clusters of three workers of this machine."""
+    opened = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in opened]
+    for one in opened:
+        one.close()
+    return [
+        workers.cluster_of(
+            changed(cluster={"worker": addresses}, task={"type": "worker", "index": index})
+        )
+        for index in range(3)
+    ]
+
+
+def answers(clusters, doing, wait_s):
+    """What each of some workers is told, who all call at once: nothing, or why not."""
+
+    def answer(cluster, what):
+        try:
+            workers.call_roll(cluster, what, wait_s)
+        except ValueError as reason:
+            return str(reason)
+        return ""
+
+    with concurrent.futures.ThreadPoolExecutor(len(clusters)) as pool:
+        return list(pool.map(answer, clusters, doing))
+
+
+def test_all_who_come_and_do_the_same_begin_whoever_else_calls(clusters):
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        others = pool.submit(answers, clusters[:2], [{"a": "1"}] * 2, 30.0)
+        stranger = None
+        while stranger is None and not others.done():
+            try:
+                stranger = socket.create_connection(clusters[0].addresses[0], timeout=1)
+            except OSError:
+                continue
+        stranger.sendall(b"GET / HTTP/1.1\r\n\n")
+        assert answers(clusters[2:], [{"a": "1"}], 30.0) + others.result() == ["", "", ""]
+        stranger.close()
+
+
+def test_a_worker_that_never_comes_is_named_to_those_that_came(clusters):
+    told = answers(clusters[:2], [{}, {}], 1.0)
+    assert told[0] == told[1]
+    assert f"{clusters[0].names[2]} did not come within 1 s" in told[0]
+
+
+def test_a_chief_that_never_comes_is_named(clusters, monkeypatch):
+    monkeypatch.setattr(workers, "_LATER_S", 0.0)
+    assert (
+        f"{clusters[0].names[0]} did not answer within 0.2 s"
+        in answers(clusters[1:2], [{}], 0.2)[0]
+    )
+
+
+def test_workers_that_differ_are_told_in_what(clusters):
+    doing = [{"--seed": "0", "the data": "x"}, {"--seed": "1", "the data": "y"}]
+    told = answers(clusters, [doing[0], *doing[::-1]], 30.0)
+    assert len(set(told)) == 1
+    assert f"{clusters[0].names[1]} differs from the chief in --seed: 1 for 0" in told[0]
+
+
+def test_a_port_that_another_has_is_told(clusters):
+    with socket.create_server(("", clusters[0].addresses[0][1])):
+        assert "cannot listen at its port" in answers(clusters[:1], [{}], 1.0)[0]
+
+
+# --- what is compared
+
+
+def test_settings_code_and_data_are_in_a_fingerprint_and_where_data_lie_is_not(
+    tmp_path, monkeypatch
+):
+    for name, folder in (("here", "x"), ("there", "y"), ("other", "z")):
+        place = tmp_path / folder / "data"
+        place.mkdir(parents=True)
+        (place / "one.wav").write_bytes(b"1" * (3 if name == "other" else 2))
+    of = fingerprint.of(Config(), tmp_path / "x" / "data")
+    assert of == fingerprint.of(Config(), tmp_path / "y" / "data")
+
+    def differing(config, place, folds=0):
+        other = fingerprint.of(config, tmp_path / place / "data", folds)
+        return [name for name in of if of[name] != other[name]]
+
+    assert differing(Config(), "z") == ["the data"]
+    assert differing(Config(), "nowhere") == ["the data"]
+    assert differing(Config().replace(dropout=0.25, seed=3), "x") == ["--dropout", "--seed"]
+    assert differing(Config(), "x", folds=2) == ["--folds"]
+    monkeypatch.setattr(neurovocal_tf, "__version__", "9")
+    assert differing(Config(), "x") == ["neurovocal_tf"]
