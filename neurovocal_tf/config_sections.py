@@ -193,6 +193,14 @@ class ModelConfig:
         "The encoder also scales the couplings W of each hidden unit from frame to frame. This "
         "helps with binary frames.",
     )
+    noise_context: float = setting(
+        0.0,
+        "By how many nats the encoder may raise or lower, from frame to frame, the log of the "
+        "standard deviation of each gaussian visible unit: 1 is a factor between 0.37 and 2.7. 0: "
+        "it is the same for every frame.",
+        low=0.0,
+        high=10.0,
+    )
     weight_init: str = setting(
         "scaled",
         "How the weights start. scaled: Glorot and orthogonal. published: W from N(0, 0.01), all "

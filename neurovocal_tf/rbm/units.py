@@ -6,6 +6,7 @@ Each is a small tuple with the same functions, and `noise`, the kind that `sampl
 
 import math
 import typing
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -23,6 +24,12 @@ class Bernoulli(typing.NamedTuple):
         for those that have one; here themselves and 1.
         """
         return self, 1.0
+
+    def map_frames(self, function: Callable[[tf.Tensor], tf.Tensor]) -> "Bernoulli":
+        """The same units with `function` applied to all that differs from frame to frame, which
+        here is nothing.
+        """
+        return self
 
     def to_hidden(self, v: tf.Tensor) -> tf.Tensor:
         """What W sees of v.  [..., V] -> [..., V]"""
@@ -109,7 +116,8 @@ class Gaussian(typing.NamedTuple):
     """Real units with their own standard deviation: v ~ N(bv + sigma h W^T, sigma^2)
     (Salakhutdinov & Hinton, 2009).
 
-    E(v, h) = |(v - bv) / sigma|^2 / 2 - bh.h - (v / sigma) W h, `log_sigma` is [V].
+    E(v, h) = |(v - bv) / sigma|^2 / 2 - bh.h - (v / sigma) W h; `log_sigma` is [V], or as bv is,
+    [..., V], where the noise differs from frame to frame.
     """
 
     log_sigma: tf.Tensor
@@ -120,8 +128,14 @@ class Gaussian(typing.NamedTuple):
         return "normals"
 
     def standardised(self) -> tuple[StandardGaussian, tf.Tensor]:
-        """(These units measured in their standard deviation, and that, [V])."""
+        """(These units measured in their standard deviation, and that, as `log_sigma`)."""
         return StandardGaussian(), tf.exp(self.log_sigma)
+
+    def map_frames(self, function: Callable[[tf.Tensor], tf.Tensor]) -> "Gaussian":
+        """The same units with `function` applied to a `log_sigma` that differs from frame to
+        frame.
+        """
+        return self if len(self.log_sigma.shape) == 1 else Gaussian(function(self.log_sigma))
 
     def to_hidden(self, v: tf.Tensor) -> tf.Tensor:
         """v / sigma.  [..., V] -> [..., V]"""
