@@ -279,11 +279,8 @@ def conditional_machines(model: RNNRBM, sequences: Sequence[np.ndarray]) -> tupl
 
 def _joined(rbms):
     """One `RBM` of all the frames of those of several sequences, as arrays."""
-    columns = []
-    for rbm in rbms:
-        columns.append([])
-        rbm.map_frames(columns[-1].append)
-    arrays = (np.concatenate(list(map(np.asarray, parts))) for parts in zip(*columns, strict=True))
+    columns = zip(*(rbm.of_frames() for rbm in rbms), strict=True)
+    arrays = iter([np.concatenate([np.asarray(x) for x in column]) for column in columns])
     rbm = rbms[0].map_frames(lambda _: next(arrays))
     return rbm._replace(units=ais.sampled_units(rbm.units))
 

@@ -32,10 +32,14 @@ class RBM(typing.NamedTuple):
     # what Keras hands on holds tensors alone.
     axis = -1
 
-    def map_frames(self, function: Callable[[tf.Tensor], tf.Tensor]) -> "RBM":
-        """The same machine with `function` applied to all that differs from frame to frame:
-        bv, bh, the gain and what the units have of their own.
+    def of_frames(self) -> list[tf.Tensor]:
+        """All that differs from frame to frame: bv, bh, what the units have of their own, and the
+        gain.
         """
+        return [self.bv, self.bh, *self.units.of_frames(), self.gain]
+
+    def map_frames(self, function: Callable[[tf.Tensor], tf.Tensor]) -> "RBM":
+        """The same machine with `function` applied to each of `of_frames`, in their order."""
         return self._replace(
             bv=function(self.bv),
             bh=function(self.bh),

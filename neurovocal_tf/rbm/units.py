@@ -25,10 +25,12 @@ class Bernoulli(typing.NamedTuple):
         """
         return self, 1.0
 
+    def of_frames(self) -> list[tf.Tensor]:
+        """What of these units differs from frame to frame; here nothing."""
+        return []
+
     def map_frames(self, function: Callable[[tf.Tensor], tf.Tensor]) -> "Bernoulli":
-        """The same units with `function` applied to all that differs from frame to frame, which
-        here is nothing.
-        """
+        """The same units with `function` applied to each of `of_frames`."""
         return self
 
     def to_hidden(self, v: tf.Tensor) -> tf.Tensor:
@@ -131,11 +133,13 @@ class Gaussian(typing.NamedTuple):
         """(These units measured in their standard deviation, and that, as `log_sigma`)."""
         return StandardGaussian(), tf.exp(self.log_sigma)
 
+    def of_frames(self) -> list[tf.Tensor]:
+        """What of these units differs from frame to frame: `log_sigma`, unless it is [V]."""
+        return [] if len(self.log_sigma.shape) == 1 else [self.log_sigma]
+
     def map_frames(self, function: Callable[[tf.Tensor], tf.Tensor]) -> "Gaussian":
-        """The same units with `function` applied to a `log_sigma` that differs from frame to
-        frame.
-        """
-        return self if len(self.log_sigma.shape) == 1 else Gaussian(function(self.log_sigma))
+        """The same units with `function` applied to each of `of_frames`."""
+        return Gaussian(*map(function, self.of_frames())) if self.of_frames() else self
 
     def to_hidden(self, v: tf.Tensor) -> tf.Tensor:
         """v / sigma.  [..., V] -> [..., V]"""

@@ -75,6 +75,18 @@ def test_a_machine_along_the_lanes_is_the_same_machine(visible_units, kind, rng)
         np.testing.assert_allclose(tf.transpose(in_lanes), in_rows, atol=2e-6)
 
 
+def test_compiled_by_xla_in_the_sizes_that_train_it_is_the_same_machine(rng):
+    layer = ConditionalRBM(129, 32, coupling_gain=True, noise_context=0.7)
+    layer.build((None, None, 425))
+    for weight in layer.weights:
+        weight.assign(0.1 * rng.normal(size=weight.shape))
+    u = tf.constant(rng.normal(size=(8, 128, 425)), tf.float32)
+    compiled = tf.function(lambda u: layer(u).of_frames(), jit_compile=True, autograph=False)
+    # Sums of 425 float32 products of size 0.1, exponentiated.
+    for found, expected in zip(compiled(u), layer(u).of_frames(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_a_fresh_layer_scales_no_couplings():
     layer = ConditionalRBM(NUM_VISIBLE, NUM_HIDDEN, coupling_gain=True)
     np.testing.assert_array_equal(layer(tf.ones([1, NUM_RECURRENT])).gain, np.ones((1, NUM_HIDDEN)))
