@@ -263,6 +263,13 @@ class TrainingConfig:
         "bias: at the mean that follows from the biases, where the chains of songs start.",
         choices=("bias", "data"),
     )
+    smoothness: float = setting(
+        0.0,
+        "Weight of a penalty on one-step predictions that change their course from frame to frame "
+        "more than the frames do: on the square of the second difference beyond that of the "
+        "frames, which have a standard deviation of 1. 0: none.",
+        low=0.0,
+    )
     clip_norm: float = setting(
         0.0, "Largest norm of the gradient of all weights. 0: no limit.", low=0.0
     )

@@ -53,6 +53,7 @@ def build_model(config: Config, num_visible: int | None = None) -> RNNRBM:
         input_noise=model.input_noise,
         state_dropout=model.state_dropout,
         negative_start=config.training.negative_start,
+        smoothness=config.training.smoothness,
         seed=config.training.seed,
     )
 
