@@ -194,6 +194,12 @@ def _inconsistencies(config: Config) -> Iterator[str]:
                 f"`{name}` parts whole recordings: `validation` must be recordings. Received: "
                 f"validation={config.data.validation}, {name}={getattr(config.data, name)}"
             )
+    if config.model.noise_context and config.model.visible_units != "gaussian":
+        yield (
+            "`noise_context` must be 0 but for gaussian units. Received: "
+            f"noise_context={config.model.noise_context:g}, "
+            f"visible_units={config.model.visible_units}"
+        )
     if spectrogram.n_fft % 2:
         yield f"`n_fft` must be even. Received: n_fft={spectrogram.n_fft}"
     if spectrogram.hop_length > spectrogram.n_fft // 2:

@@ -227,6 +227,14 @@ class ModelConfig:
         "The encoder also scales the couplings W of each hidden unit from frame to frame. This "
         "helps with binary frames.",
     )
+    noise_context: float = setting(
+        0.0,
+        "By how many nats the encoder may raise or lower, from frame to frame, the log of the "
+        "standard deviation of each gaussian visible unit: 1 is a factor between 0.37 and 2.7. 0: "
+        "it is the same for every frame.",
+        low=0.0,
+        high=10.0,
+    )
     weight_init: str = setting(
         "scaled",
         "How the weights start. scaled: Glorot and orthogonal. published: W from N(0, 0.01), all "
@@ -288,6 +296,13 @@ class TrainingConfig:
         "Where the Gibbs chains of contrastive divergence start. data: at the frames, as is usual. "
         "bias: at the mean that follows from the biases, where the chains of songs start.",
         choices=("bias", "data"),
+    )
+    smoothness: float = setting(
+        0.0,
+        "Weight of a penalty on one-step predictions that change their course from frame to frame "
+        "more than the frames do: on the square of the second difference beyond that of the "
+        "frames, which have a standard deviation of 1. 0: none.",
+        low=0.0,
     )
     clip_norm: float = setting(
         0.0, "Largest norm of the gradient of all weights. 0: no limit.", low=0.0

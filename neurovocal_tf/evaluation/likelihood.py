@@ -249,8 +249,9 @@ def conditional_machines(model: RNNRBM, sequences: Sequence[np.ndarray]) -> tupl
         model: `RNNRBM`.    sequences: list of [L, V], in the data's unit.
 
     Returns:
-        (frames float32 [N, V], `RBM` with biases [N, V] and [N, H] and gain [N, H or 1] as arrays;
-        mean-field units as the binary ones they stand for).
+        (frames float32 [N, V], `RBM` with biases [N, V] and [N, H], gain [N, H or 1] and a log
+        sigma [N, V] that follows the context as arrays; mean-field units as the binary ones they
+        stand for).
 
     Raises:
         ValueError: there are no frames, or they are neither 0 nor 1 where the units are binary.
@@ -260,23 +261,28 @@ def conditional_machines(model: RNNRBM, sequences: Sequence[np.ndarray]) -> tupl
         raise ValueError("`sequences` must hold at least one frame. Received: none")
 
     def machine(frames):
-        rbm = model(frames).map_frames(lambda x: x[0])
-        return model.standardisation(frames)[0], rbm.bv, rbm.bh, rbm.gain
+        return model.standardisation(frames)[0], model(frames).map_frames(lambda x: x[0])
 
     graph = tf.function(
         machine, input_signature=[tf.TensorSpec([1, None, model.num_visible])], autograph=False
     )
     parts = [graph(tf.constant(sequence[np.newaxis])) for sequence in sequences]
-    frames, bv, bh, gain = (
-        np.concatenate([np.asarray(part) for part in column]) for column in zip(*parts, strict=True)
-    )
-    units = ais.sampled_units(model.conditional_rbm.units())
-    if isinstance(units, Bernoulli) and not np.all((frames == 0) | (frames == 1)):
+    frames = np.concatenate([np.asarray(part) for part, _ in parts])
+    rbm = _joined([rbm for _, rbm in parts])
+    if isinstance(rbm.units, Bernoulli) and not np.all((frames == 0) | (frames == 1)):
         raise ValueError(
             "`sequences` must hold zeros and ones for a likelihood under binary units: a fraction "
             "has a mean-field energy, and no probability. Received: other values"
         )
-    return frames, RBM(tf.convert_to_tensor(model.conditional_rbm.W), bv, bh, units, gain)
+    return frames, rbm
+
+
+def _joined(rbms):
+    """One `RBM` of all the frames of those of several sequences, as arrays."""
+    columns = zip(*(rbm.of_frames() for rbm in rbms), strict=True)
+    arrays = iter([np.concatenate([np.asarray(x) for x in column]) for column in columns])
+    rbm = rbms[0].map_frames(lambda _: next(arrays))
+    return rbm._replace(units=ais.sampled_units(rbm.units))
 
 
 def _estimation_graph(options):

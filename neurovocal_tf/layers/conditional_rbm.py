@@ -1,4 +1,4 @@
-"""A restricted Boltzmann machine whose biases, and couplings if wanted,
+"""A restricted Boltzmann machine whose biases, and couplings and noise if wanted,
 follow a recurrent state.
 """
 
@@ -15,8 +15,12 @@ from neurovocal_tf.rbm.products import affine, along, linear
 from neurovocal_tf.rbm.units import Units
 
 # A bin that hardly varies would otherwise take sigma to 0 and its likelihood to infinity; above 2
-# (standardised) it explains nothing.
+# (standardised) it explains nothing. Noise that follows the context moves about it within bounds of
+# its own.
 LOG_SIGMA_RANGE = (math.log(0.05), math.log(2.0))
+
+# A machine whose couplings may grow without bound does not mix any more.
+_LARGEST_LOG_GAIN = 2.0
 
 
 @keras.saving.register_keras_serializable(package="neurovocal_tf")
@@ -29,11 +33,12 @@ class LogSigmaRange(keras.constraints.Constraint):
 
 @keras.saving.register_keras_serializable(package="neurovocal_tf")
 class ConditionalRBM(keras.layers.Layer):
-    """RBM whose biases, and with a gain its couplings, follow a recurrent state u.
+    """RBM whose biases, and if wanted its couplings and its noise, follow a recurrent state u.
 
         bv_t = bv + u_{t-1} @ Wuv
         bh_t = bh + u_{t-1} @ Wuh
         g_t = exp(2 tanh(u_{t-1} @ Wug / 2))
+        log sigma_t = log sigma + b tanh(u_{t-1} @ Wus / b)
 
     Args:
         num_visible: int, V.    num_hidden: int, H.
@@ -44,10 +49,12 @@ class ConditionalRBM(keras.layers.Layer):
         weight_init: "scaled" (Glorot) or "published" (W from N(0, 0.01),
             all else from N(0, 0.0001)).
         seed: int, of the initial weights.
+        noise_context: b, by how many nats the log standard deviation of Gaussian units may follow u
+            up or down, each unit's its own way; 0: it is the same for every frame.
 
     Input shape: `[B, T, U]`, already delayed by one frame.
     Output: `RBM` with W `[V, H]`, bv `[B, T, V]`, bh `[B, T, H]`, gain `[B, T, H]`,
-        or ones `[B, T, 1]`.
+        or ones `[B, T, 1]`, and Gaussian units of log sigma `[B, T, V]`, or `[V]`.
     Reference: Boulanger-Lewandowski et al., 2012, https://arxiv.org/abs/1206.6392
     """
 
@@ -59,6 +66,7 @@ class ConditionalRBM(keras.layers.Layer):
         coupling_gain: bool = False,
         weight_init: str = "scaled",
         seed: int = 0,
+        noise_context: float = 0.0,
         **kwargs: Any,
     ) -> None:
         # Whatever the global policy: the cost is a small difference of large free energies.
@@ -77,22 +85,32 @@ class ConditionalRBM(keras.layers.Layer):
                 "`num_visible` and `num_hidden` must be at least 1. "
                 f"Received: num_visible={num_visible}, num_hidden={num_hidden}"
             )
+        if noise_context < 0 or (noise_context and visible_units != "gaussian"):
+            raise ValueError(
+                "`noise_context` must be at least 0, and 0 for units other than gaussian. "
+                f"Received: noise_context={noise_context:g}, visible_units={visible_units}"
+            )
         self.num_visible = num_visible
         self.num_hidden = num_hidden
         self.visible_units = visible_units
         self.coupling_gain = coupling_gain
         self.weight_init = weight_init
         self.seed = seed
+        self.noise_context = noise_context
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         num_recurrent = input_shape[-1]
-        shapes = {
+        shapes: dict[str, tuple[int, ...]] = {
             "W": (self.num_visible, self.num_hidden),
             "bv": (self.num_visible,),
             "bh": (self.num_hidden,),
             "Wuv": (num_recurrent, self.num_visible),
             "Wuh": (num_recurrent, self.num_hidden),
-        } | ({"Wug": (num_recurrent, self.num_hidden)} if self.coupling_gain else {})
+        }
+        if self.coupling_gain:
+            shapes["Wug"] = (num_recurrent, self.num_hidden)
+        if self.noise_context:
+            shapes["Wus"] = (num_recurrent, self.num_visible)
         self._first_values = {
             name: self._initializer(name, index) for index, name in enumerate(shapes)
         }
@@ -111,7 +129,7 @@ class ConditionalRBM(keras.layers.Layer):
         seed = self.seed + index
         if self.weight_init == "published":
             return keras.initializers.RandomNormal(stddev=1e-2 if name == "W" else 1e-4, seed=seed)
-        if name in ("bv", "bh", "Wug"):
+        if name in ("bv", "bh", "Wug", "Wus"):
             return keras.initializers.Zeros()
         # A hidden unit of a large W saturates before it has learned anything.
         return (
@@ -134,7 +152,8 @@ class ConditionalRBM(keras.layers.Layer):
 
     def step_weights(self, axis: int = -1) -> tuple[dict[str, tf.Tensor], Units]:
         """What `machine` needs of the weights, by name, and the visible units; `axis` as there."""
-        names = ["W", "bv", "bh", "Wuv", "Wuh", *["Wug"] * self.coupling_gain]
+        names = ["W", "bv", "bh", "Wuv", "Wuh"]
+        names += ["Wug"] * self.coupling_gain + ["Wus"] * (self.noise_context > 0)
         return {name: tf.convert_to_tensor(getattr(self, name)) for name in names}, self.units(axis)
 
     def machine(
@@ -157,19 +176,24 @@ class ConditionalRBM(keras.layers.Layer):
         """
         w, visible_units = weights or self.step_weights(axis)
         gain = (
-            _bounded_exp(linear(u, w["Wug"], axis=axis))
+            tf.exp(_bounded(linear(u, w["Wug"], axis=axis), _LARGEST_LOG_GAIN))
             if self.coupling_gain
             else tf.ones_like(tf.gather(u, [0], axis=axis))
         )
         bv, bh = (
             affine(u, w[weight], w[bias], axis) for weight, bias in (("Wuv", "bv"), ("Wuh", "bh"))
         )
+        if isinstance(visible_units, units.Gaussian) and self.noise_context:
+            change = _bounded(linear(u, w["Wus"], axis=axis), self.noise_context)
+            visible_units = units.Gaussian(visible_units.log_sigma + change)
         return (RBMInLanes if axis == 0 else RBM)(
             W=w["W"], bv=bv, bh=bh, units=visible_units, gain=gain
         )
 
     def units(self, axis: int = -1) -> Units:
-        """The visible units, with their present parameters; `axis` as in `machine`."""
+        """The visible units, with their present parameters, before any context changes them;
+        `axis` as in `machine`.
+        """
         if self.visible_units == "gaussian":
             return units.Gaussian(along(tf.convert_to_tensor(self.log_sigma), axis))
         return units.MeanField() if self.visible_units == "mean_field" else units.Bernoulli()
@@ -182,12 +206,14 @@ class ConditionalRBM(keras.layers.Layer):
             "coupling_gain",
             "weight_init",
             "seed",
+            "noise_context",
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def _bounded_exp(x):
-    """exp(x) near 0, and within exp(-2) and exp(2): a machine whose couplings may grow without
-    bound does not mix any more.
-    """
-    return tf.exp(2.0 * tf.tanh(0.5 * x))
+def _bounded(x, largest):
+    """x near 0, and never beyond `largest` either way."""
+    # XLA for processors (TensorFlow 2.17) makes one operation of a product and what follows it,
+    # with one factor for all and the last sum first: log sigma + tanh(x) and exp(2 tanh(x / 2))
+    # come out wrong. What is read twice, it leaves alone.
+    return tf.where(tf.math.is_nan(x), x, largest * tf.tanh(x / largest))

@@ -18,6 +18,7 @@ from neurovocal_tf.model.batches import parts_of, whole_batch
 from neurovocal_tf.model.earlier_models import of_version_0_1
 from neurovocal_tf.model.sequence_model import SequenceModel
 from neurovocal_tf.model.singing import sing
+from neurovocal_tf.model.smoothness import excess_roughness
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.energy import (
     RBM,
@@ -53,6 +54,8 @@ class RNNRBM(SequenceModel):
         state_dropout: share of u, as the RBM reads it, dropped in training.
         negative_start: "data" or "bias", where the negative phase's chains start,
             see `negative_phase`.
+        smoothness: weight in training of `excess_roughness` of the one-step predictions, which are
+            standardised.
         seed: int, of the noise in training.
         masking: None, or a `keras.layers.Masking` which tells what is padding in frames that
             come without a mask.
@@ -72,6 +75,7 @@ class RNNRBM(SequenceModel):
         input_noise: float = 0.0,
         state_dropout: float = 0.0,
         negative_start: str = "data",
+        smoothness: float = 0.0,
         seed: int = 0,
         masking: keras.layers.Masking | None = None,
         **kwargs: Any,
@@ -88,10 +92,15 @@ class RNNRBM(SequenceModel):
                 "`state_dropout` must be at least 0 and below 1. "
                 f"Received: state_dropout={state_dropout}"
             )
+        if smoothness < 0:
+            raise ValueError(
+                f"`smoothness` must be at least 0. Received: smoothness={smoothness:g}"
+            )
         self.num_visible = conditional_rbm.num_visible
         self.input_noise = input_noise
         self.state_dropout = state_dropout
         self.negative_start = negative_start
+        self.smoothness = smoothness
         self.seed = seed
         self.masking = masking
         self.supports_masking = True
@@ -238,8 +247,11 @@ class RNNRBM(SequenceModel):
             positive = self.standardisation(frames)
             with tape.stop_recording():
                 negative, reconstruction = self.negative_phase(rbm, positive, stream)
-            cost = share * contrastive_divergence(rbm, positive, negative, mask)
-            scaled = self.optimizer.scale_loss(cost)
+            cost = penalised = share * contrastive_divergence(rbm, positive, negative, mask)
+            if self.smoothness:
+                roughness = excess_roughness(mean_field(rbm), positive, mask)
+                penalised += share * self.smoothness * roughness
+            scaled = self.optimizer.scale_loss(penalised)
         return tape.gradient(scaled, self.trainable_variables), (
             cost,
             share * self._squares(positive - reconstruction, mask),
@@ -358,7 +370,7 @@ class RNNRBM(SequenceModel):
             name: keras.saving.serialize_keras_object(getattr(self, name))
             for name in ("encoder", "conditional_rbm", "masking")
         }
-        names = ("input_noise", "state_dropout", "negative_start", "seed")
+        names = ("input_noise", "state_dropout", "negative_start", "smoothness", "seed")
         return {**super().get_config(), **layers, **{name: getattr(self, name) for name in names}}
 
     @classmethod

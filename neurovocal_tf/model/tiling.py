@@ -154,10 +154,7 @@ def all_places_alike(encoder: Encoder, conditional_rbm: ConditionalRBM, axis: in
         mean = visible_mean(rbm, tf.sigmoid(logits))
         after = encoder.step(frame, state, weights, axis)
         return tf.reduce_all(
-            [
-                _is_same(x, -1 - axis)
-                for x in (rbm.bv, rbm.bh, rbm.gain, logits, mean, after, *chain)
-            ]
+            [_is_same(x, -1 - axis) for x in (*rbm.of_frames(), logits, mean, after, *chain)]
         )
 
     return tf.reduce_all(

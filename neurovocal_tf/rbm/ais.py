@@ -268,7 +268,7 @@ def exact_log_partition(rbm: RBM) -> tf.Tensor:
         numbers = first + tf.range(at_once)
         bits = tf.bitwise.right_shift(numbers[:, tf.newaxis], tf.range(num_hidden)[tf.newaxis])
         h = tf.cast(tf.bitwise.bitwise_and(bits, 1), rbm.W.dtype)
-        visible = rbm.units.log_partition(every_frame.bv, visible_field(every_frame, h))
+        visible = every_frame.units.log_partition(every_frame.bv, visible_field(every_frame, h))
         logits = visible + linear(rbm.bh, tf.transpose(h))
         return first + at_once, tf.reduce_logsumexp(
             tf.concat([total[:, tf.newaxis], logits], axis=1), axis=1

@@ -3,8 +3,8 @@
     E(v, h) = e(v) - bh.h - x(v) W (g * h)
 
 with e(v) and x(v) from the visible units: -v.bv and v for binary ones, |(v - bv) / sigma|^2 / 2 and
-v / sigma for Gaussian ones. Biases and the gain g may differ from frame to frame: bv is [..., V],
-bh and g are [..., H], W is one [V, H].
+v / sigma for Gaussian ones. Biases, the gain g and sigma may differ from frame to frame: bv is
+[..., V], bh and g are [..., H], W is one [V, H].
 Reference: Smolensky, 1986; Hinton, 2002 (contrastive divergence).
 """
 
@@ -32,11 +32,20 @@ class RBM(typing.NamedTuple):
     # what Keras hands on holds tensors alone.
     axis = -1
 
-    def map_frames(self, function: Callable[[tf.Tensor], tf.Tensor]) -> "RBM":
-        """The same machine with `function` applied to all that differs from frame to frame:
-        bv, bh and the gain.
+    def of_frames(self) -> list[tf.Tensor]:
+        """All that differs from frame to frame: bv, bh, what the units have of their own, and the
+        gain.
         """
-        return self._replace(bv=function(self.bv), bh=function(self.bh), gain=function(self.gain))
+        return [self.bv, self.bh, *self.units.of_frames(), self.gain]
+
+    def map_frames(self, function: Callable[[tf.Tensor], tf.Tensor]) -> "RBM":
+        """The same machine with `function` applied to each of `of_frames`, in their order."""
+        return self._replace(
+            bv=function(self.bv),
+            bh=function(self.bh),
+            units=self.units.map_frames(function),
+            gain=function(self.gain),
+        )
 
 
 class RBMInLanes(RBM):

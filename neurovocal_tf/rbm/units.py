@@ -6,6 +6,7 @@ Each is a small tuple with the same functions, and `noise`, the kind that `sampl
 
 import math
 import typing
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -23,6 +24,14 @@ class Bernoulli(typing.NamedTuple):
         for those that have one; here themselves and 1.
         """
         return self, 1.0
+
+    def of_frames(self) -> list[tf.Tensor]:
+        """What of these units differs from frame to frame; here nothing."""
+        return []
+
+    def map_frames(self, function: Callable[[tf.Tensor], tf.Tensor]) -> "Bernoulli":
+        """The same units with `function` applied to each of `of_frames`."""
+        return self
 
     def to_hidden(self, v: tf.Tensor) -> tf.Tensor:
         """What W sees of v.  [..., V] -> [..., V]"""
@@ -109,7 +118,8 @@ class Gaussian(typing.NamedTuple):
     """Real units with their own standard deviation: v ~ N(bv + sigma h W^T, sigma^2)
     (Salakhutdinov & Hinton, 2009).
 
-    E(v, h) = |(v - bv) / sigma|^2 / 2 - bh.h - (v / sigma) W h, `log_sigma` is [V].
+    E(v, h) = |(v - bv) / sigma|^2 / 2 - bh.h - (v / sigma) W h; `log_sigma` is [V], or as bv is,
+    [..., V], where the noise differs from frame to frame.
     """
 
     log_sigma: tf.Tensor
@@ -120,8 +130,16 @@ class Gaussian(typing.NamedTuple):
         return "normals"
 
     def standardised(self) -> tuple[StandardGaussian, tf.Tensor]:
-        """(These units measured in their standard deviation, and that, [V])."""
+        """(These units measured in their standard deviation, and that, as `log_sigma`)."""
         return StandardGaussian(), tf.exp(self.log_sigma)
+
+    def of_frames(self) -> list[tf.Tensor]:
+        """What of these units differs from frame to frame: `log_sigma`, unless it is [V]."""
+        return [] if len(self.log_sigma.shape) == 1 else [self.log_sigma]
+
+    def map_frames(self, function: Callable[[tf.Tensor], tf.Tensor]) -> "Gaussian":
+        """The same units with `function` applied to each of `of_frames`."""
+        return Gaussian(*map(function, self.of_frames())) if self.of_frames() else self
 
     def to_hidden(self, v: tf.Tensor) -> tf.Tensor:
         """v / sigma.  [..., V] -> [..., V]"""

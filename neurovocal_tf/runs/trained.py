@@ -45,6 +45,7 @@ def build_model(config: Config, num_visible: int | None = None) -> RNNRBM:
         model.weight_init,
         # Far from the encoder's, which takes a number for each of its weights, from the seed on.
         seed=config.training.seed + 1000,
+        noise_context=model.noise_context,
         name="conditional_rbm",
     )
     return RNNRBM(
@@ -53,6 +54,7 @@ def build_model(config: Config, num_visible: int | None = None) -> RNNRBM:
         input_noise=model.input_noise,
         state_dropout=model.state_dropout,
         negative_start=config.training.negative_start,
+        smoothness=config.training.smoothness,
         seed=config.training.seed,
     )
 

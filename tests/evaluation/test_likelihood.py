@@ -23,7 +23,7 @@ LENGTHS = (6, 1, 9)
 OPTIONS = LikelihoodOptions(num_temperatures=60, num_chains=24, compiled=False)
 
 
-def model_of(visible_units, rng, coupling_gain=False):
+def model_of(visible_units, rng, coupling_gain=False, noise_context=0.0):
     """A small model with couplings and biases that matter,
     and a standardisation that does something where it may.
     """
@@ -34,6 +34,7 @@ def model_of(visible_units, rng, coupling_gain=False):
         visible_units=visible_units,
         num_direct_frames=1,
         coupling_gain=coupling_gain,
+        noise_context=noise_context,
     )
     for weights in model.trainable_variables:
         weights.assign(0.6 * rng.normal(size=weights.shape))
@@ -63,15 +64,15 @@ def enumerated(model, sequences):
     for sequence in sequences:
         rbm = model(sequence[np.newaxis].astype(np.float32))
         W, bv, bh = (np.asarray(array, np.float64) for array in (rbm.W, rbm.bv[0], rbm.bh[0]))
-        sigma = (
-            np.exp(np.asarray(rbm.units.log_sigma, np.float64))
+        sigmas = (
+            np.exp(np.broadcast_to(np.asarray(rbm.units.log_sigma, np.float64), rbm.bv.shape))[0]
             if hasattr(rbm.units, "log_sigma")
-            else None
+            else [None] * len(sequence)
         )
         scale = np.asarray(model.standardisation.scale, np.float64)
         frames = (sequence - np.asarray(model.standardisation.offset)) / scale
         gains = np.asarray(rbm.gain[0], np.float64)
-        for v, a, c, couplings in zip(frames, bv, bh, W * gains[:, np.newaxis]):
+        for v, a, c, couplings, sigma in zip(frames, bv, bh, W * gains[:, np.newaxis], sigmas):
             if sigma is None:
                 log_z = reference.log_partition(couplings, a[None], c[None])[0]
             else:
@@ -83,20 +84,20 @@ def enumerated(model, sequences):
 
 
 @pytest.mark.parametrize(
-    "visible_units, coupling_gain",
+    "visible_units, coupling_gain, noise_context",
     [
-        ("bernoulli", False),
-        ("mean_field", False),
-        ("gaussian", False),
-        ("bernoulli", True),
-        ("gaussian", True),
+        ("bernoulli", False, 0.0),
+        ("mean_field", False, 0.0),
+        ("gaussian", False, 0.0),
+        ("bernoulli", True, 0.0),
+        ("gaussian", True, 0.5),
     ],
 )
 def test_the_bracket_encloses_the_enumerated_likelihood_of_all_frames(
-    visible_units, coupling_gain, rng
+    visible_units, coupling_gain, noise_context, rng
 ):
     model, sequences = (
-        model_of(visible_units, rng, coupling_gain),
+        model_of(visible_units, rng, coupling_gain, noise_context),
         sequences_of(rng, visible_units != "gaussian"),
     )
     truth = enumerated(model, sequences).mean()

@@ -47,9 +47,18 @@ def test_a_gain_follows_the_state_and_stays_between_its_bounds(rng):
     np.testing.assert_array_equal(make_layer(rng)(tf.constant(u)).gain, np.ones((2, 6, 1)))
 
 
+def test_noise_follows_the_state_each_units_its_own_way_and_never_beyond_its_bounds(rng):
+    layer = make_layer(rng, noise_context=0.7)
+    u = 3 * rng.normal(size=(2, 6, NUM_RECURRENT)).astype(np.float32)
+    change = layer(tf.constant(u)).units.log_sigma - layer.log_sigma
+    np.testing.assert_allclose(change, 0.7 * np.tanh(u @ layer.Wus.numpy() / 0.7), atol=1e-6)
+    assert -0.7 < np.min(change) < -0.5 and 0.5 < np.max(change) < 0.7
+
+
 @EVERY_KIND
 def test_a_machine_along_the_lanes_is_the_same_machine(visible_units, kind, rng):
-    layer = make_layer(rng, visible_units=visible_units, coupling_gain=True)
+    context = 0.7 if visible_units == "gaussian" else 0.0
+    layer = make_layer(rng, visible_units=visible_units, coupling_gain=True, noise_context=context)
     u, v, h = (
         rng.normal(size=(8, size)).astype(np.float32)
         for size in (NUM_RECURRENT, NUM_VISIBLE, NUM_HIDDEN)
@@ -66,9 +75,27 @@ def test_a_machine_along_the_lanes_is_the_same_machine(visible_units, kind, rng)
         np.testing.assert_allclose(tf.transpose(in_lanes), in_rows, atol=2e-6)
 
 
+def test_compiled_by_xla_in_the_sizes_that_train_it_is_the_same_machine(rng):
+    layer = ConditionalRBM(129, 32, coupling_gain=True, noise_context=0.7)
+    layer.build((None, None, 425))
+    for weight in layer.weights:
+        weight.assign(0.1 * rng.normal(size=weight.shape))
+    u = tf.constant(rng.normal(size=(8, 128, 425)), tf.float32)
+    compiled = tf.function(lambda u: layer(u).of_frames(), jit_compile=True, autograph=False)
+    # Sums of 425 float32 products of size 0.1, exponentiated.
+    for found, expected in zip(compiled(u), layer(u).of_frames(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_a_fresh_layer_scales_no_couplings():
     layer = ConditionalRBM(NUM_VISIBLE, NUM_HIDDEN, coupling_gain=True)
     np.testing.assert_array_equal(layer(tf.ones([1, NUM_RECURRENT])).gain, np.ones((1, NUM_HIDDEN)))
+
+
+def test_in_a_fresh_layer_the_noise_is_the_same_for_every_frame():
+    layer = ConditionalRBM(NUM_VISIBLE, NUM_HIDDEN, noise_context=1.0)
+    log_sigma = layer(tf.ones([1, NUM_RECURRENT])).units.log_sigma
+    np.testing.assert_array_equal(log_sigma, np.zeros((1, NUM_VISIBLE)))
 
 
 def test_a_single_frame_needs_no_time_axis(rng):
@@ -80,10 +107,14 @@ def test_a_single_frame_needs_no_time_axis(rng):
 @EVERY_KIND
 @pytest.mark.parametrize("coupling_gain", [False, True])
 def test_every_weight_is_trained(visible_units, kind, coupling_gain, rng):
-    layer = make_layer(rng, visible_units=visible_units, coupling_gain=coupling_gain)
+    context = 0.5 * (visible_units == "gaussian" and coupling_gain)
+    layer = make_layer(
+        rng, visible_units=visible_units, coupling_gain=coupling_gain, noise_context=context
+    )
     expected = (
         ["W", "bv", "bh", "Wuv", "Wuh"]
         + ["Wug"] * coupling_gain
+        + ["Wus"] * (context > 0)
         + ["log_sigma"] * (visible_units == "gaussian")
     )
     assert [w.name for w in layer.trainable_variables] == expected
@@ -122,6 +153,13 @@ def test_an_optimiser_keeps_sigma_inside_its_range(rng):
             (
                 "`num_visible` and `num_hidden` must be at least 1. "
                 "Received: num_visible=5, num_hidden=0"
+            ),
+        ),
+        (
+            dict(noise_context=1.0, visible_units="bernoulli"),
+            (
+                "`noise_context` must be at least 0, and 0 for units other than gaussian. "
+                "Received: noise_context=1, visible_units=bernoulli"
             ),
         ),
     ],

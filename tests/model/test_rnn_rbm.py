@@ -9,6 +9,7 @@ import tensorflow as tf
 from random_models import fresh_model
 
 from neurovocal_tf.model import rnn_rbm
+from neurovocal_tf.model.smoothness import excess_roughness
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.energy import mean_field
 from neurovocal_tf.training.optimizers import GuardedAdam, GuardedRMSprop
@@ -150,8 +151,30 @@ def test_training_learns_a_sequence(visible_units, negative_start):
     assert after < 0.6 * before
 
 
+@pytest.mark.parametrize("visible_units", ["gaussian", "bernoulli"])
+def test_smoothness_adds_the_gradient_of_what_its_predictions_have_too_much(visible_units, rng):
+    model = scaled(make_model(visible_units, num_direct_frames=1), rng)
+    batch = cyclic_batch(visible_units)
+    frames, mask, is_start = (tf.constant(x) for x in batch)
+    cost, plain = gradients_of(model, batch)
+    model.smoothness = 3.0
+    same_cost, smooth = gradients_of(model, batch)
+    with tf.GradientTape() as tape:
+        actual = model.standardisation(frames)
+        penalty = 3.0 * excess_roughness(mean_field(model(frames, is_start)), actual, mask)
+    expected = tape.gradient(penalty, model.trainable_variables, unconnected_gradients="zero")
+    assert penalty > 0.01 and same_cost == cost
+    for weight, a, b, c in zip(model.trainable_variables, smooth, plain, expected, strict=True):
+        # A gradient is the difference of two weights near 1, if none was held inside its range.
+        if weight.name != "log_sigma":
+            np.testing.assert_allclose(a, b + c, rtol=1e-5, atol=2e-6)
+
+
 def test_what_a_padded_frame_holds_changes_nothing(rng):
-    model = scaled(make_model(num_layers=2, num_direct_frames=2, dropout=0.2, input_noise=0.1), rng)
+    model = scaled(
+        make_model(num_layers=2, num_direct_frames=2, dropout=0.2, input_noise=0.1, smoothness=1.0),
+        rng,
+    )
     frames, mask, is_start = cyclic_batch()
     for row, length in enumerate((10, 7, 1, 0)):
         mask[row, length:] = 0
@@ -229,7 +252,13 @@ def test_compiled_and_uncompiled_training_agree(rng):
     start, results = None, []
     for jit_compile in (False, True):
         model = make_model(
-            num_layers=2, num_direct_frames=1, dropout=0.2, state_dropout=0.2, input_noise=0.1
+            num_layers=2,
+            num_direct_frames=1,
+            dropout=0.2,
+            state_dropout=0.2,
+            input_noise=0.1,
+            noise_context=0.5,
+            smoothness=1.0,
         )
         model.cd_steps.assign(3)
         start = start or [w + 0.1 * rng.normal(size=w.shape) for w in weights_of(model)]
@@ -261,7 +290,13 @@ def test_a_batch_in_parts_teaches_what_the_whole_does(jit_compile, num_parts, rn
     model, results = (
         scaled(
             make_model(
-                num_layers=2, num_direct_frames=1, dropout=0.2, state_dropout=0.2, input_noise=0.1
+                num_layers=2,
+                num_direct_frames=1,
+                dropout=0.2,
+                state_dropout=0.2,
+                input_noise=0.1,
+                noise_context=0.5,
+                smoothness=1.0,
             ),
             rng,
         ),

@@ -24,6 +24,12 @@ BATCH_SIZES = (1, 3, 8, 9, 20)
 EVERY_KIND = pytest.mark.parametrize(
     "visible_units, emission_noise", [("gaussian", 0.7), ("mean_field", 0.0), ("bernoulli", 1.0)]
 )
+# What else may follow the context there.
+FOLLOWING = {
+    "gaussian": {"noise_context": 0.7},
+    "mean_field": {},
+    "bernoulli": {"coupling_gain": True},
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +55,9 @@ def precision(request):
 def test_a_song_is_the_same_bit_for_bit_whatever_is_sung_beside_it(
     visible_units, emission_noise, precision, rng
 ):
-    model = make_model(rng, (129, 90, 61, 2), visible_units, num_direct_frames=1)
+    model = make_model(
+        rng, (129, 90, 61, 2), visible_units, num_direct_frames=1, **FOLLOWING[visible_units]
+    )
     sing = singer(model, num_gibbs_steps=5, emission_noise=emission_noise)
     seeds = rng.integers(-(2**62), 2**62, NUM_SONGS)
     num_frames = rng.integers(3, MAX_FRAMES + 1, NUM_SONGS)
@@ -90,7 +98,7 @@ def test_a_song_continued_is_the_song_uninterrupted_bit_for_bit(visible_units, e
         (13, 9, 7, 2),
         visible_units,
         num_direct_frames=2,
-        coupling_gain=visible_units == "bernoulli",
+        **FOLLOWING[visible_units],
     )
     sing = singer(model, num_gibbs_steps=4, emission_noise=emission_noise)
     seeds, temperature = rng.integers(0, 2**40, 3), np.array([0.7, 1.0, 1.6])

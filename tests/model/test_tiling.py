@@ -135,7 +135,9 @@ def flawed_matmul(*flawed_axes):
 
 @pytest.fixture
 def model(rng):
-    return make_model(rng, (33, 21, 13, 2), num_direct_frames=1, coupling_gain=True)
+    return make_model(
+        rng, (33, 21, 13, 2), num_direct_frames=1, coupling_gain=True, noise_context=0.5
+    )
 
 
 @pytest.mark.parametrize("flawed_axes, expected", [((0,), Layout.LANES), ((0, 1), Layout.ALONE)])
@@ -149,7 +151,9 @@ def test_the_fastest_layout_is_taken_whose_places_are_alike(
     assert MachineLayout(model).found == expected
 
 
-@pytest.mark.parametrize("where", ["W", "Wuv", "Wuh", "Wug", "kernel_0", "recurrent_kernel_1"])
+@pytest.mark.parametrize(
+    "where", ["W", "Wuv", "Wuh", "Wug", "Wus", "kernel_0", "recurrent_kernel_1"]
+)
 def test_a_flaw_in_any_one_product_is_found(where, model, monkeypatch):
     """Also in those that are only read as samples."""
     matmul, flawed = tf.matmul, flawed_matmul(0, 1)

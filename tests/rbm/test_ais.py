@@ -12,10 +12,16 @@ from neurovocal_tf.rbm import ais, energy, noise, units
 NUM_MACHINES, NUM_FRAMES, NUM_CHAINS = 50, 8, 32
 NUM_VISIBLE, NUM_HIDDEN = 6, 4
 SIGMA = np.array([0.5, 1.0, 1.6, 0.8, 0.7, 1.2])
+SIGMAS = {
+    "gaussian": SIGMA,
+    # A noise that follows the context: another for each frame.
+    "noisy": SIGMA * np.geomspace(0.7, 1.6, NUM_FRAMES)[:, np.newaxis],
+}
 # Real units feel each other over the square of W:
 # at 1 they have modes far apart, which is a test of its own below.
-COUPLING = {"bernoulli": 1.0, "gaussian": 0.5}
+COUPLING = {"bernoulli": 1.0, "gaussian": 0.5, "noisy": 0.5}
 KINDS = pytest.mark.parametrize("kind", ["bernoulli", "gaussian"])
+KINDS_AND_NOISE = pytest.mark.parametrize("kind", ["bernoulli", "gaussian", "noisy"])
 
 forwards = tf.function(
     lambda rbm, k, stream, base: ais.annealed_importance_sampling(
@@ -40,18 +46,25 @@ def random_machine(rng, kind, coupling=None):
     W, bv, bh = (rng.normal(size=shape).astype(np.float32).astype(np.float64) for shape in shapes)
     W *= COUPLING[kind] if coupling is None else coupling
     kind = (
-        units.Gaussian(tf.constant(np.log(SIGMA), tf.float32))
-        if kind == "gaussian"
+        units.Gaussian(tf.constant(np.log(SIGMAS[kind]), tf.float32))
+        if kind in SIGMAS
         else units.Bernoulli()
     )
     return (W, bv, bh), energy.RBM(*(tf.constant(p, tf.float32) for p in (W, bv, bh)), kind)
 
 
+def of_each_frame(values, kind):
+    """(W, bv [V], bh [H], sigma [V] or None) of every frame."""
+    W, bv, bh = values
+    sigmas = np.broadcast_to(SIGMAS[kind], bv.shape) if kind in SIGMAS else [None] * len(bv)
+    return [(W, *one) for one in zip(bv, bh, sigmas)]
+
+
 def enumerated(values, kind):
     """log Z of every frame's machine in float64."""
     W, bv, bh = values
-    if kind == "gaussian":
-        return np.array([reference.mixture(W, a, c, SIGMA)[3] for a, c in zip(bv, bh)])
+    if kind in SIGMAS:
+        return np.array([reference.mixture(*one)[3] for one in of_each_frame(values, kind)])
     return reference.log_partition(W, bv, bh)
 
 
@@ -64,8 +77,8 @@ def drawn(rng, values, kind):
         probabilities = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
         return np.array([states[rng.choice(len(states), p=p)] for p in probabilities])
     frames = []
-    for a, c in zip(bv, bh):
-        weights, means, spread, _ = reference.mixture(W, a, c, SIGMA)
+    for one in of_each_frame(values, kind):
+        weights, means, spread, _ = reference.mixture(*one)
         frames.append(
             means[rng.choice(len(weights), p=weights)] + spread * rng.normal(size=NUM_VISIBLE)
         )
@@ -95,7 +108,7 @@ def both_sides(rng, kind, num_temperatures, base="mean_field", coupling=None, se
 # --- enumeration
 
 
-@KINDS
+@KINDS_AND_NOISE
 def test_enumeration_of_hidden_states_equals_that_of_the_oracle(kind, rng):
     values, rbm = random_machine(rng, kind)
     np.testing.assert_allclose(exact(rbm), enumerated(values, kind), rtol=2e-6, atol=5e-6)
@@ -134,13 +147,13 @@ def test_too_many_hidden_units_to_enumerate_are_refused():
         ais.exact_log_partition(rbm)
 
 
-@KINDS
+@KINDS_AND_NOISE
 def test_the_likelihood_of_a_frame_is_its_probability(kind, rng):
     values, rbm = random_machine(rng, kind)
     v = drawn(rng, values, kind)
-    sigma = SIGMA if kind == "gaussian" else None
     expected = [
-        -reference.free_energy(x, values[0], a, c, sigma) for x, a, c in zip(v, *values[1:])
+        -reference.free_energy(x, *one)
+        for x, one in zip(v, of_each_frame(values, kind), strict=True)
     ] - enumerated(values, kind)
     np.testing.assert_allclose(
         ais.log_likelihood(rbm, tf.constant(v, tf.float32), exact(rbm)),
@@ -183,7 +196,7 @@ def test_the_sides_are_in_order_and_close_as_temperatures_grow(kind, rng):
     assert all(later < earlier for earlier, later in zip(gaps, gaps[1:]))
 
 
-@KINDS
+@KINDS_AND_NOISE
 @pytest.mark.parametrize("base", ais.BASES)
 @pytest.mark.parametrize("num_temperatures", [1, 7])
 def test_without_couplings_every_estimate_is_exact(kind, base, num_temperatures, rng):
@@ -200,19 +213,18 @@ def test_without_couplings_every_estimate_is_exact(kind, base, num_temperatures,
         np.testing.assert_array_equal(side.effective_sample_size, np.full(NUM_FRAMES, NUM_CHAINS))
 
 
-@KINDS
+@KINDS_AND_NOISE
 def test_the_last_states_are_samples_of_the_machine(kind, rng):
     values, rbm = random_machine(rng, kind)
     samples = forwards(rbm, tf.constant(300), stream(5), "mean_field")[1].numpy().astype(np.float64)
     assert samples.shape == (NUM_CHAINS, NUM_FRAMES, NUM_VISIBLE)
-    W, bv, bh = values
-    for n, (a, c) in enumerate(zip(bv, bh)):
+    for n, one in enumerate(of_each_frame(values, kind)):
         if kind == "bernoulli":
-            p = reference.joint(W, a, c).sum(axis=1)
+            p = reference.joint(*one[:3]).sum(axis=1)
             states = reference.binary_states(NUM_VISIBLE)
             mean, spread = p @ states, np.sqrt(p @ states * (1 - p @ states))
         else:
-            weights, means, noise_sd, _ = reference.mixture(W, a, c, SIGMA)
+            weights, means, noise_sd, _ = reference.mixture(*one)
             mean = weights @ means
             spread = np.sqrt(weights @ np.square(means - mean) + noise_sd**2)
         # Of 48 units none is farther out than 1 in 30,000 would be, and a rare one is on in two

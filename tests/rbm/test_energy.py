@@ -9,6 +9,7 @@ import scipy.stats
 import tensorflow as tf
 from tiny_machines import BOTH_SIGMAS, FLOAT32, NUM_HIDDEN, NUM_VISIBLE, SIGMA, machine, parameters
 
+from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.rbm import energy, units
 
 # --- energy
@@ -138,6 +139,38 @@ def test_a_gain_is_the_same_as_couplings_scaled_for_every_frame(sigma, rng):
         np.testing.assert_allclose(energy.pseudo_log_likelihood(rbm, v), expected, **FLOAT32)
 
 
+# --- noise that differs from frame to frame
+
+
+def test_a_noise_of_its_own_for_every_frame_is_the_same_as_a_machine_of_its_own(rng):
+    W, bv, bh = parameters(rng)
+    sigmas = rng.uniform(0.4, 2.0, (6, NUM_VISIBLE))
+    rbm = machine(W, bv, bh, sigmas, batch=(6,))
+    each = [machine(W, bv, bh, sigma, batch=(1,)) for sigma in sigmas]
+    v, h = rng.normal(size=(6, NUM_VISIBLE)), rng.integers(0, 2, (6, NUM_HIDDEN))
+    for function, x in (
+        (energy.free_energy, v),
+        (energy.hidden_logits, v),
+        (energy.visible_mean, h),
+        (lambda rbm, _: energy.mean_field(rbm), v),
+    ):
+        x = tf.constant(x, tf.float32)
+        expected = np.concatenate([function(one, x[i : i + 1]) for i, one in enumerate(each)])
+        np.testing.assert_allclose(function(rbm, x), expected, **FLOAT32)
+
+
+def test_what_differs_from_frame_to_frame_is_mapped_and_nothing_else(rng):
+    for sigma, size in ((SIGMA, 3), (SIGMA * np.ones((6, 1)), 4)):
+        rbm = machine(*parameters(rng), sigma, batch=(6,))
+        seen = []
+        some = rbm.map_frames(lambda x, seen=seen: seen.append(x) or x[:2])
+        assert len(seen) == size and all(a is b for a, b in zip(seen, rbm.of_frames(), strict=True))
+        assert some.W is rbm.W and some.bv.shape[0] == 2
+        np.testing.assert_array_equal(
+            some.units.log_sigma, np.log(sigma[:2] if size == 4 else sigma).astype(np.float32)
+        )
+
+
 # --- contrastive divergence
 
 
@@ -259,6 +292,51 @@ def test_with_exact_negatives_the_gradient_is_the_likelihoods_for_gaussian_units
     negatives = (means[:, None, :] + spread * nodes[:, None]).reshape(-1, 1)
     probabilities = np.outer(weights, node_weights / node_weights.sum()).ravel()
     found = gradient_with_exact_negatives(values, positive, negatives, probabilities)
+    for a, b in zip(found, numerical_gradient(negative_log_likelihood, values), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5)
+
+
+def test_with_exact_negatives_the_gradient_by_the_weights_of_the_noise_is_the_likelihoods(rng):
+    """Of two frames, whose noise follows what comes before them: the partition function of each
+    moves with its noise, and the difference of free energies holds all of that.
+    """
+    layer = ConditionalRBM(1, 2, noise_context=0.8)
+    layer.build((None, None, 3))
+    for weight in layer.weights:
+        weight.assign(0.7 * rng.normal(size=weight.shape))
+    u = rng.normal(size=(1, 2, 3)).astype(np.float32)
+    positive = rng.normal(size=(1, 2, 1))
+    names = ("W", "bv", "bh", "Wuv", "Wuh", "Wus", "log_sigma")
+    values = [np.asarray(getattr(layer, name), np.float64) for name in names]
+
+    def machines(W, bv, bh, Wuv, Wuh, Wus, log_sigma):
+        sigmas = np.exp(log_sigma + 0.8 * np.tanh(u[0] @ Wus / 0.8))
+        return [(W, *of_frame) for of_frame in zip(bv + u[0] @ Wuv, bh + u[0] @ Wuh, sigmas)]
+
+    def negative_log_likelihood(*values):
+        return np.mean(
+            [
+                reference.free_energy(v, *one) + reference.mixture(*one)[3]
+                for v, one in zip(positive[0], machines(*values))
+            ]
+        )
+
+    # Gauss-Hermite nodes, as above, of each frame's own mixture.
+    nodes, node_weights = np.polynomial.hermite_e.hermegauss(16)
+    mixtures = [reference.mixture(*one) for one in machines(*values)]
+    negatives = np.stack(
+        [(m[:, None] + sd * nodes[:, None]).reshape(-1, 1) for _, m, sd, _ in mixtures], 1
+    )
+    probabilities = np.stack(
+        [np.outer(w, node_weights / node_weights.sum()).ravel() for w, *_ in mixtures], 1
+    )
+    with tf.GradientTape() as tape:
+        rbm = layer(tf.constant(u))
+        differences = energy.free_energy(rbm, tf.constant(positive, tf.float32)) - (
+            energy.free_energy(rbm, tf.constant(negatives, tf.float32))
+        )
+        cost = tf.reduce_sum(differences * tf.constant(probabilities, tf.float32)) / 2
+    found = tape.gradient(cost, [getattr(layer, name) for name in names])
     for a, b in zip(found, numerical_gradient(negative_log_likelihood, values), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5)
 

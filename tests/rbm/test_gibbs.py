@@ -81,6 +81,19 @@ def test_a_chain_of_no_steps_returns_its_start():
     np.testing.assert_array_equal(mean, v)
 
 
+def test_noise_may_differ_from_row_to_row(rng):
+    values = parameters(rng)
+    sigmas = np.array([[0.5, 1.0, 1.6, 0.8], [1.2, 0.4, 0.7, 1.5]])
+    sample, _ = tf.function(gibbs.gibbs_chain, autograph=False)(
+        machine(*values, np.repeat(sigmas, NUM_CHAINS // 2, axis=0)),
+        tf.zeros([NUM_CHAINS, NUM_VISIBLE]),
+        tf.constant(60),
+        noise.BatchStream(tf.constant(1), tf.constant(2)),
+    )
+    for rows, sigma in zip(np.split(sample.numpy().astype(np.float64), 2), sigmas, strict=True):
+        assert_distributed_as_the_model(rows, values, sigma, 1.0)
+
+
 def test_temperature_may_differ_from_row_to_row(rng):
     values = parameters(rng)
     temperatures = np.repeat([0.7, 1.8], NUM_CHAINS // 2).astype(np.float32)[:, None]
