@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from neurovocal_tf import earlier_settings, flag_files, presets
+from neurovocal_tf.config_model import ModelConfig
 from neurovocal_tf.config_sections import (
     AudioConfig,
     DataConfig,
     ExecutionConfig,
     GenerationConfig,
-    ModelConfig,
     SpectrogramConfig,
     TrainingConfig,
 )

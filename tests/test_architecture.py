@@ -35,9 +35,11 @@ ARROWS = {
     # What all stand on.
     "earlier_settings": set(),
     "settings": {"earlier_settings"},
+    "config_model": {"settings"},
     "config_sections": {"settings"},
     "config_segmentation": {"settings"},
     "config": {
+        "config_model",
         "config_sections",
         "config_segmentation",
         "settings",

@@ -3,6 +3,7 @@ all variants in turn.
 """
 
 import contextlib
+import importlib
 import os
 import pathlib
 import sys
@@ -177,7 +178,7 @@ def test_what_is_measured_apart_runs_in_a_process_of_its_own(tmp_path, monkeypat
         "    yield Variant('alone', write, 3.0, 'word', prepare=lambda: 'prepared')\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    import made_apart
+    made_apart = importlib.import_module("made_apart")
 
     with apart.variants(made_apart.make, str(tmp_path / "said")) as (variant,):
         assert (variant.name, variant.work, variant.unit) == ("alone", 3.0, "word")
