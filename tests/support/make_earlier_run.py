@@ -69,8 +69,8 @@ SETTINGS = {
 }
 _KEPT = ("config.json", "flags.txt", "data.json", "checkpoint.npz", "history.csv", "model.keras")
 EXPORT = "export.tar.xz"
-# Where the recordings are said to have lain: no folder of the machine that made the run.
-_DATA_DIR = "/recordings"
+# A run remembers where they lay, in its checkpoint too.
+_RECORDINGS = pathlib.Path(tempfile.gettempdir()) / "recordings_of_earlier_run"
 
 _ANSWER = """
 import sys
@@ -106,9 +106,7 @@ def make(checkout, folder, settings):
     """
     with tempfile.TemporaryDirectory() as temporary:
         temporary = pathlib.Path(temporary)
-        recordings, run, songs, models = (
-            temporary / name for name in ("recordings", "run", "songs", "models")
-        )
+        run, songs, models = (temporary / name for name in ("run", "songs", "models"))
         flagfile = temporary / "settings.flags"
         flagfile.write_text(
             "".join(
@@ -119,13 +117,13 @@ def make(checkout, folder, settings):
         train = [
             "tools/train.py",
             f"--flagfile={flagfile}",
-            f"--data_dir={recordings}",
+            f"--data_dir={_RECORDINGS}",
             f"--workdir={run}",
         ]
         _python(
             checkout,
             "tools/simulate.py",
-            f"--out={recordings}",
+            f"--out={_RECORDINGS}",
             *(f"--{name}={value}" for name, value in RECORDINGS.items()),
         )
         _python(checkout, *train)
@@ -133,11 +131,6 @@ def make(checkout, folder, settings):
         os.makedirs(folder)
         for name in _KEPT:
             shutil.copy(run / name, folder)
-        data = pathlib.Path(folder, "data.json")
-        data.write_text(
-            data.read_text(encoding="utf-8").replace(f'"{recordings}"', f'"{_DATA_DIR}"'),
-            encoding="utf-8",
-        )
         length = f"--num_frames={SONG_FRAMES}"
         for seed in SONG_SEEDS:
             _python(
@@ -158,6 +151,7 @@ def make(checkout, folder, settings):
         _python(checkout, "-c", _ANSWER, run, songs, models / "1", answers, *SONG_SEEDS)
         _python(checkout, *train, f"--epochs={settings['epochs'] + 1}")
         shutil.copy(run / "history.csv", os.path.join(folder, "resumed_history.csv"))
+        shutil.rmtree(_RECORDINGS)
 
 
 def _python(checkout, *arguments):

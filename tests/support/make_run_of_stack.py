@@ -20,7 +20,8 @@ STACKS = ROOT / "tests" / "support" / "stacks"
 SETTINGS = make_earlier_run.SETTINGS | {
     "n_fft": 16,
     "hop_length": 8,
-    "window_frames": 16,
+    "recurrent_scalar": 0.5,
+    "hidden_scalar": 0.5,
     "num_layers": 1,
 }
 
