@@ -5,7 +5,11 @@ write, so that it makes no difference which runner takes how many attempts at a 
 Source: https://beam.apache.org/documentation/runners/capability-matrix/
 """
 
+import contextlib
+import importlib.util
+import io
 import logging
+import shlex
 from collections.abc import Sequence
 
 import apache_beam as beam
@@ -17,6 +21,8 @@ from neurovocal_tf.archive.work import Work, Worker
 
 # Beam's runner in Python. Its DirectRunner would fetch another one from the network first.
 _LOCAL = "FnApiRunner"
+# It asks for its flags first, and for what it needs after all of them.
+_DATAFLOW, _CLIENT_OF_DATAFLOW = "DataflowRunner", "apitools"
 _LOCAL_NAMES = {None, "DirectRunner", "direct", _LOCAL}
 
 
@@ -37,10 +43,29 @@ class _DoParts(beam.DoFn):
 
 
 def connect(flags: Sequence[str]) -> None:
-    """Sets Beam's file systems up, by its own flags."""
+    """Sets Beam's file systems up, by its own flags.
+
+    Raises: ValueError, one line, if they are none.
+    """
     # Each runner tells of each of its steps; errors come as such.
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
-    FileSystems.set_options(PipelineOptions(list(flags)))
+    options, said = PipelineOptions(list(flags)), io.StringIO()
+    FileSystems.set_options(options)
+    try:
+        with contextlib.redirect_stderr(said):
+            options.get_all_options()
+    except SystemExit:
+        # So ends a parser of command lines, when it has said why.
+        reason = said.getvalue().strip().splitlines()[-1].rpartition("error: ")[2]
+        raise ValueError(
+            f"`beam` must be Beam's own flags: {reason}. Received: beam={shlex.join(flags)}"
+        ) from None
+    runner = options.view_as(StandardOptions).runner
+    if runner == _DATAFLOW and importlib.util.find_spec(_CLIENT_OF_DATAFLOW) is None:
+        raise ValueError(
+            f"`beam` names {runner}, whose client is not here: pip install 'apache-beam[gcp]'. "
+            f"Received: beam={shlex.join(flags)}"
+        )
 
 
 def is_local(flags: Sequence[str]) -> bool:
@@ -65,15 +90,15 @@ def run(parts: Sequence[Part], work: Work, flags: Sequence[str]) -> None:
 
     Raises: ValueError, one line, if the pipeline has failed.
     """
-    pipeline = beam.Pipeline(options=PipelineOptions(list(flags)))
-    _ = (
-        pipeline
-        | beam.Create([part.to_json() for part in parts])
-        # Else a runner may take creating and doing for one step on one machine.
-        | beam.Reshuffle()
-        | beam.ParDo(_DoParts(work.to_json(), flags))
-    )
     try:
+        pipeline = beam.Pipeline(options=PipelineOptions(list(flags)))
+        _ = (
+            pipeline
+            | beam.Create([part.to_json() for part in parts])
+            # Else a runner may take creating and doing for one step on one machine.
+            | beam.Reshuffle()
+            | beam.ParDo(_DoParts(work.to_json(), flags))
+        )
         pipeline.run().wait_until_finish()
     # What runners raise is of many kinds.
     except Exception as error:

@@ -80,7 +80,7 @@ def main(argv: list[str]) -> int | None:
     stores.check_installed()
     from neurovocal_tf.archive import pipeline
 
-    beam_flags = shlex.split(_BEAM.value)
+    beam_flags = _beam_flags()
     pipeline.connect(beam_flags)
     data_dir, out = (
         value if stores.is_remote(value) else os.path.abspath(value)
@@ -100,6 +100,15 @@ def main(argv: list[str]) -> int | None:
         figures = _write(found, work, call_columns, config)
     if _JSON.value:
         files.write_json(_JSON.value, figures)
+
+
+def _beam_flags():
+    try:
+        return shlex.split(_BEAM.value)
+    except ValueError as reason:
+        raise ValueError(
+            f"`beam` must be flags with blanks between: {reason}. Received: beam={_BEAM.value}"
+        ) from None
 
 
 def _config(found):

@@ -245,6 +245,23 @@ def test_a_pipeline_reads_and_writes_a_store_and_goes_on_with_what_has_failed(
 
 
 @needs_beam
+def test_flags_and_runners_that_are_none_are_told_in_one_line(tmp_path):
+    from neurovocal_tf.archive import pipeline
+
+    with pytest.raises(ValueError, match="`beam` must be Beam's own flags: argument --direct_run"):
+        pipeline.connect(["--direct_running_mode=fast"])
+    pipeline.connect([])
+    assert not pipeline.is_local(["--runner=FastRunner"])
+    with pytest.raises(ValueError, match="FastRunner") as caught:
+        pipeline.run([], work_in(tmp_path), ["--runner=FastRunner"])
+    assert "\n" not in str(caught.value)
+    if importlib.util.find_spec("apitools") is None:
+        with pytest.raises(ValueError, match=r"DataflowRunner, whose .* 'apache-beam\[gcp\]'"):
+            pipeline.connect(["--runner=DataflowRunner"])
+    assert pipeline.is_local([]) and pipeline.is_local(["--runner=DirectRunner"])
+
+
+@needs_beam
 @pytest.mark.parametrize(
     ("place", "told"),
     [

@@ -10,10 +10,11 @@ from forked_tools import IMPORTS_OF_FLAGS, locked_in, running_tools
 from neurovocal_tf.commands.command_line import COMMANDS
 
 NAMES = [command.name for command in COMMANDS]
-WITH_PRESETS = ("segment", "discover", "train", "tune")
+WITH_PRESETS = ("segment", "segment_archive", "discover", "train", "tune")
 # What each must be told.
 REQUIRED = {
     "segment": ("data_dir", "out"),
+    "segment_archive": ("data_dir", "out"),
     "simulate": ("out",),
     "convert": ("annotations", "format", "out"),
     "discover": ("data_dir", "out"),
