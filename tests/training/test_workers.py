@@ -2,7 +2,10 @@
 
 import concurrent.futures
 import json
+import os
+import pathlib
 import socket
+import subprocess
 
 import pytest
 
@@ -10,6 +13,7 @@ import neurovocal_tf
 from neurovocal_tf.config import Config
 from neurovocal_tf.training import fingerprint, workers
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 OF_AN_OPERATOR = {
     "cluster": {
         "worker": ["train-worker-0.lab.svc:2222", "train-worker-1.lab.svc:2222"],
@@ -155,3 +159,36 @@ def test_settings_code_and_data_are_in_a_fingerprint_and_where_data_lie_is_not(
     assert differing(Config(), "x", folds=2) == ["--folds"]
     monkeypatch.setattr(neurovocal_tf, "__version__", "9")
     assert differing(Config(), "x") == ["neurovocal_tf"]
+
+
+# --- the script for SLURM
+
+
+def test_the_script_for_slurm_gives_each_worker_its_own_configuration(tmp_path):
+    stand_ins = {
+        "scontrol": "printf 'node7\\nnode8\\n'",
+        "srun": 'shift; for SLURM_PROCID in 0 1; do export SLURM_PROCID; "$@"; done',
+        "neurovocal": 'printf "%s\\n" "$*" "$(echo $TF_CONFIG)"',
+    }
+    for name, body in stand_ins.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    job = {"SLURM_JOB_ID": "123456", "SLURM_JOB_NODELIST": "node[7-8]", "SLURM_NTASKS": "2"}
+    given = {"DATA_DIR": "/data", "WORKDIR": "/run", "FLAGS": "--batch_size=4 --seed=3"}
+    done = subprocess.run(
+        ["bash", ROOT / "examples" / "train_workers.slurm"],
+        env={**os.environ, **job, **given, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    command, first, again, second = done.stdout.splitlines()
+    assert command == again
+    assert command == (
+        "train --strategy=workers --num_shares=2 --batch_size=4 --seed=3 --data_dir=/data "
+        "--workdir=/run"
+    )
+    found = [workers.cluster_of(text) for text in (first, second)]
+    assert [cluster.index for cluster in found] == [0, 1]
+    assert {cluster.addresses for cluster in found} == {(("node7", 23456), ("node8", 23456))}
