@@ -145,18 +145,20 @@ def a_killed_chief_goes_on_with_the_same_command(drill):
 
 def ctrl_c_ends_all_and_the_same_command_goes_on(drill):
     """Yields what is not as it must be."""
-    drill.start("alone", "--distributed=2", shared=False)
-    yield not drill.await_line("alone", "trial . of 3: "), "no trial was done"
+    # Of three, all might be done before the signal arrives.
+    arguments = ("--distributed=2", "--num_trials=5")
+    drill.start("alone", *arguments, shared=False)
+    yield not drill.await_line("alone", "trial . of 5: "), "no trial was done"
     drill.kill("alone", signal.SIGINT)
     yield drill.processes["alone"].returncode != 130, "Ctrl-C is not told by exit code 130"
     yield drill.said("alone")[-1] != "interrupted", f"it ended with {drill.said('alone')[-1]}"
-    yield len(drill.errors()) not in (1, 2), f"errors after Ctrl-C {drill.errors()}"
+    yield not 0 < len(drill.errors()) < 5, f"errors after Ctrl-C {drill.errors()}"
     workers = re.findall(r"is process (\d+)", "\n".join(drill.said("alone")))
     yield any(map(_is_alive, map(int, workers))), "a worker outlived Ctrl-C"
-    drill.start("alone", "--distributed=2", shared=False)
+    drill.start("alone", *arguments, shared=False)
     yield drill.code("alone") != 0, "the same command did not end in order"
     yield "going on after" not in "\n".join(drill.said("alone")), "it began anew"
-    yield len(drill.errors()) != 3 or "" in drill.errors(), f"errors {drill.errors()}"
+    yield len(drill.errors()) != 5 or "" in drill.errors(), f"errors {drill.errors()}"
 
 
 def who_waits_in_vain_says_so(drill):
@@ -193,6 +195,8 @@ def main(names):
     sys.path.insert(0, str(ROOT / "tests" / "support"))
     import tiny_runs
 
+    # A shell that starts this in the background has it ignored, and its children with it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     defects = 0
     with tempfile.TemporaryDirectory() as folder:
         recordings = tiny_runs.recordings_in(folder)
