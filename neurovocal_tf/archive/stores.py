@@ -6,6 +6,7 @@ Beam is imported for what is remote alone.
 
 import contextlib
 import importlib
+import logging
 import os
 import posixpath
 import re
@@ -48,10 +49,16 @@ class Stored:
 
 def check_installed() -> None:
     """Raises ValueError, one line, where Apache Beam is not installed."""
+    root = logging.getLogger()
+    level = root.level
+    # It warns of clients that only some of its runners need.
+    root.setLevel(logging.ERROR)
     try:
         importlib.import_module("apache_beam")
     except ImportError as error:
         raise ValueError(f"an archive needs Apache Beam: {_NEEDED}. {error}") from None
+    finally:
+        root.setLevel(level)
 
 
 def is_remote(path: str) -> bool:
