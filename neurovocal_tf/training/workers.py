@@ -122,6 +122,7 @@ def _be_asked(cluster, doing, deadline, wait_s):
                 stack.enter_context(caller)
                 # One that was started again while it waited counts by its last call.
                 callers[index] = caller, told
+            callers = {i: call for i, call in callers.items() if _is_there(call[0])}
         missing = [n for i, n in enumerate(cluster.names) if i and i not in callers]
         why = f"{', '.join(missing)} did not come within {wait_s:g} s" if missing else ""
         for index, (_, told) in sorted(callers.items()):
@@ -151,6 +152,19 @@ def _calls(listener, deadline) -> Iterator[tuple[int, Mapping[str, str], socket.
     except (OSError, ValueError, KeyError, TypeError):
         # Somebody else's business.
         caller.close()
+
+
+def _is_there(caller):
+    """Whether a caller that has nothing more to say still holds the line."""
+    caller.setblocking(False)
+    try:
+        return caller.recv(1, socket.MSG_PEEK) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        caller.settimeout(_PATIENCE_S)
 
 
 def _ask(cluster, doing, deadline, wait_s):

@@ -116,6 +116,21 @@ def test_a_worker_that_never_comes_is_named_to_those_that_came(clusters):
     assert f"{clusters[0].names[2]} did not come within 1 s" in told[0]
 
 
+def test_a_worker_that_called_and_went_has_not_come(clusters):
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        chief = pool.submit(answers, clusters[:1], [{}], 1.5)
+        said = {"hello": workers._GREETING, "index": 1, "doing": {}}
+        while not chief.done():
+            try:
+                with socket.create_connection(clusters[0].addresses[0], timeout=1) as caller:
+                    caller.sendall(json.dumps(said).encode() + b"\n")
+                break
+            except OSError:
+                continue
+        (told,) = chief.result()
+    assert f"{clusters[0].names[1]}, {clusters[0].names[2]} did not come within 1.5 s" in told
+
+
 def test_a_chief_that_never_comes_is_named(clusters, monkeypatch):
     monkeypatch.setattr(workers, "_LATER_S", 0.0)
     assert (
