@@ -11,8 +11,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # What takes seconds to import.
 IMPORTS = """
-import keras, matplotlib.figure, scipy.signal, sklearn.cluster, soundfile, soxr, tensorflow, \
-tensorflow_io, tqdm
+import contextlib
+import keras, matplotlib.figure, scipy.signal, sklearn.cluster, soundfile, soxr, tensorflow, tqdm
+# Of which there is no wheel from Python 3.13 on.
+with contextlib.suppress(ImportError):
+    import tensorflow_io
 import neurovocal_tf.evaluation.usual_ranges, neurovocal_tf.training.pictures, \
 neurovocal_tf.evaluation.report
 import neurovocal_tf.serving.export, neurovocal_tf.generation.songs, neurovocal_tf.training.trainer
