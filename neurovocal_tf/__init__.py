@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from neurovocal_tf.layers.gated_recurrent_encoder import (
         GatedRecurrentEncoder as GatedRecurrentEncoder,
     )
+    from neurovocal_tf.layers.latent_variable import LatentVariable as LatentVariable
     from neurovocal_tf.model.rnn_rbm import RNNRBM as RNNRBM
     from neurovocal_tf.serving.export import export_saved_model as export_saved_model
     from neurovocal_tf.training.cores import share_out_cores as share_out_cores
@@ -56,6 +57,7 @@ _MODULE_OF = {
     "GatedRecurrentEncoder": "layers.gated_recurrent_encoder",
     "GuardedAdam": "training.optimizers",
     "GuardedRMSprop": "training.optimizers",
+    "LatentVariable": "layers.latent_variable",
     "Model": "api.model",
     "PhasedLearningRate": "training.phases",
     "Phases": "training.phases",

@@ -217,6 +217,12 @@ def _inconsistencies(config: Config) -> Iterator[str]:
             "`num_shares` must divide `batch_size`. "
             f"Received: num_shares={config.data.num_shares}, batch_size={batch_size}"
         )
+    generation = config.generation
+    if generation.num_replicas > 1 and config.model.visible_units == "mean_field":
+        yield (
+            "`sampler` must be gibbs for mean_field units, which are never sampled. "
+            f"Received: sampler={generation.sampler}"
+        )
     phases = len(training.learning_rates)
     for name in ("epochs_per_rate", "cd_steps"):
         if len(getattr(training, name)) not in (1, phases):

@@ -81,6 +81,13 @@ class ModelConfig:
         low=0.0,
         high=10.0,
     )
+    latent_size: int = setting(
+        0,
+        "Numbers that are drawn anew for each frame and that the RBM reads beside the state of the "
+        "encoder: what a frame has that the frames before it do not tell. 0: none.",
+        low=0,
+        high=10_000,
+    )
     weight_init: str = setting(
         "scaled",
         "How the weights start. scaled: Glorot and orthogonal. published: W from N(0, 0.01), all "

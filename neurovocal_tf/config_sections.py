@@ -250,9 +250,25 @@ class GenerationConfig:
         low=0.0,
         high=1.0,
     )
+    sampler: str = setting(
+        "gibbs",
+        "How the RBM is sampled. gibbs: by one chain. tempering: by --tempering_replicas chains at "
+        "once, which share --num_gibbs_steps, have weaker couplings from one to the next, and "
+        "trade their frames. They start at the mean field instead of --chain_start, and get from "
+        "one likely frame to another where one chain stays.",
+        choices=("gibbs", "tempering"),
+    )
+    tempering_replicas: int = setting(
+        4, "Chains at once for each frame of a song with --sampler=tempering.", low=2, high=64
+    )
     num_iterations: int = setting(
         100, "Iterations of fast Griffin-Lim, which turns frames into sound.", low=1, high=10_000
     )
+
+    @property
+    def num_replicas(self) -> int:
+        """Chains at once for each frame."""
+        return self.tempering_replicas if self.sampler == "tempering" else 1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -348,6 +348,8 @@ class Model(Trained):
             base=base,
             seed=arguments.count_of(seed, "seed", 0, 2**30),
             compiled=self.config.execution.compiled,
+            num_replicas=self.config.generation.num_replicas,
+            num_gibbs_steps=self.config.generation.num_gibbs_steps,
         )
         return options if num_temperatures else None
 

@@ -217,6 +217,7 @@ def scoring_of(trained: Trained) -> Callable[..., dict[str, tf.Tensor]]:
             trained.model,
             num_gibbs_steps=generation.num_gibbs_steps,
             chain_start=generation.chain_start,
+            num_replicas=generation.num_replicas,
         ),
         tf.TensorSpec([None, None, trained.model.num_visible], tf.float32),
         *[tf.TensorSpec([None], tf.int32)] * 3,

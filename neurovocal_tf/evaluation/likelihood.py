@@ -2,12 +2,14 @@
 as a bracket of an optimistic and a pessimistic estimate.
 
 Frame t's conditional machine has its own partition function, which `rbm.ais` estimates from both
-sides; that module says what each side bounds. Figures are in nats per frame, summed over units,
+sides; that module says what each side bounds, and `conditional_machines` what they bound together
+for a model with a latent variable. Figures are in nats per frame, summed over units,
 pooled over all frames, the first of every sequence included, and of the frames in the data's own
 unit: the standardisation's Jacobian, the sum of its log scales, is subtracted.
 """
 
 import dataclasses
+import itertools
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +18,16 @@ import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf import xla_log
+from neurovocal_tf.evaluation.conditional_machines import (
+    averaged,
+    conditional_machines,
+    draws_of,
+)
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.rbm import ais
-from neurovocal_tf.rbm.energy import RBM, pseudo_log_likelihood
+from neurovocal_tf.rbm.energy import pseudo_log_likelihood
 from neurovocal_tf.rbm.noise import BatchStream
+from neurovocal_tf.rbm.tempering import tempered_chain
 from neurovocal_tf.rbm.units import Bernoulli
 
 # Rows of chains that one call of a graph works on:
@@ -35,7 +43,8 @@ MOST_TEMPERATURES = 1_000_000
 @dataclasses.dataclass(frozen=True)
 class LikelihoodOptions:
     """How to estimate: K `num_temperatures`, M `num_chains` of each frame, on `num_frames` seeded
-    frames (0: all), see `ais.path_to`.
+    frames (0: all), see `ais.path_to`. With `num_replicas` above 1 the samples, and they alone, go
+    on by `num_gibbs_steps` of parallel tempering, see `rbm.tempering`.
     """
 
     num_temperatures: int = 200
@@ -44,6 +53,8 @@ class LikelihoodOptions:
     base: str | None = None
     seed: int = 0
     compiled: bool = True
+    num_replicas: int = 1
+    num_gibbs_steps: int = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +161,11 @@ def log_likelihood_bracket(
         raise ValueError(
             f"`num_chains` must be at least 2. Received: num_chains={options.num_chains}"
         )
-    frames, rbm = conditional_machines(model, sequences)
+    draws, num_chains = draws_of(model, options.num_chains, options.seed)
+    options = dataclasses.replace(options, num_chains=num_chains)
+    of_draws = conditional_machines(model, sequences, draws)
+    first = next(of_draws)
+    frames = first.frames
     chosen = _sampled(len(frames), options.num_frames, options.seed)
     at_once = min(max(_ROWS_AT_ONCE // options.num_chains, 1), len(chosen))
     doubled = _sampled(
@@ -158,21 +173,32 @@ def log_likelihood_bracket(
     )
     jacobian = float(np.sum(np.log(np.asarray(model.standardisation.scale, np.float64))))
     graph = _estimation_graph(options)
-    work = len(chosen) + 2 * len(doubled)
+    work_of_draw = len(chosen) + 2 * len(doubled)
+    work = sum(work_of_draw if draw.from_posterior else len(chosen) for draw in draws)
 
-    def estimate(which, factor, before):
-        machines = rbm.map_frames(operator.itemgetter(which))
-        return _estimate(
+    def estimate(number, machines, which, factor, before):
+        sides, samples = _estimate(
             graph,
             at_once,
             factor * options.num_temperatures,
             frames[which],
-            machines,
+            machines.rbm.map_frames(operator.itemgetter(which)),
+            # Draws are not to share their chains' noise.
+            number * len(frames),
             lambda done: report((before + factor * done) / work),
         )
+        return sides, machines.log_ratio[which], samples
 
-    sides, samples = estimate(chosen, 1, 0)
-    finer, _ = estimate(chosen[doubled], 2, len(chosen))
+    coarse, fine = [], []
+    for number, machines in enumerate(itertools.chain([first], of_draws)):
+        before = number * work_of_draw
+        estimated = estimate(number, machines, chosen, 1, before)
+        # The last one's are the model's own: drawn by no frame.
+        samples = estimated[-1]
+        if draws[number].from_posterior:
+            coarse.append(estimated)
+            fine.append(estimate(number, machines, chosen[doubled], 2, before + len(chosen)))
+    sides, finer = map(_averaged, (coarse, fine))
     optimistic, pessimistic = (
         _side(side, jacobian, len(frames), float(np.mean(fine[0] - side[0][doubled])))
         for side, fine in zip(sides, finer, strict=True)
@@ -230,7 +256,8 @@ def mean_pseudo_log_likelihood(model: RNNRBM, sequences: Sequence[np.ndarray]) -
     """
     total, count = 0.0, 0
     evaluate = tf.function(pseudo_log_likelihood, autograph=False, reduce_retracing=True)
-    frames, rbm = conditional_machines(model, sequences)
+    (machines,) = conditional_machines(model, sequences)
+    frames, rbm = machines.frames, machines.rbm
     for first in range(0, len(frames), _ROWS_AT_ONCE):
         some = slice(first, first + _ROWS_AT_ONCE)
         total += float(
@@ -240,49 +267,6 @@ def mean_pseudo_log_likelihood(model: RNNRBM, sequences: Sequence[np.ndarray]) -
         )
         count += len(frames[some])
     return total / count
-
-
-def conditional_machines(model: RNNRBM, sequences: Sequence[np.ndarray]) -> tuple[np.ndarray, RBM]:
-    """Every frame of some sequences, standardised, and its machine.
-
-    Args:
-        model: `RNNRBM`.    sequences: list of [L, V], in the data's unit.
-
-    Returns:
-        (frames float32 [N, V], `RBM` with biases [N, V] and [N, H], gain [N, H or 1] and a log
-        sigma [N, V] that follows the context as arrays; mean-field units as the binary ones they
-        stand for).
-
-    Raises:
-        ValueError: there are no frames, or they are neither 0 nor 1 where the units are binary.
-    """
-    sequences = [np.asarray(sequence, np.float32) for sequence in sequences if len(sequence)]
-    if not sequences:
-        raise ValueError("`sequences` must hold at least one frame. Received: none")
-
-    def machine(frames):
-        return model.standardisation(frames)[0], model(frames).map_frames(lambda x: x[0])
-
-    graph = tf.function(
-        machine, input_signature=[tf.TensorSpec([1, None, model.num_visible])], autograph=False
-    )
-    parts = [graph(tf.constant(sequence[np.newaxis])) for sequence in sequences]
-    frames = np.concatenate([np.asarray(part) for part, _ in parts])
-    rbm = _joined([rbm for _, rbm in parts])
-    if isinstance(rbm.units, Bernoulli) and not np.all((frames == 0) | (frames == 1)):
-        raise ValueError(
-            "`sequences` must hold zeros and ones for a likelihood under binary units: a fraction "
-            "has a mean-field energy, and no probability. Received: other values"
-        )
-    return frames, rbm
-
-
-def _joined(rbms):
-    """One `RBM` of all the frames of those of several sequences, as arrays."""
-    columns = zip(*(rbm.of_frames() for rbm in rbms), strict=True)
-    arrays = iter([np.concatenate([np.asarray(x) for x in column]) for column in columns])
-    rbm = rbms[0].map_frames(lambda _: next(arrays))
-    return rbm._replace(units=ais.sampled_units(rbm.units))
 
 
 def _estimation_graph(options):
@@ -307,16 +291,33 @@ def _estimation_graph(options):
             )
             for side in (above, below)
         ]
-        return sides, samples
+        return sides, _tempered(path.rbm, samples, index, options)
 
     if options.compiled:
         xla_log.start_quietly()
     return tf.function(block, autograph=False, jit_compile=options.compiled)
 
 
-def _estimate(graph, at_once, num_temperatures, frames, rbm, report):
+def _tempered(rbm, samples, index, options):
+    """Samples [M, N, V] after as many steps of parallel tempering as are asked for."""
+    if options.num_replicas == 1:
+        return samples
+    num_chains, num_visible = samples.shape[0], samples.shape[-1]
+    # Keys that neither side's noise has.
+    stream = BatchStream(tf.constant(-1 - options.seed), index)
+    ends, _ = tempered_chain(
+        rbm.map_frames(lambda x: tf.tile(x, [num_chains, 1])),
+        tf.reshape(samples, [-1, num_visible]),
+        options.num_gibbs_steps,
+        stream,
+        num_replicas=options.num_replicas,
+    )
+    return tf.reshape(ends, samples.shape)
+
+
+def _estimate(graph, at_once, num_temperatures, frames, rbm, first_block, report):
     """Both sides of frames [N, V], `at_once` after another: three arrays [N] a side;
-    and samples [M, N, V].
+    and samples [M, N, V]. Blocks are numbered from `first_block`, by which their noise is keyed.
     """
     found = []
     for first in range(0, len(frames), at_once):
@@ -327,7 +328,7 @@ def _estimate(graph, at_once, num_temperatures, frames, rbm, report):
         sides, samples = graph(
             machines,
             tf.constant(frames[rows]),
-            tf.constant(first // at_once),
+            tf.constant(first_block + first // at_once),
             tf.constant(num_temperatures),
         )
         found.append(
@@ -342,6 +343,12 @@ def _estimate(graph, at_once, num_temperatures, frames, rbm, report):
         for i in range(2)
     ]
     return sides, np.concatenate([block[1] for block in found], axis=1)
+
+
+def _averaged(estimates):
+    """Both sides over the draws of a latent variable: three arrays [N] a side."""
+    of_draws, log_ratios, _ = zip(*estimates, strict=True)
+    return [averaged(sides, log_ratios) for sides in zip(*of_draws, strict=True)]
 
 
 def _side(side, jacobian, num_all_frames, change):

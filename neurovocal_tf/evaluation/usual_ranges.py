@@ -57,6 +57,7 @@ def usual_ranges(
             tf.shape(frames)[:1],
             generation.num_gibbs_steps,
             generation.chain_start,
+            generation.num_replicas,
         )
         return [getattr(scores, name) for name in scoring.SCORES]
 

@@ -60,7 +60,7 @@ class Singer:
         self.sample_rate = trained.sample_rate
         self.max_frames = max_frames
         #: `MachineLayout`, in which this machine sings exactly.
-        self.layout = MachineLayout(self.model)
+        self.layout = MachineLayout(self.model, self.config.generation.num_replicas)
         rows = [
             tf.TensorSpec([None], dtype) for dtype in (tf.int64, tf.int32, tf.float32, tf.int64)
         ]
@@ -134,6 +134,7 @@ class Singer:
             num_gibbs_steps=generation.num_gibbs_steps,
             chain_start=generation.chain_start,
             emission_noise=generation.emission_noise,
+            num_replicas=generation.num_replicas,
         )
         is_sung = tf.sequence_mask(num_frames, tf.shape(frames)[1])[:, :, tf.newaxis]
         return {

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from neurovocal_tf.layers.bounds import bounded
 from neurovocal_tf.rbm import units
 from neurovocal_tf.rbm.energy import RBM, RBMInLanes
 from neurovocal_tf.rbm.products import affine, along, linear
@@ -176,7 +177,7 @@ class ConditionalRBM(keras.layers.Layer):
         """
         w, visible_units = weights or self.step_weights(axis)
         gain = (
-            tf.exp(_bounded(linear(u, w["Wug"], axis=axis), _LARGEST_LOG_GAIN))
+            tf.exp(bounded(linear(u, w["Wug"], axis=axis), _LARGEST_LOG_GAIN))
             if self.coupling_gain
             else tf.ones_like(tf.gather(u, [0], axis=axis))
         )
@@ -184,7 +185,7 @@ class ConditionalRBM(keras.layers.Layer):
             affine(u, w[weight], w[bias], axis) for weight, bias in (("Wuv", "bv"), ("Wuh", "bh"))
         )
         if isinstance(visible_units, units.Gaussian) and self.noise_context:
-            change = _bounded(linear(u, w["Wus"], axis=axis), self.noise_context)
+            change = bounded(linear(u, w["Wus"], axis=axis), self.noise_context)
             visible_units = units.Gaussian(visible_units.log_sigma + change)
         return (RBMInLanes if axis == 0 else RBM)(
             W=w["W"], bv=bv, bh=bh, units=visible_units, gain=gain
@@ -209,11 +210,3 @@ class ConditionalRBM(keras.layers.Layer):
             "noise_context",
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-
-def _bounded(x, largest):
-    """x near 0, and never beyond `largest` either way."""
-    # XLA for processors (TensorFlow 2.17) makes one operation of a product and what follows it,
-    # with one factor for all and the last sum first: log sigma + tanh(x) and exp(2 tanh(x / 2))
-    # come out wrong. What is read twice, it leaves alone.
-    return tf.where(tf.math.is_nan(x), x, largest * tf.tanh(x / largest))

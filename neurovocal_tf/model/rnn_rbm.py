@@ -10,15 +10,19 @@ import tensorflow as tf
 
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.encoder import Encoder, check_encoder
+from neurovocal_tf.layers.latent_variable import LatentVariable
 from neurovocal_tf.layers.padding import before_each, frames_first
 from neurovocal_tf.layers.standardisation import Standardisation
 from neurovocal_tf.model import replicas
 from neurovocal_tf.model.adaptation import adapt
 from neurovocal_tf.model.batches import parts_of, whole_batch
+from neurovocal_tf.model.drawn_machines import machines_to_learn
 from neurovocal_tf.model.earlier_models import of_version_0_1
+from neurovocal_tf.model.root_mean_square import RootMeanSquare
 from neurovocal_tf.model.sequence_model import SequenceModel
 from neurovocal_tf.model.singing import sing
 from neurovocal_tf.model.smoothness import excess_roughness
+from neurovocal_tf.model.training_noise import dropped, noisy
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.energy import (
     RBM,
@@ -30,13 +34,7 @@ from neurovocal_tf.rbm.energy import (
 )
 from neurovocal_tf.rbm.gibbs import gibbs_chain
 
-
-@keras.saving.register_keras_serializable(package="neurovocal_tf")
-class RootMeanSquare(keras.metrics.Mean):
-    """Root of the mean of the squares it is given."""
-
-    def result(self) -> tf.Tensor:
-        return keras.ops.sqrt(super().result())
+_LAYERS = ("encoder", "conditional_rbm", "masking", "latent")
 
 
 @keras.saving.register_keras_serializable(package="neurovocal_tf")
@@ -59,6 +57,9 @@ class RNNRBM(SequenceModel):
         seed: int, of the noise in training.
         masking: None, or a `keras.layers.Masking` which tells what is padding in frames that
             come without a mask.
+        latent: None, or a `LatentVariable`: the RBM then reads [z_t, u_{t-1}] in the place of
+            u_{t-1}. The machines that are asked for have z_t at its prior's mean, those of training
+            are drawn by its posterior, and songs draw z_t from its prior.
 
     Input: frames `[B, T, V]` in the data's units (dB for spectrograms); is_start bool `[B]`: which
         rows begin a sequence; and a Keras mask `[B, T]`: a frame that it leaves out is none.
@@ -78,6 +79,7 @@ class RNNRBM(SequenceModel):
         smoothness: float = 0.0,
         seed: int = 0,
         masking: keras.layers.Masking | None = None,
+        latent: LatentVariable | None = None,
         **kwargs: Any,
     ) -> None:
         # the encoder alone follows a global policy of mixed precision
@@ -109,6 +111,7 @@ class RNNRBM(SequenceModel):
         )
         self.encoder = encoder
         self.conditional_rbm = conditional_rbm
+        self.latent = latent
         # Weights, so that a change of k traces nothing anew and a checkpoint carries both.
         self.cd_steps = self.add_weight(
             name="cd_steps", shape=(), dtype="int32", initializer="ones", trainable=False
@@ -138,6 +141,8 @@ class RNNRBM(SequenceModel):
             if conditional_rbm.visible_units == "bernoulli"
             else None
         )
+        # How much of a frame it tells: near 0, it is not used.
+        self.latent_nats = None if latent is None else keras.metrics.Mean(name="latent_nats")
         self.build((None, None, self.num_visible))
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -154,8 +159,13 @@ class RNNRBM(SequenceModel):
         self.standardisation.build(frames)
         if not self.encoder.built:
             self.encoder.build(frames)
+        num_read = self.encoder.output_size
+        if self.latent is not None:
+            if not self.latent.built:
+                self.latent.build((None, None, num_read))
+            num_read = self.latent.read_size(num_read)
         if not self.conditional_rbm.built:
-            self.conditional_rbm.build((None, None, self.encoder.output_size))
+            self.conditional_rbm.build((None, None, num_read))
         self.built = True
 
     def call(
@@ -173,37 +183,35 @@ class RNNRBM(SequenceModel):
 
     def _machines(self, frames, is_start, training, stream):
         """`RBM` of every frame, each of which counts."""
+        u = self.contexts(frames, is_start, training, stream)
+        return self.conditional_rbm(u if self.latent is None else self.latent(u))
+
+    def contexts(
+        self,
+        frames: tf.Tensor,
+        is_start: tf.Tensor | None = None,
+        training: bool = False,
+        stream: noise.Stream | None = None,
+    ) -> tf.Tensor:
+        """What the encoder tells of every frame by those before it, [B, T, U]; see `call`."""
         standardised = self.standardisation(frames)
         if is_start is None:
             is_start = tf.ones([tf.shape(frames)[0]], tf.bool)
         first = self.encoder.initial_state(is_start)
         states = self.encoder(
-            self._noisy(standardised, stream) if training else standardised,
+            noisy(standardised, self.input_noise, stream) if training else standardised,
             first,
             training=training,
             stream=stream,
         )
         u = self.encoder.output(states)
         before = tf.concat([self.encoder.output(first)[:, tf.newaxis], u[:, :-1]], axis=1)
-        return self.conditional_rbm(self._dropped(before, stream) if training else before)
+        # The encoder takes the numbers before.
+        index = self.encoder.num_dropouts
+        return dropped(before, self.state_dropout, stream, index) if training else before
 
     def compute_mask(self, inputs: tf.Tensor, mask: tf.Tensor | None = None) -> None:
         """None: the machines of frames that do not count are machines, too."""
-
-    def _noisy(self, standardised, stream):
-        if not self.input_noise:
-            return standardised
-        return standardised + self.input_noise * stream.normals(
-            noise.INPUT_NOISE, 0, noise.shape_of(standardised)
-        )
-
-    def _dropped(self, u, stream):
-        if not self.state_dropout:
-            return u
-        # The encoder takes the numbers before.
-        index, shape = self.encoder.num_dropouts, noise.shape_of(u)
-        keep = stream.uniforms(noise.DROPOUT, index, shape) >= self.state_dropout
-        return tf.where(keep, u / (1.0 - self.state_dropout), 0.0)
 
     def adapt(
         self,
@@ -243,13 +251,16 @@ class RNNRBM(SequenceModel):
         """
         stream = noise.BatchStream(tf.constant(self.seed), step, first_row)
         with tf.GradientTape() as tape:
-            rbm = self(frames, is_start, training=True, stream=stream)
+            rbm, divergence = machines_to_learn(self, frames, mask, is_start, True, stream)
             positive = self.standardisation(frames)
             with tape.stop_recording():
                 negative, reconstruction = self.negative_phase(rbm, positive, stream)
-            cost = penalised = share * contrastive_divergence(rbm, positive, negative, mask)
+            cost = share * (contrastive_divergence(rbm, positive, negative, mask) + divergence)
+            penalised = cost
             if self.smoothness:
-                roughness = excess_roughness(mean_field(rbm), positive, mask)
+                # Of what is foretold, which has not seen the frame.
+                told = rbm if self.latent is None else self(frames, is_start, True, stream)
+                roughness = excess_roughness(mean_field(told), positive, mask)
                 penalised += share * self.smoothness * roughness
             scaled = self.optimizer.scale_loss(penalised)
         return tape.gradient(scaled, self.trainable_variables), (
@@ -264,11 +275,12 @@ class RNNRBM(SequenceModel):
         # Seed and step of their own: the same noise at every validation,
         # so that its figures compare.
         stream = noise.BatchStream(tf.constant(self.seed + 1), tf.constant(0), first_row)
-        rbm = self(frames, is_start)
+        learned, divergence = machines_to_learn(self, frames, mask, is_start, False, stream)
+        rbm = learned if self.latent is None else self(frames, is_start)
         positive = self.standardisation(frames)
-        negative, reconstruction = self.negative_phase(rbm, positive, stream)
+        negative, reconstruction = self.negative_phase(learned, positive, stream)
         figures = [
-            contrastive_divergence(rbm, positive, negative, mask),
+            contrastive_divergence(learned, positive, negative, mask) + divergence,
             *(
                 self._squares(positive - estimate, mask)
                 for estimate in (reconstruction, mean_field(rbm))
@@ -276,6 +288,8 @@ class RNNRBM(SequenceModel):
         ]
         if self.pseudo_log_likelihood is not None:
             figures.append(masked_mean(pseudo_log_likelihood(rbm, positive), mask))
+        if self.latent_nats is not None:
+            figures.append(divergence)
         return [share * figure for figure in figures]
 
     def negative_phase(
@@ -319,8 +333,8 @@ class RNNRBM(SequenceModel):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        pseudo = [] if self.pseudo_log_likelihood is None else [self.pseudo_log_likelihood]
-        return [self.cd_cost, self.reconstruction_error, self.one_step_error, *pseudo]
+        of_some = [x for x in (self.pseudo_log_likelihood, self.latent_nats) if x is not None]
+        return [self.cd_cost, self.reconstruction_error, self.one_step_error, *of_some]
 
     def states(self, frames: tf.Tensor) -> tf.Tensor:
         """The encoder's state after each frame.  [B, T, V] in the data's units -> [B, T, R]"""
@@ -361,14 +375,14 @@ class RNNRBM(SequenceModel):
             temperature,
             state=state,
             first_frame=first_frame,
+            latent=self.latent,
             **sampling,
         )
         return self.standardisation.inverse(frames), state, next_frame
 
     def get_config(self) -> dict[str, Any]:
         layers = {
-            name: keras.saving.serialize_keras_object(getattr(self, name))
-            for name in ("encoder", "conditional_rbm", "masking")
+            name: keras.saving.serialize_keras_object(getattr(self, name)) for name in _LAYERS
         }
         names = ("input_noise", "state_dropout", "negative_start", "smoothness", "seed")
         return {**super().get_config(), **layers, **{name: getattr(self, name) for name in names}}
@@ -379,7 +393,7 @@ class RNNRBM(SequenceModel):
             return cls(**of_version_0_1(config))
         layers = {
             name: keras.saving.deserialize_keras_object(config[name])
-            for name in ("encoder", "conditional_rbm", "masking")
+            for name in _LAYERS
             if name in config
         }
         return cls(**{**config, **layers})

@@ -9,7 +9,8 @@ Three scores, kept apart, for each notices what the others miss; larger is more 
     surprise     F(v_t) - mean F of the model's own samples at t:
                  noise (far above) and smoothed frames (far below)
 
-F alone is no surprise: its zero moves with the biases from frame to frame.
+F alone is no surprise: its zero moves with the biases from frame to frame. With a latent variable
+all three are those of the machines at its prior's mean.
 
 Of sequences the three are taken over all frames (`score`), and of calls over each one's own frames,
 in their context (`score_calls`): one odd call among usual ones is hidden in the numbers of a long
@@ -30,8 +31,9 @@ import tensorflow as tf
 
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.rbm.energy import free_energy, mean_field
-from neurovocal_tf.rbm.gibbs import gibbs_chain, start_of_chain
+from neurovocal_tf.rbm.gibbs import start_of_chain
 from neurovocal_tf.rbm.noise import RowStream
+from neurovocal_tf.rbm.tempering import tempered_chain
 
 SCORES = ("score", "order_score", "surprise")
 NUM_SAMPLES = 4
@@ -122,6 +124,7 @@ def score(
     lengths: tf.Tensor,
     num_gibbs_steps: int = 20,
     chain_start: str = "bias",
+    num_replicas: int = 1,
 ) -> Scores:
     """How unusual sequences of frames are.
 
@@ -129,14 +132,15 @@ def score(
         model: `RNNRBM`.
         frames: float32 [S, L, V], in the model's units; each sequence is read from its beginning.
         lengths: int [S], frames of each.
-        num_gibbs_steps, chain_start: of the model's own samples, as in `singing.sing`.
+        num_gibbs_steps, chain_start, num_replicas: of the model's own samples, as in
+            `singing.Sampling`.
 
     Returns:
         `Scores`. A sequence's first frame has no frame before it: its frame_score is 0, and score
         and order_score leave it out; with no other frames they are 0.
     """
     frames, lengths, is_frame = _at_least_one(frames, lengths)
-    read = _read_frames(model, frames, is_frame, num_gibbs_steps, chain_start)
+    read = _read_frames(model, frames, is_frame, num_gibbs_steps, chain_start, num_replicas)
     after = FrameReadings(*(tf.boolean_mask(x, read.has_before) for x in read))
     return Scores(
         score=_log_ratio(_mean(after.error), _mean(after.change_size)),
@@ -157,11 +161,12 @@ def score_calls(
     lasts: tf.Tensor,
     num_gibbs_steps: int = 20,
     chain_start: str = "bias",
+    num_replicas: int = 1,
 ) -> dict[str, tf.Tensor]:
     """How unusual calls are where they stand: what came before them in their sequence is known.
 
     Args:
-        model, frames, lengths, num_gibbs_steps, chain_start: as for `score`.
+        model, frames, lengths, num_gibbs_steps, chain_start, num_replicas: as for `score`.
         firsts, lasts: int [C], each call's first frame and the one after its last, counted through
             all sequences, one after another; at least one frame each.
 
@@ -180,7 +185,7 @@ def score_calls(
     # Samples of the model's own take most of the time, and are drawn where there are calls alone.
     in_a_call = tf.cumsum(changes)[:-1] > 0
     is_asked = tf.scatter_nd(tf.where(is_frame), in_a_call, tf.shape(is_frame, tf.int64))
-    read = _read_frames(model, frames, is_asked, num_gibbs_steps, chain_start)
+    read = _read_frames(model, frames, is_asked, num_gibbs_steps, chain_start, num_replicas)
     place = tf.cumsum(tf.cast(in_a_call, tf.int32), exclusive=True)
     begins, num_calls = tf.gather(place, firsts), tf.size(firsts)
     call = tf.repeat(tf.range(num_calls), lasts - firsts)
@@ -197,7 +202,7 @@ def score_calls(
     }
 
 
-def _read_frames(model, frames, is_asked, num_gibbs_steps, chain_start):
+def _read_frames(model, frames, is_asked, *sampling):
     """`FrameReadings` of the frames in `is_asked`, bool [S, L]."""
     rbm = model(frames)
     actual = model.standardisation(frames)
@@ -214,7 +219,7 @@ def _read_frames(model, frames, is_asked, num_gibbs_steps, chain_start):
     )
     frame = tf.where(is_asked)[:, 1]
     surprise = free_energy(machine, tf.boolean_mask(actual, is_asked)) - _expected_free_energy(
-        machine, frame, num_gibbs_steps, chain_start
+        machine, frame, *sampling
     )
     score = tf.where(has_before, _log_ratio(error, change_size), 0.0)
     per_frame = (has_before, change, predicted_change, error, change_size, score)
@@ -231,16 +236,17 @@ def _at_least_one(frames, lengths):
     return frames, lengths, tf.sequence_mask(lengths, tf.shape(frames)[1])
 
 
-def _expected_free_energy(machine, frame, num_gibbs_steps, chain_start):
+def _expected_free_energy(machine, frame, num_gibbs_steps, chain_start, num_replicas):
     """Mean F of `NUM_SAMPLES` samples that the machine of each frame draws of itself, with the
     noise of frames int64 [N].  -> [N]
     """
-    start = start_of_chain(machine, chain_start)
+    start = None if num_replicas > 1 else start_of_chain(machine, chain_start)
 
     # Noise is drawn by row, and every frame is a row here.
     def add_sample(seed, total):
-        sample, _ = gibbs_chain(
-            machine, start, num_gibbs_steps, RowStream(tf.fill(tf.shape(frame), seed), frame)
+        stream = RowStream(tf.fill(tf.shape(frame), seed), frame)
+        sample, _ = tempered_chain(
+            machine, start, num_gibbs_steps, stream, num_replicas=num_replicas
         )
         return seed + 1, total + free_energy(machine, sample)
 

@@ -13,11 +13,13 @@ import tensorflow as tf
 
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.encoder import Encoder
+from neurovocal_tf.layers.latent_variable import LatentVariable
 from neurovocal_tf.model.song_state import SongStates
 from neurovocal_tf.model.tiling import Layout, choose_layout, in_layout, tile_shape, tiled, untiled
-from neurovocal_tf.rbm.gibbs import gibbs_chain, start_of_chain
+from neurovocal_tf.rbm.gibbs import start_of_chain
 from neurovocal_tf.rbm.noise import RowStream, draw_ahead
 from neurovocal_tf.rbm.products import along
+from neurovocal_tf.rbm.tempering import tempered_chain
 
 # Enough for the cores of a large machine; on a small one they wait for each other at no cost.
 _TILES_AT_ONCE = 16
@@ -26,14 +28,16 @@ _TILES_AT_ONCE = 16
 class Sampling(typing.NamedTuple):
     """How a frame is drawn.
 
-    `num_gibbs_steps` int, full steps a frame; `chain_start` "bias" (the mean under the biases
-    alone) or "zeros"; `emission_noise`, share of the visible units' own noise in what is sung and
-    fed back.
+    `num_gibbs_steps` int, full steps a frame, of all replicas; `chain_start` "bias" (the mean under
+    the biases alone) or "zeros", of one chain; `emission_noise`, share of the visible units' own
+    noise in what is sung and fed back; `num_replicas` int, chains at once, see `rbm.tempering`, 1:
+    a Gibbs chain.
     """
 
     num_gibbs_steps: int = 20
     chain_start: str = "bias"
     emission_noise: float = 0.0
+    num_replicas: int = 1
 
 
 def sing(
@@ -45,6 +49,7 @@ def sing(
     state: tf.Tensor | None = None,
     first_frame: tf.Tensor | None = None,
     layout: Layout | tf.Tensor | None = None,
+    latent: LatentVariable | None = None,
     **sampling: typing.Any,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Frames of new songs.
@@ -58,6 +63,7 @@ def sing(
         first_frame: int64 [B], its frame; default 0.
         layout: `tiling.Layout` that holds on this machine, or such an int32 []; default: found
             here, which takes as long as a frame or two.
+        latent: the model's latent variable, built; None: it has none.
         sampling: fields of `Sampling`.
 
     Returns:
@@ -69,8 +75,9 @@ def sing(
         state = encoder.initial_state(tf.ones([num_rows], tf.bool))
     if first_frame is None:
         first_frame = tf.zeros([num_rows], tf.int64)
+    how = Sampling(**sampling)
     if layout is None:
-        layout = choose_layout(encoder, conditional_rbm)
+        layout = choose_layout(encoder, conditional_rbm, how.num_replicas, latent)
     # An empty array has nothing to stack: make room for one frame at least and one
     # tile at least, and cut.
     longest = tf.reduce_max(tf.concat([num_frames, [0]], axis=0))
@@ -78,7 +85,7 @@ def sing(
         *(tiled(rows, layout) for rows in (seeds, num_frames, temperature, first_frame, state))
     )
     sing_tiles = functools.partial(
-        _sing_tiles, encoder, conditional_rbm, tiles, tf.maximum(longest, 1), Sampling(**sampling)
+        _sing_tiles, encoder, conditional_rbm, latent, tiles, tf.maximum(longest, 1), how
     )
     frames, states = in_layout(
         layout, functools.partial(sing_tiles, -1), functools.partial(sing_tiles, 0)
@@ -87,11 +94,11 @@ def sing(
     return frames, untiled(states, layout, num_rows), first_frame + tf.cast(num_frames, tf.int64)
 
 
-def _sing_tiles(encoder, conditional_rbm, tiles, room, sampling, axis):
+def _sing_tiles(encoder, conditional_rbm, latent, tiles, room, sampling, axis):
     """Frames [tiles, TILE_ROWS, room, V] and states [tiles, TILE_ROWS, R]; within a tile units lie
     along `axis`, see `rbm.products`.
     """
-    next_frame = _frame_by_frame(encoder, conditional_rbm, sampling, axis)
+    next_frame = _frame_by_frame(encoder, conditional_rbm, latent, sampling, axis)
     # From rows [TILE_ROWS, units] into the tile's layout, and back.
     turned = tf.transpose if axis == 0 else tf.identity
     rows_first = [1, 0, 2] if axis == -1 else [2, 0, 1]
@@ -121,24 +128,41 @@ def _sing_tiles(encoder, conditional_rbm, tiles, room, sampling, axis):
     )
 
 
-def _frame_by_frame(encoder, conditional_rbm, sampling, axis):
+def _frame_by_frame(encoder, conditional_rbm, latent, sampling, axis):
     """A function of a frame's number and a tile's `SongStates`, their state in the tile's layout:
     (frame, state after it).
     """
     # Before the loop, so that its body reads no variable.
     encoder_weights, rbm_weights = encoder.step_weights(), conditional_rbm.step_weights(axis)
+    latent_weights = None if latent is None else latent.step_weights()
     to_visible = tf.transpose(rbm_weights[0]["W"])
 
     def next_frame(t, rows):
-        rbm = conditional_rbm.machine(encoder.output(rows.state, axis), rbm_weights, axis)
+        u = encoder.output(rows.state, axis)
         stream = RowStream(rows.seeds, rows.first_frame + tf.cast(t, tf.int64), axis)
-        chain_stream = draw_ahead(
-            stream, sampling.num_gibbs_steps, rbm.bh.shape, rbm.bv.shape, rbm.units.noise
-        )
         temperature = along(rows.temperature, -1 - axis)
-        start = start_of_chain(rbm, sampling.chain_start)
-        sample, mean = gibbs_chain(
-            rbm, start, sampling.num_gibbs_steps, chain_stream, temperature, to_visible
+        if latent is not None:
+            z = latent.prior(u, latent_weights, axis).sample(stream, temperature)
+            u = latent.read(u, z, axis)
+        rbm = conditional_rbm.machine(u, rbm_weights, axis)
+        chain_stream = draw_ahead(
+            stream,
+            sampling.num_gibbs_steps,
+            rbm.bh.shape,
+            rbm.bv.shape,
+            rbm.units.noise,
+            sampling.num_replicas,
+        )
+        is_tempered = sampling.num_replicas > 1
+        start = None if is_tempered else start_of_chain(rbm, sampling.chain_start)
+        sample, mean = tempered_chain(
+            rbm,
+            start,
+            sampling.num_gibbs_steps,
+            chain_stream,
+            temperature,
+            to_visible,
+            sampling.num_replicas,
         )
         frame = rbm.units.emit(mean, sample, sampling.emission_noise)
         is_before_end = t < rows.num_frames

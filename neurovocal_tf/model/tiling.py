@@ -20,9 +20,12 @@ import tensorflow as tf
 
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.encoder import Encoder
+from neurovocal_tf.layers.latent_variable import LatentVariable
+from neurovocal_tf.rbm.ais import path_to
 from neurovocal_tf.rbm.energy import hidden_logits, visible_mean
-from neurovocal_tf.rbm.gibbs import gibbs_chain
-from neurovocal_tf.rbm.noise import VISIBLE, RowStream
+from neurovocal_tf.rbm.noise import VISIBLE, ReplicaStream, RowStream
+from neurovocal_tf.rbm.products import linear
+from neurovocal_tf.rbm.tempering import Replicas, tempered_chain
 
 if TYPE_CHECKING:
     from neurovocal_tf.model.rnn_rbm import RNNRBM
@@ -110,18 +113,32 @@ def _filled(rows, axis, size):
     return tf.pad(rows, paddings, constant_values=1)
 
 
-def choose_layout(encoder: Encoder, conditional_rbm: ConditionalRBM) -> tf.Tensor:
+def choose_layout(
+    encoder: Encoder,
+    conditional_rbm: ConditionalRBM,
+    num_replicas: int = 1,
+    latent: LatentVariable | None = None,
+) -> tf.Tensor:
     """The fastest layout in which no place matters on the machine that runs this.
 
     -> int32 [], a `Layout`
     """
-    alike = {axis: all_places_alike(encoder, conditional_rbm, axis) for axis in (-1, 0)}
+    alike = {
+        axis: all_places_alike(encoder, conditional_rbm, axis, num_replicas, latent)
+        for axis in (-1, 0)
+    }
     return tf.where(
         alike[-1], int(Layout.ROWS), tf.where(alike[0], int(Layout.LANES), int(Layout.ALONE))
     )
 
 
-def all_places_alike(encoder: Encoder, conditional_rbm: ConditionalRBM, axis: int) -> tf.Tensor:
+def all_places_alike(
+    encoder: Encoder,
+    conditional_rbm: ConditionalRBM,
+    axis: int,
+    num_replicas: int = 1,
+    latent: LatentVariable | None = None,
+) -> tf.Tensor:
     """Whether a row gives the same bits in every place of its tile,
     with this model and on the machine that runs this.
 
@@ -133,11 +150,14 @@ def all_places_alike(encoder: Encoder, conditional_rbm: ConditionalRBM, axis: in
     Args:
         encoder, conditional_rbm: the model's layers, built.
         axis: -1 or 0, the layout, see `rbm.products`.
+        num_replicas: of `rbm.tempering`, 1: none.
+        latent: the model's latent variable, built; None: it has none.
 
     Returns:
         bool [].
     """
     weights, rbm_weights = encoder.step_weights(), conditional_rbm.step_weights(axis)
+    latent_weights = None if latent is None else latent.step_weights()
     sizes = encoder.state_size, conditional_rbm.num_visible
 
     @tf.autograph.experimental.do_not_convert
@@ -148,18 +168,42 @@ def all_places_alike(encoder: Encoder, conditional_rbm: ConditionalRBM, axis: in
             stream.normals(VISIBLE, index, tile_shape(size, axis))
             for index, size in enumerate(sizes)
         )
-        rbm = conditional_rbm.machine(encoder.output(state, axis), rbm_weights, axis)
+        u, latents = encoder.output(state, axis), ()
+        if latent is not None:
+            prior = latent.prior(u, latent_weights, axis)
+            latents = *prior, prior.sample(stream)
+            u = latent.read(u, latents[-1], axis)
+        rbm = conditional_rbm.machine(u, rbm_weights, axis)
         logits = hidden_logits(rbm, frame)
-        chain = gibbs_chain(rbm, frame, _CHAIN_STEPS, stream)
+        num_steps = _CHAIN_STEPS * num_replicas
+        chain = tempered_chain(rbm, frame, num_steps, stream, num_replicas=num_replicas)
+        if num_replicas > 1:
+            chain = *chain, *_of_replicas(rbm, stream, num_replicas, axis)
         mean = visible_mean(rbm, tf.sigmoid(logits))
         after = encoder.step(frame, state, weights, axis)
         return tf.reduce_all(
-            [_is_same(x, -1 - axis) for x in (*rbm.of_frames(), logits, mean, after, *chain)]
+            [
+                _is_same(x, -1 - axis)
+                for x in (*rbm.of_frames(), logits, mean, after, *chain, *latents)
+            ]
         )
 
     return tf.reduce_all(
         tf.map_fn(is_alike, tf.range(_NUM_ROWS_CHECKED), fn_output_signature=tf.bool)
     )
+
+
+def _of_replicas(rbm, stream, num_replicas, axis):
+    """The sums by which replicas trade and are sampled, [n, TILE_ROWS] or [TILE_ROWS, n] each."""
+    replicas = Replicas.of(path_to(rbm), 1.0, num_replicas)
+    # Each its own frame: between two alike nothing is to be traded.
+    shape = replicas.rbm.bv.shape
+    v = ReplicaStream(stream, num_replicas, axis).normals(VISIBLE, 1, shape)
+    field = linear(v, rbm.W, axis=axis)
+    odds = [replicas.log_odds(index, v, field) for index in (0, 1)]
+    sums = field, visible_mean(replicas.rbm, tf.sigmoid(hidden_logits(replicas.rbm, v)))
+    of_each = [x for rows in sums for x in tf.unstack(replicas.apart(rows), axis=axis + 1)]
+    return [*(odds if axis == 0 else map(tf.transpose, odds)), *of_each]
 
 
 def _is_same(x, rows_axis):
@@ -177,14 +221,16 @@ class MachineLayout(tf.saved_model.experimental.TrackableResource):
 
     Args:
         model: `RNNRBM`, built; its variables must be part of what is saved.
+        num_replicas: with how many it is to sing, see `rbm.tempering`; 1: none.
     """
 
-    def __init__(self, model: "RNNRBM") -> None:
+    def __init__(self, model: "RNNRBM", num_replicas: int = 1) -> None:
         super().__init__()
         # As a graph, since songs are: TensorFlow may compute an operation by
         # itself with other kernels.
         self._choose = tf.function(
-            lambda: choose_layout(model.encoder, model.conditional_rbm), autograph=False
+            lambda: choose_layout(model.encoder, model.conditional_rbm, num_replicas, model.latent),
+            autograph=False,
         )
         self._is_found = False
         # Tables of one name are one table.

@@ -90,9 +90,17 @@ class Path(typing.NamedTuple):
         # In this order: without a shift it is bv to the last bit.
         return self.rbm.bv + (1.0 - beta) * (self.base_bv - self.rbm.bv)
 
+    def bh(self, beta: float | tf.Tensor) -> tf.Tensor:
+        """Hidden biases at beta.  -> [N, H]"""
+        return self.rbm.bh + (1.0 - beta) * (self.base_bh - self.rbm.bh)
+
+    def machine(self, beta: float | tf.Tensor) -> RBM:
+        """The machine at beta."""
+        return self.rbm._replace(bv=self.bv(beta), bh=self.bh(beta), gain=beta * self.rbm.gain)
+
     def hidden_logits(self, field: tf.Tensor, beta: float | tf.Tensor) -> tf.Tensor:
         """Logits of p(h=1|v) at beta of the v that exerts `field`.  [M, N, H] -> [M, N, H]"""
-        return self.rbm.bh + (1.0 - beta) * (self.base_bh - self.rbm.bh) + beta * field
+        return self.bh(beta) + beta * field
 
     def field(self, v: tf.Tensor) -> tf.Tensor:
         """What v tells the hidden units at beta 1.  [M, N, V] -> [M, N, H]"""

@@ -1,5 +1,7 @@
 """Gibbs sampling: from v to h and back, at temperature T from p proportional to exp(-E / T)."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from neurovocal_tf.rbm import noise
@@ -22,16 +24,19 @@ def gibbs_chain(
     stream: noise.Stream,
     temperature: float | tf.Tensor = 1.0,
     transposed: tf.Tensor | None = None,
+    exchange: Callable[[int | tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """`num_steps` full steps from v.
 
     Args:
         rbm: an `RBM` whose biases match v, and whose `axis` tells where both have their units.
         v: [..., V], or [V, B], the start.    num_steps: int or scalar int tensor.
-        stream: source of noise. From a `DrawnStream` the steps, an int, stand one after another in
-            the graph: a loop's own operations would take a tenth of the time of such small ones.
+        stream: source of noise. Where it is drawn ahead the steps, an int, stand one after another
+            in the graph: a loop's own operations would take a tenth of the time of such small ones.
         temperature: number, or a tensor that broadcasts against v and h.
         transposed: W' [H, V], where a loop around the chain has it ready.
+        exchange: takes a step's number, v in its standard deviation and x(v) W, before the step,
+            and returns the x(v) W to go on with; see `tempering`.
 
     Returns:
         (sample, mean): v after the last step and E[v|h] of that step, both shaped as v.
@@ -49,7 +54,10 @@ def gibbs_chain(
     )
 
     def step(index, v, _):
-        probability = tf.sigmoid((rbm.bh + linear(v, rbm.W, axis=rbm.axis) * gain) / temperature_h)
+        field = linear(v, rbm.W, axis=rbm.axis)
+        if exchange is not None:
+            field = exchange(index, v, field)
+        probability = tf.sigmoid((rbm.bh + field * gain) / temperature_h)
         uniforms = stream.uniforms(noise.HIDDEN, index, noise.shape_of(probability))
         h = tf.cast(uniforms < probability, probability.dtype)
         mean = units.mean(bv, linear(h * gain, to_visible, axis=rbm.axis), temperature_v)
@@ -57,7 +65,7 @@ def gibbs_chain(
         return index + 1, tf.ensure_shape(sample, v.shape), tf.ensure_shape(mean, v.shape)
 
     steps = (tf.constant(0), v / scale, v / scale)
-    if isinstance(stream, noise.DrawnStream):
+    if stream.is_drawn_ahead:
         for index in range(num_steps):
             steps = step(index, *steps[1:])
     else:

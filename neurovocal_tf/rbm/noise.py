@@ -7,6 +7,9 @@ stream       hash       key
 BatchStream  lowbias32  (seed, training step, purpose, Gibbs step or layer), position
 (annealing)  lowbias32  (seed, block of frames, purpose, temperature), position
 RowStream    pcg4d      seed of the row (64 bits), absolute frame, (purpose, Gibbs step / 4, unit)
+ReplicaStream           those of its stream, the steps of K replicas being numbered in turn: step K
+                        + replica; exchanges have a purpose of their own, and the first of a pair's
+                        number for a unit
 
 A `RowStream` number depends on nothing but its own row, so a song is the same whatever is sung
 beside it; a `BatchStream` is cheaper and serves training. Each of pcg4d's four words serves one of
@@ -33,7 +36,13 @@ Shape = Sequence[int | tf.Tensor]
 class Stream(typing.Protocol):
     """A source of noise: what a purpose, a number of a draw,
     and a place in an array give is always the same.
+
+    Attributes:
+        is_drawn_ahead: whether all of a chain's numbers are there before its first step.
     """
+
+    @property
+    def is_drawn_ahead(self) -> bool: ...
 
     def uniforms(self, purpose: int, index: int | tf.Tensor, shape: Shape) -> tf.Tensor:
         """Uniforms in [0, 1), float32 of `shape`, see `shape_of`."""
@@ -42,7 +51,7 @@ class Stream(typing.Protocol):
         """Standard normals, float32 of `shape`."""
 
 
-HIDDEN, VISIBLE, INPUT_NOISE, DROPOUT = range(4)
+HIDDEN, VISIBLE, INPUT_NOISE, DROPOUT, EXCHANGE, LATENT = range(6)
 _NUM_PURPOSES = 8
 _MAX_UNITS = 2**16
 
@@ -91,6 +100,7 @@ class BatchStream(typing.NamedTuple):
     seed: tf.Tensor
     step: tf.Tensor
     first_row: tf.Tensor | None = None
+    is_drawn_ahead = False
 
     def uniforms(self, purpose: int, index: int | tf.Tensor, shape: Shape) -> tf.Tensor:
         """Uniforms in [0, 1).  -> float32 of `shape`, rows first"""
@@ -134,6 +144,7 @@ class RowStream(typing.NamedTuple):
     seeds: tf.Tensor
     frame: tf.Tensor
     axis: int = -1
+    is_drawn_ahead = False
 
     def uniforms(self, purpose: int, index: int | tf.Tensor, shape: Shape) -> tf.Tensor:
         """Uniforms in [0, 1).  -> float32 [B, units]"""
@@ -208,6 +219,7 @@ class DrawnStream(typing.NamedTuple):
 
     drawn_uniforms: dict[int, list[tf.Tensor]]
     drawn_normals: dict[int, list[tf.Tensor]]
+    is_drawn_ahead = True
 
     def uniforms(self, purpose: int, index: int, shape: Shape) -> tf.Tensor:
         """The uniforms of one step, an int.  -> float32 [B, units]"""
@@ -218,25 +230,60 @@ class DrawnStream(typing.NamedTuple):
         return self.drawn_normals[purpose][index]
 
 
+class ReplicaStream(typing.NamedTuple):
+    """What `stream` gives one machine, for its K replicas: K B rows instead of B, replica after
+    replica; see `tempering`.
+    """
+
+    stream: Stream
+    num_replicas: int
+    axis: int = -1
+
+    @property
+    def is_drawn_ahead(self) -> bool:
+        """As that of `stream`."""
+        return self.stream.is_drawn_ahead
+
+    def uniforms(self, purpose: int, index: int | tf.Tensor, shape: Shape) -> tf.Tensor:
+        """The uniforms of one step.  -> float32 [K B, units]"""
+        return self._of_each(self.stream.uniforms, purpose, index, shape)
+
+    def normals(self, purpose: int, index: int | tf.Tensor, shape: Shape) -> tf.Tensor:
+        """The standard normals of one step.  -> float32 [K B, units]"""
+        return self._of_each(self.stream.normals, purpose, index, shape)
+
+    def _of_each(self, draw, purpose, index, shape):
+        rows_axis, shape = -1 - self.axis, list(shape)
+        shape[rows_axis] = shape[rows_axis] // self.num_replicas
+        replicas = range(self.num_replicas)
+        return tf.concat(
+            [draw(purpose, index * self.num_replicas + k, shape) for k in replicas], rows_axis
+        )
+
+
 def draw_ahead(
     stream: RowStream,
     num_steps: int,
     hidden_shape: Sequence[int],
     visible_shape: Sequence[int],
     visible_noise: str | None,
+    num_replicas: int = 1,
 ) -> DrawnStream:
     """The noise of a whole chain: the very numbers that `stream` draws step by step.
 
     Args:
-        stream: `RowStream`.    num_steps: int, K.
+        stream: `RowStream`.    num_steps: int, K, of all replicas.
         hidden_shape, visible_shape: [B, H] and [B, V].
         visible_noise: "uniforms", "normals" or None: what the visible units are sampled with.
+        num_replicas: int, for how many a `ReplicaStream` will ask.
 
     Returns:
         `DrawnStream`.
     """
 
-    def of_steps(purpose, draw, shape):
+    num_exchanges = (num_steps + num_replicas - 1) // num_replicas
+
+    def of_steps(purpose, draw, shape, num_steps=num_exchanges * num_replicas):
         fours = zip(
             *(
                 tf.unstack(numbers)
@@ -251,6 +298,10 @@ def draw_ahead(
         uniforms[VISIBLE] = of_steps(VISIBLE, stream.four_uniforms, visible_shape)
     elif visible_noise == "normals":
         normals[VISIBLE] = of_steps(VISIBLE, stream.four_normals, visible_shape)
+    if num_replicas > 1:
+        shape = list(hidden_shape)
+        shape[stream.axis] = num_replicas
+        uniforms[EXCHANGE] = of_steps(EXCHANGE, stream.four_uniforms, shape, num_exchanges)
     return DrawnStream(uniforms, normals)
 
 

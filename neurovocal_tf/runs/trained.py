@@ -12,6 +12,7 @@ from neurovocal_tf.config import Config
 from neurovocal_tf.layers.attention_encoder import AttentionEncoder
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
+from neurovocal_tf.layers.latent_variable import LatentVariable
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.runs import checkpoint, recovery
 from neurovocal_tf.runs.run_folder import RunFolder
@@ -56,6 +57,20 @@ def build_model(config: Config, num_visible: int | None = None) -> RNNRBM:
         negative_start=config.training.negative_start,
         smoothness=config.training.smoothness,
         seed=config.training.seed,
+        latent=_latent_variable(num_visible, config),
+    )
+
+
+def _latent_variable(num_visible, config):
+    if not config.model.latent_size:
+        return None
+    # As far from the RBM's seed as that is from the encoder's.
+    return LatentVariable(
+        config.model.latent_size,
+        num_visible,
+        config.model.weight_init,
+        seed=config.training.seed + 2000,
+        name="latent_variable",
     )
 
 

@@ -81,7 +81,12 @@ class Readings:
             },
             least_frames=1,
         )
-        sampling = (self._config.generation.num_gibbs_steps, self._config.generation.chain_start)
+        generation = self._config.generation
+        sampling = (
+            generation.num_gibbs_steps,
+            generation.chain_start,
+            generation.num_replicas,
+        )
         self.scores = Reading(
             Traced(
                 lambda frames, lengths: scoring.score(model, frames, lengths, *sampling)._asdict(),

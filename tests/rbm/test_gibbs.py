@@ -2,43 +2,19 @@
 
 import numpy as np
 import pytest
-import reference
-import scipy.stats
 import tensorflow as tf
-from tiny_machines import BOTH_SIGMAS, NUM_VISIBLE, machine, parameters
+from tiny_machines import (
+    BOTH_SIGMAS,
+    NUM_VISIBLE,
+    assert_distributed_as_the_model,
+    machine,
+    parameters,
+    samples_of_the_model,
+)
 
 from neurovocal_tf.rbm import gibbs, noise
 
 NUM_CHAINS = 30_000
-
-
-def samples_of_the_model(rng, values, sigma, temperature):
-    """Exact samples, [NUM_CHAINS, V], by enumeration."""
-    if sigma is None:
-        p = reference.joint(*values, temperature).sum(axis=1)
-        return reference.binary_states(NUM_VISIBLE)[rng.choice(len(p), NUM_CHAINS, p=p)]
-    weights, means, spread, _ = reference.mixture(*values, sigma, temperature)
-    component = rng.choice(len(weights), NUM_CHAINS, p=weights)
-    return means[component] + spread * rng.normal(size=(NUM_CHAINS, NUM_VISIBLE))
-
-
-def assert_distributed_as_the_model(samples, values, sigma, temperature):
-    if sigma is None:
-        p = reference.joint(*values, temperature).sum(axis=1)
-        counts = np.bincount(
-            (samples @ 2 ** np.arange(NUM_VISIBLE)[::-1]).astype(int), minlength=len(p)
-        )
-        assert scipy.stats.chisquare(counts, p * len(samples)).pvalue > 1e-3
-        return
-    weights, means, spread, _ = reference.mixture(*values, sigma, temperature)
-    # The marginal along any direction is a mixture of normals:
-    # bins alone would miss their correlations.
-    for direction in (*np.eye(NUM_VISIBLE), np.ones(NUM_VISIBLE), np.array([1.0, -1.0, 0.5, 0.0])):
-        centres, width = means @ direction, np.linalg.norm(spread * direction)
-        cdf = lambda x, centres=centres, width=width: sum(  # noqa: E731
-            p * scipy.stats.norm.cdf(x, c, width) for p, c in zip(weights, centres)
-        )
-        assert scipy.stats.kstest(samples @ direction, cdf).pvalue > 1e-3
 
 
 @BOTH_SIGMAS
@@ -49,7 +25,7 @@ def test_a_gibbs_chain_stays_at_the_models_distribution_and_goes_there(
 ):
     values = parameters(rng)
     first = (
-        samples_of_the_model(rng, values, sigma, temperature)
+        samples_of_the_model(rng, values, sigma, temperature, NUM_CHAINS)
         if start == "model"
         else np.zeros((NUM_CHAINS, NUM_VISIBLE))
     )

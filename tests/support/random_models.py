@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
+from neurovocal_tf.layers.latent_variable import LatentVariable
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 
 
@@ -17,10 +18,11 @@ def fresh_model(
     num_layers=1,
     visible_units="gaussian",
     seed=0,
+    num_latent=0,
     **options,
 ):
-    """An `RNNRBM` of gated layers; each of `options` goes to the layers that know
-    it, or to the model.
+    """An `RNNRBM` of gated layers, with a latent variable of `num_latent` if wanted; each of
+    `options` goes to the layers that know it, or to the model.
     """
 
     def of(kind):
@@ -51,6 +53,7 @@ def fresh_model(
             **of(ConditionalRBM),
         ),
         seed=seed,
+        latent=LatentVariable(num_latent, num_visible, seed=seed) if num_latent else None,
         **of(RNNRBM),
     )
 

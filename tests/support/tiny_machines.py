@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import reference
+import scipy.stats
 import tensorflow as tf
 
 from neurovocal_tf.rbm import energy, units
@@ -30,3 +32,33 @@ def machine(W, bv, bh, sigma=None, batch=()):
     return energy.RBM(
         W, tf.broadcast_to(bv, [*batch, *bv.shape]), tf.broadcast_to(bh, [*batch, *bh.shape]), kind
     )
+
+
+def samples_of_the_model(rng, values, sigma, temperature, num_samples):
+    """Exact samples, [num_samples, V], by enumeration."""
+    if sigma is None:
+        p = reference.joint(*values, temperature).sum(axis=1)
+        return reference.binary_states(NUM_VISIBLE)[rng.choice(len(p), num_samples, p=p)]
+    weights, means, spread, _ = reference.mixture(*values, sigma, temperature)
+    component = rng.choice(len(weights), num_samples, p=weights)
+    return means[component] + spread * rng.normal(size=(num_samples, NUM_VISIBLE))
+
+
+def assert_distributed_as_the_model(samples, values, sigma, temperature):
+    """Fails for samples [N, V] of another distribution than the machine's of those values."""
+    if sigma is None:
+        p = reference.joint(*values, temperature).sum(axis=1)
+        counts = np.bincount(
+            (samples @ 2 ** np.arange(NUM_VISIBLE)[::-1]).astype(int), minlength=len(p)
+        )
+        assert scipy.stats.chisquare(counts, p * len(samples)).pvalue > 1e-3
+        return
+    weights, means, spread, _ = reference.mixture(*values, sigma, temperature)
+    # The marginal along any direction is a mixture of normals:
+    # bins alone would miss their correlations.
+    for direction in (*np.eye(NUM_VISIBLE), np.ones(NUM_VISIBLE), np.array([1.0, -1.0, 0.5, 0.0])):
+        centres, width = means @ direction, np.linalg.norm(spread * direction)
+        cdf = lambda x, centres=centres, width=width: sum(  # noqa: E731
+            p * scipy.stats.norm.cdf(x, c, width) for p, c in zip(weights, centres)
+        )
+        assert scipy.stats.kstest(samples @ direction, cdf).pvalue > 1e-3

@@ -1,0 +1,63 @@
+"""The machines of frames for draws of a model's latent variable."""
+
+from typing import TYPE_CHECKING
+
+import tensorflow as tf
+
+from neurovocal_tf.rbm import noise
+from neurovocal_tf.rbm.energy import RBM, masked_mean
+
+if TYPE_CHECKING:
+    from neurovocal_tf.model.rnn_rbm import RNNRBM
+
+
+def machines_to_learn(
+    model: "RNNRBM",
+    frames: tf.Tensor,
+    mask: tf.Tensor,
+    is_start: tf.Tensor,
+    training: bool,
+    stream: noise.Stream,
+) -> tuple[RBM, tf.Tensor | float]:
+    """`RBM` of every frame, and what it costs that a latent variable has seen the frame itself.
+
+    Args:
+        model: `RNNRBM`.    frames: [B, T, V].    mask: [B, T], 1 where a frame counts.
+        is_start, training, stream: as of `RNNRBM.call`.
+
+    Returns:
+        (`RBM`; the mean over masked frames of the posterior's divergence from the prior, in nats;
+        0 without a latent variable).
+    """
+    if model.latent is None:
+        return model(frames, is_start, training=training, stream=stream), 0.0
+    u = model.contexts(frames, is_start, training, stream)
+    posterior = model.latent.posterior(u, model.standardisation(frames))
+    rbm = model.conditional_rbm(model.latent.read(u, posterior.sample(stream)))
+    return rbm, masked_mean(posterior.divergence(model.latent.prior(u)), mask)
+
+
+def drawn_machines(
+    model: "RNNRBM",
+    frames: tf.Tensor,
+    stream: noise.Stream,
+    index: int | tf.Tensor,
+    from_posterior: bool = True,
+) -> tuple[RBM, tf.Tensor]:
+    """`RBM` of every frame for a draw of a latent variable that the model has.
+
+    Args:
+        model: `RNNRBM`.    frames: [B, T, V], from each row's true beginning.
+        stream: source of noise.    index: which draw.
+        from_posterior: whether it is drawn by the frame itself, too, or from the prior.
+
+    Returns:
+        (`RBM`; the log of the prior's density over that which was drawn from, [B, T]).
+    """
+    u = model.contexts(frames)
+    prior = proposal = model.latent.prior(u)
+    if from_posterior:
+        proposal = model.latent.posterior(u, model.standardisation(frames))
+    z = proposal.sample(stream, index=index)
+    rbm = model.conditional_rbm(model.latent.read(u, z))
+    return rbm, prior.log_density(z) - proposal.log_density(z)
