@@ -410,7 +410,7 @@ def test_a_script_of_the_checkout_only_starts_a_command():
     scripts = [ROOT / command.script for command in command_line.COMMANDS if command.script]
     for path in scripts:
         assert libraries_imported(path) == set() and rooms_imported(path) == {"commands"}, path
-    developers = {ROOT / "tools" / "benchmark.py", ROOT / "tools" / "compare.py"}
+    developers = {ROOT / "tools" / f"{name}.py" for name in ("benchmark", "compare", "extensions")}
     there = {*(ROOT / "tools").glob("*.py"), *(ROOT / "export").glob("*.py")}
     assert there == {*scripts, *developers}
 
