@@ -24,7 +24,9 @@ BREAK_S = 0.25
 # What was never heard after a syllable is unlikely, not impossible.
 _SMOOTHING = 0.05
 _NUM_NEIGHBOURS = 5
-_WITH_MEDIANS = ("durations_s", "gaps_s", "peak_frequencies_hz")
+# Not of gaps: those of many birds have two humps, and their median leaps from one to the other
+# where the distributions hardly differ.
+_WITH_MEDIANS = ("durations_s", "peak_frequencies_hz")
 _OF_DISTANCE = ("ks_duration", "ks_gap", "ks_peak_frequency", "transition_divergence_bits")
 # Of fewer syllables nothing is told.
 FEWEST_SYLLABLES = 10
@@ -226,10 +228,9 @@ def song_distance(real: Sung, songs: Sung) -> float:
     songs, infinite for songs of too few syllables to tell.
 
     The sum of the Kolmogorov-Smirnov distances of durations, gaps and peak frequencies, of the
-    logarithms, either way, of the ratios of their medians, of syllables per second and of effective
-    types, and of the transition divergence in bits. The first see the distributions as a whole, the
-    medians the middle of one with two humps, as those of gaps often are, where a small distance may
-    be a large step; only the last sees in which order the syllables are.
+    logarithms, either way, of the ratios of the medians of durations and peaks, of syllables per
+    second and of effective types, and of the transition divergence in bits. Only the last sees in
+    which order the syllables are.
     """
     if min(len(real), len(songs)) < FEWEST_SYLLABLES:
         return math.inf
