@@ -64,7 +64,7 @@ def test_the_code_for_keras_runs_and_its_encoder_is_one(repository, tmp_path, mo
             exec(block, names)
     finally:
         tf.config.run_functions_eagerly(False)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     frames, encoder = tf.constant(names["frames"], tf.float32), names["leaky"].encoder
     again = names["again"].predict_step(frames)
     np.testing.assert_allclose(again, names["predicted"], rtol=0, atol=1e-6)

@@ -143,7 +143,9 @@ def test_an_evaluation_is_that_of_the_run_and_draws_when_asked(model, tmp_path, 
         model.workdir,
         "data",
         report.SongOptions(0.5),
-        LikelihoodOptions(7, 8, 5000, compiled=False),
+        LikelihoodOptions(
+            7, 8, 5000, compiled=False, num_gibbs_steps=model.config.generation.num_gibbs_steps
+        ),
     )
     assert given[1][2:5] == (None, report.SongOptions(), None)
 
