@@ -194,6 +194,9 @@ def test_a_written_flag_file_reads_back_as_the_same_configuration(data):
             "layer_periods",
             "attention_frames",
             "num_shares",
+            "noise_context",
+            "sampler",
+            "tempering_replicas",
         )
         if field.name not in tied:
             values[field.name] = data.draw(_values_of(field), label=field.name)

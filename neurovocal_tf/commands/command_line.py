@@ -78,8 +78,7 @@ COMMANDS = (
         "tune",
         "search for the settings of the best model",
         "tools/tune.py",
-        "data_dir workdir preset tuner search num_trials trial_epochs distributed sequence "
-        "annotations seed",
+        "data_dir workdir preset tuner search num_trials trial_epochs distributed sequence seed",
         on_keras=True,
     ),
     Command(

@@ -96,7 +96,8 @@ def enumerated(model, sequences, machines=None):
         ("mean_field", False, 0.0),
         ("gaussian", False, 0.0),
         ("bernoulli", True, 0.0),
-        ("gaussian", True, 0.5),
+        ("gaussian", True, 0.0),
+        ("gaussian", False, 0.5),
     ],
 )
 def test_the_bracket_encloses_the_enumerated_likelihood_of_all_frames(

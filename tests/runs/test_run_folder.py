@@ -54,7 +54,7 @@ def another_value(field, value):
     if kind is str:
         return "1"
     if isinstance(value, tuple):
-        return tuple(number + 1 for number in value)
+        return tuple(number + 2 for number in value)
     if value == high:
         return kind(value / 2)
     return value + 2 if value + 2 <= high else kind((value + high) / 2)
@@ -64,7 +64,7 @@ def another_value(field, value):
 def test_a_run_goes_on_with_its_own_settings_only_and_any_other_is_refused_by_name(field, tmp_path):
     folder = RunFolder(tmp_path)
     # so that each setting has room to change alone
-    config = Config().replace(n_fft=512, sequence="bout")
+    config = Config().replace(n_fft=512, sequence="bout", batch_size=12)
     folder.check(config)  # nothing there yet
     folder.write_config(config)
     folder.check(config)
