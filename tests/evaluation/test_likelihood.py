@@ -41,10 +41,15 @@ def model_of(visible_units, rng, coupling_gain=False, noise_context=0.0, num_lat
         num_latent=num_latent,
     )
     for weights in model.trainable_variables:
-        weights.assign(0.6 * rng.normal(size=weights.shape))
+        if weights.name != "Wus":
+            weights.assign(0.6 * rng.normal(size=weights.shape))
     if coupling_gain:
         # Couplings many times as strong would need as many temperatures.
         model.conditional_rbm.Wug.assign(0.2 * model.conditional_rbm.Wug)
+    if noise_context:
+        # Less noise is as much as stronger couplings.
+        Wus = model.conditional_rbm.Wus
+        Wus.assign(0.2 * np.random.default_rng(1).normal(size=Wus.shape))
     if visible_units == "gaussian":
         # Real units feel each other over the square of W.
         model.conditional_rbm.W.assign(0.4 * model.conditional_rbm.W)

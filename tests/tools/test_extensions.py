@@ -79,6 +79,20 @@ def test_rows_are_run_once_share_a_training_and_make_a_table(extensions, calls, 
     assert all(extensions.run_row(study, row, 3, print) for row in rows) and not calls
 
 
+def test_a_rows_own_flags_come_after_those_of_all_rows(extensions, tmp_path):
+    study = extensions.Study(
+        tmp_path, "/data", train=("--latent_size=0",), evaluate=("--sampler=gibbs",)
+    )
+    latent, tempering = (
+        study.asked(row, 0) for row in extensions.rows_of(["latent_16", "tempering"])
+    )
+    given = latent["train_flags"], tempering["evaluate_flags"]
+    for flags, first, last in zip(
+        given, ("--latent_size=0", "--sampler=gibbs"), ("--latent_size=16", "--sampler=tempering")
+    ):
+        assert flags.index(first) < flags.index(last)
+
+
 def test_a_row_that_fails_is_told_and_done_by_the_next_try(extensions, calls, tmp_path):
     study, said = extensions.Study(tmp_path, "/data"), []
     (row,) = extensions.rows_of(["latent_16"])

@@ -93,11 +93,12 @@ class Study:
             "train_flags": [
                 f"--preset={self.preset}",
                 f"--data_dir={self.data_dir}",
-                *trained.train,
+                # Of two values the later one counts: a row has its own, whatever all have.
                 *self.train,
+                *trained.train,
                 f"--seed={seed}",
             ],
-            "evaluate_flags": [*row.use, *self.evaluate, f"--seed={seed}"],
+            "evaluate_flags": [*self.evaluate, *row.use, f"--seed={seed}"],
         }
 
 
