@@ -38,11 +38,9 @@ ROWS = (
     Row("noise_context", ("--noise_context=1",)),
     Row("smoothness", ("--smoothness=1",)),
     Row("memory", ("--memory_frames=10,50,200",)),
-    Row("long_windows", ("--window_frames=512", "--batch_size=2")),
-    Row(
-        "memory_long_windows",
-        ("--memory_frames=10,50,200", "--window_frames=512", "--batch_size=2"),
-    ),
+    Row("no_memory", ("--memory_frames=0",)),
+    Row("short_windows", ("--window_frames=128", "--batch_size=8")),
+    Row("no_dropout", ("--dropout=0",)),
     Row("periods", ("--layer_periods=1,4,16",)),
     Row("attention", ("--layer_periods=1,4,16", "--attention_frames=512")),
 )
