@@ -2,6 +2,7 @@
 effect in a fresh model, and what is refused.
 """
 
+import encoder_gradients
 import keras
 import numpy as np
 import pytest
@@ -91,23 +92,9 @@ def test_frames_that_do_not_count_are_not_remembered(rng):
 
 
 def test_a_compiled_gradient_is_that_of_the_steps(rng):
-    encoder, frames = make_encoder(rng, 2, 2), frames_of(rng)
-    share = tf.constant(rng.normal(size=(NUM_FRAMES, encoder.output_size)), tf.float32)
-
-    def gradients_of_call():
-        with tf.GradientTape() as tape:
-            cost = tf.reduce_sum(encoder.output(encoder(frames)) * share)
-        return tape.gradient(cost, encoder.trainable_variables)
-
-    with tf.GradientTape() as tape:
-        state, cost = encoder.initial_state(tf.ones([BATCH_SIZE], tf.bool)), 0.0
-        for t in range(NUM_FRAMES):
-            state = encoder.step(frames[:, t], state)
-            cost += tf.reduce_sum(encoder.output(state) * share[t])
-    expected = tape.gradient(cost, encoder.trainable_variables)
-    found = tf.function(gradients_of_call, jit_compile=True, autograph=False)()
-    for a, b in zip(found, expected, strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * max(np.abs(b).max(), 1.0))
+    encoder_gradients.assert_gradient_is_that_of_the_steps(
+        make_encoder(rng, 2, 2), frames_of(rng), rng
+    )
 
 
 def test_scores_of_any_size_give_finite_contexts(rng):

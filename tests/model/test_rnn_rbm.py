@@ -19,6 +19,16 @@ pytestmark = pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
 
 NUM_VISIBLE, BATCH_SIZE, NUM_FRAMES = 6, 4, 10
 VISIBLE_UNITS = ("gaussian", "mean_field", "bernoulli")
+# All that training draws or asks beside the chains.
+WITH_ALL_OPTIONS = {
+    "num_layers": 2,
+    "num_direct_frames": 1,
+    "dropout": 0.2,
+    "state_dropout": 0.2,
+    "input_noise": 0.1,
+    "noise_context": 0.5,
+    "smoothness": 1.0,
+}
 EVERY_KIND = pytest.mark.parametrize("visible_units", VISIBLE_UNITS)
 
 # Sums of some ten float32 products, ten frames long, through two layers.
@@ -251,15 +261,7 @@ def test_the_number_of_gibbs_steps_is_that_of_the_weight(rng):
 def test_compiled_and_uncompiled_training_agree(rng):
     start, results = None, []
     for jit_compile in (False, True):
-        model = make_model(
-            num_layers=2,
-            num_direct_frames=1,
-            dropout=0.2,
-            state_dropout=0.2,
-            input_noise=0.1,
-            noise_context=0.5,
-            smoothness=1.0,
-        )
+        model = make_model(**WITH_ALL_OPTIONS)
         model.cd_steps.assign(3)
         start = start or [w + 0.1 * rng.normal(size=w.shape) for w in weights_of(model)]
         for weight, value in zip(model.trainable_variables, start):
@@ -289,15 +291,7 @@ def test_a_batch_in_parts_teaches_what_the_whole_does(jit_compile, num_parts, rn
     mask[0, 4:], mask[3] = 0, 0
     model, results = (
         scaled(
-            make_model(
-                num_layers=2,
-                num_direct_frames=1,
-                dropout=0.2,
-                state_dropout=0.2,
-                input_noise=0.1,
-                noise_context=0.5,
-                smoothness=1.0,
-            ),
+            make_model(**WITH_ALL_OPTIONS),
             rng,
         ),
         [],
