@@ -230,7 +230,10 @@ class RNNRBM(SequenceModel):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         frames, mask, is_start = parts_of(data, self.num_visible, self.masking)
         with tf.control_dependencies([tf.identity(frames)]):
-            self.data_arrived_s.assign(tf.timestamp())
+            arrived = self.data_arrived_s.assign(tf.timestamp())
+        # Nothing is computed before the clock is read: on one core it would be read afterwards.
+        with tf.control_dependencies([arrived]):
+            frames = tf.identity(frames)
         batch = whole_batch(frames, mask, is_start)
         step = tf.convert_to_tensor(self.num_train_steps)
         gradients, figures = zip(

@@ -36,3 +36,26 @@ def test_an_epoch_tells_how_long_it_waited_for_data():
     assert waited_s > 3 * 0.2
     assert waiting_of(0.0)[0] < waited_s / 2
     assert line.endswith(f" s, {waited_s:.1f} s of it waiting for data")
+
+
+def test_nothing_of_a_step_is_computed_before_the_clock_is_read():
+    model = fresh_model(4, 3, 2)
+    model.compile(optimizer="sgd")
+    signature = tf.TensorSpec([2, 3, 4]), tf.TensorSpec([2, 3]), tf.TensorSpec([2], tf.bool)
+    graph = tf.function(model.train_step).get_concrete_function(signature).graph
+    loops = [op for op in graph.get_operations() if "While" in op.type]
+    assert loops
+    for op in loops:
+        assert "Timestamp" in {one.type for one in ancestors(op)}
+
+
+def ancestors(op):
+    """The operations that must have run before one."""
+    found, waiting = set(), [op]
+    while waiting:
+        one = waiting.pop()
+        for before in [each.op for each in one.inputs] + list(one.control_inputs):
+            if before not in found:
+                found.add(before)
+                waiting.append(before)
+    return found
