@@ -41,6 +41,10 @@ class ConditionalRBM(keras.layers.Layer):
         g_t = exp(2 tanh(u_{t-1} @ Wug / 2))
         log sigma_t = log sigma + b tanh(u_{t-1} @ Wus / b)
 
+    Where the noise follows u, hidden units read how far a frame is from its bias, in its noise:
+    bh_t + g_t ((v - bv_t) / sigma_t @ W), an RBM of innovations (Montavon & Mueller, 2012, centre
+    with constants). Where it does not, v / sigma in its place is the same family of machines.
+
     Args:
         num_visible: int, V.    num_hidden: int, H.
         visible_units: "gaussian", "mean_field" or "bernoulli".
@@ -187,6 +191,9 @@ class ConditionalRBM(keras.layers.Layer):
         if isinstance(visible_units, units.Gaussian) and self.noise_context:
             change = bounded(linear(u, w["Wus"], axis=axis), self.noise_context)
             visible_units = units.Gaussian(visible_units.log_sigma + change)
+            # Read from zero, every hidden unit would move with sigma_t by what bv_t is, and the
+            # state could not make up for it: a quotient is no sum.
+            bh -= gain * linear(visible_units.to_hidden(bv), w["W"], axis=axis)
         return (RBMInLanes if axis == 0 else RBM)(
             W=w["W"], bv=bv, bh=bh, units=visible_units, gain=gain
         )

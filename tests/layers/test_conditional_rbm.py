@@ -55,6 +55,19 @@ def test_noise_follows_the_state_each_units_its_own_way_and_never_beyond_its_bou
     assert -0.7 < np.min(change) < -0.5 and 0.5 < np.max(change) < 0.7
 
 
+@pytest.mark.parametrize("coupling_gain", [False, True])
+def test_where_noise_follows_the_state_hidden_units_read_how_far_a_frame_is_from_its_bias(
+    coupling_gain, rng
+):
+    layer = make_layer(rng, noise_context=0.7, coupling_gain=coupling_gain)
+    u = rng.normal(size=(6, NUM_RECURRENT)).astype(np.float32)
+    v = rng.normal(size=(6, NUM_VISIBLE)).astype(np.float32)
+    machine = layer(tf.constant(u))
+    beyond = (v - machine.bv) / np.exp(machine.units.log_sigma) @ layer.W.numpy()
+    expected = layer.bh + u @ layer.Wuh.numpy() + machine.gain * beyond
+    np.testing.assert_allclose(energy.hidden_logits(machine, tf.constant(v)), expected, atol=2e-6)
+
+
 @EVERY_KIND
 def test_a_machine_along_the_lanes_is_the_same_machine(visible_units, kind, rng):
     context = 0.7 if visible_units == "gaussian" else 0.0

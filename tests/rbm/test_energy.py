@@ -311,7 +311,9 @@ def test_with_exact_negatives_the_gradient_by_the_weights_of_the_noise_is_the_li
 
     def machines(W, bv, bh, Wuv, Wuh, Wus, log_sigma):
         sigmas = np.exp(log_sigma + 0.8 * np.tanh(u[0] @ Wus / 0.8))
-        return [(W, *of_frame) for of_frame in zip(bv + u[0] @ Wuv, bh + u[0] @ Wuh, sigmas)]
+        biases = bv + u[0] @ Wuv
+        hidden = bh + u[0] @ Wuh - biases / sigmas @ W
+        return [(W, *of_frame) for of_frame in zip(biases, hidden, sigmas, strict=True)]
 
     def negative_log_likelihood(*values):
         return np.mean(
