@@ -22,7 +22,7 @@ _SEED_OF_WEIGHTS = 700
 class AttentionEncoder(keras.layers.Layer):
     """An `encoder.Encoder` that wraps another one, and attends to what that one told before:
 
-        q_t = m_t W_q        k_s, v_s = m_s W_kv        of every `every`-th frame s
+        q_t = m_t W_q        k_s = m_s W_k        v_s = m_s W_v        of every `every`-th frame s
         a_ts = q_t . k_s / sqrt(D) - slope (how many entries s lies back) / M
         context_t = sum_s exp(a_ts) v_s / (1 + sum_s exp(a_ts))        over the last M entries s
 
