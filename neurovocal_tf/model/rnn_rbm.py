@@ -251,16 +251,16 @@ class RNNRBM(SequenceModel):
         """
         stream = noise.BatchStream(tf.constant(self.seed), step, first_row)
         with tf.GradientTape() as tape:
-            rbm, divergence = machines_to_learn(self, frames, mask, is_start, True, stream)
+            learned, foretold, divergence = machines_to_learn(
+                self, frames, mask, is_start, True, stream
+            )
             positive = self.standardisation(frames)
             with tape.stop_recording():
-                negative, reconstruction = self.negative_phase(rbm, positive, stream)
-            cost = share * (contrastive_divergence(rbm, positive, negative, mask) + divergence)
+                negative, reconstruction = self.negative_phase(learned, positive, stream)
+            cost = share * (contrastive_divergence(learned, positive, negative, mask) + divergence)
             penalised = cost
             if self.smoothness:
-                # Of what is foretold, which has not seen the frame.
-                told = rbm if self.latent is None else self(frames, is_start, True, stream)
-                roughness = excess_roughness(mean_field(told), positive, mask)
+                roughness = excess_roughness(mean_field(foretold), positive, mask)
                 penalised += share * self.smoothness * roughness
             scaled = self.optimizer.scale_loss(penalised)
         return tape.gradient(scaled, self.trainable_variables), (
@@ -275,19 +275,20 @@ class RNNRBM(SequenceModel):
         # Seed and step of their own: the same noise at every validation,
         # so that its figures compare.
         stream = noise.BatchStream(tf.constant(self.seed + 1), tf.constant(0), first_row)
-        learned, divergence = machines_to_learn(self, frames, mask, is_start, False, stream)
-        rbm = learned if self.latent is None else self(frames, is_start)
+        learned, foretold, divergence = machines_to_learn(
+            self, frames, mask, is_start, False, stream
+        )
         positive = self.standardisation(frames)
         negative, reconstruction = self.negative_phase(learned, positive, stream)
         figures = [
             contrastive_divergence(learned, positive, negative, mask) + divergence,
             *(
                 self._squares(positive - estimate, mask)
-                for estimate in (reconstruction, mean_field(rbm))
+                for estimate in (reconstruction, mean_field(foretold))
             ),
         ]
         if self.pseudo_log_likelihood is not None:
-            figures.append(masked_mean(pseudo_log_likelihood(rbm, positive), mask))
+            figures.append(masked_mean(pseudo_log_likelihood(foretold, positive), mask))
         if self.latent_nats is not None:
             figures.append(divergence)
         return [share * figure for figure in figures]
