@@ -7,11 +7,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from neurovocal_tf.layers.dropout import OwnNoise, dropped
 from neurovocal_tf.layers.padding import after_each, frames_first
 from neurovocal_tf.layers.periods import LayerPeriods, ManyFrames, OneFrame
 from neurovocal_tf.layers.recurrence import cell, product, recurrence, split_kernel
 from neurovocal_tf.layers.slow_gates import SlowGates, longest_of_layers
+from neurovocal_tf.layers.training_noise import OwnNoise, dropped
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.products import affine
 
@@ -251,8 +251,8 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         frames = ManyFrames(self._periods, clock, noise.shape_of(inputs)[1])
         for i, first in enumerate(layer_states):
             layer_input = frames.read(i, layer_input)
-            if training and self.dropout > 0:
-                layer_input = dropped(layer_input, self.dropout, stream, i)
+            if training:
+                layer_input = dropped(layer_input, self.dropout, stream, i, time_first=True)
             kernel, recurrent_kernel = (
                 tf.cast(w, self.compute_dtype) for w in (self.kernels[i], self.recurrent_kernels[i])
             )

@@ -13,6 +13,7 @@ from neurovocal_tf.layers.encoder import Encoder, check_encoder
 from neurovocal_tf.layers.latent_variable import LatentVariable
 from neurovocal_tf.layers.padding import before_each, frames_first
 from neurovocal_tf.layers.standardisation import Standardisation
+from neurovocal_tf.layers.training_noise import dropped, noisy
 from neurovocal_tf.model import replicas
 from neurovocal_tf.model.adaptation import adapt
 from neurovocal_tf.model.batches import parts_of, whole_batch
@@ -22,7 +23,6 @@ from neurovocal_tf.model.root_mean_square import RootMeanSquare
 from neurovocal_tf.model.sequence_model import SequenceModel
 from neurovocal_tf.model.singing import sing
 from neurovocal_tf.model.smoothness import excess_roughness
-from neurovocal_tf.model.training_noise import dropped, noisy
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.energy import (
     RBM,
@@ -282,10 +282,8 @@ class RNNRBM(SequenceModel):
         negative, reconstruction = self.negative_phase(learned, positive, stream)
         figures = [
             contrastive_divergence(learned, positive, negative, mask) + divergence,
-            *(
-                self._squares(positive - estimate, mask)
-                for estimate in (reconstruction, mean_field(foretold))
-            ),
+            self._squares(positive - reconstruction, mask),
+            self._squares(positive - mean_field(foretold), mask),
         ]
         if self.pseudo_log_likelihood is not None:
             figures.append(masked_mean(pseudo_log_likelihood(foretold, positive), mask))
