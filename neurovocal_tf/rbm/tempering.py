@@ -37,11 +37,6 @@ from neurovocal_tf.rbm.gibbs import gibbs_chain, start_of_chain
 from neurovocal_tf.rbm.units import MeanField
 
 
-def steps_of_each(num_steps: int | tf.Tensor, num_replicas: int) -> int | tf.Tensor:
-    """How many steps each replica takes where `num_steps` are shared out among them."""
-    return (num_steps + num_replicas - 1) // num_replicas
-
-
 def tempered_chain(
     rbm: RBM,
     v: tf.Tensor | None,
@@ -86,7 +81,7 @@ def tempered_chain(
     if v is None:
         v = rbm.units.mean(path.base_bv, tf.zeros_like(path.base_bv))
     replicas = Replicas.of(path, temperature, num_replicas)
-    num_steps = steps_of_each(num_steps, num_replicas)
+    num_steps = noise.steps_of_each(num_steps, num_replicas)
     ends = replicas.chain(replicas.spread(v), num_steps, stream, transposed)
     sample, mean = (tf.split(x, num_replicas, axis=-1 - rbm.axis)[0] for x in ends)
     return sample, mean

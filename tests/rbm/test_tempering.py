@@ -157,7 +157,7 @@ def test_replicas_share_the_steps_and_start_at_the_mean_of_independent_units(rng
     mean_field = ais.path_to(rbm).base_bv
     stream = noise.BatchStream(tf.constant(1), tf.constant(2))
     for given, steps in ((5, 2), (6, 2), (7, 3)):
-        assert tempering.steps_of_each(given, 3) == steps
+        assert noise.steps_of_each(given, 3) == steps
     found = tempering.tempered_chain(rbm, None, 5, stream, num_replicas=3)
     expected = tempering.tempered_chain(rbm, mean_field, 6, stream, num_replicas=3)
     np.testing.assert_array_equal(found, expected)
