@@ -174,7 +174,7 @@ def log_likelihood_bracket(
     jacobian = float(np.sum(np.log(np.asarray(model.standardisation.scale, np.float64))))
     graph, temper = _estimation_graph(options), _tempering_graph(options)
     work_of_draw = len(chosen) + 2 * len(doubled)
-    work = sum(work_of_draw if draw.from_posterior else len(chosen) for draw in draws)
+    work = sum(work_of_draw if draw.is_averaged else len(chosen) for draw in draws)
 
     def estimate(number, machines, which, factor, before, further=None):
         sides, samples = _estimate(
@@ -197,7 +197,7 @@ def log_likelihood_bracket(
         is_last = number == len(draws) - 1
         estimated = estimate(number, machines, chosen, 1, before, temper if is_last else None)
         samples = estimated[-1]
-        if draws[number].from_posterior:
+        if draws[number].is_averaged:
             coarse.append(estimated)
             fine.append(estimate(number, machines, chosen[doubled], 2, before + len(chosen)))
     sides, finer = map(_averaged, (coarse, fine))
