@@ -14,7 +14,7 @@ from neurovocal_tf.layers.latent_variable import LatentVariable
 from neurovocal_tf.layers.padding import before_each, frames_first
 from neurovocal_tf.layers.standardisation import Standardisation
 from neurovocal_tf.layers.training_noise import dropped, noisy
-from neurovocal_tf.model import replicas
+from neurovocal_tf.model import distribution
 from neurovocal_tf.model.adaptation import adapt
 from neurovocal_tf.model.batches import parts_of, whole_batch
 from neurovocal_tf.model.drawn_machines import machines_to_learn
@@ -323,12 +323,12 @@ class RNNRBM(SequenceModel):
         """Adds a batch's figures, of each part a tuple, to the metrics,
         and returns these by name.
         """
-        *figures, num_frames = replicas.totals(
+        *figures, num_frames = distribution.totals(
             [*map(tf.add_n, zip(*figures, strict=True)), tf.reduce_sum(batch[1])]
         )
         for metric, figure in zip(metrics, figures, strict=True):
             metric.update_state(figure, sample_weight=num_frames)
-        return {metric.name: replicas.for_keras(metric.result()) for metric in metrics}
+        return {metric.name: distribution.for_keras(metric.result()) for metric in metrics}
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
