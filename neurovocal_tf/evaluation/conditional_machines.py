@@ -55,7 +55,7 @@ class Draw:
 
     Attributes:
         source: "mean", that of its prior, and of a model without a latent variable its machines;
-            "posterior", a draw, over which a likelihood is averaged; or "prior", a draw as in songs.
+            "posterior", a draw, over which a likelihood is averaged; or "prior", one as in songs.
         index: which draw, by `seed`.
     """
 

@@ -38,7 +38,8 @@ def machines_to_learn(
     prior = model.latent.prior(u)
     posterior = model.latent.posterior(u, model.standardisation(frames))
     learned, foretold = (
-        model.conditional_rbm(model.latent.read(u, z)) for z in (posterior.sample(stream), prior.mean)
+        model.conditional_rbm(model.latent.read(u, z))
+        for z in (posterior.sample(stream), prior.mean)
     )
     return learned, foretold, masked_mean(posterior.divergence(prior), mask)
 

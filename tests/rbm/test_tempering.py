@@ -134,8 +134,8 @@ def test_noise_drawn_ahead_and_lanes_give_the_same_samples(axis, rng):
 
 
 def test_one_replica_is_a_gibbs_chain_bit_for_bit_and_starts_as_it_does(rng):
-    rbm, stream = rows_of(parameters(rng), None, 5), noise.BatchStream(tf.constant(1), tf.constant(2))
-    zeros = tf.zeros([5, NUM_VISIBLE])
+    rbm, zeros = rows_of(parameters(rng), None, 5), tf.zeros([5, NUM_VISIBLE])
+    stream = noise.BatchStream(tf.constant(1), tf.constant(2))
     for v, start, options in (
         (zeros, zeros, {}),
         (None, zeros, {"chain_start": "zeros"}),
