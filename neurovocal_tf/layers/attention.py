@@ -10,6 +10,7 @@ import typing
 
 import tensorflow as tf
 
+from neurovocal_tf.layers.frame_counts import is_due, is_noise, whole
 from neurovocal_tf.layers.periods import moved
 from neurovocal_tf.rbm.noise import shape_of
 from neurovocal_tf.rbm.products import along
@@ -65,16 +66,13 @@ def attend_to_memory(
     """
     num_entries, every, num_heads, head_size = memory
     count += 1.0
-    # As in `periods`: what is no whole number is due, and its memory full, so that a step on a
-    # state of noise computes all that one may.
-    is_noise = count != tf.round(count)
     older, _ = tf.split(
         remembered, [(num_entries - 1) * memory.entry_size, memory.entry_size], axis=axis
     )
     remembered = tf.where(
-        is_noise | (count % every == 0.0), tf.concat([entry, older], axis=axis), remembered
+        is_due(count, every), tf.concat([entry, older], axis=axis), remembered
     )
-    num_filled = tf.where(is_noise, float(num_entries), tf.floor(count / every))
+    num_filled = tf.where(is_noise(count), float(num_entries), tf.floor(count / every))
     rows, of_entries = shape_of(query)[-1 - axis], 0 if axis == 0 else 1
 
     def shaped(x, *units):
@@ -111,9 +109,7 @@ def attend_within(
     num_entries, every, _, _ = memory
     query, entry = (tf.transpose(x, [1, 0, 2]) for x in (query, entry))
     num_frames, num_rows, _ = shape_of(query)
-    before = tf.clip_by_value(
-        tf.cast(tf.round(count[:, 0]), tf.int32), 0, (num_entries + 1) * every - 1
-    )
+    before = whole(count[:, 0], (num_entries + 1) * every)
     since = before % every
     num_new = -(-num_frames // every)
     new = moved(entry, since, num_new * every)[every - 1 :: every]

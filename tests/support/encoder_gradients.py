@@ -1,4 +1,4 @@
-"""The gradient of an encoder's `call`, compiled, beside that through its steps, one after another."""
+"""The gradient of an encoder's `call`, compiled, beside that through its steps, one by one."""
 
 import numpy as np
 import tensorflow as tf
