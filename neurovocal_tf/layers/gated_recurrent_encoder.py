@@ -207,9 +207,7 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         return self.seed + _SEED_BACKWARDS * self.go_backwards
 
     def initial_state(self, is_start: tf.Tensor) -> tf.Tensor:
-        """The state before a row's first frame: the learned one where a sequence truly starts, else
-        zero.  bool [B] -> [B, R]
-        """
+        """See `Encoder.initial_state`; of the clock all zero."""
         clock = tf.zeros([sum(self._clock_sizes())], self.variable_dtype)
         first = tf.concat([clock, tf.convert_to_tensor(self.first_state)], axis=0)
         return tf.where(
@@ -270,9 +268,7 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         return tf.concat(states, axis=2)
 
     def step_weights(self) -> list[LayerWeights]:
-        """What `step` needs of the weights, of each layer:
-        (kernel, parts of the recurrent kernel, bias).
-        """
+        """See `Encoder.step_weights`: of each layer (kernel, recurrent kernel split, bias)."""
         weights = zip(self.kernels, self.recurrent_kernels, self.biases, strict=True)
         as_tensors = ((tf.convert_to_tensor(w) for w in layer) for layer in weights)
         return [
@@ -287,16 +283,7 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         weights: list[LayerWeights] | None = None,
         axis: int = -1,
     ) -> tf.Tensor:
-        """The state one frame later, by the same equations as `call`.
-
-        Args:
-            frame: [B, V].    state: [B, R].
-            weights: of `step_weights`; taken before a loop, or every step copies them.
-            axis: -1, or 0 for a frame [V, B] and a state [R, B], see `rbm.products`.
-
-        Returns:
-            [B, R], or [R, B].
-        """
+        """See `Encoder.step`."""
         layer_input, states = frame, []
         clock, layer_states, direct = self._parts(state, axis)
         next_frame = OneFrame(self._periods, clock)
@@ -316,14 +303,11 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         return tf.concat([*next_frame.clock(), *states, *direct], axis=axis)
 
     def output(self, state: tf.Tensor, axis: int = -1) -> tf.Tensor:
-        """The part u of a state that the RBM's biases see.
-
-        [..., R] -> [..., U + P * V], or with `axis` 0 [R, B] -> [U + P * V, B]
-        """
+        """See `Encoder.output`: the end of a state, of size U + P * V."""
         return tf.split(state, [self.state_size - self.output_size, self.output_size], axis=axis)[1]
 
     def embedding(self, state: tf.Tensor) -> tf.Tensor:
-        """The units of the top layer, or with longer periods of all.  [..., R] -> [..., E]"""
+        """See `Encoder.embedding`: the units of the top layer, or with longer periods of all."""
         return self.output(state)[..., : self.embedding_size]
 
     def _parts(self, state, axis=-1):
