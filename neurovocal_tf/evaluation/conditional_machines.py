@@ -51,18 +51,22 @@ class Machines:
 
 @dataclasses.dataclass(frozen=True)
 class Draw:
-    """A draw of a latent variable for every frame.
+    """Where a latent variable is for every frame.
 
     Attributes:
-        index: which, by `seed`; None: the mean of the prior, and of a model without a latent
-            variable its machines.
-        from_posterior: whether it is one of those that a likelihood is averaged over, or from the
-            prior, as in songs.
+        source: "mean", that of its prior, and of a model without a latent variable its machines;
+            "posterior", a draw, over which a likelihood is averaged; or "prior", one as in songs.
+        index: which draw, by `seed`.
     """
 
-    index: int | None = None
-    from_posterior: bool = True
+    source: str = "mean"
+    index: int = 0
     seed: int = 0
+
+    @property
+    def is_averaged(self) -> bool:
+        """Whether it has a part in the likelihood."""
+        return self.source != "prior"
 
 
 def draws_of(model: RNNRBM, num_chains: int, seed: int) -> tuple[list[Draw], int]:
@@ -75,8 +79,8 @@ def draws_of(model: RNNRBM, num_chains: int, seed: int) -> tuple[list[Draw], int
     if model.latent is None:
         return [Draw()], num_chains
     num_draws = max(num_chains // _CHAINS_OF_A_DRAW, 1)
-    draws = [Draw(index, seed=seed) for index in range(num_draws)]
-    return [*draws, Draw(num_draws, from_posterior=False, seed=seed)], _CHAINS_OF_A_DRAW
+    draws = [Draw("posterior", index, seed) for index in range(num_draws)]
+    return [*draws, Draw("prior", num_draws, seed)], _CHAINS_OF_A_DRAW
 
 
 def conditional_machines(
@@ -93,10 +97,9 @@ def conditional_machines(
     sequences = [np.asarray(sequence, np.float32) for sequence in sequences if len(sequence)]
     if not sequences:
         raise ValueError("`sequences` must hold at least one frame. Received: none")
-    graphs = {from_posterior: _graph(model, from_posterior) for from_posterior in (True, False)}
+    graphs = {source: _graph(model, source) for source in {draw.source for draw in draws}}
     for draw in draws:
-        numbers = [tf.constant(draw.seed), tf.constant(draw.index or 0)]
-        graph = _graph(model, None) if draw.index is None else graphs[draw.from_posterior]
+        graph, numbers = graphs[draw.source], [tf.constant(draw.seed), tf.constant(draw.index)]
         parts = [
             graph(tf.constant(sequence[np.newaxis]), tf.constant(number), *numbers)
             for number, sequence in enumerate(sequences)
@@ -111,17 +114,19 @@ def conditional_machines(
         yield Machines(frames, rbm, log_ratio)
 
 
-def _graph(model, from_posterior):
+def _graph(model, source):
     """A sequence's frames, machines and log ratios, as a graph of it, its number, and the seed and
-    the index of a draw; `from_posterior` None: of none.
+    the index of a `Draw` of that source.
     """
 
     def machines(frames, number, seed, index):
-        if from_posterior is None:
+        if source == "mean":
             rbm, log_ratio = model(frames), tf.zeros(tf.shape(frames)[:2])
         else:
             stream = BatchStream(seed, number)
-            rbm, log_ratio = drawn_machines(model, frames, stream, index, from_posterior)
+            rbm, log_ratio = drawn_machines(
+                model, frames, stream, index, from_posterior=source == "posterior"
+            )
         return model.standardisation(frames)[0], rbm.map_frames(lambda x: x[0]), log_ratio[0]
 
     numbers = [tf.TensorSpec([], tf.int32)] * 3

@@ -172,13 +172,14 @@ def log_likelihood_bracket(
         len(chosen), max(int(_DOUBLED_SHARE * len(chosen)), at_once), options.seed + 1
     )
     jacobian = float(np.sum(np.log(np.asarray(model.standardisation.scale, np.float64))))
-    graph = _estimation_graph(options)
+    graph, temper = _estimation_graph(options), _tempering_graph(options)
     work_of_draw = len(chosen) + 2 * len(doubled)
-    work = sum(work_of_draw if draw.from_posterior else len(chosen) for draw in draws)
+    work = sum(work_of_draw if draw.is_averaged else len(chosen) for draw in draws)
 
-    def estimate(number, machines, which, factor, before):
+    def estimate(number, machines, which, factor, before, further=None):
         sides, samples = _estimate(
             graph,
+            further,
             at_once,
             factor * options.num_temperatures,
             frames[which],
@@ -192,10 +193,11 @@ def log_likelihood_bracket(
     coarse, fine = [], []
     for number, machines in enumerate(itertools.chain([first], of_draws)):
         before = number * work_of_draw
-        estimated = estimate(number, machines, chosen, 1, before)
-        # The last one's are the model's own: drawn by no frame.
+        # The last one's samples are the model's own: drawn by no frame.
+        is_last = number == len(draws) - 1
+        estimated = estimate(number, machines, chosen, 1, before, temper if is_last else None)
         samples = estimated[-1]
-        if draws[number].from_posterior:
+        if draws[number].is_averaged:
             coarse.append(estimated)
             fine.append(estimate(number, machines, chosen[doubled], 2, before + len(chosen)))
     sides, finer = map(_averaged, (coarse, fine))
@@ -291,33 +293,43 @@ def _estimation_graph(options):
             )
             for side in (above, below)
         ]
-        return sides, _tempered(path.rbm, samples, index, options)
+        return sides, samples
 
+    return _graph(block, options)
+
+
+def _tempering_graph(options):
+    """A block's samples [M, N, V] after as many steps of parallel tempering as are asked for, as a
+    graph: (`RBM`, samples, block's number) -> samples; None without.
+    """
+    if options.num_replicas == 1:
+        return None
+
+    def block(rbm, samples, index):
+        # Keys that neither side's noise has.
+        stream = BatchStream(tf.constant(-1 - options.seed), index)
+        ends, _ = tempered_chain(
+            rbm.map_frames(lambda x: tf.tile(x, [options.num_chains, 1])),
+            tf.reshape(samples, [-1, samples.shape[-1]]),
+            options.num_gibbs_steps,
+            stream,
+            num_replicas=options.num_replicas,
+        )
+        return tf.reshape(ends, samples.shape)
+
+    return _graph(block, options)
+
+
+def _graph(block, options):
     if options.compiled:
         xla_log.start_quietly()
     return tf.function(block, autograph=False, jit_compile=options.compiled)
 
 
-def _tempered(rbm, samples, index, options):
-    """Samples [M, N, V] after as many steps of parallel tempering as are asked for."""
-    if options.num_replicas == 1:
-        return samples
-    num_chains, num_visible = samples.shape[0], samples.shape[-1]
-    # Keys that neither side's noise has.
-    stream = BatchStream(tf.constant(-1 - options.seed), index)
-    ends, _ = tempered_chain(
-        rbm.map_frames(lambda x: tf.tile(x, [num_chains, 1])),
-        tf.reshape(samples, [-1, num_visible]),
-        options.num_gibbs_steps,
-        stream,
-        num_replicas=options.num_replicas,
-    )
-    return tf.reshape(ends, samples.shape)
-
-
-def _estimate(graph, at_once, num_temperatures, frames, rbm, first_block, report):
+def _estimate(graph, further, at_once, num_temperatures, frames, rbm, first_block, report):
     """Both sides of frames [N, V], `at_once` after another: three arrays [N] a side;
-    and samples [M, N, V]. Blocks are numbered from `first_block`, by which their noise is keyed.
+    and samples [M, N, V], which go through the graph `further` if there is one. Blocks are numbered
+    from `first_block`, by which their noise is keyed.
     """
     found = []
     for first in range(0, len(frames), at_once):
@@ -325,12 +337,12 @@ def _estimate(graph, at_once, num_temperatures, frames, rbm, first_block, report
         rows = np.minimum(np.arange(first, first + at_once), len(frames) - 1)
         kept = min(at_once, len(frames) - first)
         machines = rbm.map_frames(operator.itemgetter(rows))
+        index = tf.constant(first_block + first // at_once)
         sides, samples = graph(
-            machines,
-            tf.constant(frames[rows]),
-            tf.constant(first_block + first // at_once),
-            tf.constant(num_temperatures),
+            machines, tf.constant(frames[rows]), index, tf.constant(num_temperatures)
         )
+        if further is not None:
+            samples = further(machines, samples, index)
         found.append(
             (
                 [[np.asarray(x)[:kept] for x in side] for side in sides],

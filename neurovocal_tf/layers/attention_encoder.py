@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from neurovocal_tf.layers.attention import Memory, attend_to_memory, attend_within
+from neurovocal_tf.layers.attention import Memory
 from neurovocal_tf.layers.encoder import Encoder, Weights, check_encoder
 from neurovocal_tf.layers.padding import after_each, frames_first
 from neurovocal_tf.layers.recurrence import product
@@ -22,7 +22,7 @@ _SEED_OF_WEIGHTS = 700
 class AttentionEncoder(keras.layers.Layer):
     """An `encoder.Encoder` that wraps another one, and attends to what that one told before:
 
-        q_t = m_t W_q        k_s, v_s = m_s W_kv        of every `every`-th frame s
+        q_t = m_t W_q        k_s = m_s W_k        v_s = m_s W_v        of every `every`-th frame s
         a_ts = q_t . k_s / sqrt(D) - slope (how many entries s lies back) / M
         context_t = sum_s exp(a_ts) v_s / (1 + sum_s exp(a_ts))        over the last M entries s
 
@@ -150,10 +150,7 @@ class AttentionEncoder(keras.layers.Layer):
         return keras.initializers.Zeros() if zeros else keras.initializers.GlorotUniform(seed=seed)
 
     def initial_state(self, is_start: tf.Tensor) -> tf.Tensor:
-        """The state before a row's first frame: nothing is remembered, and the wrapped encoder's.
-
-        bool [B] -> [B, R]
-        """
+        """See `Encoder.initial_state`: nothing is remembered, and the wrapped encoder's."""
         of_encoder = self.encoder.initial_state(is_start)
         own = self.state_size - self.encoder.state_size
         nothing = tf.zeros([tf.shape(is_start)[0], own], of_encoder.dtype)
@@ -177,20 +174,20 @@ class AttentionEncoder(keras.layers.Layer):
 
     def _states(self, inputs, initial_state, training, stream):
         """The state after each frame, of which every one counts."""
-        count, memory, _, first = self._parts(initial_state)
+        count, remembered, _, first = self._parts(initial_state)
         states = self.encoder(inputs, first, training=training, stream=stream)
         query, *entry = (
             product(self._told(states), tf.cast(kernel, self.compute_dtype))
             for kernel in (self.query_kernel, self.key_kernel, self.value_kernel)
         )
-        own = attend_within(
-            self._memory, query, tf.concat(entry, axis=-1), count, memory, self.slopes
+        own = self._memory.after_each_frame(
+            query, tf.concat(entry, axis=-1), count, remembered, self.slopes
         )
         return tf.concat([*own, states], axis=2)
 
     def step_weights(self) -> Weights:
-        """What `step` needs of the weights: the wrapped encoder's, kernels of queries and of
-        entries, and slopes.
+        """See `Encoder.step_weights`: the wrapped encoder's, kernels of queries and of entries, and
+        slopes.
         """
         entry_kernel = tf.concat([self.key_kernel, self.value_kernel], axis=1)
         own = (tf.convert_to_tensor(self.query_kernel), entry_kernel)
@@ -199,34 +196,22 @@ class AttentionEncoder(keras.layers.Layer):
     def step(
         self, frame: tf.Tensor, state: tf.Tensor, weights: Weights = None, axis: int = -1
     ) -> tf.Tensor:
-        """The state one frame later, by the same equations as `call`.
-
-        Args:
-            frame: [B, V].    state: [B, R].
-            weights: of `step_weights`; taken before a loop, or every step copies them.
-            axis: -1, or 0 for a frame [V, B] and a state [R, B], see `rbm.products`.
-
-        Returns:
-            [B, R], or [R, B].
-        """
+        """See `Encoder.step`."""
         of_encoder, query_kernel, entry_kernel, slopes = weights or self.step_weights()
-        count, memory, _, before = self._parts(state, axis)
+        count, remembered, _, before = self._parts(state, axis)
         after = self.encoder.step(frame, before, of_encoder, axis)
         told = self._told(after, axis)
         query, entry = (linear(told, kernel, axis=axis) for kernel in (query_kernel, entry_kernel))
-        own = attend_to_memory(self._memory, query, entry, count, memory, slopes, axis)
+        own = self._memory.after_frame(query, entry, count, remembered, slopes, axis)
         return tf.concat([*own, after], axis=axis)
 
     def output(self, state: tf.Tensor, axis: int = -1) -> tf.Tensor:
-        """The context, and what the RBM reads of the wrapped encoder.
-
-        [..., R] -> u [..., U], or with `axis` 0 [R, B] -> [U, B]
-        """
+        """See `Encoder.output`: the context, and what the RBM reads of the wrapped encoder."""
         _, _, context, of_encoder = self._parts(state, axis)
         return tf.concat([context, self.encoder.output(of_encoder, axis)], axis=axis)
 
     def embedding(self, state: tf.Tensor) -> tf.Tensor:
-        """That of the wrapped encoder.  [..., R] -> [..., E]"""
+        """See `Encoder.embedding`: that of the wrapped encoder."""
         return self.encoder.embedding(self._parts(state)[3])
 
     def _told(self, states, axis=-1):

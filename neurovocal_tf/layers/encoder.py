@@ -71,7 +71,7 @@ class Encoder(typing.Protocol):
         """The state one frame later, by the same equations as `call`.
 
         Args:
-            frame: [B, V].    weights: of `step_weights`.
+            frame: [B, V].    weights: of `step_weights`; None copies them anew.
             state: [B, R]; on one of noise, which no song comes to, `step` computes all that it ever
                 does, since `model.tiling` tries it so.
             axis: -1, or 0 for a frame [V, B] and a state [R, B], see `rbm.products`.

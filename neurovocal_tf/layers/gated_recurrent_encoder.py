@@ -7,11 +7,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from neurovocal_tf.layers.dropout import OwnNoise, dropped
 from neurovocal_tf.layers.padding import after_each, frames_first
 from neurovocal_tf.layers.periods import LayerPeriods, ManyFrames, OneFrame
 from neurovocal_tf.layers.recurrence import cell, product, recurrence, split_kernel
 from neurovocal_tf.layers.slow_gates import SlowGates, longest_of_layers
+from neurovocal_tf.layers.training_noise import OwnNoise, dropped
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.products import affine
 
@@ -207,9 +207,7 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         return self.seed + _SEED_BACKWARDS * self.go_backwards
 
     def initial_state(self, is_start: tf.Tensor) -> tf.Tensor:
-        """The state before a row's first frame: the learned one where a sequence truly starts, else
-        zero.  bool [B] -> [B, R]
-        """
+        """See `Encoder.initial_state`; of the clock all zero."""
         clock = tf.zeros([sum(self._clock_sizes())], self.variable_dtype)
         first = tf.concat([clock, tf.convert_to_tensor(self.first_state)], axis=0)
         return tf.where(
@@ -251,8 +249,8 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         frames = ManyFrames(self._periods, clock, noise.shape_of(inputs)[1])
         for i, first in enumerate(layer_states):
             layer_input = frames.read(i, layer_input)
-            if training and self.dropout > 0:
-                layer_input = dropped(layer_input, self.dropout, stream, i)
+            if training:
+                layer_input = dropped(layer_input, self.dropout, stream, i, time_first=True)
             kernel, recurrent_kernel = (
                 tf.cast(w, self.compute_dtype) for w in (self.kernels[i], self.recurrent_kernels[i])
             )
@@ -270,9 +268,7 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         return tf.concat(states, axis=2)
 
     def step_weights(self) -> list[LayerWeights]:
-        """What `step` needs of the weights, of each layer:
-        (kernel, parts of the recurrent kernel, bias).
-        """
+        """See `Encoder.step_weights`: of each layer (kernel, recurrent kernel split, bias)."""
         weights = zip(self.kernels, self.recurrent_kernels, self.biases, strict=True)
         as_tensors = ((tf.convert_to_tensor(w) for w in layer) for layer in weights)
         return [
@@ -287,16 +283,7 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         weights: list[LayerWeights] | None = None,
         axis: int = -1,
     ) -> tf.Tensor:
-        """The state one frame later, by the same equations as `call`.
-
-        Args:
-            frame: [B, V].    state: [B, R].
-            weights: of `step_weights`; taken before a loop, or every step copies them.
-            axis: -1, or 0 for a frame [V, B] and a state [R, B], see `rbm.products`.
-
-        Returns:
-            [B, R], or [R, B].
-        """
+        """See `Encoder.step`."""
         layer_input, states = frame, []
         clock, layer_states, direct = self._parts(state, axis)
         next_frame = OneFrame(self._periods, clock)
@@ -316,14 +303,11 @@ class GatedRecurrentEncoder(keras.layers.Layer):
         return tf.concat([*next_frame.clock(), *states, *direct], axis=axis)
 
     def output(self, state: tf.Tensor, axis: int = -1) -> tf.Tensor:
-        """The part u of a state that the RBM's biases see.
-
-        [..., R] -> [..., U + P * V], or with `axis` 0 [R, B] -> [U + P * V, B]
-        """
+        """See `Encoder.output`: the end of a state, of size U + P * V."""
         return tf.split(state, [self.state_size - self.output_size, self.output_size], axis=axis)[1]
 
     def embedding(self, state: tf.Tensor) -> tf.Tensor:
-        """The units of the top layer, or with longer periods of all.  [..., R] -> [..., E]"""
+        """See `Encoder.embedding`: the units of the top layer, or with longer periods of all."""
         return self.output(state)[..., : self.embedding_size]
 
     def _parts(self, state, axis=-1):

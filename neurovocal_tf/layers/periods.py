@@ -19,6 +19,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from neurovocal_tf.layers.frame_counts import is_due, whole
 from neurovocal_tf.rbm.noise import shape_of
 
 
@@ -111,10 +112,7 @@ class OneFrame:
     def _where_due(self, period, new, old):
         if period == 1:
             return new
-        # What is no whole number, which no count of frames is, is due: whoever tries a step on a
-        # state of noise, as `model.tiling` does, then sees all that a step may compute.
-        is_due = (self._count % period == 0.0) | (self._count != tf.round(self._count))
-        return tf.where(is_due, new, old)
+        return tf.where(is_due(self._count, period), new, old)
 
 
 class ManyFrames:
@@ -131,8 +129,7 @@ class ManyFrames:
         self._periods, self._num_frames = periods, num_frames
         self._count, self._begun = (None, [])
         if clock:
-            count = tf.cast(tf.round(clock[0][:, 0]), tf.int32)
-            self._count = tf.clip_by_value(count, 0, periods.longest - 1)
+            self._count = whole(clock[0][:, 0], periods.longest)
             self._begun = list(clock[1:])
         self._kept: list[tf.Tensor] = []
 

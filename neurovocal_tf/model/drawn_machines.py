@@ -18,23 +18,30 @@ def machines_to_learn(
     is_start: tf.Tensor,
     training: bool,
     stream: noise.Stream,
-) -> tuple[RBM, tf.Tensor | float]:
-    """`RBM` of every frame, and what it costs that a latent variable has seen the frame itself.
+) -> tuple[RBM, RBM, tf.Tensor | float]:
+    """`RBM` of every frame to learn from and as it is foretold, and what it costs that a latent
+    variable has seen the frame itself.
 
     Args:
         model: `RNNRBM`.    frames: [B, T, V].    mask: [B, T], 1 where a frame counts.
         is_start, training, stream: as of `RNNRBM.call`.
 
     Returns:
-        (`RBM`; the mean over masked frames of the posterior's divergence from the prior, in nats;
-        0 without a latent variable).
+        (`RBM` with a latent variable drawn by its posterior; `RBM` with it at its prior's mean,
+        which is that of `RNNRBM.call`; the mean over masked frames of the posterior's divergence
+        from the prior, in nats). Without a latent variable both are the same, and it is 0.
     """
     if model.latent is None:
-        return model(frames, is_start, training=training, stream=stream), 0.0
+        rbm = model(frames, is_start, training=training, stream=stream)
+        return rbm, rbm, 0.0
     u = model.contexts(frames, is_start, training, stream)
+    prior = model.latent.prior(u)
     posterior = model.latent.posterior(u, model.standardisation(frames))
-    rbm = model.conditional_rbm(model.latent.read(u, posterior.sample(stream)))
-    return rbm, masked_mean(posterior.divergence(model.latent.prior(u)), mask)
+    learned, foretold = (
+        model.conditional_rbm(model.latent.read(u, z))
+        for z in (posterior.sample(stream), prior.mean)
+    )
+    return learned, foretold, masked_mean(posterior.divergence(prior), mask)
 
 
 def drawn_machines(

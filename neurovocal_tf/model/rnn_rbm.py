@@ -13,7 +13,8 @@ from neurovocal_tf.layers.encoder import Encoder, check_encoder
 from neurovocal_tf.layers.latent_variable import LatentVariable
 from neurovocal_tf.layers.padding import before_each, frames_first
 from neurovocal_tf.layers.standardisation import Standardisation
-from neurovocal_tf.model import replicas
+from neurovocal_tf.layers.training_noise import dropped, noisy
+from neurovocal_tf.model import distribution
 from neurovocal_tf.model.adaptation import adapt
 from neurovocal_tf.model.batches import parts_of, whole_batch
 from neurovocal_tf.model.drawn_machines import machines_to_learn
@@ -22,7 +23,6 @@ from neurovocal_tf.model.root_mean_square import RootMeanSquare
 from neurovocal_tf.model.sequence_model import SequenceModel
 from neurovocal_tf.model.singing import sing
 from neurovocal_tf.model.smoothness import excess_roughness
-from neurovocal_tf.model.training_noise import dropped, noisy
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.energy import (
     RBM,
@@ -254,16 +254,16 @@ class RNNRBM(SequenceModel):
         """
         stream = noise.BatchStream(tf.constant(self.seed), step, first_row)
         with tf.GradientTape() as tape:
-            rbm, divergence = machines_to_learn(self, frames, mask, is_start, True, stream)
+            learned, foretold, divergence = machines_to_learn(
+                self, frames, mask, is_start, True, stream
+            )
             positive = self.standardisation(frames)
             with tape.stop_recording():
-                negative, reconstruction = self.negative_phase(rbm, positive, stream)
-            cost = share * (contrastive_divergence(rbm, positive, negative, mask) + divergence)
+                negative, reconstruction = self.negative_phase(learned, positive, stream)
+            cost = share * (contrastive_divergence(learned, positive, negative, mask) + divergence)
             penalised = cost
             if self.smoothness:
-                # Of what is foretold, which has not seen the frame.
-                told = rbm if self.latent is None else self(frames, is_start, True, stream)
-                roughness = excess_roughness(mean_field(told), positive, mask)
+                roughness = excess_roughness(mean_field(foretold), positive, mask)
                 penalised += share * self.smoothness * roughness
             scaled = self.optimizer.scale_loss(penalised)
         return tape.gradient(scaled, self.trainable_variables), (
@@ -278,19 +278,18 @@ class RNNRBM(SequenceModel):
         # Seed and step of their own: the same noise at every validation,
         # so that its figures compare.
         stream = noise.BatchStream(tf.constant(self.seed + 1), tf.constant(0), first_row)
-        learned, divergence = machines_to_learn(self, frames, mask, is_start, False, stream)
-        rbm = learned if self.latent is None else self(frames, is_start)
+        learned, foretold, divergence = machines_to_learn(
+            self, frames, mask, is_start, False, stream
+        )
         positive = self.standardisation(frames)
         negative, reconstruction = self.negative_phase(learned, positive, stream)
         figures = [
             contrastive_divergence(learned, positive, negative, mask) + divergence,
-            *(
-                self._squares(positive - estimate, mask)
-                for estimate in (reconstruction, mean_field(rbm))
-            ),
+            self._squares(positive - reconstruction, mask),
+            self._squares(positive - mean_field(foretold), mask),
         ]
         if self.pseudo_log_likelihood is not None:
-            figures.append(masked_mean(pseudo_log_likelihood(rbm, positive), mask))
+            figures.append(masked_mean(pseudo_log_likelihood(foretold, positive), mask))
         if self.latent_nats is not None:
             figures.append(divergence)
         return [share * figure for figure in figures]
@@ -327,12 +326,12 @@ class RNNRBM(SequenceModel):
         """Adds a batch's figures, of each part a tuple, to the metrics,
         and returns these by name.
         """
-        *figures, num_frames = replicas.totals(
+        *figures, num_frames = distribution.totals(
             [*map(tf.add_n, zip(*figures, strict=True)), tf.reduce_sum(batch[1])]
         )
         for metric, figure in zip(metrics, figures, strict=True):
             metric.update_state(figure, sample_weight=num_frames)
-        return {metric.name: replicas.for_keras(metric.result()) for metric in metrics}
+        return {metric.name: distribution.for_keras(metric.result()) for metric in metrics}
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

@@ -31,7 +31,6 @@ import tensorflow as tf
 
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.rbm.energy import free_energy, mean_field
-from neurovocal_tf.rbm.gibbs import start_of_chain
 from neurovocal_tf.rbm.noise import RowStream
 from neurovocal_tf.rbm.tempering import tempered_chain
 
@@ -240,13 +239,17 @@ def _expected_free_energy(machine, frame, num_gibbs_steps, chain_start, num_repl
     """Mean F of `NUM_SAMPLES` samples that the machine of each frame draws of itself, with the
     noise of frames int64 [N].  -> [N]
     """
-    start = None if num_replicas > 1 else start_of_chain(machine, chain_start)
 
     # Noise is drawn by row, and every frame is a row here.
     def add_sample(seed, total):
         stream = RowStream(tf.fill(tf.shape(frame), seed), frame)
         sample, _ = tempered_chain(
-            machine, start, num_gibbs_steps, stream, num_replicas=num_replicas
+            machine,
+            None,
+            num_gibbs_steps,
+            stream,
+            num_replicas=num_replicas,
+            chain_start=chain_start,
         )
         return seed + 1, total + free_energy(machine, sample)
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf.model import replicas
+from neurovocal_tf.model import distribution
 from neurovocal_tf.model.batches import padded
 
 
@@ -121,14 +121,14 @@ class SequenceModel(keras.Model):
         self._num_parts = num_parts
         self._part_gradients = compiled(self._gradients)
         self._part_figures = compiled(self._figures)
-        # It sums the gradients of all replicas, which XLA cannot.
+        # It sums the gradients of all copies, which XLA cannot.
         is_alone = self.distribute_strategy.num_replicas_in_sync == 1
         self._update_weights = (compiled if is_alone else lambda function: function)(
             lambda gradients: self.optimizer.apply(gradients, self.trainable_variables)
         )
 
     def _maybe_symbolic_build(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the weights are there from the beginning. Keras would build beside replicas
+        """Nothing: the weights are there from the beginning. Keras would build beside copies
         what it finds in the mean of their batches, and flags have none.
         """
 
@@ -141,14 +141,14 @@ class SequenceModel(keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     def _parts(self, batch):
-        """Parts of a replica's batch, as (frames, mask, is_start, place of the first row in the
-        batch of all replicas, share of that batch's frames).
+        """Parts of a copy's batch, as (frames, mask, is_start, place of the first row in the
+        batch of all copies, share of that batch's frames).
         """
         columns = [tf.split(column, self._num_parts) for column in batch]
         num_rows = tf.shape(columns[0][0])[0]
         num_frames = [tf.reduce_sum(mask) for mask in columns[1]]
-        (all_frames,) = replicas.totals([tf.add_n(num_frames)])
-        first_row = replicas.first_row(self._num_parts * num_rows)
+        (all_frames,) = distribution.totals([tf.add_n(num_frames)])
+        first_row = distribution.first_row(self._num_parts * num_rows)
         for i, (frames, mask, is_start) in enumerate(zip(*columns, strict=True)):
             yield (
                 frames,

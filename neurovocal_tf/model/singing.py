@@ -16,7 +16,6 @@ from neurovocal_tf.layers.encoder import Encoder
 from neurovocal_tf.layers.latent_variable import LatentVariable
 from neurovocal_tf.model.song_state import SongStates
 from neurovocal_tf.model.tiling import Layout, choose_layout, in_layout, tile_shape, tiled, untiled
-from neurovocal_tf.rbm.gibbs import start_of_chain
 from neurovocal_tf.rbm.noise import RowStream, draw_ahead
 from neurovocal_tf.rbm.products import along
 from neurovocal_tf.rbm.tempering import tempered_chain
@@ -153,16 +152,15 @@ def _frame_by_frame(encoder, conditional_rbm, latent, sampling, axis):
             rbm.units.noise,
             sampling.num_replicas,
         )
-        is_tempered = sampling.num_replicas > 1
-        start = None if is_tempered else start_of_chain(rbm, sampling.chain_start)
         sample, mean = tempered_chain(
             rbm,
-            start,
+            None,
             sampling.num_gibbs_steps,
             chain_stream,
             temperature,
             to_visible,
             sampling.num_replicas,
+            sampling.chain_start,
         )
         frame = rbm.units.emit(mean, sample, sampling.emission_noise)
         is_before_end = t < rows.num_frames

@@ -213,8 +213,8 @@ class DrawnStream(typing.NamedTuple):
     """A `RowStream`'s numbers for every step of a chain, drawn before its first: op by op, few
     large draws cost less than many small.
 
-    Both fields are dicts of purpose -> K tensors [B, units]; what was not drawn is not there.
-    Made by `draw_ahead`.
+    Both fields are dicts of purpose -> a tensor [B, units] for each step; what was not drawn is not
+    there. Made by `draw_ahead`.
     """
 
     drawn_uniforms: dict[int, list[tf.Tensor]]
@@ -228,6 +228,11 @@ class DrawnStream(typing.NamedTuple):
     def normals(self, purpose: int, index: int, shape: Shape) -> tf.Tensor:
         """The standard normals of one step, an int.  -> float32 [B, units]"""
         return self.drawn_normals[purpose][index]
+
+
+def steps_of_each(num_steps: int | tf.Tensor, num_replicas: int) -> int | tf.Tensor:
+    """How many steps each replica takes where `num_steps` are shared out among them."""
+    return (num_steps + num_replicas - 1) // num_replicas
 
 
 class ReplicaStream(typing.NamedTuple):
@@ -272,7 +277,7 @@ def draw_ahead(
     """The noise of a whole chain: the very numbers that `stream` draws step by step.
 
     Args:
-        stream: `RowStream`.    num_steps: int, K, of all replicas.
+        stream: `RowStream`.    num_steps: int, of all replicas.
         hidden_shape, visible_shape: [B, H] and [B, V].
         visible_noise: "uniforms", "normals" or None: what the visible units are sampled with.
         num_replicas: int, for how many a `ReplicaStream` will ask.
@@ -281,7 +286,7 @@ def draw_ahead(
         `DrawnStream`.
     """
 
-    num_exchanges = (num_steps + num_replicas - 1) // num_replicas
+    num_exchanges = steps_of_each(num_steps, num_replicas)
 
     def of_steps(purpose, draw, shape, num_steps=num_exchanges * num_replicas):
         fours = zip(

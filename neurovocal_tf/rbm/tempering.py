@@ -33,13 +33,8 @@ import tensorflow as tf
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.ais import Path, path_to
 from neurovocal_tf.rbm.energy import RBM
-from neurovocal_tf.rbm.gibbs import gibbs_chain
+from neurovocal_tf.rbm.gibbs import gibbs_chain, start_of_chain
 from neurovocal_tf.rbm.units import MeanField
-
-
-def steps_of_each(num_steps: int | tf.Tensor, num_replicas: int) -> int | tf.Tensor:
-    """How many steps each replica takes where `num_steps` are shared out among them."""
-    return (num_steps + num_replicas - 1) // num_replicas
 
 
 def tempered_chain(
@@ -50,18 +45,21 @@ def tempered_chain(
     temperature: float | tf.Tensor = 1.0,
     transposed: tf.Tensor | None = None,
     num_replicas: int = 1,
+    chain_start: str = "bias",
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """`num_steps` Gibbs steps, shared out among the replicas, and where the first one ends.
 
     Args:
         rbm: `RBM` with biases and a gain for each row, [B, V], [B, H] and [B, H] or [B, 1].
         v: [B, V], or [V, B] where the `rbm` has its units along the first axis: where all replicas
-            start. None, with more than one: at the mean of the last one's independent units. Of
-            real units that is the mean field, near which songs' frames are found in a step or two;
-            from the biases' own mean no frame would be traded until they are.
+            start. None: a Gibbs chain by `chain_start`, and several replicas at the mean of the
+            last one's independent units. Of real units that is the mean field, near which songs'
+            frames are found in a step or two; from the biases' own mean no frame would be traded
+            until they are.
         num_steps, stream, temperature, transposed: as of `gibbs_chain`; a stream that is drawn
             ahead must be so for as many replicas.
         num_replicas: int, K; 1: a Gibbs chain.
+        chain_start: `kind` of `gibbs.start_of_chain`.
 
     Returns:
         (sample, mean) of the first replica: v after its last Gibbs step and E[v|h] of that step,
@@ -76,12 +74,14 @@ def tempered_chain(
             "Received: rbm.units=MeanField"
         )
     if num_replicas == 1:
+        if v is None:
+            v = start_of_chain(rbm, chain_start)
         return gibbs_chain(rbm, v, num_steps, stream, temperature, transposed)
     path = path_to(rbm)
     if v is None:
         v = rbm.units.mean(path.base_bv, tf.zeros_like(path.base_bv))
     replicas = Replicas.of(path, temperature, num_replicas)
-    num_steps = steps_of_each(num_steps, num_replicas)
+    num_steps = noise.steps_of_each(num_steps, num_replicas)
     ends = replicas.chain(replicas.spread(v), num_steps, stream, transposed)
     sample, mean = (tf.split(x, num_replicas, axis=-1 - rbm.axis)[0] for x in ends)
     return sample, mean

@@ -163,13 +163,22 @@ def test_with_a_latent_variable_the_bracket_encloses_a_bound_near_the_likelihood
     assert shares == sorted(shares) and shares[-1] == 1
 
 
-def test_samples_of_several_replicas_leave_the_bracket_as_it_is(rng):
+def test_samples_of_several_replicas_leave_the_bracket_as_it_is(rng, monkeypatch):
     model, sequences = model_of("bernoulli", rng), sequences_of(rng)
     options = LikelihoodOptions(2, 4, compiled=False, num_replicas=2, num_gibbs_steps=4)
-    one, several = (
-        likelihood.log_likelihood_bracket(model, sequences, each)
-        for each in (dataclasses.replace(options, num_replicas=1), options)
+    one = likelihood.log_likelihood_bracket(
+        model, sequences, dataclasses.replace(options, num_replicas=1)
     )
+    blocks, tempering_graph = [], likelihood._tempering_graph
+
+    def counted(options):
+        graph = tempering_graph(options)
+        return lambda *block: blocks.append(block) or graph(*block)
+
+    monkeypatch.setattr(likelihood, "_tempering_graph", counted)
+    several = likelihood.log_likelihood_bracket(model, sequences, options)
+    # Those of twice the temperatures are not kept.
+    assert len(blocks) == 1
     assert one.optimistic == several.optimistic and one.pessimistic == several.pessimistic
     assert one.samples.shape == several.samples.shape
     assert not np.array_equal(one.samples, several.samples)

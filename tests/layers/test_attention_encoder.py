@@ -66,7 +66,7 @@ def test_rows_go_on_together_from_anywhere_between_their_entries(rng):
 
 
 def test_what_is_remembered_stays_within_its_bounds(rng):
-    encoder, state = make_encoder(rng, 2, 3), None
+    encoder = make_encoder(rng, 2, 3)
     counts = encoder(frames_of(rng, 20))[0, :, 0]
     np.testing.assert_array_equal(counts, [1, 2, 3, 4, 5] + [6, 7, 8] * 5)
     state = encoder.initial_state(tf.constant([True]))

@@ -77,11 +77,10 @@ def test_without_them_and_at_two_frames_all_gates_start_at_one_half():
 def test_constants_that_no_gate_can_have_are_refused_as_a_setting_and_by_the_layer(
     arguments, message
 ):
-    for refuse in (lambda: Config().replace(**arguments), lambda: layer_of(**arguments)):
+    for refuse in (
+        lambda: Config().replace(**arguments),
+        lambda: GatedRecurrentEncoder(4, **arguments),
+    ):
         with pytest.raises(ValueError) as error:
             refuse()
         assert str(error.value) == message
-
-
-def layer_of(**arguments):
-    return GatedRecurrentEncoder(4, **arguments)

@@ -10,7 +10,6 @@ from random_models import fresh_model
 
 from neurovocal_tf.model import rnn_rbm
 from neurovocal_tf.model.smoothness import excess_roughness
-from neurovocal_tf.model.training_noise import dropped
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.energy import mean_field
 from neurovocal_tf.training.optimizers import GuardedAdam, GuardedRMSprop
@@ -132,14 +131,6 @@ def test_input_noise_and_dropout_act_in_training_alone(arguments, rng):
     stream = noise.BatchStream(tf.constant(0), tf.constant(0))
     np.testing.assert_array_equal(model(frames).bv, model(frames).bv)
     assert not np.allclose(model(frames, training=True, stream=stream).bv, model(frames).bv)
-
-
-def test_a_dropped_state_keeps_its_share_and_its_mean():
-    stream = noise.BatchStream(tf.constant(0), tf.constant(0))
-    found = dropped(tf.ones([50, 20, 7]), 0.3, stream, 0).numpy()
-    assert set(np.unique(found)) == {np.float32(0.0), np.float32(1.0) / np.float32(0.7)}
-    # Four standard errors of the mean of so many numbers.
-    assert abs(found.mean() - 1) < 4 * np.sqrt(0.3 / 0.7 / found.size)
 
 
 # --- the training step

@@ -18,7 +18,7 @@ from tiny_machines import (
 )
 
 from neurovocal_tf.rbm import ais, gibbs, noise, tempering
-from neurovocal_tf.rbm.energy import RBMInLanes
+from neurovocal_tf.rbm.energy import RBMInLanes, bias_mean
 from neurovocal_tf.rbm.units import Gaussian, MeanField
 
 NUM_ROWS, NUM_REPLICAS = 10_000, 3
@@ -133,13 +133,17 @@ def test_noise_drawn_ahead_and_lanes_give_the_same_samples(axis, rng):
         np.testing.assert_allclose(turned(found), expected, rtol=0, atol=1e-4)
 
 
-def test_one_replica_is_a_gibbs_chain_bit_for_bit(rng):
-    rbm, v = rows_of(parameters(rng), None, 5), tf.zeros([5, NUM_VISIBLE])
+def test_one_replica_is_a_gibbs_chain_bit_for_bit_and_starts_as_it_does(rng):
+    rbm, zeros = rows_of(parameters(rng), None, 5), tf.zeros([5, NUM_VISIBLE])
     stream = noise.BatchStream(tf.constant(1), tf.constant(2))
-    for a, b in zip(
-        tempering.tempered_chain(rbm, v, 3, stream), gibbs.gibbs_chain(rbm, v, 3, stream)
+    for v, start, options in (
+        (zeros, zeros, {}),
+        (None, zeros, {"chain_start": "zeros"}),
+        (None, bias_mean(rbm), {}),
     ):
-        np.testing.assert_array_equal(a, b)
+        found = tempering.tempered_chain(rbm, v, 3, stream, **options)
+        for a, b in zip(found, gibbs.gibbs_chain(rbm, start, 3, stream), strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_units_that_are_never_sampled_are_refused(rng):
@@ -153,7 +157,7 @@ def test_replicas_share_the_steps_and_start_at_the_mean_of_independent_units(rng
     mean_field = ais.path_to(rbm).base_bv
     stream = noise.BatchStream(tf.constant(1), tf.constant(2))
     for given, steps in ((5, 2), (6, 2), (7, 3)):
-        assert tempering.steps_of_each(given, 3) == steps
+        assert noise.steps_of_each(given, 3) == steps
     found = tempering.tempered_chain(rbm, None, 5, stream, num_replicas=3)
     expected = tempering.tempered_chain(rbm, mean_field, 6, stream, num_replicas=3)
     np.testing.assert_array_equal(found, expected)

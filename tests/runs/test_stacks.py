@@ -9,6 +9,7 @@ import tarfile
 import keras
 import numpy as np
 import pytest
+import rounding
 from make_earlier_run import EXPORT, SONG_SEEDS
 from make_run_of_stack import STACKS
 
@@ -55,23 +56,14 @@ def served(version):
 
 @pytest.fixture(scope="module")
 def is_close(answers):
-    """Asserts that an answer is the one of the other stack, which adds in another order: each term
-    of every product that a frame takes part in is rounded, in every frame anew.
-    """
-    num_terms = sum(
-        len(values)
-        for name, values in answers.items()
-        if name.startswith("weight_") and values.ndim == 2
-    )
+    """Asserts that an answer is the one of the other stack, which adds in another order."""
 
     def check(found, name):
         expected = answers[name]
         if expected.dtype.kind != "f":
             np.testing.assert_array_equal(found, expected, err_msg=name)
             return
-        num_frames = answers["song"].shape[1]
-        eps = np.finfo(np.float32).eps
-        tolerance = num_frames * num_terms * eps * np.abs(expected).max()
+        tolerance = rounding.tolerance_of(answers, expected, answers["song"].shape[1])
         np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance, err_msg=name)
 
     return check

@@ -1,5 +1,5 @@
-"""What one replica of a model has to know of the others, where `tf.distribute` trains several on
-parts of one batch.
+"""What one copy of a model has to know of the others, where `tf.distribute` trains several on parts
+of one batch. It calls them replicas, which in `rbm.tempering` are those of one frame's machine.
 """
 
 from collections.abc import Sequence
@@ -8,21 +8,19 @@ import tensorflow as tf
 
 
 def are_several() -> bool:
-    """Whether the strategy in whose scope this is asked has more than one replica."""
+    """Whether the strategy in whose scope this is asked has more than one copy."""
     return tf.distribute.get_strategy().num_replicas_in_sync > 1
 
 
 def first_row(num_rows: int | tf.Tensor) -> int | tf.Tensor:
-    """The place of this replica's first row in the batch of all replicas, of which each has
-    `num_rows`.
-    """
+    """The place of this copy's first row in the batch of all, of which each copy has `num_rows`."""
     if not are_several():
         return 0
     return tf.distribute.get_replica_context().replica_id_in_sync_group * num_rows
 
 
 def totals(values: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """Sums of scalars over all replicas, known to each of them; they travel together."""
+    """Sums of scalars over all copies, known to each of them; they travel together."""
     if not are_several():
         return list(values)
     together = tf.distribute.get_replica_context().all_reduce(
