@@ -81,7 +81,7 @@ def merge(run: SegmentedFolder, parts: Mapping[Shard, SegmentedFolder]) -> None:
 
     Args:
         run: of the whole, with the recordings that are asked for.
-        parts: those that are there, each opened for no recordings.
+        parts: those that are there, see `SegmentedFolder.beside`.
 
     Raises: ValueError, one line that names the shards, if some are missing or not finished.
     """
