@@ -53,6 +53,15 @@ class JudgedBy:
         """Of calls.csv."""
         return (*_PLACE, *(_OF_TYPES if self.types else ()), *(_OF_RUN if self.workdir else ()))
 
+    @property
+    def settings(self) -> list[object]:
+        """What tells these results from others. What is usual follows from the run and from how
+        many calls it holds out, but for the last bits of its numbers, which another processor may
+        find otherwise: those make no other results.
+        """
+        num_usual = len(self.usual["held_out"]) if self.usual else 0
+        return [self.columns, self.digest, num_usual]
+
     def to_json(self) -> str:
         """All of it, as text."""
         return json.dumps(dataclasses.astuple(self))
