@@ -3,13 +3,13 @@
 import importlib.util
 import json
 import os
-import pathlib
 import sys
 
 import numpy as np
 import pytest
 import soundfile
 from annotation_formats import needs_pyarrow
+from segmented_folders import tables_in
 
 from neurovocal_tf.archive import begun, calls, catalogue, parts, stores, tables
 from neurovocal_tf.archive import work as archive_work
@@ -18,8 +18,6 @@ from neurovocal_tf.segmentation.folder import SegmentedFolder
 
 RATE = 16_000
 CONFIG = Config().replace(buffer_ms=0.0)
-# What two runs never have alike: when recordings were looked at, and in how many steps tables grew.
-OF_A_RUN = {"recordings.csv", "written.csv"}
 needs_beam = pytest.mark.skipif(
     importlib.util.find_spec("apache_beam") is None,
     reason="Apache Beam is not installed: pip install 'apache-beam>=2.77' (the extra `archive`)",
@@ -73,21 +71,13 @@ def written(data, out, known, **more):
     return tables.write(str(out), found, parts.records(str(out), known), **more)
 
 
-def csv_tables(out):
-    return {
-        path.name: path.read_bytes()
-        for path in sorted(pathlib.Path(out).glob("*.*"))
-        if path.suffix in (".csv", ".json") and path.name not in OF_A_RUN
-    }
-
-
 @needs_pyarrow
 def test_the_tables_of_an_archive_are_those_of_one_run_byte_for_byte(data, tmp_path):
     whole = SegmentedFolder(data, tmp_path / "whole", CONFIG)
     whole.run(2, lambda num_bytes: None)
     known, _ = do(data, tmp_path / "archive")
     figures, skipped, changed = written(data, tmp_path / "archive", known)
-    assert csv_tables(tmp_path / "archive") == csv_tables(tmp_path / "whole")
+    assert tables_in(tmp_path / "archive") == tables_in(tmp_path / "whole")
     assert figures == whole.figures() and skipped == whole.skipped and not changed
     assert len(skipped) == 3 and figures["num_segments"] == 12
     # It is a folder like any other, in which nothing is left to do.
@@ -136,7 +126,7 @@ def test_what_has_come_since_and_what_is_another_recording_is_done_and_nothing_e
     written(data, tmp_path / "out", known)
     whole = SegmentedFolder(data, tmp_path / "whole", CONFIG)
     whole.run(1, lambda num_bytes: None)
-    assert csv_tables(tmp_path / "out") == csv_tables(tmp_path / "whole")
+    assert tables_in(tmp_path / "out") == tables_in(tmp_path / "whole")
 
 
 # One of a part, and all of one, whose file has the same name again.

@@ -29,8 +29,6 @@ import soundfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 _DURATION_S, _NUM_DIFFERENT, _NUM_CORES = 6.0, 100, 2
-# What two runs never have alike: when recordings were looked at, and in how many steps tables grew.
-_OF_A_RUN = {"recordings.csv", "written.csv"}
 _ASKED_HOURS = 10_000
 _WORKERS_END_S = 5.0
 
@@ -190,12 +188,10 @@ def workers_below(process_id):
 
 def different(whole, other):
     """Names of the tables of one run that are not the same in another folder."""
-    names = [path.name for path in whole.iterdir() if path.suffix in (".csv", ".json")]
-    return sorted(
-        name
-        for name in {*names} - _OF_A_RUN
-        if not (other / name).exists() or (other / name).read_bytes() != (whole / name).read_bytes()
-    )
+    from segmented_folders import tables_in
+
+    expected, found = tables_in(whole), tables_in(other)
+    return sorted(name for name, table in expected.items() if found.get(name) != table)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import importlib.util
 import pathlib
 import re
+import types
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import soundfile
 from forked_tools import IMPORTS_OF_FLAGS, running_tools
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from segmented_folders import OF_A_RUN
 
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation import folder as segment_folder
@@ -19,8 +21,6 @@ from neurovocal_tf.segmentation.shards import Shard
 
 RATE = 16_000
 HAS_PARQUET = importlib.util.find_spec("pyarrow") is not None
-# What two runs never have alike: when recordings were looked at, and in how many steps tables grew.
-OF_A_RUN = {"recordings.csv", "written.csv"}
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +126,15 @@ def test_missing_shards_are_named_in_one_line_for_one_look_at_the_archive(
     segmented(recordings, tmp_path, Shard(2, 1))
     with pytest.raises(ValueError, match="there are shards of 2 and of 4: remove"):
         shards.begun(tmp_path)
+
+
+def test_a_shard_without_recordings_need_not_be_begun():
+    (shard,) = (s for s in (Shard(4, n) for n in range(1, 5)) if s.paths({"a.wav": ""}))
+    taken = []
+    run = types.SimpleNamespace(paths={"a.wav": ""}, take=taken.append)
+    part = types.SimpleNamespace(all_finished=["a.wav"], skipped_before={})
+    shards.merge(run, {shard: part})
+    assert taken == [part]
 
 
 def test_a_shard_that_was_killed_goes_on_where_it_was(recordings, tmp_path, monkeypatch):
