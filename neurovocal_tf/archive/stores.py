@@ -201,15 +201,26 @@ def local_copy(path: str) -> Iterator[str]:
 def local_folder(folder: str) -> Iterator[str]:
     """A folder as a local one, while the block runs: itself, or a copy of the files in it, without
     the folders below.
+
+    Raises: ValueError, one line, if it holds nothing, or cannot be fetched. One that the block
+        raises about the copy is about the folder.
     """
     if not is_remote(folder):
         yield folder
         return
     with tempfile.TemporaryDirectory(prefix="neurovocal_tf-") as here:
-        for stored in _in_itself(folder):
-            if stored.num_bytes:
-                _fetch(stored.path, os.path.join(here, posixpath.basename(stored.path)))
-        yield here
+        stored = [one for one in _in_itself(folder) if one.num_bytes]
+        if not stored:
+            raise ValueError(f"{folder} must be a folder that holds files, and there are none")
+        for one in stored:
+            try:
+                _fetch(one.path, os.path.join(here, posixpath.basename(one.path)))
+            except Unreachable as reason:
+                raise ValueError(f"{one.path} {reason}") from None
+        try:
+            yield here
+        except ValueError as error:
+            raise ValueError(str(error).replace(here, folder)) from error
 
 
 @contextlib.contextmanager

@@ -5,7 +5,8 @@ import pathlib
 import memory_store
 import pytest
 
-from neurovocal_tf.archive import catalogue, stores
+from neurovocal_tf.archive import calls, catalogue, stores
+from neurovocal_tf.config import Config
 
 
 @pytest.fixture
@@ -57,3 +58,14 @@ def test_what_people_have_changed_is_there_by_its_new_name_before_its_old_one_is
     assert placed == [f"mem://birds/out/{name}" for name in names]
     told = {name: stores.read_bytes(f"mem://birds/out/{name}") for name in [*names, "files.csv"]}
     assert told == dict(zip(names, (b"new", b"by hand", b"new"))) | {"files.csv": b"by hand"}
+
+
+def test_what_is_wrong_with_a_copied_folder_names_the_folder(store):
+    with pytest.raises(ValueError, match="^mem://birds/report must be a folder that holds files"):
+        calls.judged_by("mem://birds/report", "", Config(), None)
+    memory_store.put("mem://birds/report/notes.txt", b"none")
+    with pytest.raises(ValueError, match="with call_types.json.* types=mem://birds/report$"):
+        calls.judged_by("mem://birds/report", "", Config(), None)
+    memory_store.put("mem://birds/report/unreachable.npz", b"none")
+    with pytest.raises(ValueError, match="^mem://.*/unreachable.npz cannot be fetched: 503: "):
+        calls.judged_by("mem://birds/report", "", Config(), None)
