@@ -86,7 +86,8 @@ def judged_by(
     Raises: ValueError, one line, if one of them cannot judge these calls.
     """
     digest = hashlib.blake2b(digest_size=12)
-    usual, notes = None, []
+    usual: dict[str, list] | None = None
+    notes: list[str] = []
     if types:
         with stores.local_folder(types) as here:
             fitted = fitted_file.load(here, "types")
@@ -231,7 +232,7 @@ class _Run:
         ]
 
 
-def _take_files(digest: "hashlib._Hash", folder: str) -> None:
+def _take_files(digest: hashlib.blake2b, folder: str) -> None:
     for name in _OF_ONE:
         path = os.path.join(folder, name)
         if os.path.isfile(path):

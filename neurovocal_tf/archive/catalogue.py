@@ -82,14 +82,14 @@ def _entry(name: str, path: str) -> Entry:
 
 
 def _remote(data_dir: str) -> tuple[dict[str, Entry], dict[str, str]]:
-    entries, skipped = {}, {}
+    entries: dict[str, Entry] = {}
+    skipped: dict[str, str] = {}
     try:
         found = stores.below(data_dir)
     except OSError as error:
-        reason = " ".join(str(error).split())[:200]
+        said = " ".join(str(error).split())[:200]
         raise ValueError(
-            f"`data_dir` must be a folder that can be listed: {reason}. "
-            f"Received: data_dir={data_dir}"
+            f"`data_dir` must be a folder that can be listed: {said}. Received: data_dir={data_dir}"
         ) from None
     for stored in found:
         name = posixpath.relpath(stored.path, data_dir)

@@ -13,6 +13,7 @@ import hashlib
 import heapq
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from neurovocal_tf.archive import stores
 from neurovocal_tf.archive.catalogue import Entry
@@ -183,14 +184,14 @@ def _records_of(out_dir: str, file: str, known: Done) -> Iterator[Record]:
             yield Record(*_read(path, line))
 
 
-def _head_of(path):
+def _head_of(path: str) -> dict[str, Any]:
     head = _read(path, next(stores.lines_of(path), ""))
     if not isinstance(head, dict) or head.get("version") != _VERSION:
         raise ValueError(f"{path} must be a part of this version: remove it to do it again")
     return head
 
 
-def _read(path, line):
+def _read(path: str, line: str) -> Any:
     try:
         return json.loads(line)
     except ValueError:
