@@ -47,6 +47,11 @@ class AudioConfig:
         high=1e12,
     )
 
+    @property
+    def channel_number(self) -> int | None:
+        """The channel that `channel` names by a number, or None."""
+        return int(self.channel) if self.channel.isdigit() else None
+
 
 @dataclasses.dataclass(frozen=True)
 class SpectrogramConfig:

@@ -18,7 +18,17 @@ _LIBRARIES = (
     "soundfile",
     "tensorflow-io",
 )
-_OF_EXTRAS = {"aiohttp": "serve", "grpcio-health-checking": "serve", "pympi-ling": "elan"}
+# Of each extra for users, what it brings.
+_OF_EXTRAS = {
+    "aiohttp": "serve",
+    "grpcio-health-checking": "serve",
+    "pympi-ling": "elan",
+    "mido": "music",
+    "pyarrow": "parquet",
+    "praat-parselmouth": "speech",
+    "umap-learn": "umap",
+    "apache-beam": "archive",
+}
 # From the least to the largest, as Linux names them. Kernels are chosen by them, and with the
 # kernels the last bits of sums.
 _INSTRUCTION_SETS = ("asimd", "sve", "sse4_1", "avx", "avx2", "avx512f", "amx_tile")

@@ -13,6 +13,7 @@ import pytest
 import setuptools
 
 import neurovocal_tf
+from neurovocal_tf import installation
 from neurovocal_tf.commands import command_line
 from neurovocal_tf.server import page_policy
 
@@ -210,7 +211,7 @@ LIBRARIES = {
     "annotations/elan": {"pympi"},
     "archive": {"apache_beam"},
     "archive/calls": {"numpy"},
-    "annotations/parquet": {"pandas"},
+    "annotations/parquet": {"pandas", "pyarrow"},
     "pages": {"numpy"},
     "model/autoregression": {"numpy", "scipy"},
     "evaluation/baselines": {"numpy", "scipy"},
@@ -232,6 +233,7 @@ WITH_AN_EXTRA = {
     "server",
     "archive",
     "annotations/elan",
+    "annotations/parquet",
     "discovery/umap_view",
     "discovery/prosody",
     "music/midi",
@@ -603,6 +605,14 @@ def test_every_library_that_is_imported_is_declared():
         assert used <= required | (
             optional if path not in FILES or {room(path), place(path)} & WITH_AN_EXTRA else set()
         ), path
+
+
+def test_every_extra_for_users_is_told_by_what_it_brings():
+    extras = declared()["extras_require"]
+    for library, extra in installation._OF_EXTRAS.items():
+        assert any(re.match(rf"{library}[<>=]", line) for line in extras[extra]), library
+    of_developers = {"docs", "notebooks", "manifests", "benchmark", "test"}
+    assert {*installation._OF_EXTRAS.values()} == extras.keys() - of_developers
 
 
 def test_every_folder_of_the_package_is_installed():

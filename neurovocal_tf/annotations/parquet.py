@@ -2,17 +2,16 @@
 `parquet`.
 """
 
+import contextlib
+import functools
 import importlib
 import io
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from neurovocal_tf import files
 from neurovocal_tf.annotations.annotation import Annotation
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 EXTENSION = ".parquet"
 # Of the tables of this package; the others hold numbers.
@@ -24,6 +23,7 @@ _TEXTS = frozenset((
 # fmt: on
 _FLOATS = ("onset_s", "offset_s", "score")
 _OPTIONAL = ("channel", "low_hz", "high_hz", "score")
+_ROWS_AT_ONCE = 2**18
 
 
 def check() -> None:
@@ -81,7 +81,8 @@ def write(
         values = [getattr(a, name) for a in annotations]
         if any(value is not None for value in values):
             columns[name] = pd.Series(values, dtype="Int64" if name == "channel" else float)
-    _write(path, pd.DataFrame(columns))
+    with files.replacing(path) as temporary:
+        pd.DataFrame(columns).to_parquet(temporary, index=False)
 
 
 def write_from_csv(
@@ -97,24 +98,32 @@ def write_from_csv(
     """
     check()
     import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     header = pd.read_csv(table, nrows=0).columns
     numbers = [name for name in header if name not in _TEXTS]
-    found = pd.read_csv(
+    read = functools.partial(
+        pd.read_csv,
         table,
-        dtype={name: str for name in header if name in _TEXTS}
-        # Of a table without rows, too.
-        | {name: float for name in header if name in _FLOATS},
         keep_default_na=False,
         na_values={name: [""] for name in numbers},
+        # So that the table may be larger than memory.
+        chunksize=_ROWS_AT_ONCE,
     )
-    for name, value in (constants or {}).items():
-        if value is not None:
-            column = pd.Series(value, index=found.index, dtype="Int64")
-            found.insert(found.columns.get_loc("score"), name, column)
-    _write(path, found)
-
-
-def _write(path: str | os.PathLike[str], table: "pd.DataFrame") -> None:
-    with files.replacing(path) as temporary:
-        table.to_parquet(temporary, index=False)
+    # Of a table without rows, too.
+    floats = set(_FLOATS).intersection(header)
+    for part in read(usecols=numbers) if numbers else ():
+        # What is a whole number in one part need not be in another.
+        floats |= {name for name in numbers if part[name].dtype.kind == "f"}
+    kinds = {name: str for name in header if name in _TEXTS} | dict.fromkeys(floats, float)
+    with files.replacing(path) as temporary, contextlib.ExitStack() as stack:
+        writer = None
+        for part in read(dtype=kinds):
+            for name, value in (constants or {}).items():
+                if value is not None:
+                    column = pd.Series(value, index=part.index, dtype="Int64")
+                    part.insert(part.columns.get_loc("score"), name, column)
+            rows = pa.Table.from_pandas(part, preserve_index=False)
+            writer = writer or stack.enter_context(pq.ParquetWriter(temporary, rows.schema))
+            writer.write_table(rows)

@@ -53,6 +53,15 @@ class JudgedBy:
         """Of calls.csv."""
         return (*_PLACE, *(_OF_TYPES if self.types else ()), *(_OF_RUN if self.workdir else ()))
 
+    @property
+    def settings(self) -> list[object]:
+        """What tells these results from others. What is usual follows from the run and from how
+        many calls it holds out, but for the last bits of its numbers, which another processor may
+        find otherwise: those make no other results.
+        """
+        num_usual = len(self.usual["held_out"]) if self.usual else 0
+        return [self.columns, self.digest, num_usual]
+
     def to_json(self) -> str:
         """All of it, as text."""
         return json.dumps(dataclasses.astuple(self))
@@ -77,7 +86,8 @@ def judged_by(
     Raises: ValueError, one line, if one of them cannot judge these calls.
     """
     digest = hashlib.blake2b(digest_size=12)
-    usual, notes = None, []
+    usual: dict[str, list] | None = None
+    notes: list[str] = []
     if types:
         with stores.local_folder(types) as here:
             fitted = fitted_file.load(here, "types")
@@ -222,7 +232,7 @@ class _Run:
         ]
 
 
-def _take_files(digest: "hashlib._Hash", folder: str) -> None:
+def _take_files(digest: hashlib.blake2b, folder: str) -> None:
     for name in _OF_ONE:
         path = os.path.join(folder, name)
         if os.path.isfile(path):

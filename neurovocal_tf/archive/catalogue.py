@@ -8,7 +8,10 @@ import posixpath
 
 from neurovocal_tf.archive import stores
 from neurovocal_tf.audio import listing
-from neurovocal_tf.segmentation.folder import recordings_by_name, skipped_by_name
+from neurovocal_tf.segmentation.folder import recordings_in
+
+# Names of folders that a store may have, and that no path keeps apart.
+_NAMELESS = {"", ".", ".."}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,13 +60,10 @@ def of(data_dir: str, out_dir: str) -> Catalogue:
     Raises: ValueError if there is nothing to be read.
     """
     if not stores.is_remote(data_dir):
-        entries = {}
-        for name, path in recordings_by_name(data_dir).items():
-            told = os.stat(path)
-            entries[name] = Entry(name, os.path.abspath(path), told.st_size, told.st_mtime_ns)
-        found = skipped_by_name(data_dir)
-        skipped = {name: reason for name, _, reason in found}
-        paths = {name: path for name, path, _ in found}
+        found = recordings_in(data_dir)
+        entries = {name: _entry(name, path) for name, path in found.paths.items()}
+        skipped = {name: reason for name, (_, reason) in found.skipped.items()}
+        paths = {name: path for name, (path, _) in found.skipped.items()}
     else:
         entries, skipped = _remote(data_dir.rstrip("/"))
         paths = {name: stores.join(data_dir, name) for name in skipped}
@@ -72,19 +72,30 @@ def of(data_dir: str, out_dir: str) -> Catalogue:
     return Catalogue(dict(sorted(entries.items())), skipped, places)
 
 
+def _entry(name: str, path: str) -> Entry:
+    try:
+        told = os.stat(path)
+    except OSError:
+        # It has just gone, which its reader says.
+        return Entry(name, os.path.abspath(path), 0, 0)
+    return Entry(name, os.path.abspath(path), told.st_size, told.st_mtime_ns)
+
+
 def _remote(data_dir: str) -> tuple[dict[str, Entry], dict[str, str]]:
-    entries, skipped = {}, {}
+    entries: dict[str, Entry] = {}
+    skipped: dict[str, str] = {}
     try:
         found = stores.below(data_dir)
     except OSError as error:
-        reason = " ".join(str(error).split())[:200]
+        said = " ".join(str(error).split())[:200]
         raise ValueError(
-            f"`data_dir` must be a folder that can be listed: {reason}. "
-            f"Received: data_dir={data_dir}"
+            f"`data_dir` must be a folder that can be listed: {said}. Received: data_dir={data_dir}"
         ) from None
     for stored in found:
         name = posixpath.relpath(stored.path, data_dir)
         reason = listing.reason_by_name(name)
+        if reason == "" and not _NAMELESS.isdisjoint(stored.path[len(data_dir) + 1 :].split("/")):
+            reason = "its path holds a folder without a name, or one of dots: rename that"
         if reason:
             skipped[name] = reason
         elif reason is not None:

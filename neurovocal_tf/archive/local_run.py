@@ -2,7 +2,7 @@
 
 Beam's local runner waits for ever for a worker that was killed, as by a system that is short of
 memory. Here its process then ends with all of its workers, and whoever started it may start it
-again: parts that are done stay done.
+again: parts that are done stay done. It ends with whoever started it, too.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 
 from neurovocal_tf.archive import pipeline
@@ -21,6 +22,8 @@ from neurovocal_tf.archive.work import Work
 
 # What Beam says, in a thread of its own, of a worker that has ended before its time.
 _LOST = "Worker subprocess exited"
+# Seconds between two looks at whether whoever started the process is there.
+_LOOK_S = 1.0
 
 
 class WorkersLost(RuntimeError):
@@ -53,7 +56,8 @@ def run(parts: Sequence[Part], work: Work, flags: Sequence[str], num_workers: in
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        if process.returncode == -signal.SIGKILL:
+        if process.returncode < 0:
+            # By a signal: that of `_end`, or one that a library or the system has sent.
             raise WorkersLost("a worker has ended in the middle of its work")
         if process.returncode:
             said.seek(0)
@@ -64,17 +68,30 @@ def run(parts: Sequence[Part], work: Work, flags: Sequence[str], num_workers: in
 
 def main() -> None:
     """What the process does: reads what `run` tells it, and does that."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     parts, work, flags = json.load(sys.stdin)
     before = threading.excepthook
 
     def notice(told: threading.ExceptHookArgs) -> None:
         before(told)
         if _LOST in str(told.exc_value):
-            os.killpg(0, signal.SIGKILL)
+            _end()
 
     threading.excepthook = notice
     pipeline.connect(flags)
     pipeline.run([Part.from_json(part) for part in parts], Work.from_json(work), flags)
+
+
+def _end_with(parent: int) -> None:
+    """Ends all where the process that has started this one was killed."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_S)
+    _end()
+
+
+def _end() -> None:
+    """Ends this process and its workers, which are of its group."""
+    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

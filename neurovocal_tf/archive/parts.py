@@ -3,8 +3,9 @@ all.
 
 A worker does a part of the recordings at a time, and writes the part's file when it is done. The
 file's name depends on the recordings and the settings, and its content on nothing else: of a worker
-that was lost, a part is done again, and whoever does a part that is done writes the same. The first
-line of a file tells what it is of, each further line is a recording's `Record`, sorted by name.
+that was lost, a part is done again, and whoever does a part that is done writes the same. A part in
+which a store or a disk has failed is written anew. The first line of a file tells what it is of,
+each further line is a recording's `Record`, sorted by name.
 """
 
 import dataclasses
@@ -12,6 +13,7 @@ import hashlib
 import heapq
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from neurovocal_tf.archive import stores
 from neurovocal_tf.archive.catalogue import Entry
@@ -21,6 +23,7 @@ _ENDING = ".jsonl"
 _VERSION = 1
 # So small that little is lost with a worker, so large that there are not too many files to list.
 _LEAST_RECORDINGS, _MOST_PARTS = 32, 2000
+_SMALLER = 8
 Cell = str | int
 
 
@@ -71,9 +74,16 @@ class Part:
         return cls(tuple(Entry(*entry) for entry in entries), settings)
 
 
-def planned(entries: Sequence[Entry], settings: str) -> list[Part]:
-    """Recordings, sorted by name, as parts."""
+def planned(entries: Sequence[Entry], settings: str, num_losses: int = 0) -> list[Part]:
+    """Recordings, sorted by name, as parts.
+
+    Args:
+        entries: of them.    settings: as of `Part`.
+        num_losses: how often in turn workers were lost with no part done. Parts are the smaller
+            then, so that a recording that ends its worker holds up fewer others.
+    """
     size = max(_LEAST_RECORDINGS, -(-len(entries) // _MOST_PARTS))
+    size = max(size // _SMALLER**num_losses, 1)
     return [
         Part(tuple(entries[first : first + size]), settings)
         for first in range(0, len(entries), size)
@@ -85,8 +95,18 @@ def path_of(part: Part, out_dir: str) -> str:
     return stores.join(out_dir, FOLDER, part.file)
 
 
+def is_done(part: Part, out_dir: str) -> bool:
+    """Whether a part need not be done again: its file is there, and nothing has failed in it that
+    may go well another time.
+    """
+    path = path_of(part, out_dir)
+    if not stores.exists(path):
+        return False
+    return all(is_final for *_, is_final in _head_of(path)["recordings"])
+
+
 def write(part: Part, records: Iterable[Record], out_dir: str) -> None:
-    """Writes the file of a part."""
+    """Writes the file of a part, in the place of what is there."""
     records = list(records)
     index = [[r.name, r.num_bytes, r.modified_ns, r.is_final] for r in records]
     head = {"version": _VERSION, "settings": part.settings, "recordings": index}
@@ -119,10 +139,7 @@ def done(out_dir: str, entries: Mapping[str, Entry], settings: str) -> Done:
     for file in stores.names_in(folder):
         if not file.endswith(_ENDING):
             continue
-        path = stores.join(folder, file)
-        head = _read(path, next(stores.lines_of(path), ""))
-        if not isinstance(head, dict) or head.get("version") != _VERSION:
-            raise ValueError(f"{path} must be a part of this version: remove it to do it again")
+        head = _head_of(stores.join(folder, file))
         for name, *stamp, is_final in head["recordings"] if head["settings"] == settings else ():
             entry = entries.get(name)
             if entry is None or [entry.num_bytes, entry.modified_ns] != stamp or name in final:
@@ -160,14 +177,21 @@ def _advance(rest: Iterator[Record], heads: list[tuple[str, Record, Iterator[Rec
 def _records_of(out_dir: str, file: str, known: Done) -> Iterator[Record]:
     path = stores.join(out_dir, FOLDER, file)
     lines = stores.lines_of(path)
-    next(lines)
-    for line in lines:
-        record = Record(*_read(path, line))
-        if known.files.get(record.name) == file:
-            yield record
+    head = _read(path, next(lines, ""))
+    for name, *_ in head["recordings"]:
+        line = next(lines, "")
+        if known.files.get(name) == file:
+            yield Record(*_read(path, line))
 
 
-def _read(path, line):
+def _head_of(path: str) -> dict[str, Any]:
+    head = _read(path, next(stores.lines_of(path), ""))
+    if not isinstance(head, dict) or head.get("version") != _VERSION:
+        raise ValueError(f"{path} must be a part of this version: remove it to do it again")
+    return head
+
+
+def _read(path: str, line: str) -> Any:
     try:
         return json.loads(line)
     except ValueError:

@@ -5,6 +5,7 @@ write, so that it makes no difference which runner takes how many attempts at a 
 Source: https://beam.apache.org/documentation/runners/capability-matrix/
 """
 
+import argparse
 import contextlib
 import importlib.util
 import io
@@ -22,8 +23,9 @@ from neurovocal_tf.archive.work import Work, Worker
 # Beam's runner in Python. Its DirectRunner would fetch another one from the network first.
 _LOCAL = "FnApiRunner"
 # It asks for its flags first, and for what it needs after all of them.
-_DATAFLOW, _CLIENT_OF_DATAFLOW = "DataflowRunner", "apitools"
-_LOCAL_NAMES = {None, "DirectRunner", "direct", _LOCAL}
+_DATAFLOW, _CLIENT_OF_DATAFLOW = "dataflow", "apitools"
+# As Beam takes them, in any letters and without their ending.
+_LOCAL_NAMES = {"", "direct", "fnapi"}
 
 
 class _DoParts(beam.DoFn):
@@ -51,26 +53,38 @@ def connect(flags: Sequence[str]) -> None:
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
     options, said = PipelineOptions(list(flags)), io.StringIO()
     FileSystems.set_options(options)
+    parsers: list[argparse.ArgumentParser] = []
     try:
         with contextlib.redirect_stderr(said):
-            options.get_all_options()
+            options.get_all_options(add_extra_args_fn=parsers.append)
+            # Beam passes over what it does not know; a runner elsewhere may have further flags.
+            unknown = parsers[0].parse_known_args(list(flags))[1] if is_local(flags) else []
     except SystemExit:
         # So ends a parser of command lines, when it has said why.
         reason = said.getvalue().strip().splitlines()[-1].rpartition("error: ")[2]
         raise ValueError(
             f"`beam` must be Beam's own flags: {reason}. Received: beam={shlex.join(flags)}"
         ) from None
-    runner = options.view_as(StandardOptions).runner
-    if runner == _DATAFLOW and importlib.util.find_spec(_CLIENT_OF_DATAFLOW) is None:
+    if unknown:
         raise ValueError(
-            f"`beam` names {runner}, whose client is not here: pip install 'apache-beam[gcp]'. "
+            f"`beam` must be Beam's own flags, and {unknown[0]} is none. "
+            f"Received: beam={shlex.join(flags)}"
+        )
+    if _runner(flags) == _DATAFLOW and importlib.util.find_spec(_CLIENT_OF_DATAFLOW) is None:
+        raise ValueError(
+            "`beam` names Dataflow, whose client is not here: pip install 'apache-beam[gcp]'. "
             f"Received: beam={shlex.join(flags)}"
         )
 
 
 def is_local(flags: Sequence[str]) -> bool:
     """Whether Beam's flags name no runner, or that of this machine."""
-    return PipelineOptions(list(flags)).view_as(StandardOptions).runner in _LOCAL_NAMES
+    return _runner(flags) in _LOCAL_NAMES
+
+
+def _runner(flags: Sequence[str]) -> str:
+    named = PipelineOptions(list(flags)).view_as(StandardOptions).runner or ""
+    return named.lower().removesuffix("runner")
 
 
 def local(flags: Sequence[str], num_workers: int) -> list[str]:

@@ -6,6 +6,7 @@ Beam is imported for what is remote alone.
 
 import contextlib
 import importlib
+import io
 import logging
 import os
 import posixpath
@@ -15,7 +16,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from neurovocal_tf import files
@@ -23,8 +24,13 @@ from neurovocal_tf.audio import evtaf
 from neurovocal_tf.audio.decoders import extension
 
 _REMOTE = re.compile(r"([a-zA-Z][-a-zA-Z0-9+.]*)://")
-# What Beam calls the extra that brings the client of a store.
-_EXTRAS = {"gs": "gcp", "s3": "aws", "hdfs": "hadoop", "azfs": "azure"}
+# Of each store what Beam calls the extra that brings its client, and a module of that.
+_CLIENTS = {
+    "gs": ("gcp", "google.cloud.storage"),
+    "s3": ("aws", "boto3"),
+    "hdfs": ("hadoop", "hdfs"),
+    "azfs": ("azure", "azure.storage.blob"),
+}
 _UNFINISHED = "unfinished"
 _NEEDED = "pip install 'apache-beam>=2.77' (the extra `archive`)"
 
@@ -67,22 +73,25 @@ def is_remote(path: str) -> bool:
 
 
 def check(path: str, setting: str) -> None:
-    """Raises ValueError, one line, where there is no client for a path's store."""
+    """Raises ValueError, one line, where a path's store cannot be asked."""
     if not is_remote(path):
         return
     scheme = path.split("://")[0]
+    extra, client = _CLIENTS.get(scheme, ("", ""))
     try:
+        if client:
+            importlib.import_module(client)
         _systems().get_filesystem(path)
-    except ValueError:
-        told = (
-            f"pip install 'apache-beam[{_EXTRAS[scheme]}]' brings its client"
-            if scheme in _EXTRAS
-            else f"Beam reads {', '.join(f'{known}://' for known in _EXTRAS)} and local folders"
-        )
-        raise ValueError(
-            f"`{setting}` must be a place that can be read here, and {scheme}:// is none: {told}. "
-            f"Received: {setting}={path}"
-        ) from None
+        return
+    except ImportError:
+        told = f"pip install 'apache-beam[{extra}]' brings its client"
+    except (ValueError, OSError) as error:
+        known = ", ".join(f"{name}://" for name in _CLIENTS)
+        told = f"{error}, which --beam tells" if extra else f"Beam reads {known} and local folders"
+    raise ValueError(
+        f"`{setting}` must be a place that can be read here, and {scheme}:// is none: {told}. "
+        f"Received: {setting}={path}"
+    )
 
 
 def join(folder: str, *names: str) -> str:
@@ -111,7 +120,7 @@ def below(folder: str) -> list[Stored]:
     if _systems().get_filesystem(folder).has_dirs():
         found = list(_walked(folder))
     else:
-        found = _matched(f"{folder}/**")
+        found = _listed(folder)
     return sorted(found, key=lambda stored: stored.path)
 
 
@@ -120,11 +129,10 @@ def names_in(folder: str) -> list[str]:
     if not is_remote(folder):
         return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     try:
-        found = _matched(f"{folder.rstrip('/')}/*")
+        return sorted(posixpath.basename(stored.path) for stored in _in_itself(folder))
     except OSError:
         # Some stores refuse to list what is not there.
         return []
-    return sorted(posixpath.basename(stored.path) for stored in found)
 
 
 def exists(path: str) -> bool:
@@ -146,26 +154,23 @@ def lines_of(path: str) -> Iterator[str]:
 
 
 def write_whole(path: str, content: bytes) -> None:
-    """Writes a file, which is there as a whole or not at all; one that is there stays."""
-    folder, name = path.rsplit("/", 1) if is_remote(path) else os.path.split(path)
-    beside = join(folder, _UNFINISHED, f"{secrets.token_hex(8)}-{name}")
-    if not is_remote(path):
-        os.makedirs(os.path.dirname(beside), exist_ok=True)
-        with open(beside, "wb") as file:
-            file.write(content)
-        os.replace(beside, path)
+    """Writes a file, which takes the place of what is there as a whole or not at all."""
+    if is_remote(path):
+        _upload(io.BytesIO(content), path)
         return
-    systems = _systems()
-    with systems.create(beside, compression_type=_plain()) as file:
+    beside = _beside(path)
+    os.makedirs(os.path.dirname(beside), exist_ok=True)
+    with open(beside, "wb") as file:
         file.write(content)
-    try:
-        systems.rename([beside], [path])
-    except OSError:
-        # Two workers that did the same one after the other, where a store does not rename over
-        # what is there.
-        if not exists(path):
-            raise
-        systems.delete([beside])
+    os.replace(beside, path)
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes UTF-8 text, as a whole or not at all; its folder is there."""
+    if is_remote(path):
+        write_whole(path, text.encode("utf-8"))
+    else:
+        files.write_text(path, text)
 
 
 def sweep(folder: str) -> None:
@@ -188,7 +193,7 @@ def local_copy(path: str) -> Iterator[str]:
         if extension(path) == evtaf.EXTENSION:
             # Its rate stands beside it; where that is missing, the reader says so.
             with contextlib.suppress(Unreachable):
-                _fetch(_beside(path), _beside(here))
+                _fetch(_with_rate(path), _with_rate(here))
         yield here
 
 
@@ -196,35 +201,46 @@ def local_copy(path: str) -> Iterator[str]:
 def local_folder(folder: str) -> Iterator[str]:
     """A folder as a local one, while the block runs: itself, or a copy of the files in it, without
     the folders below.
+
+    Raises: ValueError, one line, if it holds nothing, or cannot be fetched. One that the block
+        raises about the copy is about the folder.
     """
     if not is_remote(folder):
         yield folder
         return
     with tempfile.TemporaryDirectory(prefix="neurovocal_tf-") as here:
-        for stored in _matched(f"{folder.rstrip('/')}/*"):
-            name = posixpath.basename(stored.path)
-            if stored.num_bytes:
-                _fetch(stored.path, os.path.join(here, name))
-        yield here
+        stored = [one for one in _in_itself(folder) if one.num_bytes]
+        if not stored:
+            raise ValueError(f"{folder} must be a folder that holds files, and there are none")
+        for one in stored:
+            try:
+                _fetch(one.path, os.path.join(here, posixpath.basename(one.path)))
+            except Unreachable as reason:
+                raise ValueError(f"{one.path} {reason}") from None
+        try:
+            yield here
+        except ValueError as error:
+            raise ValueError(str(error).replace(here, folder)) from error
 
 
 @contextlib.contextmanager
-def written_through(folder: str) -> Iterator[str]:
+def written_through(folder: str, first: str) -> Iterator[str]:
     """A folder as a local one to write tables in: itself, or one with what is there of it already,
     whose changes are uploaded when the block ends well.
+
+    Args:
+        folder: local or remote.    first: name of the file that goes before all others.
     """
     with local_folder(folder) as here:
         before = _stamps(here)
         yield here
         if here == folder:
             return
-        for name, stamp in sorted(_stamps(here).items()):
-            if before.get(name) != stamp:
-                with (
-                    open(os.path.join(here, name), "rb") as source,
-                    _systems().create(join(folder, name), compression_type=_plain()) as target,
-                ):
-                    shutil.copyfileobj(source, target)
+        changed = [name for name, stamp in _stamps(here).items() if before.get(name) != stamp]
+        # What has got another name is there under that before something else takes its place.
+        for name in sorted(changed, key=lambda name: (name != first, name in before, name)):
+            with open(os.path.join(here, name), "rb") as source:
+                _upload(source, join(folder, name))
 
 
 def _stamps(folder: str) -> dict[str, tuple[int, int]]:
@@ -243,13 +259,34 @@ def _fetch(path: str, here: str) -> None:
         raise Unreachable(f"cannot be fetched: {reason[:200]}") from None
 
 
-def _beside(path: str) -> str:
+def _with_rate(path: str) -> str:
+    """The file of EvTAF that tells a recording's rate."""
     return f"{os.path.splitext(path)[0]}.rec"
+
+
+def _upload(source: BinaryIO, path: str) -> None:
+    systems, beside = _systems(), _beside(path)
+    with systems.create(beside, compression_type=_plain()) as target:
+        shutil.copyfileobj(source, target)
+    try:
+        systems.rename([beside], [path])
+    except OSError:
+        # Some stores do not rename over what is there.
+        if not exists(path):
+            raise
+        systems.delete([path])
+        systems.rename([beside], [path])
+
+
+def _beside(path: str) -> str:
+    """Where a file lies that is not whole yet, under a name of its own."""
+    folder, name = path.rsplit("/", 1) if is_remote(path) else os.path.split(path)
+    return join(folder, _UNFINISHED, f"{secrets.token_hex(8)}-{name}")
 
 
 def _walked(folder: str) -> Iterator[Stored]:
     """Of a store that lists one folder at a time, and folders as empty files."""
-    for stored in _matched(f"{folder}/*"):
+    for stored in _listed(folder):
         inside: list[Stored] = []
         if not stored.num_bytes:
             # Of an empty file there is nothing to list, which some say with an error.
@@ -258,11 +295,19 @@ def _walked(folder: str) -> Iterator[Stored]:
         yield from inside or [stored]
 
 
-def _matched(pattern: str) -> list[Stored]:
-    (result,) = _systems().match([pattern])
+def _in_itself(folder: str) -> list[Stored]:
+    """What lies in a folder itself; folders in it may be among that."""
+    folder = folder.rstrip("/")
+    return [one for one in _listed(folder) if posixpath.dirname(one.path) == folder]
+
+
+def _listed(folder: str) -> list[Stored]:
+    """What a store tells of a folder: of one that has no folders, all that is below, too."""
+    # The `match` of `FileSystems` takes *, ? and [ in names for a pattern, and nothing quotes them.
+    found = _systems().get_filesystem(folder)._list(f"{folder}/")
     return [
         Stored(one.path, one.size_in_bytes, round(one.last_updated_in_seconds * 1e9))
-        for one in result.metadata_list
+        for one in found
     ]
 
 

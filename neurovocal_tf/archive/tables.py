@@ -16,8 +16,7 @@ from neurovocal_tf.annotations import parquet
 from neurovocal_tf.archive import stores
 from neurovocal_tf.archive.catalogue import Catalogue
 from neurovocal_tf.archive.parts import Record
-from neurovocal_tf.archive.work import Work
-from neurovocal_tf.segmentation import file_rows, known_recordings
+from neurovocal_tf.segmentation import file_rows, known_recordings, written_files
 from neurovocal_tf.segmentation import tables as segment_tables
 from neurovocal_tf.segmentation.written_files import WrittenFiles
 
@@ -32,16 +31,17 @@ _COLUMNS: dict[str, Sequence[str]] = {
 
 
 def write(
-    work: Work,
+    out_dir: str,
     catalogue: Catalogue,
     records: Iterable[Record],
     call_columns: Sequence[str] = (),
     channel: int | None = None,
 ) -> tuple[dict[str, float], dict[str, str], list[str]]:
-    """Writes all tables into the folder of a `Work`.
+    """Writes all tables into the folder of an archive.
 
     Args:
-        work: `Work`.    catalogue: of all recordings.    records: of those that are done, by name.
+        out_dir: the folder.    catalogue: of all recordings.
+        records: of those that are done, by name.
         call_columns: of calls.csv; () for none.
         channel: which one was read, as annotations.parquet has it; None: no single one.
 
@@ -54,11 +54,9 @@ def write(
         del columns[_RECORDINGS]
     with tempfile.TemporaryDirectory(prefix="neurovocal_tf-") as made:
         figures, skipped = _write_csv(made, columns, catalogue, records)
-        with stores.written_through(work.out_dir) as here:
+        # Hashes before what they are of, as there.
+        with stores.written_through(out_dir, first=written_files.NAME) as here:
             changed = _put(here, made, channel)
-            if work.refined:
-                files.write_text(os.path.join(here, "refinement.json"), work.refined)
-            files.write_text(os.path.join(here, "config.json"), work.config + "\n")
     return figures, skipped, changed
 
 

@@ -40,7 +40,8 @@ class Work:
     def settings(self) -> str:
         """Digest of all that says what is found; where it goes does not."""
         config = begun_with.counted_settings(Config.from_json(self.config))
-        told = json.dumps([config, self.refined, self.judged_by])
+        judged = calls.JudgedBy.from_json(self.judged_by).settings if self.judged_by else []
+        told = json.dumps([config, self.refined, judged])
         return hashlib.blake2b(told.encode(), digest_size=12).hexdigest()
 
     def to_json(self) -> str:
@@ -71,7 +72,7 @@ class Worker:
 
     def do(self, part: Part) -> None:
         """Does a part, unless it is done."""
-        if not stores.exists(parts.path_of(part, self._out_dir)):
+        if not parts.is_done(part, self._out_dir):
             parts.write(part, map(self._record, part.entries), self._out_dir)
 
     def _record(self, entry: Entry) -> Record:

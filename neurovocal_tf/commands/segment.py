@@ -174,7 +174,7 @@ def _shard():
     """The part that is to be segmented, or None for all."""
     from neurovocal_tf.segmentation import shards
 
-    if not _SHARD.value:
+    if _SHARD.value is None:
         return None
     others = (_MERGE, _TUNE, _LEARN, _FORMAT, _PLOT, _REVIEW, _TRUTH)
     given = [f"--{flag.name}" for flag in others if flag.value]
@@ -210,7 +210,7 @@ def _merge(out, paths, true, config):
     with contextlib.ExitStack() as stack:
         for shard in shards.begun(out):
             stack.enter_context(owned(shard.folder(out), "segments"))
-            parts[shard] = _folder(shard.folder(out), {}, config)
+            parts[shard] = run.beside(shard.folder(out))
         shards.merge(run, parts)
         run.save()
     return _told_of_all(run, true, config)

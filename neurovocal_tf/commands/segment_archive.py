@@ -70,11 +70,13 @@ setting_flags.define_preset()
 _LOOK_S = 2.0
 # So many times in turn may workers be lost with nothing done.
 _MOST_LOSSES = 3
+# A line that names more is not read.
+_MOST_NAMED = 4
 
 
 def main(argv: list[str]) -> int | None:
     from neurovocal_tf import files  # here, so that --help needs none of these
-    from neurovocal_tf.archive import catalogue, stores
+    from neurovocal_tf.archive import begun, catalogue, stores
     from neurovocal_tf.ownership import owned
 
     stores.check_installed()
@@ -95,7 +97,7 @@ def main(argv: list[str]) -> int | None:
         if not stores.is_remote(out):
             os.makedirs(out, exist_ok=True)
             stack.enter_context(owned(out, "segments"))
-        _check_begun(work, config)
+        begun.begin(work)
         _do_all(found, work, beam_flags)
         figures = _write(found, work, call_columns, config)
     if _JSON.value:
@@ -153,20 +155,6 @@ def _absolute(path):
     return path if not path or stores.is_remote(path) else os.path.abspath(path)
 
 
-def _check_begun(work, config):
-    """Results of other settings are in another folder."""
-    from neurovocal_tf.archive import stores
-    from neurovocal_tf.segmentation import begun_with
-
-    before, refined = (
-        stores.read_bytes(path).decode() if stores.exists(path) else ""
-        for path in (stores.join(work.out_dir, name) for name in ("config.json", "refinement.json"))
-    )
-    if before:
-        begun_with.check_config(before, config, work.out_dir)
-        begun_with.check_refinement(refined, work.refined, work.out_dir)
-
-
 def _do_all(found, work, beam_flags):
     """Does what is not done yet, and does again what workers did that were lost."""
     from neurovocal_tf.archive import local_run, parts, pipeline, stores
@@ -176,7 +164,7 @@ def _do_all(found, work, beam_flags):
         done = len(found.entries) - len(left)
         setting_flags.say(f"{done} of {len(found.entries)} recordings were finished before")
     while left:
-        planned = parts.planned(left, work.settings)
+        planned = parts.planned(left, work.settings, num_losses)
         try:
             with _progress(planned, work):
                 if pipeline.is_local(beam_flags):
@@ -191,8 +179,7 @@ def _do_all(found, work, beam_flags):
             if num_losses == _MOST_LOSSES:
                 raise ValueError(
                     f"{reason}, {num_losses} times without a part done: memory may be too small "
-                    f"for so many --workers, or a recording ends what reads it, {left[0].name} or "
-                    f"one of the {len(planned[0].entries) - 1} after it"
+                    f"for so many --workers, or a recording ends what reads it: {_some(left)}"
                 ) from None
             setting_flags.say(f"{reason}: the {len(left)} recordings that are left are begun anew")
         except ValueError as reason:
@@ -201,6 +188,12 @@ def _do_all(found, work, beam_flags):
             ) from reason
     if not stores.is_remote(work.out_dir):
         stores.sweep(stores.join(work.out_dir, parts.FOLDER))
+
+
+def _some(entries):
+    names = [entry.name for entry in entries]
+    more = f" or one of {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _left(found, work):
@@ -219,15 +212,14 @@ def _write(found, work, call_columns, config):
     if missing:
         raise ValueError(
             f"{len(missing)} recordings have no result, such as {missing[0]}: the same command "
-            "goes on with them"
+            "goes on with them. What workers elsewhere write, --out must lead to from here, too"
         )
-    channel = config.audio.channel
     figures, skipped, changed = tables.write(
-        work,
+        work.out_dir,
         found,
         parts.records(work.out_dir, known),
         call_columns,
-        int(channel) if channel.isdigit() else None,
+        config.audio.channel_number,
     )
     for told in changed:
         setting_flags.say(f"people have changed {told}")

@@ -95,7 +95,7 @@ def _whole(folder: SegmentedFolder, name: str, config: Config) -> dict[str, obje
         "extensions": {format: annotations.EXTENSIONS[format] for format in FORMATS},
         "durationS": folder.duration_s(name),
         "bandHz": _band_hz(path, config),
-        "channel": int(config.audio.channel) if config.audio.channel.isdigit() else None,
+        "channel": config.audio.channel_number,
         "rows": [_row(annotation) for annotation in found],
     }
 

@@ -14,8 +14,16 @@ def check_config(before: str, config: Config, out_dir: str | os.PathLike[str]) -
     """Raises ValueError, one line, where settings that count are not those of the config.json,
     `before`, that a folder holds.
     """
-    counted = {field.name for section, field in config_lib.settings() if section in _SECTIONS}
-    for name, old, new in config_lib.changed_settings(Config.from_json(before), config):
+    try:
+        begun = Config.from_json(before)
+    except (ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{os.path.join(out_dir, 'config.json')} must hold the settings that its folder was "
+            f"begun with, and cannot be read ({reason}): put it back, or the results go elsewhere."
+        ) from None
+    counted = counted_settings(config)
+    for name, old, new in config_lib.changed_settings(begun, config):
         if name in counted:
             raise ValueError(
                 f"`{name}` must be {old}, with which {out_dir} was begun, or the results "
@@ -26,8 +34,10 @@ def check_config(before: str, config: Config, out_dir: str | os.PathLike[str]) -
 def check_refinement(before: str, now: str, out_dir: str | os.PathLike[str]) -> None:
     """The same of the second look, by what its file holds, or "" for none."""
     if before != now:
+        received = "another file" if before and now else "a file" if now else "none"
         raise ValueError(
-            f"`refine` must be what {out_dir} was begun with, or the results go elsewhere."
+            f"`refine` must be what {out_dir} was begun with, or the results go elsewhere. "
+            f"Received: {received}"
         )
 
 

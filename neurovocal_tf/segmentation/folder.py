@@ -27,19 +27,31 @@ from neurovocal_tf.segmentation.written_files import WrittenFiles
 _SAVE_EVERY_S = 10.0
 
 
-def recordings_by_name(data_dir: str | os.PathLike[str]) -> dict[str, str]:
-    """Dict of name -> path of all recordings that `listing.look_at` finds; the name is relative to
-    the folder that they all are in.
+@dataclasses.dataclass(frozen=True)
+class NamedRecordings:
+    """What `listing.look_at` finds; names are relative to the folder that all recordings are in.
+
+    Attributes:
+        paths: dict of name -> path of a recording.
+        skipped: dict of name -> path and reason of what may be one and cannot be read.
     """
-    base = listing.folder_of(data_dir)
-    return {os.path.relpath(path, base): path for path in listing.list_recordings(data_dir)}
+
+    paths: dict[str, str]
+    skipped: dict[str, tuple[str, str]]
 
 
-def skipped_by_name(data_dir: str | os.PathLike[str]) -> list[tuple[str, str, str]]:
-    """Name, path and reason of what may be a recording there and cannot be read."""
-    base = listing.folder_of(data_dir)
-    skipped = listing.look_at(data_dir).skipped
-    return [(os.path.relpath(path, base), path, reason) for path, reason in skipped]
+def recordings_in(data_dir: str | os.PathLike[str]) -> NamedRecordings:
+    """All recordings that a folder holds, or that a pattern, a list or a table means."""
+    base, found = listing.folder_of(data_dir), listing.look_at(data_dir)
+    return NamedRecordings(
+        {os.path.relpath(path, base): path for path in found.paths},
+        {os.path.relpath(path, base): (path, reason) for path, reason in found.skipped},
+    )
+
+
+def recordings_by_name(data_dir: str | os.PathLike[str]) -> dict[str, str]:
+    """Dict of name -> path of those that can be read, see `recordings_in`."""
+    return recordings_in(data_dir).paths
 
 
 def _size(path: str | os.PathLike[str]) -> int:
@@ -51,7 +63,7 @@ class SegmentedFolder:
     """The state of one run over a folder of recordings, kept in an output folder.
 
     Args:
-        data_dir: recordings, as `listing.look_at` takes them.
+        data_dir: recordings, as `listing.look_at` takes them, or what `recordings_in` found there.
         out_dir: folder of the results; made if it is not there.
         config: `Config`.
         paths: of the recordings to segment, as `recordings_by_name` has them; None: all. What was
@@ -77,7 +89,7 @@ class SegmentedFolder:
 
     def __init__(
         self,
-        data_dir: str | os.PathLike[str],
+        data_dir: NamedRecordings | str | os.PathLike[str],
         out_dir: str | os.PathLike[str],
         config: Config,
         paths: Mapping[str, str] | None = None,
@@ -87,13 +99,16 @@ class SegmentedFolder:
         if refinement is not None:
             refinement.check(config)
         self._refinement = refinement
-        self.all_paths = recordings_by_name(data_dir)
+        self._recordings = (
+            data_dir if isinstance(data_dir, NamedRecordings) else recordings_in(data_dir)
+        )
+        self.all_paths = self._recordings.paths
         self.paths = self.all_paths if paths is None else paths
         self.out_dir, self.config = os.fspath(out_dir), config
         self.results: dict[str, SegmentedFile] = {}
         self.places = {n: files.place_in(out_dir, path) for n, path in self.all_paths.items()}
         self.skipped: dict[str, str] = {}
-        for name, path, reason in skipped_by_name(data_dir):
+        for name, (path, reason) in self._recordings.skipped.items():
             self.skipped[name], self.places[name] = reason, files.place_in(out_dir, path)
         self.changed: dict[str, str] = {}
         os.makedirs(self.out_dir, exist_ok=True)
@@ -166,6 +181,12 @@ class SegmentedFolder:
                 pool.shutdown(wait=True, cancel_futures=True)
                 self.save()
 
+    def beside(self, out_dir: str | os.PathLike[str]) -> "SegmentedFolder":
+        """What another folder holds for the same recordings and settings; nothing is asked for."""
+        return SegmentedFolder(
+            self._recordings, out_dir, self.config, {}, self.written.overwrite, self._refinement
+        )
+
     def take(self, other: "SegmentedFolder") -> None:
         """Takes what was found, or skipped, into another folder, of the recordings that are asked
         for and not done yet.
@@ -174,7 +195,7 @@ class SegmentedFolder:
         """
         if other._tables.is_any_changed:
             raise ValueError(
-                f"{other.out_dir}/annotations.csv must be as it was written, and has been changed "
+                f"{other._path('annotations.csv')} must be as it was written, and has been changed "
                 "since: keep it elsewhere, and start that shard again with --overwrite"
             )
         for name in self._left:
@@ -198,7 +219,7 @@ class SegmentedFolder:
 
     def annotations(self, name: str) -> list[Annotation]:
         """List of `Annotation` of a finished file, its path absolute."""
-        channel = int(self.config.audio.channel) if self.config.audio.channel.isdigit() else None
+        channel = self.config.audio.channel_number
         path = os.path.abspath(self.all_paths[name])
         return [
             dataclasses.replace(a, file=path, channel=channel if a.channel is None else a.channel)

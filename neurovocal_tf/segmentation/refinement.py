@@ -107,8 +107,15 @@ def read(path: str | os.PathLike[str]) -> Refinement:
 
     Raises ValueError if it is none.
     """
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return from_json(file.read(), path)
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = file.read()
+    except OSError as error:
+        raise ValueError(
+            "`refine` must be a file that `neurovocal segment --learn` has written, and cannot be "
+            f"read: {error.strerror}. Received: refine={path}"
+        ) from None
+    return from_json(text, path)
 
 
 def from_json(text: str, path: str | os.PathLike[str] = "this") -> Refinement:

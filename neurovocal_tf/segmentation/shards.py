@@ -81,7 +81,7 @@ def merge(run: SegmentedFolder, parts: Mapping[Shard, SegmentedFolder]) -> None:
 
     Args:
         run: of the whole, with the recordings that are asked for.
-        parts: those that are there, each opened for no recordings.
+        parts: those that are there, see `SegmentedFolder.beside`.
 
     Raises: ValueError, one line that names the shards, if some are missing or not finished.
     """
@@ -92,8 +92,8 @@ def merge(run: SegmentedFolder, parts: Mapping[Shard, SegmentedFolder]) -> None:
         part = parts.get(shard)
         names = shard.paths(run.paths)
         done = {*part.all_finished, *part.skipped_before} if part else set()
-        left = sorted(names.keys() - done)
-        if part is None or left:
+        left = names.keys() - done
+        if left:
             unfinished[shard] = f"{len(left)} recordings left" if part else "not begun"
     if unfinished:
         told = [f"{shard} ({why})" for shard, why in unfinished.items()]

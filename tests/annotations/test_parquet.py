@@ -44,6 +44,30 @@ def test_a_table_of_results_keeps_texts_that_look_like_numbers(tmp_path):
 
 
 @needs_pyarrow
+@pytest.mark.parametrize("rows_at_once", [1, 2, 100])
+def test_a_table_is_the_same_however_much_of_it_is_read_at_once(
+    rows_at_once, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(parquet, "_ROWS_AT_ONCE", rows_at_once)
+    rows = ["a.wav,1,,7,0.5", "b.wav,2,,,1", "'c\n',3,,8,2", "NA,4,,,3"]
+    text = "\n".join(["file,onset_s,p,rank,score", *rows, ""]).replace("'", '"')
+    (tmp_path / "all.csv").write_text(text, encoding="utf-8")
+    parquet.write_from_csv(tmp_path / "all.parquet", tmp_path / "all.csv", {"channel": 1})
+    found = pd.read_parquet(tmp_path / "all.parquet")
+    expected = pd.DataFrame(
+        {
+            "file": ["a.wav", "b.wav", "c\n", "NA"],
+            "onset_s": [1.0, 2.0, 3.0, 4.0],
+            "p": [np.nan] * 4,
+            "rank": [7, np.nan, 8, np.nan],
+            "channel": pd.Series([1] * 4, dtype="Int64"),
+            "score": [0.5, 1.0, 2.0, 3.0],
+        }
+    )
+    pd.testing.assert_frame_equal(found, expected)
+
+
+@needs_pyarrow
 def test_recordings_and_splits_are_named_by_parquet_too(tmp_path):
     for name in ("a.wav", "b.wav"):
         (tmp_path / name).touch()

@@ -3,23 +3,21 @@
 import importlib.util
 import json
 import os
-import pathlib
 import sys
 
 import numpy as np
 import pytest
 import soundfile
 from annotation_formats import needs_pyarrow
+from segmented_folders import tables_in
 
-from neurovocal_tf.archive import catalogue, parts, stores, tables
+from neurovocal_tf.archive import begun, calls, catalogue, parts, stores, tables
 from neurovocal_tf.archive import work as archive_work
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation.folder import SegmentedFolder
 
 RATE = 16_000
 CONFIG = Config().replace(buffer_ms=0.0)
-# What two runs never have alike: when recordings were looked at, and in how many steps tables grew.
-OF_A_RUN = {"recordings.csv", "written.csv"}
 needs_beam = pytest.mark.skipif(
     importlib.util.find_spec("apache_beam") is None,
     reason="Apache Beam is not installed: pip install 'apache-beam>=2.77' (the extra `archive`)",
@@ -58,6 +56,8 @@ def do(data, out, size=2, config=CONFIG):
     -> what is known then, and the names of what was done now
     """
     work, found = work_in(out, config), catalogue.of(str(data), str(out))
+    out.mkdir(exist_ok=True)
+    begun.begin(work)
     known = parts.done(str(out), found.entries, work.settings)
     left = [entry for name, entry in found.entries.items() if name not in known.final]
     worker = archive_work.Worker(work)
@@ -68,15 +68,7 @@ def do(data, out, size=2, config=CONFIG):
 
 def written(data, out, known, **more):
     found = catalogue.of(str(data), str(out))
-    return tables.write(work_in(out), found, parts.records(str(out), known), **more)
-
-
-def csv_tables(out):
-    return {
-        path.name: path.read_bytes()
-        for path in sorted(pathlib.Path(out).glob("*.*"))
-        if path.suffix in (".csv", ".json") and path.name not in OF_A_RUN
-    }
+    return tables.write(str(out), found, parts.records(str(out), known), **more)
 
 
 @needs_pyarrow
@@ -85,7 +77,7 @@ def test_the_tables_of_an_archive_are_those_of_one_run_byte_for_byte(data, tmp_p
     whole.run(2, lambda num_bytes: None)
     known, _ = do(data, tmp_path / "archive")
     figures, skipped, changed = written(data, tmp_path / "archive", known)
-    assert csv_tables(tmp_path / "archive") == csv_tables(tmp_path / "whole")
+    assert tables_in(tmp_path / "archive") == tables_in(tmp_path / "whole")
     assert figures == whole.figures() and skipped == whole.skipped and not changed
     assert len(skipped) == 3 and figures["num_segments"] == 12
     # It is a folder like any other, in which nothing is left to do.
@@ -134,14 +126,18 @@ def test_what_has_come_since_and_what_is_another_recording_is_done_and_nothing_e
     written(data, tmp_path / "out", known)
     whole = SegmentedFolder(data, tmp_path / "whole", CONFIG)
     whole.run(1, lambda num_bytes: None)
-    assert csv_tables(tmp_path / "out") == csv_tables(tmp_path / "whole")
+    assert tables_in(tmp_path / "out") == tables_in(tmp_path / "whole")
 
 
-def test_where_the_disk_has_failed_a_recording_is_done_again(data, tmp_path, monkeypatch):
+# One of a part, and all of one, whose file has the same name again.
+@pytest.mark.parametrize("failing_name, num_failing", [("song 2", 1), ("", 8)])
+def test_where_the_disk_has_failed_a_recording_is_done_again(
+    failing_name, num_failing, data, tmp_path, monkeypatch
+):
     segment_file = archive_work.segment_file
 
     def failing(path, *given, **more):
-        if "song 2" in path:
+        if failing_name in path:
             raise OSError(5, "Input/output error")
         return segment_file(path, *given, **more)
 
@@ -151,9 +147,32 @@ def test_where_the_disk_has_failed_a_recording_is_done_again(data, tmp_path, mon
     assert reasons["song 2.wav"] == "cannot be opened: Input/output error"
     monkeypatch.setattr(archive_work, "segment_file", segment_file)
     known, now = do(data, tmp_path / "out")
-    assert now == ["song 2.wav"]
+    assert "song 2.wav" in now and len(now) == num_failing
     records = {r.name: r for r in parts.records(str(tmp_path / "out"), known)}
     assert len(records) == 8 and not records["song 2.wav"].skipped
+
+
+def test_what_is_usual_is_of_one_run_whatever_the_last_bits_of_its_numbers(tmp_path):
+    def settings(usual, digest="run"):
+        by = calls.JudgedBy("", "/run", digest, usual)
+        return archive_work.Work("", CONFIG.to_json(), "", by.to_json()).settings
+
+    usual, nearly = {"held_out": [[1.0], [2.0]]}, {"held_out": [[1.0], [np.nextafter(2.0, 3)]]}
+    assert settings(usual) == settings(nearly)
+    others = [settings(None), settings({"held_out": [[1.0]]}), settings(usual, "other")]
+    assert len({settings(usual), *others}) == 4
+
+
+def test_a_folder_goes_on_with_what_it_was_begun_with_before_any_part_is_done(tmp_path):
+    begun.begin(work_in(tmp_path))
+    begun.begin(work_in(tmp_path, CONFIG.replace(cache_mb=1)))
+    with pytest.raises(ValueError, match="`threshold` must be .*, with which .* was begun"):
+        begun.begin(work_in(tmp_path, CONFIG.replace(threshold=9.0)))
+    (tmp_path / "calls.csv").touch()
+    with pytest.raises(
+        ValueError, match="`types` or `workdir` must be given, by which .*calls.csv"
+    ):
+        begun.begin(work_in(tmp_path))
 
 
 def test_other_settings_are_other_parts_and_a_part_that_is_none_is_named(data, tmp_path):
@@ -165,7 +184,12 @@ def test_other_settings_are_other_parts_and_a_part_that_is_none_is_named(data, t
     same = work_in("elsewhere", CONFIG.replace(cache_mb=1))
     assert same.settings == work_in(tmp_path / "out").settings
     path = next((tmp_path / "out" / "parts").glob("*.jsonl"))
-    path.write_bytes(path.read_bytes()[:50])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.rindex(b"\n", 0, -1) + 1])
+    known = parts.done(str(tmp_path / "out"), found.entries, same.settings)
+    with pytest.raises(ValueError, match=f"{path} must be a part that is whole: remove it"):
+        list(parts.records(str(tmp_path / "out"), known))
+    path.write_bytes(whole[:50])
     with pytest.raises(ValueError, match=f"{path} must be a part that is whole: remove it"):
         parts.done(str(tmp_path / "out"), found.entries, same.settings)
 
@@ -227,11 +251,12 @@ def test_a_pipeline_reads_and_writes_a_store_and_goes_on_with_what_has_failed(
     found = catalogue.of("mem://bucket/data", out)
     work = work_in(out)
     pipeline.connect([])
+    begun.begin(work)
     flags = ["--runner=FnApiRunner"]
     pipeline.run(parts.planned([*found.entries.values()], work.settings), work, flags)
     known = parts.done(out, found.entries, work.settings)
     assert found.entries.keys() - known.final == {"unreachable.wav"}
-    _, skipped, _ = tables.write(work, found, parts.records(out, known))
+    _, skipped, _ = tables.write(out, found, parts.records(out, known))
     reason = skipped.pop("unreachable.wav")
     assert reason == "cannot be fetched: 503: the store is busy"
     whole = SegmentedFolder(data, tmp_path / "data" / ".." / "whole", CONFIG)
@@ -250,15 +275,18 @@ def test_flags_and_runners_that_are_none_are_told_in_one_line(tmp_path):
 
     with pytest.raises(ValueError, match="`beam` must be Beam's own flags: argument --direct_run"):
         pipeline.connect(["--direct_running_mode=fast"])
+    for flag in ("--runer=FlinkRunner", "runner=FlinkRunner", "-runner=FlinkRunner"):
+        with pytest.raises(ValueError, match=f"Beam's own flags, and {flag} is none"):
+            pipeline.connect([flag])
     pipeline.connect([])
     assert not pipeline.is_local(["--runner=FastRunner"])
     with pytest.raises(ValueError, match="FastRunner") as caught:
         pipeline.run([], work_in(tmp_path), ["--runner=FastRunner"])
     assert "\n" not in str(caught.value)
     if importlib.util.find_spec("apitools") is None:
-        with pytest.raises(ValueError, match=r"DataflowRunner, whose .* 'apache-beam\[gcp\]'"):
+        with pytest.raises(ValueError, match=r"Dataflow, whose .* 'apache-beam\[gcp\]'"):
             pipeline.connect(["--runner=DataflowRunner"])
-    assert pipeline.is_local([]) and pipeline.is_local(["--runner=DirectRunner"])
+    assert pipeline.is_local([]) and pipeline.is_local(["--runner=directrunner"])
 
 
 @needs_beam
@@ -266,6 +294,7 @@ def test_flags_and_runners_that_are_none_are_told_in_one_line(tmp_path):
     ("place", "told"),
     [
         ("gs://b/a", "gs:// is none: pip install 'apache-beam[gcp]' brings its client"),
+        ("s3://b/a", "s3:// is none: pip install 'apache-beam[aws]' brings its client"),
         ("ftp://b/a", "ftp:// is none: Beam reads gs://, s3://, hdfs://, azfs:// and local"),
     ],
 )

@@ -5,10 +5,11 @@
 
 simulates so many recordings of six seconds, segments them by `neurovocal segment`, by four shards
 and --merge, of which one is killed and started again, and by `neurovocal segment_archive` with two
-processes, of which one is killed. Prints how long each took, how many hours of audio a core does in
-an hour, and what 10,000 hours cost at that rate and a price of a core-hour, and exits with 1 unless
-all tables are those of the one run, byte for byte. Rates mean what they say on an idle machine; the
-processor time is what was used, whoever else was at work. Needs the extra archive.
+processes, of which one is killed, and then the command itself, which is started again. Prints how
+long each took, how many hours of audio a core does in an hour, and what 10,000 hours cost at that
+rate and a price of a core-hour, and exits with 1 unless all tables are those of the one run, byte
+for byte. Rates mean what they say on an idle machine; the processor time is what was used, whoever
+else was at work. Needs the extra archive.
 """
 
 import argparse
@@ -28,9 +29,8 @@ import soundfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 _DURATION_S, _NUM_DIFFERENT, _NUM_CORES = 6.0, 100, 2
-# What two runs never have alike: when recordings were looked at, and in how many steps tables grew.
-_OF_A_RUN = {"recordings.csv", "written.csv"}
 _ASKED_HOURS = 10_000
+_WORKERS_END_S = 5.0
 
 
 def main():
@@ -48,7 +48,7 @@ def main():
             "one run": lambda: tool("segment", *asked, f"--out={base / 'whole'}"),
             "four shards, one killed": lambda: shards(asked, base / "shards"),
             "archive": lambda: tool("segment_archive", *asked, f"--out={base / 'archive'}"),
-            "archive, a worker killed": lambda: killed_archive(asked, base / "killed"),
+            "archive, killed twice": lambda: killed_archive(asked, base / "killed"),
         }
         for name, act in told.items():
             report(name, act, hours, options.price)
@@ -133,18 +133,39 @@ def shards(asked, out):
 
 
 def killed_archive(asked, out):
-    """An archive of which a worker is killed when the first part is done."""
+    """An archive of which a worker is killed when the first part is done, and the command itself
+    when a further one is, by which its workers end; the same command goes on.
+    """
     process = started("segment_archive", *asked, f"--out={out}")
-    wait_for(lambda: list(out.glob("parts/*.jsonl")) or process.poll() is not None)
+    await_part(out, process, 1)
     for worker in workers_below(process.pid)[:1]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker, signal.SIGKILL)
-    ended(process)
+    await_part(out, process, 1 + len(list(out.glob("parts/*.jsonl"))))
+    workers = workers_below(process.pid)
+    process.kill()
+    process.communicate()
+    time.sleep(_WORKERS_END_S)
+    if any(map(lives, workers)):
+        raise SystemExit("workers have outlived the command")
+    tool("segment_archive", *asked, f"--out={out}")
+
+
+def await_part(out, process, number):
+    """Returns when so many parts are done, or the process has ended."""
+    wait_for(lambda: len(list(out.glob("parts/*.jsonl"))) >= number or process.poll() is not None)
 
 
 def wait_for(happens):
     while not happens():
         time.sleep(0.1)
+
+
+def lives(process_id):
+    """Whether a process is there that has not ended."""
+    with contextlib.suppress(OSError):
+        return bool(pathlib.Path(f"/proc/{process_id}/cmdline").read_bytes())
+    return False
 
 
 def workers_below(process_id):
@@ -167,12 +188,10 @@ def workers_below(process_id):
 
 def different(whole, other):
     """Names of the tables of one run that are not the same in another folder."""
-    names = [path.name for path in whole.iterdir() if path.suffix in (".csv", ".json")]
-    return sorted(
-        name
-        for name in {*names} - _OF_A_RUN
-        if not (other / name).exists() or (other / name).read_bytes() != (whole / name).read_bytes()
-    )
+    from segmented_folders import tables_in
+
+    expected, found = tables_in(whole), tables_in(other)
+    return sorted(name for name, table in expected.items() if found.get(name) != table)
 
 
 if __name__ == "__main__":

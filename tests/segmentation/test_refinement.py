@@ -74,6 +74,12 @@ def test_a_file_that_is_no_refinement_is_refused_in_words(change, learned, tmp_p
         refinement.read(path)
 
 
+def test_a_file_that_cannot_be_read_is_told_by_its_flag(tmp_path):
+    for place in (tmp_path, tmp_path / "gone.json"):
+        with pytest.raises(ValueError, match=rf"`refine` must be .*\. Received: refine={place}$"):
+            refinement.read(place)
+
+
 def test_other_settings_of_the_detector_are_refused_but_not_those_of_groups(learned):
     learned.check(CONFIG.replace(min_group_segments=5, buffer_ms=1.0))
     with pytest.raises(ValueError, match="`threshold` must be 7.0, with which the refinement was"):

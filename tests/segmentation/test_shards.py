@@ -3,6 +3,7 @@
 import importlib.util
 import pathlib
 import re
+import types
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import soundfile
 from forked_tools import IMPORTS_OF_FLAGS, running_tools
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from segmented_folders import OF_A_RUN
 
 from neurovocal_tf.config import Config
 from neurovocal_tf.segmentation import folder as segment_folder
@@ -19,8 +21,6 @@ from neurovocal_tf.segmentation.shards import Shard
 
 RATE = 16_000
 HAS_PARQUET = importlib.util.find_spec("pyarrow") is not None
-# What two runs never have alike: when recordings were looked at, and in how many steps tables grew.
-OF_A_RUN = {"recordings.csv", "written.csv"}
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +58,8 @@ def segmented(recordings, out, shard=None):
 
 def opened(recordings, out):
     """The run of the whole, and all shards that there are."""
-    parts = {
-        shard: SegmentedFolder(recordings, shard.folder(out), Config(), {})
-        for shard in shards.begun(out)
-    }
-    return SegmentedFolder(recordings, out, Config()), parts
+    run = SegmentedFolder(recordings, out, Config())
+    return run, {shard: run.beside(shard.folder(out)) for shard in shards.begun(out)}
 
 
 def tables(out):
@@ -97,6 +94,7 @@ def test_shards_merged_are_byte_for_byte_what_one_run_writes(tool, recordings, t
         (["--shard=0/3"], "`shard` must be i/n, the i-th of n parts counted from 1"),
         (["--shard=4/3"], "Received: shard=4/3"),
         (["--shard=half"], "Received: shard=half"),
+        (["--shard="], "Received: shard=$"),
         (["--shard=1/2", "--plot", "--merge"], "`shard` must be given without --merge, --plot"),
         (["--merge", "--tune"], "Received: --tune and --merge"),
         (["--merge"], "`merge` must find in .*shards the results of .*, and there are none"),
@@ -108,19 +106,35 @@ def test_what_cannot_be_a_shard_is_told_in_one_line(tool, recordings, tmp_path, 
     assert code == 1 and error.count("\n") == 1 and re.search(told, error), error
 
 
-def test_missing_shards_are_named_in_one_line(recordings, tmp_path):
+def test_missing_shards_are_named_in_one_line_for_one_look_at_the_archive(
+    recordings, tmp_path, monkeypatch
+):
     segmented(recordings, tmp_path, Shard(4, 2))
     names = Shard(4, 3).paths(segment_folder.recordings_by_name(recordings))
     begun = SegmentedFolder(recordings, Shard(4, 3).folder(tmp_path), Config(), names)
     begun.save()
+    looks, look_at = [], segment_folder.listing.look_at
+    monkeypatch.setattr(
+        segment_folder.listing, "look_at", lambda place: looks.append(place) or look_at(place)
+    )
     with pytest.raises(ValueError, match="all 4 shards finished, and missing are ") as caught:
         shards.merge(*opened(recordings, tmp_path))
     assert f"1/4 (not begun), 3/4 ({len(names)} recordings left), 4/4 (not begun)" in str(
         caught.value
     )
+    assert len(looks) == 1
     segmented(recordings, tmp_path, Shard(2, 1))
     with pytest.raises(ValueError, match="there are shards of 2 and of 4: remove"):
         shards.begun(tmp_path)
+
+
+def test_a_shard_without_recordings_need_not_be_begun():
+    (shard,) = (s for s in (Shard(4, n) for n in range(1, 5)) if s.paths({"a.wav": ""}))
+    taken = []
+    run = types.SimpleNamespace(paths={"a.wav": ""}, take=taken.append)
+    part = types.SimpleNamespace(all_finished=["a.wav"], skipped_before={})
+    shards.merge(run, {shard: part})
+    assert taken == [part]
 
 
 def test_a_shard_that_was_killed_goes_on_where_it_was(recordings, tmp_path, monkeypatch):

@@ -22,8 +22,9 @@ import neurovocal_tf.serving.export, neurovocal_tf.generation.songs, neurovocal_
 
 # Drawing takes longer than training so small a model.
 neurovocal_tf.training.pictures._PICTURE_FRAMES = 40
-neurovocal_tf.training.trainer._NUM_PICTURES = 2
+neurovocal_tf.training.trainer._NUM_PICTURES = 1
 """
+_WITHOUT_PICTURES = "neurovocal_tf.training.trainer._NUM_PICTURES = 0"
 # What commands import that have nothing to compute; nothing of these is to need TensorFlow.
 IMPORTS_OF_FLAGS = """
 import numpy, scipy.io, scipy.signal, soundfile, soxr, tqdm
@@ -41,6 +42,7 @@ for line in sys.stdin:
     call = json.loads(line)
     pid = os.fork()
     if not pid:
+        exec(call["first"])
         for number, name in ((1, "out"), (2, "err")):
             os.dup2(os.open(call[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
         sys.argv, code = call["argv"], 0
@@ -66,10 +68,22 @@ for line in sys.stdin:
 
 
 class Tool:
-    """Runs commands one after another, each in a process of its own."""
+    """Runs commands one after another, each in a process of its own.
 
-    def __init__(self, server, folder):
-        self._server, self._out, self._err = server, folder / "out", folder / "err"
+    Args:
+        server: process of `FORKING_SERVER`.    folder: of what commands say.
+        first: code that each process runs first.
+    """
+
+    def __init__(self, server, folder, first=""):
+        self._server, self._folder, self._first = server, folder, first
+        self._out, self._err = folder / "out", folder / "err"
+
+    def without_pictures(self):
+        """The same, for trainings of which no test looks at how they sing while they learn: that
+        takes as long as all the rest of them.
+        """
+        return Tool(self._server, self._folder, _WITHOUT_PICTURES)
 
     def __call__(self, script, *arguments):
         """Exit code, what was written to stdout, and to stderr."""
@@ -83,6 +97,7 @@ class Tool:
             "argv": [program, *map(str, arguments)],
             "out": str(self._out),
             "err": str(self._err),
+            "first": self._first,
         }
         self._server.stdin.write(json.dumps(request) + "\n")
         return int(self._server.stdout.readline())

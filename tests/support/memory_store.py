@@ -1,11 +1,21 @@
-"""A store for Apache Beam's file systems, as a bucket is: mem://bucket/path lies in a local folder,
-flat, without folders of its own.
+"""A store as Apache Beam's file systems are, and as a bucket is: mem://bucket/path lies in a local
+folder, flat, without folders of its own. Where Beam is not installed, `alone` stands for all.
 """
 
 import os
+import typing
 import urllib.parse
 
-from apache_beam.io.filesystem import FileMetadata, FileSystem
+try:
+    from apache_beam.io.filesystem import FileMetadata, FileSystem
+except ImportError:
+    FileSystem = object
+
+    class FileMetadata(typing.NamedTuple):
+        path: str
+        size_in_bytes: int
+        last_updated_in_seconds: float
+
 
 #: What a workers' processes find it by.
 VARIABLE = "NEUROVOCAL_TF_TEST_STORE"
@@ -13,6 +23,9 @@ VARIABLE = "NEUROVOCAL_TF_TEST_STORE"
 
 class MemoryStore(FileSystem):
     """Objects by name; those whose name has `unreachable` in it are listed, and cannot be read."""
+
+    def __init__(self, pipeline_options=None):
+        pass
 
     @classmethod
     def scheme(cls):
@@ -50,7 +63,10 @@ class MemoryStore(FileSystem):
 
     def rename(self, source_file_names, destination_file_names):
         for source, target in zip(source_file_names, destination_file_names, strict=True):
-            os.replace(_place(source), _place(target))
+            if self.exists(target):
+                # As HDFS does.
+                raise OSError(f"{target} is there")
+            os.rename(_place(source), _place(target))
 
     def exists(self, path):
         return os.path.exists(_place(path))
@@ -70,6 +86,18 @@ class MemoryStore(FileSystem):
     def delete(self, paths):
         for path in paths:
             os.unlink(_place(path))
+
+
+def alone(folder, monkeypatch):
+    """Has `stores` take this store, in a folder, for all that there are, without Beam."""
+    from neurovocal_tf.archive import stores
+
+    store = MemoryStore()
+    store.get_filesystem = lambda path: store
+    monkeypatch.setenv(VARIABLE, str(folder))
+    monkeypatch.setattr(stores, "_systems", lambda: store)
+    monkeypatch.setattr(stores, "_plain", lambda: None)
+    return store
 
 
 def put(path, content):
