@@ -1,6 +1,7 @@
 """Who the workers of a training are, and how they find each other, or do not."""
 
 import concurrent.futures
+import dataclasses
 import json
 import os
 import pathlib
@@ -50,6 +51,7 @@ def test_a_cluster_has_its_chief_first_and_without_one_worker_0():
         (changed(cluster={"worker": ["a"]}), 'addresses as host:port. Received: "a"'),
         (changed(cluster={"worker": ["a:70000"]}), "addresses as host:port"),
         (changed(cluster={"worker": [7]}), "addresses as host:port"),
+        (changed(cluster={"worker": ["grpc://a:1"]}), "addresses as host:port"),
         (changed(cluster={"chief": ["a:1", "b:1"]}), "one chief"),
         (changed(cluster={"worker": ["a:1", "a:1"]}), "a:1 twice"),
         (changed(task={"type": "worker", "index": 2}), "chief 0, worker 0, worker 1.*worker 2"),
@@ -80,6 +82,18 @@ def clusters():
         )
         for index in range(3)
     ]
+
+
+def call(cluster, **said):
+    """The connection of a caller who has said something to a chief, once that listens."""
+    while True:
+        try:
+            caller = socket.create_connection(cluster.addresses[0], timeout=30)
+        except OSError:
+            continue
+        caller.sendall(json.dumps({"hello": workers._GREETING, "doing": {}, **said}).encode())
+        caller.sendall(b"\n")
+        return caller
 
 
 def answers(clusters, doing, wait_s):
@@ -117,18 +131,21 @@ def test_a_worker_that_never_comes_is_named_to_those_that_came(clusters):
 
 
 def test_a_worker_that_called_and_went_has_not_come(clusters):
+    names = clusters[0].names
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        chief = pool.submit(answers, clusters[:1], [{}], 1.5)
-        said = {"hello": workers._GREETING, "index": 1, "doing": {}}
-        while not chief.done():
-            try:
-                with socket.create_connection(clusters[0].addresses[0], timeout=1) as caller:
-                    caller.sendall(json.dumps(said).encode() + b"\n")
-                break
-            except OSError:
-                continue
+        chief = pool.submit(answers, clusters[:1], [{}], 0.7)
+        call(clusters[0], name=names[1]).close()
         (told,) = chief.result()
-    assert f"{clusters[0].names[1]}, {clusters[0].names[2]} did not come within 1.5 s" in told
+    assert f"{names[1]}, {names[2]} did not come within 0.7 s" in told
+
+
+def test_a_worker_whom_the_chief_does_not_know_ends_the_waiting_of_all(clusters):
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        chief = pool.submit(answers, clusters[:1], [{}], 30.0)
+        with call(clusters[0], name="worker 7 (a:1)") as stranger:
+            why = json.loads(stranger.recv(2**16))["why_not"]
+        assert why.startswith("worker 7 (a:1) has called, and the TF_CONFIG of the chief has work")
+        assert why in chief.result()[0]
 
 
 def test_a_chief_that_never_comes_is_named(clusters, monkeypatch):
@@ -146,9 +163,26 @@ def test_workers_that_differ_are_told_in_what(clusters):
     assert f"{clusters[0].names[1]} differs from the chief in --seed: 1 for 0" in told[0]
 
 
-def test_a_port_that_another_has_is_told(clusters):
-    with socket.create_server(("", clusters[0].addresses[0][1])):
-        assert "cannot listen at its port" in answers(clusters[:1], [{}], 1.0)[0]
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_port_that_another_has_is_told(clusters, index):
+    port = clusters[index].addresses[index][1]
+    with socket.create_server(("", port)):
+        (told,) = answers(clusters[index : index + 1], [{}], 30.0)
+    assert f"{clusters[0].names[index]} cannot listen at its port {port}: Address already" in told
+
+
+def test_workers_of_different_clusters_are_told(clusters):
+    names = (*clusters[0].names[:2], "worker 2 (a:1)")
+    told = answers([*clusters[:2], dataclasses.replace(clusters[2], names=names)], [{}] * 3, 30.0)
+    assert "worker 2 (a:1) has called, and the TF_CONFIG of the chief has worker 0" in told[0]
+
+
+def test_a_chief_is_called_by_ipv6_too(clusters):
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    port = clusters[0].addresses[0][1]
+    by_6 = dataclasses.replace(clusters[1], addresses=(("::1", port), *clusters[1].addresses[1:]))
+    assert answers([clusters[0], by_6, clusters[2]], [{}] * 3, 30.0) == [""] * 3
 
 
 # --- what is compared
