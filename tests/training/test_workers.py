@@ -216,13 +216,18 @@ def test_settings_code_and_data_are_in_a_fingerprint_and_where_data_lie_is_not(
 def test_the_script_for_slurm_gives_each_worker_its_own_configuration(tmp_path):
     stand_ins = {
         "scontrol": "printf 'node7\\nnode8\\n'",
-        "srun": 'shift; for SLURM_PROCID in 0 1; do export SLURM_PROCID; "$@"; done',
+        "srun": """
+            test "$1 $2" = "--kill-on-bad-exit=1 --cpus-per-task=8" || exit 1
+            shift 2
+            for SLURM_PROCID in 0 1; do export SLURM_PROCID; "$@"; done
+        """,
         "neurovocal": 'printf "%s\\n" "$*" "$(echo $TF_CONFIG)"',
     }
     for name, body in stand_ins.items():
         (tmp_path / name).write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
         (tmp_path / name).chmod(0o755)
     job = {"SLURM_JOB_ID": "123456", "SLURM_JOB_NODELIST": "node[7-8]", "SLURM_NTASKS": "2"}
+    job["SLURM_CPUS_PER_TASK"] = "8"
     given = {"DATA_DIR": "/data", "WORKDIR": "/run", "FLAGS": "--batch_size=4 --seed=3"}
     done = subprocess.run(
         ["bash", ROOT / "examples" / "train_workers.slurm"],
