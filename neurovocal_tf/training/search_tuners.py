@@ -121,7 +121,7 @@ def make_tuner(
 
 
 def _reload(oracle):
-    """Gives an oracle the trials of its folder. Those that have not ended begin anew, and no others,
+    """Gives an oracle the trials of its folder. Those that have not ended begin anew, no others do,
     whatever the oracle's file says: of it and a trial's a kill leaves one older than the other.
     """
     oracle.reload()

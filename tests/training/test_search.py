@@ -46,6 +46,7 @@ SMALL = dict(
     learning_rates=(3e-3, 1e-3),
     epochs_per_rate=(1, 1),
     cd_steps=(1, 2),
+    num_song_checks=0,
 )
 CONFIG = Config().replace(**SMALL)
 # Sums of some thousand float32 terms may be ordered otherwise in another process:
