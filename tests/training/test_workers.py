@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 
@@ -213,32 +214,36 @@ def test_settings_code_and_data_are_in_a_fingerprint_and_where_data_lie_is_not(
 # --- the script for SLURM
 
 
-def test_the_script_for_slurm_gives_each_worker_its_own_configuration(tmp_path):
-    stand_ins = {
-        "scontrol": "printf 'node7\\nnode8\\n'",
-        "srun": """
-            test "$1 $2" = "--kill-on-bad-exit=1 --cpus-per-task=8" || exit 1
-            shift 2
-            for SLURM_PROCID in 0 1; do export SLURM_PROCID; "$@"; done
-        """,
-        "neurovocal": 'printf "%s\\n" "$*" "$(echo $TF_CONFIG)"',
-    }
-    for name, body in stand_ins.items():
-        (tmp_path / name).write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
-        (tmp_path / name).chmod(0o755)
+SCRIPT = ROOT / "examples" / "train_workers.slurm"
+STAND_INS = {
+    "scontrol": """if [ "$1" = show ]; then printf 'node7\\nnode8\\n'; else echo "$@"; fi""",
+    "srun": """
+        test "$1 $2" = "--kill-on-bad-exit=1 --cpus-per-task=8" || exit 1
+        shift 2
+        for SLURM_PROCID in 0 1; do export SLURM_PROCID; "$@"; done
+    """,
+    "neurovocal": 'printf "%s\\n" "$*" "$(echo $TF_CONFIG)"',
+}
+
+
+def started_script(folder, **stand_ins):
+    """The script in a job of two machines, with stand-ins for the commands that it calls."""
+    for name, body in {**STAND_INS, **stand_ins}.items():
+        (folder / name).write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
+        (folder / name).chmod(0o755)
     job = {"SLURM_JOB_ID": "123456", "SLURM_JOB_NODELIST": "node[7-8]", "SLURM_NTASKS": "2"}
     job["SLURM_CPUS_PER_TASK"] = "8"
     given = {"DATA_DIR": "/data", "WORKDIR": "/run", "FLAGS": "--batch_size=4 --seed=3"}
-    done = subprocess.run(
-        ["bash", ROOT / "examples" / "train_workers.slurm"],
-        env={**os.environ, **job, **given, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        timeout=30,
+    path = {"PATH": f"{folder}:{os.environ['PATH']}"}
+    return subprocess.Popen(
+        ["bash", SCRIPT], env={**os.environ, **job, **given, **path}, stdout=-1, text=True
     )
-    assert done.returncode == 0, done.stderr
-    command, first, again, second = done.stdout.splitlines()
-    assert command == again
+
+
+def test_the_script_for_slurm_gives_each_worker_its_own_configuration(tmp_path):
+    script = started_script(tmp_path)
+    command, first, again, second = script.communicate(timeout=30)[0].splitlines()
+    assert script.returncode == 0 and command == again
     assert command == (
         "train --strategy=workers --num_shares=2 --batch_size=4 --seed=3 --data_dir=/data "
         "--workdir=/run"
@@ -246,3 +251,14 @@ def test_the_script_for_slurm_gives_each_worker_its_own_configuration(tmp_path):
     found = [workers.cluster_of(text) for text in (first, second)]
     assert [cluster.index for cluster in found] == [0, 1]
     assert {cluster.addresses for cluster in found} == {(("node7", 23456), ("node8", 23456))}
+
+
+def test_at_the_end_of_its_time_a_job_of_slurm_stands_in_the_queue_again_and_a_mistake_does_not(
+    tmp_path,
+):
+    mistaken = started_script(tmp_path, srun="exit 1")
+    assert (mistaken.communicate(timeout=30)[0], mistaken.returncode) == ("", 1)
+    script = started_script(tmp_path, srun="echo trains; exec sleep 60 >/dev/null")
+    assert script.stdout.readline() == "trains\n"
+    script.send_signal(signal.SIGUSR1)
+    assert script.communicate(timeout=30)[0] == "requeue 123456\n" and script.returncode == 1
