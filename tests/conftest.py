@@ -6,8 +6,13 @@ import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import hypothesis
 import numpy as np
 import pytest
+
+# How long an example takes is the machine's business.
+hypothesis.settings.register_profile("whatever_else_runs", deadline=None)
+hypothesis.settings.load_profile("whatever_else_runs")
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
