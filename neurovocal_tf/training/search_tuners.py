@@ -115,6 +115,8 @@ def make_tuner(
             # trials.
             if not is_worker and os.path.exists(os.path.join(folder, "oracle.json")):
                 _reload(tuner.oracle)
+            # Else a chief's shows tables of its own.
+            tuner.oracle.verbose = 0
         except json.JSONDecodeError as error:
             raise ValueError(f"{folder} is damaged ({error}): remove it to begin anew.") from None
     return tuner
