@@ -1,12 +1,18 @@
 """Fixtures of all tests."""
 
+import fcntl
 import os
 import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import hypothesis
 import numpy as np
 import pytest
+
+# How long an example takes is the machine's business.
+hypothesis.settings.register_profile("whatever_else_runs", deadline=None)
+hypothesis.settings.load_profile("whatever_else_runs")
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -55,13 +61,32 @@ def rng():
 
 
 @pytest.fixture(scope="session")
-def simulated_recordings(tmp_path_factory):
+def made_once(tmp_path_factory):
+    """(name, make) -> the folder that `make(path)` makes: of all processes that run tests the first
+    that needs it does so, and the others wait for that. Tests only read it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def made(name, make):
+        with open(base / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (base / name).exists():
+                make(base / f"{name}.part")
+                (base / f"{name}.part").rename(base / name)
+        return base / name
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def simulated_recordings(made_once):
     """Folder of five recordings of the simulated bird, 1.5 s each at 16 kHz."""
     from neurovocal_tf.data.simulated_song import write_recordings
 
-    folder = tmp_path_factory.mktemp("simulated")
-    write_recordings(folder, num_recordings=5, duration_s=1.5)
-    return folder
+    return made_once(
+        "simulated", lambda path: write_recordings(path, num_recordings=5, duration_s=1.5)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -75,19 +100,17 @@ def tiny_config():
 
 
 @pytest.fixture(scope="session")
-def trained_run(tmp_path_factory, simulated_recordings, tiny_config):
-    """Run folder of an undisturbed training with `tiny_config` on
-    `simulated_recordings`; tests only read it.
-    """
-    from neurovocal_tf.training import pictures, trainer
+def trained_run(made_once, simulated_recordings, tiny_config):
+    """Run folder of an undisturbed training with `tiny_config` on `simulated_recordings`."""
+    import tiny_runs
 
-    workdir = tmp_path_factory.mktemp("runs") / "undisturbed"
-    with pytest.MonkeyPatch.context() as patch:
-        # Drawing takes longer than training so small a model.
-        patch.setattr(pictures, "_PICTURE_FRAMES", 40)
-        patch.setattr(trainer, "_NUM_PICTURES", 2)
-        trainer.train(tiny_config, simulated_recordings, workdir)
-    return workdir
+    from neurovocal_tf.training import trainer
+
+    def make(path):
+        with tiny_runs.quick_pictures():
+            trainer.train(tiny_config, simulated_recordings, path)
+
+    return made_once("undisturbed", make)
 
 
 @pytest.fixture(scope="session")
@@ -115,20 +138,21 @@ def singer(endpoints):
 
 
 @pytest.fixture(scope="session")
-def export_dir(trained_run, endpoints, tmp_path_factory):
+def export_dir(trained_run, endpoints, made_once):
     """Folder of versions that holds a first one, an export of `endpoints`; tests only read that."""
     from neurovocal_tf.runs.trained import load_trained
     from neurovocal_tf.serving import export
 
-    folder = tmp_path_factory.mktemp("models") / "bird"
-    with pytest.MonkeyPatch.context() as patch:
-        # As traced as they are.
-        patch.setattr(export, "Endpoints", lambda *_: endpoints)
-        version = export.export_saved_model(
-            load_trained(trained_run), folder, 40, endpoints.usual, {"num_training_sources": 4}
-        )
-    assert version == os.path.join(folder, "1")
-    return folder
+    def make(path):
+        with pytest.MonkeyPatch.context() as patch:
+            # As traced as they are.
+            patch.setattr(export, "Endpoints", lambda *_: endpoints)
+            version = export.export_saved_model(
+                load_trained(trained_run), path, 40, endpoints.usual, {"num_training_sources": 4}
+            )
+        assert version == os.path.join(path, "1")
+
+    return made_once("bird", make)
 
 
 @pytest.fixture(scope="session")

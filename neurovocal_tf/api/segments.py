@@ -1,7 +1,6 @@
 """Where the vocalizations of recordings are, as a table. Needs no TensorFlow."""
 
 import concurrent.futures
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm.auto import tqdm
 
+from neurovocal_tf import processors
 from neurovocal_tf.api import arguments, sound
 from neurovocal_tf.api.arguments import Path
 from neurovocal_tf.audio import readers
@@ -78,7 +78,9 @@ def segment(
         return preset_choice.choose({path: path for path in listing.paths}, audio)
 
     config = arguments.config_of(preset, settings, _USED, choose)
-    num_workers = arguments.count_of(num_workers, "num_workers", 0, 10_000) or os.cpu_count() or 1
+    num_workers = (
+        arguments.count_of(num_workers, "num_workers", 0, 10_000) or processors.num_cores()
+    )
     return _in_files(listing, config, _second_look(refine, config), num_workers, progress)
 
 

@@ -27,6 +27,7 @@ import os
 from absl import flags
 
 from neurovocal_tf import flags as setting_flags
+from neurovocal_tf import processors
 
 _DATA_DIR = setting_flags.define_path("data_dir", None, setting_flags.RECORDINGS, required=True)
 _OUT = setting_flags.define_path(
@@ -134,7 +135,7 @@ def _segmented(paths, config):
     for name, what in sorted(run.changed.items()):
         setting_flags.say(f"{name} {what}")
     with _bar(run.num_bytes_left, "segment", unit="B", unit_scale=True) as bar:
-        run.run(_WORKERS.value or os.cpu_count(), bar.update)
+        run.run(_WORKERS.value or processors.num_cores(), bar.update)
     for note in run.notes:
         setting_flags.say(note)
     for name, reason in sorted(run.skipped.items()):
@@ -181,7 +182,7 @@ def _learned(found, paths, durations_s, asked, trained):
             asked,
             _OUT.value,
             _refinement(),
-            _WORKERS.value or os.cpu_count(),
+            _WORKERS.value or processors.num_cores(),
             _OVERWRITE.value,
             bar.update,
         )

@@ -34,11 +34,10 @@ import os
 from absl import flags
 
 from neurovocal_tf import flags as setting_flags
+from neurovocal_tf import processors
 
 _DATA_DIR = setting_flags.define_path("data_dir", None, setting_flags.RECORDINGS, required=True)
-_OUT = setting_flags.define_path(
-    "out", None, "Folder of the results; made if it is not there.", required=True
-)
+_OUT = setting_flags.define_path("out", None, "Folder of results; made if absent.", required=True)
 _TRAIN_LIST, _HELD_OUT_LIST = (
     setting_flags.define_path(
         name,
@@ -198,7 +197,7 @@ def _segment(out, paths, true, config):
         )
         setting_flags.say(f"{name} {what}: {told}")
     with _bar(run.num_bytes_left, "segment", unit="B", unit_scale=True) as bar:
-        run.run(_WORKERS.value or os.cpu_count(), bar.update)
+        run.run(_WORKERS.value or processors.num_cores(), bar.update)
     return _told_of_all(run, true, config)
 
 

@@ -23,6 +23,7 @@ import threading
 from absl import flags
 
 from neurovocal_tf import flags as setting_flags
+from neurovocal_tf import processors
 
 _DATA_DIR = setting_flags.define_path(
     "data_dir",
@@ -168,7 +169,7 @@ def _do_all(found, work, beam_flags):
         try:
             with _progress(planned, work):
                 if pipeline.is_local(beam_flags):
-                    num_workers = _WORKERS.value or os.cpu_count()
+                    num_workers = _WORKERS.value or processors.num_cores()
                     local_run.run(planned, work, beam_flags, num_workers)
                 else:
                     pipeline.run(planned, work, beam_flags)

@@ -29,6 +29,7 @@ from absl import flags
 from packaging.requirements import Requirement
 
 from neurovocal_tf import flags as setting_flags
+from neurovocal_tf import processors
 from neurovocal_tf.server import heaps, ports
 
 _MODEL_DIR = setting_flags.define_path(
@@ -68,7 +69,7 @@ _POLL_S = flags.DEFINE_float(
 )
 _BATCH_THREADS = flags.DEFINE_integer(
     "num_batch_threads",
-    os.cpu_count() or 1,
+    processors.num_cores(),
     "Batches that are computed at once; 0 for no batching.",
     lower_bound=0,
     upper_bound=1_000,

@@ -148,16 +148,23 @@ class RecordingsCheck(keras.callbacks.Callback):
     Args:
         watch: over the recordings.
         is_read_again: whether every epoch reads them; else the first alone does.
+        wait_for_all: returns when those of every other worker have been looked at.
     """
 
-    def __init__(self, watch: Watch, is_read_again: bool) -> None:
+    def __init__(
+        self,
+        watch: Watch,
+        is_read_again: bool,
+        wait_for_all: Callable[[], object] = lambda: None,
+    ) -> None:
         super().__init__()
-        self.watch, self.is_read_again = watch, is_read_again
+        self.watch, self.is_read_again, self.wait_for_all = watch, is_read_again, wait_for_all
         self._is_read = False
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self.is_read_again or not self._is_read:
             self.watch.check()
+            self.wait_for_all()
         self._is_read = True
 
 

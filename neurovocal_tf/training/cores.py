@@ -1,10 +1,9 @@
 """How a batch and its parts share the cores of a machine."""
 
-import os
-
 import tensorflow as tf
 
 from neurovocal_tf.config import Config
+from neurovocal_tf.processors import num_cores
 
 # Fewer rows would not be worth the weights that each of their products reads.
 _SMALLEST_PART = 4
@@ -28,7 +27,7 @@ def num_parts(config: Config, num_replicas: int = 1) -> int:
     if len(tf.config.list_physical_devices()) > 1:
         return 1
     batch_size = config.data.batch_size // num_replicas
-    numbers = range(1, min(os.cpu_count(), batch_size // _SMALLEST_PART) + 1)
+    numbers = range(1, min(num_cores(), batch_size // _SMALLEST_PART) + 1)
     return max((number for number in numbers if batch_size % number == 0), default=1)
 
 
@@ -40,5 +39,5 @@ def share_out_cores(config: Config, num_replicas: int = 1) -> None:
     afterwards it raises RuntimeError.
     """
     tf.config.threading.set_intra_op_parallelism_threads(
-        max(os.cpu_count() // num_parts(config, num_replicas), 1)
+        max(num_cores() // num_parts(config, num_replicas), 1)
     )

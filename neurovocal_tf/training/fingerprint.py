@@ -6,6 +6,8 @@ import os
 import pathlib
 import sys
 
+import tensorflow as tf
+
 import neurovocal_tf
 from neurovocal_tf.audio import listing
 from neurovocal_tf.config import Config, settings
@@ -14,7 +16,7 @@ _LIBRARIES = ("tensorflow", "keras", "numpy")
 
 
 def of(config: Config, data_dir: str | os.PathLike[str], num_folds: int = 0) -> dict[str, str]:
-    """Code, libraries, settings and data of this process, each by a name for the user.
+    """Code, libraries, devices, settings and data of this process, each by a name for the user.
 
     Of recordings names and sizes count, not where they lie; what is in them is compared by each
     worker for itself with what the chief has surveyed.
@@ -27,6 +29,8 @@ def of(config: Config, data_dir: str | os.PathLike[str], num_folds: int = 0) -> 
         "neurovocal_tf": f"{neurovocal_tf.__version__} ({_code()})",
         "Python": ".".join(map(str, sys.version_info[:2])),
         **{name: importlib.metadata.version(name) for name in _LIBRARIES},
+        # TensorFlow takes it that all have as many.
+        "GPUs": str(len(tf.config.list_physical_devices("GPU"))),
         **flags,
         "--folds": str(num_folds),
         "the data": _data(data_dir),
@@ -61,7 +65,8 @@ def _data(data_dir):
         paths, folder = sorted(map(os.fspath, pathlib.Path(path).rglob("*.*"))), path
     digest, num_bytes = hashlib.blake2b(digest_size=4), 0
     for name in paths:
-        size = os.path.getsize(name)
+        # A link that leads nowhere is skipped by the survey.
+        size = os.path.getsize(name) if os.path.exists(name) else 0
         num_bytes += size
         digest.update(f"{os.path.relpath(name, folder)} {size}\n".encode())
     return f"{len(paths)} files of {num_bytes} bytes ({digest.hexdigest()})"

@@ -19,7 +19,7 @@ from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.training import trainer
 from neurovocal_tf.training.hypermodel import OBJECTIVE, RNNRBMHyperModel
 from neurovocal_tf.training.preparation import prepare_data
-from neurovocal_tf.training.search_chief import Chief
+from neurovocal_tf.training.search_chief import ENDED, Chief
 from neurovocal_tf.training.search_roles import Role
 from neurovocal_tf.training.search_space import Dimension, value_text, with_values
 from neurovocal_tf.training.search_tuners import hyperband_epochs, make_tuner
@@ -171,7 +171,7 @@ class Search:
         found = [
             self._trial(trial)
             for trial in self._tuner.oracle.trials.values()
-            if trial.status in ("COMPLETED", "FAILED")
+            if trial.status in ENDED
         ]
         return sorted(
             found,
@@ -211,7 +211,7 @@ class Search:
         done = [
             trial.hyperparameters.values
             for trial in self._tuner.oracle.trials.values()
-            if trial.status in ("COMPLETED", "FAILED")
+            if trial.status in ENDED
         ]
         return sum(
             values.get("tuner/epochs", self.epochs) - values.get("tuner/initial_epoch", 0)

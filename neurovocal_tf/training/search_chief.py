@@ -25,11 +25,12 @@ from neurovocal_tf.training.search_roles import Role
 SEARCH, WORKER = "neurovocal-search", "neurovocal-worker"
 # Once more is often enough: a trial that takes its worker down, for memory say, takes two at most.
 MOST_RETRIES = 1
+# What becomes of a trial in the end.
+ENDED = ("COMPLETED", "FAILED")
 # Between two pings of a worker.
 PING_MS = 10_000
 _LOOK_S = 0.2
 _MOST_CALLS = 16
-_ENDED = ("COMPLETED", "FAILED")
 
 
 class Chief:
@@ -122,7 +123,7 @@ class Chief:
     def _all_ended(self):
         """Whether the last worker may have ended the last trial and gone without asking again."""
         return self.oracle.remaining_trials() == 0 and all(
-            trial.status in _ENDED for trial in self.oracle.trials.values()
+            trial.status in ENDED for trial in self.oracle.trials.values()
         )
 
     def _living(self):
@@ -137,7 +138,7 @@ class Chief:
                 self._give_up(worker, f"no sign of life for {self._role.lost_after_s:.0f} s")
             silent_s = time.monotonic() - self._last_heard_s
             if silent_s > self._role.wait_s and not self._all_ended():
-                done = sum(trial.status in _ENDED for trial in self.oracle.trials.values())
+                done = sum(trial.status in ENDED for trial in self.oracle.trials.values())
                 raise ValueError(
                     f"No worker has called for {silent_s:.0f} s ({done} trials are done): start "
                     "workers and the same command again, which goes on."
@@ -226,7 +227,7 @@ class _Calls(OracleServicer):
         self._chief.update_trial(
             self._caller(context), request.trial_id, request.metrics, request.step
         )
-        trial = self.oracle.trials[request.trial_id]
+        trial = self._trial(request.trial_id, context)
         return protos.get_service().UpdateTrialResponse(trial=trial.to_proto())
 
     def EndTrial(self, request: Any, context: grpc.ServicerContext) -> Any:
@@ -236,10 +237,19 @@ class _Calls(OracleServicer):
 
     def GetTrial(self, request: Any, context: grpc.ServicerContext) -> Any:
         worker = self._caller(context)
-        trial = self.oracle.trials[request.trial_id].to_proto()
+        trial = self._trial(request.trial_id, context).to_proto()
         if not self._chief.is_held(worker, request.trial_id):
             trial.status = protos.get_proto().TrialStatus.STOPPED
         return protos.get_service().GetTrialResponse(trial=trial)
+
+    def _trial(self, trial_id, context):
+        if trial_id not in self.oracle.trials:
+            context.abort(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f"The chief has begun anew, and knows of no trial {int(trial_id) + 1}: start this "
+                "worker again.",
+            )
+        return self.oracle.trials[trial_id]
 
     def _caller(self, context):
         told = dict(context.invocation_metadata())

@@ -9,12 +9,25 @@ from typing import Any
 
 import keras_tuner
 import numpy as np
+from keras_tuner.src import utils
 
+from neurovocal_tf import files
 from neurovocal_tf.training.hypermodel import OBJECTIVE, RNNRBMHyperModel
-from neurovocal_tf.training.search_chief import MOST_RETRIES
+from neurovocal_tf.training.search_chief import ENDED, MOST_RETRIES
 
 TUNERS = ("hyperband", "bayesian", "random")
 HYPERBAND_FACTOR = 3
+
+
+def _save_json(path: str, value: Any) -> str:
+    text = json.dumps(value)
+    files.write_text(path, text)
+    return text
+
+
+# keras-tuner writes into the very file of its oracle and of each trial, of which a kill would leave
+# half.
+utils.save_json = _save_json
 
 
 class _Told:
@@ -101,10 +114,24 @@ def make_tuner(
             # By itself it goes on only where a process of the same name was, whoever kept the
             # trials.
             if not is_worker and os.path.exists(os.path.join(folder, "oracle.json")):
-                tuner.oracle.reload()
+                _reload(tuner.oracle)
+            # Else a chief's shows tables of its own.
+            tuner.oracle.verbose = 0
         except json.JSONDecodeError as error:
             raise ValueError(f"{folder} is damaged ({error}): remove it to begin anew.") from None
     return tuner
+
+
+def _reload(oracle):
+    """Gives an oracle the trials of its folder. Those that have not ended begin anew, no others do,
+    whatever the oracle's file says: of it and a trial's a kill leaves one older than the other.
+    """
+    oracle.reload()
+    oracle._retry_queue = [
+        trial_id
+        for trial_id, trial in sorted(oracle.trials.items(), reverse=True)
+        if trial.status not in ENDED
+    ]
 
 
 def hyperband_epochs(max_epochs: int, factor: int = HYPERBAND_FACTOR) -> int:

@@ -46,6 +46,8 @@ class ChiefsOracle:
                 ("grpc.max_reconnect_backoff_ms", _LONGEST_BETWEEN_TRIES_MS),
                 # A chief may calculate for long; one that is gone answers no ping.
                 ("grpc.keepalive_time_ms", PING_MS),
+                # By default it stops after two.
+                ("grpc.http2.max_pings_without_data", 0),
             ],
         )
         self._stub = protos.get_service_grpc().OracleStub(channel)
@@ -158,9 +160,13 @@ class _Training:
         while not self._ended.wait(_SIGN_S):
             try:
                 self._is_wanted = self._oracle.sign(self._trial_id) != "STOPPED"
-                answered_s = time.monotonic()
-            except grpc.RpcError:
-                self._chief_is_gone = self._oracle.is_out_of_patience(answered_s)
+            except grpc.RpcError as error:
+                if error.code() == grpc.StatusCode.UNAVAILABLE:
+                    self._chief_is_gone = self._oracle.is_out_of_patience(answered_s)
+                    continue
+                # It refuses this worker, and says why when the trial ends.
+                self._is_wanted = False
+            self._chief_is_gone, answered_s = False, time.monotonic()
 
 
 def _trial(response):

@@ -8,7 +8,7 @@ go on from it as it does.
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -17,8 +17,11 @@ from neurovocal_tf import greeting
 from neurovocal_tf.config import Config
 from neurovocal_tf.data.shares import WHOLE, Place
 from neurovocal_tf.training.cores import num_parts
+from neurovocal_tf.training.time_limit import ended_after
 from neurovocal_tf.training.workers import Cluster
 
+# TensorFlow's cluster stands within seconds, or waits for a worker that has gone without end.
+_LONGEST_START_S = 120.0
 # What is left of a connection to a worker that has gone: a collective ends with one of these.
 _GONE = (
     tf.errors.UnavailableError,
@@ -67,16 +70,18 @@ class Replicas:
         if self.place.count > 1:
             self._sum(np.zeros(1, np.int32))
 
-    def hand_out(self, path: str) -> None:
-        """Gives a file of the chief to the other workers, which `take` it."""
+    def hand_out(self, paths: Sequence[str]) -> None:
+        """Gives files of the chief to the other workers, which `take` as many."""
         if self.place.count > 1:
-            with open(path, "rb") as file:
-                self._exchange(file.read())
+            for path in paths:
+                with open(path, "rb") as file:
+                    self._exchange(file.read())
 
-    def take(self, path: str) -> None:
-        """Writes a file as the chief `hand_out`s it."""
-        with open(path, "wb") as file:
-            file.write(self._exchange(b""))
+    def take(self, paths: Sequence[str]) -> None:
+        """Writes the files that the chief `hand_out`s."""
+        for path in paths:
+            with open(path, "wb") as file:
+                file.write(self._exchange(b""))
 
     def _exchange(self, text):
         """The chief's bytes, in all workers: a sum to which the others add nothing."""
@@ -147,11 +152,27 @@ def of_workers(config: Config, cluster: Cluster) -> Replicas:
 
     For a process that has computed nothing with TensorFlow, when all workers have called in, see
     `workers.call_roll`.
+
+    Raises ValueError where TensorFlow cannot start its cluster; ends the process where one of the
+    workers has gone since.
     """
     if len(cluster.names) == 1:
         return of_this_machine(config) if num_local_replicas() > 1 else ALONE
-    with greeting.left_out() if greeting.is_unwanted() else contextlib.nullcontext():
-        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    with (
+        ended_after(
+            _LONGEST_START_S,
+            f"TensorFlow's cluster of {', '.join(cluster.names)} does not stand after "
+            f"{_LONGEST_START_S:g} s. Has one of them ended? Start all of them again.",
+        ),
+        greeting.left_out() if greeting.is_unwanted() else contextlib.nullcontext(),
+    ):
+        try:
+            strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        except tf.errors.OpError as error:
+            raise ValueError(
+                f"{cluster.names[cluster.index]} cannot start its part of TensorFlow's cluster: "
+                f"{str(error).splitlines()[0]}. Start all workers again."
+            ) from error
     return Replicas(Place(cluster.index, len(cluster.names), num_local_replicas()), strategy)
 
 

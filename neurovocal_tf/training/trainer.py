@@ -134,8 +134,8 @@ def _train_beside_the_chief(config, data_dir, fold, replicas):
     """Goes on from the chief's checkpoint as the chief does, in a folder that nobody keeps."""
     with tempfile.TemporaryDirectory() as path:
         folder = RunFolder(path)
-        replicas.take(folder.checkpoint)
-        found = recovery.recover(folder, report=lambda line: None)
+        replicas.take(_what_all_have(folder))
+        found = checkpoint.read(folder.checkpoint)
         epoch_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
         data = prepare_data(
             config, data_dir, folder, epoch_variable, lambda line: None, fold, replicas.place
@@ -144,8 +144,14 @@ def _train_beside_the_chief(config, data_dir, fold, replicas):
             model = build_model(config, data.summary.num_visible)
             compile_model(model, config)
         found.restore(model, checkpoint.BestWeights())
-        _fit(model, config, data, epoch_variable, found.epoch, [], replicas)
+        check = RecordingsCheck(data.watch, data.is_read_again, replicas.wait_for_all)
+        _fit(model, config, data, epoch_variable, found.epoch, [check], replicas)
         replicas.wait_for_all()
+
+
+def _what_all_have(folder):
+    """The files of a run that its chief gives to the other workers."""
+    return [folder.checkpoint, folder.file("data.json")]
 
 
 def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress, replicas):
@@ -165,7 +171,7 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
     if replicas.are_several:
         # All go on from the checkpoint: variables of several replicas are made by all at once.
         found, model = checkpoint.read(folder.checkpoint), None
-        replicas.hand_out(folder.checkpoint)
+        replicas.hand_out(_what_all_have(folder))
     if model is None:
         with replicas.scope():
             model = build_model(config, data.summary.num_visible)
@@ -195,9 +201,9 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
         record.catch_up()
         pictured.catch_up(model, first_epoch)
     try:
-        # The check comes before the record: an epoch that may have read another recording is not
-        # kept.
-        check = RecordingsCheck(data.watch, data.is_read_again)
+        # The check comes before the record: an epoch in which a worker may have read another
+        # recording is not kept.
+        check = RecordingsCheck(data.watch, data.is_read_again, replicas.wait_for_all)
         kept = [*checked, check, record, pictured, *further]
         _fit(model, config, data, epoch_variable, first_epoch, kept, replicas)
     finally:

@@ -94,39 +94,49 @@ def call_roll(cluster: Cluster, doing: Mapping[str, str], wait_s: float) -> None
         wait_s: seconds in which all have to come.
 
     Raises:
-        ValueError: one did not come in time, or differs; the same line in all that came.
+        ValueError: one did not come in time, or differs, and then the same line in all that came;
+            or the port of this one, which TensorFlow's server is to have, is taken.
     """
     if len(cluster.names) == 1:
         return
+    doing = {"TF_CONFIG": ", ".join(cluster.names), **doing}
     deadline = time.monotonic() + wait_s
-    if cluster.is_chief:
-        _be_asked(cluster, doing, deadline, wait_s)
-    else:
-        _ask(cluster, doing, deadline + _LATER_S, wait_s)
+    with _listener(cluster) as listener:
+        if cluster.is_chief:
+            _be_asked(listener, cluster, doing, deadline, wait_s)
+        else:
+            _ask(cluster, doing, deadline + _LATER_S, wait_s)
 
 
-def _be_asked(cluster, doing, deadline, wait_s):
+def _listener(cluster):
+    """A socket that listens at a worker's own port, at all addresses of the machine."""
+    port, is_dual = cluster.addresses[cluster.index][1], socket.has_dualstack_ipv6()
+    try:
+        return socket.create_server(
+            ("", port),
+            family=socket.AF_INET6 if is_dual else socket.AF_INET,
+            dualstack_ipv6=is_dual,
+            backlog=len(cluster.names),
+        )
+    except OSError as error:
+        raise ValueError(
+            f"{cluster.names[cluster.index]} cannot listen at its port {port}: {error.strerror}. "
+            "Does a run from before still have it?"
+        ) from None
+
+
+def _be_asked(listener, cluster, doing, deadline, wait_s):
+    others = set(cluster.names[1:])
     with contextlib.ExitStack() as stack:
-        try:
-            listener = stack.enter_context(
-                socket.create_server(("", cluster.addresses[0][1]), backlog=len(cluster.names))
-            )
-        except OSError as error:
-            raise ValueError(
-                f"The chief cannot listen at its port {cluster.addresses[0][1]}: {error.strerror}. "
-                "Does a run from before still have it?"
-            ) from None
-        callers: dict[int, tuple[socket.socket, Mapping[str, str]]] = {}
-        while len(callers) < len(cluster.names) - 1 and time.monotonic() < deadline:
-            for index, told, caller in _calls(listener, deadline):
+        callers: dict[str, tuple[socket.socket, Mapping[str, str]]] = {}
+        # Until all of them are there, or one who is none of them.
+        while callers.keys() < others and time.monotonic() < deadline:
+            for name, told, caller in _calls(listener, deadline):
                 stack.enter_context(caller)
                 # One that was started again while it waited counts by its last call.
-                callers[index] = caller, told
-            callers = {i: call for i, call in callers.items() if _is_there(call[0])}
-        missing = [n for i, n in enumerate(cluster.names) if i and i not in callers]
-        why = f"{', '.join(missing)} did not come within {wait_s:g} s" if missing else ""
-        for index, (_, told) in sorted(callers.items()):
-            why = why or _difference(cluster.names[index], told, doing)
+                callers[name] = caller, told
+            callers = {name: call for name, call in callers.items() if _is_there(call[0])}
+        why = _why_not(cluster, {name: told for name, (_, told) in callers.items()}, doing, wait_s)
         answer = json.dumps({"hello": _GREETING, "why_not": why}).encode() + b"\n"
         for caller, _ in callers.values():
             with contextlib.suppress(OSError):
@@ -139,16 +149,16 @@ def _be_asked(cluster, doing, deadline, wait_s):
         raise ValueError(_told(why))
 
 
-def _calls(listener, deadline) -> Iterator[tuple[int, Mapping[str, str], socket.socket]]:
-    """Who calls next, as (index, what it is about to do, its connection)."""
+def _calls(listener, deadline) -> Iterator[tuple[str, Mapping[str, str], socket.socket]]:
+    """Who calls next, as (name, what it is about to do, its connection)."""
     listener.settimeout(max(min(deadline - time.monotonic(), 1.0), 0.01))
     try:
         caller, _ = listener.accept()
     except OSError:
         return
     try:
-        said = _line(caller)
-        yield int(said["index"]), said["doing"], caller
+        said = _line(caller, _PATIENCE_S)
+        yield str(said["name"]), dict(said["doing"]), caller
     except (OSError, ValueError, KeyError, TypeError):
         # Somebody else's business.
         caller.close()
@@ -168,7 +178,7 @@ def _is_there(caller):
 
 
 def _ask(cluster, doing, deadline, wait_s):
-    said = {"hello": _GREETING, "index": cluster.index, "doing": dict(doing)}
+    said = {"hello": _GREETING, "name": cluster.names[cluster.index], "doing": dict(doing)}
     while time.monotonic() < deadline:
         try:
             with socket.create_connection(cluster.addresses[0], timeout=_PATIENCE_S) as chief:
@@ -184,11 +194,15 @@ def _ask(cluster, doing, deadline, wait_s):
     raise ValueError(_told(f"{cluster.names[0]} did not answer within {wait_s:g} s"))
 
 
-def _line(connection, patience_s=_PATIENCE_S):
+def _line(connection, patience_s):
     """The next line of JSON; raises OSError or ValueError where none comes that belongs here."""
-    connection.settimeout(max(patience_s, 0.01))
+    deadline = time.monotonic() + patience_s
     received = b""
     while not received.endswith(b"\n"):
+        left_s = deadline - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("no line in time")
+        connection.settimeout(left_s)
         more = connection.recv(2**16)
         received += more
         if not more or len(received) > _MOST_BYTES:
@@ -199,13 +213,22 @@ def _line(connection, patience_s=_PATIENCE_S):
     return said
 
 
-def _difference(name, theirs, ours):
-    for what in [*ours, *(set(theirs) - set(ours))]:
-        if theirs.get(what) != ours.get(what):
-            return (
-                f"{name} differs from the chief in {what}: "
-                f"{theirs.get(what, 'nothing')} for {ours.get(what, 'nothing')}"
-            )
+def _why_not(cluster, told, doing, wait_s):
+    """Why the workers that came cannot begin together, by what each `told`; "" where they can."""
+    others = cluster.names[1:]
+    for name in sorted(told.keys() - set(others)):
+        return f"{name} has called, and the TF_CONFIG of the chief has {', '.join(cluster.names)}"
+    missing = [name for name in others if name not in told]
+    if missing:
+        return f"{', '.join(missing)} did not come within {wait_s:g} s"
+    for name in others:
+        theirs = told[name]
+        for what in [*doing, *(set(theirs) - set(doing))]:
+            if theirs.get(what) != doing.get(what):
+                return (
+                    f"{name} differs from the chief in {what}: "
+                    f"{theirs.get(what, 'nothing')} for {doing.get(what, 'nothing')}"
+                )
     return ""
 
 
@@ -215,13 +238,13 @@ def _told(why):
 
 def _address(address):
     match = (
-        re.fullmatch(r"(?:\w+://)?\[?([^\[\]]+?)\]?:(\d{1,5})", address)
+        re.fullmatch(r"(?:\[([^\[\]\s]+)\]|([^\[\]\s/:]+)):(\d{1,5})", address)
         if isinstance(address, str)
         else None
     )
-    if match is None or not 0 < int(match[2]) < 2**16:
+    if match is None or not 0 < int(match[3]) < 2**16:
         raise _bad("have addresses as host:port", _shown(json.dumps(address)))
-    return match[1], int(match[2])
+    return match[1] or match[2], int(match[3])
 
 
 def _shown(text):

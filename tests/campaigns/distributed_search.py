@@ -32,7 +32,9 @@ class Drill:
         self._folder = folder
         self._arguments = [
             *(tiny_flags, f"--data_dir={recordings}", f"--workdir={self.workdir}"),
-            *("--tuner=random", "--num_trials=3", "--search=dropout", "--lost_after_s=10"),
+            *("--tuner=random", "--num_trials=3", "--search=dropout"),
+            # On a machine with other work a sign of life may come late.
+            "--lost_after_s=30",
         ]
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

@@ -1,7 +1,5 @@
 """How a batch is shared out over the cores."""
 
-import os
-
 import pytest
 import tensorflow as tf
 
@@ -26,7 +24,7 @@ from neurovocal_tf.training import cores
 def test_a_batch_has_a_part_for_every_core_that_four_rows_can_be_spared_for(
     batch_size, num_cores, wanted, num_parts, monkeypatch
 ):
-    monkeypatch.setattr(os, "cpu_count", lambda: num_cores)
+    monkeypatch.setattr(cores, "num_cores", lambda: num_cores)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda: ["CPU"])
     assert (
         cores.num_parts(Config().replace(batch_size=batch_size, parallel_parts=wanted)) == num_parts
@@ -36,7 +34,7 @@ def test_a_batch_has_a_part_for_every_core_that_four_rows_can_be_spared_for(
 @pytest.mark.parametrize("num_cores, threads", [(1, 1), (2, 1), (16, 8)])
 def test_each_part_of_a_batch_has_its_share_of_the_cores(num_cores, threads, monkeypatch):
     found = []
-    monkeypatch.setattr(os, "cpu_count", lambda: num_cores)
+    monkeypatch.setattr(cores, "num_cores", lambda: num_cores)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda: ["CPU"])
     monkeypatch.setattr(tf.config.threading, "set_intra_op_parallelism_threads", found.append)
     cores.share_out_cores(Config().replace(batch_size=8))

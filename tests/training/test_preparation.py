@@ -3,12 +3,15 @@
 import collections
 
 import pytest
+import tensorflow as tf
 
 from neurovocal_tf.data.found_spans import FoundSpans
+from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.segmentation import detector
 from neurovocal_tf.training import trainer
+from neurovocal_tf.training.preparation import prepare_data
 
-NUM_RECORDINGS, NUM_HELD_OUT = 5, 1
+NUM_RECORDINGS = 5
 
 
 @pytest.fixture
@@ -37,14 +40,27 @@ def readings(monkeypatch):
     return counts
 
 
+def read_epochs(config, data_dir, workdir):
+    """Reads the data of a run that begins, or goes on, as its epochs do."""
+    folder, epoch = RunFolder(workdir), tf.Variable(0, dtype=tf.int64, trainable=False)
+    data = prepare_data(config, data_dir, folder, epoch, lambda line: None)
+    folder.write_config(config)
+    batches = iter(data.training)
+    for _ in range(config.training.epochs):
+        for _ in range(data.num_batches):
+            next(batches)
+        for _ in data.validation:
+            pass
+
+
 @pytest.mark.parametrize("cache_mb", [0, 64])
-def test_a_training_runs_the_detector_once_over_each_recording_and_once_more_when_it_goes_on(
+def test_the_detector_runs_once_over_each_recording_and_once_more_when_a_run_goes_on(
     cache_mb, searches, tiny_config, simulated_recordings, tmp_path
 ):
     config = tiny_config.replace(sequence="bout", bout_gap_s=0.05, cache_mb=cache_mb, epochs=2)
-    trainer.train(config, simulated_recordings, tmp_path, pictures=False)
+    read_epochs(config, simulated_recordings, tmp_path)
     assert len(searches) == len(set(searches)) == NUM_RECORDINGS
-    trainer.train(config.replace(epochs=3), simulated_recordings, tmp_path, pictures=False)
+    read_epochs(config, simulated_recordings, tmp_path)
     assert len(searches) == 2 * NUM_RECORDINGS and len(set(searches)) == NUM_RECORDINGS
 
 
@@ -54,13 +70,14 @@ def test_a_recording_parted_in_time_is_searched_as_a_whole_and_once_in_each_part
     config = tiny_config.replace(
         sequence="segment", validation="temporal", validation_fraction=0.4, epochs=1
     )
-    trainer.train(config, simulated_recordings, tmp_path, pictures=False)
+    read_epochs(config, simulated_recordings, tmp_path)
     assert len(searches) == len(set(searches)) == 3 * NUM_RECORDINGS
 
 
 def test_by_the_end_of_a_training_in_memory_every_recording_has_been_read_three_times(
-    readings, tiny_config, simulated_recordings, tmp_path
+    searches, readings, tiny_config, simulated_recordings, tmp_path
 ):
-    config = tiny_config.replace(sequence="bout", bout_gap_s=0.05)
+    config = tiny_config.replace(sequence="bout", bout_gap_s=0.05, epochs=2)
     trainer.train(config, simulated_recordings, tmp_path, pictures=False)
     assert len(readings) == NUM_RECORDINGS and set(readings.values()) == {3}
+    assert len(searches) == NUM_RECORDINGS

@@ -46,6 +46,7 @@ SMALL = dict(
     learning_rates=(3e-3, 1e-3),
     epochs_per_rate=(1, 1),
     cd_steps=(1, 2),
+    num_song_checks=0,
 )
 CONFIG = Config().replace(**SMALL)
 # Sums of some thousand float32 terms may be ordered otherwise in another process:
@@ -213,7 +214,9 @@ def test_a_stopped_search_goes_on_and_its_flag_file_trains_to_the_same_error(rec
     assert trained["val_one_step_error"] == pytest.approx(good.error, rel=SAME)
 
 
-def test_a_worker_trains_what_the_chief_draws_and_keeps_nothing_but_weights(recordings, tmp_path):
+def test_a_worker_trains_what_the_chief_draws_and_keeps_nothing_but_weights(
+    recordings, tmp_path, capsys
+):
     chief, worker = (Role(name, "127.0.0.1", 0, 60.0, 60.0) for name in ("chief", "tuner1"))
     lines, ports, told = [], [], threading.Event()
     leading = new_search(recordings, tmp_path, num_trials=1, report=lines.append, role=chief)
@@ -232,6 +235,7 @@ def test_a_worker_trains_what_the_chief_draws_and_keeps_nothing_but_weights(reco
     (trial,) = leading.trials()
     assert trial.number == 1 and np.isfinite(trial.error)
     assert lines[-1].startswith("trial 1 of 1: ") and lines[-1].endswith(", by tuner1")
+    assert capsys.readouterr().out == ""
     (project,) = tmp_path.glob("random-*")
     assert {path.name for path in tmp_path.iterdir()} == before | {project.name}
     written = {path.relative_to(project).as_posix() for path in project.rglob("*.*")}

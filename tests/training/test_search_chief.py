@@ -3,13 +3,15 @@ waited for in vain, and whoever searches otherwise is refused.
 """
 
 import dataclasses
+import os
+import pathlib
 import threading
 import time
 
 import keras_tuner
 import pytest
 
-from neurovocal_tf.training import search_worker
+from neurovocal_tf.training import search_chief, search_tuners, search_worker
 from neurovocal_tf.training.search_chief import MOST_RETRIES, Chief
 from neurovocal_tf.training.search_roles import VARIABLES, Role, role_in
 from neurovocal_tf.training.search_worker import ChiefsOracle
@@ -43,6 +45,10 @@ def oracle_in(folder, num_trials=3):
     )
     tuner.oracle.verbose = 0
     return tuner.oracle
+
+
+def oracle_path(oracle):
+    return pathlib.Path(oracle._get_oracle_fname())
 
 
 class Led:
@@ -231,6 +237,48 @@ def test_a_chief_that_begins_again_has_the_trials_that_are_done_and_repeats_none
     again = Led(resumed)
     assert run_all(again.worker("tuner1")) == ["1", "2"]
     assert resumed.trials["0"].score == 0.25
+
+
+def test_a_worker_of_a_chief_that_has_begun_anew_is_told_so(led):
+    with pytest.raises(ValueError, match="has begun anew, and knows of no trial 10: start this"):
+        led.worker("tuner1").get_trial("9")
+
+
+def test_a_worker_whose_chief_is_another_now_trains_no_longer(led):
+    worker = led.worker("tuner1", wait_s=0.3)
+    worker.create_trial("")
+    worker._metadata = ((search_chief.SEARCH, "random-ffff"), *worker._metadata[1:])
+    await_true(lambda: not worker.check())
+
+
+def test_a_kill_between_two_files_repeats_no_trial_that_is_done_and_loses_none(tmp_path):
+    oracle = oracle_in(tmp_path)
+    kept = oracle_path(oracle)
+    trial = oracle.create_trial("tuner1")
+    of_first = kept.read_text()
+    oracle.update_trial(trial.trial_id, {"error": 1.0})
+    trial.status = "COMPLETED"
+    oracle.end_trial(trial)
+    oracle.create_trial("tuner1")
+    # The first has ended and the second has begun since.
+    kept.write_text(of_first)
+    resumed = oracle_in(tmp_path)
+    search_tuners._reload(resumed)
+    assert [resumed.create_trial(name).trial_id for name in "ab"] == ["1", "2"]
+
+
+def test_a_kill_while_an_oracle_is_kept_leaves_the_one_before(tmp_path, monkeypatch):
+    oracle = oracle_in(tmp_path)
+    oracle.create_trial("tuner1")
+    before = oracle_path(oracle).read_text()
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        oracle.save()
+    assert oracle_path(oracle).read_text() == before
 
 
 def test_two_chiefs_at_one_port_are_refused(led):
