@@ -124,7 +124,7 @@ ARROWS = {
     },
     "evaluation/baselines": {"model"},
     "evaluation/one_step": set(),
-    "evaluation/song_measures": set(),
+    "evaluation/song_measures": {"discovery"},
     "evaluation/song_windows": set(),
     "evaluation/frame_chain": set(),
     "evaluation/heard": {"discovery", "config"},
