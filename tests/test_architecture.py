@@ -129,7 +129,7 @@ ARROWS = {
     "evaluation/frame_chain": set(),
     "evaluation/heard": {"discovery", "config"},
     "evaluation/song_drift": set(),
-    "evaluation/song_likeness": {"config"},
+    "evaluation/song_likeness": set(),
     "training": {
         "config_sections",
         "evaluation",

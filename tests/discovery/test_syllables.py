@@ -35,7 +35,7 @@ def test_tones_give_back_their_bounds_gaps_and_pitches(rng):
         piece_of(rng, (70, 15, 40)),
         sung_birds.silence(rng, 50),
     ]
-    found = detector_of(pieces).find(pieces, [7, 7, 9])
+    found = detector_of(pieces).find(pieces)
     assert found.onsets.tolist() == [40, 72, 70] and found.offsets.tolist() == [52, 97, 85]
     assert found.pieces.tolist() == [0, 0, 1] and found.num_frames.tolist() == [157, 145, 50]
     assert found.follows.tolist() == [False, True, False]
