@@ -1,5 +1,5 @@
 r"""Says how good a trained model is: its likelihood and one-step error beside simple models', and
-its songs beside the held-out ones.
+its songs beside the recordings.
 
     neurovocal evaluate --workdir=/runs/finch
 
@@ -11,10 +11,9 @@ held out, frame sequences on their test split. Prints in words how good the mode
 of what matters first, and of songs how like the recordings they are, each figure beside what the
 recordings' own halves and a chain of frame codes get. Writes evaluation.json, which has every
 figure, likelihood.png and, of recordings, songs.png, syllables.png, transitions.png and
-statistics.png into the run folder. Of piano keys the table tells keys,
-chords, their changes, steps of the voices and repeats of as many pieces as were held out, and as
-long; of spikes, with --truth, what the model has found of it. Settings that are not given are those
-of the run.
+statistics.png into the run folder. Of piano keys the table tells keys, chords, their changes, steps
+of the voices and repeats of as many pieces as were held out, and as long; of spikes, with --truth,
+what the model has found of it. Settings that are not given are those of the run.
 """
 
 import os

@@ -7,18 +7,17 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.stats
 
 from neurovocal_tf.discovery import syntax
 from neurovocal_tf.discovery.bouts import Bouts
 from neurovocal_tf.discovery.call_types import with_unfamiliar
 from neurovocal_tf.discovery.discover import Discovery
+from neurovocal_tf.discovery.distances import divergence_bits, kolmogorov_smirnov
 
 FILE_NAME = "generated.json"
 _NUM_SPLITS = 100
 _TAILS = (0.025, 0.975)
 _MOST_TRANSITIONS = 12
-_BITS = 1 / math.log(2)
 
 
 def compare(real: Discovery, generated: Discovery, seed: int = 0) -> dict[str, object]:
@@ -87,11 +86,6 @@ def summary(compared: dict[str, Any]) -> str:
     )
 
 
-def divergence_bits(counts: np.ndarray, other: np.ndarray) -> float:
-    """Jensen-Shannon divergence of two tables of counts, 0 to 1; see `syntax.divergence_nats`."""
-    return syntax.divergence_nats(counts, other) * _BITS
-
-
 def _known(found: Discovery) -> Bouts:
     size = len(found.type_names)
     types = with_unfamiliar(found.bouts.types, found.is_familiar, size)
@@ -117,8 +111,8 @@ def _beside(bouts: Bouts, num_calls: int, rng: np.random.Generator) -> list[tupl
 _DISTANCES = {
     "types_bits": lambda one, other: divergence_bits(_counts(one), _counts(other)),
     "transitions_bits": lambda one, other: divergence_bits(_pairs(one), _pairs(other)),
-    "durations_ks": lambda one, other: _ks(_durations_s(one), _durations_s(other)),
-    "gaps_ks": lambda one, other: _ks(one.gaps_s, other.gaps_s),
+    "durations_ks": lambda one, other: kolmogorov_smirnov(_durations_s(one), _durations_s(other)),
+    "gaps_ks": lambda one, other: kolmogorov_smirnov(one.gaps_s, other.gaps_s),
 }
 _VALUES = {
     "entropy_rate_bits": lambda bouts: float(syntax.entropy_rate_bits(_pairs(bouts))),
@@ -203,12 +197,6 @@ def _durations_s(bouts: Bouts) -> np.ndarray:
 def _median_s(bouts: Bouts, kind: int) -> float | None:
     own = _durations_s(bouts)[bouts.types == kind]
     return round(float(np.median(own)), 4) if len(own) else None
-
-
-def _ks(one: np.ndarray, other: np.ndarray) -> float:
-    if not (len(one) and len(other)):
-        return math.nan
-    return float(scipy.stats.ks_2samp(one, other).statistic)
 
 
 def _most_different(one: np.ndarray, other: np.ndarray) -> list[tuple[int, int]]:

@@ -35,7 +35,6 @@ class Syllables:
     Attributes:
         frame_s: seconds from one frame to the next.
         num_frames: int `[P]`, of each piece.
-        recordings: int `[P]`, of which recording each piece is.
         pieces: int `[S]`, in which piece each syllable is.
         onsets, offsets: int `[S]`, frames of that piece, the offset exclusive.
         centroids_hz, peak_frequencies_hz: `[S]`, of the mean spectrum over the background.
@@ -45,7 +44,6 @@ class Syllables:
 
     frame_s: float
     num_frames: np.ndarray
-    recordings: np.ndarray
     pieces: np.ndarray
     onsets: np.ndarray
     offsets: np.ndarray
@@ -76,10 +74,6 @@ class Syllables:
     def points(self) -> np.ndarray:
         """Each as what is compared, float32 `[S, C * F]`, see `features.as_points`."""
         return features.as_points(self.columns, features.Recipe())
-
-    def seconds(self) -> float:
-        """How long all pieces are together."""
-        return float(self.num_frames.sum()) * self.frame_s
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -145,10 +139,6 @@ class FrameDetector:
         windows = np.lib.stride_tricks.sliding_window_view(over, size, axis=1)
         return 10 * np.log10(windows.mean(axis=2).max(axis=1))
 
-    def is_loud(self, decibels: np.ndarray) -> np.ndarray:
-        """Which frames reach the threshold.  [L, V] -> bool [L]"""
-        return self.levels_db(decibels) >= self.threshold_db
-
     def spans(self, decibels: np.ndarray) -> np.ndarray:
         """Onsets and offsets of a piece's syllables in frames.  [L, V] -> int [S, 2]"""
         # A level below the background is none: runs are of numbers that are not negative.
@@ -163,15 +153,8 @@ class FrameDetector:
         kept = (lengths_s > self.min_length_s) & (lengths_s < self.max_length_s)
         return np.stack([onsets[kept], offsets[kept]], axis=1)
 
-    def find(
-        self, pieces: Sequence[np.ndarray], recordings: Sequence[int] | None = None
-    ) -> Syllables:
-        """The syllables of some pieces of song.
-
-        Args:
-            pieces: spectrograms `[L, V]`, dB.
-            recordings: of which recording each piece is; default: each of its own.
-        """
+    def find(self, pieces: Sequence[np.ndarray]) -> Syllables:
+        """The syllables of some pieces of song, spectrograms `[L, V]`, dB."""
         spans = [self.spans(piece) for piece in pieces]
         measured = [
             self._measured(piece, onset, offset)
@@ -185,7 +168,6 @@ class FrameDetector:
         return Syllables(
             self.frame_s,
             np.array([len(piece) for piece in pieces], int),
-            np.arange(len(pieces)) if recordings is None else np.asarray(recordings, int),
             np.repeat(np.arange(len(pieces)), [len(of_one) for of_one in spans]),
             together[:, 0],
             together[:, 1],

@@ -1,9 +1,8 @@
-"""The order of call types: which follows which, and how far two such orders are apart."""
+"""The order of call types: which follows which, how fixed that is and how linear."""
 
 import math
 
 import numpy as np
-import scipy.spatial.distance
 
 from neurovocal_tf.discovery.bouts import Bouts
 
@@ -28,15 +27,6 @@ def transition_counts(call_types: np.ndarray, follows: np.ndarray, num_types: in
     counts = np.zeros((num_types, num_types))
     np.add.at(counts, (call_types[:-1][follows[1:]], call_types[1:][follows[1:]]), 1)
     return counts
-
-
-def divergence_nats(counts: np.ndarray, other: np.ndarray) -> float:
-    """Jensen-Shannon divergence of two tables of counts [K, K], 0 to log 2 (Lin, 1991); NaN where
-    one is empty. Small samples raise it.
-    """
-    if not counts.sum() or not other.sum():
-        return math.nan
-    return float(scipy.spatial.distance.jensenshannon(counts.ravel(), other.ravel()) ** 2)
 
 
 def transition_shares(counts: np.ndarray) -> np.ndarray:

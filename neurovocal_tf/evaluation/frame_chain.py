@@ -25,9 +25,11 @@ class FrameChain:
 
     def __init__(self, pieces: Sequence[np.ndarray], seed: int = 0) -> None:
         frames = np.concatenate(pieces)
+        # Of recordings that hold next to nothing there may be fewer frames that differ.
+        some = frames[:: max(len(frames) // (10 * _NUM_CODES), 1)]
         with threadpool_limits(1):
             codes = KMeans(
-                min(_NUM_CODES, len(np.unique(frames, axis=0))),
+                min(_NUM_CODES, len(np.unique(some, axis=0))),
                 init="random",
                 n_init=1,
                 max_iter=_MOST_ITERATIONS,

@@ -18,6 +18,10 @@ from neurovocal_tf.evaluation.song_measures import BREAK_S, Sung
 _NUM_COMPONENTS = 20
 
 
+class NotMeasurable(ValueError):
+    """Why songs cannot be measured, in words for people."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Songs:
     """Pieces of song as spectrograms `[L, V]`, dB, and of which recording each is: what is of one
@@ -65,18 +69,28 @@ class Heard:
         return np.bincount(self.syllables.pieces, minlength=len(self.songs))
 
     def some(self, is_chosen: np.ndarray, most: int, rng: np.random.Generator) -> Sung:
-        """What is compared of some pieces: whole ones in random order, as many as have so many
-        syllables together, and of the syllables no more than that.
+        """What is compared of some pieces: whole ones in random order, the last of them cut, with
+        so many syllables together, or all there are. Syllables a second are of all the pieces.
 
         Args:
-            is_chosen: bool `[P]`.    most: int.    rng: of the order.
+            is_chosen: bool `[P]`.    most: int.    rng: of the order, and of where the last is cut.
         """
-        order = rng.permutation(np.flatnonzero(is_chosen))
-        enough = int(np.searchsorted(np.cumsum(self.per_piece()[order]), most)) + 1
-        pieces = np.sort(order[:enough])
-        syllables = np.flatnonzero(np.isin(self.syllables.pieces, pieces))
-        chosen = np.sort(rng.permutation(syllables)[:most])
-        return self._sung(pieces, syllables, chosen)
+        chosen = np.flatnonzero(is_chosen)
+        edges = np.searchsorted(self.syllables.pieces, np.arange(len(self.songs) + 1))
+        pieces, taken, left = [], [np.zeros(0, int)], most
+        for piece in rng.permutation(chosen):
+            first, last = edges[piece], edges[piece + 1]
+            if last - first > left:
+                first += rng.integers(last - first - left + 1)
+                last = first + left
+            pieces.append(piece)
+            taken.append(np.arange(first, last))
+            left -= last - first
+            if not left:
+                break
+        # Of those taken they would be too many: pieces with more syllables end the search sooner.
+        per_s = self._per_s(self.per_piece()[chosen].sum(), chosen)
+        return self._sung(np.sort(np.array(pieces, int)), np.sort(np.concatenate(taken)), per_s)
 
     def part(self, first: float, last: float, pieces: np.ndarray) -> Sung:
         """What is compared of a part of some pieces.
@@ -88,7 +102,8 @@ class Heard:
         places = found.onsets / np.maximum(found.num_frames[found.pieces], 1)
         is_in = (places >= first) & (places < last) & np.isin(found.pieces, pieces)
         syllables = np.flatnonzero(is_in)
-        return self._sung(pieces, syllables, syllables, first, last)
+        per_s = self._per_s(len(syllables), pieces, last - first)
+        return self._sung(pieces, syllables, per_s, first, last)
 
     def of(self, is_chosen: np.ndarray) -> Sung:
         """What is compared of some pieces, bool `[P]`."""
@@ -110,32 +125,33 @@ class Heard:
             longest = max(longest, int(np.max(edges[1] - edges[0], initial=0)))
         return longest * self.syllables.frame_s
 
+    def _per_s(self, num_syllables: int, pieces: np.ndarray, share: float = 1.0) -> float:
+        """Of syllables in a share of some pieces' length; NaN where that is nothing."""
+        seconds = float(self.syllables.num_frames[pieces].sum()) * self.syllables.frame_s * share
+        return num_syllables / seconds if seconds else math.nan
+
     def _sung(
         self,
         pieces: np.ndarray,
         syllables: np.ndarray,
-        chosen: np.ndarray,
+        syllables_per_s: float,
         first: float = 0.0,
         last: float = 1.0,
     ) -> Sung:
-        """Of some pieces, between some shares of their length, and the syllables in them; of these
-        the chosen ones count where each counts alone.
-        """
+        """Of some pieces, between some shares of their length, and of some syllables in them."""
         found = self.syllables
-        silences = found.silences_s
-        gaps = silences[chosen]
-        seconds = float(found.num_frames[pieces].sum()) * found.frame_s * (last - first)
+        gaps = found.silences_s[syllables]
         quiet, loud = self._changes(pieces, first, last)
         return Sung(
             tuple(self._sequence(syllables[found.pieces[syllables] == p]) for p in pieces),
             self.num_types,
-            self.types[chosen],
-            self.vectors[chosen],
-            found.durations_s[chosen],
+            self.types[syllables],
+            self.vectors[syllables],
+            found.durations_s[syllables],
             gaps[gaps <= BREAK_S],
-            found.centroids_hz[chosen],
-            found.peak_frequencies_hz[chosen],
-            len(syllables) / seconds if seconds else math.nan,
+            found.centroids_hz[syllables],
+            found.peak_frequencies_hz[syllables],
+            syllables_per_s,
             quiet,
             loud,
         )
@@ -167,14 +183,14 @@ class Listener:
         songs: `Songs` of the recordings, of one frame at least together.    sample_rate: Hz.
         config: `Config`, whose segmentation and spectrogram count.    seed: int.
 
-    Raises: ValueError if no syllable is found in them.
+    Raises: NotMeasurable if no syllable is found in them.
     """
 
     def __init__(self, songs: Songs, sample_rate: float, config: Config, seed: int = 0) -> None:
         self.detector = FrameDetector.fitted(songs.pieces, sample_rate, config)
-        syllables = self.detector.find(songs.pieces, songs.recordings)
+        syllables = self.detector.find(songs.pieces)
         if not len(syllables):
-            raise ValueError("no syllable is found in the recordings' spectrograms")
+            raise NotMeasurable("no syllable is found in the recordings' spectrograms")
         points = syllables.points
         fitted_to = call_types.sample(len(points), seed)
         self._types = call_types.fit(points[fitted_to], seed)
@@ -183,9 +199,11 @@ class Listener:
             self._projection = PCA(size, random_state=seed).fit(points[fitted_to])
         logarithms = np.log(syllables.durations_s)
         self._mean_log = float(logarithms.mean())
+        # No finer than by a frame, or syllables that are all as long would make others endless.
+        resolution = math.log1p(syllables.frame_s / float(np.median(syllables.durations_s)))
         # Of a vector's components the duration is one as important as the others on average.
         spread = math.sqrt(float(self._projection.explained_variance_.mean()))
-        self._per_log = spread / max(float(logarithms.std()), 1e-9)
+        self._per_log = spread / max(float(logarithms.std()), resolution)
         #: `Heard` in the recordings themselves.
         self.recordings = self._heard(songs, syllables, points)
 
@@ -201,7 +219,7 @@ class Listener:
 
     def hear(self, songs: Songs) -> Heard:
         """What is heard in other songs."""
-        syllables = self.detector.find(songs.pieces, songs.recordings)
+        syllables = self.detector.find(songs.pieces)
         return self._heard(songs, syllables, syllables.points)
 
     def _heard(self, songs: Songs, syllables: Syllables, points: np.ndarray) -> Heard:

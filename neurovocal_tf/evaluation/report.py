@@ -23,6 +23,7 @@ from neurovocal_tf.evaluation import (
     temperatures,
 )
 from neurovocal_tf.evaluation.baselines import BaselineStatistics
+from neurovocal_tf.evaluation.heard import NotMeasurable
 from neurovocal_tf.evaluation.one_step import one_step_error, one_step_errors
 from neurovocal_tf.evaluation.songs_of_run import SongOptions
 from neurovocal_tf.generation import songs
@@ -253,7 +254,7 @@ def _songs(trained, training, held_out, options, say):
     pictures = {"songs": song_pictures.whole_songs(shown, sung.pieces, trained)}
     try:
         found = songs_of_run.measured(trained, training, sung, held_out, options.seed)
-    except ValueError as reason:
+    except NotMeasurable as reason:
         say(f"songs are not measured: {reason}")
         return {}, pictures
     figures = found.figures | temperatures.at_temperatures(

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from neurovocal_tf.config import Config
 from neurovocal_tf.evaluation import song_drift, song_windows
 from neurovocal_tf.evaluation.frame_chain import FrameChain
 from neurovocal_tf.evaluation.heard import Heard, Listener, Songs
@@ -22,7 +21,6 @@ from neurovocal_tf.evaluation.song_measures import FEWEST_SYLLABLES, MEASURES, b
 NUM_DRAWS = 8
 # Fewer syllables make figures that move by a good part of themselves from one seed to another.
 ENOUGH_SYLLABLES, ENOUGH_PIECES = 600, 30
-# A type that is sung now and then by mistake is not sung.
 _MIN_SHARE = 0.03
 _OF_WINDOWS = ("nearest_window_ratio", "share_copied")
 #: Rate and medians -> the name of the songs' over the recordings'.
@@ -36,7 +34,7 @@ RATIOS = {
 NAMES = (*MEASURES, *_OF_WINDOWS)
 
 #: What a measure says.
-LIKE_HALVES, BETTER_THAN_VQ3, NEITHER = "like the bird's own halves", "better than VQ-3", "neither"
+LIKE_HALVES, BETTER_THAN_VQ3, NEITHER = "like the halves", "better than VQ-3", "neither"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,7 +43,8 @@ class Likeness:
 
     Attributes:
         figures: flat dict: `real_X`, `generated_X` and `ratio_X` of numbers of syllables, rates and
-            medians. Of each measure X of `NAMES`: `song_X`; `song_X_null` and
+            medians; `held_out_num_syllables` and `vq3_num_syllables`; `num_syllables_compared`, of
+            each column in a draw. Of each measure X of `NAMES`: `song_X`; `song_X_null` and
             `song_X_null_worst`, of the bird's halves; `song_X_held_out` and `..._worst`;
             `song_X_vq3`, of the chain of frames. NaN is not defined.
         listener: `Listener`, by whose measure.    recordings, songs: `Heard`.
@@ -58,46 +57,41 @@ class Likeness:
 
 
 def song_likeness(
-    training: Songs,
-    songs: Songs,
-    held_out: Songs | None,
-    sample_rate: float,
-    config: Config,
-    seed: int = 0,
+    listener: Listener, songs: Songs, held_out: Songs | None = None, seed: int = 0
 ) -> Likeness:
     """Songs beside the recordings that a model has learned.
 
     Args:
-        training: `Songs` of these.    songs: what was sung.    held_out: other recordings, or None.
-        sample_rate: Hz.    config: `Config`, whose segmentation and spectrogram count.
-        seed: int, of all that is drawn.
-
-    Raises: ValueError if no syllable is found in the recordings.
+        listener: `Listener` of these recordings.    songs: what was sung.
+        held_out: other recordings, or None.    seed: int, of all that is drawn.
     """
     # Products of hundreds of syllables are too small to share out among threads.
     with threadpool_limits(1):
-        return _song_likeness(training, songs, held_out, sample_rate, config, seed)
+        return _song_likeness(listener, songs, held_out, seed)
 
 
-def _song_likeness(training, songs, held_out, sample_rate, config, seed):
-    listener = Listener(training, sample_rate, config, seed)
+def _song_likeness(listener, songs, held_out, seed):
     real, sung = listener.recordings, listener.hear(songs)
     others = {"": sung}
     if held_out is not None and len(held_out):
         others["held_out"] = listener.hear(held_out)
     length = max((len(piece) for piece in songs.pieces), default=0)
     if length:
-        chain = FrameChain(training.pieces, seed)
+        chain = FrameChain(real.songs.pieces, seed)
         others["vq3"] = listener.hear(Songs.apart(chain.sing(len(songs), length, seed)))
     windows = {of: _windows(heard, real) for of, heard in (*others.items(), ("null", real))}
-    found = _compared(real, others, seed) | _windows_compared(real, windows, seed)
+    rng = np.random.default_rng(seed)
+    draws = _draws(real, len(sung), rng)
+    found = _compared(real, others, draws, rng) | _windows_compared(windows, draws)
     figures = {
         "real_num_syllables": len(real),
         "generated_num_syllables": len(sung),
-        "real_num_recordings": len(set(training.recordings)),
+        "real_num_recordings": _num_voiced(real),
         "generated_num_songs": len(songs),
         "real_num_types": listener.num_types,
-        "generated_num_types": int(np.sum(_shares_of_types(sung) >= _MIN_SHARE)),
+        "generated_num_types": _num_types_sung(real, sung),
+        **{f"{of}_num_syllables": len(heard) for of, heard in others.items() if of},
+        "num_syllables_compared": float(np.median([draw.size for draw in draws])),
         **_medians(real, sung),
     }
     for name in NAMES:
@@ -113,8 +107,8 @@ def _song_likeness(training, songs, held_out, sample_rate, config, seed):
 
 
 def verdict(name: str, figures: Mapping[str, float | None]) -> str:
-    """What a measure says: "like the bird's own halves", no worse than the worst of these; "better
-    than VQ-3", the chain of frames; "neither"; "" where it is not defined.
+    """What a measure says: "like the halves" of the bird's recordings, no worse than the worst of
+    these; "better than VQ-3", the chain of frames; "neither"; "" where it is not defined.
     """
     values = [figures.get(f"song_{name}{of}") for of in ("", "_null_worst", "_vq3")]
     songs, worst, chain = (
@@ -143,50 +137,69 @@ def halves(heard: Heard, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarr
     return is_first, ~is_first
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Draw:
+    """Halves of the recordings, bool `[P]` each: `second` is what all else stands beside, with
+    `size` syllables of each. Where one recording alone has syllables there is no `first`, and
+    `second` is all of them.
+    """
+
+    first: np.ndarray | None
+    second: np.ndarray
+    size: int
+
+
+def _num_voiced(heard: Heard) -> int:
+    """How many recordings have a syllable: the others make no half of their own."""
+    return len(np.unique(np.asarray(heard.songs.recordings)[heard.syllables.pieces]))
+
+
+def _draws(real: Heard, num_sung: int, rng: np.random.Generator) -> list[_Draw]:
+    most = num_sung if num_sung >= FEWEST_SYLLABLES else len(real)
+    if _num_voiced(real) < 2:
+        return [_Draw(None, np.ones(len(real.songs), bool), min(most, len(real)))]
+    drawn = [halves(real, rng) for _ in range(NUM_DRAWS)]
+    counts = real.per_piece()
+    return [
+        _Draw(first, second, min(most, int(counts[first].sum()), int(counts[second].sum())))
+        for first, second in drawn
+    ]
+
+
 def _compared(
-    real: Heard, others: Mapping[str, Heard], seed: int
+    real: Heard, others: Mapping[str, Heard], draws: list[_Draw], rng: np.random.Generator
 ) -> dict[str, dict[str, list[float]]]:
     """Dict of measure -> of whom ("", "null", "held_out", "vq3") -> a figure of each draw."""
-    rng = np.random.default_rng(seed)
     found: dict[str, dict[str, list[float]]] = {
         name: {of: [] for of in (*others, "null")} for name in MEASURES
     }
-    can_draw = len(set(real.songs.recordings)) > 1
-    for _ in range(NUM_DRAWS if can_draw else 1):
-        everything = np.ones(len(real.songs), bool)
-        first, second = halves(real, rng) if can_draw else (everything, everything)
-        sizes = [int(real.per_piece()[half].sum()) for half in (first, second)]
-        if len(others[""]) >= FEWEST_SYLLABLES:
-            sizes.append(len(others[""]))
-        reference = real.some(second, min(sizes), rng)
+    for draw in draws:
+        reference = real.some(draw.second, draw.size, rng)
         beside = {
-            of: heard.some(np.ones(len(heard.songs), bool), min(sizes), rng)
+            of: heard.some(np.ones(len(heard.songs), bool), draw.size, rng)
             for of, heard in others.items()
         }
-        if can_draw:
-            beside["null"] = real.some(first, min(sizes), rng)
+        if draw.first is not None:
+            beside["null"] = real.some(draw.first, draw.size, rng)
         for of, sung in beside.items():
+            is_enough = min(len(sung), len(reference)) >= FEWEST_SYLLABLES
             for name, measure in MEASURES.items():
-                is_enough = min(len(sung), len(reference)) >= FEWEST_SYLLABLES
                 found[name][of].append(measure(reference, sung) if is_enough else math.nan)
     return found
 
 
 def _windows_compared(
-    real: Heard, windows: Mapping[str, song_windows.Windows], seed: int
+    windows: Mapping[str, song_windows.Windows], draws: list[_Draw]
 ) -> dict[str, dict[str, list[float]]]:
-    rng = np.random.default_rng(seed)
+    """The same of half seconds; nothing of one recording."""
     found: dict[str, dict[str, list[float]]] = {
         name: {of: [] for of in windows} for name in _OF_WINDOWS
     }
-    if len(set(real.songs.recordings)) < 2:
-        return found
-    draws = [halves(real, rng) for _ in range(NUM_DRAWS)]
-    nulls = [
-        windows["null"].nearest(second)[first[windows["null"].pieces]] for first, second in draws
-    ]
-    usual = np.concatenate(nulls)
-    for (_, second), null in zip(draws, nulls, strict=True):
+    own = windows["null"]
+    pairs = [(draw.first, draw.second) for draw in draws if draw.first is not None]
+    nulls = [own.nearest(second)[first[own.pieces]] for first, second in pairs]
+    usual = np.concatenate([np.zeros(0), *nulls])
+    for (_, second), null in zip(pairs, nulls, strict=True):
         for of, some in windows.items():
             is_null = of == "null"
             nearest = null if is_null else some.nearest(second)
@@ -207,8 +220,15 @@ def _windows(heard: Heard, beside: Heard) -> song_windows.Windows:
     )
 
 
-def _shares_of_types(heard: Heard) -> np.ndarray:
-    return np.bincount(heard.types, minlength=heard.num_types) / max(len(heard), 1)
+def _num_types_sung(real: Heard, sung: Heard) -> int:
+    """How many of the recordings' types are sung, and not now and then by mistake: one that is rare
+    there has to be sung half as often.
+    """
+    ours, theirs = (
+        np.bincount(heard.types, minlength=heard.num_types) / max(len(heard), 1)
+        for heard in (real, sung)
+    )
+    return int(np.sum((theirs > 0) & (theirs >= np.minimum(_MIN_SHARE, ours / 2))))
 
 
 def _medians(real: Heard, sung: Heard) -> dict[str, float]:

@@ -19,6 +19,8 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.neighbors import NearestNeighbors
 
+from neurovocal_tf.discovery import distances, syntax
+
 # A silence longer than this is a state of its own, and no gap between syllables.
 BREAK_S = 0.25
 # What was never heard after a syllable is unlikely, not impossible.
@@ -33,7 +35,6 @@ FEWEST_SYLLABLES = 10
 # Farther than twice what is usual between real syllables is unlike any of them.
 _UNLIKE_FACTOR = 2.0
 _NUM_FOLDS, _NUM_TREES = 5, 40
-_BITS = 1 / math.log(2)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,18 +69,16 @@ class Sung:
 
 def transitions(sung: Sung) -> np.ndarray:
     """How often each type, or a break, follows each.  -> [K + 1, K + 1]"""
-    counts = np.zeros((sung.num_types + 1, sung.num_types + 1))
-    for sequence in sung.sequences:
-        np.add.at(counts, (sequence[:-1], sequence[1:]), 1)
-    return counts
+    size = sung.num_types + 1
+    return sum(
+        (syntax.transition_counts(s, np.ones(len(s), bool), size) for s in sung.sequences),
+        start=np.zeros((size, size)),
+    )
 
 
 def transition_divergence_bits(real: Sung, songs: Sung) -> float:
     """Jensen-Shannon divergence of the joint distributions of successive types, 0 to 1."""
-    ours, theirs = transitions(real).ravel(), transitions(songs).ravel()
-    if not ours.sum() or not theirs.sum():
-        return math.nan
-    return float(scipy.spatial.distance.jensenshannon(ours, theirs) ** 2) * _BITS
+    return distances.divergence_bits(transitions(real), transitions(songs))
 
 
 def bigram_nats(real: Sung, songs: Sung) -> float:
@@ -110,14 +109,9 @@ def _rate_ratio(real: Sung, songs: Sung) -> float:
 
 def _ks(name: str) -> Callable[[Sung, Sung], float]:
     """Kolmogorov-Smirnov distance of some values of the syllables."""
-
-    def distance(real: Sung, songs: Sung) -> float:
-        ours, theirs = getattr(real, name), getattr(songs, name)
-        if not (len(ours) and len(theirs)):
-            return math.nan
-        return float(scipy.stats.ks_2samp(ours, theirs).statistic)
-
-    return distance
+    return lambda real, songs: distances.kolmogorov_smirnov(
+        getattr(real, name), getattr(songs, name)
+    )
 
 
 def frechet(real: Sung, songs: Sung) -> float:

@@ -1,7 +1,8 @@
-"""What the measures of songs say, as a table for a terminal of a hundred columns, and what makes
-them less sure, in words.
+"""What the measures of songs say, as a table for a terminal of eighty columns, and what makes them
+less sure, in words.
 """
 
+import textwrap
 from collections.abc import Iterator, Mapping
 
 from neurovocal_tf.evaluation import song_drift
@@ -10,6 +11,8 @@ from neurovocal_tf.evaluation.song_measures import FEWEST_SYLLABLES
 
 Figures = Mapping[str, float | None]
 
+#: Columns of a terminal.
+WIDTH = 80
 #: Name of a measure -> what people call it, and how it is counted.
 NAMES = {
     "transition_divergence_bits": "transitions",
@@ -41,6 +44,12 @@ _THIRDS = {
     "share_unlike": "unlike any real one, share",
     "quiet_spread_db": "spread of quiet frames, dB",
 }
+_COLUMNS_OF_THIRDS = {
+    f"{who}{third.partition('_')[0]}": f"_{third}_{{name}}{of}"
+    for who, of in (("", ""), ("real ", "_real"))
+    for third in song_drift.THIRDS
+}
+_NAME_WIDTH, _NUMBER_WIDTH = 27, 5
 
 # More of the half seconds than this being copies, songs are all alike.
 _MANY_COPIES = 0.5
@@ -53,27 +62,29 @@ def as_table(figures: Figures) -> str:
     """
     if "song_frechet" not in figures:
         return ""
-    head = "".join(f"{name:>9}" for name in _COLUMNS)
-    rows = [f"{'songs beside the recordings':27}{head}"]
+    rows = [_row("songs beside the recordings", {name: name for name in _COLUMNS})]
     for name, words in NAMES.items():
-        numbers = "".join(_number(figures.get(f"song_{name}{of}")) for of in _COLUMNS.values())
-        rows.append(f"{_with_unit(name, words):27}{numbers}  {verdict(name, figures)}".rstrip())
-    rows += ["", f"{'thirds of long songs':27}{'first':>9}{'last':>9}{'real':>9}{'real last':>11}"]
+        numbers = {
+            column: number(figures.get(f"song_{name}{of}")) for column, of in _COLUMNS.items()
+        }
+        rows.append(f"{_row(_with_unit(name, words), numbers)}  {verdict(name, figures)}".rstrip())
+    rows += ["", _row("thirds of long songs", {name: name for name in _COLUMNS_OF_THIRDS})]
     for name, words in _THIRDS.items():
-        numbers = [
-            _number(figures.get(f"song_{third}_{name}{of}"))
-            for of in ("", "_real")
-            for third in song_drift.THIRDS
-        ]
-        rows.append(f"{words:27}{''.join(numbers[:3])}{numbers[3]:>11}")
-    rows += [
-        "",
+        numbers = {
+            column: number(figures.get("song" + key.format(name=name)))
+            for column, key in _COLUMNS_OF_THIRDS.items()
+        }
+        rows.append(_row(words, numbers))
+    compared = figures.get("num_syllables_compared")
+    told = [
         "halves: random halves of the training recordings beside each other, median and worst of "
-        "eight;",
-        "VQ-3: songs of an order-3 chain of 400 frame codes. -: not defined, see below.",
-        *warnings(figures),
+        "eight; like the halves: no worse than that.",
+        "VQ-3: songs of an order-3 chain of 400 frame codes.",
+        *([f"Each column is of {compared:g} syllables beside as many."] if compared else []),
+        "-: not defined.",
     ]
-    return "\n".join(rows)
+    lines = [" ".join(told), *warnings(figures)]
+    return "\n".join([*rows, "", *(textwrap.fill(line, WIDTH) for line in lines)])
 
 
 def warnings(figures: Figures) -> Iterator[str]:
@@ -96,12 +107,44 @@ def warnings(figures: Figures) -> Iterator[str]:
         )
     if recordings < 2:
         yield (
-            "not defined: halves and copies, since there is one training recording; two or more "
-            "tell how far the bird is from itself."
+            "not defined: halves and copies, since there is one training recording with syllables; "
+            "two or more tell how far the bird is from itself."
         )
+    yield from _fewer(figures, "held_out", "the held-out recordings")
+    yield from _fewer(figures, "vq3", "the songs of VQ-3")
     repeated = figures.get("song_share_repeated")
     if repeated is not None and repeated > _MANY_COPIES:
         yield f"the songs are all alike: {100 * repeated:.0f} % of their half seconds are copies."
+
+
+def number(value: float | None) -> str:
+    """A figure in five letters; "-" for what is not defined."""
+    if value is None or value != value:
+        return "-"
+    digits = 3 - sum(abs(value) >= edge for edge in (10, 100))
+    return f"{value:.{digits}f}" if abs(value) < 1000 else f"{value:.0e}"
+
+
+def _fewer(figures: Figures, of: str, who: str) -> Iterator[str]:
+    """Why a column is not defined, or of fewer syllables than the others."""
+    found, compared = figures.get(f"{of}_num_syllables"), figures.get("num_syllables_compared")
+    if found is None or compared is None or found >= compared:
+        return
+    if found < FEWEST_SYLLABLES:
+        yield f"not defined: {who} have {found:g} syllables, too few to compare."
+    else:
+        yield (
+            f"unsure: {who} have {found:g} syllables, and the other columns {compared:g}: fewer "
+            "are farther apart."
+        )
+
+
+def _row(name: str, numbers: Mapping[str, str]) -> str:
+    """A row of a table: its name, and a number under each heading."""
+    widths = {heading: max(len(heading), _NUMBER_WIDTH) + 1 for heading in numbers}
+    return f"{name:{_NAME_WIDTH}}" + "".join(
+        f"{text:>{widths[heading]}}" for heading, text in numbers.items()
+    )
 
 
 def _with_unit(name: str, words: str) -> str:
@@ -110,9 +153,3 @@ def _with_unit(name: str, words: str) -> str:
     if name.endswith("_ratio"):
         return f"{words}, ratio"
     return f"{words}, {_UNITS[name]}" if name in _UNITS else words
-
-
-def _number(value: float | None) -> str:
-    if value is None or value != value:
-        return f"{'-':>9}"
-    return f"{value:9.3f}" if abs(value) < 1000 else f"{value:9.3g}"

@@ -8,7 +8,7 @@ import numpy as np
 from neurovocal_tf.config_sections import SEQUENCES_WITH_GAPS
 from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.evaluation import song_likeness
-from neurovocal_tf.evaluation.heard import Songs
+from neurovocal_tf.evaluation.heard import Listener, NotMeasurable, Songs
 from neurovocal_tf.evaluation.song_likeness import Likeness
 from neurovocal_tf.generation import songs
 from neurovocal_tf.generation.singer import Singer
@@ -63,15 +63,15 @@ def measured(
         trained: `Trained`.    training, held_out: `Songs` of the recordings.    sung: see `sing`.
         seed: int, of all that is drawn.
 
-    Raises: ValueError if the model's sequences have no gaps, between which syllables are found, or
+    Raises: `NotMeasurable` if the sequences have no gaps, between which syllables are found, or
         no syllable is found in the training recordings.
     """
     sequence = trained.config.data.sequence
     if sequence not in SEQUENCES_WITH_GAPS:
-        raise ValueError(f"the model has learned syllables without their gaps, sequence={sequence}")
-    return song_likeness.song_likeness(
-        _spread(training), sung, held_out, trained.sample_rate, trained.config, seed
-    )
+        told = f"the model has learned syllables without their gaps, sequence={sequence}"
+        raise NotMeasurable(told)
+    listener = Listener(_spread(training), trained.sample_rate, trained.config, seed)
+    return song_likeness.song_likeness(listener, sung, held_out, seed)
 
 
 def _spread(songs: Songs) -> Songs:

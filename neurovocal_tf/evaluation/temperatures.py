@@ -7,25 +7,26 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from neurovocal_tf.evaluation import song_measures, songs_of_run
+from neurovocal_tf.evaluation import song_table, songs_of_run
 from neurovocal_tf.evaluation.heard import Heard, Listener
-from neurovocal_tf.evaluation.song_measures import FEWEST_SYLLABLES
+from neurovocal_tf.evaluation.song_measures import FEWEST_SYLLABLES, MEASURES, coverage
 from neurovocal_tf.evaluation.songs_of_run import SongOptions
 from neurovocal_tf.runs.trained import Trained
 
 # Long enough to fall silent for twenty seconds, and to be heard to.
 _SONG_S, _NUM_SONGS = 40.0, 8
-# Of as many syllables at every temperature: more of them cover more.
-_MOST_SYLLABLES = 300
-#: What is told of each temperature, and its words.
+# More syllables cover more: no temperature is to gain by singing more of them.
+_MOST_COVERING = 300
+#: What is told of each temperature, and its heading.
 COLUMNS = {
-    "rate_ratio": "syllables/s",
-    "effective_types_ratio": "effective types",
+    "rate_ratio": "rate, ratio",
+    "effective_types_ratio": "types, ratio",
     "bigram_nats": "bigrams, nats",
     "coverage": "coverage",
-    "longest_silence_s": "longest silence, s",
+    "longest_silence_s": "silence, s",
 }
 _AT = "song_at_temperature_"
+_OF_ALL = ("effective_types_ratio", "bigram_nats")
 
 
 def at_temperatures(
@@ -37,59 +38,50 @@ def at_temperatures(
         trained: `Trained`.    listener: `Listener` of its training recordings.
         temperatures: floats.    seed: int, of the first song, and of what is drawn.
 
-    Returns: flat dict of `song_at_temperature_T_X` for each X of rate, effective types, bigram
-        nats and coverage, as `song_measures` defines them beside all training recordings, and of
-        the longest silence in a song, s. NaN is not defined: fewer than ten syllables were sung.
+    Returns: flat dict of `song_at_temperature_T_X` for each X of rate, effective types and bigram
+        nats, as `song_measures` defines them, of all that is sung beside all training recordings;
+        of the coverage of 300 real syllables by 300 sung ones, or as many as there are; and of the
+        longest silence in a song, s. Of fewer than ten syllables all but rate and silence are NaN.
     """
     figures = {}
     for temperature in temperatures:
         options = SongOptions(_SONG_S * _NUM_SONGS, _NUM_SONGS, seed, temperature)
-        found = _varied(
-            listener.recordings, listener.hear(songs_of_run.sing(trained, options)), seed
-        )
+        sung = listener.hear(songs_of_run.sing(trained, options))
+        found = _varied(listener.recordings, sung, np.random.default_rng(seed))
+        found["longest_silence_s"] = sung.longest_silence_s()
         figures |= {f"{_AT}{temperature:g}_{name}": value for name, value in found.items()}
     return figures
 
 
-def _varied(real: Heard, songs: Heard, seed: int) -> dict[str, float]:
-    rng = np.random.default_rng(seed)
-    whole = real.all()
-    reference, some = (
-        heard.some(np.ones(len(heard.songs), bool), _MOST_SYLLABLES, rng) for heard in (real, songs)
-    )
-    sung = songs.all()
-    is_enough = len(sung) >= FEWEST_SYLLABLES
-    measured = {
-        name: song_measures.MEASURES[name](
-            *((reference, some) if name == "coverage" else (whole, sung))
-        )
-        if is_enough
-        else math.nan
-        for name in COLUMNS
-        if name in song_measures.MEASURES
-    }
-    return {**measured, "longest_silence_s": songs.longest_silence_s()}
-
-
 def as_table(figures: Mapping[str, float | None]) -> str:
     """A row for each temperature; "" where there is none."""
-    last = next(reversed(COLUMNS))
+    last = f"_{next(reversed(COLUMNS))}"
     told = [
-        name.removeprefix(_AT).removesuffix(f"_{last}")
+        name.removeprefix(_AT).removesuffix(last)
         for name in figures
         if name.startswith(_AT) and name.endswith(last)
     ]
     if not told:
         return ""
-    widths = {name: max(len(words), len("not defined")) + 2 for name, words in COLUMNS.items()}
-    rows = ["temperature" + "".join(f"{words:>{widths[n]}}" for n, words in COLUMNS.items())]
+    headings = [f"{heading:>{len(heading) + 2}}" for heading in COLUMNS.values()]
+    rows = ["temperature" + "".join(headings)]
     for temperature in told:
-        values = {name: figures.get(f"{_AT}{temperature}_{name}") for name in COLUMNS}
-        rows.append(
-            f"{temperature:>11}"
-            + "".join(
-                f"{'not defined' if value is None else f'{value:.3f}':>{widths[name]}}"
-                for name, value in values.items()
-            )
-        )
-    return "\n".join(rows)
+        numbers = [
+            f"{song_table.number(figures.get(f'{_AT}{temperature}_{name}')):>{len(heading)}}"
+            for name, heading in zip(COLUMNS, headings, strict=True)
+        ]
+        rows.append(f"{temperature:>11}{''.join(numbers)}")
+    return "\n".join([*rows, "", "silence: the longest in a song of 40 s. -: too few syllables."])
+
+
+def _varied(real: Heard, songs: Heard, rng: np.random.Generator) -> dict[str, float]:
+    """How much is sung, and how varied it is."""
+    recorded, sung = real.all(), songs.all()
+    found = {"rate_ratio": MEASURES["rate_ratio"](recorded, sung)}
+    if len(sung) < FEWEST_SYLLABLES:
+        return found | dict.fromkeys((*_OF_ALL, "coverage"), math.nan)
+    covered, covering = (
+        heard.some(np.ones(len(heard.songs), bool), _MOST_COVERING, rng) for heard in (real, songs)
+    )
+    found |= {name: MEASURES[name](recorded, sung) for name in _OF_ALL}
+    return found | {"coverage": coverage(covered, covering)}

@@ -9,7 +9,7 @@ import numpy as np
 
 from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.evaluation import song_measures
-from neurovocal_tf.evaluation.heard import Heard, Listener, Songs
+from neurovocal_tf.evaluation.heard import Heard, Listener, NotMeasurable, Songs
 from neurovocal_tf.evaluation.song_measures import Sung
 from neurovocal_tf.generation import songs
 from neurovocal_tf.generation.singer import Singer
@@ -54,7 +54,7 @@ class SongCheck(keras.callbacks.Callback):
                 self._listener = Listener(
                     self._heard(), self.singer.sample_rate, self.singer.config
                 )
-            except ValueError:
+            except NotMeasurable:
                 # Beside recordings without a syllable no song can be told from another.
                 return math.inf
             self._halves_apart = song_measures.song_distance(*_halves(self._listener.recordings))

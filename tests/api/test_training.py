@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import neurovocal_tf
 from neurovocal_tf import Config, Model, train
@@ -84,7 +85,15 @@ def test_a_configuration_first_is_the_trainers_own_function(handed, by_name, tmp
     assert given["report"] == lines.append and "progress" not in given
 
 
-def test_frames_are_trained_on_silently_and_the_run_goes_on(notes, tmp_path, capfd):
+@pytest.fixture
+def eagerly():
+    """Tracing takes longer than all that so small a model computes."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def test_frames_are_trained_on_silently_and_the_run_goes_on(notes, tmp_path, capfd, eagerly):
     settings = TINY | {"visible_units": "bernoulli"}
     run = tmp_path / "run"
     model = train(notes, workdir=run, progress=False, pictures=False, **settings)

@@ -69,13 +69,6 @@ def test_other_lengths_and_unfamiliar_calls_are_told(rng):
     assert told["shares"][0]["median_s"][1] == pytest.approx(0.06, rel=0.05)
 
 
-def test_songs_beside_themselves_have_no_distance_of_types(rng):
-    one = sung(rng)
-    counts = np.bincount(one.bouts.types)
-    assert generated.divergence_bits(counts, 3 * counts) == pytest.approx(0.0, abs=1e-12)
-    assert generated.divergence_bits(np.array([4, 0]), np.array([0, 2])) == pytest.approx(1.0)
-
-
 def test_one_recording_has_no_others_beside_it_and_a_song_of_one_call_no_order(rng):
     told = generated.compare(sung(rng, num_songs=1), sung(rng, num_songs=2))
     assert measures(told)["transitions_bits"]["real"] is None

@@ -205,7 +205,7 @@ def test_a_sample_of_the_frames_stands_for_all_within_its_standard_error(rng):
     sequences = [(rng.random((400, NUM_VISIBLE)) < 0.4).astype(np.float32)]
     truth = enumerated(model, sequences)
     deviations = []
-    for seed in range(3):
+    for seed in range(2):
         options = LikelihoodOptions(
             num_temperatures=10, num_chains=8, num_frames=100, seed=seed, compiled=False
         )

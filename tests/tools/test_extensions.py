@@ -5,6 +5,7 @@ failed.
 import json
 import pathlib
 import sys
+import types
 
 import pytest
 
@@ -112,3 +113,17 @@ def test_figures_of_other_flags_and_unknown_rows_are_refused(extensions, calls, 
         extensions.figures_of(extensions.Study(tmp_path, "/other"), row, 0)
     with pytest.raises(ValueError, match="`rows` must be among preset, .* Received: rows=none"):
         extensions.rows_of(["none"])
+
+
+def test_commands_take_relative_paths_as_they_are_given(extensions, monkeypatch):
+    given = []
+
+    def run(command, **how):
+        given.append((command, how))
+        return types.SimpleNamespace(returncode=3)
+
+    monkeypatch.setattr(extensions.subprocess, "run", run)
+    assert extensions._neurovocal(["train", "--workdir=runs/a"]) == 3
+    ((_, script, *flags), how) = given[0]
+    assert pathlib.Path(script) == ROOT / "tools" / "train.py" and flags == ["--workdir=runs/a"]
+    assert how.get("cwd") is None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from neurovocal_tf import files
 
-_ROOT = pathlib.Path(__file__).resolve().parents[2]
+_TOOLS = pathlib.Path(__file__).resolve().parents[1]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,10 +170,10 @@ def table(rows: Iterable[Mapping[str, object]]) -> str:
 
 
 def _neurovocal(arguments):
-    """The exit code of a command of this checkout."""
-    return subprocess.run(
-        [sys.executable, "-m", "neurovocal_tf", *arguments], cwd=_ROOT, check=False
-    ).returncode
+    """The exit code of a command of this checkout, where relative paths are what they are here."""
+    command, *given = arguments
+    script = str(_TOOLS / f"{command}.py")
+    return subprocess.run([sys.executable, script, *given], check=False).returncode
 
 
 def _train_s(run):
