@@ -21,9 +21,8 @@ NUM_SONGS, MAX_FRAMES = 20, 7
 BATCH_SIZES = (1, 3, 8, 9, 20)
 
 # Each with the emission that draws most from its noise.
-EVERY_KIND = pytest.mark.parametrize(
-    "visible_units, emission_noise", [("gaussian", 0.7), ("mean_field", 0.0), ("bernoulli", 1.0)]
-)
+KINDS = ("gaussian", 0.7), ("mean_field", 0.0), ("bernoulli", 1.0)
+EVERY_KIND = pytest.mark.parametrize("visible_units, emission_noise", KINDS)
 # What else may follow the context there.
 FOLLOWING = {
     "gaussian": {"noise_context": 0.7},
@@ -43,17 +42,23 @@ def small():
 # --- bits
 
 
-@pytest.fixture(params=["float32", "mixed_bfloat16"])
+@pytest.fixture
 def precision(request):
     """A policy under which models are made, as `--precision` does."""
     keras.mixed_precision.set_dtype_policy(request.param)
-    yield request.param
+    yield
     keras.mixed_precision.set_dtype_policy("float32")
 
 
-@EVERY_KIND
+# A step knows no policy, whatever the units.
+@pytest.mark.parametrize(
+    "precision, visible_units, emission_noise",
+    [*(("float32", *kind) for kind in KINDS), ("mixed_bfloat16", *KINDS[0])],
+    indirect=["precision"],
+)
+@pytest.mark.usefixtures("precision")
 def test_a_song_is_the_same_bit_for_bit_whatever_is_sung_beside_it(
-    visible_units, emission_noise, precision, rng
+    visible_units, emission_noise, rng
 ):
     model = make_model(
         rng, (129, 90, 61, 2), visible_units, num_direct_frames=1, **FOLLOWING[visible_units]
