@@ -125,7 +125,6 @@ def test_the_last_frames_stand_at_the_end_of_u_newest_first(name, options, rng):
 def test_gradients_reach_every_weight_and_are_those_of_the_steps(name, options, rng):
     encoder, frames = make(name, options, rng), frames_of(rng)
     weights = encoder.trainable_variables
-    of_call, of_steps = [], []
     # Every element of every state counts, each with a weight of its own.
     share = tf.constant(rng.normal(size=(NUM_FRAMES, encoder.state_size)), tf.float32)
     with tf.GradientTape() as tape:
