@@ -35,6 +35,7 @@ ARROWS = {
     # What all stand on.
     "earlier_settings": set(),
     "settings": {"earlier_settings"},
+    "conditions": {"settings"},
     "config_model": {"settings"},
     "config_sections": {"settings"},
     "config_segmentation": {"settings"},
@@ -187,6 +188,7 @@ ARROWS["commands"] = {name for name in ARROWS if "/" not in name}
 # Rooms, and files as "room/file", that hold to few libraries beside the standard library.
 LIBRARIES = {
     "settings": set(),
+    "conditions": set(),
     "earlier_settings": set(),
     "config": set(),
     "files": set(),
