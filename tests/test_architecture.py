@@ -86,8 +86,8 @@ ARROWS = {
     "data": {"segmentation", "audio", "annotations", "music", "array_files", "config", "files"},
     # Probability.
     "rbm": set(),
-    "layers": {"rbm"},
-    "model": {"layers", "rbm"},
+    "layers": {"rbm", "conditions"},
+    "model": {"layers", "rbm", "conditions"},
     # Where they meet.
     "generation": {"model", "audio", "music", "plots", "config", "files"},
     "discovery": {"pages", "segmentation", "annotations", "audio", "config", "files"},
@@ -104,8 +104,17 @@ ARROWS = {
     "archive": {"discovery", "segmentation", "annotations", "audio", "config", "files"},
     # Of that room what needs a trained run.
     "archive/calls": {"evaluation", "discovery", "runs", "model", "annotations", "audio", "config"},
-    "runs": {"data", "model", "layers", "audio", "array_files", "config", "files"},
-    "runs/run_folder": {"data", "audio", "config", "files"},
+    "runs": {
+        "data",
+        "model",
+        "layers",
+        "audio",
+        "array_files",
+        "conditions",
+        "config",
+        "files",
+    },
+    "runs/run_folder": {"data", "audio", "conditions", "config", "files"},
     "serving": {"generation", "model", "segmentation", "audio", "status", "files", "ownership"},
     "evaluation": {
         "discovery",

@@ -134,7 +134,9 @@ def _sequences(model, data, mask, steps) -> Iterator[np.ndarray]:
     else:
         batches = iter(data)
     for batch in itertools.islice(batches, steps):
-        frames, counts, _ = parts_of(batch, model.num_visible, model.masking)
+        frames, counts, *_ = parts_of(
+            batch, model.num_visible, model.masking, len(model.conditions)
+        )
         for i, row in enumerate(frames.numpy()):
             yield row if counts is None else row[counts[i].numpy()]
 
