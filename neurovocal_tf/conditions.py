@@ -111,6 +111,14 @@ class Conditions:
             found[name] = value
         return self.numbers(found.values())
 
+    def row(self, numbers: Iterable[int] | None = None) -> list[tuple[int, ...]]:
+        """Such numbers, by default unknown ones, as the last of a graph's arguments: none where
+        there are no conditions.
+        """
+        if not self.values:
+            return []
+        return [(0,) * len(self.values) if numbers is None else tuple(map(int, numbers))]
+
     def to_json(self) -> dict[str, list[str]]:
         """As values of JSON."""
         return {name: list(known) for name, known in self.values.items()}
@@ -122,7 +130,7 @@ class Conditions:
 
 
 #: Of a model that knows of none.
-NONE = Conditions()
+NO_CONDITIONS = Conditions()
 
 
 def _pairs(given: Given, argument: str) -> Iterable[tuple[str, str]]:

@@ -105,6 +105,24 @@ class DataConfig:
         "",
         "The column of labels in tables of annotations, where its name does not tell.",
     )
+    recordings_table: str = setting(
+        "",
+        "Table with a column `file`, the recordings, and columns of facts about them, such as who "
+        "sings; for --condition_columns.",
+        may_change=True,
+        is_path=True,
+    )
+    condition_columns: str = setting(
+        "",
+        "Columns of --recordings_table with commas between, such as individual,context: conditions "
+        "that one model learns to tell apart, sings and scores under. Recordings without a value "
+        "are of the unknown one.",
+    )
+    condition_from: str = setting(
+        "",
+        "A condition without a table. folder: the folder that a recording lies in. name_part:N: "
+        "the N-th part of its name between underscores, such as jackson of 7_jackson_3.wav for 2.",
+    )
     bout_gap_s: float = setting(
         0.5,
         "Segments belong to one bout if the gap between them is at most this many seconds.",
@@ -158,6 +176,11 @@ class DataConfig:
         low=0.0,
         high=60.0,
     )
+
+    @property
+    def columns_of_conditions(self) -> tuple[str, ...]:
+        """The columns of the table that are conditions."""
+        return tuple(filter(None, map(str.strip, self.condition_columns.split(","))))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -83,7 +83,16 @@ ARROWS = {
     "music": {"files"},
     "music/harmony": set(),
     "music/likeness": set(),
-    "data": {"segmentation", "audio", "annotations", "music", "array_files", "config", "files"},
+    "data": {
+        "segmentation",
+        "audio",
+        "annotations",
+        "music",
+        "array_files",
+        "conditions",
+        "config",
+        "files",
+    },
     # Probability.
     "rbm": set(),
     "layers": {"rbm", "conditions"},
@@ -163,6 +172,7 @@ ARROWS = {
     "training/averages": set(),
     # What people call in Python.
     "api": {
+        "conditions",
         "training",
         "evaluation",
         "serving",

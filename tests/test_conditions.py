@@ -2,8 +2,7 @@
 
 import pytest
 
-from neurovocal_tf import conditions
-from neurovocal_tf.conditions import Conditions
+from neurovocal_tf.conditions import NO_CONDITIONS, Conditions
 
 BIRDS = Conditions.of({"individual": ["or60", "gy6or6", "", "or60"], "context": ["alone"]})
 
@@ -13,7 +12,7 @@ def test_the_unknown_is_the_first_of_each_and_the_others_are_sorted():
         "individual": ("unknown", "gy6or6", "or60"),
         "context": ("unknown", "alone"),
     }
-    assert BIRDS.sizes == (3, 2) and len(BIRDS) == 2 and not conditions.NONE
+    assert BIRDS.sizes == (3, 2) and len(BIRDS) == 2 and not NO_CONDITIONS
 
 
 def test_numbers_are_those_of_the_values_and_of_what_is_not_known_0():
@@ -51,9 +50,9 @@ def test_what_is_not_known_is_answered_with_what_is(given, told):
 
 
 def test_a_model_without_conditions_takes_none():
-    assert conditions.NONE.numbers_of(None) == ()
+    assert NO_CONDITIONS.numbers_of(None) == ()
     with pytest.raises(ValueError, match="has learned no conditions"):
-        conditions.NONE.numbers_of("individual=gy6or6")
+        NO_CONDITIONS.numbers_of("individual=gy6or6")
 
 
 def test_texts_have_their_places():

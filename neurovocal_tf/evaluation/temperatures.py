@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from neurovocal_tf.data.sources import Source
 from neurovocal_tf.evaluation import song_measures, songs_of_run
 from neurovocal_tf.evaluation.heard import Heard, Listener
 from neurovocal_tf.evaluation.song_measures import FEWEST_SYLLABLES
@@ -29,13 +30,18 @@ _AT = "song_at_temperature_"
 
 
 def at_temperatures(
-    trained: Trained, listener: Listener, temperatures: Sequence[float], seed: int
+    trained: Trained,
+    listener: Listener,
+    temperatures: Sequence[float],
+    seed: int,
+    sources: Sequence[Source] = (),
 ) -> dict[str, float]:
     """Sings eight songs of forty seconds at each temperature.
 
     Args:
         trained: `Trained`.    listener: `Listener` of its training recordings.
         temperatures: floats.    seed: int, of the first song, and of what is drawn.
+        sources: under whose conditions it sings in turn, see `songs_of_run.sing`.
 
     Returns: flat dict of `song_at_temperature_T_X` for each X of rate, effective types, bigram
         nats and coverage, as `song_measures` defines them beside all training recordings, and of
@@ -44,9 +50,8 @@ def at_temperatures(
     figures = {}
     for temperature in temperatures:
         options = SongOptions(_SONG_S * _NUM_SONGS, _NUM_SONGS, seed, temperature)
-        found = _varied(
-            listener.recordings, listener.hear(songs_of_run.sing(trained, options)), seed
-        )
+        sung = songs_of_run.sing(trained, options, sources)
+        found = _varied(listener.recordings, listener.hear(sung), seed)
         figures |= {f"{_AT}{temperature:g}_{name}": value for name, value in found.items()}
     return figures
 

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from neurovocal_tf import conditions
+from neurovocal_tf.conditions import NO_CONDITIONS, Conditions
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.encoder import Encoder, check_encoder
 from neurovocal_tf.layers.latent_variable import LatentVariable
@@ -162,9 +162,9 @@ class RNNRBM(SequenceModel):
         self.built = True
 
     @property
-    def conditions(self) -> conditions.Conditions:
+    def conditions(self) -> Conditions:
         """What the model can be told of who sings and the like."""
-        return getattr(self.encoder, "conditions", conditions.NONE)
+        return getattr(self.encoder, "conditions", NO_CONDITIONS)
 
     def first_states(
         self,

@@ -94,6 +94,13 @@ class UsualRanges:
 EVERYTHING_USUAL = (UsualRanges(),)
 
 
+def condition_specs(model: RNNRBM) -> list[tf.TensorSpec]:
+    """Of the last argument of a graph that reads under a condition, see `Conditions.row`; none for
+    a model without conditions.
+    """
+    return [tf.TensorSpec([len(model.conditions)], tf.int32)] if model.conditions else []
+
+
 def embed(
     model: RNNRBM, frames: tf.Tensor, lengths: tf.Tensor, condition: tf.Tensor | None = None
 ) -> Embedding:

@@ -6,10 +6,9 @@ import dataclasses
 import os
 from collections.abc import Callable
 
-from neurovocal_tf import conditions
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.audio.spectrogram import FrameScale, OwnUnit
-from neurovocal_tf.conditions import Conditions
+from neurovocal_tf.conditions import NO_CONDITIONS, Conditions
 from neurovocal_tf.config import Config
 from neurovocal_tf.layers.attention_encoder import AttentionEncoder
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
@@ -35,7 +34,7 @@ class Trained:
 
 
 def build_model(
-    config: Config, num_visible: int | None = None, known: Conditions = conditions.NONE
+    config: Config, num_visible: int | None = None, known: Conditions = NO_CONDITIONS
 ) -> RNNRBM:
     """An `RNNRBM` of the configured size, with fresh weights.
 
@@ -157,6 +156,6 @@ def load_trained(
     config, data = folder.config(), folder.data()
     found = checkpoint.read(folder.checkpoint)
     recovery.check_agreement(folder, found)
-    model = build_model(config, data.num_visible)
+    model = build_model(config, data.num_visible, data.conditions)
     epoch = found.load_best(model)
     return Trained(model, with_flags(config), data.scale, data.sample_rate, epoch)

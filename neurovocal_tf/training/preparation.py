@@ -13,7 +13,14 @@ import tensorflow as tf
 from neurovocal_tf import files
 from neurovocal_tf.audio import listing
 from neurovocal_tf.config import Config
-from neurovocal_tf.data import frame_sequences, midi_folder, pipeline, shares, split
+from neurovocal_tf.data import (
+    frame_sequences,
+    midi_folder,
+    pipeline,
+    recording_conditions,
+    shares,
+    split,
+)
 from neurovocal_tf.data.sequence_data import SequenceData
 from neurovocal_tf.data.survey import TooFewRecordings, survey
 from neurovocal_tf.data.watch import Watch
@@ -86,6 +93,7 @@ def prepare_data(
             data_dir or summary.data_dir,
             listing.list_recordings,
         )
+        recording_conditions.check_unchanged(sources, config.data)
         parts = (
             (training, summary.training_frames, summary.num_training),
             (validation, summary.validation_frames, summary.num_validation),
@@ -97,7 +105,7 @@ def prepare_data(
         # Who draws no pictures reads nothing for them.
         pictured = NUM_PICTURED if place.index == 0 else 0
         real_sequences = [
-            frames for frames, _ in validation.sequences().take(pictured).as_numpy_iterator()
+            frames for frames, *_ in validation.sequences().take(pictured).as_numpy_iterator()
         ]
     if validation_batches is None:
         validation_batches = pipeline.validation_dataset(
@@ -205,13 +213,13 @@ def _summarise(found, data_dir, config):
     lengths = {"training": [], "validation": []}
     for share in _shares(found.training, config):
         lengths["training"].append([])
-        for frames, _ in share:
+        for frames, *_ in share:
             statistics.update(frames)
             moments.update(frames)
             lengths["training"][-1].append(len(frames))
     for share in _shares(found.validation, config):
         lengths["validation"].append([])
-        for frames, _ in share:
+        for frames, *_ in share:
             lengths["validation"][-1].append(len(frames))
             if len(real_sequences) < NUM_PICTURED:
                 real_sequences.append(frames)
@@ -231,7 +239,7 @@ def _summarise(found, data_dir, config):
     batches = pipeline.validation_dataset(
         found.validation, config, flat["validation"], counts["validation"]
     )
-    windows = ((frames, mask) for frames, mask, _ in batches.as_numpy_iterator())
+    windows = ((frames, mask) for frames, mask, *_ in batches.as_numpy_iterator())
     predictors = {
         name: baseline.one_step_predictions for name, baseline in statistics.fit().items()
     }
@@ -251,6 +259,7 @@ def _summarise(found, data_dir, config):
         frames_digest=found.frames_digest,
         num_training=counts["training"],
         num_validation=counts["validation"],
+        conditions=found.training.conditions,
     )
     range_db = config.spectrogram.dynamic_range_db if scale.in_decibels else None
     return summary, moments.moments(range_db), batches, real_sequences

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from neurovocal_tf.data import recording_conditions
 from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.evaluation import song_measures
 from neurovocal_tf.evaluation.heard import Heard, Listener, Songs
@@ -60,7 +61,10 @@ class SongCheck(keras.callbacks.Callback):
             self._halves_apart = song_measures.song_distance(*_halves(self._listener.recordings))
         with weights_to_keep(self.model):
             seeds = range(_FIRST_SEED, _FIRST_SEED + _NUM_SONGS)
-            sung = songs.generate_frames(self.singer, seeds, _SONG_FRAMES)
+            condition = recording_conditions.in_turn(
+                self.recordings.sources, self.recordings.conditions, _NUM_SONGS
+            )
+            sung = songs.generate_frames(self.singer, seeds, _SONG_FRAMES, condition=condition)
             pieces = [frames for _, frames in sung]
         heard = self._listener.hear(Songs.apart(pieces))
         return song_measures.song_distance(self._listener.recordings.all(), heard.all())

@@ -141,8 +141,7 @@ def _train_beside_the_chief(config, data_dir, fold, replicas):
             config, data_dir, folder, epoch_variable, lambda line: None, fold, replicas.place
         )
         with replicas.scope():
-            model = build_model(config, data.summary.num_visible)
-            compile_model(model, config)
+            model = _compiled(config, data.summary)
         found.restore(model, checkpoint.BestWeights())
         _fit(model, config, data, epoch_variable, found.epoch, [], replicas)
         replicas.wait_for_all()
@@ -158,7 +157,7 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
     if found is not None:
         report(f"going on after epoch {found.epoch}")
     else:
-        model = build_model(config, data.summary.num_visible)
+        model = build_model(config, data.summary.num_visible, data.summary.conditions)
         start_from_data(model, data.moments)
         compile_model(model, config)
         checkpoint.save(folder.checkpoint, model, 0, best, history, memory)
@@ -168,8 +167,7 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
         replicas.hand_out(folder.checkpoint)
     if model is None:
         with replicas.scope():
-            model = build_model(config, data.summary.num_visible)
-            compile_model(model, config)
+            model = _compiled(config, data.summary)
         found.restore(model, best)
         first_epoch, history = found.epoch, as_now(found.history)
     folder.write_config(config)
@@ -203,7 +201,7 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
     finally:
         if best.epoch:
             pictured.draw_curves()
-            _save_best(best, config, data.summary.num_visible, folder)
+            _save_best(best, config, data.summary, folder)
             told = story(history, data.summary.unit)
             files.write_text(folder.file("story.txt"), "\n".join(told) + "\n")
     replicas.wait_for_all()
@@ -238,9 +236,16 @@ def _fit(model, config, data, epoch_variable, first_epoch, callbacks, replicas):
         )
 
 
-def _save_best(best, config, num_visible, folder):
+def _compiled(config, summary):
+    """The model of a `DataSummary`, compiled, for the weights of a checkpoint."""
+    model = build_model(config, summary.num_visible, summary.conditions)
+    compile_model(model, config)
+    return model
+
+
+def _save_best(best, config, summary, folder):
     """Writes model.keras: the best weights in a model without an optimiser."""
-    keeper = build_model(config, num_visible)
+    keeper = build_model(config, summary.num_visible, summary.conditions)
     for variable, array in zip(keeper.variables, best.weights, strict=True):
         variable.assign(array)
     with files.replacing(folder.file("model.keras")) as temporary:
