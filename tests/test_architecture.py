@@ -124,7 +124,16 @@ ARROWS = {
         "files",
     },
     "runs/run_folder": {"data", "audio", "conditions", "config", "files"},
-    "serving": {"generation", "model", "segmentation", "audio", "status", "files", "ownership"},
+    "serving": {
+        "generation",
+        "model",
+        "segmentation",
+        "audio",
+        "conditions",
+        "status",
+        "files",
+        "ownership",
+    },
     "evaluation": {
         "discovery",
         "generation",

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from neurovocal_tf.api.arguments import Path
 from neurovocal_tf.audio.spectrogram import FrameScale
+from neurovocal_tf.conditions import Conditions
 from neurovocal_tf.config import Config
 from neurovocal_tf.runs.trained import Trained, build_model
 from neurovocal_tf.serving.export import METADATA
@@ -41,7 +42,8 @@ def read(version: str) -> Trained:
         config = Config.from_json(json.dumps(told["config"]))
         scale = FrameScale(**told["scale"])
         weights = tf.train.load_checkpoint(os.path.join(version, "variables", "variables"))
-        model = build_model(config, told["num_bins"])
+        known = Conditions.from_json(told.get("conditions", {}))
+        model = build_model(config, told["num_bins"], known)
         for number, variable in enumerate(model.variables):
             # As the SavedModel's root has them, see `export`.
             variable.assign(weights.get_tensor(f"weights/{number}/.ATTRIBUTES/VARIABLE_VALUE"))

@@ -144,9 +144,9 @@ def load(workdir: str, paths: Sequence[str], asked: Asked, data_dir: str) -> Run
         parts.validation.sources,
         frozenset(os.path.abspath(source.path) for source in parts.training.sources),
         {
-            os.path.abspath(source.path): part.condition_of(index)
+            os.path.abspath(source.path): part.conditions.numbers(source.conditions)
             for part in (parts.training, parts.validation)
-            for index, source in enumerate(part.sources)
+            for source in part.sources
         },
     )
 
