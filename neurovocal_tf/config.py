@@ -218,6 +218,20 @@ def _inconsistencies(config: Config) -> Iterator[str]:
             "`num_shares` must divide `batch_size`. "
             f"Received: num_shares={config.data.num_shares}, batch_size={batch_size}"
         )
+    if training.freeze != "none" and not training.start_from:
+        yield (
+            "`freeze` must be none unless `start_from` gives what is to stay as it is. "
+            f"Received: freeze={training.freeze}"
+        )
+    for name, is_frozen in (
+        ("l1", training.freeze == "encoder"),
+        ("l2", training.freeze == {"recurrent": "encoder", "rbm": "rbm"}[training.l2_on]),
+    ):
+        if getattr(training, name) and is_frozen:
+            yield (
+                f"`{name}` must be 0 for weights that stay as they are. Received: "
+                f"{name}={getattr(training, name):g}, freeze={training.freeze}"
+            )
     generation = config.generation
     if generation.num_replicas > 1 and config.model.visible_units == "mean_field":
         yield (

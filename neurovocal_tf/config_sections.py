@@ -244,6 +244,32 @@ class TrainingConfig:
         low=0.0,
         high=0.999999,
     )
+    start_from: str = setting(
+        "",
+        "Start from the weights of another run, of other voices: its folder, its model.keras, or "
+        "an export. It has to be of as many frequency bins and of the same shape; recordings are "
+        "brought to its sample rate unless --sample_rate names one. A run that goes on does not "
+        "start again.",
+        is_path=True,
+    )
+    start_with: str = setting(
+        "dynamics",
+        "What --start_from gives. dynamics: the encoder and the RBM; mean and spread of the "
+        "frames, and the visible biases, are those of the new data. all: these, too.",
+        choices=("dynamics", "all"),
+    )
+    kept_rate: float = setting(
+        0.3,
+        "Learning rate of the weights that --start_from gives, as a share of --learning_rates.",
+        low=0.0,
+        high=1.0,
+    )
+    freeze: str = setting(
+        "none",
+        "What of --start_from stays as it is. encoder: the encoder, but for the vectors of "
+        "conditions. rbm: the RBM.",
+        choices=("none", "encoder", "rbm"),
+    )
     num_song_checks: int = setting(
         5,
         "How many of the epochs with the most Gibbs steps are judged by their songs. The songs are "

@@ -13,7 +13,7 @@ import numpy as np
 from neurovocal_tf.annotations import segments as annotated
 from neurovocal_tf.audio import identity, listing, readers, spectrogram
 from neurovocal_tf.config import Config
-from neurovocal_tf.data import frame_sequences, recording_conditions, split
+from neurovocal_tf.data import frame_sequences, header_notes, recording_conditions, split
 from neurovocal_tf.data.found_spans import FoundSpans
 from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.data.sequence_data import SequenceData
@@ -71,7 +71,10 @@ class _Levels:
 
 
 def survey(
-    data_dir: str | os.PathLike[str], config: Config, fold: tuple[int, int] | None = None
+    data_dir: str | os.PathLike[str],
+    config: Config,
+    fold: tuple[int, int] | None = None,
+    default_rate: int = 0,
 ) -> Survey:
     """Looks at every recording below a folder, or at an .npz file of frame sequences.
 
@@ -79,6 +82,7 @@ def survey(
         data_dir: path of the folder or file.    config: `Config`.
         fold: None, or (i, n): forward chaining, the first (i + 1) / (n + 1) of each recording
             trains and the next part validates.
+        default_rate: Hz, where the settings name none; 0: the recordings' commonest.
 
     Returns:
         `Survey`.
@@ -102,7 +106,7 @@ def survey(
         paths = [path for path in paths if path in named.training | named.held_out]
     recordings, skipped = _probed(paths, config.audio.time_expansion)
     skipped += found.skipped
-    sample_rate = config.audio.sample_rate or _commonest_rate(recordings)
+    sample_rate = config.audio.sample_rate or default_rate or _commonest_rate(recordings)
     segments, annotation_notes = annotated_segments(
         [recording.path for recording in recordings], config
     )
@@ -127,8 +131,8 @@ def survey(
         validation=validation,
         skipped=tuple(sorted(skipped)),
         notes=(
-            *_rate_notes([r for r in recordings if r.path in levels], sample_rate),
-            *_header_notes([r for r in recordings if r.path in levels]),
+            *header_notes.of_rates([r for r in recordings if r.path in levels], sample_rate),
+            *header_notes.of_headers([r for r in recordings if r.path in levels]),
             *annotation_notes,
             *condition_notes,
             *recording_conditions.notes_of_held_out(parts[1], known),
@@ -381,20 +385,3 @@ def _reasons(skipped):
     ]
     others = [f"{len(kinds) - _MAX_REASONS} other reasons"] * (len(kinds) > _MAX_REASONS)
     return "; ".join(shown + others)
-
-
-def _header_notes(recordings):
-    for recording in recordings:
-        note = recording.note(recording.duration_s)
-        if note:
-            yield f"{recording.path} {note}"
-
-
-def _rate_notes(recordings, sample_rate):
-    counts = collections.Counter(recording.sample_rate for recording in recordings)
-    for rate, count in sorted(counts.items()):
-        if rate != sample_rate:
-            yield (
-                f"{count} of {len(recordings)} recordings are resampled from {rate} Hz to "
-                f"{sample_rate} Hz"
-            )

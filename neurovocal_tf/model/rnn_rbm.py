@@ -310,7 +310,7 @@ class RNNRBM(SequenceModel):
 
         [B, T, V] -> [B, T, V]
         """
-        frames, mask, is_start, condition = self._parts_of(data)
+        frames, mask, is_start, condition = self.parts_of(data)
         rbm = self(frames, is_start, mask=mask, condition=condition)
         return self.standardisation.inverse(mean_field(rbm))
 

@@ -156,7 +156,7 @@ class SequenceModel(keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        parts = self._parts_of(data)
+        parts = self.parts_of(data)
         with tf.control_dependencies([tf.identity(parts[0])]):
             self.data_arrived_s.assign(tf.timestamp())
         batch = whole_batch(*parts)
@@ -170,11 +170,14 @@ class SequenceModel(keras.Model):
         return self._updated(self.metrics[:NUM_TRAINED_METRICS], figures, batch)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        batch = whole_batch(*self._parts_of(data))
+        batch = whole_batch(*self.parts_of(data))
         figures = [self._part_figures(*part) for part in self._parts(batch)]
         return self._updated(self.metrics, figures, batch)
 
-    def _parts_of(self, data):
+    def parts_of(
+        self, data: Any
+    ) -> tuple[tf.Tensor, tf.Tensor | None, tf.Tensor | None, tf.Tensor | None]:
+        """A batch as `batches.parts_of` tells it, of this model."""
         return parts_of(data, self.num_visible, self.masking, len(self.conditions))
 
     def _updated(self, metrics, figures, batch):

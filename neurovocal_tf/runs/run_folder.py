@@ -63,6 +63,8 @@ class DataSummary:
         num_training, num_validation: sequences of each share, see `data.shares`; None: there is one
             share.
         conditions: `Conditions` of those that train.
+        started_from: of the model that the run began with, its `path`, a digest of its `weights`,
+            and their `epoch` where it is known; None: it began with fresh ones.
     """
 
     data_dir: str
@@ -80,6 +82,7 @@ class DataSummary:
     num_training: tuple[int, ...] | None = None
     num_validation: tuple[int, ...] | None = None
     conditions: Conditions = NO_CONDITIONS
+    started_from: dict[str, typing.Any] | None = None
 
     @property
     def is_sound(self) -> bool:
@@ -120,7 +123,7 @@ class DataSummary:
         for name in ("lists", "conditions"):
             if not values[name]:
                 del values[name]
-        for name in ("others", "frames_digest", "num_training", "num_validation"):
+        for name in ("others", "frames_digest", "num_training", "num_validation", "started_from"):
             if values[name] is None:
                 del values[name]
         return values
@@ -148,6 +151,7 @@ class DataSummary:
             num_training=_counts(values.get("num_training")),
             num_validation=_counts(values.get("num_validation")),
             conditions=Conditions.from_json(values.get("conditions", {})),
+            started_from=values.get("started_from"),
         )
         sources = summary.training + summary.validation
         if {len(source.conditions) for source in sources} - {len(summary.conditions)}:
@@ -167,6 +171,7 @@ class DataSummary:
             "validation_frames": sum(self.validation_frames),
             "validation_baseline_errors": self.baselines,
             "unit": self.unit,
+            **({"started_from": self.started_from} if self.started_from else {}),
         }
 
     def _recordings_in(self, config, data_dir):

@@ -93,7 +93,7 @@ class LongCalls:
         same = {name: inputs[name] for name in ("seed", "temperature")}
         begins = {name: inputs[name] for name in _CONDITIONS if name in inputs}
         going_on = {name: inputs[name] for name in ("frame", "state") if name in inputs}
-        parts = []
+        parts: list[dict[str, np.ndarray]] = []
         while left.any():
             _check(is_wanted)
             num_frames = np.minimum(left, _PART_FRAMES)

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -29,6 +30,9 @@ from neurovocal_tf.evaluation.one_step import one_step_errors
 from neurovocal_tf.model.adaptation import FrameMoments, Moments
 from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
 from neurovocal_tf.training.pictures import NUM_PICTURED
+
+if TYPE_CHECKING:
+    from neurovocal_tf.training.starting import Start
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +65,11 @@ def prepare_data(
     report: Callable[[str], object],
     fold: tuple[int, int] | None = None,
     place: shares.Place = shares.WHOLE,
+    start: "Start | None" = None,
 ) -> TrainingData:
     """The data of a new run, surveyed and written down, or of one that goes on,
-    as it was written down; of every batch the rows at `place`.
+    as it was written down; of every batch the rows at `place`. A new run's recordings are brought
+    to the rate of what it starts from.
     """
     summary, moments, pieces, validation_batches = folder.data(), None, None, None
     if data_dir is not None and midi_folder.holds_pieces(data_dir):
@@ -71,13 +77,14 @@ def prepare_data(
         data_dir = folder.file("frames.npz")
         frame_sequences.write_once(data_dir, pieces.arrays)
     if summary is None:
-        found = _surveyed(data_dir, config, fold, folder)
+        found = _surveyed(data_dir, config, fold, folder, start.sample_rate if start else 0)
         if pieces is not None:
             found = dataclasses.replace(found, skipped=pieces.skipped, notes=pieces.notes)
         _report_survey(found, folder, report)
         _check_shares(found.training, config)
         summary, moments, validation_batches, real_sequences = _summarise(found, data_dir, config)
         training, validation = found.training, found.validation
+        summary = dataclasses.replace(summary, started_from=start.told if start else None)
         if place != shares.WHOLE:
             validation_batches = None
         watch = Watch.over(training.sources + validation.sources)
@@ -139,9 +146,9 @@ def prepare_data(
     )
 
 
-def _surveyed(data_dir, config, fold, folder):
+def _surveyed(data_dir, config, fold, folder, default_rate):
     try:
-        return survey(data_dir, config, fold)
+        return survey(data_dir, config, fold, default_rate)
     except TooFewRecordings as error:
         # All the reasons are for him who mends the files.
         _write_skipped(error, folder)

@@ -13,12 +13,12 @@ from neurovocal_tf import files, xla_log
 from neurovocal_tf.config import Config
 from neurovocal_tf.config_sections import SEQUENCES_WITH_GAPS
 from neurovocal_tf.generation.singer import Singer
-from neurovocal_tf.model.adaptation import start_from_data
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.ownership import owned
 from neurovocal_tf.runs import checkpoint, recovery
 from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
 from neurovocal_tf.runs.trained import Trained, build_model
+from neurovocal_tf.training import starting
 from neurovocal_tf.training.averages import AveragedValidation
 from neurovocal_tf.training.callbacks import RecordingsCheck, RunRecord
 from neurovocal_tf.training.cores import num_parts
@@ -40,12 +40,15 @@ RUN = "run"
 def compile_model(model: RNNRBM, config: Config) -> None:
     """Gives a model its optimiser, built, so that a checkpoint can be put back into it."""
     training = config.training
+    starting.freeze(model, training.freeze)
     optimizer = {"adam": GuardedAdam, "rmsprop": GuardedRMSprop}[training.optimizer](
         learning_rate=training.learning_rates[0],
         clip_norm=training.clip_norm,
         l1=training.l1,
         l2=training.l2,
         l2_path=_L2_PATHS[training.l2_on],
+        kept_rate=training.kept_rate if training.start_from else 1.0,
+        fresh_paths=starting.FRESH_PATHS[training.start_with],
         use_ema=training.weight_average > 0,
         ema_momentum=training.weight_average,
     )
@@ -151,14 +154,19 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
     found = recovery.recover(folder, report)
     folder.check(config)
     epoch_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
-    data = prepare_data(config, data_dir, folder, epoch_variable, report, fold, replicas.place)
+    start = None
+    if found is None and config.training.start_from:
+        start = starting.read(config.training.start_from)
+    data = prepare_data(
+        config, data_dir, folder, epoch_variable, report, fold, replicas.place, start
+    )
     model, best, history = None, checkpoint.BestWeights(), []
     first_epoch, memory = 0, checkpoint.Memory(config.to_json(), folder.data_text())
     if found is not None:
         report(f"going on after epoch {found.epoch}")
     else:
         model = build_model(config, data.summary.num_visible, data.summary.conditions)
-        start_from_data(model, data.moments)
+        starting.begin(model, start, data, config, report)
         compile_model(model, config)
         checkpoint.save(folder.checkpoint, model, 0, best, history, memory)
     if replicas.are_several:

@@ -6,7 +6,6 @@ import re
 
 import tensorflow as tf
 
-from neurovocal_tf.api.arguments import Path
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.conditions import Conditions
 from neurovocal_tf.config import Config
@@ -14,7 +13,7 @@ from neurovocal_tf.runs.trained import Trained, build_model
 from neurovocal_tf.serving.export import METADATA
 
 
-def version_in(path: Path) -> str | None:
+def version_in(path: str | os.PathLike[str]) -> str | None:
     """The version's folder, where a path is one or a folder of versions, whose newest counts; else
     None.
     """
