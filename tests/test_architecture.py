@@ -150,6 +150,7 @@ ARROWS = {
         "config_sections",
         "files",
         "xla_log",
+        "conditions",
     },
     "evaluation/baselines": {"model"},
     "evaluation/one_step": set(),

@@ -16,6 +16,7 @@ from neurovocal_tf.data import frame_sequences
 from neurovocal_tf.data.survey import survey_held_out
 from neurovocal_tf.data.watch import Watch
 from neurovocal_tf.evaluation import (
+    identification,
     likelihood,
     likelihood_baselines,
     song_pictures,
@@ -123,10 +124,14 @@ def _evaluated(
             figures, likelihood.warning(figures)
         )
     if data.is_sound:
-        song_figures, song_pictures = _songs(
+        song_figures, song_pictures, listener = _songs(
             trained, heard, held_out_heard, song_options, say, parts.training.sources
         )
         figures, pictures = figures | song_figures, pictures | song_pictures
+        if conditions is not None:
+            figures |= identification.who_sings(
+                trained.model, held_out, test, held_out_heard, parts.training, listener
+            )
     elif isinstance(test.scale, PianoKeys):
         figures |= _pieces_compared(trained, training, held_out, song_options)
     return {name: _defined(value) for name, value in figures.items()}, pictures
@@ -263,7 +268,9 @@ def _up_to(sequences, num_frames):
 
 
 def _songs(trained, training, held_out, options, say, sources):
-    """Figures and pictures of generated songs beside the training and the held-out `Songs`."""
+    """Figures and pictures of generated songs beside the training and the held-out `Songs`, and the
+    `Listener` that has heard the former; None where it hears no syllable.
+    """
     sung = songs_of_run.sing(trained, options, sources)
     shown = held_out.pieces or training.pieces
     pictures = {"songs": song_pictures.whole_songs(shown, sung.pieces, trained)}
@@ -271,11 +278,12 @@ def _songs(trained, training, held_out, options, say, sources):
         found = songs_of_run.measured(trained, training, sung, held_out, options.seed)
     except ValueError as reason:
         say(f"songs are not measured: {reason}")
-        return {}, pictures
+        return {}, pictures, None
     figures = found.figures | temperatures.at_temperatures(
         trained, found.listener, options.temperatures, options.seed, sources
     )
-    return figures, pictures | song_pictures.pictures(found, trained.sample_rate)
+    pictures |= song_pictures.pictures(found, trained.sample_rate)
+    return figures, pictures, found.listener
 
 
 def _pieces_compared(trained, training, held_out, options):

@@ -207,30 +207,20 @@ class ConditionedEncoder(keras.layers.Layer):
         return tf.concat([vectors, states], axis=2)
 
     def step_weights(self) -> Weights:
-        """What `step` needs of the weights: those of the wrapped encoder."""
+        """See `Encoder.step_weights`: the wrapped encoder's."""
         return self.encoder.step_weights()
 
     def step(
         self, frame: tf.Tensor, state: tf.Tensor, weights: Weights = None, axis: int = -1
     ) -> tf.Tensor:
-        """The state one frame later, by the same equations as `call`.
-
-        Args:
-            frame: [B, V].    state: [B, R].
-            weights: of `step_weights`; taken before a loop, or every step copies them.
-            axis: -1, or 0 for a frame [V, B] and a state [R, B], see `rbm.products`.
-
-        Returns:
-            [B, R], or [R, B].
-        """
+        """See `Encoder.step`."""
         vector, before = self._parts(state, axis)
         after = self.encoder.step(tf.concat([vector, frame], axis=axis), before, weights, axis)
         return tf.concat([vector, after], axis=axis)
 
     def output(self, state: tf.Tensor, axis: int = -1) -> tf.Tensor:
-        """The conditions' vector, and what the RBM reads of the wrapped encoder.
-
-        [..., R] -> u [..., U], or with `axis` 0 [R, B] -> [U, B]
+        """See `Encoder.output`: the conditions' vector, and what the RBM reads of the wrapped
+        encoder.
         """
         vector, of_encoder = self._parts(state, axis)
         u, pair = self.encoder.output(of_encoder, axis), [self.vector_size, self._num_visible]
@@ -239,7 +229,7 @@ class ConditionedEncoder(keras.layers.Layer):
         return tf.concat([vector, told, *direct[1::2]], axis=axis)
 
     def embedding(self, state: tf.Tensor) -> tf.Tensor:
-        """That of the wrapped encoder.  [..., R] -> [..., E]"""
+        """See `Encoder.embedding`: that of the wrapped encoder."""
         return self.encoder.embedding(self._parts(state)[1])
 
     def _parts(self, state, axis=-1):
