@@ -110,7 +110,8 @@ def survey(
     segments, annotation_notes = annotated_segments(
         [recording.path for recording in recordings], config
     )
-    values, condition_notes = recording_conditions.values_of(segments, data_dir, config.data)
+    # Of all, so that a table may name those that take no part.
+    values, condition_notes = recording_conditions.values_of(all_paths, data_dir, config.data)
     sources = _sources(recordings, sample_rate, segments, values)
     spans = FoundSpans()
     usable, levels, unusable = _looked_at(sources, sample_rate, config, spans)

@@ -70,11 +70,17 @@ class SongCheck(keras.callbacks.Callback):
         return song_measures.song_distance(self._listener.recordings.all(), heard.all())
 
     def _heard(self):
-        """`Songs` of the first minutes of the recordings."""
+        """`Songs` of the first minutes of the recordings; where there are several voices, of
+        recordings in random order, since those of one lie together.
+        """
+        recordings = self.recordings
+        if recordings.conditions:
+            order = np.random.default_rng(0).permutation(len(recordings))
+            recordings = recordings.some(order.tolist())
         frame_s = self.singer.config.spectrogram.hop_length / self.singer.sample_rate
         pieces, numbers, heard_s = [], [], 0.0
-        for frames, number, _ in self.recordings.numbered_sequences().as_numpy_iterator():
-            pieces.append(np.asarray(self.recordings.scale.shown(frames)))
+        for frames, number, _ in recordings.numbered_sequences().as_numpy_iterator():
+            pieces.append(np.asarray(recordings.scale.shown(frames)))
             numbers.append(int(number))
             heard_s += len(frames) * frame_s
             if heard_s >= _HEARD_S:

@@ -41,13 +41,16 @@ class Recordings:
         return (self.birds[index],)
 
 
-def heard(recordings, pieces, vectors):
-    """Stands for `Heard`: of each piece its recording, of each syllable its piece and its place."""
-    syllables = types.SimpleNamespace(pieces=np.array(pieces))
-    songs = types.SimpleNamespace(recordings=recordings)
-    found = types.SimpleNamespace(songs=songs, syllables=syllables, vectors=np.array(vectors))
-    found.__class__ = type("Heard", (types.SimpleNamespace,), {"__len__": lambda self: len(pieces)})
-    return found
+class Heard:
+    """Stands for what is heard: recordings of pieces, pieces of syllables and their places."""
+
+    def __init__(self, recordings, pieces, vectors):
+        self.songs = types.SimpleNamespace(recordings=recordings)
+        self.syllables = types.SimpleNamespace(pieces=np.array(pieces))
+        self.vectors = np.array(vectors)
+
+    def __len__(self):
+        return len(self.vectors)
 
 
 def test_recordings_are_given_to_whom_they_are_foretold_best_under(model, rng):
@@ -59,8 +62,8 @@ def test_recordings_are_given_to_whom_they_are_foretold_best_under(model, rng):
     songs = types.SimpleNamespace(recordings=numbers)
     # One syllable each, in the training recordings, and in those held out.
     listener = types.SimpleNamespace(
-        recordings=heard([0, 1, 2], [0, 1, 2], [[1.0], [2.0], [3.0]]),
-        hear=lambda songs: heard(numbers, [0, 1, 2, 3, 5], [[1.1], [2.1], [2.0], [0.0], [3.1]]),
+        recordings=Heard([0, 1, 2], [0, 1, 2], [[1.0], [2.0], [3.0]]),
+        hear=lambda songs: Heard(numbers, [0, 1, 2, 3, 5], [[1.1], [2.1], [2.0], [0.0], [3.1]]),
     )
     figures = identification.who_sings(
         model, frames, Recordings(birds), songs, Recordings([1, 2, 3]), listener
