@@ -158,8 +158,11 @@ class SequenceModel(keras.Model):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         parts = self.parts_of(data)
         with tf.control_dependencies([tf.identity(parts[0])]):
-            self.data_arrived_s.assign(tf.timestamp())
-        batch = whole_batch(*parts)
+            arrived = self.data_arrived_s.assign(tf.timestamp())
+        # Nothing is computed before the clock is read: on one core it would be read afterwards.
+        with tf.control_dependencies([arrived]):
+            frames = tf.identity(parts[0])
+        batch = whole_batch(frames, *parts[1:])
         step = tf.convert_to_tensor(self.num_train_steps)
         gradients, figures = zip(
             *[self._part_gradients(*part[:5], step, *part[5:]) for part in self._parts(batch)],

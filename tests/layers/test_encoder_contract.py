@@ -31,6 +31,8 @@ OPTIONS = {
         num_layers=2, layer_periods=(1, 2), attention_frames=4, attention_heads=2
     ),
 }
+# What conditions are tried around: direct frames; a clock and attention.
+AROUND = ("deep, with direct frames", "of periods and heads")
 BIRDS = Conditions.of({"individual": ["a", "b"], "context": ["alone"]})
 EVERY_ENCODER = pytest.mark.parametrize(
     "name, options",
@@ -38,7 +40,11 @@ EVERY_ENCODER = pytest.mark.parametrize(
         (name, option)
         for name in ENCODERS
         for option, values in OPTIONS.items()
-        if name == "conditioned" or (name == "attention") == ("attention_frames" in values)
+        if (
+            option in AROUND
+            if name == "conditioned"
+            else (name == "attention") == ("attention_frames" in values)
+        )
     ],
 )
 
