@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from neurovocal_tf.config import Config as Config
     from neurovocal_tf.layers.attention_encoder import AttentionEncoder as AttentionEncoder
     from neurovocal_tf.layers.conditional_rbm import ConditionalRBM as ConditionalRBM
+    from neurovocal_tf.layers.conditioned_encoder import ConditionedEncoder as ConditionedEncoder
     from neurovocal_tf.layers.gated_recurrent_encoder import (
         GatedRecurrentEncoder as GatedRecurrentEncoder,
     )
@@ -53,6 +54,7 @@ _MODULE_OF = {
     "Client": "client.client",
     "Config": "config",
     "ConditionalRBM": "layers.conditional_rbm",
+    "ConditionedEncoder": "layers.conditioned_encoder",
     "Discovered": "api.discovered",
     "GatedRecurrentEncoder": "layers.gated_recurrent_encoder",
     "GuardedAdam": "training.optimizers",

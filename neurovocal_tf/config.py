@@ -194,6 +194,7 @@ def _inconsistencies(config: Config) -> Iterator[str]:
                 f"`{name}` parts whole recordings: `validation` must be recordings. Received: "
                 f"validation={config.data.validation}, {name}={getattr(config.data, name)}"
             )
+    yield from _inconsistencies_of_conditions(config.data)
     if config.model.noise_context and config.model.visible_units != "gaussian":
         yield (
             "`noise_context` must be 0 but for gaussian units. Received: "
@@ -217,6 +218,20 @@ def _inconsistencies(config: Config) -> Iterator[str]:
             "`num_shares` must divide `batch_size`. "
             f"Received: num_shares={config.data.num_shares}, batch_size={batch_size}"
         )
+    if training.freeze != "none" and not training.start_from:
+        yield (
+            "`freeze` must be none unless `start_from` gives what is to stay as it is. "
+            f"Received: freeze={training.freeze}"
+        )
+    for name, is_frozen in (
+        ("l1", training.freeze == "encoder"),
+        ("l2", training.freeze == {"recurrent": "encoder", "rbm": "rbm"}[training.l2_on]),
+    ):
+        if getattr(training, name) and is_frozen:
+            yield (
+                f"`{name}` must be 0 for weights that stay as they are. Received: "
+                f"{name}={getattr(training, name):g}, freeze={training.freeze}"
+            )
     generation = config.generation
     if generation.num_replicas > 1 and config.model.visible_units == "mean_field":
         yield (
@@ -231,6 +246,27 @@ def _inconsistencies(config: Config) -> Iterator[str]:
                 f"Received: {name}={getattr(training, name)}"
             )
     yield from _inconsistencies_of_encoder(config.model, config.data.window_frames)
+
+
+def _inconsistencies_of_conditions(data: DataConfig) -> Iterator[str]:
+    columns = data.columns_of_conditions
+    if bool(data.recordings_table) != bool(columns):
+        yield (
+            "`recordings_table` and `condition_columns` must be given together. Received: "
+            f"recordings_table={data.recordings_table}, condition_columns={data.condition_columns}"
+        )
+    if not re.fullmatch("(folder|name_part(:0*[1-9][0-9]?)?)?", data.condition_from):
+        yield (
+            "`condition_from` must be folder or name_part:N, N from 1. "
+            f"Received: condition_from={data.condition_from}"
+        )
+    names = [*columns, data.condition_from.split(":")[0]]
+    if len(set(names)) < len(names) or "=" in data.condition_columns:
+        yield (
+            "`condition_columns` must name each condition once, without =. "
+            f"Received: condition_columns={data.condition_columns}, "
+            f"condition_from={data.condition_from}"
+        )
 
 
 def _inconsistencies_of_encoder(model: ModelConfig, window_frames: int) -> Iterator[str]:

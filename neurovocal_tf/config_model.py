@@ -88,6 +88,20 @@ class ModelConfig:
         low=0,
         high=10_000,
     )
+    condition_size: int = setting(
+        8,
+        "Numbers of the vector that stands for a value of each condition, such as an individual, "
+        "where --condition_columns or --condition_from name conditions.",
+        low=1,
+        high=1024,
+    )
+    unknown_share: float = setting(
+        0.1,
+        "How often training takes each condition of a window for unknown, so that the model also "
+        "reads and sings what nothing is known of.",
+        low=0.0,
+        high=1.0,
+    )
     weight_init: str = setting(
         "scaled",
         "How the weights start. scaled: Glorot and orthogonal. published: W from N(0, 0.01), all "

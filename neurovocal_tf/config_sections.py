@@ -110,6 +110,24 @@ class DataConfig:
         "",
         "The column of labels in tables of annotations, where its name does not tell.",
     )
+    recordings_table: str = setting(
+        "",
+        "Table with a column `file`, the recordings, and columns of facts about them, such as who "
+        "sings; for --condition_columns.",
+        may_change=True,
+        is_path=True,
+    )
+    condition_columns: str = setting(
+        "",
+        "Columns of --recordings_table with commas between, such as individual,context: conditions "
+        "that one model learns to tell apart, sings and scores under. Recordings without a value "
+        "are of the unknown one.",
+    )
+    condition_from: str = setting(
+        "",
+        "A condition without a table. folder: the folder that a recording lies in. name_part:N: "
+        "the N-th part of its name between underscores, such as jackson of 7_jackson_3.wav for 2.",
+    )
     bout_gap_s: float = setting(
         0.5,
         "Segments belong to one bout if the gap between them is at most this many seconds.",
@@ -163,6 +181,11 @@ class DataConfig:
         low=0.0,
         high=60.0,
     )
+
+    @property
+    def columns_of_conditions(self) -> tuple[str, ...]:
+        """The columns of the table that are conditions."""
+        return tuple(filter(None, map(str.strip, self.condition_columns.split(","))))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,6 +248,32 @@ class TrainingConfig:
         "0: no average.",
         low=0.0,
         high=0.999999,
+    )
+    start_from: str = setting(
+        "",
+        "Start from the weights of another run, of other voices: its folder, its model.keras, or "
+        "an export. It has to be of as many frequency bins and of the same shape; recordings are "
+        "brought to its sample rate unless --sample_rate names one. A run that goes on does not "
+        "start again.",
+        is_path=True,
+    )
+    start_with: str = setting(
+        "dynamics",
+        "What --start_from gives. dynamics: the encoder and the RBM; mean and spread of the "
+        "frames, and the visible biases, are those of the new data. all: these, too.",
+        choices=("dynamics", "all"),
+    )
+    kept_rate: float = setting(
+        0.3,
+        "Learning rate of the weights that --start_from gives, as a share of --learning_rates.",
+        low=0.0,
+        high=1.0,
+    )
+    freeze: str = setting(
+        "none",
+        "What of --start_from stays as it is. encoder: the encoder, but for the vectors of "
+        "conditions. rbm: the RBM.",
+        choices=("none", "encoder", "rbm"),
     )
     num_song_checks: int = setting(
         5,

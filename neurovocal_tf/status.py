@@ -4,8 +4,9 @@ import enum
 
 
 class Status(enum.IntEnum):
-    """The `status` of a row in every endpoint; the first that holds, from NOT_WAV up in this list
-    to the first. Samples are looked at, for ABSURD, where none from NOT_WAV to TOO_LONG holds.
+    """The `status` of a row in every endpoint; the first that holds, UNKNOWN_CONDITION or from
+    NOT_WAV up in this list to the first. Samples are looked at, for ABSURD, where none from NOT_WAV
+    to TOO_LONG holds.
     """
 
     FINE = 0
@@ -18,6 +19,7 @@ class Status(enum.IntEnum):
     UNSUPPORTED = 7
     NOT_WAV = 8
     ABSURD = 9
+    UNKNOWN_CONDITION = 10
 
 
 # A row of any but the first two statuses is answered as if it had no frames.
@@ -32,4 +34,5 @@ DESCRIPTIONS: dict[int, str] = {
     Status.UNSUPPORTED: "a WAV file, but not of 8, 16, 24 or 32 bit PCM or 32 bit floats",
     Status.NOT_WAV: "not a WAV file, or one without samples",
     Status.ABSURD: "a WAV file with samples that are NaN, infinite or beyond 16 times full scale",
+    Status.UNKNOWN_CONDITION: "a condition that the model does not know, or one said twice",
 }

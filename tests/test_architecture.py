@@ -36,6 +36,7 @@ ARROWS = {
     # What all stand on.
     "earlier_settings": set(),
     "settings": {"earlier_settings"},
+    "conditions": {"settings"},
     "config_model": {"settings"},
     "config_sections": {"settings"},
     "config_segmentation": {"settings"},
@@ -84,11 +85,20 @@ ARROWS = {
     "music": {"files"},
     "music/harmony": set(),
     "music/likeness": set(),
-    "data": {"segmentation", "audio", "annotations", "music", "array_files", "config", "files"},
+    "data": {
+        "segmentation",
+        "audio",
+        "annotations",
+        "music",
+        "array_files",
+        "conditions",
+        "config",
+        "files",
+    },
     # Probability.
     "rbm": set(),
-    "layers": {"rbm"},
-    "model": {"layers", "rbm"},
+    "layers": {"rbm", "conditions"},
+    "model": {"layers", "rbm", "conditions"},
     # Where they meet.
     "generation": {"model", "audio", "music", "plots", "config", "files"},
     "discovery": {"pages", "segmentation", "annotations", "audio", "config", "files"},
@@ -105,9 +115,28 @@ ARROWS = {
     "archive": {"discovery", "segmentation", "annotations", "audio", "config", "files"},
     # Of that room what needs a trained run.
     "archive/calls": {"evaluation", "discovery", "runs", "model", "annotations", "audio", "config"},
-    "runs": {"data", "model", "layers", "audio", "array_files", "config", "files"},
-    "runs/run_folder": {"data", "audio", "config", "files"},
-    "serving": {"generation", "model", "segmentation", "audio", "status", "files", "ownership"},
+    "runs": {
+        "data",
+        "model",
+        "layers",
+        "serving",
+        "audio",
+        "array_files",
+        "conditions",
+        "config",
+        "files",
+    },
+    "runs/run_folder": {"data", "audio", "conditions", "config", "files"},
+    "serving": {
+        "generation",
+        "model",
+        "segmentation",
+        "audio",
+        "conditions",
+        "status",
+        "files",
+        "ownership",
+    },
     "evaluation": {
         "discovery",
         "generation",
@@ -123,6 +152,7 @@ ARROWS = {
         "config_sections",
         "files",
         "xla_log",
+        "conditions",
     },
     "evaluation/baselines": {"model"},
     "evaluation/one_step": set(),
@@ -140,6 +170,7 @@ ARROWS = {
         "runs",
         "data",
         "model",
+        "layers",
         "rbm",
         "audio",
         "plots",
@@ -156,6 +187,7 @@ ARROWS = {
     "training/averages": set(),
     # What people call in Python.
     "api": {
+        "conditions",
         "training",
         "evaluation",
         "serving",
@@ -190,6 +222,7 @@ ARROWS["commands"] = {name for name in ARROWS if "/" not in name}
 # Rooms, and files as "room/file", that hold to few libraries beside the standard library.
 LIBRARIES = {
     "settings": set(),
+    "conditions": set(),
     "earlier_settings": set(),
     "config": set(),
     "files": set(),

@@ -237,6 +237,7 @@ def test_a_resumed_run_may_change_only_what_leaves_the_weights_alone():
         "cache_mb",
         "epochs",
         "annotations",
+        "recordings_table",
         "train_list",
         "held_out_list",
         "picture_format",

@@ -4,10 +4,11 @@ import dataclasses
 import os
 from collections.abc import Callable
 
-from neurovocal_tf.api import arguments, exported
+from neurovocal_tf.api import arguments
 from neurovocal_tf.api.arguments import Path
 from neurovocal_tf.api.model import Model
 from neurovocal_tf.config import Config
+from neurovocal_tf.runs import exported
 from neurovocal_tf.runs import trained as runs
 from neurovocal_tf.runs.run_folder import RunFolder
 

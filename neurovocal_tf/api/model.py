@@ -15,7 +15,9 @@ from tqdm.auto import tqdm
 
 from neurovocal_tf.api import arguments, run_copy
 from neurovocal_tf.api.arguments import Path
-from neurovocal_tf.api.hearing import Heard, Hearing
+from neurovocal_tf.api.hearing import Hearing
+from neurovocal_tf.api.tables import table_of
+from neurovocal_tf.conditions import Given
 from neurovocal_tf.evaluation import likelihood, report, usual_ranges
 from neurovocal_tf.generation import songs
 from neurovocal_tf.generation.singer import DEFAULT_MAX_FRAMES, TEMPERATURES, Singer
@@ -25,7 +27,7 @@ from neurovocal_tf.model.usual_calls import CALL_SCORES, nothing_known
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import Trained
 from neurovocal_tf.serving import export
-from neurovocal_tf.serving.readings import Reading, Readings
+from neurovocal_tf.serving.readings import Readings
 from neurovocal_tf.training.progress import share_bar
 
 _MOST_FRAMES = 1_000_000
@@ -62,6 +64,7 @@ class Model(Trained):
         temperature: float = 1.0,
         prime: npt.ArrayLike | Path | None = None,
         rate: int | None = None,
+        condition: Given = None,
         progress: bool = True,
     ) -> list[Song]:
         """Sings new songs. Each depends on its own seed alone, bit for bit on one machine.
@@ -74,6 +77,8 @@ class Model(Trained):
             temperature: below 1 more usual songs, above 1 more varied ones.
             prime: recording that every song goes on from: a path, or samples [N] with their `rate`
                 in Hz.
+            condition: who sings, or what else a model with conditions has learned, such as
+                {"individual": "gy6or6"}, see `model.model.conditions`; None: the unknown of each.
             progress: show a bar.
 
         Returns:
@@ -88,9 +93,12 @@ class Model(Trained):
         seeds = range(first := arguments.count_of(seed, "seed", 0, _MOST_SEED), first + num_songs)
         temperature = arguments.number_of(temperature, "temperature", *TEMPERATURES)
         num_frames = self._num_frames(num_frames, seconds)
+        numbers = self.model.conditions.numbers_of(condition) or None
         if self.scale.is_sound:
             prime = self._prime(prime, rate)
-            sung = songs.generate_songs(self._singer, seeds, num_frames, temperature, prime)
+            sung = songs.generate_songs(
+                self._singer, seeds, num_frames, temperature, prime, numbers
+            )
         else:
             if prime is not None or rate is not None:
                 raise ValueError(
@@ -102,7 +110,12 @@ class Model(Trained):
         return list(tqdm(sung, "songs", num_songs, unit="song", disable=not progress))
 
     def embed(
-        self, recordings: Any, rate: int | None = None, *, progress: bool = True
+        self,
+        recordings: Any,
+        rate: int | None = None,
+        *,
+        condition: Given = None,
+        progress: bool = True,
     ) -> pd.DataFrame:
         """What the model remembers of recordings: points that lie near each other for sounds alike.
 
@@ -110,6 +123,7 @@ class Model(Trained):
             recordings: samples [N] with their `rate` in Hz; a file, a folder, or a list of them; or
                 a table of `segment`, each row a stretch of a file. Of a model of frame sequences
                 frames [L, V], or a list of such.
+            condition: under which they are read, as of `generate`.
             progress: show a bar.
 
         Returns:
@@ -120,15 +134,22 @@ class Model(Trained):
         Raises:
             ValueError: an argument is wrong, or no recording can be used.
         """
-        return self._table(self._readings.embedding, ("embedding",), recordings, rate, progress)
+        reading, names = self._readings.embedding, ("embedding",)
+        return table_of(self, reading, names, recordings, rate, condition, progress)
 
     def score(
-        self, recordings: Any, rate: int | None = None, *, progress: bool = True
+        self,
+        recordings: Any,
+        rate: int | None = None,
+        *,
+        condition: Given = None,
+        progress: bool = True,
     ) -> pd.DataFrame:
-        """How unusual recordings are to the model; larger is more unusual in all three.
+        """How unusual recordings are to the model, or for an individual that it knows; larger is
+        more unusual in all three.
 
         Args:
-            recordings, rate, progress: as of `embed`.
+            recordings, rate, condition, progress: as of `embed`.
 
         Returns:
             DataFrame with a row for each recording, or for each row of the table: its `file`
@@ -139,7 +160,8 @@ class Model(Trained):
         Raises:
             ValueError: as `embed`.
         """
-        return self._table(self._readings.scores, scoring.SCORES, recordings, rate, progress)
+        reading, names = self._readings.scores, scoring.SCORES
+        return table_of(self, reading, names, recordings, rate, condition, progress)
 
     def log_likelihood(
         self,
@@ -151,6 +173,7 @@ class Model(Trained):
         num_frames: int = 5000,
         base: str | None = None,
         seed: int = 0,
+        condition: Given = None,
         progress: bool = True,
     ) -> dict[str, float | None]:
         """The log-likelihood of recordings under the model, as an optimistic and a pessimistic
@@ -161,6 +184,7 @@ class Model(Trained):
             num_temperatures, num_chains: of the annealing.
             num_frames: frames, drawn by `seed`, that stand for all; 0: all.
             base: where annealing begins, mean_field or biases; None: what suits the units.
+            condition: under which they are read, as of `generate`.
             progress: show a bar.
 
         Returns:
@@ -174,11 +198,14 @@ class Model(Trained):
         options = self._likelihood_options(num_temperatures, num_chains, num_frames, base, seed)
         if options is None:
             raise ValueError("`num_temperatures` must be at least 1. Received: num_temperatures=0")
+        numbers = self.model.conditions.numbers_of(condition)
         hearing = Hearing(self, recordings, rate)
         sequences = [frames for heard in hearing for frames in heard.sequences]
         arguments.warn_of(hearing.skipped)
         with _share_bar(progress) as bar:
-            bracket = likelihood.log_likelihood_bracket(self.model, sequences, options, bar)
+            bracket = likelihood.log_likelihood_bracket(
+                self.model, sequences, options, bar, [numbers] * len(sequences)
+            )
         return likelihood.bracket_figures(bracket, options.num_temperatures)
 
     def evaluate(
@@ -360,31 +387,6 @@ class Model(Trained):
                 "the run folder."
             )
         return self.workdir
-
-    def _table(self, reading: Reading, names, recordings, rate, progress):
-        hearing = Hearing(self, recordings, rate)
-        rows = [
-            heard.columns | self._answers(reading, names, heard)
-            for heard in tqdm(hearing, unit="recording", disable=not progress)
-        ]
-        arguments.warn_of(hearing.skipped)
-        table = pd.DataFrame(rows)
-        if isinstance(recordings, pd.DataFrame):
-            table.index = recordings.index
-        table.attrs["skipped"] = hearing.skipped
-        return table
-
-    def _answers(self, reading: Reading, names, heard: Heard) -> dict[str, float]:
-        answers: dict[str, float] = {}
-        is_enough = int(np.max(heard.lengths)) >= reading.least_frames
-        found = reading.function(heard.frames, heard.lengths)
-        for name in names:
-            value = np.asarray(found[name]) if is_enough else np.float32(np.nan)
-            if np.ndim(value):
-                answers |= {f"{name}_{i}": number for i, number in enumerate(value.tolist())}
-            else:
-                answers[name] = float(value)
-        return answers
 
 
 @contextlib.contextmanager

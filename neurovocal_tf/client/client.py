@@ -5,7 +5,7 @@ Over REST it needs NumPy alone, not TensorFlow.
 
 import dataclasses
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from neurovocal_tf.status import DESCRIPTIONS, Status
 
 # Of one row: arrays, NumPy's scalars where the row has but one number, and bytes.
 Answer = dict[str, Any]
+# Of a model with conditions, what begins nothing, or listens to nobody: it takes none.
+_WITHOUT_CONDITIONS = ("generate_continue", "synthesise", "segment_audio")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +62,9 @@ class Client:
         server: "http://HOST:PORT" (REST) or "grpc://HOST:PORT".    model: its name there.
         version: int; None: the newest.
         timeout_s: seconds, of each request.
+        condition: who sings or is listened to, or what else a model with conditions has learned:
+            {"individual": "gy6or6"}, "individual=gy6or6", or several of these; None: the unknown of
+            each. An attribute, too, which counts for all that follows.
     """
 
     def __init__(
@@ -68,8 +73,12 @@ class Client:
         model: str = "neurovocal",
         version: int | None = None,
         timeout_s: float = 60.0,
+        condition: Mapping[str, str] | str | Iterable[str] | None = None,
     ) -> None:
         self._transport = transports.connect(server, model, version, timeout_s)
+        self.condition = condition
+        # How many conditions each signature takes, as far as it has been asked.
+        self._num_conditions: dict[str, int] = {}
 
     def __enter__(self) -> "Client":
         return self
@@ -273,12 +282,52 @@ class Client:
         self, signature: str, may_be: Collection[Status] = (), **inputs: npt.ArrayLike
     ) -> Answer:
         """The answer to one row, without its first dimension."""
-        answer = {name: value[0] for name, value in self.predict(signature, **inputs).items()}
+        answer = {name: value[0] for name, value in self._asked(signature, inputs).items()}
         status = int(answer["status"])
         if status > Status.CLEANED and status not in may_be:
             reason = DESCRIPTIONS.get(status, f"status {status}")
             raise ValueError(f"{signature}: the server could not answer: {reason}")
         return answer
+
+    def _asked(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        if not self.condition and signature not in self._num_conditions:
+            try:
+                return self.predict(signature, **inputs)
+            except transports.Refused:
+                # A model with conditions wants to be told that there is none.
+                if signature in _WITHOUT_CONDITIONS or not self._takes(signature):
+                    raise
+        return self.predict(signature, **inputs, **self._conditions_of(signature))
+
+    def _takes(self, signature: str) -> int:
+        if signature not in self._num_conditions:
+            sizes = self._transport.input_sizes(signature)
+            self._num_conditions[signature] = sizes.get("condition", (0,))[0]
+        return self._num_conditions[signature]
+
+    def _conditions_of(self, signature: str) -> dict[str, np.ndarray]:
+        """The inputs of one row that say `condition`."""
+        if signature in _WITHOUT_CONDITIONS:
+            return {}
+        texts, size = _texts(self.condition), self._takes(signature)
+        if len(texts) > size:
+            raise ValueError(
+                f"`condition` must be {size} of NAME=VALUE at most, as many as the model has. "
+                f"Received: condition={', '.join(texts)}"
+            )
+        if not size:
+            return {}
+        row = [text.encode() for text in texts] + [b""] * (size - len(texts))
+        numbers = np.zeros((1, size), np.int32)
+        return {"condition": np.array([row], object), "condition_number": numbers}
+
+
+def _texts(condition: Mapping[str, str] | str | Iterable[str] | None) -> list[str]:
+    if condition is None or isinstance(condition, str):
+        return [condition] if condition else []
+    if isinstance(condition, Mapping):
+        return [f"{name}={value}" for name, value in condition.items()]
+    return list(condition)
 
 
 def _song_inputs(seed: int, num_frames: int, temperature: float) -> dict[str, np.ndarray]:

@@ -92,6 +92,20 @@ class RestTransport:
         outputs = self._ask("POST", f"{self._path}:predict", body)["outputs"]
         return {name: _from_json(value) for name, value in outputs.items()}
 
+    def input_sizes(self, signature: str) -> dict[str, tuple[int, ...]]:
+        """The sizes of each input of a signature beyond its rows, -1 where any will do.
+
+        Raises: as `predict`; Refused where there is no such signature.
+        """
+        told = self._ask("GET", f"{self._path}/metadata")["metadata"]["signature_def"]
+        signatures = told["signature_def"]
+        if signature not in signatures:
+            raise _no_signature(signature)
+        return {
+            name: tuple(int(dim["size"]) for dim in info["tensor_shape"].get("dim", [])[1:])
+            for name, info in signatures[signature]["inputs"].items()
+        }
+
     def status(self) -> dict[int, str]:
         """State of each version that the server knows, "AVAILABLE" when it answers.
 
@@ -196,6 +210,23 @@ class GrpcTransport:
         response = self._call(self._predictions.Predict, request)
         return {name: tf.make_ndarray(value) for name, value in response.outputs.items()}
 
+    def input_sizes(self, signature: str) -> dict[str, tuple[int, ...]]:
+        """As `RestTransport.input_sizes`."""
+        from tensorflow_serving.apis import get_model_metadata_pb2
+
+        request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+        self._name(request.model_spec)
+        told = get_model_metadata_pb2.SignatureDefMap()
+        self._call(self._predictions.GetModelMetadata, request).metadata["signature_def"].Unpack(
+            told
+        )
+        if signature not in told.signature_def:
+            raise _no_signature(signature)
+        return {
+            name: tuple(dim.size for dim in info.tensor_shape.dim[1:])
+            for name, info in told.signature_def[signature].inputs.items()
+        }
+
     def status(self) -> dict[int, str]:
         """As `RestTransport.status`."""
         from tensorflow_serving.apis import get_model_status_pb2
@@ -235,6 +266,10 @@ class GrpcTransport:
         raise Refused(code.name, details)
 
 
+def _no_signature(name: str) -> Refused:
+    return Refused("NOT_FOUND", f"the model has no signature {name}")
+
+
 def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -248,9 +283,11 @@ def _unreachable(where: str, reason: str) -> str:
     return f"{where} cannot be reached: is it the server's address? ({reason})"
 
 
-def _to_json(value: npt.ArrayLike) -> np.ndarray | list[dict[str, str]]:
+def _to_json(value: npt.ArrayLike) -> Any:
     value = np.asarray(value)
     if value.dtype == object:
+        if value.ndim > 1:
+            return [_to_json(row) for row in value]
         return [{"b64": base64.b64encode(item).decode("ascii")} for item in value]
     return value
 

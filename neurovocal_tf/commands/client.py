@@ -77,6 +77,12 @@ _BLOCK_FRAMES = flags.DEFINE_integer(
 _GAIN_DB = flags.DEFINE_float(
     "gain_db", 0.0, "Louder or softer by so many dB.", lower_bound=-100, upper_bound=100
 )
+_CONDITION = flags.DEFINE_multi_string(
+    "condition",
+    None,
+    "Of a model with conditions, who sings or is listened to, as NAME=VALUE, such as "
+    "individual=gy6or6; again for another condition.",
+)
 _PRIME = setting_flags.define_path(
     "prime", None, "WAV file that the song goes on from, at the model's rate."
 )
@@ -93,7 +99,8 @@ def main(argv: list[str]) -> int | None:
         )
     length = setting_flags.one_of(_SECONDS, _NUM_FRAMES, required=False)
     num_frames = _DEFAULT_FRAMES if length is None else _NUM_FRAMES.value
-    with Client(_SERVER.value, _MODEL.value, _MODEL_VERSION.value, _TIMEOUT_S.value) as client:
+    server = _SERVER.value, _MODEL.value, _MODEL_VERSION.value, _TIMEOUT_S.value
+    with Client(*server, condition=_CONDITION.value) as client:
         if _RECORDING.value:
             return _tell(client)
         start = client.prime(pathlib.Path(_PRIME.value).read_bytes()) if _PRIME.value else None

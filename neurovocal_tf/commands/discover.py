@@ -268,7 +268,8 @@ def _config(paths):
 
 
 def _asked(paths, config, preset):
-    from neurovocal_tf.discovery import discover, features, fitted_file, groups, merges
+    from neurovocal_tf.annotations import recordings_table
+    from neurovocal_tf.discovery import discover, features, fitted_file, merges
 
     columns = {
         "group_column": _GROUP_COLUMN.value,
@@ -290,7 +291,7 @@ def _asked(paths, config, preset):
         )
     for setting, column in columns.items():
         if column:
-            named[setting], notes = groups.groups_of(
+            named[setting], notes = recordings_table.values_of(
                 _RECORDINGS_TABLE.value, column, paths, setting
             )
             for note in notes:

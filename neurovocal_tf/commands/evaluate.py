@@ -13,7 +13,8 @@ recordings' own halves and a chain of frame codes get. Writes evaluation.json, w
 figure, likelihood.png and, of recordings, songs.png, syllables.png, transitions.png and
 statistics.png into the run folder. Of piano keys the table tells keys, chords, their changes, steps
 of the voices and repeats of as many pieces as were held out, and as long; of spikes, with --truth,
-what the model has found of it. Settings that are not given are those of the run.
+what the model has found of it. Of a model of several voices it tells who sings in the held-out
+recordings, and who is taken for whom. Settings that are not given are those of the run.
 """
 
 import os
@@ -105,7 +106,7 @@ setting_flags.define(["generation", "picture_format", "picture_dpi"])
 def main(argv: list[str]) -> int | None:
     from neurovocal_tf import files  # here, so that --help needs no TensorFlow
     from neurovocal_tf.api.loading import load_model
-    from neurovocal_tf.evaluation import song_table, temperatures, verdict
+    from neurovocal_tf.evaluation import identification, song_table, temperatures, verdict
     from neurovocal_tf.ownership import owned
 
     model = load_model(_WORKDIR.value, setting_flags.config_from_flags)
@@ -133,6 +134,7 @@ def main(argv: list[str]) -> int | None:
         files.write_json(path, figures)
     told = "\n".join(verdict.verdict(figures)), verdict.as_table(figures)
     told += song_table.as_table(figures), temperatures.as_table(figures)
+    told += (identification.as_table(figures, model.model.conditions),)
     print("\n\n".join(filter(None, told)))
     print(f"\nall {len(figures)} figures: {path}")
 

@@ -1,6 +1,7 @@
 r"""Sings new songs with a trained model.
 
     neurovocal generate --workdir=/runs/finch --num_songs=4 --seconds=10 --seed=7
+    neurovocal generate --workdir=/runs/finches --condition=individual=gy6or6
 
 Writes song_SEED.wav, .png and .npz (spectrogram in dB, waveform) into --out. Song i has the seed
 --seed + i, and is the same whatever songs are asked for beside it. A model of frame sequences gives
@@ -43,6 +44,12 @@ _TEMPERATURE = flags.DEFINE_float(
     lower_bound=0.01,
     upper_bound=100,
 )
+_CONDITION = flags.DEFINE_multi_string(
+    "condition",
+    None,
+    "Who is to sing, or what else a model with conditions has learned, as NAME=VALUE, such as "
+    "individual=gy6or6; again for another condition. Default: the unknown of each.",
+)
 _PRIME = setting_flags.define_path("prime", None, "Recording that every song goes on from.")
 setting_flags.define(["generation", "picture_format", "picture_dpi"])
 
@@ -55,22 +62,25 @@ def main(argv: list[str]) -> int | None:
     from neurovocal_tf.runs.trained import load_trained
 
     trained = load_trained(_WORKDIR.value, setting_flags.config_from_flags)
+    condition = trained.model.conditions.numbers_of(_CONDITION.value) or None
     num_frames = _num_frames(songs, trained)
     out = _OUT.value or os.path.join(_WORKDIR.value, "songs")
     os.makedirs(out, exist_ok=True)
     # Whoever sings other seeds may do so beside this.
     with owned(out, f"songs_{_SEED.value}_{_NUM_SONGS.value}"):
-        _generate(songs, trained, num_frames, out)
+        _generate(songs, trained, num_frames, out, condition)
 
 
-def _generate(songs, trained, num_frames, out):
+def _generate(songs, trained, num_frames, out, condition):
     from neurovocal_tf.generation.singer import Singer
 
     seeds = range(_SEED.value, _SEED.value + _NUM_SONGS.value)
     singer = Singer(trained, max_frames=num_frames)
     if not trained.scale.is_sound:
         return _generate_frames(songs, singer, seeds, num_frames, out)
-    for song in songs.generate_songs(singer, seeds, num_frames, _TEMPERATURE.value, _PRIME.value):
+    for song in songs.generate_songs(
+        singer, seeds, num_frames, _TEMPERATURE.value, _PRIME.value, condition
+    ):
         stem = os.path.join(out, f"song_{song.seed}")
         songs.write_song(stem, song, singer)
         print(

@@ -208,6 +208,10 @@ def _of_run(path):
         "model": f"{config.model.num_layers} layers of {config.model.recurrent_units(num_visible)} "
         f"recurrent units, {config.model.hidden_units(num_visible)} hidden units",
     }
+    for name, values in data.conditions.values.items():
+        facts[f"values of {name}"] = f"{len(values) - 1}: {', '.join(values[1:])}"
+    if data.started_from:
+        facts["started from"] = data.started_from["path"]
     if os.path.exists(folder.checkpoint):
         found = checkpoint.read(folder.checkpoint)
         facts["epochs"] = f"{found.epoch} done, epoch {found.best['epoch']} kept"

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from neurovocal_tf import array_files, files
 from neurovocal_tf.audio.spectrogram import OwnUnit, PianoKeys
+from neurovocal_tf.conditions import NO_CONDITIONS
 from neurovocal_tf.music.harmony import NUM_KEYS
 
 SPLITS = ("train", "valid", "test")
@@ -41,6 +42,7 @@ class FrameSplit:
     description = "frame sequences"
     sample_rate = 0
     sources = ()
+    conditions = NO_CONDITIONS
 
     def __len__(self) -> int:
         return len(self.lengths)

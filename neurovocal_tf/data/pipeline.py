@@ -57,40 +57,51 @@ def random_onsets(num_frames: tf.Tensor, window_frames: int, key: tf.Tensor) -> 
 
 
 def windows_of(
-    frames: tf.Tensor, is_start: tf.Tensor, onsets: tf.Tensor, window_frames: int
+    frames: tf.Tensor,
+    is_start: tf.Tensor,
+    onsets: tf.Tensor,
+    window_frames: int,
+    *condition: tf.Tensor,
 ) -> tf.data.Dataset:
     """The windows of a sequence that begin at `onsets`.
 
     Args:
         frames: [L, V].    is_start: bool [], whether the sequence begins with frame 0.
-        onsets: int64 [W].    window_frames: int, T.
+        onsets: int64 [W].    window_frames: int, T.    condition: int32 [K], or none.
 
     Returns:
-        Dataset of (frames [T, V], mask [T], is_start bool []); padding follows a window's frames.
+        Dataset of (frames [T, V], mask [T], is_start bool []), and condition [K] where there is
+        one; padding follows a window's frames.
     """
     num_frames = tf.shape(frames, out_type=tf.int64)[0]
     mask = tf.sequence_mask(num_frames - onsets, window_frames)
     # Padding by nothing copies nothing.
     padded = tf.pad(frames, [[0, tf.maximum(onsets[-1] + window_frames - num_frames, 0)], [0, 0]])
     windows = tf.gather(padded, onsets[:, tf.newaxis] + tf.range(window_frames, dtype=tf.int64))
+    told = [tf.repeat(of_row[tf.newaxis], tf.size(onsets), axis=0) for of_row in condition]
     return tf.data.Dataset.from_tensor_slices(
-        (windows, tf.cast(mask, tf.float32), is_start & (onsets == 0))
+        (windows, tf.cast(mask, tf.float32), is_start & (onsets == 0), *told)
     )
 
 
 def batches_of(
-    windows: tf.data.Dataset, num_visible: int, window_frames: int, num_rows: int
+    windows: tf.data.Dataset,
+    num_visible: int,
+    window_frames: int,
+    num_rows: int,
+    num_conditions: int = 0,
 ) -> tf.data.Dataset:
     """Windows in batches of `num_rows`, one static shape; the last is filled up with windows whose
     mask is empty, so that none is lost.
     """
-    empty = _empty_windows(num_visible, window_frames)
+    empty = _empty_windows(num_visible, window_frames, num_conditions)
     return windows.concatenate(empty.repeat(num_rows - 1)).batch(num_rows, drop_remainder=True)
 
 
-def _empty_windows(num_visible, window_frames):
+def _empty_windows(num_visible, window_frames, num_conditions):
+    told = [tf.zeros([num_conditions], tf.int32)] * (num_conditions > 0)
     return tf.data.Dataset.from_tensors(
-        (tf.zeros([window_frames, num_visible]), tf.zeros([window_frames]), False)
+        (tf.zeros([window_frames, num_visible]), tf.zeros([window_frames]), False, *told)
     )
 
 
@@ -120,8 +131,9 @@ def training_dataset(
         place: the rows that are wanted. Of the shares that have none of them, nothing is read.
 
     Returns:
-        Dataset of (frames [B, T, V], mask [B, T], is_start bool [B]), `num_batches` to an epoch; of
-        a place whose share of the rows is smaller, B is that.
+        Dataset of (frames [B, T, V], mask [B, T], is_start bool [B]), and condition int32 [B, K] of
+        data that have conditions, `num_batches` to an epoch; of a place whose share of the rows is
+        smaller, B is that.
     """
     seed, num_shares = config.training.seed, config.data.num_shares
     frames_of = shares.of_shares(sequence_frames, num_sequences)
@@ -134,13 +146,13 @@ def training_dataset(
 
         @_as_it_is
         def cut(index, sequence):
-            frames, is_start = sequence
+            frames, is_start, *condition = sequence
             onsets = random_onsets(
                 tf.shape(frames, out_type=tf.int64)[0],
                 config.data.window_frames,
                 key + [index, 0],
             )
-            return windows_of(frames, is_start, onsets, config.data.window_frames)
+            return windows_of(frames, is_start, onsets, config.data.window_frames, *condition)
 
         windows = kept[part.share].enumerate().flat_map(cut)
         return windows.shuffle(
@@ -156,7 +168,7 @@ def training_dataset(
         tf.compat.v1.set_random_seed(_GRAPH_SEED)
         windows = [of_share(part, number) if part.share in kept else None for part in parts]
         counts = [_num_random(frames_of[part.share], config) for part in parts]
-        return _rows_of(parts, windows, counts, count, data.num_visible, config)
+        return _rows_of(parts, windows, counts, count, data, config)
 
     first = tf.data.Dataset.from_tensors(0)
     epochs = first.flat_map(
@@ -180,14 +192,14 @@ def validation_dataset(
     parts, kept = _read(data, config, frames_of, place, None)
 
     @_as_it_is
-    def cut(frames, is_start):
+    def cut(frames, is_start, *condition):
         onsets = tf.range(0, tf.shape(frames, out_type=tf.int64)[0], config.data.window_frames)
-        return windows_of(frames, is_start, onsets, config.data.window_frames)
+        return windows_of(frames, is_start, onsets, config.data.window_frames, *condition)
 
     windows = [kept[part.share].flat_map(cut) if part.share in kept else None for part in parts]
     counts = [_num_fixed(frames_of[part.share], config) for part in parts]
     count = num_validation_batches(sequence_frames, config, num_sequences)
-    rows = _rows_of(parts, windows, counts, count, data.num_visible, config)
+    rows = _rows_of(parts, windows, counts, count, data, config)
     return _for_replicas(rows, place).prefetch(tf.data.AUTOTUNE)
 
 
@@ -210,12 +222,12 @@ def _read(data, config, frames_of, place, seed):
     return parts, kept
 
 
-def _rows_of(parts, windows, counts, count, num_visible, config):
+def _rows_of(parts, windows, counts, count, data, config):
     """`count` batches of a place's rows, from the windows that each part's share has: a dataset, of
     as many as it is said to have, or None.
     """
-    window_frames = config.data.window_frames
-    empty = _empty_windows(num_visible, window_frames)
+    sizes = data.num_visible, config.data.window_frames
+    empty = _empty_windows(*sizes, len(data.conditions))
     batches = []
     for part, found, num_found in zip(parts, windows, counts, strict=True):
         nothing = empty.repeat(part.num_rows).batch(part.num_rows, drop_remainder=True)
@@ -224,7 +236,7 @@ def _rows_of(parts, windows, counts, count, num_visible, config):
             continue
         num_full = -(-num_found // part.num_rows)
         # Fewer would pass for those of the epoch after it.
-        known = batches_of(found, num_visible, window_frames, part.num_rows).apply(
+        known = batches_of(found, *sizes, part.num_rows, len(data.conditions)).apply(
             tf.data.experimental.assert_cardinality(num_full)
         )
         batches.append(

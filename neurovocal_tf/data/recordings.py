@@ -11,6 +11,7 @@ import tensorflow as tf
 from neurovocal_tf.annotations import segments as annotated
 from neurovocal_tf.audio import readers, spectrogram
 from neurovocal_tf.audio.spectrogram import FrameScale
+from neurovocal_tf.conditions import NO_CONDITIONS, Conditions
 from neurovocal_tf.config import Config
 from neurovocal_tf.data.found_spans import FoundSpans
 from neurovocal_tf.data.sources import Source, check_annotations, stretch_bounds, stretch_of
@@ -32,6 +33,7 @@ class Recordings:
         scale: `FrameScale`.
         config: `Config`, whose settings of audio, segmentation, spectrogram and data count.
         spans: `FoundSpans`, what the detector has found so far.
+        conditions: `Conditions`, by whose numbers those of the sources are told.
     """
 
     sources: tuple[Source, ...]
@@ -39,6 +41,7 @@ class Recordings:
     scale: FrameScale
     config: Config
     spans: FoundSpans = dataclasses.field(default_factory=FoundSpans)
+    conditions: Conditions = NO_CONDITIONS
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -63,6 +66,10 @@ class Recordings:
             for source in self.sources
         )
 
+    def condition_of(self, index: int) -> tuple[int, ...]:
+        """The numbers of a source's conditions."""
+        return self.conditions.numbers(self.sources[index].conditions)
+
     def some(self, indices: Sequence[int]) -> "Recordings":
         """See `SequenceData`."""
         return dataclasses.replace(self, sources=tuple(self.sources[index] for index in indices))
@@ -77,7 +84,7 @@ class Recordings:
 
     def _check_lengths(self, sequence_frames):
         try:
-            found = [len(frames) for frames, _ in self.sequences().as_numpy_iterator()]
+            found = [len(frames) for frames, *_ in self.sequences().as_numpy_iterator()]
         except tf.errors.OpError as error:
             found, what = None, str(error).splitlines()[0]
         else:
@@ -106,7 +113,7 @@ class Recordings:
 
     def sequences(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
         """See `SequenceData`: a whole stretch that begins inside its recording is no true start."""
-        return self._sequences(order, with_labels=False)
+        return self._sequences(order, with_labels=False, with_conditions=bool(self.conditions))
 
     def labelled_sequences(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
         """See `SequenceData`.
@@ -122,13 +129,14 @@ class Recordings:
         """
         return self._sequences(None, with_labels=True, with_numbers=True)
 
-    def _sequences(self, order, with_labels, with_numbers=False):
+    def _sequences(self, order, with_labels, with_numbers=False, with_conditions=False):
         sample_rate, config = self.sample_rate, self.config
         columns = zip(
             *((source.path, source.decoder, source.begin, source.end) for source in self.sources),
             strict=True,
         )
         columns = tf.range(len(self)), *(tf.constant(column) for column in columns)
+        numbers = list(map(self.condition_of, range(len(self)))) if with_conditions else None
         by_people = self.sources[0].segments is not None
         if by_people:
             columns += _annotations_of(self.sources, config)
@@ -168,11 +176,12 @@ class Recordings:
             # a call cut out of it begins where it begins.
             is_start = (begin == 0) | (config.data.sequence != "recording")
             ends = tf.cumsum(lengths)
+            told = [tf.gather(tf.constant(numbers), index)] if with_conditions else []
 
             @_as_it_is
             def sequence(first, last):
                 frames, *labels = (column[first:last] for column in per_frame)
-                return frames, index if with_numbers else is_start, *labels
+                return frames, index if with_numbers else is_start, *labels, *told
 
             return tf.data.Dataset.from_tensor_slices((ends - lengths, ends)).map(sequence)
 

@@ -7,6 +7,7 @@ import typing
 import tensorflow as tf
 
 from neurovocal_tf.audio.spectrogram import FrameScale, OwnUnit
+from neurovocal_tf.conditions import Conditions
 from neurovocal_tf.data.sources import Source
 
 
@@ -25,6 +26,7 @@ class SequenceData(typing.Protocol):
         sources: tuple of `sources.Source`, whose sequences these are; () where nothing sounds.
         description: what trains, in words, such as "8 recordings at 32000 Hz".
         sizes: how long each of what can be put into an order is, in any unit.
+        conditions: `Conditions` that are known of them.
     """
 
     num_visible: int
@@ -33,6 +35,7 @@ class SequenceData(typing.Protocol):
     sources: tuple[Source, ...]
     description: str
     sizes: typing.Sequence[int]
+    conditions: Conditions
 
     def __len__(self) -> int: ...
 
@@ -41,7 +44,8 @@ class SequenceData(typing.Protocol):
 
     def sequences(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
         """Dataset of (frames float32 [L, V], is_start bool []): whether a sequence begins where its
-        recording begins, or its call.
+        recording begins, or its call; and, where there are conditions, last condition int32 [K],
+        the numbers of its own.
 
         Args:
             order: int tensor, a permutation of `range(len(self))`; default: as given.

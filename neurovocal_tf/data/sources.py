@@ -26,6 +26,8 @@ class Source:
         segments: tuple of (onset_s, offset_s, label) in the whole recording, in time order:
             people's annotations; None: the detector's are used.
         identity: of the recording when it was surveyed; None in runs of earlier versions.
+        conditions: the value of each that the settings ask for, "" where nothing is said, see
+            `recording_conditions`.
     """
 
     path: str
@@ -34,6 +36,7 @@ class Source:
     end: float = 1.0
     segments: tuple[Segment, ...] | None = None
     identity: Identity | None = None
+    conditions: tuple[str, ...] = ()
 
 
 def stretch_of(

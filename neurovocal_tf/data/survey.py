@@ -13,7 +13,7 @@ import numpy as np
 from neurovocal_tf.annotations import segments as annotated
 from neurovocal_tf.audio import identity, listing, readers, spectrogram
 from neurovocal_tf.config import Config
-from neurovocal_tf.data import frame_sequences, split
+from neurovocal_tf.data import frame_sequences, header_notes, recording_conditions, split
 from neurovocal_tf.data.found_spans import FoundSpans
 from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.data.sequence_data import SequenceData
@@ -23,6 +23,9 @@ from neurovocal_tf.segmentation.sequences import span_power
 _MAX_REASONS = 5
 # The loudest 1 in 10,000 cells are clicks and clipping, not song.
 _REFERENCE_SHARE = 1e-4
+_NOT_OF_FRAMES = dict.fromkeys(
+    ("train_list", "held_out_list"), "whose file says what validates"
+) | dict.fromkeys(("condition_columns", "condition_from"), "which are no recordings")
 _POWER_DB = np.arange(-300.0, 200.0, 0.1)
 
 
@@ -68,7 +71,10 @@ class _Levels:
 
 
 def survey(
-    data_dir: str | os.PathLike[str], config: Config, fold: tuple[int, int] | None = None
+    data_dir: str | os.PathLike[str],
+    config: Config,
+    fold: tuple[int, int] | None = None,
+    default_rate: int = 0,
 ) -> Survey:
     """Looks at every recording below a folder, or at an .npz file of frame sequences.
 
@@ -76,6 +82,7 @@ def survey(
         data_dir: path of the folder or file.    config: `Config`.
         fold: None, or (i, n): forward chaining, the first (i + 1) / (n + 1) of each recording
             trains and the next part validates.
+        default_rate: Hz, where the settings name none; 0: the recordings' commonest.
 
     Returns:
         `Survey`.
@@ -99,13 +106,13 @@ def survey(
         paths = [path for path in paths if path in named.training | named.held_out]
     recordings, skipped = _probed(paths, config.audio.time_expansion)
     skipped += found.skipped
-    sample_rate = config.audio.sample_rate or _commonest_rate(recordings)
+    sample_rate = config.audio.sample_rate or default_rate or _commonest_rate(recordings)
     segments, annotation_notes = annotated_segments(
         [recording.path for recording in recordings], config
     )
-    sources = [
-        Source(r.path, r.decoder_at(sample_rate), segments=segments[r.path]) for r in recordings
-    ]
+    # Of all, so that a table may name those that take no part.
+    values, condition_notes = recording_conditions.values_of(all_paths, data_dir, config.data)
+    sources = _sources(recordings, sample_rate, segments, values)
     spans = FoundSpans()
     usable, levels, unusable = _looked_at(sources, sample_rate, config, spans)
     skipped += unusable
@@ -116,15 +123,20 @@ def survey(
     else:
         parts = _split(usable, config, fold, skipped)
     scale = _scale([levels[source.path] for source in parts[0]], config)
-    training, validation = (Recordings(part, sample_rate, scale, config, spans) for part in parts)
+    known = recording_conditions.known_of(parts[0], config.data)
+    training, validation = (
+        Recordings(part, sample_rate, scale, config, spans, known) for part in parts
+    )
     return Survey(
         training=training,
         validation=validation,
         skipped=tuple(sorted(skipped)),
         notes=(
-            *_rate_notes([r for r in recordings if r.path in levels], sample_rate),
-            *_header_notes([r for r in recordings if r.path in levels]),
+            *header_notes.of_rates([r for r in recordings if r.path in levels], sample_rate),
+            *header_notes.of_headers([r for r in recordings if r.path in levels]),
             *annotation_notes,
+            *condition_notes,
+            *recording_conditions.notes_of_held_out(parts[1], known),
             *(named.notes if named else ()),
         ),
         lists=named.lists if named else {},
@@ -161,17 +173,15 @@ def survey_held_out(
             )
     recordings, skipped = _probed(paths, config.audio.time_expansion)
     segments, _ = annotated_segments([recording.path for recording in recordings], config)
-    sources = [
-        Source(r.path, r.decoder_at(training.sample_rate), segments=segments[r.path])
-        for r in recordings
-    ]
+    # Beside those that train, so that a table need not name any of these.
+    paths = [*segments, *(source.path for source in training.sources)]
+    values, _ = recording_conditions.values_of(paths, data_dir, config.data)
+    sources = _sources(recordings, training.sample_rate, segments, values)
     usable, _, unusable = _looked_at(sources, training.sample_rate, config, training.spans)
     skipped += unusable
     if not usable:
         raise TooFewRecordings(_nothing_usable(data_dir, skipped), skipped)
-    held_out = Recordings(
-        tuple(usable), training.sample_rate, training.scale, config, training.spans
-    )
+    held_out = dataclasses.replace(training, sources=tuple(usable), config=config)
     return held_out, tuple(sorted(skipped))
 
 
@@ -181,16 +191,25 @@ def _survey_of_frames(path, config, fold):
             "`folds` must be 0 for frame sequences, whose file says what validates. "
             f"Received: folds={fold[1]}"
         )
-    if split.is_named(config.data):
-        name = "train_list" if config.data.train_list else "held_out_list"
-        raise ValueError(
-            f"`{name}` must not be given for frame sequences, whose file says what validates. "
-            f"Received: {name}={getattr(config.data, name)}"
-        )
+    for name, why in _NOT_OF_FRAMES.items():
+        if getattr(config.data, name):
+            raise ValueError(
+                f"`{name}` must not be given for frame sequences, {why}. "
+                f"Received: {name}={getattr(config.data, name)}"
+            )
     splits = frame_sequences.read_frames(path)
     frame_sequences.check_values(splits, config.model.visible_units, path)
     digest = frame_sequences.digest_of(splits)
     return Survey(splits["train"], splits["valid"], frames_digest=digest)
+
+
+def _sources(recordings, sample_rate, segments, values):
+    return [
+        Source(
+            r.path, r.decoder_at(sample_rate), segments=segments[r.path], conditions=values[r.path]
+        )
+        for r in recordings
+    ]
 
 
 def _probed(paths, time_expansion):
@@ -367,20 +386,3 @@ def _reasons(skipped):
     ]
     others = [f"{len(kinds) - _MAX_REASONS} other reasons"] * (len(kinds) > _MAX_REASONS)
     return "; ".join(shown + others)
-
-
-def _header_notes(recordings):
-    for recording in recordings:
-        note = recording.note(recording.duration_s)
-        if note:
-            yield f"{recording.path} {note}"
-
-
-def _rate_notes(recordings, sample_rate):
-    counts = collections.Counter(recording.sample_rate for recording in recordings)
-    for rate, count in sorted(counts.items()):
-        if rate != sample_rate:
-            yield (
-                f"{count} of {len(recordings)} recordings are resampled from {rate} Hz to "
-                f"{sample_rate} Hz"
-            )

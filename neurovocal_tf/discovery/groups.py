@@ -1,85 +1,15 @@
 """Groups of recordings, such as days, individuals or contexts, and in what their calls differ."""
 
 import collections
-import os
 from collections.abc import Mapping
 
 import numpy as np
 
-from neurovocal_tf.annotations import names, table
-from neurovocal_tf.annotations.text import decode
 from neurovocal_tf.discovery import syntax
 from neurovocal_tf.discovery.bouts import Bouts
 
 _NUM_PERMUTATIONS = 999
 _FEWEST_RECORDINGS = 2
-_MOST_NAMED = 3
-
-
-def groups_of(
-    path: str | os.PathLike[str],
-    column: str,
-    recordings: Mapping[str, str],
-    setting: str = "group_column",
-) -> tuple[dict[str, str], list[str]]:
-    """The group of each recording that a table names.
-
-    Args:
-        path: table with a column `file`, names of recordings as annotations have them.
-        column: name of the column of groups.    recordings: dict of name -> path.
-        setting: that names the column.
-
-    Returns: dict of recording's name -> group, without those that are not in the table or whose
-        cell is empty; and sentences for the user.
-
-    Raises: ValueError, one line: there is no such table or column, no recording of it is there, or
-        one is in two groups.
-    """
-    if not os.path.isfile(path):
-        raise ValueError(
-            "`recordings_table` must be a table with a column file, and there is no such file. "
-            f"Received: recordings_table={os.fspath(path)}"
-        )
-    text, _ = decode(os.fspath(path))
-    header = table.header_of(text)
-    for flag, wanted, given in (
-        ("recordings_table", "file", os.fspath(path)),
-        (setting, column, column),
-    ):
-        if wanted not in header:
-            raise ValueError(
-                f"`{flag}` must name a column of the table: {', '.join(header) or 'it has none'}"
-                f". Received: {flag}={given}"
-            )
-    known = names.Recordings(tuple(recordings.values()))
-    name_of = {where: name for name, where in recordings.items()}
-    found: dict[str, str] = {}
-    absent: list[str] = []
-    for row in table.rows(text, os.fspath(path)):
-        said, group = row.text("file").strip(), row.text(column).strip()
-        meant, *_ = known.meant(said, os.fspath(path))
-        if meant is None:
-            absent.append(said)
-        elif group:
-            name = name_of[meant]
-            if found.setdefault(name, group) != group:
-                raise ValueError(
-                    f"{row.place}: {said} must have one {column}. "
-                    f"Received: {found[name]} and {group}"
-                )
-    if not found:
-        raise ValueError(
-            "`recordings_table` must name recordings of the folder, and names none. "
-            f"Received: recordings_table={os.fspath(path)}"
-        )
-    notes = []
-    if absent:
-        first = ", ".join(absent[:_MOST_NAMED])
-        notes.append(f"{len(absent)} recordings of the table are not in the folder: {first}")
-    left = [name for name in recordings if name not in found]
-    if left:
-        notes.append(f"{len(left)} of {len(recordings)} recordings have no {column}")
-    return found, notes
 
 
 def compare(

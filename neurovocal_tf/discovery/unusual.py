@@ -7,7 +7,6 @@ TensorFlow, and a run.
 """
 
 import dataclasses
-import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -35,11 +34,14 @@ _LEAST_CALLS, _CONFIDENCE = 5, 0.95
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A trained run and the recordings it was not trained on."""
+    """A trained run, the recordings it was not trained on, and under which conditions, by their
+    numbers, its recordings were made, by path.
+    """
 
     trained: Trained
     held_out: tuple[Source, ...]
     training_paths: frozenset[str]
+    conditions: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,6 +143,11 @@ def load(workdir: str, paths: Sequence[str], asked: Asked, data_dir: str) -> Run
         load_trained(workdir),
         parts.validation.sources,
         frozenset(os.path.abspath(source.path) for source in parts.training.sources),
+        {
+            os.path.abspath(source.path): part.conditions.numbers(source.conditions)
+            for part in (parts.training, parts.validation)
+            for source in part.sources
+        },
     )
 
 
@@ -173,14 +180,18 @@ def judge(
     for number, name in enumerate(found.names):
         own, path = np.flatnonzero(bouts.recordings == number), os.path.abspath(paths[name])
         if len(own):
-            values[own] = _values(read(path, spans[own]), distances[own], spans[own])
+            scores = read(path, spans[own], run.conditions.get(path))
+            values[own] = _values(scores, distances[own], spans[own])
             is_trained[own] = path in run.training_paths
             source = held_out.pop(path, None)
             if source:
                 is_held_out[own] = _in_stretch(spans[own], source, asked.config.audio)
                 is_trained[own] &= ~is_held_out[own]
         on_recording()
-    more = [_elsewhere(path, source, found, asked, read) for path, source in held_out.items()]
+    more = [
+        _elsewhere(path, source, found, asked, lambda *call: read(*call, run.conditions[call[0]]))
+        for path, source in held_out.items()
+    ]
     known = np.isfinite(values).all(axis=1)
     is_held_out &= known
     usual = usual_calls.calibrate(
@@ -210,31 +221,29 @@ def judge(
 
 def scoring_of(trained: Trained) -> Callable[..., dict[str, tf.Tensor]]:
     """`scoring.score_calls` by a run's model and settings, as one graph."""
-    generation = trained.config.generation
+    model, generation = trained.model, trained.config.generation
+    sampling = generation.num_gibbs_steps, generation.chain_start, generation.num_replicas
     return Traced(
-        functools.partial(
-            scoring.score_calls,
-            trained.model,
-            num_gibbs_steps=generation.num_gibbs_steps,
-            chain_start=generation.chain_start,
-            num_replicas=generation.num_replicas,
+        lambda frames, lengths, firsts, lasts, *condition: scoring.score_calls(
+            model, frames, lengths, firsts, lasts, *sampling, *condition
         ),
-        tf.TensorSpec([None, None, trained.model.num_visible], tf.float32),
+        tf.TensorSpec([None, None, model.num_visible], tf.float32),
         *[tf.TensorSpec([None], tf.int32)] * 3,
+        *scoring.condition_specs(model),
     )
 
 
-def reader(trained: Trained) -> Callable[[str, np.ndarray], np.ndarray]:
+def reader(trained: Trained) -> Callable[..., np.ndarray]:
     """A function of a recording's path and its calls' onsets and offsets, seconds `[C, 2]` in order
-    of the onsets, that tells their scores where they stand, `[C, 3]`; NaN where a call is too short
-    for the model.
+    of the onsets, and the numbers of its conditions, by default unknown, that tells the calls'
+    scores where they stand, `[C, 3]`; NaN where a call is too short for the model.
     """
     score = scoring_of(trained)
 
-    def read(path: str, spans_s: np.ndarray) -> np.ndarray:
+    def read(path: str, spans_s: np.ndarray, condition: Sequence[int] | None = None) -> np.ndarray:
         parts = [np.empty((0, len(scoring.SCORES)))]
         for samples, own in _stretches(path, spans_s, trained):
-            parts.append(scores_in(samples, own, trained, score))
+            parts.append(scores_in(samples, own, trained, score, condition))
         return np.concatenate(parts)
 
     return read
@@ -245,6 +254,7 @@ def scores_in(
     spans: np.ndarray,
     trained: Trained,
     score: Callable[..., dict[str, tf.Tensor]],
+    condition: Sequence[int] | None = None,
 ) -> np.ndarray:
     """Scores, `[C, 3]`, of calls between samples `[C, 2]` of a stretch of a recording."""
     spans = np.clip(spans, 0, len(samples)).astype(np.int64)
@@ -259,7 +269,8 @@ def scores_in(
         frame_onsets, *calls, trained.config.spectrogram.n_fft
     )
     apart = tf.RaggedTensor.from_row_lengths(frames, lengths).to_tensor()
-    found = score(apart, tf.cast(lengths, tf.int32), firsts, lasts)
+    told = trained.model.conditions.row(condition)
+    found = score(apart, tf.cast(lengths, tf.int32), firsts, lasts, *told)
     values = np.stack([found[name].numpy() for name in scoring.SCORES], axis=1).astype(float)
     return np.where(is_heard.numpy()[:, None], values, np.nan)
 

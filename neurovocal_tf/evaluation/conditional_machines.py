@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from neurovocal_tf.model.drawn_machines import drawn_machines
 from neurovocal_tf.model.rnn_rbm import RNNRBM
+from neurovocal_tf.model.scoring import condition_specs
 from neurovocal_tf.rbm import ais
 from neurovocal_tf.rbm.energy import RBM
 from neurovocal_tf.rbm.noise import BatchStream
@@ -84,16 +85,23 @@ def draws_of(model: RNNRBM, num_chains: int, seed: int) -> tuple[list[Draw], int
 
 
 def conditional_machines(
-    model: RNNRBM, sequences: Sequence[np.ndarray], draws: Sequence[Draw] = (Draw(),)
+    model: RNNRBM,
+    sequences: Sequence[np.ndarray],
+    draws: Sequence[Draw] = (Draw(),),
+    conditions: Sequence[Sequence[int]] | None = None,
 ) -> Iterator[Machines]:
     """Every frame of some sequences and its machine, for each draw of a latent variable.
 
     Args:
         model: `RNNRBM`.    sequences: list of [L, V], in the data's unit.    draws: `Draw`s.
+        conditions: of each sequence the numbers of its own; None: unknown.
 
     Raises:
         ValueError: there are no frames, or they are neither 0 nor 1 where the units are binary.
     """
+    known = model.conditions
+    told = [known.row(conditions and conditions[i]) for i in range(len(sequences))]
+    told = [of_one for of_one, sequence in zip(told, sequences, strict=True) if len(sequence)]
     sequences = [np.asarray(sequence, np.float32) for sequence in sequences if len(sequence)]
     if not sequences:
         raise ValueError("`sequences` must hold at least one frame. Received: none")
@@ -101,7 +109,7 @@ def conditional_machines(
     for draw in draws:
         graph, numbers = graphs[draw.source], [tf.constant(draw.seed), tf.constant(draw.index)]
         parts = [
-            graph(tf.constant(sequence[np.newaxis]), tf.constant(number), *numbers)
+            graph(tf.constant(sequence[np.newaxis]), tf.constant(number), *numbers, *told[number])
             for number, sequence in enumerate(sequences)
         ]
         frames, log_ratio = (np.concatenate([np.asarray(x[i]) for x in parts]) for i in (0, 2))
@@ -119,18 +127,16 @@ def _graph(model, source):
     the index of a `Draw` of that source.
     """
 
-    def machines(frames, number, seed, index):
+    def machines(frames, number, seed, index, condition=None):
         if source == "mean":
-            rbm, log_ratio = model(frames), tf.zeros(tf.shape(frames)[:2])
+            rbm, log_ratio = model(frames, condition=condition), tf.zeros(tf.shape(frames)[:2])
         else:
-            stream = BatchStream(seed, number)
-            rbm, log_ratio = drawn_machines(
-                model, frames, stream, index, from_posterior=source == "posterior"
-            )
+            stream, is_posterior = BatchStream(seed, number), source == "posterior"
+            rbm, log_ratio = drawn_machines(model, frames, stream, index, is_posterior, condition)
         return model.standardisation(frames)[0], rbm.map_frames(lambda x: x[0]), log_ratio[0]
 
     numbers = [tf.TensorSpec([], tf.int32)] * 3
-    signature = [tf.TensorSpec([1, None, model.num_visible]), *numbers]
+    signature = [tf.TensorSpec([1, None, model.num_visible]), *numbers, *condition_specs(model)]
     return tf.function(machines, input_signature=signature, autograph=False)
 
 

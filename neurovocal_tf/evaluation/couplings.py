@@ -68,7 +68,7 @@ def measured(
             f"visible_units={trained.config.model.visible_units}"
         )
     parts = RunFolder(workdir).data().parts_in(trained.config, data_dir)
-    sequences = [frames for frames, _ in parts.training.sequences().as_numpy_iterator()]
+    sequences = [frames for frames, *_ in parts.training.sequences().as_numpy_iterator()]
     if truth is not None:
         num_delays, num_units = truth.couplings.shape[:2]
         if num_units != trained.model.num_visible:

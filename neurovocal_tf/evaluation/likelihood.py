@@ -142,6 +142,7 @@ def log_likelihood_bracket(
     sequences: Sequence[np.ndarray],
     options: LikelihoodOptions = LikelihoodOptions(),
     report: Callable[[float], object] = lambda line: None,
+    conditions: Sequence[Sequence[int]] | None = None,
 ) -> Bracket:
     """The log-likelihood of sequences under a model, from both sides.
 
@@ -150,6 +151,7 @@ def log_likelihood_bracket(
         sequences: list of frames [L, V] in the data's unit, each from its true beginning.
         options: `LikelihoodOptions`.
         report: called with the share of the work done, from 0 to 1.
+        conditions: of each sequence the numbers of its own; None: unknown.
 
     Returns:
         `Bracket`.
@@ -163,7 +165,7 @@ def log_likelihood_bracket(
         )
     draws, num_chains = draws_of(model, options.num_chains, options.seed)
     options = dataclasses.replace(options, num_chains=num_chains)
-    of_draws = conditional_machines(model, sequences, draws)
+    of_draws = conditional_machines(model, sequences, draws, conditions)
     first = next(of_draws)
     frames = first.frames
     chosen = _sampled(len(frames), options.num_frames, options.seed)

@@ -16,6 +16,7 @@ from neurovocal_tf.data import frame_sequences
 from neurovocal_tf.data.survey import survey_held_out
 from neurovocal_tf.data.watch import Watch
 from neurovocal_tf.evaluation import (
+    identification,
     likelihood,
     likelihood_baselines,
     song_pictures,
@@ -28,6 +29,7 @@ from neurovocal_tf.evaluation.one_step import one_step_error, one_step_errors
 from neurovocal_tf.evaluation.songs_of_run import SongOptions
 from neurovocal_tf.generation import songs
 from neurovocal_tf.generation.singer import Singer
+from neurovocal_tf.model import scoring
 from neurovocal_tf.music import likeness as music_likeness
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots import likelihood as likelihood_plots
@@ -106,22 +108,31 @@ def _evaluated(
         else _named_by(held_out_list, data, data_dir, trained.config, parts.training, say)
     )
     held_out, labels, held_out_heard = _labelled(test)
+    conditions = None
+    if test.conditions and held_out_heard is not None:
+        conditions = [test.condition_of(number) for number in held_out_heard.recordings]
     statistics = BaselineStatistics()
     for frames in training:
         statistics.update(frames)
-    figures = {
-        name + suffix: error
-        for name, error in _one_step(trained.model, statistics.fit(), held_out, labels).items()
-    }
+    errors = _one_step(trained.model, statistics.fit(), held_out, labels, conditions)
+    figures = {name + suffix: error for name, error in errors.items()}
     pictures = {}
     if likelihood_options is not None and _has_likelihood(trained, held_out):
-        figures |= _likelihood(trained.model, training, held_out, likelihood_options, report)
+        figures |= _likelihood(
+            trained.model, training, held_out, likelihood_options, report, conditions
+        )
         pictures["likelihood"] = likelihood_plots.likelihood_figure(
             figures, likelihood.warning(figures)
         )
     if data.is_sound:
-        song_figures, song_pictures = _songs(trained, heard, held_out_heard, song_options, say)
+        song_figures, song_pictures, listener = _songs(
+            trained, heard, held_out_heard, song_options, say, parts.training.sources
+        )
         figures, pictures = figures | song_figures, pictures | song_pictures
+        if conditions is not None:
+            figures |= identification.who_sings(
+                trained.model, held_out, test, held_out_heard, parts.training, listener
+            )
     elif isinstance(test.scale, PianoKeys):
         figures |= _pieces_compared(trained, training, held_out, song_options)
     return {name: _defined(value) for name, value in figures.items()}, pictures
@@ -170,21 +181,31 @@ def _labelled(data):
     )
 
 
-def _one_step(model, baselines, held_out, labels):
+def _one_step(model, baselines, held_out, labels, conditions):
     """One-step errors over whole sequences, so that nobody lacks the frames before; the model's
     also label by label, the commonest.
 
     Args:
         held_out: list of frames [L, V].
         labels: list of the frames' labels, NumPy string [L], "" for none.
+        conditions: of each the numbers of its own; None: unknown.
     """
     predict = tf.function(
-        lambda frames: model.predict_step(frames),
-        input_signature=[tf.TensorSpec([1, None, model.num_visible])],
+        lambda frames, *told: model.predict_step((frames, None, None, *(x[None] for x in told))),
+        input_signature=[
+            tf.TensorSpec([1, None, model.num_visible]),
+            *scoring.condition_specs(model),
+        ],
     )
-    predictors = {
-        "one_step_error": lambda frames: predict(tf.constant(frames[np.newaxis], tf.float32))[0]
-    }
+
+    def predictions():
+        for index, frames in enumerate(held_out):
+            told = model.conditions.row(conditions and conditions[index])
+            yield predict(tf.constant(frames[np.newaxis], tf.float32), *told)[0]
+
+    # Asked for one after another, as the sequences come.
+    in_order = predictions()
+    predictors = {"one_step_error": lambda frames: next(in_order)}
     predictors |= {
         f"baseline_{name}": baseline.one_step_predictions for name, baseline in baselines.items()
     }
@@ -192,7 +213,7 @@ def _one_step(model, baselines, held_out, labels):
     counts = collections.Counter(label for of_one in labels for label in of_one.tolist() if label)
     if counts:
         actual, labels = np.concatenate(held_out), np.concatenate(labels)
-        predicted = np.concatenate([predictors["one_step_error"](frames) for frames in held_out])
+        predicted = np.concatenate(list(predictions()))
         for label, _ in counts.most_common(_MAX_LABELS):
             errors[f"one_step_error_of_label_{label}"] = one_step_error(
                 actual, predicted, labels == label
@@ -209,9 +230,9 @@ def _has_likelihood(trained, held_out):
     )
 
 
-def _likelihood(model, training, held_out, options, report):
+def _likelihood(model, training, held_out, options, report, conditions):
     """The bracket, and baselines on the same frames; accuracies of binary ones."""
-    bracket = likelihood.log_likelihood_bracket(model, held_out, options, report)
+    bracket = likelihood.log_likelihood_bracket(model, held_out, options, report, conditions)
     figures = likelihood.bracket_figures(bracket, options.num_temperatures)
     binary = likelihood.is_binary_model(model)
     baselines = likelihood_baselines.fit_baselines(_up_to(training, _MOST_BASELINE_FRAMES), binary)
@@ -247,20 +268,23 @@ def _up_to(sequences, num_frames):
     return sequences[: max(int(np.searchsorted(ends, num_frames, side="right")), 1)]
 
 
-def _songs(trained, training, held_out, options, say):
-    """Figures and pictures of generated songs beside the training and the held-out `Songs`."""
-    sung = songs_of_run.sing(trained, options)
+def _songs(trained, training, held_out, options, say, sources):
+    """Figures and pictures of generated songs beside the training and the held-out `Songs`, and the
+    `Listener` that has heard the former; None where it hears no syllable.
+    """
+    sung = songs_of_run.sing(trained, options, sources)
     shown = held_out.pieces or training.pieces
     pictures = {"songs": song_pictures.whole_songs(shown, sung.pieces, trained)}
     try:
         found = songs_of_run.measured(trained, training, sung, held_out, options.seed)
     except NotMeasurable as reason:
         say(f"songs are not measured: {reason}")
-        return {}, pictures
+        return {}, pictures, None
     figures = found.figures | temperatures.at_temperatures(
-        trained, found.listener, options.temperatures, options.seed
+        trained, found.listener, options.temperatures, options.seed, sources
     )
-    return figures, pictures | song_pictures.pictures(found, trained.sample_rate)
+    pictures |= song_pictures.pictures(found, trained.sample_rate)
+    return figures, pictures, found.listener
 
 
 def _pieces_compared(trained, training, held_out, options):

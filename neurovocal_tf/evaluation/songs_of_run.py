@@ -2,11 +2,14 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from neurovocal_tf.config_sections import SEQUENCES_WITH_GAPS
+from neurovocal_tf.data import recording_conditions
 from neurovocal_tf.data.recordings import Recordings
+from neurovocal_tf.data.sources import Source
 from neurovocal_tf.evaluation import song_likeness
 from neurovocal_tf.evaluation.heard import Listener, NotMeasurable, Songs
 from neurovocal_tf.evaluation.song_likeness import Likeness
@@ -43,14 +46,18 @@ def sequences_of(recordings: Recordings) -> tuple[Songs, list[np.ndarray], list[
     return Songs(shown, numbers), frames, labels
 
 
-def sing(trained: Trained, options: SongOptions) -> Songs:
-    """What the model sings, as its own frames in dB."""
+def sing(trained: Trained, options: SongOptions, sources: Sequence[Source] = ()) -> Songs:
+    """What the model sings, as its own frames in dB: of a model with conditions under those of some
+    sources in turn, or else unknown ones.
+    """
     each_s = options.seconds / options.num_songs
     hops = each_s * trained.sample_rate / trained.config.spectrogram.hop_length
     num_frames = max(math.ceil(hops), 1)
     singer = Singer(trained, max_frames=num_frames)
     seeds = range(options.seed, options.seed + options.num_songs)
-    sung = songs.generate_frames(singer, seeds, num_frames, options.temperature)
+    known = trained.model.conditions
+    condition = recording_conditions.in_turn(sources, known, len(seeds)) if sources else None
+    sung = songs.generate_frames(singer, seeds, num_frames, options.temperature, condition)
     return Songs.apart([frames for _, frames in sung])
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from neurovocal_tf.data.sources import Source
 from neurovocal_tf.evaluation import song_table, songs_of_run
 from neurovocal_tf.evaluation.heard import Heard, Listener
 from neurovocal_tf.evaluation.song_measures import FEWEST_SYLLABLES, MEASURES, coverage
@@ -30,13 +31,18 @@ _OF_ALL = ("effective_types_ratio", "bigram_nats")
 
 
 def at_temperatures(
-    trained: Trained, listener: Listener, temperatures: Sequence[float], seed: int
+    trained: Trained,
+    listener: Listener,
+    temperatures: Sequence[float],
+    seed: int,
+    sources: Sequence[Source] = (),
 ) -> dict[str, float]:
     """Sings eight songs of forty seconds at each temperature.
 
     Args:
         trained: `Trained`.    listener: `Listener` of its training recordings.
         temperatures: floats.    seed: int, of the first song, and of what is drawn.
+        sources: under whose conditions it sings in turn, see `songs_of_run.sing`.
 
     Returns: flat dict of `song_at_temperature_T_X` for each X of rate, effective types and bigram
         nats, as `song_measures` defines them, of all that is sung beside all training recordings;
@@ -46,7 +52,7 @@ def at_temperatures(
     figures = {}
     for temperature in temperatures:
         options = SongOptions(_SONG_S * _NUM_SONGS, _NUM_SONGS, seed, temperature)
-        sung = listener.hear(songs_of_run.sing(trained, options))
+        sung = listener.hear(songs_of_run.sing(trained, options, sources))
         found = _varied(listener.recordings, sung, np.random.default_rng(seed))
         found["longest_silence_s"] = sung.longest_silence_s()
         figures |= {f"{_AT}{temperature:g}_{name}": value for name, value in found.items()}

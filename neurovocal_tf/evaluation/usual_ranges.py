@@ -47,10 +47,13 @@ def usual_ranges(
     generation = trained.config.generation
 
     @tf.function(
-        input_signature=[tf.TensorSpec([None, trained.model.num_visible], tf.float32)],
+        input_signature=[
+            tf.TensorSpec([None, trained.model.num_visible], tf.float32),
+            *scoring.condition_specs(trained.model),
+        ],
         autograph=False,
     )
-    def scores_of(frames):
+    def scores_of(frames, *condition):
         scores = scoring.score(
             trained.model,
             frames[tf.newaxis],
@@ -58,15 +61,16 @@ def usual_ranges(
             generation.num_gibbs_steps,
             generation.chain_start,
             generation.num_replicas,
+            *condition,
         )
         return [getattr(scores, name) for name in scoring.SCORES]
 
     with Watch.from_now(validation.sources).blamed():
-        sequences = [frames for frames, _ in validation.sequences().as_numpy_iterator()]
+        sequences = list(validation.sequences().as_numpy_iterator())
     ranges = []
     num_frames = max(trained.config.data.window_frames // _STEP, 2)
     while len(pieces := _pieces(sequences, num_frames)) >= _MIN_PIECES:
-        found = np.array([scores_of(piece) for piece in pieces], np.float64)
+        found = np.array([scores_of(*piece) for piece in pieces], np.float64)
         middle, width = found.mean(axis=0), _NUM_DEVIATIONS * found.std(axis=0)
         limits = np.column_stack([middle - width, middle + width]).tolist()
         of_scores = {n: tuple(pair) for n, pair in zip(scoring.SCORES, limits, strict=True)}
@@ -76,10 +80,12 @@ def usual_ranges(
 
 
 def _pieces(sequences, num_frames):
-    """Pieces of so many frames, one after another, or as many as are enough, evenly chosen."""
+    """Pieces of so many frames, one after another, or as many as are enough, evenly chosen, each
+    with its condition where there are any.
+    """
     pieces = [
-        frames[first : first + num_frames]
-        for frames in sequences
+        (frames[first : first + num_frames], *condition)
+        for frames, _, *condition in sequences
         for first in range(0, len(frames) - num_frames + 1, num_frames)
     ]
     chosen = np.linspace(0, len(pieces) - 1, min(len(pieces), _MOST_PIECES)).round().astype(int)
@@ -101,7 +107,7 @@ def usual_calls_of(
     audio = config.audio
     values = [np.empty((0, len(CALL_SCORES)))]
     with Watch.from_now(validation.sources).blamed():
-        for source in validation.sources:
+        for index, source in enumerate(validation.sources):
             samples = readers.read(
                 source.path,
                 audio.channel,
@@ -116,7 +122,7 @@ def usual_calls_of(
             )
             kept = (onsets >= first) & (offsets <= last)
             spans_s = np.stack([onsets, offsets], axis=1)[kept] / trained.sample_rate
-            scores = read(source.path, spans_s)
+            scores = read(source.path, spans_s, validation.condition_of(index))
             values.append(np.column_stack([scores, np.diff(spans_s)]))
     found = np.concatenate(values)
     found = found[np.isfinite(found).all(axis=1)]

@@ -80,6 +80,7 @@ class Singer:
         temperature: npt.ArrayLike | tf.Tensor,
         frame: tf.Tensor | None = None,
         state: tf.Tensor | None = None,
+        condition: npt.ArrayLike | tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
         """Songs; each depends on its own row alone.
 
@@ -88,6 +89,8 @@ class Singer:
             temperature: float32 [B]; not above 0, or NaN, means the default, 1.
             frame: int64 [B], the frame to go on at.
             state: float32 [B, R], the one to go on from; default: songs' beginnings.
+            condition: int [B, K], or [K] for all, under which they begin, see
+                `RNNRBM.first_states`; a state has its own.
 
         Returns:
             dict: spectrogram float32 [B, T, V] in dB, silence after a row's end; lengths int32 [B];
@@ -96,7 +99,7 @@ class Singer:
         """
         seeds = tf.convert_to_tensor(seeds, tf.int64)
         if state is None:
-            state = self.model.encoder.initial_state(tf.ones(tf.shape(seeds), tf.bool))
+            state = self.model.first_states(tf.ones(tf.shape(seeds), tf.bool), condition)
         return self._song(
             seeds, num_frames, temperature, tf.zeros_like(seeds) if frame is None else frame, state
         )
@@ -110,13 +113,16 @@ class Singer:
         """
         return self._waveform(decibels, known)
 
-    def prime(self, power: tf.Tensor) -> tf.Tensor:
-        """The model's state after a recording, from its power spectrogram.
+    def prime(
+        self, power: tf.Tensor, condition: npt.ArrayLike | tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """The model's state after a recording, from its power spectrogram, under `condition`, int
+        [K].
 
         [L, V], L at least 1 -> [1, R]
         """
-        frames = spectrogram.to_model_frames(power, self.scale)
-        return scoring.embed(self.model, frames[tf.newaxis], tf.shape(frames)[:1]).state[tf.newaxis]
+        frames = spectrogram.to_model_frames(power, self.scale)[tf.newaxis]
+        return scoring.embed(self.model, frames, tf.shape(frames)[1:2], condition).state[tf.newaxis]
 
     def _sing(self, seeds, num_frames, temperature, frame, state):
         temperature = tf.where(

@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from neurovocal_tf import files
@@ -44,6 +45,7 @@ def generate_songs(
     num_frames: int,
     temperature: float = 1.0,
     prime: str | os.PathLike[str] | np.ndarray | None = None,
+    condition: npt.ArrayLike | None = None,
 ) -> Iterator[Song]:
     """Generates songs one after another; each depends on its own seed alone.
 
@@ -52,6 +54,7 @@ def generate_songs(
         temperature: float.
         prime: recording that every song goes on from, a path or float32 samples [N] at
             the model's rate; or None.
+        condition: int [K], under which all are sung, see `Singer.generate`; None: unknown.
 
     Yields:
         `Song`.
@@ -59,17 +62,17 @@ def generate_songs(
     Raises:
         ValueError: the priming recording cannot be read, or is shorter than a window.
     """
-    state = None if prime is None else _primed_state(singer, prime)
+    state = None if prime is None else _primed_state(singer, prime, condition)
     for some, rows in _rows(seeds, num_frames, temperature):
         if state is None:
-            song = singer.generate(*rows)
+            song = singer.generate(*rows, condition=condition)
         else:
             song = singer.generate(*rows, state=tf.repeat(state, len(some), axis=0))
         for seed, decibels in zip(some, song["spectrogram"], strict=True):
             yield Song(seed, np.asarray(decibels), np.asarray(singer.sound(decibels)))
 
 
-def _primed_state(singer, prime):
+def _primed_state(singer, prime, condition):
     is_path = not isinstance(prime, np.ndarray)
     samples = _read(singer, prime) if is_path else prime
     power = spectrogram.power_spectrogram(samples, singer.sample_rate, singer.config.spectrogram)
@@ -78,7 +81,7 @@ def _primed_state(singer, prime):
             f"`prime` must have at least n_fft={singer.config.spectrogram.n_fft} samples. "
             f"Received: prime={prime if is_path else f'{len(samples)} samples'}"
         )
-    return singer.prime(power)
+    return singer.prime(power, condition)
 
 
 def _read(singer, path):
@@ -124,7 +127,11 @@ def write_sound(stem: str | os.PathLike[str], waveform: np.ndarray, sample_rate:
 
 
 def generate_frames(
-    singer: Singer, seeds: Sequence[int], num_frames: int, temperature: float = 1.0
+    singer: Singer,
+    seeds: Sequence[int],
+    num_frames: int,
+    temperature: float = 1.0,
+    condition: npt.ArrayLike | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Generates frame sequences with a model that has learned such, or songs as spectrograms
     without their sound; each depends on its own seed alone.
@@ -132,12 +139,19 @@ def generate_frames(
     Args:
         singer: `singer.Singer`.    seeds: ints.    num_frames: int, of each sequence.
         temperature: float.
+        condition: int [K], or [N, K] of each, see `Singer.generate`; None: unknown.
 
     Yields:
         (seed, frames [L, V] in the data's unit; of recordings in dB).
     """
+    first = 0
     for some, rows in _rows(seeds, num_frames, temperature):
-        yield from zip(some, np.asarray(singer.generate(*rows)["spectrogram"]), strict=True)
+        own = condition
+        if np.ndim(condition) == 2:
+            own = np.asarray(condition)[first : first + len(some)]
+            first += len(some)
+        song = singer.generate(*rows, condition=own)
+        yield from zip(some, np.asarray(song["spectrogram"]), strict=True)
 
 
 def _rows(seeds, num_frames, temperature):

@@ -134,7 +134,9 @@ def _sequences(model, data, mask, steps) -> Iterator[np.ndarray]:
     else:
         batches = iter(data)
     for batch in itertools.islice(batches, steps):
-        frames, counts, _ = parts_of(batch, model.num_visible, model.masking)
+        frames, counts, *_ = parts_of(
+            batch, model.num_visible, model.masking, len(model.conditions)
+        )
         for i, row in enumerate(frames.numpy()):
             yield row if counts is None else row[counts[i].numpy()]
 
@@ -146,21 +148,29 @@ def start_from_data(model: "RNNRBM", moments: Moments) -> None:
     Args:
         moments: `Moments` of the training frames, in the model's units.
     """
-    mean, sd, range_db = moments.mean, moments.sd, moments.dynamic_range_db
+    take_standardisation(model, moments)
+    mean, range_db = moments.mean, moments.dynamic_range_db
     if model.conditional_rbm.visible_units == "gaussian":
-        smallest = max(_SMALLEST_SD_SHARE * sd.max(), 1e-9) if range_db is None else _SMALLEST_SD_DB
-        model.standardisation.set(mean, np.maximum(sd, smallest))
         _start_at_mean(model, np.zeros_like(mean), np.zeros_like(mean))
         if moments.autoregression is not None:
             _start_from_autoregression(model, moments.autoregression)
         return
     if range_db is not None:
-        model.standardisation.set(-range_db, range_db)
         mean = 1.0 + mean / range_db
     # A probability of 0 or 1 has no logit: one half is added to the frames in which a unit was on,
     # and to those in which it was off.
     share = (mean * moments.num_frames + 0.5) / (moments.num_frames + 1)
     _start_at_mean(model, share, np.log(share / (1 - share)))
+
+
+def take_standardisation(model: "RNNRBM", moments: Moments) -> None:
+    """Sets a model's standardisation alone, as `start_from_data` does."""
+    sd, range_db = moments.sd, moments.dynamic_range_db
+    if model.conditional_rbm.visible_units == "gaussian":
+        smallest = max(_SMALLEST_SD_SHARE * sd.max(), 1e-9) if range_db is None else _SMALLEST_SD_DB
+        model.standardisation.set(moments.mean, np.maximum(sd, smallest))
+    elif range_db is not None:
+        model.standardisation.set(-range_db, range_db)
 
 
 def _start_at_mean(model, mean, field):

@@ -1,5 +1,5 @@
 """What a model is given to learn from, in each form that Keras hands on, as one: frames, which of
-them count, and which rows begin a sequence.
+them count, which rows begin a sequence, and under which conditions.
 """
 
 from collections.abc import Sequence
@@ -15,35 +15,43 @@ from neurovocal_tf.rbm.noise import shape_of
 
 
 def parts_of(
-    data: Any, num_visible: int, masking: keras.layers.Layer | None = None
-) -> tuple[tf.Tensor, tf.Tensor | None, tf.Tensor | None]:
-    """Frames [B, T, V], mask bool [B, T] and is_start bool [B] of a batch; None for what it has
-    not.
+    data: Any,
+    num_visible: int,
+    masking: keras.layers.Layer | None = None,
+    num_conditions: int = 0,
+) -> tuple[tf.Tensor, tf.Tensor | None, tf.Tensor | None, tf.Tensor | None]:
+    """Frames [B, T, V], mask bool [B, T], is_start bool [B] and condition int32 [B, K] of a batch;
+    None for what it has not.
 
     Args:
-        data: frames [B, T, V] of numbers, alone or as (frames,), (frames, mask [B, T]) or
-            (frames, mask, is_start bool [B]).
+        data: frames [B, T, V] of numbers, alone or as (frames,), (frames, mask [B, T]),
+            (frames, mask, is_start bool [B]) or (frames, mask, is_start, condition int [B, K]).
         num_visible: int, V.
         masking: a layer that tells the mask of frames which come without one.
+        num_conditions: int, K, of which the model knows.
 
     Raises:
-        ValueError: another form, or another V.
+        ValueError: another form, another V, or another K.
     """
     parts = [
         None if part is None else tf.convert_to_tensor(part)
         for part in (data if isinstance(data, (tuple, list)) else (data,))
     ]
-    frames, mask, is_start = (*parts, None, None)[:3]
-    ranks = [None if part is None else part.shape.rank for part in (frames, mask, is_start)]
+    frames, mask, is_start, condition = (*parts, None, None, None)[:4]
+    ranks = [
+        None if part is None else part.shape.rank for part in (frames, mask, is_start, condition)
+    ]
     if (
-        len(parts) > 3
-        or any(rank not in (None, right) for rank, right in zip(ranks, (3, 2, 1), strict=True))
+        len(parts) > 4
+        or any(rank not in (None, right) for rank, right in zip(ranks, (3, 2, 1, 2), strict=True))
         or (is_start is not None and is_start.dtype != tf.bool)
+        or (condition is not None and not condition.dtype.is_integer)
     ):
         received = [part if part is None else (part.dtype.name, *part.shape) for part in parts]
         raise ValueError(
             "A batch must be frames [B, T, V], or (frames, mask [B, T]), or (frames, mask, "
-            "is_start bool [B]); there are no targets and no sample weights. "
+            "is_start bool [B]), or these and condition int [B, K]; there are no targets and no "
+            "sample weights. "
             f"Received: {', '.join(map(str, received))}"
         )
     if ranks[0] is not None and frames.shape[-1] not in (None, num_visible):
@@ -51,34 +59,46 @@ def parts_of(
             f"Frames must have the model's {num_visible} bins. "
             f"Received: frames of shape {tuple(frames.shape)}"
         )
+    if condition is not None and (
+        not num_conditions or condition.shape[-1] not in (None, num_conditions)
+    ):
+        raise ValueError(
+            f"A batch must have the model's {num_conditions} conditions. "
+            f"Received: condition of shape {tuple(condition.shape)}"
+        )
     frames = tf.cast(frames, tf.float32)
     # What a generator yields may have shapes that the graph does not know.
-    frames, mask, is_start = (
+    shapes = [None, None, num_visible], [None, None], [None], [None, num_conditions]
+    frames, mask, is_start, condition = (
         part if part is None or part.shape.rank else tf.ensure_shape(part, shape)
-        for part, shape in zip(
-            (frames, mask, is_start), ([None, None, num_visible], [None, None], [None]), strict=True
-        )
+        for part, shape in zip((frames, mask, is_start, condition), shapes, strict=True)
     )
     if frames.shape[-1] is None:
         frames = tf.ensure_shape(frames, [None, None, num_visible])
     if mask is None and masking is not None:
         mask = masking.compute_mask(frames)
-    return frames, None if mask is None else tf.cast(mask, tf.bool), is_start
+    mask = None if mask is None else tf.cast(mask, tf.bool)
+    return frames, mask, is_start, None if condition is None else tf.cast(condition, tf.int32)
 
 
 def whole_batch(
-    frames: tf.Tensor, mask: tf.Tensor | None, is_start: tf.Tensor | None
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    frames: tf.Tensor,
+    mask: tf.Tensor | None,
+    is_start: tf.Tensor | None,
+    condition: tf.Tensor | None = None,
+) -> tuple[tf.Tensor, ...]:
     """A batch with all its parts, as a training step wants it: rows truly start and frames count
     where nothing is said, and padding follows the frames of a row.
 
-    -> (frames [B, T, V], mask float32 [B, T], is_start bool [B])
+    -> (frames [B, T, V], mask float32 [B, T], is_start bool [B]), and condition int32 [B, K] where
+    there is one
     """
     num_rows, num_frames = shape_of(frames)[:2]
+    told = () if condition is None else (condition,)
     if is_start is None:
         is_start = tf.ones([num_rows], tf.bool)
     if mask is None:
-        return frames, tf.ones([num_rows, num_frames]), is_start
+        return frames, tf.ones([num_rows, num_frames]), is_start, *told
     # What padding holds, which may be NaN, must not even be multiplied by zero.
     frames = tf.where(mask[..., tf.newaxis], frames, 0.0)
     mask = tf.cast(mask, tf.float32)
@@ -91,6 +111,7 @@ def whole_batch(
         tf.ensure_shape(ordered_frames, frames.shape),
         tf.ensure_shape(ordered_mask, mask.shape),
         is_start,
+        *told,
     )
 
 

@@ -8,15 +8,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from neurovocal_tf.conditions import NO_CONDITIONS, Conditions
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.encoder import Encoder, check_encoder
 from neurovocal_tf.layers.latent_variable import LatentVariable
 from neurovocal_tf.layers.padding import before_each, frames_first
 from neurovocal_tf.layers.standardisation import Standardisation
 from neurovocal_tf.layers.training_noise import dropped, noisy
-from neurovocal_tf.model import distribution
 from neurovocal_tf.model.adaptation import adapt
-from neurovocal_tf.model.batches import parts_of, whole_batch
 from neurovocal_tf.model.drawn_machines import machines_to_learn
 from neurovocal_tf.model.earlier_models import of_version_0_1
 from neurovocal_tf.model.root_mean_square import RootMeanSquare
@@ -62,10 +61,12 @@ class RNNRBM(SequenceModel):
             are drawn by its posterior, and songs draw z_t from its prior.
 
     Input: frames `[B, T, V]` in the data's units (dB for spectrograms); is_start bool `[B]`: which
-        rows begin a sequence; and a Keras mask `[B, T]`: a frame that it leaves out is none.
+        rows begin a sequence; a Keras mask `[B, T]`: a frame that it leaves out is none; and of an
+        encoder that knows of conditions, these, see `first_states`.
     Output: `RBM` with a bv, bh and gain for every frame; W sees standardised frames.
-    A batch to train on is frames `[B, T, V]`, alone or as (frames, mask `[B, T]`) or (frames, mask,
-    is_start `[B]`), and what else `SequenceModel` takes.
+    A batch to train on is frames `[B, T, V]`, alone or as (frames, mask `[B, T]`), (frames, mask,
+    is_start `[B]`) or (frames, mask, is_start, condition `[B, K]`), and what else `SequenceModel`
+    takes.
     Reference: Boulanger-Lewandowski, Bengio & Vincent, 2012, https://arxiv.org/abs/1206.6392
     """
 
@@ -124,14 +125,6 @@ class RNNRBM(SequenceModel):
             trainable=False,
             aggregation="only_first_replica",
         )
-        # When the last batch to train on was there, in seconds of the clock: what came before it
-        # was waiting. No weight, so never saved.
-        self.data_arrived_s = tf.Variable(
-            0.0,
-            dtype=tf.float64,
-            trainable=False,
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )
         self.cd_cost = keras.metrics.Mean(name="cd_cost")
         self.reconstruction_error = RootMeanSquare(name="reconstruction_error")
         self.one_step_error = RootMeanSquare(name="one_step_error")
@@ -168,6 +161,29 @@ class RNNRBM(SequenceModel):
             self.conditional_rbm.build((None, None, num_read))
         self.built = True
 
+    @property
+    def conditions(self) -> Conditions:
+        """What the model can be told of who sings and the like."""
+        return getattr(self.encoder, "conditions", NO_CONDITIONS)
+
+    def first_states(
+        self,
+        is_start: tf.Tensor,
+        condition: tf.Tensor | None = None,
+        stream: noise.Stream | None = None,
+    ) -> tf.Tensor:
+        """The encoder's states before rows' first frames, with which all begins that is read or
+        sung: the one place where a model is told of conditions.
+
+        Args:
+            is_start: bool [B], which rows truly start.
+            condition: int [B, K], or [K] for all rows, numbers of `conditions`; None: unknown.
+            stream: in training, decides which are taken for unknown.    Returns: [B, R].
+        """
+        # An encoder without them need not have heard of any.
+        told = (condition, stream) if self.conditions else ()
+        return self.encoder.initial_state(is_start, *told)
+
     def call(
         self,
         frames: tf.Tensor,
@@ -175,15 +191,16 @@ class RNNRBM(SequenceModel):
         training: bool = False,
         stream: noise.Stream | None = None,
         mask: tf.Tensor | None = None,
+        condition: tf.Tensor | None = None,
     ) -> RBM:
         if mask is None:
-            return self._machines(frames, is_start, training, stream)
-        first = self._machines(frames_first(frames, mask), is_start, training, stream)
+            return self._machines(frames, is_start, training, stream, condition)
+        first = self._machines(frames_first(frames, mask), is_start, training, stream, condition)
         return first.map_frames(lambda of_frame: before_each(of_frame, mask))
 
-    def _machines(self, frames, is_start, training, stream):
+    def _machines(self, frames, is_start, training, stream, condition):
         """`RBM` of every frame, each of which counts."""
-        u = self.contexts(frames, is_start, training, stream)
+        u = self.contexts(frames, is_start, training, stream, condition)
         return self.conditional_rbm(u if self.latent is None else self.latent(u))
 
     def contexts(
@@ -192,12 +209,13 @@ class RNNRBM(SequenceModel):
         is_start: tf.Tensor | None = None,
         training: bool = False,
         stream: noise.Stream | None = None,
+        condition: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """What the encoder tells of every frame by those before it, [B, T, U]; see `call`."""
         standardised = self.standardisation(frames)
         if is_start is None:
             is_start = tf.ones([tf.shape(frames)[0]], tf.bool)
-        first = self.encoder.initial_state(is_start)
+        first = self.first_states(is_start, condition, stream if training else None)
         states = self.encoder(
             noisy(standardised, self.input_noise, stream) if training else standardised,
             first,
@@ -227,35 +245,14 @@ class RNNRBM(SequenceModel):
         """
         adapt(self, data, mask, steps, dynamic_range_db)
 
-    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        frames, mask, is_start = parts_of(data, self.num_visible, self.masking)
-        with tf.control_dependencies([tf.identity(frames)]):
-            arrived = self.data_arrived_s.assign(tf.timestamp())
-        # Nothing is computed before the clock is read: on one core it would be read afterwards.
-        with tf.control_dependencies([arrived]):
-            frames = tf.identity(frames)
-        batch = whole_batch(frames, mask, is_start)
-        step = tf.convert_to_tensor(self.num_train_steps)
-        gradients, figures = zip(
-            *[self._part_gradients(*part, step) for part in self._parts(batch)], strict=True
-        )
-        self._update_weights([tf.add_n(parts) for parts in zip(*gradients, strict=True)])
-        self.num_train_steps.assign_add(1)
-        return self._updated((self.cd_cost, self.reconstruction_error), figures, batch)
-
-    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        batch = whole_batch(*parts_of(data, self.num_visible, self.masking))
-        figures = [self._part_figures(*part) for part in self._parts(batch)]
-        return self._updated(self.metrics, figures, batch)
-
-    def _gradients(self, frames, mask, is_start, first_row, share, step):
+    def _gradients(self, frames, mask, is_start, first_row, share, step, condition=None):
         """A part's share of the gradients, and of the cost and the
         reconstruction's squared error.
         """
         stream = noise.BatchStream(tf.constant(self.seed), step, first_row)
         with tf.GradientTape() as tape:
             learned, foretold, divergence = machines_to_learn(
-                self, frames, mask, is_start, True, stream
+                self, frames, mask, is_start, True, stream, condition
             )
             positive = self.standardisation(frames)
             with tape.stop_recording():
@@ -271,7 +268,7 @@ class RNNRBM(SequenceModel):
             share * self._squares(positive - reconstruction, mask),
         )
 
-    def _figures(self, frames, mask, is_start, first_row, share):
+    def _figures(self, frames, mask, is_start, first_row, share, condition=None):
         """A part's share of the cost and of the squared errors of the reconstruction and of
         the one-step prediction.
         """
@@ -279,7 +276,7 @@ class RNNRBM(SequenceModel):
         # so that its figures compare.
         stream = noise.BatchStream(tf.constant(self.seed + 1), tf.constant(0), first_row)
         learned, foretold, divergence = machines_to_learn(
-            self, frames, mask, is_start, False, stream
+            self, frames, mask, is_start, False, stream, condition
         )
         positive = self.standardisation(frames)
         negative, reconstruction = self.negative_phase(learned, positive, stream)
@@ -313,8 +310,9 @@ class RNNRBM(SequenceModel):
 
         [B, T, V] -> [B, T, V]
         """
-        frames, mask, is_start = parts_of(data, self.num_visible, self.masking)
-        return self.standardisation.inverse(mean_field(self(frames, is_start, mask=mask)))
+        frames, mask, is_start, condition = self.parts_of(data)
+        rbm = self(frames, is_start, mask=mask, condition=condition)
+        return self.standardisation.inverse(mean_field(rbm))
 
     def _squares(self, error, mask):
         """Mean over bins and masked frames of the squared error, in the data's units."""
@@ -322,37 +320,33 @@ class RNNRBM(SequenceModel):
             tf.reduce_mean(tf.square(error * self.standardisation.scale), axis=-1), mask
         )
 
-    def _updated(self, metrics, figures, batch):
-        """Adds a batch's figures, of each part a tuple, to the metrics,
-        and returns these by name.
-        """
-        *figures, num_frames = distribution.totals(
-            [*map(tf.add_n, zip(*figures, strict=True)), tf.reduce_sum(batch[1])]
-        )
-        for metric, figure in zip(metrics, figures, strict=True):
-            metric.update_state(figure, sample_weight=num_frames)
-        return {metric.name: distribution.for_keras(metric.result()) for metric in metrics}
-
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         of_some = [x for x in (self.pseudo_log_likelihood, self.latent_nats) if x is not None]
         return [self.cd_cost, self.reconstruction_error, self.one_step_error, *of_some]
 
-    def states(self, frames: tf.Tensor) -> tf.Tensor:
-        """The encoder's state after each frame.  [B, T, V] in the data's units -> [B, T, R]"""
-        return self.encoder(self.standardisation(frames))
+    def states(self, frames: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
+        """The encoder's state after each frame.  [B, T, V] in the data's units -> [B, T, R]
 
-    def encode(self, frames: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        `condition` as of `first_states`.
+        """
+        first = self.first_states(tf.ones([tf.shape(frames)[0]], tf.bool), condition)
+        return self.encoder(self.standardisation(frames), first)
+
+    def encode(
+        self, frames: tf.Tensor, lengths: tf.Tensor, condition: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """The encoder's state after each row's last frame: what `generate` goes on from.
 
         Args:
             frames: [B, T, V], in the data's units.
             lengths: int [B], frames of each row, at least 1.
+            condition: as of `first_states`.
 
         Returns:
             State, [B, R].
         """
-        return tf.gather(self.states(frames), lengths - 1, axis=1, batch_dims=1)
+        return tf.gather(self.states(frames, condition), lengths - 1, axis=1, batch_dims=1)
 
     def generate(
         self,
@@ -361,14 +355,19 @@ class RNNRBM(SequenceModel):
         temperature: tf.Tensor,
         state: tf.Tensor | None = None,
         first_frame: tf.Tensor | None = None,
+        condition: tf.Tensor | None = None,
         **sampling: Any,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Sings; see `singing.sing`, which this calls with the model's parts and un-standardises.
 
+        `condition` as of `first_states`, for songs from their beginning: a state has its own.
+
         Returns:
-            (frames [B, T, V] in the data's units, T = max(num_frames), silence after a row's end;
-            state [B, R]; next frame int64 [B]).
+            (frames [B, T, V] in the data's units, silence after a row's end; state [B, R]; next
+            frame int64 [B]).
         """
+        if state is None:
+            state = self.first_states(tf.ones([tf.shape(seeds)[0]], tf.bool), condition)
         frames, state, next_frame = sing(
             self.encoder,
             self.conditional_rbm,

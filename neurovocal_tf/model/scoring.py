@@ -94,26 +94,38 @@ class UsualRanges:
 EVERYTHING_USUAL = (UsualRanges(),)
 
 
-def embed(model: RNNRBM, frames: tf.Tensor, lengths: tf.Tensor) -> Embedding:
+def condition_specs(model: RNNRBM) -> list[tf.TensorSpec]:
+    """Of the last argument of a graph that reads under a condition, see `Conditions.row`; none for
+    a model without conditions.
+    """
+    return [tf.TensorSpec([len(model.conditions)], tf.int32)] if model.conditions else []
+
+
+def embed(
+    model: RNNRBM, frames: tf.Tensor, lengths: tf.Tensor, condition: tf.Tensor | None = None
+) -> Embedding:
     """Embeddings of sequences of frames, see `Encoder.embedding`.
 
     Args:
         model: `RNNRBM`.
         frames: float32 [S, L, V], in the model's units; each sequence is read from its beginning.
         lengths: int [S], frames of each.
+        condition: int [K], under which all are read, see `RNNRBM.first_states`.
 
     Returns:
         `Embedding`; that of no frames is zero, and the state the one before a first frame.
     """
     frames, lengths, is_frame = _at_least_one(frames, lengths)
     encoder = model.encoder
-    states = model.states(frames)
+    states = model.states(frames, condition)
     frame_embedding = tf.boolean_mask(encoder.embedding(states), is_frame)
     last = states[-1, tf.maximum(lengths[-1], 1) - 1]
     return Embedding(
         embedding=_mean(frame_embedding),
         frame_embedding=frame_embedding,
-        state=tf.where(lengths[-1] > 0, last, encoder.initial_state(tf.constant([True]))[0]),
+        state=tf.where(
+            lengths[-1] > 0, last, model.first_states(tf.constant([True]), condition)[0]
+        ),
     )
 
 
@@ -124,6 +136,7 @@ def score(
     num_gibbs_steps: int = 20,
     chain_start: str = "bias",
     num_replicas: int = 1,
+    condition: tf.Tensor | None = None,
 ) -> Scores:
     """How unusual sequences of frames are.
 
@@ -133,13 +146,15 @@ def score(
         lengths: int [S], frames of each.
         num_gibbs_steps, chain_start, num_replicas: of the model's own samples, as in
             `singing.Sampling`.
+        condition: int [K], under which all are read, see `RNNRBM.first_states`.
 
     Returns:
         `Scores`. A sequence's first frame has no frame before it: its frame_score is 0, and score
         and order_score leave it out; with no other frames they are 0.
     """
     frames, lengths, is_frame = _at_least_one(frames, lengths)
-    read = _read_frames(model, frames, is_frame, num_gibbs_steps, chain_start, num_replicas)
+    sampling = num_gibbs_steps, chain_start, num_replicas
+    read = _read_frames(model, frames, is_frame, condition, *sampling)
     after = FrameReadings(*(tf.boolean_mask(x, read.has_before) for x in read))
     return Scores(
         score=_log_ratio(_mean(after.error), _mean(after.change_size)),
@@ -161,11 +176,13 @@ def score_calls(
     num_gibbs_steps: int = 20,
     chain_start: str = "bias",
     num_replicas: int = 1,
+    condition: tf.Tensor | None = None,
 ) -> dict[str, tf.Tensor]:
     """How unusual calls are where they stand: what came before them in their sequence is known.
 
     Args:
-        model, frames, lengths, num_gibbs_steps, chain_start, num_replicas: as for `score`.
+        model, frames, lengths, num_gibbs_steps, chain_start, num_replicas, condition: as for
+            `score`.
         firsts, lasts: int [C], each call's first frame and the one after its last, counted through
             all sequences, one after another; at least one frame each.
 
@@ -184,7 +201,8 @@ def score_calls(
     # Samples of the model's own take most of the time, and are drawn where there are calls alone.
     in_a_call = tf.cumsum(changes)[:-1] > 0
     is_asked = tf.scatter_nd(tf.where(is_frame), in_a_call, tf.shape(is_frame, tf.int64))
-    read = _read_frames(model, frames, is_asked, num_gibbs_steps, chain_start, num_replicas)
+    sampling = num_gibbs_steps, chain_start, num_replicas
+    read = _read_frames(model, frames, is_asked, condition, *sampling)
     place = tf.cumsum(tf.cast(in_a_call, tf.int32), exclusive=True)
     begins, num_calls = tf.gather(place, firsts), tf.size(firsts)
     call = tf.repeat(tf.range(num_calls), lasts - firsts)
@@ -201,9 +219,9 @@ def score_calls(
     }
 
 
-def _read_frames(model, frames, is_asked, *sampling):
+def _read_frames(model, frames, is_asked, condition, *sampling):
     """`FrameReadings` of the frames in `is_asked`, bool [S, L]."""
-    rbm = model(frames)
+    rbm = model(frames, condition=condition)
     actual = model.standardisation(frames)
     before = tf.pad(actual[:, :-1], [[0, 0], [1, 0], [0, 0]])
     change, predicted_change = actual - before, mean_field(rbm) - before

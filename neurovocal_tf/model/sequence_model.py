@@ -9,7 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf.model import distribution
-from neurovocal_tf.model.batches import padded
+from neurovocal_tf.model.batches import padded, parts_of, whole_batch
+
+# What a step of training can tell of a batch without another chain.
+NUM_TRAINED_METRICS = 2
 
 
 class SequenceModel(keras.Model):
@@ -20,9 +23,21 @@ class SequenceModel(keras.Model):
     `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator. Beside an array its mask `[N, T]`
     may stand where Keras has the targets: `fit(x, mask)`, `validation_data=(x, mask)`.
 
-    A subclass has an `encoder` and `num_visible`, V, and computes in `_gradients` and `_figures`
-    what a part of a batch gives.
+    A subclass has an `encoder`, `num_visible`, V, `masking`, `conditions` and `num_train_steps`,
+    and computes in `_gradients` and `_figures` what a part of a batch gives: of its `metrics`
+    training has the first two alone.
     """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # When the last batch to train on was there, in seconds of the clock: what came before it
+        # was waiting. No weight, so never saved.
+        self.data_arrived_s = tf.Variable(
+            0.0,
+            dtype=tf.float64,
+            trainable=False,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
 
     def fit(
         self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
@@ -140,20 +155,60 @@ class SequenceModel(keras.Model):
     def compile_from_config(self, config: dict[str, Any]) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
 
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        parts = self.parts_of(data)
+        with tf.control_dependencies([tf.identity(parts[0])]):
+            arrived = self.data_arrived_s.assign(tf.timestamp())
+        # Nothing is computed before the clock is read: on one core it would be read afterwards.
+        with tf.control_dependencies([arrived]):
+            frames = tf.identity(parts[0])
+        batch = whole_batch(frames, *parts[1:])
+        step = tf.convert_to_tensor(self.num_train_steps)
+        gradients, figures = zip(
+            *[self._part_gradients(*part[:5], step, *part[5:]) for part in self._parts(batch)],
+            strict=True,
+        )
+        self._update_weights([tf.add_n(parts) for parts in zip(*gradients, strict=True)])
+        self.num_train_steps.assign_add(1)
+        return self._updated(self.metrics[:NUM_TRAINED_METRICS], figures, batch)
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        batch = whole_batch(*self.parts_of(data))
+        figures = [self._part_figures(*part) for part in self._parts(batch)]
+        return self._updated(self.metrics, figures, batch)
+
+    def parts_of(
+        self, data: Any
+    ) -> tuple[tf.Tensor, tf.Tensor | None, tf.Tensor | None, tf.Tensor | None]:
+        """A batch as `batches.parts_of` tells it, of this model."""
+        return parts_of(data, self.num_visible, self.masking, len(self.conditions))
+
+    def _updated(self, metrics, figures, batch):
+        """Adds a batch's figures, of each part a tuple, to the metrics,
+        and returns these by name.
+        """
+        *figures, num_frames = distribution.totals(
+            [*map(tf.add_n, zip(*figures, strict=True)), tf.reduce_sum(batch[1])]
+        )
+        for metric, figure in zip(metrics, figures, strict=True):
+            metric.update_state(figure, sample_weight=num_frames)
+        return {metric.name: distribution.for_keras(metric.result()) for metric in metrics}
+
     def _parts(self, batch):
         """Parts of a copy's batch, as (frames, mask, is_start, place of the first row in the
-        batch of all copies, share of that batch's frames).
+        batch of all copies, share of that batch's frames), and last conditions where there are.
         """
         columns = [tf.split(column, self._num_parts) for column in batch]
         num_rows = tf.shape(columns[0][0])[0]
         num_frames = [tf.reduce_sum(mask) for mask in columns[1]]
         (all_frames,) = distribution.totals([tf.add_n(num_frames)])
         first_row = distribution.first_row(self._num_parts * num_rows)
-        for i, (frames, mask, is_start) in enumerate(zip(*columns, strict=True)):
+        for i, (frames, mask, is_start, *condition) in enumerate(zip(*columns, strict=True)):
             yield (
                 frames,
                 mask,
                 is_start,
                 first_row + i * num_rows,
                 tf.math.divide_no_nan(num_frames[i], all_frames),
+                *condition,
             )

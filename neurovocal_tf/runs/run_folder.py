@@ -22,6 +22,7 @@ from neurovocal_tf import files
 from neurovocal_tf.audio import listing
 from neurovocal_tf.audio.identity import Identity
 from neurovocal_tf.audio.spectrogram import FrameScale, OwnUnit, PianoKeys
+from neurovocal_tf.conditions import NO_CONDITIONS, Conditions
 from neurovocal_tf.config import Config, changed_settings, may_change_on_resume
 from neurovocal_tf.data import frame_sequences
 from neurovocal_tf.data.found_spans import FoundSpans
@@ -61,6 +62,9 @@ class DataSummary:
             runs of earlier versions.
         num_training, num_validation: sequences of each share, see `data.shares`; None: there is one
             share.
+        conditions: `Conditions` of those that train.
+        started_from: of the model that the run began with, its `path`, a digest of its `weights`,
+            and their `epoch` where it is known; None: it began with fresh ones.
     """
 
     data_dir: str
@@ -77,6 +81,8 @@ class DataSummary:
     frames_digest: str | None = None
     num_training: tuple[int, ...] | None = None
     num_validation: tuple[int, ...] | None = None
+    conditions: Conditions = NO_CONDITIONS
+    started_from: dict[str, typing.Any] | None = None
 
     @property
     def is_sound(self) -> bool:
@@ -113,9 +119,11 @@ class DataSummary:
             values["scale"] = None
         if isinstance(self.scale, PianoKeys):
             values["frames_are"] = frame_sequences.PIANO_KEYS
-        if not self.lists:
-            del values["lists"]
-        for name in ("others", "frames_digest", "num_training", "num_validation"):
+        values["conditions"] = self.conditions.to_json()
+        for name in ("lists", "conditions"):
+            if not values[name]:
+                del values[name]
+        for name in ("others", "frames_digest", "num_training", "num_validation", "started_from"):
             if values[name] is None:
                 del values[name]
         return values
@@ -142,7 +150,12 @@ class DataSummary:
             frames_digest=values.get("frames_digest"),
             num_training=_counts(values.get("num_training")),
             num_validation=_counts(values.get("num_validation")),
+            conditions=Conditions.from_json(values.get("conditions", {})),
+            started_from=values.get("started_from"),
         )
+        sources = summary.training + summary.validation
+        if {len(source.conditions) for source in sources} - {len(summary.conditions)}:
+            raise ValueError("its recordings and their conditions contradict each other")
         if summary.is_sound != bool(summary.sample_rate and summary.training):
             raise ValueError("its recordings and their rate contradict each other")
         if not (summary.training_frames and summary.validation_frames):
@@ -158,6 +171,7 @@ class DataSummary:
             "validation_frames": sum(self.validation_frames),
             "validation_baseline_errors": self.baselines,
             "unit": self.unit,
+            **({"started_from": self.started_from} if self.started_from else {}),
         }
 
     def _recordings_in(self, config, data_dir):
@@ -173,7 +187,9 @@ class DataSummary:
                 dataclasses.replace(source, path=os.path.join(folder, source.path))
                 for source in sources
             )
-            parts.append(Recordings(sources, self.sample_rate, self.scale, config, spans))
+            parts.append(
+                Recordings(sources, self.sample_rate, self.scale, config, spans, self.conditions)
+            )
         training, validation = parts
         check_same(training.sources + validation.sources)
         return Parts(training, validation, test=validation)
@@ -245,6 +261,8 @@ class RunFolder:
                 source["path"] = os.path.relpath(source["path"], folder)
                 if source["identity"] is None:
                     del source["identity"]
+                if not source["conditions"]:
+                    del source["conditions"]
         if "others" in values:
             values["others"] = [os.path.relpath(path, folder) for path in values["others"]]
         files.write_json(self.file("data.json"), values)
@@ -296,6 +314,7 @@ def _source(values):
         end=end,
         segments=None if segments is None else tuple(map(_segment, segments)),
         identity=None if known is None else _identity(known),
+        conditions=_names(values.get("conditions", [])),
     )
 
 

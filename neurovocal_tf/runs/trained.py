@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.audio.spectrogram import FrameScale, OwnUnit
+from neurovocal_tf.conditions import NO_CONDITIONS, Conditions
 from neurovocal_tf.config import Config
 from neurovocal_tf.layers.attention_encoder import AttentionEncoder
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
+from neurovocal_tf.layers.conditioned_encoder import ConditionedEncoder
 from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
 from neurovocal_tf.layers.latent_variable import LatentVariable
 from neurovocal_tf.model.rnn_rbm import RNNRBM
@@ -31,11 +33,14 @@ class Trained:
     epoch: int
 
 
-def build_model(config: Config, num_visible: int | None = None) -> RNNRBM:
+def build_model(
+    config: Config, num_visible: int | None = None, known: Conditions = NO_CONDITIONS
+) -> RNNRBM:
     """An `RNNRBM` of the configured size, with fresh weights.
 
     Args:
         config: `Config`.    num_visible: int, V; None: the bins of the configured spectrogram.
+        known: `Conditions` that the model is to know of.
     """
     num_visible, model = num_visible or spectrogram.num_bins(config.spectrogram), config.model
     conditional_rbm = ConditionalRBM(
@@ -50,7 +55,7 @@ def build_model(config: Config, num_visible: int | None = None) -> RNNRBM:
         name="conditional_rbm",
     )
     return RNNRBM(
-        ENCODERS["attention" if model.attention_frames else "gated"](num_visible, config),
+        ENCODERS["conditioned" if known else _unconditioned(config)](num_visible, config, known),
         conditional_rbm,
         input_noise=model.input_noise,
         state_dropout=model.state_dropout,
@@ -74,7 +79,11 @@ def _latent_variable(num_visible, config):
     )
 
 
-def _gated_recurrent_encoder(num_visible, config):
+def _unconditioned(config):
+    return "attention" if config.model.attention_frames else "gated"
+
+
+def _gated_recurrent_encoder(num_visible, config, known):
     model = config.model
     return GatedRecurrentEncoder(
         model.recurrent_units(num_visible),
@@ -91,11 +100,11 @@ def _gated_recurrent_encoder(num_visible, config):
     )
 
 
-def _attention_encoder(num_visible, config):
+def _attention_encoder(num_visible, config, known):
     model = config.model
     every = max(model.layer_periods)
     return AttentionEncoder(
-        _gated_recurrent_encoder(num_visible, config),
+        _gated_recurrent_encoder(num_visible, config, known),
         model.attention_frames // every,
         every,
         model.attention_heads,
@@ -105,9 +114,26 @@ def _attention_encoder(num_visible, config):
     )
 
 
-# Name -> function of (bins of a frame, `Config`) that makes a `layers.encoder.Encoder`. Another
-# encoder is another line.
-ENCODERS = {"gated": _gated_recurrent_encoder, "attention": _attention_encoder}
+def _conditioned_encoder(num_visible, config, known):
+    model = config.model
+    return ConditionedEncoder(
+        ENCODERS[_unconditioned(config)](num_visible, config, known),
+        known,
+        model.condition_size,
+        model.unknown_share,
+        weight_init=model.weight_init,
+        seed=config.training.seed,
+        name="conditioned_encoder",
+    )
+
+
+# Name -> function of (bins of a frame, `Config`, `Conditions`) that makes a
+# `layers.encoder.Encoder`. Another encoder is another line.
+ENCODERS = {
+    "gated": _gated_recurrent_encoder,
+    "attention": _attention_encoder,
+    "conditioned": _conditioned_encoder,
+}
 
 
 def load_trained(
@@ -130,6 +156,6 @@ def load_trained(
     config, data = folder.config(), folder.data()
     found = checkpoint.read(folder.checkpoint)
     recovery.check_agreement(folder, found)
-    model = build_model(config, data.num_visible)
+    model = build_model(config, data.num_visible, data.conditions)
     epoch = found.load_best(model)
     return Trained(model, with_flags(config), data.scale, data.sample_rate, epoch)

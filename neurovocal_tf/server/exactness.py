@@ -67,7 +67,7 @@ def compare(folder: str | os.PathLike[str], load: Load) -> Comparison:
     try:
         if not loaded.is_batched:
             raise ValueError(f"`folder` must hold batching_params.pbtxt. Received: folder={folder}")
-        requests = _requests(load)
+        requests = _requests(load, loaded)
         alone = [loaded.predict("generate", request) for request in requests]
         with concurrent.futures.ThreadPoolExecutor(load.num_callers) as callers:
             found = list(
@@ -98,7 +98,7 @@ def _compare(
     half = {**request, "num_frames": request["num_frames"] // 2}
     first = loaded.predict("generate", half)
     rest = {
-        **request,
+        **{name: column for name, column in request.items() if not name.startswith("condition")},
         "num_frames": request["num_frames"] - half["num_frames"],
         "frame": first["next_frame"],
         "state": first["state"],
@@ -116,7 +116,7 @@ def _compare(
     ]
 
 
-def _requests(load: Load) -> list[dict[str, np.ndarray]]:
+def _requests(load: Load, loaded: LoadedVersion) -> list[dict[str, np.ndarray]]:
     rng = np.random.default_rng(load.seed)
     num_rows = load.num_callers * load.calls_each
     columns: dict[str, np.ndarray] = {
@@ -124,6 +124,12 @@ def _requests(load: Load) -> list[dict[str, np.ndarray]]:
         "num_frames": rng.integers(1, load.max_frames + 1, num_rows).astype(np.int32),
         "temperature": rng.uniform(*load.temperatures, num_rows).astype(np.float32),
     }
+    if "condition_number" in (inputs := loaded.signatures["generate"].inputs):
+        # Each row under one that the version knows, or none.
+        shape = num_rows, inputs["condition_number"].tensor_shape.dim[1].size
+        places = np.zeros(shape, np.int32)
+        places[:, 0] = rng.integers(0, max(loaded.num_condition_texts, 1), num_rows)
+        columns |= {"condition": np.full(shape, b"", object), "condition_number": places}
     return [{name: column[i : i + 1] for name, column in columns.items()} for i in range(num_rows)]
 
 

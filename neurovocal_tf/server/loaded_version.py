@@ -121,6 +121,12 @@ class LoadedVersion:
                     self.layout = int(answer[_LAYOUT][0])
 
     @property
+    def num_condition_texts(self) -> int:
+        """How many texts its metadata says that may be named as a condition, "" among them."""
+        texts = self._metadata.get("condition_texts")
+        return len(texts) if isinstance(texts, list) else 0
+
+    @property
     def layout_description(self) -> str:
         """What `layout` means, as the version's metadata says it;
         empty where either is not known.

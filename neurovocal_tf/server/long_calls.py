@@ -27,6 +27,8 @@ _PART_BYTES = 1 << 18
 _LOOK_S = 0.1
 _BEGIN, _GO_ON, _SOUND = "generate", "generate_continue", "synthesise"
 _BEGINNING = {"seed", "num_frames", "temperature"}
+# Of a model with conditions, by which a song begins; what goes on has them in its state.
+_CONDITIONS = {"condition", "condition_number"}
 # As in `audio.wav.encode`.
 _LOUDEST, _FULL_SCALE = 0.99, 32_768
 
@@ -89,14 +91,22 @@ class LongCalls:
         left = np.clip(inputs["num_frames"], 0, self._max_frames)
         lengths = left
         same = {name: inputs[name] for name in ("seed", "temperature")}
+        begins = {name: inputs[name] for name in _CONDITIONS if name in inputs}
         going_on = {name: inputs[name] for name in ("frame", "state") if name in inputs}
-        parts = []
+        parts: list[dict[str, np.ndarray]] = []
         while left.any():
             _check(is_wanted)
             num_frames = np.minimum(left, _PART_FRAMES)
             part = call(
-                _GO_ON if going_on else _BEGIN, {**same, **going_on, "num_frames": num_frames}
+                _GO_ON if going_on else _BEGIN,
+                {**same, **(going_on or begins), "num_frames": num_frames},
             )
+            if not parts and begins:
+                # A row that cannot be answered has no frames, and none are to follow.
+                is_sung = part["lengths"] >= num_frames
+                left, lengths, num_frames = (
+                    np.where(is_sung, count, 0) for count in (left, lengths, num_frames)
+                )
             # Others of its batch may have been longer.
             parts.append(part | {"spectrogram": part["spectrogram"][:, : num_frames.max()]})
             going_on = {"frame": part["next_frame"], "state": part["state"]}
@@ -162,7 +172,7 @@ def _is_known(metadata: Mapping[str, Any], signatures: Signatures) -> bool:
         isinstance(metadata.get("max_frames"), int)
         and _BEGIN in signatures
         and _GO_ON in signatures
-        and set(signatures[_BEGIN].inputs) == _BEGINNING
+        and set(signatures[_BEGIN].inputs) - _CONDITIONS == _BEGINNING
         and set(signatures[_GO_ON].inputs) == {*_BEGINNING, "frame", "state"}
     )
 

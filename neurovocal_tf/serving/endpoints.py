@@ -7,7 +7,7 @@ own length. Contents never raise: limits are kept in the graph, and every row ha
 shapes are refused.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -19,11 +19,14 @@ from neurovocal_tf.model.usual_calls import CALL_SCORES, UsualCalls, nothing_kno
 from neurovocal_tf.segmentation import detector_in_graph
 from neurovocal_tf.serving.readings import COUNT, PLACES, Readings
 from neurovocal_tf.serving.rows import each_row, endpoint, floats, is_within
+from neurovocal_tf.serving.told_conditions import numbers_of_rows, specs_of
 from neurovocal_tf.status import Status
 
 # No state and no sample of a model comes near these; what does would make its answer infinite.
 _SANE_STATE = (-1e4, 1e4)
 _SANE_SAMPLES = (-1e3, 1e3)
+# Of a row that is answered as if it were empty.
+_EMPTIED = ("num_frames", "lengths", "audio_bytes")
 # To a block of a song come frames of the one before when it is to sound.
 _JOINING_FRAMES = 64
 
@@ -33,7 +36,9 @@ class Endpoints:
     B callers; each is an attribute, too.
 
     Shapes: V bins, R state, E embedding, T the longest row's frames, N its samples, S its segments.
-    `status` int32 [B], a `Status`, is among the outputs of all.
+    `status` int32 [B], a `Status`, is among the outputs of all. Where the model has conditions,
+    all but generate_continue, synthesise and segment_audio take condition string [B, K] and
+    condition_number int32 [B, K], too, see `told_conditions`; a state has its own.
 
     generate           seed int64 [B], num_frames int32 [B], temperature float32 [B] -> spectrogram
                        float32 [B, T, V] in dB, lengths int32 [B], state float32 [B, R], next_frame
@@ -110,17 +115,17 @@ class Endpoints:
         )
         known = rows("known", tf.float32, None), rows("num_known", tf.int32)
         audio = rows("audio_bytes", tf.string)
-        self.generate = endpoint(self._generate, *song)
+        self.generate = self._under(self._generate, *song)
         self.generate_continue = endpoint(self._generate_continue, *song, *continuation)
-        self.generate_audio = endpoint(self._generate_audio, *song)
+        self.generate_audio = self._under(self._generate_audio, *song)
         self.synthesise = endpoint(self._synthesise, *spectrogram, *known)
-        self.encode = endpoint(self._encode, *spectrogram)
-        self.score = endpoint(self._score, *spectrogram)
-        self.encode_audio = endpoint(self._encode_audio, audio)
-        self.score_audio = endpoint(self._score_audio, audio)
+        self.encode = self._under(self._encode, *spectrogram)
+        self.score = self._under(self._score, *spectrogram)
+        self.encode_audio = self._under(self._encode_audio, audio)
+        self.score_audio = self._under(self._score_audio, audio)
         self.segment_audio = endpoint(self._segment_audio, audio)
         places = rows("onsets", tf.int64, None), rows("offsets", tf.int64, None)
-        self.score_calls_audio = endpoint(
+        self.score_calls_audio = self._under(
             self._score_calls_audio, audio, *places, rows("num_calls", tf.int32)
         )
 
@@ -132,10 +137,32 @@ class Endpoints:
         names = (*of_songs, *of_sounds, "score_calls_audio")
         return {name: getattr(self, name) for name in names}
 
+    def _under(
+        self, function: Callable[..., dict[str, tf.Tensor]], *specs: tf.TensorSpec
+    ) -> "tf.types.experimental.PolymorphicFunction":
+        """The endpoint of a function that takes rows, and last their condition, int32 [B, K], where
+        the model has conditions: callers name these.
+        """
+        known = self.model.conditions
+        if not known:
+            return endpoint(function, *specs)
+
+        def under(*rows):
+            numbers, is_known = numbers_of_rows(known, *rows[len(specs) :])
+            kept = [
+                tf.where(is_known, row, tf.zeros_like(row)) if spec.name in _EMPTIED else row
+                for row, spec in zip(rows, specs, strict=False)
+            ]
+            answers = function(*kept, numbers)
+            status = tf.where(is_known, answers["status"], int(Status.UNKNOWN_CONDITION))
+            return answers | {"status": status}
+
+        return endpoint(under, *specs, *specs_of(known))
+
     # --- songs
 
-    def _generate(self, seed, num_frames, temperature):
-        return self.singer.generate(seed, num_frames, temperature) | {
+    def _generate(self, seed, num_frames, temperature, condition=None):
+        return self.singer.generate(seed, num_frames, temperature, condition=condition) | {
             "status": tf.fill(tf.shape(seed), int(Status.FINE))
         }
 
@@ -150,8 +177,8 @@ class Endpoints:
             )
         }
 
-    def _generate_audio(self, seed, num_frames, temperature):
-        song = self._generate(seed, num_frames, temperature)
+    def _generate_audio(self, seed, num_frames, temperature, condition=None):
+        song = self._generate(seed, num_frames, temperature, condition)
 
         def sound(row):
             decibels, length = row
@@ -195,20 +222,20 @@ class Endpoints:
 
     # --- spectrograms and recordings
 
-    def _encode(self, decibels, lengths):
-        return self._readings.read_spectrograms(self._readings.embedding, decibels, lengths)
+    def _encode(self, decibels, lengths, *told):
+        return self._readings.read_spectrograms(self._readings.embedding, decibels, lengths, *told)
 
-    def _score(self, decibels, lengths):
+    def _score(self, decibels, lengths, *told):
         return self._readings.judged(
-            self._readings.read_spectrograms(self._readings.scores, decibels, lengths),
+            self._readings.read_spectrograms(self._readings.scores, decibels, lengths, *told),
             tf.minimum(lengths, tf.shape(decibels)[1]),
         )
 
-    def _encode_audio(self, audio_bytes):
-        return self._readings.read_recordings(self._readings.embedding, audio_bytes)
+    def _encode_audio(self, audio_bytes, *told):
+        return self._readings.read_recordings(self._readings.embedding, audio_bytes, *told)
 
-    def _score_audio(self, audio_bytes):
-        answers = self._readings.read_recordings(self._readings.scores, audio_bytes)
+    def _score_audio(self, audio_bytes, *told):
+        answers = self._readings.read_recordings(self._readings.scores, audio_bytes, *told)
         return self._readings.judged(answers, answers["lengths"])
 
     def _segment_audio(self, audio_bytes):
@@ -232,8 +259,8 @@ class Endpoints:
         specs = {"onsets": PLACES, "offsets": PLACES, "num_segments": COUNT, "status": COUNT}
         return each_row(segment, audio_bytes, specs) | self._sample_rates(audio_bytes)
 
-    def _score_calls_audio(self, audio_bytes, onsets, offsets, num_calls):
-        answers = self._readings.read_calls(audio_bytes, onsets, offsets, num_calls)
+    def _score_calls_audio(self, audio_bytes, onsets, offsets, num_calls, *told):
+        answers = self._readings.read_calls(audio_bytes, onsets, offsets, num_calls, *told)
         return answers | self._sample_rates(audio_bytes)
 
     def _sample_rates(self, rows):

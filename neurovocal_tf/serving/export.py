@@ -115,6 +115,7 @@ def metadata(endpoints: Endpoints) -> dict[str, Any]:
             "share_of_usual_calls_called_unusual": endpoints.usual_calls.rate,
             "compared_with": "held-out calls of all types",
         },
+        **_of_conditions(endpoints.model.conditions),
         "status": {str(int(code)): text for code, text in status.DESCRIPTIONS.items()},
         "layouts": {str(int(layout)): layout.description for layout in Layout},
         "layout_where_exported": int(endpoints.singer.layout.found),
@@ -163,6 +164,13 @@ def _write_beside(folder, endpoints, information):
     with open(os.path.join(folder, BATCHING), "w", encoding="utf-8") as file:
         file.write(batching_parameters())
     warmup.write(os.path.join(folder, WARM_UP), warmup.requests(endpoints, BATCH_SIZES))
+
+
+def _of_conditions(known):
+    """What may be named, as a caller says it, a list in which a text's place is its number."""
+    if not known:
+        return {}
+    return {"conditions": known.to_json(), "condition_texts": list(known.texts)}
 
 
 def _finite(number):

@@ -29,10 +29,11 @@ _SANE_DECIBELS = (-1e3, 1e2)
 
 class Reading(typing.NamedTuple):
     """What a model can tell of sequences: `function`(frames [S, L, V], lengths [S]) -> dict as in
-    `specs`, of at least `least_frames`.
+    `specs`, of at least `least_frames`; with condition [K] as its last argument where the model has
+    conditions.
     """
 
-    function: Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]
+    function: Callable[..., dict[str, tf.Tensor]]
     specs: dict[str, tf.TensorSpec]
     least_frames: int
 
@@ -71,8 +72,11 @@ class Readings:
         width = encoder.embedding_size
         self.embedding = Reading(
             Traced(
-                lambda frames, lengths: scoring.embed(model, frames, lengths)._asdict(),
+                lambda frames, lengths, *told: scoring.embed(
+                    model, frames, lengths, *told
+                )._asdict(),
                 *sequences_of_frames,
+                *scoring.condition_specs(model),
             ),
             {
                 "embedding": floats(width),
@@ -89,37 +93,48 @@ class Readings:
         )
         self.scores = Reading(
             Traced(
-                lambda frames, lengths: scoring.score(model, frames, lengths, *sampling)._asdict(),
+                lambda frames, lengths, *told: scoring.score(
+                    model, frames, lengths, *sampling, *told
+                )._asdict(),
                 *sequences_of_frames,
+                *scoring.condition_specs(model),
             ),
             dict.fromkeys(scoring.SCORES, floats())
             | {"frame_score": floats(None), "frame_surprise": floats(None)},
             least_frames=2,
         )
         self._score_calls = Traced(
-            lambda *given: scoring.score_calls(model, *given, *sampling),
+            lambda frames, lengths, firsts, lasts, *told: scoring.score_calls(
+                model, frames, lengths, firsts, lasts, *sampling, *told
+            ),
             *sequences_of_frames,
             *[tf.TensorSpec([None], tf.int32)] * 2,
+            *scoring.condition_specs(model),
         )
         #: A recording's samples, none if they are of no use, and its `Status`.  string []
         #: -> float32 [N], int32 []
         self.samples = Traced(self._decoded, tf.TensorSpec([], tf.string))
 
     def read_spectrograms(
-        self, reading: Reading, decibels: tf.Tensor, lengths: tf.Tensor
+        self, reading: Reading, decibels: tf.Tensor, lengths: tf.Tensor, *condition: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        """Each row's frames as one sequence, and the answers padded to as
-        many frames as came in.
+        """Each row's frames as one sequence, under its condition, int32 [B, K], of a model that has
+        any; and the answers padded to as many frames as came in.
         """
         num_frames = tf.shape(decibels)[1]
         lengths = tf.clip_by_value(lengths, 0, num_frames)
 
         def read(row):
-            status, decibels = self.sane_frames(*row, reading.least_frames, self._max_frames)
+            decibels, length, *told = row
+            status, decibels = self.sane_frames(
+                decibels, length, reading.least_frames, self._max_frames
+            )
             frames = spectrogram.decibels_to_model_frames(decibels, self._scale)
-            return reading.function(frames[tf.newaxis], tf.shape(frames)[:1]) | {"status": status}
+            found = reading.function(frames[tf.newaxis], tf.shape(frames)[:1], *told)
+            return found | {"status": status}
 
-        answers = each_row(read, (decibels, lengths), reading.specs | {"status": COUNT})
+        rows = (decibels, lengths, *condition)
+        answers = each_row(read, rows, reading.specs | {"status": COUNT})
         for name, spec in reading.specs.items():
             if spec.shape.rank and spec.shape[0] is None:
                 missing = num_frames - tf.shape(answers[name])[1]
@@ -144,10 +159,15 @@ class Readings:
         )
         return status, tf.where(is_sane, decibels, -self._scale.dynamic_range_db)
 
-    def read_recordings(self, reading: Reading, audio_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The frames of each row's sequences, each sequence from its own beginning."""
+    def read_recordings(
+        self, reading: Reading, audio_bytes: tf.Tensor, *condition: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """The frames of each row's sequences, each sequence from its own beginning, under the row's
+        condition, int32 [B, K], of a model that has any.
+        """
 
-        def read(audio_bytes):
+        def read(row):
+            audio_bytes, *told = row
             samples, status = self.samples(audio_bytes)
             frames, lengths, frame_onsets = sequences.sequence_frames(
                 samples,
@@ -167,20 +187,27 @@ class Readings:
             answers = reading.function(
                 apart.to_tensor(shape=[None, None, self._model.num_visible]),
                 tf.cast(lengths, tf.int32),
+                *told,
             )
             return answers | {"lengths": num_frames, "frame_onsets": frame_onsets, "status": status}
 
         return each_row(
             read,
-            audio_bytes,
+            (audio_bytes, *condition),
             reading.specs | {"lengths": COUNT, "frame_onsets": PLACES, "status": COUNT},
         )
 
     def read_calls(
-        self, audio_bytes: tf.Tensor, onsets: tf.Tensor, offsets: tf.Tensor, num_calls: tf.Tensor
+        self,
+        audio_bytes: tf.Tensor,
+        onsets: tf.Tensor,
+        offsets: tf.Tensor,
+        num_calls: tf.Tensor,
+        *condition: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         """How unusual the calls of each row's recording are where they stand: the first `num_calls`
-        between `onsets` and `offsets`, or, where it is negative, those that the detector finds.
+        between `onsets` and `offsets`, or, where it is negative, those that the detector finds;
+        under the row's condition, int32 [B, K], of a model that has any.
         """
 
         def read(row):
@@ -192,7 +219,7 @@ class Readings:
                 ),
                 lambda: tuple(places[: tf.maximum(row[3], 0)] for places in row[1:3]),
             )
-            return self._read_calls(samples, status, onsets, offsets)
+            return self._read_calls(samples, status, onsets, offsets, *row[4:])
 
         calls = {"onsets": PLACES, "offsets": PLACES, "num_calls": COUNT, "status": COUNT}
         floating = dict.fromkeys((*CALL_SCORES, "p"), floats(None))
@@ -200,10 +227,10 @@ class Readings:
             "is_unusual": tf.TensorSpec([None], tf.bool),
             "fired": tf.TensorSpec([None], tf.string),
         }
-        rows = (audio_bytes, onsets, offsets, num_calls)
+        rows = (audio_bytes, onsets, offsets, num_calls, *condition)
         return each_row(read, rows, calls | floating | verdicts)
 
-    def _read_calls(self, samples, status, onsets, offsets):
+    def _read_calls(self, samples, status, onsets, offsets, *told):
         num_samples, num_calls = tf.size(samples, tf.int64), tf.size(onsets)
         is_good = (onsets >= 0) & (onsets < offsets) & (offsets <= num_samples)
         chosen = tf.boolean_mask(tf.range(num_calls), is_good)
@@ -229,6 +256,7 @@ class Readings:
             tf.cast(lengths, tf.int32),
             firsts,
             lasts,
+            *told,
         )
         found["duration"] = tf.cast(ends - begins, tf.float32) / self._sample_rate
         values = tf.stack([found[name] for name in CALL_SCORES], axis=1)

@@ -76,7 +76,10 @@ def _example_rows(endpoints):
     recording = np.random.default_rng(0).uniform(-0.5, 0.5, num_samples).astype(np.float32)
     recording[: num_samples // 4] = recording[-num_samples // 4 :] = 0.0
     file_rate = endpoints.sample_rate // endpoints.config.audio.time_expansion
+    num_conditions = len(endpoints.model.conditions)
     return {
+        "condition": np.full((1, num_conditions), b"", object),
+        "condition_number": np.zeros((1, num_conditions), np.int32),
         "seed": np.zeros(1, np.int64),
         "num_frames": np.full(1, _NUM_FRAMES, np.int32),
         "temperature": np.ones(1, np.float32),

@@ -69,7 +69,8 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
     def build(self, hp: keras_tuner.HyperParameters) -> RNNRBM:
         """A model of the drawn size, started from the data and compiled."""
         config = with_values(self.config, self.values_of(hp))
-        model = build_model(config, self.data.summary.num_visible)
+        summary = self.data.summary
+        model = build_model(config, summary.num_visible, summary.conditions)
         start_from_data(model, self.data.moments)
         trainer.compile_model(model, config)
         return model

@@ -57,6 +57,9 @@ class GuardedOptimizer(keras.optimizers.Optimizer):
         l2: float, decoupled L2 on the weights whose path contains `l2_path`.
         l1_path: str.
         l2_path: str.
+        kept_rate: float, the learning rate of kept weights as a share of `learning_rate`.
+        fresh_paths: strings; weights whose path contains one of them are not kept; of none, where
+            `kept_rate` is 1, all are as good as fresh.
         use_ema: bool, whether to keep a moving average of the weights,
             which starts at their initial values.
         ema_momentum: float in [0, 1), the average's momentum.
@@ -76,6 +79,8 @@ class GuardedOptimizer(keras.optimizers.Optimizer):
         l2: float = 0.0,
         l1_path: str = "gated_recurrent_encoder",
         l2_path: str = "recurrent_kernel",
+        kept_rate: float = 1.0,
+        fresh_paths: Sequence[str] = (),
         use_ema: bool = False,
         ema_momentum: float = 0.99,
         name: str | None = None,
@@ -89,6 +94,7 @@ class GuardedOptimizer(keras.optimizers.Optimizer):
         self.clip_norm = clip_norm
         self.l1, self.l2 = l1, l2
         self.l1_path, self.l2_path = l1_path, l2_path
+        self.kept_rate, self.fresh_paths = kept_rate, tuple(fresh_paths)
 
     def guard(
         self, gradients: Sequence[tf.Tensor], variables: Sequence[keras.Variable]
@@ -155,6 +161,8 @@ class GuardedOptimizer(keras.optimizers.Optimizer):
             step += self.l1 * tf.sign(old)
         if self.l2 and self.l2_path in path:
             step += self.l2 * old
+        if self.kept_rate != 1 and not any(fresh in path for fresh in self.fresh_paths):
+            learning_rate = learning_rate * self.kept_rate
         new = old - tf.cast(learning_rate, old.dtype) * step
         if constraint is not None:
             # Keras does so too, but only after the averages have been taken.
@@ -179,7 +187,7 @@ class GuardedOptimizer(keras.optimizers.Optimizer):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         keras_config = super().get_config()
-        ours = ("clip_norm", "l1", "l2", "l1_path", "l2_path")
+        ours = ("clip_norm", "l1", "l2", "l1_path", "l2_path", "kept_rate", "fresh_paths")
         return {
             k: keras_config[k] for k in ("learning_rate", "use_ema", "ema_momentum", "name")
         } | {k: getattr(self, k) for k in ours}

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from neurovocal_tf.data import recording_conditions
 from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots.songs import comparison_figure
@@ -112,8 +113,14 @@ class Pictures(keras.callbacks.Callback):
 
     def _generated(self):
         seeds = tf.range(NUM_PICTURED, dtype=tf.int64) + self.singer.config.training.seed
+        condition = recording_conditions.in_turn(
+            self.data.training, self.data.conditions, NUM_PICTURED
+        )
         songs = self.singer.generate(
-            seeds, tf.fill([NUM_PICTURED], self.num_generated), tf.ones([NUM_PICTURED])
+            seeds,
+            tf.fill([NUM_PICTURED], self.num_generated),
+            tf.ones([NUM_PICTURED]),
+            condition=condition,
         )
         return list(np.asarray(songs["spectrogram"]))
 

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +14,14 @@ import tensorflow as tf
 from neurovocal_tf import files
 from neurovocal_tf.audio import listing
 from neurovocal_tf.config import Config
-from neurovocal_tf.data import frame_sequences, midi_folder, pipeline, shares, split
+from neurovocal_tf.data import (
+    frame_sequences,
+    midi_folder,
+    pipeline,
+    recording_conditions,
+    shares,
+    split,
+)
 from neurovocal_tf.data.sequence_data import SequenceData
 from neurovocal_tf.data.survey import TooFewRecordings, survey
 from neurovocal_tf.data.watch import Watch
@@ -22,6 +30,9 @@ from neurovocal_tf.evaluation.one_step import one_step_errors
 from neurovocal_tf.model.adaptation import FrameMoments, Moments
 from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
 from neurovocal_tf.training.pictures import NUM_PICTURED
+
+if TYPE_CHECKING:
+    from neurovocal_tf.training.starting import Start
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,9 +65,11 @@ def prepare_data(
     report: Callable[[str], object],
     fold: tuple[int, int] | None = None,
     place: shares.Place = shares.WHOLE,
+    start: "Start | None" = None,
 ) -> TrainingData:
     """The data of a new run, surveyed and written down, or of one that goes on,
-    as it was written down; of every batch the rows at `place`.
+    as it was written down; of every batch the rows at `place`. A new run's recordings are brought
+    to the rate of what it starts from.
     """
     summary, moments, pieces, validation_batches = folder.data(), None, None, None
     if data_dir is not None and midi_folder.holds_pieces(data_dir):
@@ -64,13 +77,14 @@ def prepare_data(
         data_dir = folder.file("frames.npz")
         frame_sequences.write_once(data_dir, pieces.arrays)
     if summary is None:
-        found = _surveyed(data_dir, config, fold, folder)
+        found = _surveyed(data_dir, config, fold, folder, start.sample_rate if start else 0)
         if pieces is not None:
             found = dataclasses.replace(found, skipped=pieces.skipped, notes=pieces.notes)
         _report_survey(found, folder, report)
         _check_shares(found.training, config)
         summary, moments, validation_batches, real_sequences = _summarise(found, data_dir, config)
         training, validation = found.training, found.validation
+        summary = dataclasses.replace(summary, started_from=start.told if start else None)
         if place != shares.WHOLE:
             validation_batches = None
         watch = Watch.over(training.sources + validation.sources)
@@ -86,6 +100,7 @@ def prepare_data(
             data_dir or summary.data_dir,
             listing.list_recordings,
         )
+        recording_conditions.check_unchanged(sources, config.data)
         parts = (
             (training, summary.training_frames, summary.num_training),
             (validation, summary.validation_frames, summary.num_validation),
@@ -97,7 +112,7 @@ def prepare_data(
         # Who draws no pictures reads nothing for them.
         pictured = NUM_PICTURED if place.index == 0 else 0
         real_sequences = [
-            frames for frames, _ in validation.sequences().take(pictured).as_numpy_iterator()
+            frames for frames, *_ in validation.sequences().take(pictured).as_numpy_iterator()
         ]
     if validation_batches is None:
         validation_batches = pipeline.validation_dataset(
@@ -131,9 +146,9 @@ def prepare_data(
     )
 
 
-def _surveyed(data_dir, config, fold, folder):
+def _surveyed(data_dir, config, fold, folder, default_rate):
     try:
-        return survey(data_dir, config, fold)
+        return survey(data_dir, config, fold, default_rate)
     except TooFewRecordings as error:
         # All the reasons are for him who mends the files.
         _write_skipped(error, folder)
@@ -205,13 +220,13 @@ def _summarise(found, data_dir, config):
     lengths = {"training": [], "validation": []}
     for share in _shares(found.training, config):
         lengths["training"].append([])
-        for frames, _ in share:
+        for frames, *_ in share:
             statistics.update(frames)
             moments.update(frames)
             lengths["training"][-1].append(len(frames))
     for share in _shares(found.validation, config):
         lengths["validation"].append([])
-        for frames, _ in share:
+        for frames, *_ in share:
             lengths["validation"][-1].append(len(frames))
             if len(real_sequences) < NUM_PICTURED:
                 real_sequences.append(frames)
@@ -231,7 +246,7 @@ def _summarise(found, data_dir, config):
     batches = pipeline.validation_dataset(
         found.validation, config, flat["validation"], counts["validation"]
     )
-    windows = ((frames, mask) for frames, mask, _ in batches.as_numpy_iterator())
+    windows = ((frames, mask) for frames, mask, *_ in batches.as_numpy_iterator())
     predictors = {
         name: baseline.one_step_predictions for name, baseline in statistics.fit().items()
     }
@@ -251,6 +266,7 @@ def _summarise(found, data_dir, config):
         frames_digest=found.frames_digest,
         num_training=counts["training"],
         num_validation=counts["validation"],
+        conditions=found.training.conditions,
     )
     range_db = config.spectrogram.dynamic_range_db if scale.in_decibels else None
     return summary, moments.moments(range_db), batches, real_sequences

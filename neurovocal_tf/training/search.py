@@ -80,6 +80,11 @@ class Search:
         folder = RunFolder(workdir)
         if folder.has_run():
             raise ValueError(f"`workdir` must not hold a training. Received: workdir={workdir}")
+        if config.training.start_from:
+            raise ValueError(
+                "`start_from` must not be given to a search, whose models have their own shapes. "
+                f"Received: start_from={config.training.start_from}"
+            )
         os.makedirs(folder.path, exist_ok=True)
         self.config, self.report = config, report
         self.epochs = trial_epochs or trainer.training_phases(config)[2]

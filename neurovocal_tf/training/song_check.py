@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from neurovocal_tf.data import recording_conditions
 from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.evaluation import song_measures
 from neurovocal_tf.evaluation.heard import Heard, Listener, NotMeasurable, Songs
@@ -60,17 +61,26 @@ class SongCheck(keras.callbacks.Callback):
             self._halves_apart = song_measures.song_distance(*_halves(self._listener.recordings))
         with weights_to_keep(self.model):
             seeds = range(_FIRST_SEED, _FIRST_SEED + _NUM_SONGS)
-            sung = songs.generate_frames(self.singer, seeds, _SONG_FRAMES)
+            condition = recording_conditions.in_turn(
+                self.recordings.sources, self.recordings.conditions, _NUM_SONGS
+            )
+            sung = songs.generate_frames(self.singer, seeds, _SONG_FRAMES, condition=condition)
             pieces = [frames for _, frames in sung]
         heard = self._listener.hear(Songs.apart(pieces))
         return song_measures.song_distance(self._listener.recordings.all(), heard.all())
 
     def _heard(self):
-        """`Songs` of the first minutes of the recordings."""
+        """`Songs` of the first minutes of the recordings; where there are several voices, of
+        recordings in random order, since those of one lie together.
+        """
+        recordings = self.recordings
+        if recordings.conditions:
+            order = np.random.default_rng(0).permutation(len(recordings))
+            recordings = recordings.some(order.tolist())
         frame_s = self.singer.config.spectrogram.hop_length / self.singer.sample_rate
         pieces, numbers, heard_s = [], [], 0.0
-        for frames, number, _ in self.recordings.numbered_sequences().as_numpy_iterator():
-            pieces.append(np.asarray(self.recordings.scale.shown(frames)))
+        for frames, number, _ in recordings.numbered_sequences().as_numpy_iterator():
+            pieces.append(np.asarray(recordings.scale.shown(frames)))
             numbers.append(int(number))
             heard_s += len(frames) * frame_s
             if heard_s >= _HEARD_S:

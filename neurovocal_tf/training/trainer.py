@@ -13,12 +13,12 @@ from neurovocal_tf import files, xla_log
 from neurovocal_tf.config import Config
 from neurovocal_tf.config_sections import SEQUENCES_WITH_GAPS
 from neurovocal_tf.generation.singer import Singer
-from neurovocal_tf.model.adaptation import start_from_data
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.ownership import owned
 from neurovocal_tf.runs import checkpoint, recovery
 from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
 from neurovocal_tf.runs.trained import Trained, build_model
+from neurovocal_tf.training import starting
 from neurovocal_tf.training.averages import AveragedValidation
 from neurovocal_tf.training.callbacks import RecordingsCheck, RunRecord
 from neurovocal_tf.training.cores import num_parts
@@ -40,12 +40,15 @@ RUN = "run"
 def compile_model(model: RNNRBM, config: Config) -> None:
     """Gives a model its optimiser, built, so that a checkpoint can be put back into it."""
     training = config.training
+    starting.freeze(model, training.freeze)
     optimizer = {"adam": GuardedAdam, "rmsprop": GuardedRMSprop}[training.optimizer](
         learning_rate=training.learning_rates[0],
         clip_norm=training.clip_norm,
         l1=training.l1,
         l2=training.l2,
         l2_path=_L2_PATHS[training.l2_on],
+        kept_rate=training.kept_rate if training.start_from else 1.0,
+        fresh_paths=starting.FRESH_PATHS[training.start_with],
         use_ema=training.weight_average > 0,
         ema_momentum=training.weight_average,
     )
@@ -141,8 +144,7 @@ def _train_beside_the_chief(config, data_dir, fold, replicas):
             config, data_dir, folder, epoch_variable, lambda line: None, fold, replicas.place
         )
         with replicas.scope():
-            model = build_model(config, data.summary.num_visible)
-            compile_model(model, config)
+            model = _compiled(config, data.summary)
         found.restore(model, checkpoint.BestWeights())
         check = RecordingsCheck(data.watch, data.is_read_again, replicas.wait_for_all)
         _fit(model, config, data, epoch_variable, found.epoch, [check], replicas)
@@ -158,14 +160,19 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
     found = recovery.recover(folder, report)
     folder.check(config)
     epoch_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
-    data = prepare_data(config, data_dir, folder, epoch_variable, report, fold, replicas.place)
+    start = None
+    if found is None and config.training.start_from:
+        start = starting.read(config.training.start_from)
+    data = prepare_data(
+        config, data_dir, folder, epoch_variable, report, fold, replicas.place, start
+    )
     model, best, history = None, checkpoint.BestWeights(), []
     first_epoch, memory = 0, checkpoint.Memory(config.to_json(), folder.data_text())
     if found is not None:
         report(f"going on after epoch {found.epoch}")
     else:
-        model = build_model(config, data.summary.num_visible)
-        start_from_data(model, data.moments)
+        model = build_model(config, data.summary.num_visible, data.summary.conditions)
+        starting.begin(model, start, data, config, report)
         compile_model(model, config)
         checkpoint.save(folder.checkpoint, model, 0, best, history, memory)
     if replicas.are_several:
@@ -174,8 +181,7 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
         replicas.hand_out(_what_all_have(folder))
     if model is None:
         with replicas.scope():
-            model = build_model(config, data.summary.num_visible)
-            compile_model(model, config)
+            model = _compiled(config, data.summary)
         found.restore(model, best)
         first_epoch, history = found.epoch, as_now(found.history)
     folder.write_config(config)
@@ -209,7 +215,7 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
     finally:
         if best.epoch:
             pictured.draw_curves()
-            _save_best(best, config, data.summary.num_visible, folder)
+            _save_best(best, config, data.summary, folder)
             told = story(history, data.summary.unit)
             files.write_text(folder.file("story.txt"), "\n".join(told) + "\n")
     replicas.wait_for_all()
@@ -244,9 +250,16 @@ def _fit(model, config, data, epoch_variable, first_epoch, callbacks, replicas):
         )
 
 
-def _save_best(best, config, num_visible, folder):
+def _compiled(config, summary):
+    """The model of a `DataSummary`, compiled, for the weights of a checkpoint."""
+    model = build_model(config, summary.num_visible, summary.conditions)
+    compile_model(model, config)
+    return model
+
+
+def _save_best(best, config, summary, folder):
     """Writes model.keras: the best weights in a model without an optimiser."""
-    keeper = build_model(config, num_visible)
+    keeper = build_model(config, summary.num_visible, summary.conditions)
     for variable, array in zip(keeper.variables, best.weights, strict=True):
         variable.assign(array)
     with files.replacing(folder.file("model.keras")) as temporary:

@@ -389,3 +389,50 @@ def test_a_recording_is_told_of(model_server, recording, tmp_path):
     told = json.loads(found.stdout)
     assert 0 <= told["segments_s"][0][0] < told["segments_s"][0][1] <= 1500 / 16_000
     assert isinstance(told["is_unusual"], bool) and np.isfinite(told["surprise"])
+
+
+class Conditioned:
+    """Stands in for the connection to a model with two conditions."""
+
+    def __init__(self):
+        self.asked = []
+
+    def input_sizes(self, signature):
+        self.asked.append("sizes")
+        return {"seed": (), "condition": (2,), "condition_number": (2,)}
+
+    def predict(self, signature, inputs):
+        self.asked.append(inputs.get("condition"))
+        if signature == "generate" and "condition" not in inputs:
+            raise transports.Refused(400, "Missing named input")
+        return {
+            "spectrogram": np.ones((1, 2, 3)),
+            "lengths": np.array([2]),
+            "state": np.zeros((1, 1)),
+            "next_frame": np.array([2]),
+            "status": np.array([0]),
+        }
+
+
+def test_a_client_says_its_conditions_where_they_are_taken(monkeypatch):
+    server = Conditioned()
+    monkeypatch.setattr(transports, "connect", lambda *_: server)
+    client = Client()
+    song = client.generate(1, 2)
+    # Refused once, it asks, and says from then on that there is none.
+    client.generate(1, 2)
+    assert [x if isinstance(x, str) else x is not None for x in server.asked] == [
+        False,
+        "sizes",
+        True,
+        True,
+    ]
+    assert server.asked[-1].tolist() == [[b"", b""]]
+    client.condition = {"individual": "a"}
+    client.generate(1, 2)
+    assert server.asked[-1].tolist() == [[b"individual=a", b""]]
+    client.generate_continue(1, 2, song.next_frame, song.state)
+    assert server.asked[-1] is None
+    client.condition = ["a=b", "c=d", "e=f"]
+    with pytest.raises(ValueError, match="must be 2 of NAME=VALUE at most, as many as the model"):
+        client.generate(1, 2)

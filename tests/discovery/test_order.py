@@ -113,29 +113,3 @@ def test_a_group_of_one_recording_is_not_compared(rng):
     told, notes = groups.compare(found, {0: "a", 1: "a", 2: "a", 3: "b"})
     assert told["tests"] == [] and [g["group"] for g in told["groups"]] == ["a", "b"]
     assert notes[0].startswith("group b has one recording")
-
-
-@pytest.mark.parametrize(
-    ("text", "column", "told"),
-    [
-        ("name,day\n", "day", "`recordings_table` must name a column"),
-        ("file,day\n", "month", "`group_column` must name a column"),
-        ("file,day\nx.wav,1\n", "day", "names none"),
-        ("file,day\na.wav,1\na.wav,2\n", "day", "must have one day. Received: 1 and 2"),
-    ],
-)
-def test_a_table_that_does_not_serve_is_told_in_a_line(tmp_path, text, column, told):
-    path = tmp_path / "table.csv"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=told) as error:
-        groups.groups_of(path, column, {"a.wav": str(tmp_path / "a.wav")})
-    assert "\n" not in str(error.value)
-
-
-def test_a_table_with_labels_for_half_of_the_recordings_serves(tmp_path):
-    path = tmp_path / "table.csv"
-    path.write_text("file,day\na.wav,1\nb.wav,\nz.wav,2\n")
-    paths = {name: str(tmp_path / name) for name in ("a.wav", "b.wav")}
-    found, notes = groups.groups_of(path, "day", paths)
-    assert found == {"a.wav": "1"}
-    assert len(notes) == 2

@@ -15,7 +15,7 @@ ORDERS = {0.7: None, 1.0: (0, 1), 1.3: (0, 1, 2, 3)}
 
 @pytest.fixture(scope="module")
 def figures():
-    def sing(trained, options):
+    def sing(trained, options, sources):
         order = ORDERS[options.temperature]
         if order is None:
             rng = np.random.default_rng(0)

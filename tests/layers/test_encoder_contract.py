@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from neurovocal_tf.conditions import Conditions
 from neurovocal_tf.config import Config
 from neurovocal_tf.layers.encoder import check_encoder
 from neurovocal_tf.rbm import noise
@@ -30,20 +31,27 @@ OPTIONS = {
         num_layers=2, layer_periods=(1, 2), attention_frames=4, attention_heads=2
     ),
 }
+# What conditions are tried around: direct frames; a clock and attention.
+AROUND = ("deep, with direct frames", "of periods and heads")
+BIRDS = Conditions.of({"individual": ["a", "b"], "context": ["alone"]})
 EVERY_ENCODER = pytest.mark.parametrize(
     "name, options",
     [
         (name, option)
         for name in ENCODERS
         for option, values in OPTIONS.items()
-        if (name == "attention") == ("attention_frames" in values)
+        if (
+            option in AROUND
+            if name == "conditioned"
+            else (name == "attention") == ("attention_frames" in values)
+        )
     ],
 )
 
 
 def make(name, options, rng, **further):
     config = Config().replace(recurrent_scalar=1.3, **OPTIONS[options], **further)
-    encoder = ENCODERS[name](NUM_VISIBLE, config)
+    encoder = ENCODERS[name](NUM_VISIBLE, config, BIRDS if name == "conditioned" else None)
     encoder.build((None, None, NUM_VISIBLE))
     for weight in encoder.trainable_variables:
         weight.assign(rng.normal(size=weight.shape) / np.sqrt(weight.shape[0]))
@@ -103,11 +111,13 @@ def test_a_state_taken_out_and_put_back_in_changes_nothing(name, options, rng):
 
 
 @EVERY_ENCODER
-def test_a_row_that_does_not_truly_start_begins_at_zero(name, options, rng):
+def test_a_row_that_does_not_truly_start_begins_at_zero_but_for_its_conditions(name, options, rng):
     encoder = make(name, options, rng)
-    states = encoder.initial_state(tf.constant([True, False]))
+    states = encoder.initial_state(tf.constant([True, False])).numpy()
     assert states.shape == (2, encoder.state_size)
-    np.testing.assert_array_equal(states[1], np.zeros(encoder.state_size))
+    told = encoder.vector_size if name == "conditioned" else 0
+    np.testing.assert_array_equal(states[1, told:], 0)
+    np.testing.assert_array_equal(*states[:, :told])
 
 
 @EVERY_ENCODER
@@ -146,7 +156,9 @@ def test_gradients_reach_every_weight_and_are_those_of_the_steps(name, options, 
 def test_a_step_on_a_state_of_noise_computes_all_that_a_step_ever_does(name, options, rng):
     """Whether a row's place in its tile matters is found by one such step, see `model.tiling`."""
     encoder = make(name, options, rng)
-    weights = [w for w in encoder.trainable_variables if w.name != "first_state"]
+    weights = [
+        w for w in encoder.trainable_variables if not w.name.startswith(("first_state", "values"))
+    ]
     state = tf.constant(rng.normal(size=(NUM_ROWS, encoder.state_size)), tf.float32)
     with tf.GradientTape() as tape:
         cost = tf.reduce_sum(encoder.step(frames_of(rng)[:, 0], state) ** 2)

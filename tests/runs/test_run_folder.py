@@ -52,7 +52,7 @@ def another_value(field, value):
     if kind is bool:
         return not value
     if kind is str:
-        return "1"
+        return "folder" if field.name == "condition_from" else "1"
     if isinstance(value, tuple):
         return tuple(number + 2 for number in value)
     if value == high:
@@ -64,7 +64,14 @@ def another_value(field, value):
 def test_a_run_goes_on_with_its_own_settings_only_and_any_other_is_refused_by_name(field, tmp_path):
     folder = RunFolder(tmp_path)
     # so that each setting has room to change alone
-    config = Config().replace(n_fft=512, sequence="bout", batch_size=12)
+    config = Config().replace(
+        n_fft=512,
+        sequence="bout",
+        batch_size=12,
+        recordings_table="birds.csv",
+        condition_columns="bird",
+        start_from="run",
+    )
     folder.check(config)  # nothing there yet
     folder.write_config(config)
     folder.check(config)
@@ -86,11 +93,12 @@ def test_a_run_goes_on_with_its_own_settings_only_and_any_other_is_refused_by_na
     assert folder.config() == config
 
 
-def test_epochs_the_cache_pictures_and_the_places_of_annotations_and_lists_may_change():
+def test_epochs_the_cache_pictures_and_the_places_of_annotations_tables_and_lists_may_change():
     assert set(may_change_on_resume()) == {
         "epochs",
         "cache_mb",
         "annotations",
+        "recordings_table",
         "train_list",
         "held_out_list",
         "picture_format",

@@ -1,5 +1,7 @@
 """Long calls in parts: the same answers bit for bit, and who leaves holds nobody up."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -107,3 +109,36 @@ def test_of_other_models_nothing_is_taken_for_granted(version):
     assert long_calls.rows_apart({}, signatures) == set()
     others = {name: signatures[name] for name in signatures if name != "generate_continue"}
     assert long_calls.rows_apart(known, others) == set()
+
+
+def test_a_song_in_parts_begins_under_its_conditions_and_a_row_that_cannot_is_left_out():
+    """By a stand-in for an export whose frames tell the state that they were sung from."""
+    beginning = ("seed", "num_frames", "temperature", "condition", "condition_number")
+    going_on = (*beginning[:3], "frame", "state")
+    signatures = {
+        "generate": SimpleNamespace(inputs=dict.fromkeys(beginning), outputs={}),
+        "generate_continue": SimpleNamespace(inputs=dict.fromkeys(going_on), outputs={}),
+    }
+
+    def compute(name, inputs):
+        assert set(inputs) == set(beginning if name == "generate" else going_on)
+        state = inputs["condition_number"] if name == "generate" else inputs["state"]
+        lengths = np.where(state[:, 0] == 9, 0, inputs["num_frames"])
+        sung = np.arange(max(lengths, default=0)) < lengths[:, None]
+        return {
+            "spectrogram": np.where(sung, state, 0)[..., None],
+            "lengths": lengths,
+            "state": np.where(state == 9, 0, state),
+            "next_frame": lengths,
+            "status": np.where(state[:, 0] == 9, 10, 0),
+        }
+
+    calls = long_calls.LongCalls({"max_frames": 1000}, signatures, 1)
+    inputs = {name: np.zeros(3) for name in beginning[:3]} | {
+        "num_frames": np.array([300, 200, 300]),
+        "condition": np.full((3, 1), b"", object),
+        "condition_number": np.array([[2], [9], [5]]),
+    }
+    found = calls.answer(compute, "generate", inputs, lambda: True)
+    assert found["lengths"].tolist() == [300, 0, 300] and found["status"].tolist() == [0, 10, 0]
+    np.testing.assert_array_equal(found["spectrogram"][:, :, 0], np.tile([[2], [0], [5]], 300))

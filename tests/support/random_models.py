@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
+from neurovocal_tf.layers.conditioned_encoder import ConditionedEncoder
 from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
 from neurovocal_tf.layers.latent_variable import LatentVariable
 from neurovocal_tf.model.rnn_rbm import RNNRBM
@@ -19,10 +20,12 @@ def fresh_model(
     visible_units="gaussian",
     seed=0,
     num_latent=0,
+    conditions=None,
+    unknown_share=0.0,
     **options,
 ):
-    """An `RNNRBM` of gated layers, with a latent variable of `num_latent` if wanted; each of
-    `options` goes to the layers that know it, or to the model.
+    """An `RNNRBM` of gated layers, with a latent variable of `num_latent` and under `Conditions` if
+    wanted; each of `options` goes to the layers that know it, or to the model.
     """
 
     def of(kind):
@@ -36,14 +39,17 @@ def fresh_model(
         name for kind in (GatedRecurrentEncoder, ConditionalRBM, RNNRBM) for name in of(kind)
     }
     assert not unknown, unknown
+    encoder = GatedRecurrentEncoder(
+        num_recurrent,
+        num_layers,
+        seed=seed,
+        name="gated_recurrent_encoder",
+        **of(GatedRecurrentEncoder),
+    )
+    if conditions is not None:
+        encoder = ConditionedEncoder(encoder, conditions, 2, unknown_share, seed=seed)
     return RNNRBM(
-        GatedRecurrentEncoder(
-            num_recurrent,
-            num_layers,
-            seed=seed,
-            name="gated_recurrent_encoder",
-            **of(GatedRecurrentEncoder),
-        ),
+        encoder,
         ConditionalRBM(
             num_visible,
             num_hidden,

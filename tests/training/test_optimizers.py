@@ -32,6 +32,22 @@ def test_clipping_and_decay_equal_the_reference_and_keep_to_their_paths(kind, or
     )
 
 
+@BOTH
+def test_kept_weights_go_a_share_of_the_way(kind, oracle, rng):
+    values, batches = draw(rng, 1)
+    variables = make_variables(values)
+    fresh = variables[1].path
+    whole, slow = (
+        run(kind(0.01, kept_rate=rate, fresh_paths=[fresh]), make_variables(values), batches)
+        for rate in (1.0, 0.25)
+    )
+    for name, value, far, near in zip(
+        [v.path for v in variables], values, whole, slow, strict=True
+    ):
+        share = 1.0 if name == fresh else 0.25
+        np.testing.assert_allclose(near - value, share * (far - value), rtol=0, atol=1e-6)
+
+
 @settings(max_examples=10, deadline=None)
 @given(
     bad=st.lists(

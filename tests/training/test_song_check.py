@@ -49,8 +49,9 @@ class KnownSinger:
 
 
 def checked(monkeypatch, singer, recordings, epochs, epoch):
-    def generate_frames(singer, seeds, num_frames):
+    def generate_frames(singer, seeds, num_frames, condition):
         assert len(set(seeds)) == 16 and min(seeds) > 2**31  # no seed that a flag can name
+        assert condition is None
         return enumerate(singer.songs)
 
     monkeypatch.setattr(song_check.songs, "generate_frames", generate_frames)

@@ -149,8 +149,8 @@ def test_l2_is_on_the_weights_that_are_named(l2_on, expected):
 
 @pytest.fixture(scope="module")
 def averaging_config(tiny_config):
-    """RMSProp with averaged weights, and a last rate so large that the last
-    epoch is not the best.
+    """RMSProp with averaged weights, conditions of which a share is dropped, and a last rate so
+    large that the last epoch is not the best.
     """
     return tiny_config.replace(
         optimizer="rmsprop",
@@ -158,6 +158,8 @@ def averaging_config(tiny_config):
         learning_rates=(1e-3, 0.3),
         cd_steps=(2,),
         dropout=0.1,
+        condition_from="name_part:2",
+        unknown_share=0.5,
     )
 
 
@@ -227,6 +229,8 @@ def test_a_run_that_goes_on_ends_as_if_undisturbed(
         keras.saving.load_model(folder / "model.keras")
         for folder in (tmp_path / "run", undisturbed[0])
     ]
+    trained = [s.conditions[0] for s in RunFolder(tmp_path / "run").data().training]
+    assert [m.conditions.values for m in models] == [{"name_part": ("unknown", *trained)}] * 2
     for one, other in zip(*(model.variables for model in models), strict=True):
         np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
 
@@ -254,6 +258,11 @@ def test_a_finished_run_has_nothing_left_to_do(
             "`weight_average` cannot change when a run goes on",
         ),
         (dict(seed=1), "recordings", "`seed` cannot change when a run goes on"),
+        (
+            dict(condition_from="folder"),
+            "recordings",
+            "`condition_from` cannot change when a run goes on",
+        ),
         (
             dict(epochs=9),
             "gone",

@@ -6,14 +6,14 @@ import re
 
 import tensorflow as tf
 
-from neurovocal_tf.api.arguments import Path
 from neurovocal_tf.audio.spectrogram import FrameScale
+from neurovocal_tf.conditions import Conditions
 from neurovocal_tf.config import Config
 from neurovocal_tf.runs.trained import Trained, build_model
 from neurovocal_tf.serving.export import METADATA
 
 
-def version_in(path: Path) -> str | None:
+def version_in(path: str | os.PathLike[str]) -> str | None:
     """The version's folder, where a path is one or a folder of versions, whose newest counts; else
     None.
     """
@@ -41,7 +41,8 @@ def read(version: str) -> Trained:
         config = Config.from_json(json.dumps(told["config"]))
         scale = FrameScale(**told["scale"])
         weights = tf.train.load_checkpoint(os.path.join(version, "variables", "variables"))
-        model = build_model(config, told["num_bins"])
+        known = Conditions.from_json(told.get("conditions", {}))
+        model = build_model(config, told["num_bins"], known)
         for number, variable in enumerate(model.variables):
             # As the SavedModel's root has them, see `export`.
             variable.assign(weights.get_tensor(f"weights/{number}/.ATTRIBUTES/VARIABLE_VALUE"))

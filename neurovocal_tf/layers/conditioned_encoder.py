@@ -1,0 +1,250 @@
+"""An encoder that knows under which conditions it reads: who sings, say, or in which context."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from neurovocal_tf.conditions import Conditions
+from neurovocal_tf.layers.encoder import Encoder, Weights, check_encoder
+from neurovocal_tf.layers.padding import after_each, frames_first
+from neurovocal_tf.rbm import noise
+
+# How far the seeds of its weights are from those of the encoder that it wraps.
+_SEED_OF_WEIGHTS = 800
+# Small beside frames, whose standard deviation is 1, and yet no zeros: where all values are the
+# same, nothing is learned of what to do with them.
+_FIRST_SD = 0.1
+
+
+@keras.saving.register_keras_serializable(package="neurovocal_tf")
+class ConditionedEncoder(keras.layers.Layer):
+    """An `encoder.Encoder` that wraps another one, and tells it and the RBM of a row's conditions:
+
+        e = [E_1[n_1], ..., E_K[n_K]]        n_k: the number of the k-th condition's value
+        s_t = encoder([e, v_t], s_{t-1})
+        u_t = [e, u of s_t]
+
+    The vector e is part of the state, so that whatever goes on from a state does so under the same
+    conditions; nobody else has to know of them.
+
+    Args:
+        encoder: the `Encoder` to wrap.
+        conditions: `Conditions`, or the values of such by name: what may be named.
+        size: int, D, numbers of each condition's vector, a row of its E.
+        unknown_share: how often, in training, each condition is taken for unknown, so that a row
+            of which nothing is known can be read, too.
+        weight_init: "scaled" (E from N(0, 0.1)) or "published" (from N(0, 0.0001)).
+        seed: int, of the initial weights.
+
+    `call` takes what an encoder takes, and a Keras mask [B, T].
+
+    Input shape: `[B, T, V]`.
+    Output: the state after each frame, `[B, T, R]`: e, K D numbers, and the state of the wrapped
+        encoder, whose own direct frames stand behind e, too. The RBM reads u = e and what it reads
+        of the wrapped encoder, last the direct frames alone.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        conditions: Conditions | Mapping[str, Sequence[str]],
+        size: int = 8,
+        unknown_share: float = 0.1,
+        weight_init: str = "scaled",
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**{"autocast": False, **kwargs})
+        check_encoder(encoder)
+        if not isinstance(conditions, Conditions):
+            conditions = Conditions.from_json(conditions)
+        if not conditions:
+            raise ValueError("`conditions` must have one at least. Received: none")
+        if size < 1:
+            raise ValueError(f"`size` must be at least 1. Received: size={size}")
+        if not 0 <= unknown_share <= 1:
+            raise ValueError(
+                f"`unknown_share` must be between 0 and 1. Received: unknown_share={unknown_share}"
+            )
+        if weight_init not in ("scaled", "published"):
+            raise ValueError(
+                f"`weight_init` must be scaled or published. Received: weight_init={weight_init}"
+            )
+        self.encoder = encoder
+        self.conditions = conditions
+        self.size = size
+        self.unknown_share = unknown_share
+        self.weight_init = weight_init
+        self.seed = seed
+        self.supports_masking = True
+
+    @property
+    def dtype_policy(self) -> keras.DTypePolicy:
+        """That of the wrapped encoder too, which takes it over."""
+        return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, policy: keras.DTypePolicy) -> None:
+        self._dtype_policy = keras.dtype_policies.get(policy)
+        self.encoder.dtype_policy = policy
+
+    @property
+    def num_direct_frames(self) -> int:
+        """Those of the wrapped encoder, at the end of u."""
+        return self.encoder.num_direct_frames
+
+    @property
+    def num_dropouts(self) -> int:
+        """Those of the wrapped encoder."""
+        return self.encoder.num_dropouts
+
+    @property
+    def vector_size(self) -> int:
+        """K D, numbers of e."""
+        return len(self.conditions) * self.size
+
+    @property
+    def state_size(self) -> int:
+        """R, the size of one row's state; known once the layer is built."""
+        return self.vector_size + self.encoder.state_size
+
+    @property
+    def output_size(self) -> int:
+        """Size of u: of e, and of what the RBM reads of the wrapped encoder."""
+        # Of which each direct frame has e beside it.
+        return self.encoder.output_size + (1 - self.num_direct_frames) * self.vector_size
+
+    @property
+    def embedding_size(self) -> int:
+        """E, that of the wrapped encoder."""
+        return self.encoder.embedding_size
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        self._num_visible = input_shape[-1]
+        if not self.encoder.built:
+            self.encoder.build((*input_shape[:-1], self.vector_size + self._num_visible))
+        # Read as they are: what is computed in less than their precision is for `call` to choose.
+        add = functools.partial(self.add_weight, autocast=False)
+        sd = 1e-4 if self.weight_init == "published" else _FIRST_SD
+        self.tables = [
+            add(
+                name=f"values_{place}",
+                shape=(size, self.size),
+                initializer=keras.initializers.RandomNormal(
+                    stddev=sd, seed=self.seed + _SEED_OF_WEIGHTS + place
+                ),
+            )
+            for place, size in enumerate(self.conditions.sizes)
+        ]
+
+    def initial_state(
+        self,
+        is_start: tf.Tensor,
+        condition: tf.Tensor | None = None,
+        stream: noise.Stream | None = None,
+    ) -> tf.Tensor:
+        """The state before a row's first frame: the conditions' vector, and what the wrapped
+        encoder has there.
+
+        Args:
+            is_start: bool [B].
+            condition: int [B, K], or [K] for all rows, numbers of values; None, and a number that
+                is none: unknown.
+            stream: in training, decides which are taken for unknown.
+
+        Returns:
+            [B, R].
+        """
+        of_encoder = self.encoder.initial_state(is_start)
+        shape = [noise.shape_of(of_encoder)[0], len(self.conditions)]
+        numbers = tf.zeros(shape, tf.int32)
+        if condition is not None:
+            numbers = tf.broadcast_to(tf.cast(condition, tf.int32), shape)
+        is_known = (numbers > 0) & (numbers < tf.constant(self.conditions.sizes))
+        if stream is not None and self.unknown_share:
+            is_known &= stream.uniforms(noise.CONDITION, 0, shape) >= self.unknown_share
+        columns = tf.unstack(tf.where(is_known, numbers, 0), axis=1)
+        # As products with ones and zeros, which are exact: the gradient of a gather adds up row
+        # after row.
+        vectors = [
+            tf.matmul(tf.one_hot(column, size, dtype=of_encoder.dtype), table)
+            for column, size, table in zip(
+                columns,
+                self.conditions.sizes,
+                map(tf.convert_to_tensor, self.tables),
+                strict=True,
+            )
+        ]
+        return tf.concat([*vectors, of_encoder], axis=1)
+
+    def call(
+        self,
+        inputs: tf.Tensor,
+        initial_state: tf.Tensor | None = None,
+        training: bool = False,
+        stream: noise.Stream | None = None,
+        mask: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        inputs = tf.cast(inputs, self.variable_dtype)
+        if initial_state is None:
+            initial_state = self.initial_state(tf.ones([tf.shape(inputs)[0]], tf.bool))
+        if mask is None:
+            return self._states(inputs, initial_state, training, stream)
+        first = self._states(frames_first(inputs, mask), initial_state, training, stream)
+        return after_each(first, initial_state, mask)
+
+    def _states(self, inputs, initial_state, training, stream):
+        """The state after each frame, of which every one counts."""
+        vector, first = self._parts(initial_state)
+        num_rows, num_frames, _ = noise.shape_of(inputs)
+        vectors = tf.broadcast_to(vector[:, tf.newaxis], [num_rows, num_frames, self.vector_size])
+        states = self.encoder(
+            tf.concat([vectors, inputs], axis=2), first, training=training, stream=stream
+        )
+        return tf.concat([vectors, states], axis=2)
+
+    def step_weights(self) -> Weights:
+        """See `Encoder.step_weights`: the wrapped encoder's."""
+        return self.encoder.step_weights()
+
+    def step(
+        self, frame: tf.Tensor, state: tf.Tensor, weights: Weights = None, axis: int = -1
+    ) -> tf.Tensor:
+        """See `Encoder.step`."""
+        vector, before = self._parts(state, axis)
+        after = self.encoder.step(tf.concat([vector, frame], axis=axis), before, weights, axis)
+        return tf.concat([vector, after], axis=axis)
+
+    def output(self, state: tf.Tensor, axis: int = -1) -> tf.Tensor:
+        """See `Encoder.output`: the conditions' vector, and what the RBM reads of the wrapped
+        encoder.
+        """
+        vector, of_encoder = self._parts(state, axis)
+        u, pair = self.encoder.output(of_encoder, axis), [self.vector_size, self._num_visible]
+        num_told = self.encoder.output_size - self.num_direct_frames * sum(pair)
+        told, *direct = tf.split(u, [num_told, *pair * self.num_direct_frames], axis=axis)
+        return tf.concat([vector, told, *direct[1::2]], axis=axis)
+
+    def embedding(self, state: tf.Tensor) -> tf.Tensor:
+        """See `Encoder.embedding`: that of the wrapped encoder."""
+        return self.encoder.embedding(self._parts(state)[1])
+
+    def _parts(self, state, axis=-1):
+        return tf.split(state, [self.vector_size, self.encoder.state_size], axis=axis)
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("size", "unknown_share", "weight_init", "seed")
+        return {
+            **super().get_config(),
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "conditions": self.conditions.to_json(),
+            **{name: getattr(self, name) for name in names},
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "ConditionedEncoder":
+        encoder = keras.saving.deserialize_keras_object(config["encoder"])
+        return cls(**{**config, "encoder": encoder})

@@ -1,0 +1,120 @@
+"""Weights of one model in another: the same where nothing is new, by their names where it is."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from random_models import fresh_model, make_model
+
+from neurovocal_tf.conditions import Conditions
+from neurovocal_tf.model.transfer import meet_data, take_weights
+
+SIZES = (5, 4, 3)
+OPTIONS = dict(num_direct_frames=2, num_layers=2, num_latent=2)
+THREE = Conditions.of({"individual": ["a", "b"], "context": ["alone"], "day": ["1"]})
+# One value is new, one is gone; a condition is gone, and one is new, before the others.
+OTHERS = Conditions.of({"place": ["x"], "individual": ["b", "c"], "context": ["alone"]})
+
+
+def fresh(known, **options):
+    return fresh_model(*SIZES, conditions=known, **{**OPTIONS, **options})
+
+
+def machines(model, frames, numbers):
+    told = None if numbers is None else tf.constant(numbers)
+    return [x.numpy() for x in model(tf.constant(frames), condition=told).of_frames()]
+
+
+# Sums of some dozens of float32 numbers of size 1, in other orders.
+CLOSE = dict(rtol=1e-5, atol=1e-5)
+
+
+@pytest.fixture
+def frames(rng):
+    return rng.normal(size=(2, 6, 5)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "before, after, numbers_before, numbers_after",
+    [
+        (None, None, None, None),
+        (THREE, THREE, (2, 1, 1), (2, 1, 1)),
+        # Before there was no condition, and now it has no effect yet.
+        (None, THREE, None, (1, 1, 0)),
+        # What is left out is unknown for good.
+        (THREE, None, (0, 0, 0), None),
+        # By their names; a new condition has no effect, and one left out is unknown.
+        (THREE, OTHERS, (2, 1, 0), (1, 1, 1)),
+        # A new value begins as the unknown.
+        (THREE, OTHERS, (0, 1, 0), (1, 2, 1)),
+    ],
+)
+def test_it_is_the_same_machine_of_every_frame(
+    before, after, numbers_before, numbers_after, frames, rng
+):
+    source = make_model(rng, SIZES, conditions=before, **OPTIONS)
+    model = fresh(after, seed=9)
+    take_weights(model, source)
+    for mine, theirs in zip(
+        machines(model, frames, numbers_after),
+        machines(source, frames, numbers_before),
+        strict=True,
+    ):
+        np.testing.assert_allclose(mine, theirs, **CLOSE)
+
+
+def test_new_conditions_learn_from_the_first_step_on(frames, rng):
+    model = fresh(THREE)
+    take_weights(model, make_model(rng, SIZES, **OPTIONS))
+    model.compile("sgd", run_eagerly=True)
+    batch = tf.constant(frames), tf.ones([2, 6]), tf.fill([2], True), tf.constant(0), 1.0
+    numbers = tf.constant([[1, 1, 1], [2, 0, 1]])
+    gradients, _ = model._gradients(*batch, tf.constant(0), numbers)
+    paths = [weight.path for weight in model.trainable_variables]
+    (of_biases,) = (g for g, path in zip(gradients, paths, strict=True) if path.endswith("/Wuv"))
+    # Behind the latent variable's two rows.
+    assert (np.abs(of_biases[2:8]).max(axis=1) > 0).all()
+
+
+@pytest.mark.parametrize(
+    "sizes, options, told",
+    [
+        ((6, 4, 3), {}, "must be a model of 5 bins, as --n_fft or the frames have it.*one of 6"),
+        ((5, 4, 4), {}, r"one whose encoder/kernel_0 is \[5, 12\], for \[5, 9\] here"),
+        ((5, 4, 3), dict(num_layers=3), r"encoder/\w+ is .*, for .* here"),
+        ((5, 4, 3), dict(noise_context=1.0), r"rbm/Wus is \[\d+, 5\], for none here"),
+        ((5, 4, 3), dict(num_direct_frames=1), "start_from` must be a model of the same shape"),
+    ],
+)
+def test_another_shape_is_refused_in_a_line(sizes, options, told, rng):
+    source = make_model(rng, sizes, **{**OPTIONS, **options})
+    with pytest.raises(ValueError, match=told) as error:
+        take_weights(fresh(THREE), source)
+    assert "\n" not in str(error.value)
+
+
+def test_a_condition_that_moves_the_gain_cannot_be_left_out(rng):
+    source = make_model(rng, SIZES, conditions=THREE, coupling_gain=True, **OPTIONS)
+    with pytest.raises(ValueError, match="change its gain or noise. Received: one with individual"):
+        take_weights(fresh(OTHERS, coupling_gain=True), source)
+
+
+@pytest.mark.parametrize("visible_units", ["gaussian", "bernoulli"])
+def test_predictions_of_new_data_are_right_on_average(visible_units, rng):
+    model = make_model(rng, (5, 2, 3), visible_units, num_direct_frames=1)
+    for weight in (model.conditional_rbm.W, model.conditional_rbm.Wuv):
+        weight.assign(0.1 * weight)
+    frames = (
+        rng.normal(1.0, 1.0, (8, 6, 5))
+        if visible_units == "gaussian"
+        else rng.random((8, 6, 5)) < 0.3
+    )
+    mask = np.ones((8, 6), np.float32)
+    mask[3:, 4:] = 0
+    batches = [(frames[:4].astype(np.float32), mask[:4]), (frames[4:].astype(np.float32), mask[4:])]
+    errors = []
+    for _ in range(2):
+        told = model.predict_step((frames.astype(np.float32), mask)).numpy()
+        errors.append(np.abs((told - frames)[mask > 0].mean(axis=0)).max())
+        meet_data(model, batches)
+    # Real units' means move as the biases do, but for what hidden units make of it.
+    assert errors[1] < 0.2 * errors[0]

@@ -1,0 +1,74 @@
+"""Conditions by their names and numbers: which are known, and what is answered where one is not."""
+
+import pytest
+
+from neurovocal_tf.conditions import NO_CONDITIONS, Conditions
+
+BIRDS = Conditions.of({"individual": ["or60", "gy6or6", "", "or60"], "context": ["alone"]})
+
+
+def test_the_unknown_is_the_first_of_each_and_the_others_are_sorted():
+    assert BIRDS.values == {
+        "individual": ("unknown", "gy6or6", "or60"),
+        "context": ("unknown", "alone"),
+    }
+    assert BIRDS.sizes == (3, 2) and len(BIRDS) == 2 and not NO_CONDITIONS
+
+
+def test_numbers_are_those_of_the_values_and_of_what_is_not_known_0():
+    assert BIRDS.numbers(["or60", "alone"]) == (2, 1)
+    assert BIRDS.numbers(["", "in the dark"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "given, numbers",
+    [
+        (None, (0, 0)),
+        ("individual=gy6or6", (1, 0)),
+        ({"context": "alone"}, (0, 1)),
+        (["context=alone", "individual = or60"], (2, 1)),
+        ("individual=unknown", (0, 0)),
+    ],
+)
+def test_conditions_are_named_in_each_form(given, numbers):
+    assert BIRDS.numbers_of(given) == numbers
+
+
+@pytest.mark.parametrize(
+    "given, told",
+    [
+        ("gy6or6", "must be NAME=VALUE"),
+        ("bird=gy6or6", "must name one of individual, context. Received"),
+        ("individual=gy6or", "unknown, gy6or6, or60. .* Did you mean gy6or6?"),
+        (["context=alone", "context=alone"], "context twice"),
+    ],
+)
+def test_what_is_not_known_is_answered_with_what_is(given, told):
+    with pytest.raises(ValueError, match=told) as error:
+        BIRDS.numbers_of(given)
+    assert "\n" not in str(error.value)
+
+
+def test_a_model_without_conditions_takes_none():
+    assert NO_CONDITIONS.numbers_of(None) == ()
+    with pytest.raises(ValueError, match="has learned no conditions"):
+        NO_CONDITIONS.numbers_of("individual=gy6or6")
+
+
+def test_texts_have_their_places():
+    assert BIRDS.texts == ("", "individual=gy6or6", "individual=or60", "context=alone")
+    for text, (place, number) in zip(BIRDS.texts[1:], BIRDS.places, strict=True):
+        assert BIRDS.numbers_of(text)[place] == number
+
+
+def test_they_are_the_same_from_json():
+    assert Conditions.from_json(BIRDS.to_json()) == BIRDS
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"a": ("b",)}, {"": ("unknown",)}, {"a=b": ("unknown",)}, {"a": ("unknown", "c", "b")}],
+)
+def test_what_are_no_conditions_is_refused(values):
+    with pytest.raises(ValueError, match="`values` must be unknown and other values, sorted"):
+        Conditions(values)
