@@ -135,6 +135,7 @@ class Heard:
             gaps[gaps <= BREAK_S],
             found.centroids_hz[chosen],
             found.peak_frequencies_hz[chosen],
+            np.concatenate([np.zeros(0), *(found.slopes_hz_per_s[one] for one in chosen)]),
             len(syllables) / seconds if seconds else math.nan,
             quiet,
             loud,
