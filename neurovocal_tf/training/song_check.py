@@ -19,8 +19,7 @@ from neurovocal_tf.training.phases import Phases
 # Of the finch, 80 s: over 40 s the pauses alone move the syllables per second
 # by a tenth either way.
 _NUM_SONGS = 16
-# Whatever a frame is; of an ultrasonic call, of which a frame is a millisecond or less, some seconds
-# hold as many syllables.
+# Whatever a frame is. Ultrasonic calls are short, and a second of them has a thousand frames.
 _SONG_S, _MOST_SONG_FRAMES = 5.0, 2500
 # Not those of the songs that a user asks for: weights chosen by them would look
 # better than they are.

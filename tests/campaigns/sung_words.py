@@ -1,5 +1,5 @@
-r"""Whether a model that has learned spoken digits says words, of the length and in the rhythm of the
-real ones.
+r"""Whether a model that has learned spoken digits says words, as long as real ones and in their
+rhythm.
 
     python tests/campaigns/sung_words.py FOLDER --recordings=../shared/recordings --dropout=0.2
 
@@ -73,12 +73,13 @@ def main() -> int:
         print(f"KS of {name}: {apart:.3f} (halves {np.median(null):.3f}, worst {max(null):.3f})")
         faults += [name] if not apart <= _MOST_KS else []
     names = [os.path.basename(source.path) for source in _sources(trained, run)]
-    digits = _digits(json.loads((arguments.folder / "words.json").read_text()), names, real, frame_s)
+    words = json.loads((arguments.folder / "words.json").read_text())
+    digits = _digits(words, names, real, frame_s)
     return _report(_confidence(real, digits, sung, faults), faults)
 
 
 def _string_together(folder, voices, data):
-    """Writes the recordings, and beside their folder words.json: of each, (onset, offset, digit)."""
+    """Writes recordings, and beside their folder words.json: of each, (onset, offset, digit)."""
     rng = np.random.default_rng(0)
     data.mkdir(parents=True)
     table = {}
@@ -162,7 +163,7 @@ def _confidence(real, digits, sung, faults):
     recordings = np.asarray(real.songs.recordings)[real.syllables.pieces[is_word]]
     size = min(_NUM_COMPONENTS, len(points) // 2)
     classifier = make_pipeline(
-        PCA(size, random_state=0), StandardScaler(), LogisticRegression(C=0.03, max_iter=1000)
+        PCA(size, random_state=0), StandardScaler(), LogisticRegression(C=3.0, max_iter=1000)
     )
     held_out = cross_val_predict(
         classifier,

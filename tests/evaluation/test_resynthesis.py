@@ -39,12 +39,12 @@ def test_phases_that_fit_are_nearer_than_random_ones_and_nearest_where_the_frame
     assert own < fine < drawn - 3 and drawn < 3
 
 
-def test_sound_of_random_phases_is_as_loud_as_its_recording(song, rng):
+def test_sound_of_random_phases_is_half_as_loud_since_overlapping_windows_do_not_agree(song, rng):
     config = SpectrogramConfig()
     power = reference.power_spectrogram(song, 16_000, config)
     sound = resynthesis.with_random_phases(power, 16_000, config, rng)
     assert len(sound) == (len(power) - 1) * config.hop_length + config.n_fft
-    assert 20 * math.log10(sound.std() / song.std()) == pytest.approx(0, abs=2.5)
+    assert 20 * math.log10(sound.std() / song.std()) == pytest.approx(-3, abs=0.7)
 
 
 @pytest.mark.parametrize("samples", [np.zeros(4000), np.zeros(10)], ids=["silence", "too short"])
