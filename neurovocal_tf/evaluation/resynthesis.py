@@ -75,7 +75,9 @@ def with_random_phases(
     return (sound / np.maximum(weight, 0.1 * weight.max())).astype(np.float32)
 
 
-def _parts(heard: Iterable[tuple[np.ndarray, int]], config: SpectrogramConfig) -> Iterator:
+def _parts(
+    heard: Iterable[tuple[np.ndarray, int]], config: SpectrogramConfig
+) -> Iterator[np.ndarray]:
     """The first samples of some recordings, in parts of a window at least."""
     left = _MOST_SAMPLES
     for samples, _ in heard:

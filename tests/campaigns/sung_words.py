@@ -75,7 +75,9 @@ def main() -> int:
     names = [os.path.basename(source.path) for source in _sources(trained, run)]
     words = json.loads((arguments.folder / "words.json").read_text())
     digits = _digits(words, names, real, frame_s)
-    return _report(_confidence(real, digits, sung, faults), faults)
+    faults += [] if _passing(real, digits, sung) >= _LEAST_SHARE else ["words"]
+    print("below what is asked for: " + ", ".join(faults) if faults else "as asked for")
+    return int(bool(faults))
 
 
 def _string_together(folder, voices, data):
@@ -156,7 +158,7 @@ def _digits(table, names, heard, frame_s):
     return np.array(digits)
 
 
-def _confidence(real, digits, sung, faults):
+def _passing(real, digits, sung):
     """Prints what the classifier says.  -> share of the words that pass for real ones"""
     is_word = digits != ""
     points, labels = real.syllables.points[is_word], digits[is_word]
@@ -200,14 +202,7 @@ def _confidence(real, digits, sung, faults):
         told = classifier.predict(sung.syllables.points)
         counts = {digit: int(np.sum(told == digit)) for digit in np.unique(labels)}
         print("told as " + ", ".join(f"{digit}: {count}" for digit, count in counts.items()))
-    share = shares.get("spoken by the model", 0.0)
-    faults += [] if share >= _LEAST_SHARE else ["words"]
-    return share
-
-
-def _report(share, faults):
-    print("below what is asked for: " + ", ".join(faults) if faults else "as asked for")
-    return int(bool(faults))
+    return shares.get("spoken by the model", 0.0)
 
 
 if __name__ == "__main__":
