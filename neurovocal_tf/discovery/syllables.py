@@ -13,6 +13,7 @@ within 23 dB of the level of the loudest twentieth of the frames. Against the la
 
 import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,6 +39,7 @@ class Syllables:
         pieces: int `[S]`, in which piece each syllable is.
         onsets, offsets: int `[S]`, frames of that piece, the offset exclusive.
         centroids_hz, peak_frequencies_hz: `[S]`, of the mean spectrum over the background.
+        slopes_hz_per_s: of each, `[L - 1]`, how fast its loudest frequency moves, frame by frame.
         columns: float16 `[S, C, F]`, the spectrum in `C` columns from onset to offset, dB over the
             background as `features` measures it.
     """
@@ -49,6 +51,7 @@ class Syllables:
     offsets: np.ndarray
     centroids_hz: np.ndarray
     peak_frequencies_hz: np.ndarray
+    slopes_hz_per_s: list[np.ndarray]
     columns: np.ndarray
 
     def __len__(self) -> int:
@@ -74,6 +77,15 @@ class Syllables:
     def points(self) -> np.ndarray:
         """Each as what is compared, float32 `[S, C * F]`, see `features.as_points`."""
         return features.as_points(self.columns, features.Recipe())
+
+
+class _Syllable(NamedTuple):
+    """What is measured of one, see `Syllables`."""
+
+    columns: np.ndarray
+    centroid_hz: float
+    peak_frequency_hz: float
+    slopes_hz_per_s: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -171,26 +183,27 @@ class FrameDetector:
             np.repeat(np.arange(len(pieces)), [len(of_one) for of_one in spans]),
             together[:, 0],
             together[:, 1],
-            np.array([centroid for _, centroid, _ in measured]),
-            np.array([peak for _, _, peak in measured]),
-            np.stack([columns for columns, _, _ in measured]) if measured else empty,
+            np.array([one.centroid_hz for one in measured]),
+            np.array([one.peak_frequency_hz for one in measured]),
+            [one.slopes_hz_per_s for one in measured],
+            np.stack([one.columns for one in measured]) if measured else empty,
         )
 
     @property
     def _measured_bins(self) -> np.ndarray:
         return np.flatnonzero(self.is_in_band)
 
-    def _measured(
-        self, piece: np.ndarray, onset: int, offset: int
-    ) -> tuple[np.ndarray, float, float]:
+    def _measured(self, piece: np.ndarray, onset: int, offset: int) -> "_Syllable":
         bins = self._measured_bins
         levels = features.over_background(piece[onset:offset, bins], self.background_db[bins])
         power = np.mean(10 ** (piece[onset:offset, bins] / 10), axis=0)
         over = np.maximum(power - 10 ** (self.background_db[bins] / 10), 0.0)
         hz = self.bin_hz[bins]
         total = max(float(over.sum()), float(np.finfo(float).tiny))
-        return (
+        ridge_hz = hz[(piece[onset:offset, bins] - self.background_db[bins]).argmax(axis=1)]
+        return _Syllable(
             features.stretched(levels, features.Recipe().num_columns).astype(np.float16),
             float(over @ hz) / total,
             float(hz[int(over.argmax())]),
+            np.diff(ridge_hz) / self.frame_s,
         )

@@ -151,6 +151,7 @@ class Heard:
             gaps[gaps <= BREAK_S],
             found.centroids_hz[syllables],
             found.peak_frequencies_hz[syllables],
+            np.concatenate([np.zeros(0), *(found.slopes_hz_per_s[one] for one in syllables)]),
             syllables_per_s,
             quiet,
             loud,

@@ -1,5 +1,5 @@
-"""A trained model's figures: likelihood, one-step errors on whole held-out sequences, and
-statistics of songs, real beside generated.
+"""A trained model's figures: likelihood, one-step errors on whole held-out sequences, what sound
+made of held-out frames has lost, and statistics of songs, real beside generated.
 """
 
 import collections
@@ -19,6 +19,7 @@ from neurovocal_tf.evaluation import (
     identification,
     likelihood,
     likelihood_baselines,
+    resynthesis,
     song_pictures,
     songs_of_run,
     temperatures,
@@ -125,6 +126,7 @@ def _evaluated(
             figures, likelihood.warning(figures)
         )
     if data.is_sound:
+        figures |= resynthesis.resynthesised(Singer(trained), test.heard(), song_options.seed)
         song_figures, song_pictures, listener = _songs(
             trained, heard, held_out_heard, song_options, say, parts.training.sources
         )

@@ -47,6 +47,7 @@ class Sung:
         types: int `[S]`, of the syllables.
         vectors: `[S, D]`, their spectra along principal components and their log duration.
         durations_s, centroids_hz, peak_frequencies_hz: `[S]`.    gaps_s: `[G]`, without breaks.
+        slopes_hz_per_s: `[N]`, of the loudest frequency, from frame to frame of all syllables.
         syllables_per_s: over the songs' whole length.
         change_quiet, change_loud: mean frame-to-frame change of quiet and of loud frames, dB.
     """
@@ -59,6 +60,7 @@ class Sung:
     gaps_s: np.ndarray
     centroids_hz: np.ndarray
     peak_frequencies_hz: np.ndarray
+    slopes_hz_per_s: np.ndarray
     syllables_per_s: float
     change_quiet: float
     change_loud: float
@@ -206,6 +208,7 @@ MEASURES: Mapping[str, Callable[[Sung, Sung], float]] = {
     "ks_gap": _ks("gaps_s"),
     "ks_centroid": _ks("centroids_hz"),
     "ks_peak_frequency": _ks("peak_frequencies_hz"),
+    "ks_slope": _ks("slopes_hz_per_s"),
     "frechet": frechet,
     "coverage": coverage,
     "recall": recall,

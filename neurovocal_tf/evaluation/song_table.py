@@ -23,6 +23,7 @@ NAMES = {
     "ks_gap": "gaps",
     "ks_centroid": "spectral centroids",
     "ks_peak_frequency": "peak frequencies",
+    "ks_slope": "slopes",
     "frechet": "Frechet over variance",
     "coverage": "coverage",
     "recall": "recall",

@@ -54,7 +54,7 @@ def verdict(figures: Figures) -> list[str]:
     Args:
         figures: as `report.evaluate` gives them.
     """
-    told = (_next_frame, _likelihood, _songs, _pieces, _couplings)
+    told = (_next_frame, _likelihood, _sound, _songs, _pieces, _couplings)
     return [line for tell in told for line in tell(figures)]
 
 
@@ -108,6 +108,16 @@ def _likelihood(figures: Figures) -> Iterator[str]:
             told += f", which cannot be told from a baseline: {beside}"
     is_close = not likelihood.warning(figures)
     yield f"{told}; the two estimates {'agree' if is_close else 'do not agree, see below'}."
+
+
+def _sound(figures: Figures) -> Iterator[str]:
+    found, floor = (figures.get(f"resynthesis{of}_db") for of in ("", "_random_phases"))
+    if found is None or floor is None:
+        return
+    yield (
+        f"sound: made of their own frames, held-out recordings come within {found:.1f} dB of "
+        f"themselves, under random phases within {floor:.1f} dB."
+    )
 
 
 def _songs(figures: Figures) -> Iterator[str]:
@@ -217,6 +227,12 @@ def _rows(figures: Figures) -> Iterator[tuple[str, float | None, str]]:
         baselines = _baselines(figures, _OF_LIKELIHOOD)
         for label, value in baselines.items():
             yield f"  log-likelihood of {label}", value, ""
+    if "resynthesis_db" in figures:
+        simple = {
+            "random phases": figures.get("resynthesis_random_phases_db"),
+            "on the frames' own grid": figures.get("resynthesis_own_grid_db"),
+        }
+        yield "resynthesis_db", figures["resynthesis_db"], _beside(simple, ".3g")
     if "generated_num_syllables" in figures:
         counted = f"recordings {_number(figures.get('real_num_syllables'))}"
         yield "generated_num_syllables", figures["generated_num_syllables"], counted

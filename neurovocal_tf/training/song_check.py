@@ -20,7 +20,8 @@ from neurovocal_tf.training.phases import Phases
 # Of the finch, 80 s: over 40 s the pauses alone move the syllables per second
 # by a tenth either way.
 _NUM_SONGS = 16
-_SONG_FRAMES = 1250
+# Whatever a frame is. Ultrasonic calls are short, and a second of them has a thousand frames.
+_SONG_S, _MOST_SONG_FRAMES = 5.0, 2500
 # Not those of the songs that a user asks for: weights chosen by them would look
 # better than they are.
 _FIRST_SEED = 1 << 40
@@ -61,10 +62,11 @@ class SongCheck(keras.callbacks.Callback):
             self._halves_apart = song_measures.song_distance(*_halves(self._listener.recordings))
         with weights_to_keep(self.model):
             seeds = range(_FIRST_SEED, _FIRST_SEED + _NUM_SONGS)
+            num_frames = min(songs.frames_in(_SONG_S, self.singer), _MOST_SONG_FRAMES)
             condition = recording_conditions.in_turn(
                 self.recordings.sources, self.recordings.conditions, _NUM_SONGS
             )
-            sung = songs.generate_frames(self.singer, seeds, _SONG_FRAMES, condition=condition)
+            sung = songs.generate_frames(self.singer, seeds, num_frames, condition=condition)
             pieces = [frames for _, frames in sung]
         heard = self._listener.hear(Songs.apart(pieces))
         return song_measures.song_distance(self._listener.recordings.all(), heard.all())

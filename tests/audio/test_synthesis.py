@@ -5,6 +5,7 @@ and each row for itself.
 import numpy as np
 import pytest
 import reference
+import sound_faults
 import soundfile
 import tensorflow as tf
 
@@ -29,15 +30,39 @@ def song():
     return simulated_song.simulate_song(5, 2.0)[0]
 
 
-@pytest.mark.parametrize(("hop_length", "at_most_db"), [(128, -26), (64, -21)])
-def test_a_real_song_comes_back(shared_recordings, hop_length, at_most_db):
-    config = SpectrogramConfig(hop_length=hop_length)
+@pytest.fixture(scope="module", params=[128, 64])
+def real_song(request, shared_recordings):
+    """Three seconds of a finch, their rate, what comes back of their frames, and its settings."""
+    config = SpectrogramConfig(hop_length=request.param)
     path = sorted((shared_recordings / "bengalese_finch_gy6or6").glob("*.wav"))[0]
     samples, rate = soundfile.read(path, stop=96_000, dtype="float32")
     power = power_of(samples, rate, config)
-    waveform = compiled(power[np.newaxis], rate, config)[0].numpy()
-    assert reference.spectral_convergence_db(power, power_of(waveform, rate, config)) < at_most_db
+    return samples, rate, compiled(power[np.newaxis], rate, config)[0].numpy(), config
+
+
+def test_a_real_song_comes_back_and_nearer_between_its_frames_where_these_lie_closer(real_song):
+    samples, rate, waveform, config = real_song
+    samples = samples[: len(waveform)]
+    for hop_length, at_most_db in (
+        (config.hop_length, {128: -26, 64: -21}),
+        (32, {128: -13.5, 64: -19}),
+    ):
+        grid = SpectrogramConfig(hop_length=hop_length)
+        apart = reference.spectral_convergence_db(
+            power_of(samples, rate, grid), power_of(waveform, rate, grid)
+        )
+        assert apart < at_most_db[config.hop_length]
     assert abs(loudness_change_db(waveform, samples)) < 1
+
+
+def test_a_real_song_that_comes_back_has_no_click_no_clipping_and_no_hum(real_song):
+    samples, rate, waveform, _ = real_song
+    samples = samples[: len(waveform)]
+    # A click of half the loudest sample would be twice as sharp as this song is anywhere.
+    assert sound_faults.sharpness(waveform) < 1.25 * sound_faults.sharpness(samples)
+    assert np.abs(waveform).max() < 1.3 * np.abs(samples).max()
+    assert sound_faults.hum_db(waveform, rate) < sound_faults.hum_db(samples, rate)
+    assert sound_faults.offset(waveform) < 0.03
 
 
 @pytest.mark.parametrize(

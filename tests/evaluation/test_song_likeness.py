@@ -83,6 +83,12 @@ def shuffled(songs):
     return Songs.apart(one_each)
 
 
+def of_specks(piece):
+    """Its frames moved up and down, each by itself: what is loud is no line any more."""
+    moves = np.random.default_rng(0).integers(-4, 5, len(piece))
+    return np.stack([np.roll(frame, move) for frame, move in zip(piece, moves, strict=True)])
+
+
 CONTROLS = {
     "shuffled": (
         shuffled,
@@ -98,6 +104,11 @@ CONTROLS = {
         lambda songs: changed(songs, lambda x: np.roll(x, 2, axis=1)),
         {"ks_centroid", "ks_peak_frequency", "frechet", "coverage"},
         {"rate_ratio", "ks_gap"},
+    ),
+    "broken into specks": (
+        lambda songs: changed(songs, of_specks),
+        {"ks_slope", "change_loud_ratio"},
+        {"rate_ratio", "ks_duration"},
     ),
     "half as many types": (
         lambda songs: sung_birds.Bird(seed=3, order=(0, 1)).songs(NUM_SONGS, 8),

@@ -97,6 +97,7 @@ def test_songs_are_said_to_be_like_the_recordings_or_what_is_off(changes, expect
 def test_the_table_fits_on_a_screen_whatever_there_is():
     every = SONGS | ERRORS | likelihood_of(-302.0, -301.0) | {"pseudo_log_likelihood_nats": None}
     names = ("syllables_per_s", "median_duration_s", "median_gap_s", "median_peak_frequency_hz")
+    every |= dict.fromkeys(("resynthesis_db", "resynthesis_random_phases_db"), -9.0)
     every |= {f"{who}_{name}": 1.0 for who in ("real", "generated") for name in names}
     every |= {f"baseline_{name}_log_likelihood_nats": -400.0 for name in ("independent", "x")}
     every |= {f"one_step_error_of_label_{label}_db": 1.0 for label in range(20)}
@@ -149,3 +150,11 @@ def test_the_table_of_pieces_fits_on_a_screen_too():
     names = ("independent", "markov_chain", "previous_frame", "logistic")
     figures |= {f"baseline_{name}_log_likelihood_nats": -11.0 for name in names}
     assert len(as_table(figures).splitlines()) <= 20
+
+
+def test_what_sound_loses_stands_beside_random_phases():
+    figures = {"resynthesis_db": -15.23, "resynthesis_random_phases_db": -5.01}
+    (line,) = verdict(figures)
+    assert "within -15.2 dB of themselves, under random phases within -5.0 dB" in line
+    assert as_table(figures).endswith("random phases -5.01")
+    assert not verdict({"resynthesis_db": None, "resynthesis_random_phases_db": None})

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+import sound_faults
 import soundfile
 import tensorflow as tf
 
@@ -33,6 +34,13 @@ def test_each_song_is_that_of_its_seed_whatever_else_is_sung(singer, ten):
     np.testing.assert_array_equal(alone.decibels, ten[12].decibels)
     np.testing.assert_array_equal(alone.waveform, ten[12].waveform)
     assert len({song.decibels.tobytes() for song in ten.values()}) == 10
+
+
+def test_generated_sound_has_no_click_and_no_offset(ten):
+    for song in ten.values():
+        # Noise has 4, and a single sample that leaps out of silence 30.
+        assert sound_faults.sharpness(song.waveform) < 10
+        assert sound_faults.offset(song.waveform) < 0.1
 
 
 def test_a_song_has_the_samples_that_its_frames_span(ten):

@@ -99,7 +99,7 @@ def test_a_training_keeps_the_epoch_whose_songs_are_nearest(
     # The halves of the recordings come first.
     distances = iter([0.125, 0.5, 0.25])
     monkeypatch.setattr(song_measures, "song_distance", lambda real, generated: next(distances))
-    monkeypatch.setattr(song_check, "_SONG_FRAMES", 60)
+    monkeypatch.setattr(song_check, "_MOST_SONG_FRAMES", 60)
     config = tiny_config.replace(
         num_song_checks=2, cd_steps=(1, 2), epochs_per_rate=(1, 3), learning_rates=(1e-3, 3e-4)
     )
