@@ -16,14 +16,10 @@ NUM_NEIGHBOURS = 5
 # told from chance.
 _MIN_SHARE, _LEAST, _MIN_SIZE, _MIN_SAMPLES = 0.01, 5, 10, 5
 _CALLS_PER_SIZE = 30
-# Two clusters are one if the density between them falls to no less than this share of the lower
-# peak, and if their centres are nearer than so many times the sum of their spreads. Where it hardly
-# falls they may be farther apart: pieces of one type that varies along a line are tight.
-SHALLOW, _NEAR = 0.2, 1.1
-_HARDLY, _FAR = 0.3, 3.0
+# Two clusters are one if the density between them falls to more than this share of the lower peak.
+SHALLOW = 0.5
 _SHRINKAGE = 0.5
-# Of the rule of thumb for a Gaussian: narrower ones see valleys that are noise. All of these were
-# chosen on two Bengalese finches; a zebra finch was held out.
+# Of the rule of thumb for a Gaussian: narrower ones see valleys that are noise.
 _BANDWIDTH = 2.0
 _NUM_PLACES = 60
 
@@ -33,8 +29,8 @@ def cluster(points: np.ndarray, seed: int = 0) -> np.ndarray:
 
     HDBSCAN's leaves (Campello et al., 2013; McInnes et al., 2017) of at least 1 % of the points and
     ten, or five of fewer than 180; what is in none goes to the nearest by five neighbours; then the
-    pair with the shallowest valley between them is joined, again and again, while that is above
-    0.2.
+    pair with the shallowest valley between them is joined, again and again, while the density falls
+    by less than a half in it.
 
     Args:
         points: float `[N, D]`.    seed: int, of the halves that valleys are measured on.
@@ -122,10 +118,8 @@ def _joined(points: np.ndarray, leaves: np.ndarray, rng: np.random.Generator) ->
     groups = {leaf: rng.permutation(np.flatnonzero(leaves == leaf)) for leaf in np.unique(leaves)}
 
     def depth(pair: tuple[int, int]) -> float:
-        one, other = (points[groups[leaf]] for leaf in pair)
-        between, apart = valley(one, other), separation(one, other)
-        is_near = apart < _NEAR or (between >= _HARDLY and apart < _FAR)
-        return between if is_near else 0.0
+        one, other = pair
+        return valley(points[groups[one]], points[groups[other]])
 
     depths = {pair: depth(pair) for pair in itertools.combinations(groups, 2)}
     while depths:

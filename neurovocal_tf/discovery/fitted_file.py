@@ -14,7 +14,8 @@ from neurovocal_tf.discovery.call_types import CallTypes
 from neurovocal_tf.discovery.features import Recipe
 
 JSON_NAME, ARRAYS_NAME = "call_types.json", "call_types.npz"
-_VERSION = 1
+# 2: calls are compared within 20 dB of their own loudest.
+_VERSION = 2
 _ARRAYS = ("mean", "components", "points", "types")
 
 
@@ -81,6 +82,11 @@ def load(folder: str, setting: str) -> Fitted:
     try:
         with open(path, encoding="utf-8") as file:
             told = json.load(file)
+        if told["version"] != _VERSION:
+            raise ValueError(
+                "those of an earlier version, which compared calls otherwise, cannot be: run "
+                "`neurovocal discover` again on what they were found in"
+            )
         with np.load(os.path.join(folder, ARRAYS_NAME), allow_pickle=False) as arrays:
             of_types = {name: arrays[name] for name in _ARRAYS}
             types = CallTypes(**of_types, names=tuple(told["names"]))

@@ -3,10 +3,10 @@
     python tests/campaigns/call_types_by_hand.py --recordings=../shared/recordings
 
 Each bird's calls are typed twice: cut where people cut them, and where the detector of
---preset=songbird does, each segment under the label that it overlaps most. Settings were chosen on
-the first two birds; the third is held out from that. Exits with 1 if the mean over the birds is
-below what the types are held to: V .90, types per label .9 to 1.25; with the detector's own
-segments within .02 of that, where its F1 is .9 or more.
+--preset=songbird does, each segment under the label that it overlaps most. What does best on
+two of the birds was looked at on the third, each in turn. Exits with 1 if the mean over the birds
+is below what the types are held to: V .90, adjusted Rand index .82, types per label .9 to 1.25;
+with the detector's own segments within .02 of that, where its F1 is .9 or more.
 """
 
 import argparse
@@ -27,7 +27,8 @@ _BIRDS = {
     "bengalese_finch_bl26lb16": ("-", "0"),
     "zebra_finch_R402": (),
 }
-_LEAST_V, _FEWEST_PER_LABEL, _MOST_PER_LABEL, _MOST_LOST, _GOOD_F1 = 0.90, 0.9, 1.25, 0.02, 0.9
+_LEAST_V, _LEAST_ARI, _FEWEST_PER_LABEL, _MOST_PER_LABEL = 0.90, 0.82, 0.9, 1.25
+_MOST_LOST, _GOOD_F1 = 0.02, 0.9
 
 
 def main() -> int:
@@ -109,7 +110,8 @@ def _verdict(hand, detected):
     faults = []
     _, v, ari, per_label = hand.mean(axis=0)
     print(f"mean, cut by hand: V {v:.3f}, ARI {ari:.3f}, types per label {per_label:.2f}")
-    if v < _LEAST_V or not _FEWEST_PER_LABEL <= per_label <= _MOST_PER_LABEL:
+    is_fine = _FEWEST_PER_LABEL <= per_label <= _MOST_PER_LABEL
+    if v < _LEAST_V or ari < _LEAST_ARI or not is_fine:
         faults.append("cut by hand")
     good = detected[:, 0] >= _GOOD_F1
     if good.any():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neurovocal_tf.discovery import call_types, clustering, fitted_file, stability
-from neurovocal_tf.discovery.features import PRESETS
+from neurovocal_tf.discovery.features import PRESETS, as_points
 
 
 @pytest.fixture
@@ -121,3 +121,31 @@ def test_a_continuum_is_cut_into_as_many_cells_as_are_asked_for(rng):
     assert (np.diff(counts) <= 0).all() and counts.sum() == 400
     alike = call_types.fit(np.ones((30, 8), np.float32), num_cells=7)
     assert alike.names == ("A",)
+
+
+def test_types_of_one_sound_that_is_near_or_far_are_one(rng):
+    sounds = 40 * (rng.random((2, 16, 30)) < 0.3)
+    kinds, fainter = np.repeat([0, 1], 150), np.tile([0.0, 15.0], 150)[:, None, None]
+    calls = (sounds[kinds] - fainter + 2 * rng.normal(size=(300, 16, 30))).clip(0)
+    types = call_types.fit(as_points(calls, PRESETS["songbird"]))
+    assert types.names == ("A", "B") and (types.types == types.types[0]).tolist() in (
+        (kinds == 0).tolist(),
+        (kinds == 1).tolist(),
+    )
+
+
+def test_clusters_are_two_where_the_density_falls_by_more_than_half_between_them(rng):
+    noise = rng.normal(size=(600, 4))
+    side = np.repeat([-1, 1], 300)[:, None] * np.eye(4)[0]
+    # 2 exp(-d^2 / 2) of the peaks at 2 d: .98, and .09.
+    assert clustering.cluster(noise + 1.2 * side).max() == 0
+    assert clustering.cluster(noise + 2.5 * side).max() == 1
+
+
+def test_types_of_an_earlier_version_are_told_in_a_line(tmp_path, groups):
+    fitted = fitted_file.Fitted(call_types.fit(groups[0]), PRESETS["songbird"], 1, np.zeros(9))
+    fitted_file.save(str(tmp_path), fitted)
+    path = tmp_path / fitted_file.JSON_NAME
+    path.write_text(path.read_text().replace('"version": 2', '"version": 1'))
+    with pytest.raises(ValueError, match="those of an earlier version, .* `neurovocal discover`"):
+        fitted_file.load(str(tmp_path), "types")

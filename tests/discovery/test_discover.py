@@ -42,18 +42,7 @@ def test_the_simulated_bird_s_types_are_found_and_kept_apart():
 
 def test_suggested_merges_bring_back_the_simulated_bird_s_own_order():
     found, paths, _ = simulated_calls.discovered()
-    names = [
-        np.unique(found.labels[found.bouts.types == k].astype(str), return_counts=True)
-        for k in range(len(found.type_names))
-    ]
-    common = [values[counts.argmax()] for values, counts in names]
-    pairs = [
-        (found.type_names[one], found.type_names[other])
-        for one in range(len(common))
-        for other in range(one)
-        if common[one] == common[other]
-    ]
-    joined = found.fitted.types.joined(pairs)
+    joined = simulated_calls.joined(found).fitted.types
     assert len(joined.names) == 6
     asked = discover.Asked(
         Config(),

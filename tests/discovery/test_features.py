@@ -83,3 +83,14 @@ def test_speech_is_measured_alike_whatever_its_recording_holds_above_8_khz():
 def test_no_recording_that_can_be_read_is_told():
     with pytest.raises(readers.UnreadableRecording, match="no recording can be read"):
         features.background_db(["/nowhere.wav"], features.PRESETS["songbird"], AUDIO)
+
+
+def test_a_call_is_the_same_however_loud_as_far_as_it_stands_out_of_the_background(rng):
+    recipe = features.PRESETS["songbird"]
+    loud = rng.uniform(-30, 50, size=(3, 16, 125)).clip(0)
+    points = [features.as_points((loud - fainter).clip(0), recipe) for fainter in (0, 12)]
+    np.testing.assert_allclose(*points, atol=1e-4)
+    faint = features.under_own_loudest(np.array([[0.0, 5.0, 9.0]]))
+    np.testing.assert_allclose(faint, [[0.0, 5.0, 9.0]], atol=0.1)
+    assert features.as_points(np.zeros((2, 16, 125)), recipe).max() == 0
+    assert features.as_points(np.zeros((0, 16, 125)), recipe).shape == (0, 16 * 125)

@@ -1,5 +1,6 @@
 """The simulated bird's recordings, cut where its calls are, and what is discovered in them."""
 
+import dataclasses
 import functools
 import tempfile
 
@@ -9,6 +10,7 @@ import soundfile
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import simulated_song
 from neurovocal_tf.discovery import discover, features
+from neurovocal_tf.segmentation import detector
 
 SAMPLE_RATE = 16_000
 
@@ -27,10 +29,45 @@ def write(folder, count=6, duration_s=10.0, seed=7):
 
 
 @functools.cache
-def discovered():
-    """`Discovery` of six songs in two groups, its folder kept for as long, and `Config`."""
+def discovered(by_detector=False):
+    """`Discovery` of six songs in two groups, cut where the calls are or by the detector; paths;
+    and their folder, kept for as long.
+    """
     folder = tempfile.TemporaryDirectory()
     paths, spans_s, labels = write(folder.name)
+    if by_detector:
+        spans_s = {name: _detected(path) for name, path in paths.items()}
     groups = {name: "even" if number % 2 else "odd" for number, name in enumerate(paths)}
     asked = discover.Asked(Config(), features.PRESETS["songbird"], labels=labels, groups=groups)
     return discover.discover(paths, spans_s, asked), paths, folder
+
+
+def _detected(path):
+    samples, rate = soundfile.read(path, dtype="float32")
+    onsets, offsets, *_ = detector.detect(samples, rate, Config().segmentation)
+    return np.stack([onsets, offsets], axis=1) / rate
+
+
+def pairs_of_one_label(found):
+    """Names of pairs of types that are the same of the bird's own, which a person would join."""
+    common = []
+    for kind in range(len(found.type_names)):
+        own = found.labels[found.bouts.types == kind].astype(str)
+        values, counts = np.unique(own, return_counts=True)
+        common.append(values[counts.argmax()])
+    return [
+        (found.type_names[one], found.type_names[other])
+        for one in range(len(common))
+        for other in range(one)
+        if common[one] == common[other]
+    ]
+
+
+def joined(found):
+    """The same `Discovery` with these pairs joined: the bird's own six types."""
+    types = found.fitted.types.joined(pairs_of_one_label(found))
+    return dataclasses.replace(
+        found,
+        fitted=dataclasses.replace(found.fitted, types=types),
+        bouts=found.bouts.relabelled(types.types, len(types.names)),
+    )
