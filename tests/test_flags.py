@@ -197,6 +197,10 @@ def test_a_written_flag_file_reads_back_as_the_same_configuration(data):
             "noise_context",
             "sampler",
             "tempering_replicas",
+            "recordings_table",
+            "condition_columns",
+            "condition_from",
+            "freeze",
         )
         if field.name not in tied:
             values[field.name] = data.draw(_values_of(field), label=field.name)

@@ -84,7 +84,7 @@ def test_only_the_first_minutes_of_many_recordings_are_heard(monkeypatch, traine
 
     def listener(songs, sample_rate, config):
         heard.extend(map(len, songs.pieces))
-        raise ValueError("no syllable is found")
+        raise song_check.NotMeasurable("no syllable is found")
 
     monkeypatch.setattr(song_check, "Listener", listener)
     monkeypatch.setattr(song_check, "_HEARD_S", 3.0)
