@@ -290,7 +290,7 @@ def test_a_model_is_evaluated_on_what_is_named_for_it_unless_that_has_trained(
     read = report._labelled
     heard = []
     monkeypatch.setattr(report, "_labelled", lambda data: heard.append(data) or read(data))
-    monkeypatch.setattr(report, "_songs", lambda *_: ({"files": names_of(heard[-1])}, {}))
+    monkeypatch.setattr(report, "_songs", lambda *_: ({"files": names_of(heard[-1])}, {}, None))
     (folder / "data" / "new").mkdir()
     shutil.copy(folder / "data" / song(1)[0], folder / "data" / "new" / "again.wav")
     (folder / "data" / "new" / "empty.wav").touch()

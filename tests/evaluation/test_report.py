@@ -39,7 +39,7 @@ def prepared(config, data_dir, workdir):
 def test_errors_of_held_out_frames_are_told_by_label(annotated_run, monkeypatch):
     workdir, _, config = annotated_run
     # Singing, comparing songs and drawing take longer than all that is looked at here.
-    monkeypatch.setattr(report, "_songs", lambda *_: ({}, {}))
+    monkeypatch.setattr(report, "_songs", lambda *_: ({}, {}, None))
     data = RunFolder(workdir).data()
     trained = Trained(build_model(config), config, data.scale, data.sample_rate, epoch=0)
     figures, _ = report.evaluate(

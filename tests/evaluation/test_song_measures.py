@@ -17,7 +17,8 @@ NOTHING = np.zeros((0, 2))
 def sung(vectors=NOTHING, sequences=(), **values):
     """Songs of which only what a measure reads is given."""
     types = np.concatenate([np.zeros(len(vectors), int), *sequences])
-    told = dict.fromkeys(("durations_s", "gaps_s", "centroids_hz", "peak_frequencies_hz"), vectors)
+    of_syllables = ("durations_s", "gaps_s", "centroids_hz", "peak_frequencies_hz")
+    told = dict.fromkeys((*of_syllables, "slopes_hz_per_s"), vectors)
     told |= dict.fromkeys(("syllables_per_s", "change_quiet", "change_loud"), math.nan)
     sequences = tuple(map(np.array, sequences))
     told |= {"types": types[types < NUM_TYPES], "vectors": vectors, "sequences": sequences}
