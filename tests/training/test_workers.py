@@ -174,7 +174,7 @@ def test_a_port_that_another_has_is_told(clusters, index):
 
 def test_workers_of_different_clusters_are_told(clusters):
     names = (*clusters[0].names[:2], "worker 2 (a:1)")
-    told = answers([*clusters[:2], dataclasses.replace(clusters[2], names=names)], [{}] * 3, 30.0)
+    told = answers([*clusters[:2], dataclasses.replace(clusters[2], names=names)], [{}] * 3, 8.0)
     assert "worker 2 (a:1) has called, and the TF_CONFIG of the chief has worker 0" in told[0]
 
 
