@@ -8,10 +8,10 @@ import keras
 import tensorflow as tf
 
 from neurovocal_tf.layers.attention import Memory
-from neurovocal_tf.layers.encoder import Encoder, Weights, check_encoder
-from neurovocal_tf.layers.padding import after_each, frames_first
+from neurovocal_tf.layers.encoder import Encoder, Weights
+from neurovocal_tf.layers.initial_weights import check_weight_init
 from neurovocal_tf.layers.recurrence import product
-from neurovocal_tf.rbm import noise
+from neurovocal_tf.layers.wrapping_encoder import WrappingEncoder
 from neurovocal_tf.rbm.products import linear
 
 # How far the seeds of its weights are from those of the encoder that it wraps.
@@ -19,7 +19,7 @@ _SEED_OF_WEIGHTS = 700
 
 
 @keras.saving.register_keras_serializable(package="neurovocal_tf")
-class AttentionEncoder(keras.layers.Layer):
+class AttentionEncoder(WrappingEncoder):
     """An `encoder.Encoder` that wraps another one, and attends to what that one told before:
 
         q_t = m_t W_q        k_s = m_s W_k        v_s = m_s W_v        of every `every`-th frame s
@@ -61,8 +61,7 @@ class AttentionEncoder(keras.layers.Layer):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**{"autocast": False, **kwargs})
-        check_encoder(encoder)
+        super().__init__(encoder, **kwargs)
         for name, value in (
             ("num_entries", num_entries),
             ("every", every),
@@ -71,39 +70,14 @@ class AttentionEncoder(keras.layers.Layer):
         ):
             if value < 1:
                 raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
-        if weight_init not in ("scaled", "published"):
-            raise ValueError(
-                f"`weight_init` must be scaled or published. Received: weight_init={weight_init}"
-            )
-        self.encoder = encoder
+        check_weight_init(weight_init)
         self.num_entries = num_entries
         self.every = every
         self.num_heads = num_heads
         self.head_size = head_size
         self.weight_init = weight_init
         self.seed = seed
-        self.supports_masking = True
         self._memory = Memory(num_entries, every, num_heads, head_size)
-
-    @property
-    def dtype_policy(self) -> keras.DTypePolicy:
-        """That of the wrapped encoder too, which takes it over."""
-        return self._dtype_policy
-
-    @dtype_policy.setter
-    def dtype_policy(self, policy: keras.DTypePolicy) -> None:
-        self._dtype_policy = keras.dtype_policies.get(policy)
-        self.encoder.dtype_policy = policy
-
-    @property
-    def num_direct_frames(self) -> int:
-        """Those of the wrapped encoder, at the end of u."""
-        return self.encoder.num_direct_frames
-
-    @property
-    def num_dropouts(self) -> int:
-        """Those of the wrapped encoder."""
-        return self.encoder.num_dropouts
 
     @property
     def state_size(self) -> int:
@@ -114,11 +88,6 @@ class AttentionEncoder(keras.layers.Layer):
     def output_size(self) -> int:
         """Size of u: of the context, and of what the RBM reads of the wrapped encoder."""
         return self._context_size + self.encoder.output_size
-
-    @property
-    def embedding_size(self) -> int:
-        """E, that of the wrapped encoder."""
-        return self.encoder.embedding_size
 
     @property
     def _context_size(self):
@@ -155,22 +124,6 @@ class AttentionEncoder(keras.layers.Layer):
         own = self.state_size - self.encoder.state_size
         nothing = tf.zeros([tf.shape(is_start)[0], own], of_encoder.dtype)
         return tf.concat([nothing, of_encoder], axis=1)
-
-    def call(
-        self,
-        inputs: tf.Tensor,
-        initial_state: tf.Tensor | None = None,
-        training: bool = False,
-        stream: noise.Stream | None = None,
-        mask: tf.Tensor | None = None,
-    ) -> tf.Tensor:
-        inputs = tf.cast(inputs, self.variable_dtype)
-        if initial_state is None:
-            initial_state = self.initial_state(tf.ones([tf.shape(inputs)[0]], tf.bool))
-        if mask is None:
-            return self._states(inputs, initial_state, training, stream)
-        first = self._states(frames_first(inputs, mask), initial_state, training, stream)
-        return after_each(first, initial_state, mask)
 
     def _states(self, inputs, initial_state, training, stream):
         """The state after each frame, of which every one counts."""
@@ -210,10 +163,6 @@ class AttentionEncoder(keras.layers.Layer):
         _, _, context, of_encoder = self._parts(state, axis)
         return tf.concat([context, self.encoder.output(of_encoder, axis)], axis=axis)
 
-    def embedding(self, state: tf.Tensor) -> tf.Tensor:
-        """See `Encoder.embedding`: that of the wrapped encoder."""
-        return self.encoder.embedding(self._parts(state)[3])
-
     def _told(self, states, axis=-1):
         """u of the wrapped encoder without the frames themselves."""
         u = self.encoder.output(states, axis)
@@ -230,11 +179,5 @@ class AttentionEncoder(keras.layers.Layer):
         names = ("num_entries", "every", "num_heads", "head_size", "weight_init", "seed")
         return {
             **super().get_config(),
-            "encoder": keras.saving.serialize_keras_object(self.encoder),
             **{name: getattr(self, name) for name in names},
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "AttentionEncoder":
-        encoder = keras.saving.deserialize_keras_object(config["encoder"])
-        return cls(**{**config, "encoder": encoder})

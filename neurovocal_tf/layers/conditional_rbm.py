@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from neurovocal_tf.layers.bounds import bounded
+from neurovocal_tf.layers.initial_weights import check_weight_init
 from neurovocal_tf.rbm import units
 from neurovocal_tf.rbm.energy import RBM, RBMInLanes
 from neurovocal_tf.rbm.products import affine, along, linear
@@ -81,10 +82,7 @@ class ConditionalRBM(keras.layers.Layer):
                 "`visible_units` must be gaussian, mean_field or bernoulli. "
                 f"Received: visible_units={visible_units}"
             )
-        if weight_init not in ("scaled", "published"):
-            raise ValueError(
-                f"`weight_init` must be scaled or published. Received: weight_init={weight_init}"
-            )
+        check_weight_init(weight_init)
         if num_visible < 1 or num_hidden < 1:
             raise ValueError(
                 "`num_visible` and `num_hidden` must be at least 1. "

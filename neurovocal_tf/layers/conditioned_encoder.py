@@ -8,8 +8,9 @@ import keras
 import tensorflow as tf
 
 from neurovocal_tf.conditions import Conditions
-from neurovocal_tf.layers.encoder import Encoder, Weights, check_encoder
-from neurovocal_tf.layers.padding import after_each, frames_first
+from neurovocal_tf.layers.encoder import Encoder, Weights
+from neurovocal_tf.layers.initial_weights import check_weight_init
+from neurovocal_tf.layers.wrapping_encoder import WrappingEncoder
 from neurovocal_tf.rbm import noise
 
 # How far the seeds of its weights are from those of the encoder that it wraps.
@@ -20,7 +21,7 @@ _FIRST_SD = 0.1
 
 
 @keras.saving.register_keras_serializable(package="neurovocal_tf")
-class ConditionedEncoder(keras.layers.Layer):
+class ConditionedEncoder(WrappingEncoder):
     """An `encoder.Encoder` that wraps another one, and tells it and the RBM of a row's conditions:
 
         e = [E_1[n_1], ..., E_K[n_K]]        n_k: the number of the k-th condition's value
@@ -57,8 +58,7 @@ class ConditionedEncoder(keras.layers.Layer):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**{"autocast": False, **kwargs})
-        check_encoder(encoder)
+        super().__init__(encoder, **kwargs)
         if not isinstance(conditions, Conditions):
             conditions = Conditions.from_json(conditions)
         if not conditions:
@@ -69,37 +69,12 @@ class ConditionedEncoder(keras.layers.Layer):
             raise ValueError(
                 f"`unknown_share` must be between 0 and 1. Received: unknown_share={unknown_share}"
             )
-        if weight_init not in ("scaled", "published"):
-            raise ValueError(
-                f"`weight_init` must be scaled or published. Received: weight_init={weight_init}"
-            )
-        self.encoder = encoder
+        check_weight_init(weight_init)
         self.conditions = conditions
         self.size = size
         self.unknown_share = unknown_share
         self.weight_init = weight_init
         self.seed = seed
-        self.supports_masking = True
-
-    @property
-    def dtype_policy(self) -> keras.DTypePolicy:
-        """That of the wrapped encoder too, which takes it over."""
-        return self._dtype_policy
-
-    @dtype_policy.setter
-    def dtype_policy(self, policy: keras.DTypePolicy) -> None:
-        self._dtype_policy = keras.dtype_policies.get(policy)
-        self.encoder.dtype_policy = policy
-
-    @property
-    def num_direct_frames(self) -> int:
-        """Those of the wrapped encoder, at the end of u."""
-        return self.encoder.num_direct_frames
-
-    @property
-    def num_dropouts(self) -> int:
-        """Those of the wrapped encoder."""
-        return self.encoder.num_dropouts
 
     @property
     def vector_size(self) -> int:
@@ -116,11 +91,6 @@ class ConditionedEncoder(keras.layers.Layer):
         """Size of u: of e, and of what the RBM reads of the wrapped encoder."""
         # Of which each direct frame has e beside it.
         return self.encoder.output_size + (1 - self.num_direct_frames) * self.vector_size
-
-    @property
-    def embedding_size(self) -> int:
-        """E, that of the wrapped encoder."""
-        return self.encoder.embedding_size
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         self._num_visible = input_shape[-1]
@@ -180,22 +150,6 @@ class ConditionedEncoder(keras.layers.Layer):
         ]
         return tf.concat([*vectors, of_encoder], axis=1)
 
-    def call(
-        self,
-        inputs: tf.Tensor,
-        initial_state: tf.Tensor | None = None,
-        training: bool = False,
-        stream: noise.Stream | None = None,
-        mask: tf.Tensor | None = None,
-    ) -> tf.Tensor:
-        inputs = tf.cast(inputs, self.variable_dtype)
-        if initial_state is None:
-            initial_state = self.initial_state(tf.ones([tf.shape(inputs)[0]], tf.bool))
-        if mask is None:
-            return self._states(inputs, initial_state, training, stream)
-        first = self._states(frames_first(inputs, mask), initial_state, training, stream)
-        return after_each(first, initial_state, mask)
-
     def _states(self, inputs, initial_state, training, stream):
         """The state after each frame, of which every one counts."""
         vector, first = self._parts(initial_state)
@@ -228,10 +182,6 @@ class ConditionedEncoder(keras.layers.Layer):
         told, *direct = tf.split(u, [num_told, *pair * self.num_direct_frames], axis=axis)
         return tf.concat([vector, told, *direct[1::2]], axis=axis)
 
-    def embedding(self, state: tf.Tensor) -> tf.Tensor:
-        """See `Encoder.embedding`: that of the wrapped encoder."""
-        return self.encoder.embedding(self._parts(state)[1])
-
     def _parts(self, state, axis=-1):
         return tf.split(state, [self.vector_size, self.encoder.state_size], axis=axis)
 
@@ -239,12 +189,6 @@ class ConditionedEncoder(keras.layers.Layer):
         names = ("size", "unknown_share", "weight_init", "seed")
         return {
             **super().get_config(),
-            "encoder": keras.saving.serialize_keras_object(self.encoder),
             "conditions": self.conditions.to_json(),
             **{name: getattr(self, name) for name in names},
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "ConditionedEncoder":
-        encoder = keras.saving.deserialize_keras_object(config["encoder"])
-        return cls(**{**config, "encoder": encoder})

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from neurovocal_tf.layers.initial_weights import check_weight_init
 from neurovocal_tf.layers.padding import after_each, frames_first
 from neurovocal_tf.layers.periods import LayerPeriods, ManyFrames, OneFrame
 from neurovocal_tf.layers.recurrence import cell, product, recurrence, split_kernel
@@ -104,10 +105,7 @@ class GatedRecurrentEncoder(keras.layers.Layer):
                 "`num_direct_frames` must be at least 0. "
                 f"Received: num_direct_frames={num_direct_frames}"
             )
-        if weight_init not in ("scaled", "published"):
-            raise ValueError(
-                f"`weight_init` must be scaled or published. Received: weight_init={weight_init}"
-            )
+        check_weight_init(weight_init)
         self.num_units = num_units
         self.num_layers = num_layers
         self.gates = gates

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from neurovocal_tf.layers.bounds import bounded
+from neurovocal_tf.layers.initial_weights import check_weight_init
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.products import affine, linear
 
@@ -93,10 +94,7 @@ class LatentVariable(keras.layers.Layer):
                 "`num_latent` and `num_visible` must be at least 1. "
                 f"Received: num_latent={num_latent}, num_visible={num_visible}"
             )
-        if weight_init not in ("scaled", "published"):
-            raise ValueError(
-                f"`weight_init` must be scaled or published. Received: weight_init={weight_init}"
-            )
+        check_weight_init(weight_init)
         self.num_latent = num_latent
         self.num_visible = num_visible
         self.weight_init = weight_init
