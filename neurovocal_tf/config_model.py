@@ -81,6 +81,11 @@ class ModelConfig:
         low=0.0,
         high=10.0,
     )
+    noise_by_level: bool = setting(
+        False,
+        "Sing each bin with as much of the noise of its gaussian unit as held-out recordings have "
+        "at that level, instead of all of it: quiet frames are smoother than loud ones.",
+    )
     latent_size: int = setting(
         0,
         "Numbers that are drawn anew for each frame and that the RBM reads beside the state of the "

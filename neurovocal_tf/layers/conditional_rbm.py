@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from neurovocal_tf.layers.bounds import bounded
 from neurovocal_tf.layers.initial_weights import check_weight_init
+from neurovocal_tf.layers.noise_shares import NUM_LEVELS
 from neurovocal_tf.rbm import units
 from neurovocal_tf.rbm.energy import RBM, RBMInLanes
 from neurovocal_tf.rbm.products import affine, along, linear
@@ -57,6 +58,9 @@ class ConditionalRBM(keras.layers.Layer):
         seed: int, of the initial weights.
         noise_context: b, by how many nats the log standard deviation of Gaussian units may follow u
             up or down, each unit's its own way; 0: it is the same for every frame.
+        noise_by_level: whether songs have a share of Gaussian units' noise that follows their mean
+            (`noise_shares`, of `layers.noise_shares`: ones at first, found by
+            `model.sung_noise`); the machine itself has all of it.
 
     Input shape: `[B, T, U]`, already delayed by one frame.
     Output: `RBM` with W `[V, H]`, bv `[B, T, V]`, bh `[B, T, H]`, gain `[B, T, H]`,
@@ -73,6 +77,7 @@ class ConditionalRBM(keras.layers.Layer):
         weight_init: str = "scaled",
         seed: int = 0,
         noise_context: float = 0.0,
+        noise_by_level: bool = False,
         **kwargs: Any,
     ) -> None:
         # Whatever the global policy: the cost is a small difference of large free energies.
@@ -93,6 +98,11 @@ class ConditionalRBM(keras.layers.Layer):
                 "`noise_context` must be at least 0, and 0 for units other than gaussian. "
                 f"Received: noise_context={noise_context:g}, visible_units={visible_units}"
             )
+        if noise_by_level and visible_units != "gaussian":
+            raise ValueError(
+                "`noise_by_level` must be off for units other than gaussian. "
+                f"Received: visible_units={visible_units}"
+            )
         self.num_visible = num_visible
         self.num_hidden = num_hidden
         self.visible_units = visible_units
@@ -100,6 +110,7 @@ class ConditionalRBM(keras.layers.Layer):
         self.weight_init = weight_init
         self.seed = seed
         self.noise_context = noise_context
+        self.noise_by_level = noise_by_level
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         num_recurrent = input_shape[-1]
@@ -126,6 +137,10 @@ class ConditionalRBM(keras.layers.Layer):
                 shape=(self.num_visible,),
                 initializer="zeros",
                 constraint=LogSigmaRange(),
+            )
+        if self.noise_by_level:
+            self.noise_shares = self.add_weight(
+                name="noise_shares", shape=(NUM_LEVELS,), initializer="ones", trainable=False
             )
 
     def _initializer(self, name, index):
@@ -157,6 +172,7 @@ class ConditionalRBM(keras.layers.Layer):
         """What `machine` needs of the weights, by name, and the visible units; `axis` as there."""
         names = ["W", "bv", "bh", "Wuv", "Wuh"]
         names += ["Wug"] * self.coupling_gain + ["Wus"] * (self.noise_context > 0)
+        names += ["noise_shares"] * self.noise_by_level
         return {name: tf.convert_to_tensor(getattr(self, name)) for name in names}, self.units(axis)
 
     def machine(
@@ -213,5 +229,6 @@ class ConditionalRBM(keras.layers.Layer):
             "weight_init",
             "seed",
             "noise_context",
+            "noise_by_level",
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

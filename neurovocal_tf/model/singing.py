@@ -14,6 +14,7 @@ import tensorflow as tf
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.encoder import Encoder
 from neurovocal_tf.layers.latent_variable import LatentVariable
+from neurovocal_tf.layers.noise_shares import share_at
 from neurovocal_tf.model.song_state import SongStates
 from neurovocal_tf.model.tiling import Layout, choose_layout, in_layout, tile_shape, tiled, untiled
 from neurovocal_tf.rbm.noise import RowStream, draw_ahead
@@ -162,7 +163,10 @@ def _frame_by_frame(encoder, conditional_rbm, latent, sampling, axis):
             sampling.num_replicas,
             sampling.chain_start,
         )
-        frame = rbm.units.emit(mean, sample, sampling.emission_noise)
+        share = sampling.emission_noise
+        if conditional_rbm.noise_by_level:
+            share *= share_at(rbm_weights[0]["noise_shares"], mean)
+        frame = rbm.units.emit(mean, sample, share)
         is_before_end = t < rows.num_frames
         # The older kind of `where` picks whole rows, without spreading the condition over them.
         choose = functools.partial(tf.compat.v1.where if axis == -1 else tf.where, is_before_end)

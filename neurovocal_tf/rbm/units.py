@@ -163,7 +163,7 @@ class Gaussian(typing.NamedTuple):
             noise.VISIBLE, index, noise.shape_of(mean)
         )
 
-    def emit(self, mean: tf.Tensor, sample: tf.Tensor, share: float) -> tf.Tensor:
+    def emit(self, mean: tf.Tensor, sample: tf.Tensor, share: float | tf.Tensor) -> tf.Tensor:
         """The mean and a share of the units' own noise, which is what the sample has more.
 
         [..., V] -> [..., V]

@@ -52,6 +52,7 @@ def build_model(
         # Far from the encoder's, which takes a number for each of its weights, from the seed on.
         seed=config.training.seed + 1000,
         noise_context=model.noise_context,
+        noise_by_level=model.noise_by_level,
         name="conditional_rbm",
     )
     return RNNRBM(

@@ -41,8 +41,9 @@ class TrainingData:
     from (None in one that goes on).
 
     `training` has no end, and `num_batches` make an epoch; see `pipeline.training_dataset`;
-    `num_validation_batches` are all that validate. `watch` is over the recordings, and
-    `is_read_again` says whether every epoch reads them.
+    `num_validation_batches` are all that validate; `held_out` are the same windows, all of them
+    whoever trains beside. `watch` is over the recordings, and `is_read_again` says whether every
+    epoch reads them.
     """
 
     summary: DataSummary
@@ -51,6 +52,7 @@ class TrainingData:
     num_batches: int
     validation: tf.data.Dataset
     num_validation_batches: int
+    held_out: tf.data.Dataset
     real_sequences: list[np.ndarray]
     watch: Watch
     is_read_again: bool
@@ -114,10 +116,9 @@ def prepare_data(
         real_sequences = [
             frames for frames, *_ in validation.sequences().take(pictured).as_numpy_iterator()
         ]
+    validated = validation, config, summary.validation_frames, summary.num_validation
     if validation_batches is None:
-        validation_batches = pipeline.validation_dataset(
-            validation, config, summary.validation_frames, summary.num_validation, place
-        )
+        validation_batches = pipeline.validation_dataset(*validated, place)
     report(
         f"{training.description} train ({sum(summary.training_frames)} frames in "
         f"{len(summary.training_frames)} sequences), {len(validation)} validate"
@@ -137,6 +138,11 @@ def prepare_data(
         validation=validation_batches,
         num_validation_batches=pipeline.num_validation_batches(
             summary.validation_frames, config, summary.num_validation
+        ),
+        held_out=(
+            validation_batches
+            if place == shares.WHOLE
+            else pipeline.validation_dataset(*validated, shares.WHOLE)
         ),
         real_sequences=real_sequences,
         watch=watch,

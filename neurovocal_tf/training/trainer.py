@@ -14,6 +14,7 @@ from neurovocal_tf.config import Config
 from neurovocal_tf.config_sections import SEQUENCES_WITH_GAPS
 from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.model.rnn_rbm import RNNRBM
+from neurovocal_tf.model.sung_noise import find_noise_shares
 from neurovocal_tf.ownership import owned
 from neurovocal_tf.runs import checkpoint, recovery
 from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
@@ -201,7 +202,7 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
     checks = (
         epochs_to_check(config.training.num_song_checks, cd_steps, num_epochs) if has_songs else ()
     )
-    checked = [SongCheck(singer, data.trained_on, checks)] if checks else []
+    checked = [SongCheck(singer, data.trained_on, checks, data.held_out)] if checks else []
     further = [*callbacks, *progress(data.summary, num_epochs)]
     if first_epoch:
         record.catch_up()
@@ -215,7 +216,7 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
     finally:
         if best.epoch:
             pictured.draw_curves()
-            _save_best(best, config, data.summary, folder)
+            _save_best(best, config, data, folder)
             told = story(history, data.summary.unit)
             files.write_text(folder.file("story.txt"), "\n".join(told) + "\n")
     replicas.wait_for_all()
@@ -257,10 +258,12 @@ def _compiled(config, summary):
     return model
 
 
-def _save_best(best, config, summary, folder):
+def _save_best(best, config, data, folder):
     """Writes model.keras: the best weights in a model without an optimiser."""
+    summary = data.summary
     keeper = build_model(config, summary.num_visible, summary.conditions)
     for variable, array in zip(keeper.variables, best.weights, strict=True):
         variable.assign(array)
+    find_noise_shares(keeper, data.held_out, config.generation.num_gibbs_steps)
     with files.replacing(folder.file("model.keras")) as temporary:
         keeper.save(temporary)

@@ -25,7 +25,7 @@ KINDS = ("gaussian", 0.7), ("mean_field", 0.0), ("bernoulli", 1.0)
 EVERY_KIND = pytest.mark.parametrize("visible_units, emission_noise", KINDS)
 # What else may follow the context there.
 FOLLOWING = {
-    "gaussian": {"noise_context": 0.7},
+    "gaussian": {"noise_context": 0.7, "noise_by_level": True},
     "mean_field": {},
     "bernoulli": {"coupling_gain": True},
 }

@@ -70,6 +70,9 @@ def make_model(rng, sizes, visible_units="gaussian", **arguments):
     for weight in model.trainable_variables:
         spread = 0.2 if weight.name == "log_sigma" else 1 / np.sqrt(weight.shape[0])
         weight.assign(spread * rng.normal(size=weight.shape))
+    if model.conditional_rbm.noise_by_level:
+        shares = model.conditional_rbm.noise_shares
+        shares.assign(rng.uniform(size=shares.shape))
     return model
 
 

@@ -45,7 +45,10 @@ class KnownSinger:
     def __init__(self, trained, songs):
         self.config, self.sample_rate = trained.config, trained.sample_rate
         self.songs = songs
-        self.model = types.SimpleNamespace(optimizer=types.SimpleNamespace(use_ema=False))
+        self.model = types.SimpleNamespace(
+            optimizer=types.SimpleNamespace(use_ema=False),
+            conditional_rbm=types.SimpleNamespace(noise_by_level=False),
+        )
 
 
 def checked(monkeypatch, singer, recordings, epochs, epoch):
