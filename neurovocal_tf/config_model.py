@@ -100,10 +100,16 @@ class ModelConfig:
         low=1,
         high=1024,
     )
+    label_size: int = setting(
+        16,
+        "Numbers of the vector that stands for a label along time, where --labels has any.",
+        low=1,
+        high=1024,
+    )
     unknown_share: float = setting(
         0.1,
-        "How often training takes each condition of a window for unknown, so that the model also "
-        "reads and sings what nothing is known of.",
+        "How often training takes each condition of a window, or all of its labels, for unknown, "
+        "so that the model also reads and sings what nothing is known of.",
         low=0.0,
         high=1.0,
     )

@@ -128,6 +128,14 @@ class DataConfig:
         "A condition without a table. folder: the folder that a recording lies in. name_part:N: "
         "the N-th part of its name between underscores, such as jackson of 7_jackson_3.wav for 2.",
     )
+    labels: str = setting(
+        "",
+        "What labels along time the model is told of each frame, so that it sings what is written. "
+        "annotations: those of --annotations, or of the files beside the recordings. folder and "
+        "name_part:N, as of --condition_from: what the whole of each vocalization in a recording "
+        "is, such as a word. types: the call types that are found in the recordings that train, "
+        "without anybody's labels.",
+    )
     bout_gap_s: float = setting(
         0.5,
         "Segments belong to one bout if the gap between them is at most this many seconds.",
@@ -186,6 +194,11 @@ class DataConfig:
     def columns_of_conditions(self) -> tuple[str, ...]:
         """The columns of the table that are conditions."""
         return tuple(filter(None, map(str.strip, self.condition_columns.split(","))))
+
+    @property
+    def source_of_labels(self) -> str:
+        """Where labels come from, without what follows a colon."""
+        return self.labels.split(":")[0]
 
 
 @dataclasses.dataclass(frozen=True)

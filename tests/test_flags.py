@@ -201,6 +201,7 @@ def test_a_written_flag_file_reads_back_as_the_same_configuration(data):
             "recordings_table",
             "condition_columns",
             "condition_from",
+            "labels",
             "freeze",
         )
         if field.name not in tied:

@@ -19,6 +19,7 @@ import tensorflow as tf
 from neurovocal_tf import array_files, files
 from neurovocal_tf.audio.spectrogram import OwnUnit, PianoKeys
 from neurovocal_tf.conditions import NO_CONDITIONS
+from neurovocal_tf.labels import NO_LABELS
 from neurovocal_tf.music.harmony import NUM_KEYS
 
 SPLITS = ("train", "valid", "test")
@@ -43,6 +44,7 @@ class FrameSplit:
     sample_rate = 0
     sources = ()
     conditions = NO_CONDITIONS
+    labels = NO_LABELS
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import shares
 from neurovocal_tf.data.sequence_data import SequenceData
+from neurovocal_tf.labels import CUE_SIZE
 
 _GRAPH_SEED = 1
 _NEXT_SHARE = 1_000_033  # added to the seed: two shares are shuffled and cut in different ways
@@ -61,47 +62,57 @@ def windows_of(
     is_start: tf.Tensor,
     onsets: tf.Tensor,
     window_frames: int,
-    *condition: tf.Tensor,
+    *told: tf.Tensor,
 ) -> tf.data.Dataset:
     """The windows of a sequence that begin at `onsets`.
 
     Args:
         frames: [L, V].    is_start: bool [], whether the sequence begins with frame 0.
-        onsets: int64 [W].    window_frames: int, T.    condition: int32 [K], or none.
+        onsets: int64 [W].    window_frames: int, T.
+        told: condition int32 [K], or none; and after it cues int32 [L, C], or none.
 
     Returns:
-        Dataset of (frames [T, V], mask [T], is_start bool []), and condition [K] where there is
-        one; padding follows a window's frames.
+        Dataset of (frames [T, V], mask [T], is_start bool []), and condition [K] and cues [T, C]
+        where there are such; padding follows a window's frames.
     """
     num_frames = tf.shape(frames, out_type=tf.int64)[0]
     mask = tf.sequence_mask(num_frames - onsets, window_frames)
-    # Padding by nothing copies nothing.
-    padded = tf.pad(frames, [[0, tf.maximum(onsets[-1] + window_frames - num_frames, 0)], [0, 0]])
-    windows = tf.gather(padded, onsets[:, tf.newaxis] + tf.range(window_frames, dtype=tf.int64))
-    told = [tf.repeat(of_row[tf.newaxis], tf.size(onsets), axis=0) for of_row in condition]
+    missing = tf.maximum(onsets[-1] + window_frames - num_frames, 0)
+
+    def windows(per_frame):
+        # Padding by nothing copies nothing.
+        padded = tf.pad(per_frame, [[0, missing], [0, 0]])
+        return tf.gather(padded, onsets[:, tf.newaxis] + tf.range(window_frames, dtype=tf.int64))
+
+    condition = [tf.repeat(of_row[tf.newaxis], tf.size(onsets), axis=0) for of_row in told[:1]]
     return tf.data.Dataset.from_tensor_slices(
-        (windows, tf.cast(mask, tf.float32), is_start & (onsets == 0), *told)
+        (
+            windows(frames),
+            tf.cast(mask, tf.float32),
+            is_start & (onsets == 0),
+            *condition,
+            *map(windows, told[1:]),
+        )
     )
 
 
 def batches_of(
-    windows: tf.data.Dataset,
-    num_visible: int,
-    window_frames: int,
-    num_rows: int,
-    num_conditions: int = 0,
+    windows: tf.data.Dataset, data: SequenceData, window_frames: int, num_rows: int
 ) -> tf.data.Dataset:
-    """Windows in batches of `num_rows`, one static shape; the last is filled up with windows whose
-    mask is empty, so that none is lost.
+    """Windows of some data in batches of `num_rows`, one static shape; the last is filled up with
+    windows whose mask is empty, so that none is lost.
     """
-    empty = _empty_windows(num_visible, window_frames, num_conditions)
+    empty = _empty_windows(data, window_frames)
     return windows.concatenate(empty.repeat(num_rows - 1)).batch(num_rows, drop_remainder=True)
 
 
-def _empty_windows(num_visible, window_frames, num_conditions):
-    told = [tf.zeros([num_conditions], tf.int32)] * (num_conditions > 0)
+def _empty_windows(data, window_frames):
+    has_labels = bool(data.labels)
+    condition = [tf.zeros([len(data.conditions)], tf.int32)] * bool(data.conditions or has_labels)
+    cues = [tf.zeros([window_frames, CUE_SIZE], tf.int32)] * has_labels
+    frames = tf.zeros([window_frames, data.num_visible])
     return tf.data.Dataset.from_tensors(
-        (tf.zeros([window_frames, num_visible]), tf.zeros([window_frames]), False, *told)
+        (frames, tf.zeros([window_frames]), False, *condition, *cues)
     )
 
 
@@ -131,9 +142,9 @@ def training_dataset(
         place: the rows that are wanted. Of the shares that have none of them, nothing is read.
 
     Returns:
-        Dataset of (frames [B, T, V], mask [B, T], is_start bool [B]), and condition int32 [B, K] of
-        data that have conditions, `num_batches` to an epoch; of a place whose share of the rows is
-        smaller, B is that.
+        Dataset of (frames [B, T, V], mask [B, T], is_start bool [B]), condition int32 [B, K] of
+        data that have conditions or labels, and of labels cues int32 [B, T, C], `num_batches` to an
+        epoch; of a place whose share of the rows is smaller, B is that.
     """
     seed, num_shares = config.training.seed, config.data.num_shares
     frames_of = shares.of_shares(sequence_frames, num_sequences)
@@ -146,13 +157,13 @@ def training_dataset(
 
         @_as_it_is
         def cut(index, sequence):
-            frames, is_start, *condition = sequence
+            frames, is_start, *told = sequence
             onsets = random_onsets(
                 tf.shape(frames, out_type=tf.int64)[0],
                 config.data.window_frames,
                 key + [index, 0],
             )
-            return windows_of(frames, is_start, onsets, config.data.window_frames, *condition)
+            return windows_of(frames, is_start, onsets, config.data.window_frames, *told)
 
         windows = kept[part.share].enumerate().flat_map(cut)
         return windows.shuffle(
@@ -192,9 +203,9 @@ def validation_dataset(
     parts, kept = _read(data, config, frames_of, place, None)
 
     @_as_it_is
-    def cut(frames, is_start, *condition):
+    def cut(frames, is_start, *told):
         onsets = tf.range(0, tf.shape(frames, out_type=tf.int64)[0], config.data.window_frames)
-        return windows_of(frames, is_start, onsets, config.data.window_frames, *condition)
+        return windows_of(frames, is_start, onsets, config.data.window_frames, *told)
 
     windows = [kept[part.share].flat_map(cut) if part.share in kept else None for part in parts]
     counts = [_num_fixed(frames_of[part.share], config) for part in parts]
@@ -226,8 +237,8 @@ def _rows_of(parts, windows, counts, count, data, config):
     """`count` batches of a place's rows, from the windows that each part's share has: a dataset, of
     as many as it is said to have, or None.
     """
-    sizes = data.num_visible, config.data.window_frames
-    empty = _empty_windows(*sizes, len(data.conditions))
+    window_frames = config.data.window_frames
+    empty = _empty_windows(data, window_frames)
     batches = []
     for part, found, num_found in zip(parts, windows, counts, strict=True):
         nothing = empty.repeat(part.num_rows).batch(part.num_rows, drop_remainder=True)
@@ -236,7 +247,7 @@ def _rows_of(parts, windows, counts, count, data, config):
             continue
         num_full = -(-num_found // part.num_rows)
         # Fewer would pass for those of the epoch after it.
-        known = batches_of(found, *sizes, part.num_rows, len(data.conditions)).apply(
+        known = batches_of(found, data, window_frames, part.num_rows).apply(
             tf.data.experimental.assert_cardinality(num_full)
         )
         batches.append(

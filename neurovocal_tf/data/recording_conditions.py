@@ -56,7 +56,7 @@ def values_of(
         found.append(of_column)
         notes += told
     if config.condition_from:
-        found.append({name: _part(name, config.condition_from) for name in recordings})
+        found.append({name: part_of(name, config.condition_from) for name in recordings})
         notes += _notes_of_parts(found[-1], config.condition_from)
     values = {
         path: tuple(of_one.get(name, "") for of_one in found) for name, path in recordings.items()
@@ -115,7 +115,12 @@ def check_unchanged(sources: Sequence[Source], config: DataConfig) -> None:
                 )
 
 
-def _part(name, how):
+def part_of(name: str, how: str) -> str:
+    """What a recording's name tells, "" for nothing.
+
+    Args:
+        name: relative to the data folder.    how: folder or name_part:N.
+    """
     if how == "folder":
         return os.path.basename(os.path.dirname(name))
     parts = os.path.splitext(os.path.basename(name))[0].split("_")

@@ -13,8 +13,10 @@ from neurovocal_tf.audio import readers, spectrogram
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.conditions import NO_CONDITIONS, Conditions
 from neurovocal_tf.config import Config
+from neurovocal_tf.data import label_tracks
 from neurovocal_tf.data.found_spans import FoundSpans
 from neurovocal_tf.data.sources import Source, check_annotations, stretch_bounds, stretch_of
+from neurovocal_tf.labels import NO_LABELS, Labels
 from neurovocal_tf.segmentation.sequences import sequence_frames
 
 _PARALLEL_FILES = 4
@@ -34,6 +36,7 @@ class Recordings:
         config: `Config`, whose settings of audio, segmentation, spectrogram and data count.
         spans: `FoundSpans`, what the detector has found so far.
         conditions: `Conditions`, by whose numbers those of the sources are told.
+        labels: `Labels`, by whose numbers the tracks of the sources are told.
     """
 
     sources: tuple[Source, ...]
@@ -42,6 +45,7 @@ class Recordings:
     config: Config
     spans: FoundSpans = dataclasses.field(default_factory=FoundSpans)
     conditions: Conditions = NO_CONDITIONS
+    labels: Labels = NO_LABELS
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -113,7 +117,7 @@ class Recordings:
 
     def sequences(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
         """See `SequenceData`: a whole stretch that begins inside its recording is no true start."""
-        return self._sequences(order, with_labels=False, with_conditions=bool(self.conditions))
+        return self._sequences(order, with_labels=False, is_told=True)
 
     def labelled_sequences(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
         """See `SequenceData`.
@@ -125,27 +129,34 @@ class Recordings:
 
     def numbered_sequences(self) -> tf.data.Dataset:
         """As `labelled_sequences` in the given order, with the place of the recording that each
-        sequence is of among the sources, int32 [], in the place of `is_start`.
+        sequence is of among the sources, int32 [], in the place of `is_start`; and, where there are
+        labels along time, last the cues, int32 [L, CUE_SIZE].
         """
         return self._sequences(None, with_labels=True, with_numbers=True)
 
-    def _sequences(self, order, with_labels, with_numbers=False, with_conditions=False):
+    def _sequences(self, order, with_labels, with_numbers=False, is_told=False):
         sample_rate, config = self.sample_rate, self.config
         columns = zip(
             *((source.path, source.decoder, source.begin, source.end) for source in self.sources),
             strict=True,
         )
         columns = tf.range(len(self)), *(tf.constant(column) for column in columns)
-        numbers = list(map(self.condition_of, range(len(self)))) if with_conditions else None
+        # Beside labels there is always a condition, of no numbers where there are none.
+        has_condition = is_told and bool(self.conditions or self.labels)
+        numbers = [self.condition_of(index) for index in range(len(self))]
+        has_cues = bool(self.labels) and (is_told or with_numbers)
         by_people = self.sources[0].segments is not None
         if by_people:
             columns += _annotations_of(self.sources, config)
+        if has_cues:
+            columns += label_tracks.track_columns(self.sources, self.labels)
         rows = tf.data.Dataset.from_tensor_slices(
             tuple(column if order is None else tf.gather(column, order) for column in columns)
         )
 
         @_as_it_is
-        def frames_of(index, path, decoder, begin, end, times_s=None, changes_s=None, labels=None):
+        def frames_of(index, path, decoder, begin, end, *of_people):
+            tracks = [of_people[-3:]] if has_cues else []
             samples = readers.read_in_graph(
                 path,
                 decoder,
@@ -157,31 +168,32 @@ class Recordings:
             first, last = stretch_bounds(tf.size(samples), begin, end)
             samples, segments = samples[first:last], None
             if by_people:
-                segments = annotated.in_samples(times_s, sample_rate, first, last - first)
+                segments = annotated.in_samples(of_people[0], sample_rate, first, last - first)
             detector = self.spans.detector_in_graph(self.sources, index)
             frames, lengths, frame_onsets = sequence_frames(
                 samples, sample_rate, self.scale, config, segments, detector
             )
+            middles = first + frame_onsets + config.spectrogram.n_fft // 2
+            times_s = tf.cast(middles, tf.float64) / sample_rate
             per_frame = [frames]
             if with_labels and by_people:
-                middles = frame_onsets + config.spectrogram.n_fft // 2
-                per_frame.append(
-                    annotated.labels_at(
-                        tf.cast(first + middles, tf.float64) / sample_rate, changes_s, labels
-                    )
-                )
+                per_frame.append(annotated.labels_at(times_s, *of_people[1:3]))
             elif with_labels:
                 per_frame.append(tf.fill(tf.shape(frames)[:1], ""))
             # A recording whose stretch begins inside it goes on;
             # a call cut out of it begins where it begins.
             is_start = (begin == 0) | (config.data.sequence != "recording")
             ends = tf.cumsum(lengths)
-            told = [tf.gather(tf.constant(numbers), index)] if with_conditions else []
+            told = []
+            if has_condition:
+                shape = [len(self), len(self.conditions)]
+                told.append(tf.gather(tf.constant(numbers, tf.int32, shape), index))
 
             @_as_it_is
             def sequence(first, last):
                 frames, *labels = (column[first:last] for column in per_frame)
-                return frames, index if with_numbers else is_start, *labels, *told
+                cues = [label_tracks.cues_in_graph(times_s[first:last], *of) for of in tracks]
+                return frames, index if with_numbers else is_start, *labels, *told, *cues
 
             return tf.data.Dataset.from_tensor_slices((ends - lengths, ends)).map(sequence)
 

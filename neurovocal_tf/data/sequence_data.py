@@ -9,6 +9,7 @@ import tensorflow as tf
 from neurovocal_tf.audio.spectrogram import FrameScale, OwnUnit
 from neurovocal_tf.conditions import Conditions
 from neurovocal_tf.data.sources import Source
+from neurovocal_tf.labels import Labels
 
 
 class SequenceData(typing.Protocol):
@@ -27,6 +28,7 @@ class SequenceData(typing.Protocol):
         description: what trains, in words, such as "8 recordings at 32000 Hz".
         sizes: how long each of what can be put into an order is, in any unit.
         conditions: `Conditions` that are known of them.
+        labels: `Labels` along time that are known of them.
     """
 
     num_visible: int
@@ -36,6 +38,7 @@ class SequenceData(typing.Protocol):
     description: str
     sizes: typing.Sequence[int]
     conditions: Conditions
+    labels: Labels
 
     def __len__(self) -> int: ...
 
@@ -44,8 +47,8 @@ class SequenceData(typing.Protocol):
 
     def sequences(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
         """Dataset of (frames float32 [L, V], is_start bool []): whether a sequence begins where its
-        recording begins, or its call; and, where there are conditions, last condition int32 [K],
-        the numbers of its own.
+        recording begins, or its call; and, where there are conditions or labels, condition int32
+        [K], the numbers of its own, and of labels last the cues int32 [L, CUE_SIZE], see `labels`.
 
         Args:
             order: int tensor, a permutation of `range(len(self))`; default: as given.

@@ -28,6 +28,8 @@ class Source:
         identity: of the recording when it was surveyed; None in runs of earlier versions.
         conditions: the value of each that the settings ask for, "" where nothing is said, see
             `recording_conditions`.
+        track: as `segments`, the labels along time that a model is told, see `label_tracks`; None:
+            nothing is known of them.
     """
 
     path: str
@@ -37,6 +39,7 @@ class Source:
     segments: tuple[Segment, ...] | None = None
     identity: Identity | None = None
     conditions: tuple[str, ...] = ()
+    track: tuple[Segment, ...] | None = None
 
 
 def stretch_of(

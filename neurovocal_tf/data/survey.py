@@ -13,7 +13,13 @@ import numpy as np
 from neurovocal_tf.annotations import segments as annotated
 from neurovocal_tf.audio import identity, listing, readers, spectrogram
 from neurovocal_tf.config import Config
-from neurovocal_tf.data import frame_sequences, header_notes, recording_conditions, split
+from neurovocal_tf.data import (
+    frame_sequences,
+    header_notes,
+    label_tracks,
+    recording_conditions,
+    split,
+)
 from neurovocal_tf.data.found_spans import FoundSpans
 from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.data.sequence_data import SequenceData
@@ -25,7 +31,7 @@ _MAX_REASONS = 5
 _REFERENCE_SHARE = 1e-4
 _NOT_OF_FRAMES = dict.fromkeys(
     ("train_list", "held_out_list"), "whose file says what validates"
-) | dict.fromkeys(("condition_columns", "condition_from"), "which are no recordings")
+) | dict.fromkeys(("condition_columns", "condition_from", "labels"), "which are no recordings")
 _POWER_DB = np.arange(-300.0, 200.0, 0.1)
 
 
@@ -118,14 +124,16 @@ def survey(
     skipped += unusable
     if not usable:
         raise TooFewRecordings(_nothing_usable(data_dir, skipped), skipped)
+    usable, label_notes = label_tracks.tracked(usable, sample_rate, data_dir, config, spans)
     if named:
         parts = _listed_parts(usable, named, data_dir, skipped)
     else:
         parts = _split(usable, config, fold, skipped)
     scale = _scale([levels[source.path] for source in parts[0]], config)
     known = recording_conditions.known_of(parts[0], config.data)
+    labels = label_tracks.known_of(parts[0])
     training, validation = (
-        Recordings(part, sample_rate, scale, config, spans, known) for part in parts
+        Recordings(part, sample_rate, scale, config, spans, known, labels) for part in parts
     )
     return Survey(
         training=training,
@@ -137,6 +145,8 @@ def survey(
             *annotation_notes,
             *condition_notes,
             *recording_conditions.notes_of_held_out(parts[1], known),
+            *label_notes,
+            *label_tracks.notes_of(*parts, labels),
             *(named.notes if named else ()),
         ),
         lists=named.lists if named else {},
@@ -181,7 +191,8 @@ def survey_held_out(
     skipped += unusable
     if not usable:
         raise TooFewRecordings(_nothing_usable(data_dir, skipped), skipped)
-    held_out = dataclasses.replace(training, sources=tuple(usable), config=config)
+    usable, _ = label_tracks.tracked(usable, training.sample_rate, data_dir, config, training.spans)
+    held_out = dataclasses.replace(training, sources=usable, config=config)
     return held_out, tuple(sorted(skipped))
 
 

@@ -48,9 +48,9 @@ def find_noise_shares(model: RNNRBM, batches: Iterable[Any], num_gibbs_steps: in
         return
 
     @tf.function(autograph=False, reduce_retracing=True)
-    def sums(index, frames, mask, is_start, *told):
+    def sums(index, frames, mask, is_start, condition=None, cues=None):
         """[2, NUM_LEVELS]: squares by levels, and how many there are of each."""
-        machine = model(frames, is_start, **dict(zip(("condition",), told, strict=False)))
+        machine = model(frames, is_start, condition=condition, cues=cues)
         first_row = index * tf.shape(frames, out_type=tf.int64)[0]
         start, means = start_of_chain(machine, "bias"), []
         for chain in range(2):

@@ -30,6 +30,7 @@ from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.data.sequence_data import SequenceData
 from neurovocal_tf.data.sources import Source
 from neurovocal_tf.data.watch import check_same
+from neurovocal_tf.labels import NO_LABELS, Labels
 
 
 class Parts(typing.NamedTuple):
@@ -63,6 +64,7 @@ class DataSummary:
         num_training, num_validation: sequences of each share, see `data.shares`; None: there is one
             share.
         conditions: `Conditions` of those that train.
+        labels: `Labels` along time of those that train, and how long they last.
         started_from: of the model that the run began with, its `path`, a digest of its `weights`,
             and their `epoch` where it is known; None: it began with fresh ones.
     """
@@ -82,6 +84,7 @@ class DataSummary:
     num_training: tuple[int, ...] | None = None
     num_validation: tuple[int, ...] | None = None
     conditions: Conditions = NO_CONDITIONS
+    labels: Labels = NO_LABELS
     started_from: dict[str, typing.Any] | None = None
 
     @property
@@ -120,7 +123,8 @@ class DataSummary:
         if isinstance(self.scale, PianoKeys):
             values["frames_are"] = frame_sequences.PIANO_KEYS
         values["conditions"] = self.conditions.to_json()
-        for name in ("lists", "conditions"):
+        values["labels"] = self.labels.to_json() if self.labels else {}
+        for name in ("lists", "conditions", "labels"):
             if not values[name]:
                 del values[name]
         for name in ("others", "frames_digest", "num_training", "num_validation", "started_from"):
@@ -151,6 +155,7 @@ class DataSummary:
             num_training=_counts(values.get("num_training")),
             num_validation=_counts(values.get("num_validation")),
             conditions=Conditions.from_json(values.get("conditions", {})),
+            labels=Labels.from_json(values.get("labels", {})),
             started_from=values.get("started_from"),
         )
         sources = summary.training + summary.validation
@@ -187,9 +192,8 @@ class DataSummary:
                 dataclasses.replace(source, path=os.path.join(folder, source.path))
                 for source in sources
             )
-            parts.append(
-                Recordings(sources, self.sample_rate, self.scale, config, spans, self.conditions)
-            )
+            known = self.conditions, self.labels
+            parts.append(Recordings(sources, self.sample_rate, self.scale, config, spans, *known))
         training, validation = parts
         check_same(training.sources + validation.sources)
         return Parts(training, validation, test=validation)
@@ -263,6 +267,8 @@ class RunFolder:
                     del source["identity"]
                 if not source["conditions"]:
                     del source["conditions"]
+                if source["track"] is None:
+                    del source["track"]
         if "others" in values:
             values["others"] = [os.path.relpath(path, folder) for path in values["others"]]
         files.write_json(self.file("data.json"), values)
@@ -303,7 +309,11 @@ def _own_unit(frames_are):
 
 def _source(values):
     """A `Source` from JSON, whose lists it has as tuples."""
-    segments, known = values.get("segments"), values.get("identity")
+    segments, track = (
+        spans if spans is None else tuple(map(_segment, spans))
+        for spans in (values.get("segments"), values.get("track"))
+    )
+    known = values.get("identity")
     begin, end = (_number(values[name]) for name in ("begin", "end"))
     if not 0 <= begin < end <= 1:
         raise ValueError("a stretch of a recording that is none")
@@ -312,9 +322,10 @@ def _source(values):
         decoder=_a(str, values["decoder"]),
         begin=begin,
         end=end,
-        segments=None if segments is None else tuple(map(_segment, segments)),
+        segments=segments,
         identity=None if known is None else _identity(known),
         conditions=_names(values.get("conditions", [])),
+        track=track,
     )
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from random_models import make_model
 
 from neurovocal_tf.layers.noise_shares import share_at
 from neurovocal_tf.model.sung_noise import find_noise_shares
 from neurovocal_tf.rbm import gibbs, noise
-from random_models import make_model
 
 NUM_FRAMES = 4000
 LOG_SIGMA = np.log([0.5, 0.8, 0.5]).astype(np.float32)
