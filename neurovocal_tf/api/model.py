@@ -15,17 +15,17 @@ from tqdm.auto import tqdm
 
 from neurovocal_tf.api import arguments, run_copy
 from neurovocal_tf.api.arguments import Path
+from neurovocal_tf.api.converting import Converting
 from neurovocal_tf.api.hearing import Hearing
 from neurovocal_tf.api.tables import table_of
 from neurovocal_tf.conditions import Given
 from neurovocal_tf.evaluation import likelihood, report, usual_ranges
-from neurovocal_tf.generation import songs
+from neurovocal_tf.generation import songs, voice_conversion
 from neurovocal_tf.generation.singer import DEFAULT_MAX_FRAMES, TEMPERATURES, Singer
 from neurovocal_tf.generation.songs import Song
 from neurovocal_tf.model import scoring
 from neurovocal_tf.model.usual_calls import CALL_SCORES, nothing_known
 from neurovocal_tf.runs.run_folder import RunFolder
-from neurovocal_tf.runs.trained import Trained
 from neurovocal_tf.serving import export
 from neurovocal_tf.serving.readings import Readings
 from neurovocal_tf.training.progress import share_bar
@@ -35,7 +35,7 @@ _MOST_SEED = 2**62
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Model(Trained):
+class Model(Converting):
     """A trained model, as `train` and `load_model` give it.
 
     Attributes:
@@ -308,8 +308,8 @@ class Model(Trained):
                 raise
             say(f"{reason} So nothing will be called unusual; see data_dir.")
             usual, usual_calls = usual_ranges.EVERYTHING_USUAL, None
-        told = RunFolder(run).data().for_export()
-        return export.export_saved_model(self, export_dir, max_frames, usual, told, usual_calls)
+        told = RunFolder(run).data().for_export(), usual_calls, voice_conversion.units_in(run)
+        return export.export_saved_model(self, export_dir, max_frames, usual, *told)
 
     def save(self, workdir: Path) -> str:
         """Copies the run to another folder, from which `load_model` gives the same model and
