@@ -20,6 +20,7 @@ _FILES = (
     "story.txt",
     "phone_units.npz",
     "model.keras",
+    "texts.keras",
     "checkpoint.npz",
     "checkpoint_before.npz",
 )

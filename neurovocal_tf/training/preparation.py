@@ -43,19 +43,20 @@ class TrainingData:
     """A run's data: `summary`, what trains as a whole and as batches, and what a fresh model starts
     from (None in one that goes on).
 
-    `training` has no end, and `num_batches` make an epoch; see `pipeline.training_dataset`;
-    `num_validation_batches` are all that validate; `held_out` are the same windows, all of them
-    whoever trains beside. `watch` is over the recordings, and `is_read_again` says whether every
-    epoch reads them.
+    `held_out` is what validates as a whole. `training` has no end, and `num_batches` make an epoch;
+    see `pipeline.training_dataset`; `num_validation_batches` are all that validate, and
+    `every_validation` are the same windows, all of them whoever trains beside. `watch` is over the
+    recordings, and `is_read_again` says whether every epoch reads them.
     """
 
     summary: DataSummary
     trained_on: SequenceData
+    held_out: SequenceData
     training: tf.data.Dataset
     num_batches: int
     validation: tf.data.Dataset
     num_validation_batches: int
-    held_out: tf.data.Dataset
+    every_validation: tf.data.Dataset
     real_sequences: list[np.ndarray]
     watch: Watch
     is_read_again: bool
@@ -129,6 +130,7 @@ def prepare_data(
     return TrainingData(
         summary=summary,
         trained_on=training,
+        held_out=validation,
         training=pipeline.training_dataset(
             training,
             config,
@@ -142,7 +144,7 @@ def prepare_data(
         num_validation_batches=pipeline.num_validation_batches(
             summary.validation_frames, config, summary.num_validation
         ),
-        held_out=(
+        every_validation=(
             validation_batches
             if place == shares.WHOLE
             else pipeline.validation_dataset(*validated, shares.WHOLE)
