@@ -20,6 +20,7 @@ the spectrograms (principal components and duration), and the commonest value.
 import collections
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -38,6 +39,12 @@ from neurovocal_tf.rbm.energy import mean_field
 _OF, _AS = "who_", "_as_"
 # Recordings of one value that are told together.
 _TEN = 10
+# Of each unit's name in shares that of its number, and in the table.
+_COUNTS = {
+    "": ("recordings", "recordings"),
+    "call": ("calls", "single syllables"),
+    "ten": ("tens", "tens of recordings"),
+}
 # Training frames that the covariance of the errors is of, about.
 _ENOUGH_FRAMES = 20_000
 
@@ -74,45 +81,84 @@ def who_sings(
     Returns:
         flat dict of `who_NAME_share`, by the model, `who_NAME_share_nearest` and
         `who_NAME_share_commonest`; `who_NAME_recordings`, held-out ones with a value that trained;
-        `who_NAME_X_as_Y`, how many of X are told to be Y; and, where there are ten recordings of a
-        value, `who_NAME_share_ten` and `who_NAME_share_ten_nearest`, of tens of recordings of one
-        value told together, and `who_NAME_tens`, how many. Nothing of a condition of which fewer
-        than two values are held out.
+        `who_NAME_X_as_Y`, how many of X are told to be Y; `who_NAME_share_call`,
+        `who_NAME_share_call_nearest` and `who_NAME_calls`, of single syllables; and, where there
+        are ten recordings of a value, `who_NAME_share_ten`, `who_NAME_share_ten_nearest` and
+        `who_NAME_tens`, of tens of recordings of one value told together. Nothing of a condition of
+        which fewer than two values are held out.
     """
-    known, true = held_out.recordings.conditions, held_out.values()
-    figures: dict[str, float] = {}
+    true = held_out.values()
     heard = None if listener is None else listener.hear(held_out.songs)
+    figures: dict[str, float] = {}
     precision = None
-    for place, (name, values) in enumerate(known.values.items()):
+    for place, (name, values) in enumerate(held_out.recordings.conditions.values.items()):
         asked = np.intersect1d(np.flatnonzero(true[:, place]), held_out.numbers)
-        owners = true[asked, place]
-        if len(set(owners.tolist())) < 2:
+        if len(set(true[asked, place].tolist())) < 2:
             continue
         precision = _precision(model, training) if precision is None else precision
-        likelihoods = _log_likelihoods(model, held_out, precision, place, len(values))
-        alone = asked[:, np.newaxis]
-        tens = _tens(asked, owners)
-        for of, groups in {"": alone, "_ten": tens}.items():
-            if not len(groups):
-                continue
-            told = 1 + likelihoods[groups].sum(axis=1).argmax(axis=1)
-            shares = {"": told}
-            if listener is not None and heard is not None:
-                trained = training.values()[:, place]
-                shares["_nearest"] = _nearest(listener.recordings, trained, heard, groups)
-            right = true[groups[:, 0], place]
-            figures |= {
-                f"{_OF}{name}_share{of}{by}": float(np.mean(x == right)) for by, x in shares.items()
-            }
-            if not of:
-                of_whom = collections.Counter(zip(owners.tolist(), told.tolist(), strict=True))
-        commonest = collections.Counter(owners.tolist()).most_common(1)[0][1]
-        figures[f"{_OF}{name}_share_commonest"] = commonest / len(owners)
-        figures[f"{_OF}{name}_recordings"] = float(len(owners))
-        if len(tens):
-            figures[f"{_OF}{name}_tens"] = float(len(tens))
-        for (a, b), count in of_whom.items():
-            figures[f"{_OF}{name}_{values[a]}{_AS}{values[b]}"] = float(count)
+        of_frames = _log_likelihoods(model, held_out, precision, place, len(values))
+        nearest = None
+        if listener is not None and heard is not None:
+            nearest = _nearest(listener.recordings, training.values()[:, place], heard)
+        found = _told(asked, true[:, place], held_out, of_frames, heard, nearest)
+        figures |= _figures(name, values, found)
+    return figures
+
+
+class _Told(NamedTuple):
+    """Whose units are, whom the model says, and whom the nearest syllables say, None where none
+    are compared; int [N] each.
+    """
+
+    owners: np.ndarray
+    told: np.ndarray
+    nearest: np.ndarray | None
+
+
+def _told(asked, owners, held_out, of_frames, heard, nearest):
+    """`_Told` of recordings, "", of tens of them and of calls, of which there are any.
+
+    Args:
+        asked: int [N], recordings.    owners: int [R], of each recording.    held_out: `Sequences`.
+        of_frames: of `_log_likelihoods`.    heard: `Heard`.    nearest: of `_nearest`, or None.
+    """
+    totals = np.zeros((len(owners), of_frames[0].shape[1]))
+    np.add.at(totals, held_out.numbers, [found.sum(axis=0) for found in of_frames])
+    found = {
+        of: _Told(
+            owners[groups[:, 0]],
+            1 + totals[groups].sum(axis=1).argmax(axis=1),
+            None if nearest is None else _voted(nearest, heard, groups),
+        )
+        for of, groups in {"": asked[:, np.newaxis], "ten": _tens(asked, owners[asked])}.items()
+        if len(groups)
+    }
+    if nearest is not None and len(heard):
+        of_calls = owners[np.asarray(heard.songs.recordings, int)[heard.syllables.pieces]]
+        told = 1 + _of_calls(of_frames, heard.syllables).argmax(axis=1)
+        is_named = of_calls > 0
+        if is_named.any():
+            found["call"] = _Told(*(x[is_named] for x in (of_calls, told, nearest)))
+    return found
+
+
+def _figures(name, values, found):
+    """Of `_told` the figures of `who_sings`."""
+    figures = {}
+    for of, (owners, told, nearest) in found.items():
+        share = f"{_OF}{name}_share" + (f"_{of}" if of else "")
+        figures[share] = float(np.mean(told == owners))
+        if nearest is not None:
+            figures[f"{share}_nearest"] = float(np.mean(nearest == owners))
+        count = _COUNTS[of][0]
+        figures[f"{_OF}{name}_{count}"] = float(len(owners))
+    owners, told, _ = found[""]
+    commonest = collections.Counter(owners.tolist()).most_common(1)[0][1]
+    figures[f"{_OF}{name}_share_commonest"] = commonest / len(owners)
+    for (a, b), count in collections.Counter(
+        zip(owners.tolist(), told.tolist(), strict=True)
+    ).items():
+        figures[f"{_OF}{name}_{values[a]}{_AS}{values[b]}"] = float(count)
     return figures
 
 
@@ -163,30 +209,39 @@ def _precision(model, training):
 
 
 def _log_likelihoods(model, held_out, precision, place, num_values):
-    """Of each recording, but for what is the same of all values, under each value but the unknown,
-    [R, values - 1].
+    """Of each sequence's frames, but for what is the same of all values, under each value but the
+    unknown, [L, values - 1].
     """
-    read, true = _reader(model), held_out.values()
-    totals = np.zeros((len(true), num_values - 1))
+    read, true, found = _reader(model), held_out.values(), []
     for sequence, number in zip(held_out.frames, held_out.numbers.tolist(), strict=True):
         condition = true[number].copy()
+        found.append(np.empty((len(sequence), num_values - 1)))
         for value in range(1, num_values):
             condition[place] = value
             whitened = read(sequence, condition) @ precision
-            totals[number, value - 1] -= 0.5 * np.sum(np.square(whitened))
-    return totals
+            found[-1][:, value - 1] = -0.5 * np.sum(np.square(whitened), axis=1)
+    return found
 
 
-def _nearest(training: Heard, trained: np.ndarray, heard: Heard, groups: np.ndarray) -> np.ndarray:
-    """Of each group of recordings, int [G, N], the value of most of its syllables' nearest ones, 0
-    of none.
-    """
+def _of_calls(of_frames, syllables):
+    """Sums over each syllable's frames, [S, values - 1]."""
+    spans = zip(syllables.pieces, syllables.onsets, syllables.offsets, strict=True)
+    return np.array([of_frames[piece][first:last].sum(axis=0) for piece, first, last in spans])
+
+
+def _nearest(training: Heard, trained: np.ndarray, heard: Heard) -> np.ndarray:
+    """Of each syllable the value of the nearest one that trained, 0 where none has a value."""
     owners = trained[np.asarray(training.songs.recordings)[training.syllables.pieces]]
     is_named = owners > 0
     if not len(heard) or not is_named.any():
-        return np.zeros(len(groups), int)
+        return np.zeros(len(heard), int)
     _, places = cKDTree(training.vectors[is_named]).query(heard.vectors)
-    told, of = owners[is_named][places], np.asarray(heard.songs.recordings)[heard.syllables.pieces]
+    return owners[is_named][places]
+
+
+def _voted(told: np.ndarray, heard: Heard, groups: np.ndarray) -> np.ndarray:
+    """Of each group of recordings, int [G, N], the value of most of its syllables, 0 of none."""
+    of = np.asarray(heard.songs.recordings)[heard.syllables.pieces]
     votes = [collections.Counter(told[np.isin(of, group)].tolist()) for group in groups]
     return np.array([vote.most_common(1)[0][0] if vote else 0 for vote in votes])
 
@@ -205,14 +260,15 @@ def as_table(figures: Mapping[str, float | None], known: Conditions) -> str:
         beside = ", ".join(f"{what} {x:.3f}" for what, x in others.items() if x is not None)
         count = figures[f"{_OF}{name}_recordings"]
         rows = [f"{name} of {count:g} held-out recordings: {share:.3f} told rightly; {beside}"]
-        of_tens = figures.get(f"{_OF}{name}_share_ten")
-        if of_tens is not None:
-            nearest = figures.get(f"{_OF}{name}_share_ten_nearest")
-            beside = "" if nearest is None else f"; nearest syllables {nearest:.3f}"
-            rows.append(
-                f"ten recordings together, {figures[f'{_OF}{name}_tens']:g} times: "
-                f"{of_tens:.3f} told rightly{beside}"
-            )
+        for of, (count, what) in _COUNTS.items():
+            if not of:
+                continue
+            share = figures.get(f"{_OF}{name}_share_{of}")
+            if share is not None:
+                nearest = figures.get(f"{_OF}{name}_share_{of}_nearest")
+                beside = "" if nearest is None else f"; nearest syllables {nearest:.3f}"
+                number = figures[f"{_OF}{name}_{count}"]
+                rows.append(f"{what}, {number:g} of them: {share:.3f} told rightly{beside}")
         counts = {
             (a, b): figures.get(f"{_OF}{name}_{a}{_AS}{b}", 0) or 0
             for a in values[1:]

@@ -46,7 +46,10 @@ class Heard:
 
     def __init__(self, recordings, pieces, vectors):
         self.songs = types.SimpleNamespace(recordings=recordings)
-        self.syllables = types.SimpleNamespace(pieces=np.array(pieces))
+        count = len(pieces)
+        self.syllables = types.SimpleNamespace(
+            pieces=np.array(pieces), onsets=np.full(count, 2), offsets=np.full(count, 7)
+        )
         self.vectors = np.array(vectors)
 
     def __len__(self):
@@ -83,6 +86,9 @@ def test_recordings_are_given_to_whom_their_frames_are_likeliest_under(model, tr
         "who_individual_share_nearest": 3 / 5,
         "who_individual_share_commonest": 2 / 5,
         "who_individual_recordings": 5,
+        "who_individual_share_call": 1.0,
+        "who_individual_share_call_nearest": 4 / 5,
+        "who_individual_calls": 5,
         "who_individual_ada_as_ada": 1,
         "who_individual_bob_as_bob": 1,
         "who_individual_bob_as_cid": 1,
@@ -90,7 +96,7 @@ def test_recordings_are_given_to_whom_their_frames_are_likeliest_under(model, tr
     }
     table = identification.as_table(figures, BIRDS).splitlines()
     assert table[0].startswith("individual of 5 held-out recordings: 0.800 told rightly; nearest")
-    assert [row.split() for row in table[2:]] == [
+    assert [row.split() for row in table[3:]] == [
         ["ada", "1", "0", "0"],
         ["bob", "0", "1", "1"],
         ["cid", "0", "0", "2"],
@@ -126,6 +132,6 @@ def test_ten_recordings_together_are_told_more_surely_than_one(model, training, 
     # What is left of ada's, and all of bob's, are no ten.
     assert figures["who_individual_tens"] == 3
     assert figures["who_individual_share"] < 0.95 and figures["who_individual_share_ten"] == 1.0
-    assert "ten recordings together, 3 times: 1.000 told rightly" in identification.as_table(
+    assert "tens of recordings, 3 of them: 1.000 told rightly" in identification.as_table(
         figures, BIRDS
     )
