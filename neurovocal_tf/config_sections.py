@@ -275,7 +275,8 @@ class TrainingConfig:
     start_with: str = setting(
         "dynamics",
         "What --start_from gives. dynamics: the encoder and the RBM; mean and spread of the "
-        "frames, and the visible biases, are those of the new data. all: these, too.",
+        "frames come from the new data, and what the visible biases take from the encoder is "
+        "solved anew for it. all: these, too, as they were.",
         choices=("dynamics", "all"),
     )
     kept_rate: float = setting(

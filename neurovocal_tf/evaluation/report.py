@@ -132,7 +132,10 @@ def _evaluated(
         figures, pictures = figures | song_figures, pictures | song_pictures
         if conditions is not None:
             figures |= identification.who_sings(
-                trained.model, held_out, test, held_out_heard, parts.training, listener
+                trained.model,
+                identification.Sequences(held_out, test, held_out_heard),
+                identification.Sequences(training, parts.training, heard),
+                listener,
             )
     elif isinstance(test.scale, PianoKeys):
         figures |= _pieces_compared(trained, training, held_out, song_options)

@@ -6,7 +6,8 @@ import dataclasses
 
 import numpy as np
 import numpy.typing as npt
-import scipy.linalg
+
+from neurovocal_tf.model import ridge as ridge_regression
 
 # Shares of the mean variance of a bin; the held-back frames choose among them.
 _RIDGES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -127,7 +128,9 @@ class FrameStatistics:
         if self._held_back[0, 0] and self._fitted[0, 0]:
             ridge = min(
                 _RIDGES,
-                key=lambda r: self._squared_error(self._held_back, self._solve(self._fitted, r)),
+                key=lambda r: ridge_regression.squared_error(
+                    self._held_back, self._solve(self._fitted, r)
+                ),
             )
         weights = self._solve(self._fitted + self._held_back, ridge)
         num_visible = mean.size
@@ -140,25 +143,8 @@ class FrameStatistics:
         the intercept, row 0, is free of the penalty.
         """
         num_visible = self._shift.size
-        num_inputs = moments.shape[0] - num_visible
-        num_rows = moments[0, 0]
-        if not num_rows:
+        if not moments[0, 0]:
             mean = self._sum / self.num_frames
+            num_inputs = len(moments) - num_visible
             return np.concatenate([mean[None], np.zeros((num_inputs - 1, num_visible))])
-        means = moments[0] / num_rows
-        covariance = moments[1:] / num_rows - means[1:, None] * means
-        inputs = covariance[: num_inputs - 1, 1:num_inputs]
-        # Constant frames have no variance to take a share of: any positive penalty then gives zero.
-        penalty = max(ridge * np.trace(inputs) / len(inputs), 1e-12)
-        slopes = scipy.linalg.solve(
-            inputs + penalty * np.eye(len(inputs)),
-            covariance[: num_inputs - 1, num_inputs:],
-            assume_a="pos",
-        )
-        intercept = means[num_inputs:] - means[1:num_inputs] @ slopes
-        return np.concatenate([intercept[None], slopes])
-
-    def _squared_error(self, moments, weights):
-        """Sum over frames and bins of the squared error: trace(R' M R) with R = [-weights; I]."""
-        residual = np.concatenate([-weights, np.eye(weights.shape[1])])
-        return float(np.sum(residual * (moments @ residual)))
+        return ridge_regression.weights_of(moments, num_visible, ridge)

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf.layers.conditioned_encoder import ConditionedEncoder
+from neurovocal_tf.model import ridge
 from neurovocal_tf.model.batches import whole_batch
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.rbm.energy import mean_field
@@ -30,6 +31,10 @@ _BIASES = {
 }
 # Of what a mean of probabilities may be, so that it has a logit.
 _SHARES = (1e-4, 1 - 1e-4)
+# Parts of new data of which each is foretold from the others, and the ridges to choose from, shares
+# of the inputs' mean variance.
+_NUM_FOLDS = 5
+_RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
 
 def take_weights(model: RNNRBM, source: RNNRBM) -> None:
@@ -84,10 +89,84 @@ def take_weights(model: RNNRBM, source: RNNRBM) -> None:
 
 
 def meet_data(model: RNNRBM, batches: Iterable[Any]) -> None:
-    """Moves the visible biases so that one-step predictions of some batches, as `fit` takes them,
-    are right on average.
-    """
+    """Lets the visible biases follow some batches of new data, as `fit` takes them.
 
+    Of real units, what the encoder tells is read anew: to bv_t is added what of the error of the
+    one-step predictions is linear in u_{t-1}, by a ridge regression that knows the kept read-out as
+    what it shrinks towards, on inputs of equal spread; rows held back in turn choose the ridge.
+    Hidden units read frames from where these now lie: bh_t - D_t / sigma @ W, where bv_t + D_t, so
+    that predictions move by D_t, no more and no less (but where gains scale W). Of other units the
+    biases alone move, such that predictions are right on average.
+    """
+    if model.conditional_rbm.visible_units == "gaussian":
+        _read_anew(model, batches)
+    else:
+        _right_on_average(model, batches)
+
+
+def _read_anew(model, batches):
+    rbm, num_visible = model.conditional_rbm, model.num_visible
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def read(frames, mask, is_start, condition=None):
+        u = model.contexts(frames, is_start, condition=condition)
+        error = model.standardisation(frames) - mean_field(
+            model(frames, is_start, condition=condition)
+        )
+        return tf.concat([tf.ones_like(u[..., :1]), u, error], axis=2), mask
+
+    size = 1 + model.encoder.output_size + num_visible
+    moments, num_rows = np.zeros((_NUM_FOLDS, size, size)), 0
+    for batch in batches:
+        z, mask = (x.numpy() for x in read(*whole_batch(*model.parts_of(batch))))
+        for row, counts in zip(z.astype(np.float64), mask > 0, strict=True):
+            if counts.any():
+                moments[num_rows % _NUM_FOLDS] += row[counts].T @ row[counts]
+                num_rows += 1
+    whole = moments.sum(axis=0)
+    if not whole[0, 0]:
+        return
+    spread = np.ones(size)
+    inputs = np.arange(1, size - num_visible)
+    mean = whole[0, inputs] / whole[0, 0]
+    variance = whole[inputs, inputs] / whole[0, 0] - mean**2
+    # What never changes, as the vector of the only voice, tells nothing.
+    is_constant = variance <= 1e-6 * variance.max(initial=0.0)
+    spread[inputs] = np.where(is_constant, np.inf, np.sqrt(np.maximum(variance, 0.0)))
+    moments = moments / (spread[:, np.newaxis] * spread)
+    added = _best_weights(moments, num_visible) / spread[: size - num_visible, np.newaxis]
+    sigma = np.exp(np.asarray(rbm.log_sigma))
+    num_before = 0 if model.latent is None else model.latent.num_latent
+    changes = [("bv", "Wuv", added)]
+    # Where the noise follows the context they read frames from bv_t as it is.
+    if not rbm.noise_context:
+        changes.append(("bh", "Wuh", -(added / sigma) @ np.asarray(rbm.W)))
+    for bias, rows, change in changes:
+        bias, rows = getattr(rbm, bias), getattr(rbm, rows)
+        bias.assign(np.asarray(bias) + change[0])
+        values = np.array(rows)
+        values[num_before:] += change[1:]
+        rows.assign(values)
+
+
+def _best_weights(moments, num_outputs):
+    """Of the moments of each fold the weights of all, by the ridge that foretells a fold best from
+    the others.
+    """
+    whole = moments.sum(axis=0)
+    folds = [fold for fold in moments if fold[0, 0]]
+
+    def held_back(share):
+        return sum(
+            ridge.squared_error(fold, ridge.weights_of(whole - fold, num_outputs, share))
+            for fold in folds
+        )
+
+    best = min(_RIDGES, key=held_back) if len(folds) > 1 else _RIDGES[-1]
+    return ridge.weights_of(whole, num_outputs, best)
+
+
+def _right_on_average(model, batches):
     @tf.function(autograph=False, reduce_retracing=True)
     def sums(frames, mask, is_start, condition=None, cues=None):
         predicted = mean_field(model(frames, is_start, condition=condition, cues=cues))
@@ -98,10 +177,8 @@ def meet_data(model: RNNRBM, batches: Iterable[Any]) -> None:
     for batch in batches:
         both, num_frames = sums(*whole_batch(*model.parts_of(batch)))
         total, count = total + both.numpy().astype(np.float64), count + float(num_frames)
-    actual, predicted = total / max(count, 1.0)
-    if model.conditional_rbm.visible_units != "gaussian":
-        actual, predicted = (np.clip(x, *_SHARES) for x in (actual, predicted))
-        actual, predicted = (np.log(x / (1 - x)) for x in (actual, predicted))
+    shares = (np.clip(x, *_SHARES) for x in total / max(count, 1.0))
+    actual, predicted = (np.log(x / (1 - x)) for x in shares)
     bias = model.conditional_rbm.bv
     bias.assign(np.asarray(bias) + actual - predicted)
 

@@ -17,13 +17,12 @@ from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import load_trained
 from neurovocal_tf.training.preparation import TrainingData
 
-# By how many batches the visible biases meet new data.
+# By how many batches the read-out meets new data.
 _NUM_BATCHES = 50
 # What makes the frames of two runs of the same bins others.
 _OF_FRAMES = ("hop_length", "scaling", "dynamic_range_db")
-#: Parts of the names of the weights that learn as fast as fresh ones: vectors of conditions; and
-#: where the biases come from the new data, those.
-FRESH_PATHS = {"all": ("/values_",), "dynamics": ("/values_", "conditional_rbm/bv")}
+#: Part of the names of the weights that learn as fast as fresh ones: vectors of conditions.
+FRESH_PATHS = ("/values_",)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -50,7 +50,7 @@ def compile_model(model: RNNRBM, config: Config) -> None:
         l2=training.l2,
         l2_path=_L2_PATHS[training.l2_on],
         kept_rate=training.kept_rate if training.start_from else 1.0,
-        fresh_paths=starting.FRESH_PATHS[training.start_with],
+        fresh_paths=starting.FRESH_PATHS,
         use_ema=training.weight_average > 0,
         ema_momentum=training.weight_average,
     )

@@ -1,14 +1,22 @@
 """What one model of six voices is worth, on spoken digits (takes 0 to 7 train, 8 and 9 are held
 out), and what it gives a seventh voice's like:
 
-    PYTHONPATH=tests/support python tests/campaigns/many_voices.py WORK
+    PYTHONPATH=tests/support python tests/campaigns/many_voices.py WORK --only=start,own
 
-Trained are, each into a folder of WORK, where a run that is there goes on: six voices with
-conditions and without; five of them with conditions; and of the sixth 30 recordings, fresh and from
-the model of the five. Printed is the held-out one-step error of each, with the updates that its
-kept epoch took, how many updates the run with a start took to the fresh one's best error, and of
-voice by voice the errors with and without conditions. Exits with 1 where the conditions or the
-start make the error larger.
+Without --only all three parts are measured. Runs are trained by the preset for speech, each into a
+folder of WORK; one that is there goes on.
+
+conditions: six voices with conditions and without: the held-out one-step error of each and voice by
+    voice, and who sings in a held-out recording, and in ten of one voice, by their likelihood under
+    each voice. Wrong where conditions make the error larger.
+start: of each voice of --new 30 recordings, fresh, and from five others: the held-out one-step
+    error before the first update, the smallest and when, and when the fresh run's smallest is
+    reached. Wrong where that takes more than a quarter of the fresh run's updates.
+own: six voices with conditions beside a model of each, as many epochs, so that all updates together
+    are as many: held-out log-likelihood (AIS), voice by voice. Wrong where a voice loses more than
+    half a nat a frame, or the mean does not gain.
+
+Exits with 1 where something is wrong.
 """
 
 import argparse
@@ -16,16 +24,22 @@ import os
 import pathlib
 import sys
 
+import keras
 import numpy as np
 from histories import history_of
 
 from neurovocal_tf.config import Config
+from neurovocal_tf.data import pipeline
+from neurovocal_tf.evaluation import identification, songs_of_run
+from neurovocal_tf.evaluation.likelihood import LikelihoodOptions, log_likelihood_bracket
 from neurovocal_tf.evaluation.one_step import one_step_error
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import load_trained
 from neurovocal_tf.training import trainer
 
-_DIGITS, _NEW, _FEW_TAKES, _HELD_OUT = "spoken_digits_600", "theo", ("0", "1", "2"), ("8", "9")
+_DIGITS, _FEW_TAKES, _HELD_OUT = "spoken_digits_600", ("0", "1", "2"), ("8", "9")
+_TOLD = dict(condition_from="name_part:2")
+_LARGEST_LOSS_NATS = 0.5
 
 
 def main() -> int:
@@ -33,94 +47,197 @@ def main() -> int:
     parser.add_argument("work", type=pathlib.Path)
     parser.add_argument("--recordings", default="../shared/recordings")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="conditions,start,own")
+    parser.add_argument("--new", default="theo,george,jackson,yweweler")
+    parser.add_argument("--epochs", default="", help="--epochs_per_rate of runs of many voices")
     given = parser.parse_args()
-    digits = pathlib.Path(given.recordings).resolve() / _DIGITS
-    parts = _folders(given.work, sorted(digits.glob("*.wav")))
-    (given.work / "held_out.txt").write_text("".join(f"*_{take}.wav\n" for take in _HELD_OUT))
-    config = Config.preset("speech").replace(
-        held_out_list=str(given.work / "held_out.txt"), num_song_checks=0, seed=given.seed
-    )
-    told = dict(condition_from="name_part:2")
-    runs = {
-        "six voices with conditions": ("six", told),
-        "six voices without": ("six", {}),
-        "five voices with conditions": ("five", told),
-        f"30 recordings of {_NEW}, fresh": ("new", {}),
-        f"30 recordings of {_NEW}, from the five": ("new", {"start_from": ""}),
-    }
-    histories, paths = [], []
-    for number, (name, (part, settings)) in enumerate(runs.items()):
-        if "start_from" in settings:
-            settings = {"start_from": str(paths[2])}
-        paths.append(given.work / f"run_{number}")
-        trainer.train(config.replace(**settings), parts[part], paths[-1], pictures=False)
-        histories.append(history_of(paths[-1]))
-        best, updates = _best(histories[-1], paths[-1], config)
-        print(f"{name:40} {best:.3f} dB after {updates} updates", flush=True)
-    fresh, started = histories[3:]
-    goal = min(row["val_one_step_error"] for row in fresh)
-    reached = [i for i, row in enumerate(started, 1) if row["val_one_step_error"] <= goal]
-    of_fresh, an_epoch = _best(fresh, paths[3], config)[1], _batches(paths[3], config)
-    if reached:
-        share = reached[0] * an_epoch / of_fresh
-        print(
-            f"to the fresh model's best error: {reached[0] * an_epoch} updates, {share:.2f} of it"
+    parts = {"conditions": _conditions, "start": _start, "own": _own}
+    unknown = set(given.only.split(",")) - set(parts)
+    if unknown:
+        parser.error(f"--only must be of {', '.join(parts)}. Received: {', '.join(unknown)}")
+    digits = sorted((pathlib.Path(given.recordings).resolve() / _DIGITS).glob("*.wav"))
+    runs = _Runs(given, digits)
+    wrong = [name for name in given.only.split(",") if not parts[name](runs, given)]
+    print(f"wrong: {', '.join(wrong)}" if wrong else "all as it should be")
+    return int(bool(wrong))
+
+
+class _Runs:
+    """Trains what is asked for, once."""
+
+    def __init__(self, given, paths):
+        self.work, self.paths, self.epochs = given.work, paths, given.epochs
+        self.voices = sorted({_voice(path) for path in paths})
+        self.work.mkdir(parents=True, exist_ok=True)
+        held_out = self.work / "held_out.txt"
+        held_out.write_text("".join(f"*_{take}.wav\n" for take in _HELD_OUT))
+        self.config = Config.preset("speech").replace(
+            held_out_list=str(held_out), num_song_checks=0, seed=given.seed
         )
-    with_them, without = (_of_voices(path) for path in paths[:2])
+
+    def of_six(self, name, **settings):
+        return self._trained(name, "six", lambda path: True, self._many(settings))
+
+    def of_others(self, voice):
+        return self._trained(
+            f"without_{voice}",
+            f"others_of_{voice}",
+            lambda path: _voice(path) != voice,
+            self._many(_TOLD),
+        )
+
+    def of_one(self, voice):
+        return self._trained(
+            f"own_{voice}", f"all_of_{voice}", lambda path: _voice(path) == voice, self._many({})
+        )
+
+    def of_few(self, name, voice, **settings):
+        takes = (*_FEW_TAKES, *_HELD_OUT)
+        return self._trained(
+            f"{name}_{voice}",
+            f"few_of_{voice}",
+            lambda path: _voice(path) == voice and path.stem.split("_")[2] in takes,
+            settings,
+        )
+
+    def _many(self, settings):
+        return settings | ({"epochs_per_rate": _numbers(self.epochs)} if self.epochs else {})
+
+    def _trained(self, name, part, is_chosen, settings):
+        folder, path, first = self.work / part, self.work / f"run_{name}", _ErrorBefore()
+        folder.mkdir(exist_ok=True)
+        for source in filter(is_chosen, self.paths):
+            if not (folder / source.name).exists():
+                os.symlink(source, folder / source.name)
+        config = self.config.replace(**settings)
+        first.path, first.config = path, config
+        trainer.train(config, folder, path, callbacks=[first], pictures=False)
+        return _Run(path, config, first.error)
+
+
+class _Run:
+    """A trained run: its history, updates and the error before the first."""
+
+    def __init__(self, path, config, error_before):
+        self.path, self.error_before = path, error_before
+        self.errors = [row["val_one_step_error"] for row in history_of(path)]
+        self.an_epoch = pipeline.num_batches(RunFolder(path).data().training_frames, config)
+
+    @property
+    def best(self):
+        return min(self.errors)
+
+    def updates_to(self, error):
+        """Updates until an error is reached; None: it is not."""
+        if self.error_before is not None and self.error_before <= error:
+            return 0
+        reached = [i for i, found in enumerate(self.errors, 1) if found <= error]
+        return reached[0] * self.an_epoch if reached else None
+
+
+class _ErrorBefore(keras.callbacks.Callback):
+    """The held-out one-step error before the first update; None of a run that has trained."""
+
+    error = None
+
+    def on_train_begin(self, logs=None):
+        if not int(np.asarray(self.model.num_train_steps)):
+            of_voices = _pairs_of_voices(self.model, self.path, self.config).values()
+            self.error = _error([pair for pairs in of_voices for pair in pairs])
+
+
+def _conditions(runs, given):
+    told, untold = runs.of_six("with", **_TOLD), runs.of_six("without")
+    with_them, without = (_errors_of_voices(run.path) for run in (told, untold))
+    print(f"six voices: {told.best:.3f} dB with conditions, {untold.best:.3f} without")
     for voice, error in with_them.items():
-        print(f"{voice:12} {error:.3f} dB with conditions, {without[voice]:.3f} without")
-    is_worse = np.mean([*with_them.values()]) > np.mean([*without.values()]) or not reached
-    print("worse than without" if is_worse else "better than without")
-    return int(is_worse)
+        print(f"  {voice:12} {error:.3f} dB with conditions, {without[voice]:.3f} without")
+    trained, folder = load_trained(told.path), RunFolder(told.path)
+    parts = folder.data().parts_in(trained.config)
+    training, held_out = (_sequences(data) for data in (parts.training, parts.validation))
+    figures = identification.who_sings(trained.model, held_out, training, None)
+    print(identification.as_table(figures, trained.model.conditions))
+    return told.best <= untold.best
 
 
-def _folders(work, paths):
-    """Folders of links: to all recordings, to five voices, to a few of the new one."""
-    chosen = {
-        "six": paths,
-        "five": [path for path in paths if f"_{_NEW}_" not in path.name],
-        "new": [
-            path
-            for path in paths
-            if f"_{_NEW}_" in path.name and path.stem.split("_")[2] in (*_FEW_TAKES, *_HELD_OUT)
-        ],
-    }
-    for name, some in chosen.items():
-        (work / name).mkdir(parents=True, exist_ok=True)
-        for path in some:
-            if not (work / name / path.name).exists():
-                os.symlink(path, work / name / path.name)
-    return {name: work / name for name in chosen}
+def _start(runs, given):
+    is_right = True
+    for voice in given.new.split(","):
+        others, fresh = runs.of_others(voice), runs.of_few("fresh", voice)
+        started = runs.of_few("started", voice, start_from=str(others.path))
+        for_it, needed = fresh.updates_to(fresh.best), started.updates_to(fresh.best)
+        before = "?" if started.error_before is None else f"{started.error_before:.3f}"
+        print(
+            f"30 of {voice:12} fresh: {fresh.best:.3f} dB after {for_it} updates; started: "
+            f"{before} dB before the first, {started.best:.3f} after "
+            f"{started.updates_to(started.best)}; the fresh one's reached after {needed}",
+            flush=True,
+        )
+        is_right &= needed is not None and needed <= for_it / 4
+    return is_right
 
 
-def _batches(path, config):
-    """Updates of an epoch of a run."""
-    from neurovocal_tf.data import pipeline
+def _own(runs, given):
+    six, changes = load_trained(runs.of_six("with", **_TOLD).path), []
+    for voice in runs.voices:
+        path = runs.of_one(voice).path
+        own = load_trained(path)
+        held_out = _sequences(RunFolder(path).data().parts_in(own.config).validation)
+        number = six.model.conditions.numbers({"name_part": voice})
+        options = LikelihoodOptions(num_frames=200, seed=given.seed)
+        of_six, of_own = (
+            log_likelihood_bracket(model, held_out.frames, options, conditions=told).optimistic
+            for model, told in (
+                (six.model, [number] * len(held_out.frames)),
+                (own.model, None),
+            )
+        )
+        changes.append(of_six.value - of_own.value)
+        print(
+            f"  {voice:12} {of_six.value:.2f} nats a frame in the model of six, {of_own.value:.2f} "
+            f"in its own: {changes[-1]:+.2f}, s.e. "
+            f"{np.hypot(of_six.standard_error, of_own.standard_error):.2f} at most",
+            flush=True,
+        )
+    print(f"six models of their own: {np.mean(changes):+.2f} nats a frame on average")
+    return min(changes) >= -_LARGEST_LOSS_NATS and np.mean(changes) > 0
 
-    return pipeline.num_batches(RunFolder(path).data().training_frames, config)
+
+def _numbers(text):
+    return tuple(map(int, text.split(",")))
 
 
-def _best(history, path, config):
-    """The smallest held-out error in a history, and the updates until then."""
-    errors = [row["val_one_step_error"] for row in history]
-    return min(errors), (1 + int(np.argmin(errors))) * _batches(path, config)
+def _voice(path):
+    return pathlib.Path(path).stem.split("_")[1]
 
 
-def _of_voices(path):
+def _sequences(data):
+    heard, frames, _ = songs_of_run.sequences_of(data)
+    return identification.Sequences(frames, data, heard)
+
+
+def _errors_of_voices(path):
     """The error of each voice's held-out recordings, each under its own conditions."""
-    trained, folder = load_trained(path), RunFolder(path)
-    held_out = folder.data().parts_in(trained.config).validation
+    trained = load_trained(path)
+    pairs = _pairs_of_voices(trained.model, path, trained.config)
+    return {voice: _error(of_voice) for voice, of_voice in sorted(pairs.items())}
+
+
+def _pairs_of_voices(model, path, config):
+    """Of each voice pairs of held-out frames and their predictions."""
+    held_out = RunFolder(path).data().parts_in(config).validation
     found = {}
-    for frames, number, _ in held_out.numbered_sequences().as_numpy_iterator():
-        told = trained.model.conditions.row(held_out.condition_of(int(number)))
-        batch = (frames[np.newaxis], None, None, *(np.array([row], np.int32) for row in told))
-        predicted = np.asarray(trained.model.predict_step(batch))[0]
-        voice = pathlib.Path(held_out.sources[int(number)].path).stem.split("_")[1]
+    for frames, number, *_ in held_out.numbered_sequences().as_numpy_iterator():
+        told = held_out.condition_of(int(number)) if held_out.conditions else ()
+        batch = (frames[np.newaxis], None, None, *([np.array([told], np.int32)] if told else []))
+        predicted = np.asarray(model.predict_step(batch))[0]
+        voice = _voice(held_out.sources[int(number)].path)
         found.setdefault(voice, []).append((frames, predicted))
-    return {
-        voice: one_step_error(*map(np.concatenate, zip(*pairs, strict=True)))
-        for voice, pairs in sorted(found.items())
-    }
+    return found
+
+
+def _error(pairs):
+    return one_step_error(*map(np.concatenate, zip(*pairs, strict=True)))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from random_models import fresh_model, make_model
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
 
 from neurovocal_tf.conditions import Conditions
 from neurovocal_tf.model.transfer import meet_data, take_weights
@@ -116,5 +118,38 @@ def test_predictions_of_new_data_are_right_on_average(visible_units, rng):
         told = model.predict_step((frames.astype(np.float32), mask)).numpy()
         errors.append(np.abs((told - frames)[mask > 0].mean(axis=0)).max())
         meet_data(model, batches)
-    # Real units' means move as the biases do, but for what hidden units make of it.
     assert errors[1] < 0.2 * errors[0]
+
+
+@pytest.mark.parametrize("noise_context", [0.0, 1.0])
+def test_biases_follow_new_data_as_a_ridge_regression_of_the_errors_has_it(noise_context, rng):
+    model = make_model(rng, SIZES, **OPTIONS, noise_context=noise_context)
+    frames = np.empty((40, 8, 5), np.float32)
+    frames[:, 0] = rng.normal(size=(40, 5))
+    for t in range(1, 8):
+        # Another voice's law: each bin becomes its neighbour.
+        frames[:, t] = 0.8 * np.roll(frames[:, t - 1], 1, axis=-1) + 0.1 * rng.normal(size=(40, 5))
+    u = model.contexts(tf.constant(frames)).numpy().reshape(320, -1)
+    before = model.predict_step((frames,)).numpy().reshape(320, 5)
+    meet_data(model, [(frames[:20],), (frames[20:],)])
+    after = model.predict_step((frames,)).numpy().reshape(320, 5)
+    # The largest ridge would leave it as it was, and the smallest follows.
+    expected = Ridge(0.01 * 320).fit(
+        StandardScaler().fit_transform(u), frames.reshape(320, 5) - before
+    )
+    np.testing.assert_allclose(
+        after - before, expected.predict(StandardScaler().fit_transform(u)), atol=1e-3
+    )
+    assert np.mean((after.reshape(frames.shape) - frames)[:, 1:] ** 2) < 0.02
+
+
+def test_rows_without_frames_and_a_single_voice_leave_it_defined(rng):
+    model = make_model(rng, SIZES, conditions=THREE, **OPTIONS)
+    frames, mask = np.full((3, 4, 5), np.nan, np.float32), np.zeros((3, 4), np.float32)
+    before = [np.array(weight) for weight in model.weights]
+    meet_data(model, [(frames, mask)])
+    for weight, value in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+    frames[0], mask[0] = 1.0, 1.0
+    meet_data(model, [(frames, mask, np.ones(3, bool), np.ones((3, 3), np.int32))])
+    assert all(np.isfinite(weight).all() for weight in model.weights)
