@@ -133,7 +133,8 @@ class DataConfig:
         "What labels along time the model is told of each frame, so that it sings what is written. "
         "annotations: those of --annotations, or of the files beside the recordings. folder and "
         "name_part:N, as of --condition_from: what the whole of each vocalization in a recording "
-        "is, such as a word.",
+        "is, such as a word. types: the call types that are found in the recordings that train, "
+        "without anybody's labels.",
     )
     bout_gap_s: float = setting(
         0.5,

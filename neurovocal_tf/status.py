@@ -4,9 +4,9 @@ import enum
 
 
 class Status(enum.IntEnum):
-    """The `status` of a row in every endpoint; the first that holds, UNKNOWN_CONDITION or from
-    NOT_WAV up in this list to the first. Samples are looked at, for ABSURD, where none from NOT_WAV
-    to TOO_LONG holds.
+    """The `status` of a row in every endpoint; the first that holds: UNKNOWN_CONDITION; of a text
+    NO_TEXT, UNKNOWN_LABEL, TOO_LONG; or from NOT_WAV up in this list to the first. Samples are
+    looked at, for ABSURD, where none from NOT_WAV to TOO_LONG holds.
     """
 
     FINE = 0
@@ -20,6 +20,8 @@ class Status(enum.IntEnum):
     NOT_WAV = 8
     ABSURD = 9
     UNKNOWN_CONDITION = 10
+    UNKNOWN_LABEL = 11
+    NO_TEXT = 12
 
 
 # A row of any but the first two statuses is answered as if it had no frames.
@@ -35,4 +37,6 @@ DESCRIPTIONS: dict[int, str] = {
     Status.NOT_WAV: "not a WAV file, or one without samples",
     Status.ABSURD: "a WAV file with samples that are NaN, infinite or beyond 16 times full scale",
     Status.UNKNOWN_CONDITION: "a condition that the model does not know, or one said twice",
+    Status.UNKNOWN_LABEL: "a text with a label that the model has not learned",
+    Status.NO_TEXT: "a text without a label",
 }

@@ -99,10 +99,10 @@ ARROWS = {
     },
     # Probability.
     "rbm": set(),
-    "layers": {"rbm", "conditions"},
-    "model": {"layers", "rbm", "conditions"},
+    "layers": {"rbm", "conditions", "labels"},
+    "model": {"layers", "rbm", "conditions", "labels"},
     # Where they meet.
-    "generation": {"model", "audio", "music", "plots", "config", "files"},
+    "generation": {"model", "annotations", "audio", "labels", "music", "plots", "config", "files"},
     "discovery": {"pages", "segmentation", "annotations", "audio", "config", "files"},
     # Of that room what needs a trained run.
     "discovery/unusual": {
@@ -136,6 +136,7 @@ ARROWS = {
         "segmentation",
         "audio",
         "conditions",
+        "labels",
         "status",
         "files",
         "ownership",
@@ -156,6 +157,7 @@ ARROWS = {
         "files",
         "xla_log",
         "conditions",
+        "labels",
     },
     "evaluation/baselines": {"model"},
     "evaluation/one_step": set(),
@@ -175,7 +177,9 @@ ARROWS = {
         "model",
         "layers",
         "rbm",
+        "annotations",
         "audio",
+        "labels",
         "plots",
         "config",
         "settings",

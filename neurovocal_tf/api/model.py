@@ -30,7 +30,7 @@ from neurovocal_tf.serving import export
 from neurovocal_tf.serving.readings import Readings
 from neurovocal_tf.training.progress import share_bar
 
-_MOST_FRAMES = 1_000_000
+_FRAMES, _MOST_FRAMES = 1000, 1_000_000
 _MOST_SEED = 2**62
 
 
@@ -65,26 +65,26 @@ class Model(Trained):
         prime: npt.ArrayLike | Path | None = None,
         rate: int | None = None,
         condition: Given = None,
+        text: str | None = None,
         progress: bool = True,
     ) -> list[Song]:
         """Sings new songs. Each depends on its own seed alone, bit for bit on one machine.
 
         Args:
             num_songs: how many.
-            num_frames: frames of each; `seconds`: the same in seconds of sound. Default: 1000
-                frames.
-            seed: of the first song; the next one has the next.
-            temperature: below 1 more usual songs, above 1 more varied ones.
-            prime: recording that every song goes on from: a path, or samples [N] with their `rate`
-                in Hz.
+            num_frames: frames of each, or `seconds` of sound; default: 1000, or those of the text.
+            seed: of the first song; the next one has the next.    temperature: below 1 more usual
+                songs, above 1 more varied ones.
+            prime: recording that every song goes on from: a path, or samples [N] at `rate` Hz.
             condition: who sings, or what else a model with conditions has learned, such as
                 {"individual": "gy6or6"}, see `model.model.conditions`; None: the unknown of each.
+            text: what a model with labels sings, "iiabcd" or "seven", see `model.model.labels`.
             progress: show a bar.
 
         Returns:
             List of `Song`: `seed`, `decibels` float32 [L, V], `waveform` float32 [N] at
-            `sample_rate`. Of a model of frame sequences `decibels` are the frames in their own
-            unit, and `waveform` has no samples.
+            `sample_rate`, `labels`, (onset_s, offset_s, label) of a text's. Of a model of frame
+            sequences `decibels` are the frames in their own unit, `waveform` has no samples.
 
         Raises:
             ValueError: an argument is wrong, or the recording cannot be read.
@@ -92,12 +92,13 @@ class Model(Trained):
         num_songs = arguments.count_of(num_songs, "num_songs", 1, 100_000)
         seeds = range(first := arguments.count_of(seed, "seed", 0, _MOST_SEED), first + num_songs)
         temperature = arguments.number_of(temperature, "temperature", *TEMPERATURES)
-        num_frames = self._num_frames(num_frames, seconds)
+        of_text = None if text is None else self.model.labels.numbers_in(text)
+        num_frames = self._num_frames(num_frames, seconds, None if of_text else _FRAMES)
         numbers = self.model.conditions.numbers_of(condition) or None
         if self.scale.is_sound:
             prime = self._prime(prime, rate)
             sung = songs.generate_songs(
-                self._singer, seeds, num_frames, temperature, prime, numbers
+                self._singer, seeds, num_frames, temperature, prime, numbers, of_text
             )
         else:
             if prime is not None or rate is not None:
@@ -334,9 +335,10 @@ class Model(Trained):
     def _readings(self):
         return Readings(self, _MOST_FRAMES, scoring.EVERYTHING_USUAL, nothing_known(CALL_SCORES))
 
-    def _num_frames(self, num_frames, seconds):
+    def _num_frames(self, num_frames, seconds, default):
+        if seconds is None and num_frames is None:
+            return default
         if seconds is None:
-            num_frames = 1000 if num_frames is None else num_frames
             return arguments.count_of(num_frames, "num_frames", 1, _MOST_FRAMES)
         if num_frames is not None or not self.scale.is_sound:
             what = "num_frames too" if self.scale.is_sound else "a model of frame sequences"

@@ -138,6 +138,27 @@ class Client:
         )
         return answer | {"spectrogram": frames, "waveform": samples}
 
+    def generate_text(self, text: str, seed: int, temperature: float = 0.0) -> Answer:
+        """A song of a text, as long as that, of a model that has learned labels.
+
+        -> as `generate_audio`, and labels [M], onsets, offsets [M] in samples
+        """
+        answer = self._row(
+            "generate_text",
+            text=np.array([text.encode()], object),
+            seed=np.array([seed], np.int64),
+            temperature=np.array([temperature], np.float32),
+        )
+        count = answer["num_labels"]
+        frames, samples = answer["lengths"], answer["num_samples"]
+        return answer | {
+            "spectrogram": answer["spectrogram"][:frames],
+            "waveform": answer["waveform"][:samples],
+            "labels": _words(answer["labels"][:count]),
+            "onsets": answer["onsets"][:count].astype(np.int64),
+            "offsets": answer["offsets"][:count].astype(np.int64),
+        }
+
     def synthesise(self, spectrogram: npt.ArrayLike, known: npt.ArrayLike = ()) -> streaming.Sound:
         """The `streaming.Sound` of frames in dB [L, V], of which the first samples,
         `known` [P], have sounded already.
@@ -273,9 +294,7 @@ class Client:
             num_calls=np.array([-1 if onsets is None else len(first)], np.int32),
         )
         count = answer["num_calls"]
-        # gRPC has bytes for text.
-        fired = [x.decode() if isinstance(x, bytes) else str(x) for x in answer["fired"]]
-        answer |= {"fired": np.array(fired, object)}
+        answer |= {"fired": _words(answer["fired"])}
         return {name: x if np.ndim(x) == 0 else x[:count] for name, x in answer.items()}
 
     def _row(
@@ -328,6 +347,11 @@ def _texts(condition: Mapping[str, str] | str | Iterable[str] | None) -> list[st
     if isinstance(condition, Mapping):
         return [f"{name}={value}" for name, value in condition.items()]
     return list(condition)
+
+
+def _words(column: np.ndarray) -> np.ndarray:
+    """Text, for which gRPC has bytes."""
+    return np.array([x.decode() if isinstance(x, bytes) else str(x) for x in column], object)
 
 
 def _song_inputs(seed: int, num_frames: int, temperature: float) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ to a WAV file or to standard output.
         --out=song.wav
     neurovocal client --server=grpc://localhost:8500 --model=finch --num_frames=0 --out=- \
         --format=pcm | aplay -f S16_LE -r 32000
+    neurovocal client --model=finch --text=iiabcdeefg
     neurovocal client --model=finch --recording=call.wav
 
 The song is sung block by block, each from the state of the one before, so that its first moments
@@ -28,7 +29,7 @@ from absl import flags
 from neurovocal_tf import files
 from neurovocal_tf import flags as setting_flags
 from neurovocal_tf.client import streaming, transports, wav_output
-from neurovocal_tf.client.client import Client
+from neurovocal_tf.client.client import Block, Client, Song
 
 _DEFAULT_FRAMES = 1000
 _OF_CALLS = ("score", "order_score", "surprise", "p")
@@ -83,6 +84,12 @@ _CONDITION = flags.DEFINE_multi_string(
     "Of a model with conditions, who sings or is listened to, as NAME=VALUE, such as "
     "individual=gy6or6; again for another condition.",
 )
+_TEXT = flags.DEFINE_string(
+    "text",
+    None,
+    "What a model with labels sings, as long as that lasts: labels with spaces between them, or "
+    "characters where every label is one. What is sung when is written beside --out, as .csv.",
+)
 _PRIME = setting_flags.define_path(
     "prime", None, "WAV file that the song goes on from, at the model's rate."
 )
@@ -103,6 +110,13 @@ def main(argv: list[str]) -> int | None:
     with Client(*server, condition=_CONDITION.value) as client:
         if _RECORDING.value:
             return _tell(client)
+        if _TEXT.value is not None:
+            if length is not None or _PRIME.value:
+                raise ValueError(
+                    "`text` must be given without --num_frames, --seconds and --prime: a song is "
+                    f"as long as its text. Received: text={_TEXT.value}"
+                )
+            return _sing_text(client)
         start = client.prime(pathlib.Path(_PRIME.value).read_bytes()) if _PRIME.value else None
         blocks = client.stream(
             _SEED.value,
@@ -112,6 +126,31 @@ def main(argv: list[str]) -> int | None:
             start=start,
         )
         figures = _write(_within_seconds(_timed(blocks)))
+    _tell_figures(figures)
+
+
+def _sing_text(client):
+    """Writes a song of --text, and what is sung when beside it."""
+    began = time.monotonic()
+    answer = client.generate_text(_TEXT.value, _SEED.value, _TEMPERATURE.value)
+    rate, frames = int(answer["sample_rate"]), answer["spectrogram"]
+    sound = streaming.Sound(answer["waveform"], rate, len(answer["waveform"]) // len(frames))
+    song = Song(frames, answer["state"], int(answer["next_frame"]))
+    _tell_figures(_write([Block(song, sound, time.monotonic() - began)]))
+    if _OUT.value == "-":
+        return
+    name = os.path.basename(_OUT.value)
+    rows = [
+        (name, f"{onset / rate:.6f}", f"{offset / rate:.6f}", label)
+        for onset, offset, label in zip(
+            answer["onsets"], answer["offsets"], answer["labels"], strict=True
+        )
+    ]
+    table = os.path.splitext(_OUT.value)[0] + ".csv"
+    files.write_csv(table, ("file", "onset_s", "offset_s", "label"), rows)
+
+
+def _tell_figures(figures):
     sys.stderr.write("\n".join(f"{name:24} {value:.6g}" for name, value in figures.items()) + "\n")
     if _JSON.value:
         files.write_json(_JSON.value, figures)

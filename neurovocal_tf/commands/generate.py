@@ -1,9 +1,10 @@
 r"""Sings new songs with a trained model.
 
     neurovocal generate --workdir=/runs/finch --num_songs=4 --seconds=10 --seed=7
-    neurovocal generate --workdir=/runs/finches --condition=individual=gy6or6
+    neurovocal generate --workdir=/runs/finches --condition=individual=gy6or6 --text=iiabcdeefg
 
-Writes song_SEED.wav, .png and .npz (spectrogram in dB, waveform) into --out. Song i has the seed
+Writes song_SEED.wav, .png and .npz (spectrogram in dB, waveform) into --out, and with --text .csv,
+what is sung when. Song i has the seed
 --seed + i, and is the same whatever songs are asked for beside it. A model of frame sequences gives
 .npz (frames) and .png, and of piano keys .wav and, with mido, .mid. Settings that are not given
 are those of the run.
@@ -32,7 +33,7 @@ _SECONDS = flags.DEFINE_float(
 _NUM_FRAMES = flags.DEFINE_integer(
     "num_frames",
     None,
-    "The same in frames, for --seconds; default: 1000.",
+    "The same in frames, for --seconds; default: 1000, or those of --text.",
     lower_bound=1,
     upper_bound=_MOST_FRAMES,
 )
@@ -50,6 +51,13 @@ _CONDITION = flags.DEFINE_multi_string(
     "Who is to sing, or what else a model with conditions has learned, as NAME=VALUE, such as "
     "individual=gy6or6; again for another condition. Default: the unknown of each.",
 )
+_TEXT = flags.DEFINE_string(
+    "text",
+    None,
+    "What a model that was trained with --labels is to sing: labels with spaces between them, or "
+    "where every label is one character, characters. Each song sings it in its own time, and is "
+    "as long as its text unless --seconds or --num_frames says otherwise.",
+)
 _PRIME = setting_flags.define_path("prime", None, "Recording that every song goes on from.")
 setting_flags.define(["generation", "picture_format", "picture_dpi"])
 
@@ -63,23 +71,24 @@ def main(argv: list[str]) -> int | None:
 
     trained = load_trained(_WORKDIR.value, setting_flags.config_from_flags)
     condition = trained.model.conditions.numbers_of(_CONDITION.value) or None
+    text = None if _TEXT.value is None else trained.model.labels.numbers_in(_TEXT.value)
     num_frames = _num_frames(songs, trained)
     out = _OUT.value or os.path.join(_WORKDIR.value, "songs")
     os.makedirs(out, exist_ok=True)
     # Whoever sings other seeds may do so beside this.
     with owned(out, f"songs_{_SEED.value}_{_NUM_SONGS.value}"):
-        _generate(songs, trained, num_frames, out, condition)
+        _generate(songs, trained, num_frames, out, condition, text)
 
 
-def _generate(songs, trained, num_frames, out, condition):
+def _generate(songs, trained, num_frames, out, condition, text):
     from neurovocal_tf.generation.singer import Singer
 
     seeds = range(_SEED.value, _SEED.value + _NUM_SONGS.value)
-    singer = Singer(trained, max_frames=num_frames)
+    singer = Singer(trained, max_frames=num_frames or _MOST_FRAMES)
     if not trained.scale.is_sound:
         return _generate_frames(songs, singer, seeds, num_frames, out)
     for song in songs.generate_songs(
-        singer, seeds, num_frames, _TEMPERATURE.value, _PRIME.value, condition
+        singer, seeds, num_frames, _TEMPERATURE.value, _PRIME.value, condition, text
     ):
         stem = os.path.join(out, f"song_{song.seed}")
         songs.write_song(stem, song, singer)
@@ -92,7 +101,8 @@ def _generate(songs, trained, num_frames, out, condition):
 
 def _num_frames(songs, trained):
     if _SECONDS.value is None:
-        return _NUM_FRAMES.value or _DEFAULT_FRAMES
+        # None: as long as the text.
+        return _NUM_FRAMES.value or (_DEFAULT_FRAMES if _TEXT.value is None else None)
     if not trained.scale.is_sound:
         raise ValueError(
             "`seconds` must not be given for a model of frame sequences, --num_frames instead. "

@@ -210,6 +210,8 @@ def _of_run(path):
     }
     for name, values in data.conditions.values.items():
         facts[f"values of {name}"] = f"{len(values) - 1}: {', '.join(values[1:])}"
+    if data.labels:
+        facts["labels along time"] = f"{len(data.labels)}: {' '.join(data.labels.known)}"
     if data.started_from:
         facts["started from"] = data.started_from["path"]
     if os.path.exists(folder.checkpoint):

@@ -6,7 +6,7 @@ name_part:N    or the N-th part of its name, as of `condition_from`: spoken word
 
 A source keeps its track as spans (onset_s, offset_s, label) in the whole recording; None: nothing
 is known of it, and all its frames are told nothing. Labels that are found by looking at all
-recordings, such as call types, come from rooms above this one, which call `with_tracks`.
+recordings come from a room above this one (`training.type_tracks`), which calls `with_tracks`.
 
     sources, notes = tracked(sources, sample_rate, data_dir, config, spans)
     known = known_of(training)                     # a `labels.Labels`, without durations yet
@@ -35,6 +35,7 @@ from neurovocal_tf.segmentation.recording_lengths import length_of
 
 Track = tuple[Segment, ...]
 _MOST_NAMED = 3
+_MOST_LABELS = 20_000
 
 
 def tracked(
@@ -118,6 +119,30 @@ def notes_of(training: Sequence[Source], held_out: Sequence[Source], known: Labe
     return notes
 
 
+def in_turn(
+    sources: Sequence[Source], known: Labels, count: int, num_frames: int
+) -> list[tuple[int, ...]] | None:
+    """The labels of so many songs, by their numbers, which have what the sources have, one source
+    after another from another one on, and enough for so many frames; None where there are no
+    labels.
+    """
+    if not known:
+        return None
+    tracks = [
+        tuple(number for *_, label in source.track or () if (number := known.number(label)))
+        for source in sources
+    ]
+    # As long as any is, so that no song ends in silence that nobody has sung.
+    least = -(-num_frames // max(min(min(row) for row in known.durations), 1))
+    enough = min(least, _MOST_LABELS)
+    texts = []
+    for song in range(count):
+        first = song * len(sources) // count
+        turned = [number for track in (*tracks[first:], *tracks[:first]) for number in track]
+        texts.append(tuple(turned * -(-enough // len(turned)))[:enough])
+    return texts
+
+
 def track_columns(
     sources: Sequence[Source], known: Labels
 ) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
@@ -192,19 +217,21 @@ def _by_name(sources, sample_rate, data_dir, config, spans):
     }
     named = [source for source in sources if labels[source.path]]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(lambda source: _vocalizations(source, sample_rate, config, spans), named)
+        found = pool.map(lambda source: vocalizations(source, sample_rate, config, spans), named)
         return {
             source.path: tuple((onset, offset, labels[source.path]) for onset, offset in times)
             for source, times in zip(named, found, strict=True)
         }
 
 
-def _vocalizations(source, sample_rate, config, spans):
-    """(onset_s, offset_s) of each in a whole recording: as people marked them, else as the
-    detector finds them.
+def vocalizations(
+    source: Source, sample_rate: int, config: Config, spans: FoundSpans
+) -> list[list[float]]:
+    """[onset_s, offset_s] of each in a whole recording: as people marked them, else as the detector
+    finds them.
     """
     if source.segments is not None:
-        return [segment[:2] for segment in source.segments]
+        return [list(segment[:2]) for segment in source.segments]
     audio = config.audio
     samples = readers.read(
         source.path, audio.channel, sample_rate, audio.time_expansion, audio.float_scale

@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from neurovocal_tf.model.drawn_machines import drawn_machines
 from neurovocal_tf.model.rnn_rbm import RNNRBM
-from neurovocal_tf.model.scoring import condition_specs
+from neurovocal_tf.model.scoring import told_row, told_specs
 from neurovocal_tf.rbm import ais
 from neurovocal_tf.rbm.energy import RBM
 from neurovocal_tf.rbm.noise import BatchStream
@@ -89,18 +89,21 @@ def conditional_machines(
     sequences: Sequence[np.ndarray],
     draws: Sequence[Draw] = (Draw(),),
     conditions: Sequence[Sequence[int]] | None = None,
+    cues: Sequence[np.ndarray] | None = None,
 ) -> Iterator[Machines]:
     """Every frame of some sequences and its machine, for each draw of a latent variable.
 
     Args:
         model: `RNNRBM`.    sequences: list of [L, V], in the data's unit.    draws: `Draw`s.
-        conditions: of each sequence the numbers of its own; None: unknown.
+        conditions, cues: of each sequence its own, see `scoring.told_row`; None: unknown.
 
     Raises:
         ValueError: there are no frames, or they are neither 0 nor 1 where the units are binary.
     """
-    known = model.conditions
-    told = [known.row(conditions and conditions[i]) for i in range(len(sequences))]
+    told = [
+        told_row(model, len(sequence), conditions and conditions[i], cues and cues[i])
+        for i, sequence in enumerate(sequences)
+    ]
     told = [of_one for of_one, sequence in zip(told, sequences, strict=True) if len(sequence)]
     sequences = [np.asarray(sequence, np.float32) for sequence in sequences if len(sequence)]
     if not sequences:
@@ -127,16 +130,17 @@ def _graph(model, source):
     the index of a `Draw` of that source.
     """
 
-    def machines(frames, number, seed, index, condition=None):
+    def machines(frames, number, seed, index, *told):
+        named = dict(zip(("condition", "cues"), (x[tf.newaxis] for x in told), strict=False))
         if source == "mean":
-            rbm, log_ratio = model(frames, condition=condition), tf.zeros(tf.shape(frames)[:2])
+            rbm, log_ratio = model(frames, **named), tf.zeros(tf.shape(frames)[:2])
         else:
             stream, is_posterior = BatchStream(seed, number), source == "posterior"
-            rbm, log_ratio = drawn_machines(model, frames, stream, index, is_posterior, condition)
+            rbm, log_ratio = drawn_machines(model, frames, stream, index, is_posterior, **named)
         return model.standardisation(frames)[0], rbm.map_frames(lambda x: x[0]), log_ratio[0]
 
     numbers = [tf.TensorSpec([], tf.int32)] * 3
-    signature = [tf.TensorSpec([1, None, model.num_visible]), *numbers, *condition_specs(model)]
+    signature = [tf.TensorSpec([1, None, model.num_visible]), *numbers, *told_specs(model)]
     return tf.function(machines, input_signature=signature, autograph=False)
 
 

@@ -143,6 +143,7 @@ def log_likelihood_bracket(
     options: LikelihoodOptions = LikelihoodOptions(),
     report: Callable[[float], object] = lambda line: None,
     conditions: Sequence[Sequence[int]] | None = None,
+    cues: Sequence[np.ndarray] | None = None,
 ) -> Bracket:
     """The log-likelihood of sequences under a model, from both sides.
 
@@ -151,7 +152,7 @@ def log_likelihood_bracket(
         sequences: list of frames [L, V] in the data's unit, each from its true beginning.
         options: `LikelihoodOptions`.
         report: called with the share of the work done, from 0 to 1.
-        conditions: of each sequence the numbers of its own; None: unknown.
+        conditions, cues: of each sequence its own, see `scoring.told_row`; None: unknown.
 
     Returns:
         `Bracket`.
@@ -165,7 +166,7 @@ def log_likelihood_bracket(
         )
     draws, num_chains = draws_of(model, options.num_chains, options.seed)
     options = dataclasses.replace(options, num_chains=num_chains)
-    of_draws = conditional_machines(model, sequences, draws, conditions)
+    of_draws = conditional_machines(model, sequences, draws, conditions, cues)
     first = next(of_draws)
     frames = first.frames
     chosen = _sampled(len(frames), options.num_frames, options.seed)

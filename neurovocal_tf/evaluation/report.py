@@ -102,26 +102,25 @@ def _evaluated(
             f"Received: temperatures={','.join(map(str, song_options.temperatures))}"
         )
     suffix = data.scale.unit_suffix
-    training, _, heard = _labelled(parts.training)
+    training, _, heard, _ = _labelled(parts.training)
     test = (
         parts.test
         if held_out_list is None
         else _named_by(held_out_list, data, data_dir, trained.config, parts.training, say)
     )
-    held_out, labels, held_out_heard = _labelled(test)
+    held_out, labels, held_out_heard, cues = _labelled(test)
     conditions = None
     if test.conditions and held_out_heard is not None:
         conditions = [test.condition_of(number) for number in held_out_heard.recordings]
+    told = conditions, cues or None
     statistics = BaselineStatistics()
     for frames in training:
         statistics.update(frames)
-    errors = _one_step(trained.model, statistics.fit(), held_out, labels, conditions)
+    errors = _one_step(trained.model, statistics.fit(), held_out, labels, *told)
     figures = {name + suffix: error for name, error in errors.items()}
     pictures = {}
     if likelihood_options is not None and _has_likelihood(trained, held_out):
-        figures |= _likelihood(
-            trained.model, training, held_out, likelihood_options, report, conditions
-        )
+        figures |= _likelihood(trained.model, training, held_out, likelihood_options, report, told)
         pictures["likelihood"] = likelihood_plots.likelihood_figure(
             figures, likelihood.warning(figures)
         )
@@ -168,41 +167,43 @@ def _named_by(held_out_list, data, data_dir, config, training, say):
 
 def _labelled(data):
     """Lists of sequences [L, V] of some `SequenceData` and of the labels of their frames, NumPy
-    string [L], and of recordings `Songs`, else None.
+    string [L]; of recordings `Songs`, else None; and list of cues [L, C] where there are any.
     """
     if data.scale.is_sound:
-        heard, sequences, labels = songs_of_run.sequences_of(data)
+        heard, sequences, labels, cues = songs_of_run.sequences_of(data)
     else:
         found = list(data.labelled_sequences().as_numpy_iterator())
-        heard = None
+        heard, cues = None, []
         sequences, labels = [one for one, _, _ in found], [of_one for _, _, of_one in found]
     return (
         sequences,
         [np.char.decode(of_one.astype(np.bytes_), "utf-8") for of_one in labels],
         heard,
+        cues,
     )
 
 
-def _one_step(model, baselines, held_out, labels, conditions):
+def _one_step(model, baselines, held_out, labels, conditions, cues):
     """One-step errors over whole sequences, so that nobody lacks the frames before; the model's
     also label by label, the commonest.
 
     Args:
         held_out: list of frames [L, V].
         labels: list of the frames' labels, NumPy string [L], "" for none.
-        conditions: of each the numbers of its own; None: unknown.
+        conditions, cues: of each its own, see `scoring.told_row`; None: unknown.
     """
     predict = tf.function(
         lambda frames, *told: model.predict_step((frames, None, None, *(x[None] for x in told))),
         input_signature=[
             tf.TensorSpec([1, None, model.num_visible]),
-            *scoring.condition_specs(model),
+            *scoring.told_specs(model),
         ],
     )
 
     def predictions():
         for index, frames in enumerate(held_out):
-            told = model.conditions.row(conditions and conditions[index])
+            own = conditions and conditions[index], cues and cues[index]
+            told = scoring.told_row(model, len(frames), *own)
             yield predict(tf.constant(frames[np.newaxis], tf.float32), *told)[0]
 
     # Asked for one after another, as the sequences come.
@@ -232,9 +233,9 @@ def _has_likelihood(trained, held_out):
     )
 
 
-def _likelihood(model, training, held_out, options, report, conditions):
+def _likelihood(model, training, held_out, options, report, told):
     """The bracket, and baselines on the same frames; accuracies of binary ones."""
-    bracket = likelihood.log_likelihood_bracket(model, held_out, options, report, conditions)
+    bracket = likelihood.log_likelihood_bracket(model, held_out, options, report, *told)
     figures = likelihood.bracket_figures(bracket, options.num_temperatures)
     binary = likelihood.is_binary_model(model)
     baselines = likelihood_baselines.fit_baselines(_up_to(training, _MOST_BASELINE_FRAMES), binary)

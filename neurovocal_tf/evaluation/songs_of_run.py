@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from neurovocal_tf.config_sections import SEQUENCES_WITH_GAPS
-from neurovocal_tf.data import recording_conditions
+from neurovocal_tf.data import label_tracks, recording_conditions
 from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.data.sources import Source
 from neurovocal_tf.evaluation import song_likeness
@@ -33,22 +33,26 @@ class SongOptions:
     temperatures: tuple[float, ...] = ()
 
 
-def sequences_of(recordings: Recordings) -> tuple[Songs, list[np.ndarray], list[np.ndarray]]:
-    """The sequences of some recordings, read once: as `Songs`, in dB; as model frames `[L, V]`; and
-    the labels of their frames, bytes `[L]`.
+def sequences_of(
+    recordings: Recordings,
+) -> tuple[Songs, list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """The sequences of some recordings, read once: as `Songs`, in dB; as model frames `[L, V]`; the
+    labels of their frames, bytes `[L]`; and, where they have labels along time, the cues `[L, C]`,
+    else none.
     """
-    frames, numbers, labels = [], [], []
-    for one, number, of_one in recordings.numbered_sequences().as_numpy_iterator():
+    frames, numbers, labels, cues = [], [], [], []
+    for one, number, of_one, *told in recordings.numbered_sequences().as_numpy_iterator():
         frames.append(one)
         numbers.append(int(number))
         labels.append(of_one)
+        cues += told
     shown = [np.asarray(recordings.scale.shown(one)) for one in frames]
-    return Songs(shown, numbers), frames, labels
+    return Songs(shown, numbers), frames, labels, cues
 
 
 def sing(trained: Trained, options: SongOptions, sources: Sequence[Source] = ()) -> Songs:
-    """What the model sings, as its own frames in dB: of a model with conditions under those of some
-    sources in turn, or else unknown ones.
+    """What the model sings, as its own frames in dB: of a model with conditions, or with labels
+    along time, under those of some sources in turn, or else unknown ones.
     """
     each_s = options.seconds / options.num_songs
     hops = each_s * trained.sample_rate / trained.config.spectrogram.hop_length
@@ -57,7 +61,10 @@ def sing(trained: Trained, options: SongOptions, sources: Sequence[Source] = ())
     seeds = range(options.seed, options.seed + options.num_songs)
     known = trained.model.conditions
     condition = recording_conditions.in_turn(sources, known, len(seeds)) if sources else None
-    sung = songs.generate_frames(singer, seeds, num_frames, options.temperature, condition)
+    texts = None
+    if sources:
+        texts = label_tracks.in_turn(sources, trained.model.labels, len(seeds), num_frames)
+    sung = songs.generate_frames(singer, seeds, num_frames, options.temperature, condition, texts)
     return Songs.apart([frames for _, frames in sung])
 
 

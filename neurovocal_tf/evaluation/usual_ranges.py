@@ -69,7 +69,9 @@ def usual_ranges(
         sequences = list(validation.sequences().as_numpy_iterator())
     ranges = []
     num_frames = max(trained.config.data.window_frames // _STEP, 2)
-    while len(pieces := _pieces(sequences, num_frames)) >= _MIN_PIECES:
+    # Read without their labels, as whoever asks for scores has none.
+    told = [(frames, *own[: bool(trained.model.conditions)]) for frames, _, *own in sequences]
+    while len(pieces := _pieces(told, num_frames)) >= _MIN_PIECES:
         found = np.array([scores_of(*piece) for piece in pieces], np.float64)
         middle, width = found.mean(axis=0), _NUM_DEVIATIONS * found.std(axis=0)
         limits = np.column_stack([middle - width, middle + width]).tolist()
@@ -85,7 +87,7 @@ def _pieces(sequences, num_frames):
     """
     pieces = [
         (frames[first : first + num_frames], *condition)
-        for frames, _, *condition in sequences
+        for frames, *condition in sequences
         for first in range(0, len(frames) - num_frames + 1, num_frames)
     ]
     chosen = np.linspace(0, len(pieces) - 1, min(len(pieces), _MOST_PIECES)).round().astype(int)

@@ -14,8 +14,10 @@ from neurovocal_tf.audio import spectrogram, synthesis
 from neurovocal_tf.audio.spectrogram import FrameScale, OwnUnit
 from neurovocal_tf.config import Config
 from neurovocal_tf.generation.traced import Traced
-from neurovocal_tf.model import scoring
+from neurovocal_tf.labels import CUE_SIZE
+from neurovocal_tf.model import scoring, sung_text
 from neurovocal_tf.model.rnn_rbm import RNNRBM
+from neurovocal_tf.model.sung_text import Track
 from neurovocal_tf.model.tiling import MachineLayout
 
 
@@ -64,8 +66,18 @@ class Singer:
         rows = [
             tf.TensorSpec([None], dtype) for dtype in (tf.int64, tf.int32, tf.float32, tf.int64)
         ]
+        labels = self.model.labels
+        cues = [tf.TensorSpec([None, None, CUE_SIZE], tf.int32)] * bool(labels)
         self._song = Traced(
-            self._sing, *rows, tf.TensorSpec([None, self.model.encoder.state_size], tf.float32)
+            self._sing,
+            *rows,
+            tf.TensorSpec([None, self.model.encoder.state_size], tf.float32),
+            *cues,
+        )
+        self._drawn = Traced(
+            lambda numbers, seed: sung_text.drawn(labels, numbers, seed),
+            tf.TensorSpec([None], tf.int32),
+            tf.TensorSpec([], tf.int64),
         )
         self._waveform = Traced(
             self._sound,
@@ -81,6 +93,7 @@ class Singer:
         frame: tf.Tensor | None = None,
         state: tf.Tensor | None = None,
         condition: npt.ArrayLike | tf.Tensor | None = None,
+        cues: npt.ArrayLike | tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
         """Songs; each depends on its own row alone.
 
@@ -91,6 +104,8 @@ class Singer:
             state: float32 [B, R], the one to go on from; default: songs' beginnings.
             condition: int [B, K], or [K] for all, under which they begin, see
                 `RNNRBM.first_states`; a state has its own.
+            cues: int32 [B, T', C], what the frames from the first one on are told, of a model that
+                knows of labels; None: nothing.
 
         Returns:
             dict: spectrogram float32 [B, T, V] in dB, silence after a row's end; lengths int32 [B];
@@ -100,9 +115,20 @@ class Singer:
         seeds = tf.convert_to_tensor(seeds, tf.int64)
         if state is None:
             state = self.model.first_states(tf.ones(tf.shape(seeds), tf.bool), condition)
-        return self._song(
-            seeds, num_frames, temperature, tf.zeros_like(seeds) if frame is None else frame, state
-        )
+        first_frame = tf.zeros_like(seeds) if frame is None else frame
+        told = []
+        if self.model.labels:
+            # Of no frame anything is known.
+            nothing = tf.zeros([tf.shape(seeds)[0], 1, CUE_SIZE], tf.int32)
+            told.append(nothing if cues is None else cues)
+        return self._song(seeds, num_frames, temperature, first_frame, state, *told)
+
+    def track(self, numbers: npt.ArrayLike | tf.Tensor, seed: int | tf.Tensor) -> Track:
+        """When the labels of a text are sung by the song of a seed, see `sung_text.drawn`.
+
+        int [M], int64 [] -> `Track`
+        """
+        return self._drawn(numbers, seed)
 
     def sound(
         self, decibels: np.ndarray | tf.Tensor, known: npt.ArrayLike | tf.Tensor = ()
@@ -124,7 +150,7 @@ class Singer:
         frames = spectrogram.to_model_frames(power, self.scale)[tf.newaxis]
         return scoring.embed(self.model, frames, tf.shape(frames)[1:2], condition).state[tf.newaxis]
 
-    def _sing(self, seeds, num_frames, temperature, frame, state):
+    def _sing(self, seeds, num_frames, temperature, frame, state, cues=None):
         temperature = tf.where(
             (temperature > 0) & tf.math.is_finite(temperature), temperature, DEFAULT_TEMPERATURE
         )
@@ -136,6 +162,7 @@ class Singer:
             tf.clip_by_value(temperature, *TEMPERATURES),
             state=state,
             first_frame=frame,
+            cues=cues,
             layout=layout,
             num_gibbs_steps=generation.num_gibbs_steps,
             chain_start=generation.chain_start,

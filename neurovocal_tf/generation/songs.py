@@ -12,9 +12,12 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from neurovocal_tf import files
+from neurovocal_tf.annotations.segments import Segment
 from neurovocal_tf.audio import readers, spectrogram, wav
 from neurovocal_tf.audio.spectrogram import PianoKeys
 from neurovocal_tf.generation.singer import Singer, TrainedModel
+from neurovocal_tf.labels import FIRST_LABEL
+from neurovocal_tf.model.sung_text import Track
 from neurovocal_tf.music import midi, sound
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots.songs import comparison_figure, song_figure
@@ -25,11 +28,14 @@ _SONGS_AT_ONCE = 32
 
 @dataclasses.dataclass(frozen=True)
 class Song:
-    """One generated song: `seed`, `decibels` [L, V], `waveform` [N] float32."""
+    """One generated song: `seed`, `decibels` [L, V], `waveform` [N] float32, and of a text that was
+    sung `labels`, (onset_s, offset_s, label) of each.
+    """
 
     seed: int
     decibels: np.ndarray
     waveform: np.ndarray
+    labels: tuple[Segment, ...] = ()
 
 
 def frames_in(seconds: float, trained: TrainedModel) -> int:
@@ -42,34 +48,59 @@ def frames_in(seconds: float, trained: TrainedModel) -> int:
 def generate_songs(
     singer: Singer,
     seeds: Sequence[int],
-    num_frames: int,
+    num_frames: int | None,
     temperature: float = 1.0,
     prime: str | os.PathLike[str] | np.ndarray | None = None,
     condition: npt.ArrayLike | None = None,
+    text: Sequence[int] | None = None,
 ) -> Iterator[Song]:
     """Generates songs one after another; each depends on its own seed alone.
 
     Args:
-        singer: `singer.Singer`.    seeds: ints.    num_frames: int, of each song.
+        singer: `singer.Singer`.    seeds: ints.
+        num_frames: int, of each song; None: as long as its text.
         temperature: float.
         prime: recording that every song goes on from, a path or float32 samples [N] at
             the model's rate; or None.
         condition: int [K], under which all are sung, see `Singer.generate`; None: unknown.
+        text: numbers of the labels that each sings, each in its own time; None: none.
 
     Yields:
         `Song`.
 
     Raises:
-        ValueError: the priming recording cannot be read, or is shorter than a window.
+        ValueError: the priming recording cannot be read, or is shorter than a window; or a text is
+            longer than the singer sings.
     """
     state = None if prime is None else _primed_state(singer, prime, condition)
-    for some, rows in _rows(seeds, num_frames, temperature):
+    texts = None if text is None else [text] * len(seeds)
+    for some, rows, told, tracks in _rows(singer, seeds, num_frames, temperature, texts):
         if state is None:
-            song = singer.generate(*rows, condition=condition)
+            song = singer.generate(*rows, condition=condition, **told)
         else:
-            song = singer.generate(*rows, state=tf.repeat(state, len(some), axis=0))
-        for seed, decibels in zip(some, song["spectrogram"], strict=True):
-            yield Song(seed, np.asarray(decibels), np.asarray(singer.sound(decibels)))
+            song = singer.generate(*rows, state=tf.repeat(state, len(some), axis=0), **told)
+        frames = [
+            of_row[:length] for of_row, length in zip(song["spectrogram"], rows[1], strict=True)
+        ]
+        for seed, decibels, track in zip(some, frames, tracks, strict=True):
+            labels = labels_of(singer, track)
+            sound = np.asarray(singer.sound(decibels))
+            yield Song(seed, np.asarray(decibels), sound, labels)
+
+
+def labels_of(singer: Singer, track: Track | None) -> tuple[Segment, ...]:
+    """(onset_s, offset_s, label) of what a song sings, as its sound has them; () of no track."""
+    if track is None:
+        return ()
+    settings, known = singer.config.spectrogram, singer.model.labels.known
+    # Between the middles of two windows.
+    first = (settings.n_fft - settings.hop_length) / 2
+    onsets, offsets = (
+        (np.asarray(frames) * settings.hop_length + first) / singer.sample_rate
+        for frames in (track.firsts, track.lasts)
+    )
+    labels = [known[number - FIRST_LABEL] for number in np.asarray(track.numbers)]
+    return tuple(zip(onsets.tolist(), offsets.tolist(), labels, strict=True))
 
 
 def _primed_state(singer, prime, condition):
@@ -98,7 +129,7 @@ def _read(singer, path):
 
 def write_song(stem: str | os.PathLike[str], song: Song, singer: Singer) -> None:
     """Writes stem.wav, see `write_sound`, stem.npz (`decibels`, `waveform`, `sample_rate`) and
-    stem.png.
+    stem.png; of a text that was sung stem.csv, what is sung when, a table of annotations.
     """
     write_sound(stem, song.waveform, singer.sample_rate)
     with files.replacing(f"{stem}.npz") as temporary:
@@ -108,6 +139,10 @@ def write_song(stem: str | os.PathLike[str], song: Song, singer: Singer) -> None
             waveform=song.waveform,
             sample_rate=singer.sample_rate,
         )
+    if song.labels:
+        name = f"{os.path.basename(stem)}.wav"
+        rows = [(name, f"{on:.6f}", f"{off:.6f}", label) for on, off, label in song.labels]
+        files.write_csv(f"{stem}.csv", ("file", "onset_s", "offset_s", "label"), rows)
     frame_s = singer.config.spectrogram.hop_length / singer.sample_rate
     figure = song_figure(
         song.decibels,
@@ -132,6 +167,7 @@ def generate_frames(
     num_frames: int,
     temperature: float = 1.0,
     condition: npt.ArrayLike | None = None,
+    texts: Sequence[Sequence[int]] | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Generates frame sequences with a model that has learned such, or songs as spectrograms
     without their sound; each depends on its own seed alone.
@@ -140,32 +176,50 @@ def generate_frames(
         singer: `singer.Singer`.    seeds: ints.    num_frames: int, of each sequence.
         temperature: float.
         condition: int [K], or [N, K] of each, see `Singer.generate`; None: unknown.
+        texts: of each the numbers of the labels that it sings; None: none.
 
     Yields:
         (seed, frames [L, V] in the data's unit; of recordings in dB).
     """
     first = 0
-    for some, rows in _rows(seeds, num_frames, temperature):
+    for some, rows, told, _ in _rows(singer, seeds, num_frames, temperature, texts):
         own = condition
         if np.ndim(condition) == 2:
             own = np.asarray(condition)[first : first + len(some)]
             first += len(some)
-        song = singer.generate(*rows, condition=own)
+        song = singer.generate(*rows, condition=own, **told)
         yield from zip(some, np.asarray(song["spectrogram"]), strict=True)
 
 
-def _rows(seeds, num_frames, temperature):
-    """Some seeds at a time, and the arguments of `generate` for them."""
+def _rows(singer, seeds, num_frames, temperature, texts):
+    """Some seeds at a time, the arguments of `generate` for them, what they are told, and the
+    `Track` of each, or None.
+    """
     for first in range(0, len(seeds), _SONGS_AT_ONCE):
         some = seeds[first : first + _SONGS_AT_ONCE]
-        yield (
-            some,
-            (
-                tf.constant(some, tf.int64),
-                tf.fill([len(some)], tf.constant(num_frames, tf.int32)),
-                tf.fill([len(some)], tf.constant(temperature, tf.float32)),
-            ),
+        tracks, told = [None] * len(some), {}
+        lengths = [num_frames] * len(some)
+        if texts is not None:
+            of_some = texts[first : first + _SONGS_AT_ONCE]
+            tracks = [singer.track(*pair) for pair in zip(of_some, some, strict=True)]
+            if num_frames is None:
+                lengths = [int(track.num_frames) for track in tracks]
+            if max(lengths) > singer.max_frames:
+                raise ValueError(
+                    f"`text` must be of {singer.max_frames} frames at most. "
+                    f"Received: one of {max(lengths)}"
+                )
+            longest = max(lengths) + 1
+            cues = [track.cues(tf.constant(n)) for track, n in zip(tracks, lengths, strict=True)]
+            told["cues"] = tf.stack(
+                [tf.pad(of_one, [[0, longest - len(of_one)], [0, 0]]) for of_one in cues]
+            )
+        rows = (
+            tf.constant(some, tf.int64),
+            tf.constant(lengths, tf.int32),
+            tf.fill([len(some)], tf.constant(temperature, tf.float32)),
         )
+        yield some, rows, told, tracks
 
 
 def write_frames(stem: str | os.PathLike[str], frames: np.ndarray, singer: Singer) -> None:

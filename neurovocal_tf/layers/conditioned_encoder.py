@@ -10,7 +10,7 @@ import tensorflow as tf
 from neurovocal_tf.conditions import Conditions
 from neurovocal_tf.layers.encoder import Encoder, Weights
 from neurovocal_tf.layers.initial_weights import check_weight_init
-from neurovocal_tf.layers.wrapping_encoder import WrappingEncoder
+from neurovocal_tf.layers.telling_encoder import TellingEncoder
 from neurovocal_tf.rbm import noise
 
 # How far the seeds of its weights are from those of the encoder that it wraps.
@@ -21,7 +21,7 @@ _FIRST_SD = 0.1
 
 
 @keras.saving.register_keras_serializable(package="neurovocal_tf")
-class ConditionedEncoder(WrappingEncoder):
+class ConditionedEncoder(TellingEncoder):
     """An `encoder.Encoder` that wraps another one, and tells it and the RBM of a row's conditions:
 
         e = [E_1[n_1], ..., E_K[n_K]]        n_k: the number of the k-th condition's value
@@ -42,10 +42,7 @@ class ConditionedEncoder(WrappingEncoder):
 
     `call` takes what an encoder takes, and a Keras mask [B, T].
 
-    Input shape: `[B, T, V]`.
-    Output: the state after each frame, `[B, T, R]`: e, K D numbers, and the state of the wrapped
-        encoder, whose own direct frames stand behind e, too. The RBM reads u = e and what it reads
-        of the wrapped encoder, last the direct frames alone.
+    Input shape: `[B, T, V]`.    Output: see `TellingEncoder`, x is e, K D numbers.
     """
 
     def __init__(
@@ -81,21 +78,8 @@ class ConditionedEncoder(WrappingEncoder):
         """K D, numbers of e."""
         return len(self.conditions) * self.size
 
-    @property
-    def state_size(self) -> int:
-        """R, the size of one row's state; known once the layer is built."""
-        return self.vector_size + self.encoder.state_size
-
-    @property
-    def output_size(self) -> int:
-        """Size of u: of e, and of what the RBM reads of the wrapped encoder."""
-        # Of which each direct frame has e beside it.
-        return self.encoder.output_size + (1 - self.num_direct_frames) * self.vector_size
-
     def build(self, input_shape: Sequence[int | None]) -> None:
-        self._num_visible = input_shape[-1]
-        if not self.encoder.built:
-            self.encoder.build((*input_shape[:-1], self.vector_size + self._num_visible))
+        super().build(input_shape)
         # Read as they are: what is computed in less than their precision is for `call` to choose.
         add = functools.partial(self.add_weight, autocast=False)
         sd = 1e-4 if self.weight_init == "published" else _FIRST_SD
@@ -150,40 +134,29 @@ class ConditionedEncoder(WrappingEncoder):
         ]
         return tf.concat([*vectors, of_encoder], axis=1)
 
-    def _states(self, inputs, initial_state, training, stream):
+    def told(
+        self, state: tf.Tensor, cue: tf.Tensor, stream: noise.Stream | None = None
+    ) -> tf.Tensor:
+        """See `LabelledEncoder.told`, of a wrapped encoder that is one."""
+        vector, of_encoder = self._parts(state)
+        return tf.concat([vector, self.encoder.told(of_encoder, cue, stream)], axis=1)
+
+    def _states(self, inputs, initial_state, training, stream, **told):
         """The state after each frame, of which every one counts."""
         vector, first = self._parts(initial_state)
-        num_rows, num_frames, _ = noise.shape_of(inputs)
-        vectors = tf.broadcast_to(vector[:, tf.newaxis], [num_rows, num_frames, self.vector_size])
-        states = self.encoder(
-            tf.concat([vectors, inputs], axis=2), first, training=training, stream=stream
-        )
-        return tf.concat([vectors, states], axis=2)
-
-    def step_weights(self) -> Weights:
-        """See `Encoder.step_weights`: the wrapped encoder's."""
-        return self.encoder.step_weights()
+        return self._read(self._spread(vector, inputs), inputs, first, training, stream, **told)
 
     def step(
-        self, frame: tf.Tensor, state: tf.Tensor, weights: Weights = None, axis: int = -1
+        self,
+        frame: tf.Tensor,
+        state: tf.Tensor,
+        weights: Weights = None,
+        axis: int = -1,
+        **told: tf.Tensor,
     ) -> tf.Tensor:
-        """See `Encoder.step`."""
+        """See `Encoder.step`; what is told besides is for the wrapped encoder."""
         vector, before = self._parts(state, axis)
-        after = self.encoder.step(tf.concat([vector, frame], axis=axis), before, weights, axis)
-        return tf.concat([vector, after], axis=axis)
-
-    def output(self, state: tf.Tensor, axis: int = -1) -> tf.Tensor:
-        """See `Encoder.output`: the conditions' vector, and what the RBM reads of the wrapped
-        encoder.
-        """
-        vector, of_encoder = self._parts(state, axis)
-        u, pair = self.encoder.output(of_encoder, axis), [self.vector_size, self._num_visible]
-        num_told = self.encoder.output_size - self.num_direct_frames * sum(pair)
-        told, *direct = tf.split(u, [num_told, *pair * self.num_direct_frames], axis=axis)
-        return tf.concat([vector, told, *direct[1::2]], axis=axis)
-
-    def _parts(self, state, axis=-1):
-        return tf.split(state, [self.vector_size, self.encoder.state_size], axis=axis)
+        return self._step(vector, frame, before, weights, axis, **told)
 
     def get_config(self) -> dict[str, Any]:
         names = ("size", "unknown_share", "weight_init", "seed")

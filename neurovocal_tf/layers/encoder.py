@@ -27,6 +27,8 @@ class Encoder(typing.Protocol):
             known once the layer is built with the frames' shape.
         conditions: `Conditions` that it can be told of, see `ConditionedEncoder`; what has no such
             attribute knows of none, and its `initial_state` takes `is_start` alone.
+        labels: `Labels` along time that it can be told of, see `LabelledEncoder`, whose `call` and
+            `step` take cues and which has `told`; what has no such attribute knows of none.
         num_direct_frames: int, how many of the last frames stand unchanged at the end of u, newest
             first; a fresh model's biases may then start as an autoregression of them.
         num_dropouts: int, how many numbers of the key `noise.DROPOUT` its

@@ -20,8 +20,8 @@ class WrappingEncoder(keras.layers.Layer):
     Args:
         encoder: the `Encoder` to wrap.
 
-    `call` takes what an encoder takes, and a Keras mask [B, T]: a frame that it leaves out changes
-    no state.
+    `call` takes what an encoder takes, a Keras mask [B, T]: a frame that it leaves out changes no
+    state; and where the encoder knows of labels, cues [B, T, C], see `LabelledEncoder`.
     """
 
     def __init__(self, encoder: Encoder, **kwargs: Any) -> None:
@@ -62,13 +62,19 @@ class WrappingEncoder(keras.layers.Layer):
         training: bool = False,
         stream: noise.Stream | None = None,
         mask: tf.Tensor | None = None,
+        cues: tf.Tensor | None = None,
     ) -> tf.Tensor:
         inputs = tf.cast(inputs, self.variable_dtype)
         if initial_state is None:
             initial_state = self.initial_state(tf.ones([tf.shape(inputs)[0]], tf.bool))
+        told = {} if cues is None else {"cues": cues}
         if mask is None:
-            return self._states(inputs, initial_state, training, stream)
-        first = self._states(frames_first(inputs, mask), initial_state, training, stream)
+            return self._states(inputs, initial_state, training, stream, **told)
+        inputs, told = (
+            frames_first(inputs, mask),
+            {k: frames_first(x, mask) for k, x in told.items()},
+        )
+        first = self._states(inputs, initial_state, training, stream, **told)
         return after_each(first, initial_state, mask)
 
     def embedding(self, state: tf.Tensor) -> tf.Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from neurovocal_tf.model.autoregression import FrameStatistics, RidgeVAR
-from neurovocal_tf.model.batches import padded, parts_of
+from neurovocal_tf.model.batches import padded
 
 if TYPE_CHECKING:
     from neurovocal_tf.model.rnn_rbm import RNNRBM
@@ -134,9 +134,7 @@ def _sequences(model, data, mask, steps) -> Iterator[np.ndarray]:
     else:
         batches = iter(data)
     for batch in itertools.islice(batches, steps):
-        frames, counts, *_ = parts_of(
-            batch, model.num_visible, model.masking, len(model.conditions)
-        )
+        frames, counts, *_ = model.parts_of(batch)
         for i, row in enumerate(frames.numpy()):
             yield row if counts is None else row[counts[i].numpy()]
 

@@ -19,13 +19,14 @@ def machines_to_learn(
     training: bool,
     stream: noise.Stream,
     condition: tf.Tensor | None = None,
+    cues: tf.Tensor | None = None,
 ) -> tuple[RBM, RBM, tf.Tensor | float]:
     """`RBM` of every frame to learn from and as it is foretold, and what it costs that a latent
     variable has seen the frame itself.
 
     Args:
         model: `RNNRBM`.    frames: [B, T, V].    mask: [B, T], 1 where a frame counts.
-        is_start, training, stream, condition: as of `RNNRBM.call`.
+        is_start, training, stream, condition, cues: as of `RNNRBM.call`.
 
     Returns:
         (`RBM` with a latent variable drawn by its posterior; `RBM` with it at its prior's mean,
@@ -33,9 +34,10 @@ def machines_to_learn(
         from the prior, in nats). Without a latent variable both are the same, and it is 0.
     """
     if model.latent is None:
-        rbm = model(frames, is_start, training=training, stream=stream, condition=condition)
+        told = {"condition": condition, "cues": cues}
+        rbm = model(frames, is_start, training=training, stream=stream, **told)
         return rbm, rbm, 0.0
-    u = model.contexts(frames, is_start, training, stream, condition)
+    u = model.contexts(frames, is_start, training, stream, condition, cues)
     prior = model.latent.prior(u)
     posterior = model.latent.posterior(u, model.standardisation(frames))
     learned, foretold = (
@@ -52,6 +54,7 @@ def drawn_machines(
     index: int | tf.Tensor,
     from_posterior: bool = True,
     condition: tf.Tensor | None = None,
+    cues: tf.Tensor | None = None,
 ) -> tuple[RBM, tf.Tensor]:
     """`RBM` of every frame for a draw of a latent variable that the model has.
 
@@ -59,12 +62,12 @@ def drawn_machines(
         model: `RNNRBM`.    frames: [B, T, V], from each row's true beginning.
         stream: source of noise.    index: which draw.
         from_posterior: whether it is drawn by the frame itself, too, or from the prior.
-        condition: as of `RNNRBM.call`.
+        condition, cues: as of `RNNRBM.call`.
 
     Returns:
         (`RBM`; the log of the prior's density over that which was drawn from, [B, T]).
     """
-    u = model.contexts(frames, condition=condition)
+    u = model.contexts(frames, condition=condition, cues=cues)
     prior = proposal = model.latent.prior(u)
     if from_posterior:
         proposal = model.latent.posterior(u, model.standardisation(frames))

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from neurovocal_tf.conditions import NO_CONDITIONS, Conditions
+from neurovocal_tf.labels import NO_LABELS, Labels
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.encoder import Encoder, check_encoder
 from neurovocal_tf.layers.latent_variable import LatentVariable
@@ -18,6 +19,7 @@ from neurovocal_tf.layers.training_noise import dropped, noisy
 from neurovocal_tf.model.adaptation import adapt
 from neurovocal_tf.model.drawn_machines import machines_to_learn
 from neurovocal_tf.model.earlier_models import of_version_0_1
+from neurovocal_tf.model.negative_phase import negative_phase
 from neurovocal_tf.model.root_mean_square import RootMeanSquare
 from neurovocal_tf.model.sequence_model import SequenceModel
 from neurovocal_tf.model.singing import sing
@@ -25,13 +27,11 @@ from neurovocal_tf.model.smoothness import excess_roughness
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.energy import (
     RBM,
-    bias_mean,
     contrastive_divergence,
     masked_mean,
     mean_field,
     pseudo_log_likelihood,
 )
-from neurovocal_tf.rbm.gibbs import gibbs_chain
 
 _LAYERS = ("encoder", "conditional_rbm", "masking", "latent")
 
@@ -50,7 +50,7 @@ class RNNRBM(SequenceModel):
             of noise on the encoder's input in training.
         state_dropout: share of u, as the RBM reads it, dropped in training.
         negative_start: "data" or "bias", where the negative phase's chains start,
-            see `negative_phase`.
+            see `negative_phase.negative_phase`.
         smoothness: weight in training of `excess_roughness` of the one-step predictions, which are
             standardised.
         seed: int, of the noise in training.
@@ -61,12 +61,13 @@ class RNNRBM(SequenceModel):
             are drawn by its posterior, and songs draw z_t from its prior.
 
     Input: frames `[B, T, V]` in the data's units (dB for spectrograms); is_start bool `[B]`: which
-        rows begin a sequence; a Keras mask `[B, T]`: a frame that it leaves out is none; and of an
-        encoder that knows of conditions, these, see `first_states`.
+        rows begin a sequence; a Keras mask `[B, T]`: a frame that it leaves out is none; where the
+        encoder knows of conditions, these, see `first_states`; and where it knows of labels along
+        time, cues int `[B, T, C]` of each frame, see `labels`.
     Output: `RBM` with a bv, bh and gain for every frame; W sees standardised frames.
     A batch to train on is frames `[B, T, V]`, alone or as (frames, mask `[B, T]`), (frames, mask,
-    is_start `[B]`) or (frames, mask, is_start, condition `[B, K]`), and what else `SequenceModel`
-    takes.
+    is_start `[B]`), (frames, mask, is_start, condition `[B, K]`) or these and cues `[B, T, C]`, and
+    what else `SequenceModel` takes.
     Reference: Boulanger-Lewandowski, Bengio & Vincent, 2012, https://arxiv.org/abs/1206.6392
     """
 
@@ -166,6 +167,11 @@ class RNNRBM(SequenceModel):
         """What the model can be told of who sings and the like."""
         return getattr(self.encoder, "conditions", NO_CONDITIONS)
 
+    @property
+    def labels(self) -> Labels:
+        """What along time the model can be told of, and how long each lasts."""
+        return getattr(self.encoder, "labels", NO_LABELS)
+
     def first_states(
         self,
         is_start: tf.Tensor,
@@ -192,15 +198,17 @@ class RNNRBM(SequenceModel):
         stream: noise.Stream | None = None,
         mask: tf.Tensor | None = None,
         condition: tf.Tensor | None = None,
+        cues: tf.Tensor | None = None,
     ) -> RBM:
         if mask is None:
-            return self._machines(frames, is_start, training, stream, condition)
-        first = self._machines(frames_first(frames, mask), is_start, training, stream, condition)
+            return self._machines(frames, is_start, training, stream, condition, cues)
+        frames, cues = (x if x is None else frames_first(x, mask) for x in (frames, cues))
+        first = self._machines(frames, is_start, training, stream, condition, cues)
         return first.map_frames(lambda of_frame: before_each(of_frame, mask))
 
-    def _machines(self, frames, is_start, training, stream, condition):
+    def _machines(self, frames, is_start, training, stream, condition, cues):
         """`RBM` of every frame, each of which counts."""
-        u = self.contexts(frames, is_start, training, stream, condition)
+        u = self.contexts(frames, is_start, training, stream, condition, cues)
         return self.conditional_rbm(u if self.latent is None else self.latent(u))
 
     def contexts(
@@ -210,17 +218,24 @@ class RNNRBM(SequenceModel):
         training: bool = False,
         stream: noise.Stream | None = None,
         condition: tf.Tensor | None = None,
+        cues: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """What the encoder tells of every frame by those before it, [B, T, U]; see `call`."""
         standardised = self.standardisation(frames)
         if is_start is None:
             is_start = tf.ones([tf.shape(frames)[0]], tf.bool)
         first = self.first_states(is_start, condition, stream if training else None)
+        told = {}
+        if cues is not None:
+            first = self.encoder.told(first, cues[:, 0], stream if training else None)
+            # A state is told of the frame after it; of the last one nothing comes.
+            told["cues"] = tf.concat([cues[:, 1:], tf.zeros_like(cues[:, :1])], axis=1)
         states = self.encoder(
             noisy(standardised, self.input_noise, stream) if training else standardised,
             first,
             training=training,
             stream=stream,
+            **told,
         )
         u = self.encoder.output(states)
         before = tf.concat([self.encoder.output(first)[:, tf.newaxis], u[:, :-1]], axis=1)
@@ -238,25 +253,21 @@ class RNNRBM(SequenceModel):
         steps: int | None = None,
         dynamic_range_db: float | None = None,
     ) -> None:
-        """Before training: takes the frames' mean and spread as the standardisation, and biases
-        that predict as well as their mean, or with direct frames as their autoregression.
-
-        See `adaptation.adapt`.
-        """
+        """Before training: takes its mean, spread and biases from data, see `adaptation.adapt`."""
         adapt(self, data, mask, steps, dynamic_range_db)
 
-    def _gradients(self, frames, mask, is_start, first_row, share, step, condition=None):
+    def _gradients(self, frames, mask, is_start, first_row, share, step, *told):
         """A part's share of the gradients, and of the cost and the
         reconstruction's squared error.
         """
         stream = noise.BatchStream(tf.constant(self.seed), step, first_row)
         with tf.GradientTape() as tape:
             learned, foretold, divergence = machines_to_learn(
-                self, frames, mask, is_start, True, stream, condition
+                self, frames, mask, is_start, True, stream, *told
             )
             positive = self.standardisation(frames)
             with tape.stop_recording():
-                negative, reconstruction = self.negative_phase(learned, positive, stream)
+                negative, reconstruction = self._negative(learned, positive, stream)
             cost = share * (contrastive_divergence(learned, positive, negative, mask) + divergence)
             penalised = cost
             if self.smoothness:
@@ -268,7 +279,7 @@ class RNNRBM(SequenceModel):
             share * self._squares(positive - reconstruction, mask),
         )
 
-    def _figures(self, frames, mask, is_start, first_row, share, condition=None):
+    def _figures(self, frames, mask, is_start, first_row, share, *told):
         """A part's share of the cost and of the squared errors of the reconstruction and of
         the one-step prediction.
         """
@@ -276,10 +287,10 @@ class RNNRBM(SequenceModel):
         # so that its figures compare.
         stream = noise.BatchStream(tf.constant(self.seed + 1), tf.constant(0), first_row)
         learned, foretold, divergence = machines_to_learn(
-            self, frames, mask, is_start, False, stream, condition
+            self, frames, mask, is_start, False, stream, *told
         )
         positive = self.standardisation(frames)
-        negative, reconstruction = self.negative_phase(learned, positive, stream)
+        negative, reconstruction = self._negative(learned, positive, stream)
         figures = [
             contrastive_divergence(learned, positive, negative, mask) + divergence,
             self._squares(positive - reconstruction, mask),
@@ -291,18 +302,8 @@ class RNNRBM(SequenceModel):
             figures.append(divergence)
         return [share * figure for figure in figures]
 
-    def negative_phase(
-        self, rbm: RBM, positive: tf.Tensor, stream: noise.Stream
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The end of a chain of k steps and its mean, [B, T, V] each;
-        from the data, or from where generation starts.
-
-        A short chain from the data never leaves the data's mode, so that CD does not learn how
-        probable a call's onset is. Chains from where generation starts teach the very sampler that
-        sings (short-run MCMC: Nijkamp et al., 2019, https://arxiv.org/abs/1904.09770).
-        """
-        start = positive if self.negative_start == "data" else bias_mean(rbm)
-        return gibbs_chain(rbm, start, self.cd_steps, stream)
+    def _negative(self, rbm, positive, stream):
+        return negative_phase(rbm, positive, self.negative_start, self.cd_steps, stream)
 
     def predict_step(self, data: Any) -> tf.Tensor:
         """One-step predictions: each frame's mean given those before it, in the data's units.
@@ -310,8 +311,8 @@ class RNNRBM(SequenceModel):
 
         [B, T, V] -> [B, T, V]
         """
-        frames, mask, is_start, condition = self.parts_of(data)
-        rbm = self(frames, is_start, mask=mask, condition=condition)
+        frames, mask, is_start, condition, cues = self.parts_of(data)
+        rbm = self(frames, is_start, mask=mask, condition=condition, cues=cues)
         return self.standardisation.inverse(mean_field(rbm))
 
     def _squares(self, error, mask):
@@ -338,13 +339,7 @@ class RNNRBM(SequenceModel):
     ) -> tf.Tensor:
         """The encoder's state after each row's last frame: what `generate` goes on from.
 
-        Args:
-            frames: [B, T, V], in the data's units.
-            lengths: int [B], frames of each row, at least 1.
-            condition: as of `first_states`.
-
-        Returns:
-            State, [B, R].
+        [B, T, V] as of `states`, int [B] frames of each row, at least 1 -> [B, R]
         """
         return tf.gather(self.states(frames, condition), lengths - 1, axis=1, batch_dims=1)
 
@@ -356,18 +351,23 @@ class RNNRBM(SequenceModel):
         state: tf.Tensor | None = None,
         first_frame: tf.Tensor | None = None,
         condition: tf.Tensor | None = None,
+        cues: tf.Tensor | None = None,
         **sampling: Any,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Sings; see `singing.sing`, which this calls with the model's parts and un-standardises.
 
         `condition` as of `first_states`, for songs from their beginning: a state has its own.
+        `cues`, int [B, T', C], are those of the frames from the first one that is sung on; of
+        frames beyond them, and where there are none, nothing is known.
 
-        Returns:
-            (frames [B, T, V] in the data's units, silence after a row's end; state [B, R]; next
-            frame int64 [B]).
+        Returns: frames [B, T, V] in the data's units, silence after a row's end; state [B, R]; next
+            frame int64 [B].
         """
         if state is None:
             state = self.first_states(tf.ones([tf.shape(seeds)[0]], tf.bool), condition)
+        if cues is not None:
+            state = self.encoder.told(state, cues[:, 0])
+            sampling["cues"] = cues[:, 1:]
         frames, state, next_frame = sing(
             self.encoder,
             self.conditional_rbm,

@@ -26,9 +26,13 @@ measured against its type), and reversed pieces of song worse (.87 and .74 again
 import dataclasses
 import math
 import typing
+from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
+from neurovocal_tf.labels import CUE_SIZE
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.rbm.energy import free_energy, mean_field
 from neurovocal_tf.rbm.noise import RowStream
@@ -99,6 +103,27 @@ def condition_specs(model: RNNRBM) -> list[tf.TensorSpec]:
     a model without conditions.
     """
     return [tf.TensorSpec([len(model.conditions)], tf.int32)] if model.conditions else []
+
+
+def told_specs(model: RNNRBM) -> list[tf.TensorSpec]:
+    """Of the last arguments of a graph that reads a sequence as `told_row` tells of it."""
+    specs = [tf.TensorSpec([len(model.conditions)], tf.int32)]
+    specs.append(tf.TensorSpec([None, CUE_SIZE], tf.int32))
+    return specs[: 2 if model.labels else bool(model.conditions)]
+
+
+def told_row(
+    model: RNNRBM,
+    num_frames: int,
+    condition: Sequence[int] | None = None,
+    cues: npt.ArrayLike | None = None,
+) -> list[npt.ArrayLike]:
+    """What a sequence of so many frames is read under: the numbers of its conditions [K], and its
+    cues [L, C], of a model that knows of such; None: unknown.
+    """
+    told: list[npt.ArrayLike] = [(0,) * len(model.conditions) if condition is None else condition]
+    told.append(np.zeros((num_frames, CUE_SIZE), np.int32) if cues is None else cues)
+    return told[: len(told_specs(model))]
 
 
 def embed(

@@ -23,7 +23,8 @@ class SequenceModel(keras.Model):
     `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator. Beside an array its mask `[N, T]`
     may stand where Keras has the targets: `fit(x, mask)`, `validation_data=(x, mask)`.
 
-    A subclass has an `encoder`, `num_visible`, V, `masking`, `conditions` and `num_train_steps`,
+    A subclass has an `encoder`, `num_visible`, V, `masking`, `conditions`, `labels` and
+    `num_train_steps`,
     and computes in `_gradients` and `_figures` what a part of a batch gives: of its `metrics`
     training has the first two alone.
     """
@@ -177,11 +178,10 @@ class SequenceModel(keras.Model):
         figures = [self._part_figures(*part) for part in self._parts(batch)]
         return self._updated(self.metrics, figures, batch)
 
-    def parts_of(
-        self, data: Any
-    ) -> tuple[tf.Tensor, tf.Tensor | None, tf.Tensor | None, tf.Tensor | None]:
+    def parts_of(self, data: Any) -> tuple[tf.Tensor | None, ...]:
         """A batch as `batches.parts_of` tells it, of this model."""
-        return parts_of(data, self.num_visible, self.masking, len(self.conditions))
+        known = len(self.conditions), bool(self.labels)
+        return parts_of(data, self.num_visible, self.masking, *known)
 
     def _updated(self, metrics, figures, batch):
         """Adds a batch's figures, of each part a tuple, to the metrics,
@@ -196,19 +196,20 @@ class SequenceModel(keras.Model):
 
     def _parts(self, batch):
         """Parts of a copy's batch, as (frames, mask, is_start, place of the first row in the
-        batch of all copies, share of that batch's frames), and last conditions where there are.
+        batch of all copies, share of that batch's frames), and last conditions and cues where there
+        are.
         """
         columns = [tf.split(column, self._num_parts) for column in batch]
         num_rows = tf.shape(columns[0][0])[0]
         num_frames = [tf.reduce_sum(mask) for mask in columns[1]]
         (all_frames,) = distribution.totals([tf.add_n(num_frames)])
         first_row = distribution.first_row(self._num_parts * num_rows)
-        for i, (frames, mask, is_start, *condition) in enumerate(zip(*columns, strict=True)):
+        for i, (frames, mask, is_start, *told) in enumerate(zip(*columns, strict=True)):
             yield (
                 frames,
                 mask,
                 is_start,
                 first_row + i * num_rows,
                 tf.math.divide_no_nan(num_frames[i], all_frames),
-                *condition,
+                *told,
             )

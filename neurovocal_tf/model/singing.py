@@ -49,6 +49,7 @@ def sing(
     first_frame: tf.Tensor | None = None,
     layout: Layout | tf.Tensor | None = None,
     latent: LatentVariable | None = None,
+    cues: tf.Tensor | None = None,
     **sampling: typing.Any,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Frames of new songs.
@@ -63,6 +64,8 @@ def sing(
         layout: `tiling.Layout` that holds on this machine, or such an int32 []; default: found
             here, which takes as long as a frame or two.
         latent: the model's latent variable, built; None: it has none.
+        cues: int32 [B, T', C], of each frame what is known of the one after it, of an encoder that
+            knows of labels; nothing is known beyond them, or where there are none.
         sampling: fields of `Sampling`.
 
     Returns:
@@ -80,12 +83,13 @@ def sing(
     # An empty array has nothing to stack: make room for one frame at least and one
     # tile at least, and cut.
     longest = tf.reduce_max(tf.concat([num_frames, [0]], axis=0))
-    tiles = SongStates(
-        *(tiled(rows, layout) for rows in (seeds, num_frames, temperature, first_frame, state))
-    )
-    sing_tiles = functools.partial(
-        _sing_tiles, encoder, conditional_rbm, latent, tiles, tf.maximum(longest, 1), how
-    )
+    room = tf.maximum(longest, 1)
+    columns = [seeds, num_frames, temperature, first_frame, state]
+    if cues is not None:
+        missing = tf.maximum(room - tf.shape(cues)[1], 0)
+        columns.append(tf.pad(cues, [[0, 0], [0, missing], [0, 0]]))
+    tiles = SongStates(*(tiled(rows, layout) for rows in columns))
+    sing_tiles = functools.partial(_sing_tiles, encoder, conditional_rbm, latent, tiles, room, how)
     frames, states = in_layout(
         layout, functools.partial(sing_tiles, -1), functools.partial(sing_tiles, 0)
     )
@@ -166,7 +170,8 @@ def _frame_by_frame(encoder, conditional_rbm, latent, sampling, axis):
         is_before_end = t < rows.num_frames
         # The older kind of `where` picks whole rows, without spreading the condition over them.
         choose = functools.partial(tf.compat.v1.where if axis == -1 else tf.where, is_before_end)
-        state = choose(encoder.step(frame, rows.state, encoder_weights, axis), rows.state)
+        told = {} if isinstance(rows.cues, tuple) else {"cue": rows.cues[:, t]}
+        state = choose(encoder.step(frame, rows.state, encoder_weights, axis, **told), rows.state)
         return choose(frame, tf.zeros_like(frame)), state
 
     return next_frame

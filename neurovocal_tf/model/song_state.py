@@ -20,6 +20,8 @@ class SongStates(typing.NamedTuple):
             themselves, newest first (`layers.gated_recurrent_encoder`), with attention after what
             is remembered (`layers.attention_encoder`); nobody but the encoder takes it apart
             (`layers.encoder`).
+        cues: int32 [B, T, C], of each frame what is told of the one after it, where songs are told
+            of labels; else ().
 
     A server without memory gives `state` and the number of the next frame to its callers, and takes
     them back: see `generate_continue`.
@@ -30,3 +32,4 @@ class SongStates(typing.NamedTuple):
     temperature: tf.Tensor
     first_frame: tf.Tensor
     state: tf.Tensor
+    cues: tf.Tensor | tuple[()] = ()

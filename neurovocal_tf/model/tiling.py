@@ -23,7 +23,7 @@ from neurovocal_tf.layers.encoder import Encoder
 from neurovocal_tf.layers.latent_variable import LatentVariable
 from neurovocal_tf.rbm.ais import path_to
 from neurovocal_tf.rbm.energy import hidden_logits, visible_mean
-from neurovocal_tf.rbm.noise import VISIBLE, ReplicaStream, RowStream
+from neurovocal_tf.rbm.noise import VISIBLE, ReplicaStream, RowStream, shape_of
 from neurovocal_tf.rbm.products import linear
 from neurovocal_tf.rbm.tempering import Replicas, tempered_chain
 
@@ -73,10 +73,10 @@ def tiled(rows: tf.Tensor, layout: Layout | tf.Tensor) -> tf.Tensor:
     Returns:
         [tiles, TILE_ROWS, ...], at least one tile.
     """
-    per_tile, rest = _rows_per_tile(layout), rows.shape[1:]
+    per_tile, rest = _rows_per_tile(layout), shape_of(rows)[1:]
     num_tiles = tf.maximum((tf.shape(rows)[0] + per_tile - 1) // per_tile, 1)
     whole = tf.reshape(_filled(rows, 0, num_tiles * per_tile), [num_tiles, per_tile, *rest])
-    return tf.ensure_shape(_filled(whole, 1, TILE_ROWS), [None, TILE_ROWS, *rest])
+    return tf.ensure_shape(_filled(whole, 1, TILE_ROWS), [None, TILE_ROWS, *rows.shape[1:]])
 
 
 def tile_shape(num_units: int, axis: int) -> list[int]:

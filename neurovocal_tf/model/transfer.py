@@ -47,6 +47,12 @@ def take_weights(model: RNNRBM, source: RNNRBM) -> None:
             f"`start_from` must be a model of {model.num_visible} bins, as --n_fft or the frames "
             f"have it. Received: one of {source.num_visible}"
         )
+    if source.labels.known != model.labels.known:
+        raise ValueError(
+            "`start_from` must be a model of the same labels along time, as --labels has them. "
+            f"Received: one of {' '.join(source.labels.known) or 'none'}, and here there are "
+            f"{' '.join(model.labels.known) or 'none'}"
+        )
     ours, theirs = (_Parts(each) for each in (model, source))
     if ours.shapes() != theirs.shapes():
         raise ValueError(_of_another_shape(ours.shapes(), theirs.shapes()))
@@ -83,8 +89,8 @@ def meet_data(model: RNNRBM, batches: Iterable[Any]) -> None:
     """
 
     @tf.function(autograph=False, reduce_retracing=True)
-    def sums(frames, mask, is_start, condition=None):
-        predicted = mean_field(model(frames, is_start, condition=condition))
+    def sums(frames, mask, is_start, condition=None, cues=None):
+        predicted = mean_field(model(frames, is_start, condition=condition, cues=cues))
         of_both = tf.stack([model.standardisation(frames), predicted])
         return tf.reduce_sum(of_both * mask[..., tf.newaxis], axis=[1, 2]), tf.reduce_sum(mask)
 

@@ -51,7 +51,7 @@ class Stream(typing.Protocol):
         """Standard normals, float32 of `shape`."""
 
 
-HIDDEN, VISIBLE, INPUT_NOISE, DROPOUT, EXCHANGE, LATENT, CONDITION = range(7)
+HIDDEN, VISIBLE, INPUT_NOISE, DROPOUT, EXCHANGE, LATENT, CONDITION, LABELS = range(8)
 _NUM_PURPOSES = 8
 _MAX_UNITS = 2**16
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.conditions import Conditions
 from neurovocal_tf.config import Config
+from neurovocal_tf.labels import Labels
 from neurovocal_tf.runs.trained import Trained, build_model
 from neurovocal_tf.serving.export import METADATA
 
@@ -42,7 +43,8 @@ def read(version: str) -> Trained:
         scale = FrameScale(**told["scale"])
         weights = tf.train.load_checkpoint(os.path.join(version, "variables", "variables"))
         known = Conditions.from_json(told.get("conditions", {}))
-        model = build_model(config, told["num_bins"], known)
+        labels = Labels.from_json(told.get("labels", {}))
+        model = build_model(config, told["num_bins"], known, labels)
         for number, variable in enumerate(model.variables):
             # As the SavedModel's root has them, see `export`.
             variable.assign(weights.get_tensor(f"weights/{number}/.ATTRIBUTES/VARIABLE_VALUE"))

@@ -10,10 +10,12 @@ from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.audio.spectrogram import FrameScale, OwnUnit
 from neurovocal_tf.conditions import NO_CONDITIONS, Conditions
 from neurovocal_tf.config import Config
+from neurovocal_tf.labels import NO_LABELS, Labels
 from neurovocal_tf.layers.attention_encoder import AttentionEncoder
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.conditioned_encoder import ConditionedEncoder
 from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
+from neurovocal_tf.layers.labelled_encoder import LabelledEncoder
 from neurovocal_tf.layers.latent_variable import LatentVariable
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.runs import checkpoint, recovery
@@ -34,13 +36,16 @@ class Trained:
 
 
 def build_model(
-    config: Config, num_visible: int | None = None, known: Conditions = NO_CONDITIONS
+    config: Config,
+    num_visible: int | None = None,
+    known: Conditions = NO_CONDITIONS,
+    labels: Labels = NO_LABELS,
 ) -> RNNRBM:
     """An `RNNRBM` of the configured size, with fresh weights.
 
     Args:
         config: `Config`.    num_visible: int, V; None: the bins of the configured spectrogram.
-        known: `Conditions` that the model is to know of.
+        known: `Conditions` that the model is to know of.    labels: `Labels` along time.
     """
     num_visible, model = num_visible or spectrogram.num_bins(config.spectrogram), config.model
     conditional_rbm = ConditionalRBM(
@@ -55,7 +60,7 @@ def build_model(
         name="conditional_rbm",
     )
     return RNNRBM(
-        ENCODERS["conditioned" if known else _unconditioned(config)](num_visible, config, known),
+        _outermost(config, known, labels)(num_visible, config, known, labels),
         conditional_rbm,
         input_noise=model.input_noise,
         state_dropout=model.state_dropout,
@@ -79,11 +84,12 @@ def _latent_variable(num_visible, config):
     )
 
 
-def _unconditioned(config):
-    return "attention" if config.model.attention_frames else "gated"
+def _outermost(config, known=NO_CONDITIONS, labels=NO_LABELS):
+    of_frames = "attention" if config.model.attention_frames else "gated"
+    return ENCODERS["conditioned" if known else "labelled" if labels else of_frames]
 
 
-def _gated_recurrent_encoder(num_visible, config, known):
+def _gated_recurrent_encoder(num_visible, config, known, labels):
     model = config.model
     return GatedRecurrentEncoder(
         model.recurrent_units(num_visible),
@@ -100,11 +106,11 @@ def _gated_recurrent_encoder(num_visible, config, known):
     )
 
 
-def _attention_encoder(num_visible, config, known):
+def _attention_encoder(num_visible, config, known, labels):
     model = config.model
     every = max(model.layer_periods)
     return AttentionEncoder(
-        _gated_recurrent_encoder(num_visible, config, known),
+        _gated_recurrent_encoder(num_visible, config, known, labels),
         model.attention_frames // every,
         every,
         model.attention_heads,
@@ -114,10 +120,23 @@ def _attention_encoder(num_visible, config, known):
     )
 
 
-def _conditioned_encoder(num_visible, config, known):
+def _labelled_encoder(num_visible, config, known, labels):
+    model = config.model
+    return LabelledEncoder(
+        _outermost(config)(num_visible, config, known, labels),
+        labels,
+        model.label_size,
+        model.unknown_share,
+        weight_init=model.weight_init,
+        seed=config.training.seed,
+        name="labelled_encoder",
+    )
+
+
+def _conditioned_encoder(num_visible, config, known, labels):
     model = config.model
     return ConditionedEncoder(
-        ENCODERS[_unconditioned(config)](num_visible, config, known),
+        _outermost(config, labels=labels)(num_visible, config, known, labels),
         known,
         model.condition_size,
         model.unknown_share,
@@ -127,11 +146,12 @@ def _conditioned_encoder(num_visible, config, known):
     )
 
 
-# Name -> function of (bins of a frame, `Config`, `Conditions`) that makes a
+# Name -> function of (bins of a frame, `Config`, `Conditions`, `Labels`) that makes a
 # `layers.encoder.Encoder`. Another encoder is another line.
 ENCODERS = {
     "gated": _gated_recurrent_encoder,
     "attention": _attention_encoder,
+    "labelled": _labelled_encoder,
     "conditioned": _conditioned_encoder,
 }
 
@@ -156,6 +176,6 @@ def load_trained(
     config, data = folder.config(), folder.data()
     found = checkpoint.read(folder.checkpoint)
     recovery.check_agreement(folder, found)
-    model = build_model(config, data.num_visible, data.conditions)
+    model = build_model(config, data.num_visible, data.conditions, data.labels)
     epoch = found.load_best(model)
     return Trained(model, with_flags(config), data.scale, data.sample_rate, epoch)

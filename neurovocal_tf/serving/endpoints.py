@@ -19,6 +19,7 @@ from neurovocal_tf.model.usual_calls import CALL_SCORES, UsualCalls, nothing_kno
 from neurovocal_tf.segmentation import detector_in_graph
 from neurovocal_tf.serving.readings import COUNT, PLACES, Readings
 from neurovocal_tf.serving.rows import each_row, endpoint, floats, is_within
+from neurovocal_tf.serving.sung_texts import SungTexts
 from neurovocal_tf.serving.told_conditions import numbers_of_rows, specs_of
 from neurovocal_tf.status import Status
 
@@ -26,7 +27,7 @@ from neurovocal_tf.status import Status
 _SANE_STATE = (-1e4, 1e4)
 _SANE_SAMPLES = (-1e3, 1e3)
 # Of a row that is answered as if it were empty.
-_EMPTIED = ("num_frames", "lengths", "audio_bytes")
+_EMPTIED = ("num_frames", "lengths", "audio_bytes", "text")
 # To a block of a song come frames of the one before when it is to sound.
 _JOINING_FRAMES = 64
 
@@ -48,6 +49,9 @@ class Endpoints:
                        from that state and frame
     generate_audio     as generate -> the same, waveform float32 [B, N], num_samples int32 [B],
                        sample_rate int32 [B] in Hz, wav_bytes string [B], 16 bit
+    generate_text      of a model with labels: text string [B], seed, temperature -> as
+                       generate_audio, and what is sung when: labels string [B, M], onsets, offsets
+                       int64 [B, M] in samples, num_labels int32 [B], see `sung_texts`
     synthesise         spectrogram float32 [B, T, V] in dB, lengths int32 [B], known float32 [B, P],
                        num_known int32 [B] -> waveform float32 [B, N], num_samples, sample_rate,
                        hop_length int32 [B]: the sound of frames, whose first num_known samples have
@@ -118,6 +122,14 @@ class Endpoints:
         self.generate = self._under(self._generate, *song)
         self.generate_continue = endpoint(self._generate_continue, *song, *continuation)
         self.generate_audio = self._under(self._generate_audio, *song)
+        if self.model.labels:
+            texts = SungTexts(self.singer)
+            self.generate_text = self._under(
+                lambda *row: self._sounding(texts.sing(*row), row[1]),
+                rows("text", tf.string),
+                song[0],
+                song[2],
+            )
         self.synthesise = endpoint(self._synthesise, *spectrogram, *known)
         self.encode = self._under(self._encode, *spectrogram)
         self.score = self._under(self._score, *spectrogram)
@@ -133,6 +145,7 @@ class Endpoints:
     def signatures(self) -> "dict[str, tf.types.experimental.PolymorphicFunction]":
         """Name -> `tf.function` of each endpoint, the default one first."""
         of_songs = ("generate", "generate_continue", "generate_audio", "synthesise")
+        of_songs += ("generate_text",) * bool(self.model.labels)
         of_sounds = ("encode", "score", "encode_audio", "score_audio", "segment_audio")
         names = (*of_songs, *of_sounds, "score_calls_audio")
         return {name: getattr(self, name) for name in names}
@@ -178,7 +191,10 @@ class Endpoints:
         }
 
     def _generate_audio(self, seed, num_frames, temperature, condition=None):
-        song = self._generate(seed, num_frames, temperature, condition)
+        return self._sounding(self._generate(seed, num_frames, temperature, condition), seed)
+
+    def _sounding(self, song, seed):
+        """Songs, and their sound."""
 
         def sound(row):
             decibels, length = row

@@ -116,6 +116,7 @@ def metadata(endpoints: Endpoints) -> dict[str, Any]:
             "compared_with": "held-out calls of all types",
         },
         **_of_conditions(endpoints.model.conditions),
+        **({"labels": endpoints.model.labels.to_json()} if endpoints.model.labels else {}),
         "status": {str(int(code)): text for code, text in status.DESCRIPTIONS.items()},
         "layouts": {str(int(layout)): layout.description for layout in Layout},
         "layout_where_exported": int(endpoints.singer.layout.found),

@@ -77,7 +77,9 @@ def _example_rows(endpoints):
     recording[: num_samples // 4] = recording[-num_samples // 4 :] = 0.0
     file_rate = endpoints.sample_rate // endpoints.config.audio.time_expansion
     num_conditions = len(endpoints.model.conditions)
+    text = endpoints.model.labels.known[:1] or ("",)
     return {
+        "text": np.array([label.encode() for label in text], object),
         "condition": np.full((1, num_conditions), b"", object),
         "condition_number": np.zeros((1, num_conditions), np.int32),
         "seed": np.zeros(1, np.int64),

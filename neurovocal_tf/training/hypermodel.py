@@ -70,7 +70,7 @@ class RNNRBMHyperModel(keras_tuner.HyperModel):
         """A model of the drawn size, started from the data and compiled."""
         config = with_values(self.config, self.values_of(hp))
         summary = self.data.summary
-        model = build_model(config, summary.num_visible, summary.conditions)
+        model = build_model(config, summary.num_visible, summary.conditions, summary.labels)
         start_from_data(model, self.data.moments)
         trainer.compile_model(model, config)
         return model

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from neurovocal_tf.data import recording_conditions
+from neurovocal_tf.data import label_tracks, recording_conditions
+from neurovocal_tf.generation import songs
 from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots.songs import comparison_figure
@@ -112,17 +113,15 @@ class Pictures(keras.callbacks.Callback):
         return self.folder.file(f"samples_epoch_{epoch}")
 
     def _generated(self):
-        seeds = tf.range(NUM_PICTURED, dtype=tf.int64) + self.singer.config.training.seed
-        condition = recording_conditions.in_turn(
-            self.data.training, self.data.conditions, NUM_PICTURED
+        first = self.singer.config.training.seed
+        sources, num_frames = self.data.training, self.num_generated
+        condition = recording_conditions.in_turn(sources, self.data.conditions, NUM_PICTURED)
+        texts = label_tracks.in_turn(sources, self.data.labels, NUM_PICTURED, num_frames)
+        seeds = range(first, first + NUM_PICTURED)
+        sung = songs.generate_frames(
+            self.singer, seeds, num_frames, condition=condition, texts=texts
         )
-        songs = self.singer.generate(
-            seeds,
-            tf.fill([NUM_PICTURED], self.num_generated),
-            tf.ones([NUM_PICTURED]),
-            condition=condition,
-        )
-        return list(np.asarray(songs["spectrogram"]))
+        return [frames for _, frames in sung]
 
     def _write_sound(self, tag, spectrograms):
         """Each spectrogram as a sound of its own, from its decibels alone, real ones too: what

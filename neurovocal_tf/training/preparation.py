@@ -27,9 +27,11 @@ from neurovocal_tf.data.survey import TooFewRecordings, survey
 from neurovocal_tf.data.watch import Watch
 from neurovocal_tf.evaluation.baselines import BaselineStatistics
 from neurovocal_tf.evaluation.one_step import one_step_errors
+from neurovocal_tf.labels import DurationStatistics
 from neurovocal_tf.model.adaptation import FrameMoments, Moments
 from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
 from neurovocal_tf.training.pictures import NUM_PICTURED
+from neurovocal_tf.training.type_tracks import with_types
 
 if TYPE_CHECKING:
     from neurovocal_tf.training.starting import Start
@@ -148,7 +150,7 @@ def prepare_data(
 
 def _surveyed(data_dir, config, fold, folder, default_rate):
     try:
-        return survey(data_dir, config, fold, default_rate)
+        return with_types(survey(data_dir, config, fold, default_rate), config)
     except TooFewRecordings as error:
         # All the reasons are for him who mends the files.
         _write_skipped(error, folder)
@@ -218,10 +220,13 @@ def _summarise(found, data_dir, config):
         [],
     )
     lengths = {"training": [], "validation": []}
+    durations = DurationStatistics()
     for share in _shares(found.training, config):
         lengths["training"].append([])
-        for frames, *_ in share:
+        for frames, _, *told in share:
             statistics.update(frames)
+            if found.training.labels:
+                durations.update(told[-1])
             moments.update(frames)
             lengths["training"][-1].append(len(frames))
     for share in _shares(found.validation, config):
@@ -267,6 +272,7 @@ def _summarise(found, data_dir, config):
         num_training=counts["training"],
         num_validation=counts["validation"],
         conditions=found.training.conditions,
+        labels=durations.of(found.training.labels),
     )
     range_db = config.spectrogram.dynamic_range_db if scale.in_decibels else None
     return summary, moments.moments(range_db), batches, real_sequences

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from neurovocal_tf.data import recording_conditions
+from neurovocal_tf.data import label_tracks, recording_conditions
 from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.evaluation import song_measures
 from neurovocal_tf.evaluation.heard import Heard, Listener, NotMeasurable, Songs
@@ -63,10 +63,14 @@ class SongCheck(keras.callbacks.Callback):
         with weights_to_keep(self.model):
             seeds = range(_FIRST_SEED, _FIRST_SEED + _NUM_SONGS)
             num_frames = min(songs.frames_in(_SONG_S, self.singer), _MOST_SONG_FRAMES)
+            sources, labels = self.recordings.sources, self.singer.model.labels
             condition = recording_conditions.in_turn(
-                self.recordings.sources, self.recordings.conditions, _NUM_SONGS
+                sources, self.recordings.conditions, _NUM_SONGS
             )
-            sung = songs.generate_frames(self.singer, seeds, num_frames, condition=condition)
+            texts = label_tracks.in_turn(sources, labels, _NUM_SONGS, num_frames)
+            sung = songs.generate_frames(
+                self.singer, seeds, num_frames, condition=condition, texts=texts
+            )
             pieces = [frames for _, frames in sung]
         heard = self._listener.hear(Songs.apart(pieces))
         return song_measures.song_distance(self._listener.recordings.all(), heard.all())
@@ -81,7 +85,7 @@ class SongCheck(keras.callbacks.Callback):
             recordings = recordings.some(order.tolist())
         frame_s = self.singer.config.spectrogram.hop_length / self.singer.sample_rate
         pieces, numbers, heard_s = [], [], 0.0
-        for frames, number, _ in recordings.numbered_sequences().as_numpy_iterator():
+        for frames, number, *_ in recordings.numbered_sequences().as_numpy_iterator():
             pieces.append(np.asarray(recordings.scale.shown(frames)))
             numbers.append(int(number))
             heard_s += len(frames) * frame_s

@@ -171,7 +171,8 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
     if found is not None:
         report(f"going on after epoch {found.epoch}")
     else:
-        model = build_model(config, data.summary.num_visible, data.summary.conditions)
+        summary = data.summary
+        model = build_model(config, summary.num_visible, summary.conditions, summary.labels)
         starting.begin(model, start, data, config, report)
         compile_model(model, config)
         checkpoint.save(folder.checkpoint, model, 0, best, history, memory)
@@ -252,14 +253,14 @@ def _fit(model, config, data, epoch_variable, first_epoch, callbacks, replicas):
 
 def _compiled(config, summary):
     """The model of a `DataSummary`, compiled, for the weights of a checkpoint."""
-    model = build_model(config, summary.num_visible, summary.conditions)
+    model = build_model(config, summary.num_visible, summary.conditions, summary.labels)
     compile_model(model, config)
     return model
 
 
 def _save_best(best, config, summary, folder):
     """Writes model.keras: the best weights in a model without an optimiser."""
-    keeper = build_model(config, summary.num_visible, summary.conditions)
+    keeper = build_model(config, summary.num_visible, summary.conditions, summary.labels)
     for variable, array in zip(keeper.variables, best.weights, strict=True):
         variable.assign(array)
     with files.replacing(folder.file("model.keras")) as temporary:

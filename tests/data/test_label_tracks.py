@@ -10,7 +10,15 @@ from neurovocal_tf.config import Config
 from neurovocal_tf.data import label_tracks, pipeline, shares
 from neurovocal_tf.data.simulated_song import write_recordings
 from neurovocal_tf.data.survey import survey
-from neurovocal_tf.labels import CUE_SIZE, LABEL, LEFT, SINCE
+from neurovocal_tf.labels import (
+    CUE_SIZE,
+    LABEL,
+    LEFT,
+    NO_LABELS,
+    SINCE,
+    DurationStatistics,
+    Labels,
+)
 
 CONFIG = Config().replace(n_fft=128, hop_length=64, window_frames=16, batch_size=8)
 
@@ -89,6 +97,18 @@ def test_recordings_without_labels_are_told_nothing_and_are_named_once(folder, t
     assert not first.any() and second.any()
 
 
+def test_songs_have_the_labels_of_the_sources_in_turn_and_enough_of_them(found):
+    sources = [
+        dataclasses.replace(found.training.sources[0], track=tuple((0, 1, x) for x in labels))
+        for labels in ("ab", "c?", "")
+    ]
+    known = DurationStatistics().of(Labels.of("abc"))
+    # Each lasts one frame at least.
+    texts = label_tracks.in_turn(sources, known, 3, 7)
+    assert texts == [(2, 3, 4, 2, 3, 4, 2), (4, 2, 3, 4, 2, 3, 4), (2, 3, 4, 2, 3, 4, 2)]
+    assert label_tracks.in_turn(sources, NO_LABELS, 3, 7) is None
+
+
 @pytest.mark.parametrize(
     "labels, told",
     [
@@ -104,5 +124,7 @@ def test_labels_that_no_recording_has_are_told_in_a_line(labels, told, tmp_path)
     with pytest.raises(ValueError, match=told) as error:
         survey(tmp_path, CONFIG.replace(labels=labels))
     assert "\n" not in str(error.value)
-    with pytest.raises(ValueError, match="`labels` must be annotations, folder or name_part:N"):
+    with pytest.raises(
+        ValueError, match="`labels` must be annotations, types, folder or name_part:N"
+    ):
         CONFIG.replace(labels="words")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neurovocal_tf.conditions import Conditions
+from neurovocal_tf.conditions import NO_CONDITIONS, Conditions
 from neurovocal_tf.config import Config
+from neurovocal_tf.labels import CUE_SIZE, NO_LABELS, Labels
 from neurovocal_tf.layers.encoder import check_encoder
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.runs.trained import ENCODERS
@@ -31,8 +32,10 @@ OPTIONS = {
         num_layers=2, layer_periods=(1, 2), attention_frames=4, attention_heads=2
     ),
 }
-# What conditions are tried around: direct frames; a clock and attention.
+# What conditions and labels are tried around: direct frames; a clock and attention.
 AROUND = ("deep, with direct frames", "of periods and heads")
+TELLING = ("conditioned", "labelled")
+SYLLABLES = Labels.of("abc")
 BIRDS = Conditions.of({"individual": ["a", "b"], "context": ["alone"]})
 EVERY_ENCODER = pytest.mark.parametrize(
     "name, options",
@@ -42,7 +45,7 @@ EVERY_ENCODER = pytest.mark.parametrize(
         for option, values in OPTIONS.items()
         if (
             option in AROUND
-            if name == "conditioned"
+            if name in TELLING
             else (name == "attention") == ("attention_frames" in values)
         )
     ],
@@ -51,7 +54,9 @@ EVERY_ENCODER = pytest.mark.parametrize(
 
 def make(name, options, rng, **further):
     config = Config().replace(recurrent_scalar=1.3, **OPTIONS[options], **further)
-    encoder = ENCODERS[name](NUM_VISIBLE, config, BIRDS if name == "conditioned" else None)
+    known = BIRDS if name == "conditioned" else NO_CONDITIONS
+    labels = SYLLABLES if name in TELLING else NO_LABELS
+    encoder = ENCODERS[name](NUM_VISIBLE, config, known, labels)
     encoder.build((None, None, NUM_VISIBLE))
     for weight in encoder.trainable_variables:
         weight.assign(rng.normal(size=weight.shape) / np.sqrt(weight.shape[0]))
@@ -102,6 +107,25 @@ def test_step_after_step_is_one_call(name, options, axis, rng):
     np.testing.assert_allclose(tf.stack(states, axis=1), encoder(frames), **FLOAT32)
 
 
+@pytest.mark.parametrize("axis", [-1, 0])
+@pytest.mark.parametrize("name", TELLING)
+def test_steps_with_cues_are_one_call_and_a_state_knows_of_the_frame_after_it(name, axis, rng):
+    encoder, frames = make(name, AROUND[0], rng), frames_of(rng)
+    turned = tf.transpose if axis == 0 else tf.identity
+    cues = tf.constant(rng.integers(0, 5, (NUM_ROWS, NUM_FRAMES + 1, CUE_SIZE)), tf.int32)
+    first = encoder.told(first_state(encoder), cues[:, 0])
+    weights, state, states = encoder.step_weights(), turned(first), []
+    for t in range(NUM_FRAMES):
+        state = encoder.step(turned(frames[:, t]), state, weights, axis, cue=cues[:, t + 1])
+        states.append(turned(state))
+        np.testing.assert_array_equal(encoder.told(states[-1], cues[:, t + 1]), states[-1])
+    found = encoder(frames, first, cues=cues[:, 1:])
+    np.testing.assert_allclose(tf.stack(states, axis=1), found, **FLOAT32)
+    is_later = tf.cast(tf.range(NUM_FRAMES) >= 2, tf.int32)[:, tf.newaxis]
+    changed = encoder(frames, first, cues=cues[:, 1:] + is_later)
+    np.testing.assert_array_equal(changed[:, :2], found[:, :2])
+
+
 @EVERY_ENCODER
 def test_a_state_taken_out_and_put_back_in_changes_nothing(name, options, rng):
     encoder, frames = make(name, options, rng), frames_of(rng)
@@ -115,7 +139,8 @@ def test_a_row_that_does_not_truly_start_begins_at_zero_but_for_its_conditions(n
     encoder = make(name, options, rng)
     states = encoder.initial_state(tf.constant([True, False])).numpy()
     assert states.shape == (2, encoder.state_size)
-    told = encoder.vector_size if name == "conditioned" else 0
+    told = encoder.vector_size if name in TELLING else 0
+    told += encoder.encoder.vector_size if name == "conditioned" else 0
     np.testing.assert_array_equal(states[1, told:], 0)
     np.testing.assert_array_equal(*states[:, :told])
 

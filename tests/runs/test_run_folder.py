@@ -11,6 +11,7 @@ import pytest
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.config import Config, may_change_on_resume, settings
 from neurovocal_tf.data.sources import Source
+from neurovocal_tf.labels import NUM_QUANTILES, Labels
 from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
 from neurovocal_tf.settings import number_type
 
@@ -28,6 +29,7 @@ def summary(data_dir):
                 0.0,
                 0.75,
                 ((0.1 + 0.2, 1.0, "é"), (1.5, 2.0, "")),
+                track=((0.1 + 0.2, 1.0, "é"),),
             ),
         ),
         validation=(Source(str(data_dir / "b.flac"), "libsndfile", 0.75, 1.0),),
@@ -35,6 +37,7 @@ def summary(data_dir):
         validation_frames=(5,),
         baselines={"mean": 1.25, "ridge_var2": 0.5},
         lists={"held_out_list": ("b.flac",)},
+        labels=Labels(("é",), (tuple(range(NUM_QUANTILES)),), {(0, 0): (2,) * NUM_QUANTILES}),
     )
 
 
@@ -52,7 +55,7 @@ def another_value(field, value):
     if kind is bool:
         return not value
     if kind is str:
-        return "folder" if field.name == "condition_from" else "1"
+        return "folder" if field.name in ("condition_from", "labels") else "1"
     if isinstance(value, tuple):
         return tuple(number + 2 for number in value)
     if value == high:

@@ -8,6 +8,7 @@ import tensorflow as tf
 from neurovocal_tf.layers.conditional_rbm import ConditionalRBM
 from neurovocal_tf.layers.conditioned_encoder import ConditionedEncoder
 from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
+from neurovocal_tf.layers.labelled_encoder import LabelledEncoder
 from neurovocal_tf.layers.latent_variable import LatentVariable
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 
@@ -21,11 +22,12 @@ def fresh_model(
     seed=0,
     num_latent=0,
     conditions=None,
+    labels=None,
     unknown_share=0.0,
     **options,
 ):
-    """An `RNNRBM` of gated layers, with a latent variable of `num_latent` and under `Conditions` if
-    wanted; each of `options` goes to the layers that know it, or to the model.
+    """An `RNNRBM` of gated layers, with a latent variable of `num_latent` and under `Conditions`
+    and with `Labels` if wanted; each of `options` goes to the layers that know it, or to the model.
     """
 
     def of(kind):
@@ -46,6 +48,8 @@ def fresh_model(
         name="gated_recurrent_encoder",
         **of(GatedRecurrentEncoder),
     )
+    if labels is not None:
+        encoder = LabelledEncoder(encoder, labels, 2, unknown_share, seed=seed)
     if conditions is not None:
         encoder = ConditionedEncoder(encoder, conditions, 2, unknown_share, seed=seed)
     return RNNRBM(

@@ -560,6 +560,14 @@ MISTAKES = {
         ("tools/generate.py", "--workdir={root}/run", "--seconds=1", "--num_frames=9"),
         "--seconds or --num_frames must be given, one of them. Received: --seconds and",
     ),
+    "a text for a model without labels": (
+        ("tools/generate.py", "--workdir={root}/run", "--text=abc"),
+        "`text` must be left out: this model has learned no labels. Received: text=abc",
+    ),
+    "labels for a run that began without": (
+        (*TRAIN, "--workdir={root}/run", "{tiny}", "--labels=annotations"),
+        "`labels` cannot change when a run goes on: {root}/run has labels=, received ",
+    ),
     "too long a song": (
         ("tools/generate.py", "--workdir={root}/run", "--seconds=1e9"),
         "`seconds` must be of 1000000 frames at most. Received: seconds=1e+09",
