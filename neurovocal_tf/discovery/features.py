@@ -256,7 +256,8 @@ def stretched(levels: np.ndarray, num_columns: int) -> np.ndarray:
 
 def _cepstrum(levels: np.ndarray, recipe: Recipe, sample_rate: float) -> np.ndarray:
     """Cepstra of dB over the background, and their slopes.  [L, V] -> [L, 2 * num_cepstra]"""
-    mels = levels @ _mel_weights(recipe, sample_rate)
+    hz = recipe.bins(sample_rate) * sample_rate / recipe.n_fft(sample_rate)
+    mels = levels @ mel_weights(hz, recipe.low_hz, recipe.num_mels)
     cepstra = scipy.fft.dct(mels, axis=1, norm="ortho")[:, : recipe.num_cepstra]
     padded = np.pad(cepstra, ((_SLOPE_WIDTH, _SLOPE_WIDTH), (0, 0)), mode="edge")
     steps = np.arange(-_SLOPE_WIDTH, _SLOPE_WIDTH + 1)
@@ -266,11 +267,12 @@ def _cepstrum(levels: np.ndarray, recipe: Recipe, sample_rate: float) -> np.ndar
     return np.concatenate([cepstra, slopes], axis=1)
 
 
-def _mel_weights(recipe: Recipe, sample_rate: float) -> np.ndarray:
-    """Triangles on the mel scale (O'Shaughnessy, 1987), each of weight 1.  [V, num_mels]"""
-    hz = recipe.bins(sample_rate) * sample_rate / recipe.n_fft(sample_rate)
-    low, high = _mel(np.array([recipe.low_hz, hz[-1]]))
-    edges = np.linspace(low, high, recipe.num_mels + 2)
+def mel_weights(hz: np.ndarray, low_hz: float, num_mels: int) -> np.ndarray:
+    """What bins at `hz`, `[V]`, add to bands from `low_hz` to the last bin: triangles on the mel
+    scale (O'Shaughnessy, 1987), each of weight 1.  [V, num_mels]
+    """
+    low, high = _mel(np.array([low_hz, hz[-1]]))
+    edges = np.linspace(low, high, num_mels + 2)
     rise = (_mel(hz)[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
     fall = (edges[2:] - _mel(hz)[:, None]) / (edges[2:] - edges[1:-1])
     weights = np.maximum(np.minimum(rise, fall), 0.0)

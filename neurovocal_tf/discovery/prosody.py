@@ -67,7 +67,7 @@ class Utterance:
 
 def check_installed() -> None:
     """Raises ValueError, one line, where praat-parselmouth is not installed."""
-    _praat()
+    praat()
 
 
 def utterances(
@@ -116,7 +116,7 @@ def measure(
     """
     onset, offset = float(span_s[0]), float(span_s[1])
     samples = np.nan_to_num(samples.astype(float), posinf=0.0, neginf=0.0)
-    times, hz = _track(samples, sample_rate, range_hz or (LOWEST_HZ, HIGHEST_HZ))
+    times, hz = track(samples, sample_rate, range_hz or (LOWEST_HZ, HIGHEST_HZ))
     times = times + begin_s
     is_within = (times >= onset) & (times <= offset)
     times, hz = times[is_within], hz[is_within]
@@ -161,11 +161,11 @@ def voice_range_hz(heard: Sequence[Utterance]) -> tuple[float, float] | None:
     return max(0.7 * float(low), LOWEST_HZ), min(1.8 * float(high), HIGHEST_HZ)
 
 
-def _track(
+def track(
     samples: np.ndarray, rate: float, range_hz: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Seconds from the first sample, and Hz of the fundamental, 0 where there is none.  [L], [L]"""
-    praat = _praat()
+    parselmouth = praat()
     low, high = range_hz
     high = min(high, rate / 2)
     if high <= low:
@@ -173,18 +173,19 @@ def _track(
     # Praat refuses what is shorter than its window of three periods.
     missing = int(np.ceil(4 / low * rate)) - len(samples)
     padded = np.pad(samples, (0, max(missing, 0)))
-    pitch = praat.Sound(padded, rate).to_pitch_ac(
+    pitch = parselmouth.Sound(padded, rate).to_pitch_ac(
         time_step=STEP_S, pitch_floor=low, pitch_ceiling=high
     )
     return pitch.xs(), pitch.selected_array["frequency"]
 
 
-def _praat() -> types.ModuleType:
+def praat(needing: str = "`prosody`") -> types.ModuleType:
+    """The module parselmouth.  Raises ValueError, which says what needs it, where there is none."""
     try:
         import parselmouth
     except ImportError:
         raise ValueError(
-            "`prosody` needs praat-parselmouth, which is not installed: "
+            f"{needing} needs praat-parselmouth, which is not installed: "
             "pip install praat-parselmouth"
         ) from None
     module: types.ModuleType = parselmouth
