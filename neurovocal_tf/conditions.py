@@ -13,7 +13,12 @@ UNKNOWN = "unknown"
 # As many are told of where one is not among them.
 _MOST_TOLD = 30
 
+# Of shares such as .333, which are rounded.
+_SHARES_SLACK = 5e-3
+
 Given = Mapping[str, str] | str | Iterable[str] | None
+#: Numbers of one value of each condition, and the share of these in a mixture.
+Blend = tuple[tuple[tuple[int, ...], float], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,6 +115,76 @@ class Conditions:
             named.add(name)
             found[name] = value
         return self.numbers(found.values())
+
+    def blend_of(self, given: Given, argument: str = "to") -> Blend:
+        """What somebody has named, who may have given several values of a condition, each with its
+        share: "individual=a:0.3,b:0.7". Where there is one condition its name may be left out.
+
+        Args:
+            given: as for `numbers_of`; at least one.    argument: the name it is given by.
+
+        Returns: the numbers of each combination, and its share; shares are above 0, their sum is 1.
+
+        Raises:
+            ValueError: as `numbers_of`; or shares that are none or do not add up to 1.
+        """
+        if isinstance(given, str):
+            given = [given]
+        texts = given if given is not None and not isinstance(given, Mapping) else None
+        if texts is not None:
+            alone = next(iter(self.values)) if len(self.values) == 1 else ""
+            texts = [str(text) for text in texts]
+            given = [text if "=" in text or not alone else f"{alone}={text}" for text in texts]
+        pairs = list(_pairs(given, argument))
+        # What names nothing that is known, or nothing at all, is told as that of one value is.
+        blend: Blend = ((self.numbers(dict.fromkeys(self.values, UNKNOWN).values()), 1.0),)
+        whole: list[str] = []
+        for name, value in pairs:
+            shares = self._shares_of(name, value, argument)
+            for one, _ in shares:
+                self.numbers_of([*whole, f"{name}={one}"], argument)
+            whole.append(f"{name}={shares[0][0]}")
+            place = list(self.values).index(name)
+            blend = tuple(
+                (
+                    (*numbers[:place], self.values[name].index(one), *numbers[place + 1 :]),
+                    so_far * share,
+                )
+                for numbers, so_far in blend
+                for one, share in shares
+            )
+        if not pairs:
+            raise ValueError(
+                f"`{argument}` must name one of {', '.join(self.values) or 'the conditions'}, such "
+                "as individual=gy6or6. Received: none"
+            )
+        return blend
+
+    def _shares_of(self, name, value, argument):
+        """(value, share) of each value in a text such as a:0.3,b:0.7."""
+        if value in self.values.get(name, ()) or ":" not in value:
+            return [(value, 1.0)]
+        received = f"Received: {argument}={name}={value}"
+        found = {}
+        for text in value.split(","):
+            one, _, share = text.strip().rpartition(":")
+            try:
+                found[one] = float(share)
+            except ValueError:
+                raise ValueError(
+                    f"`{argument}` must give each value of a blend its share, such as a:0.3,b:0.7. "
+                    f"{received}"
+                ) from None
+        if len(found) <= value.count(",") or not all(share > 0 for share in found.values()):
+            raise ValueError(
+                f"`{argument}` must blend different values, with shares above 0. {received}"
+            )
+        if not abs(sum(found.values()) - 1) < _SHARES_SLACK:
+            raise ValueError(
+                f"`{argument}` must have shares that add up to 1. {received}, which add up to "
+                f"{sum(found.values()):g}"
+            )
+        return list(found.items())
 
     def row(self, numbers: Iterable[int] | None = None) -> list[tuple[int, ...]]:
         """Such numbers, by default unknown ones, as the last of a graph's arguments: none where
