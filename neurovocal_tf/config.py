@@ -260,9 +260,12 @@ def _inconsistencies_of_conditions(data: DataConfig) -> Iterator[str]:
             "`condition_from` must be folder or name_part:N, N from 1. "
             f"Received: condition_from={data.condition_from}"
         )
-    if not re.fullmatch("(annotations|types|folder|name_part(:0*[1-9][0-9]?)?)?", data.labels):
+    if not re.fullmatch(
+        "(annotations|types|folder|name_part(:0*[1-9][0-9]?)?|units(:0*[1-9][0-9]{0,3})?)?",
+        data.labels,
+    ):
         yield (
-            "`labels` must be annotations, types, folder or name_part:N, N from 1. "
+            "`labels` must be annotations, types, folder, name_part:N or units:N, N from 1. "
             f"Received: labels={data.labels}"
         )
     names = [*columns, data.condition_from.split(":")[0]]

@@ -134,7 +134,9 @@ class DataConfig:
         "annotations: those of --annotations, or of the files beside the recordings. folder and "
         "name_part:N, as of --condition_from: what the whole of each vocalization in a recording "
         "is, such as a word. types: the call types that are found in the recordings that train, "
-        "without anybody's labels.",
+        "without anybody's labels. units, or units:N: N units like phones, 64 by default, that "
+        "are found there and are the same for all voices, so that `neurovocal convert` says in "
+        "one voice what another has said.",
     )
     bout_gap_s: float = setting(
         0.5,

@@ -18,6 +18,7 @@ _FILES = (
     "skipped.csv",
     "history.csv",
     "story.txt",
+    "phone_units.npz",
     "model.keras",
     "checkpoint.npz",
     "checkpoint_before.npz",

@@ -32,6 +32,7 @@ from neurovocal_tf.model.adaptation import FrameMoments, Moments
 from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
 from neurovocal_tf.training.pictures import NUM_PICTURED
 from neurovocal_tf.training.type_tracks import with_types
+from neurovocal_tf.training.unit_tracks import with_units
 
 if TYPE_CHECKING:
     from neurovocal_tf.training.starting import Start
@@ -150,7 +151,8 @@ def prepare_data(
 
 def _surveyed(data_dir, config, fold, folder, default_rate):
     try:
-        return with_types(survey(data_dir, config, fold, default_rate), config)
+        found = with_types(survey(data_dir, config, fold, default_rate), config)
+        return with_units(found, config, folder)
     except TooFewRecordings as error:
         # All the reasons are for him who mends the files.
         _write_skipped(error, folder)
