@@ -103,6 +103,8 @@ ARROWS = {
     "model": {"layers", "rbm", "conditions", "labels"},
     # Where they meet.
     "generation": {"model", "annotations", "audio", "labels", "music", "plots", "config", "files"},
+    # Of that room what hears a voice, and has another one say it.
+    "generation/voice_conversion": {"discovery", "audio", "conditions", "labels"},
     "discovery": {"pages", "segmentation", "annotations", "audio", "config", "files"},
     # Of that room what needs a trained run.
     "discovery/unusual": {

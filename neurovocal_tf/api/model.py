@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from neurovocal_tf.api import arguments, run_copy
 from neurovocal_tf.api.arguments import Path
+from neurovocal_tf.api.converting import Converting
 from neurovocal_tf.api.hearing import Hearing
 from neurovocal_tf.api.tables import table_of
 from neurovocal_tf.conditions import Given
@@ -25,7 +26,6 @@ from neurovocal_tf.generation.songs import Song
 from neurovocal_tf.model import scoring
 from neurovocal_tf.model.usual_calls import CALL_SCORES, nothing_known
 from neurovocal_tf.runs.run_folder import RunFolder
-from neurovocal_tf.runs.trained import Trained
 from neurovocal_tf.serving import export
 from neurovocal_tf.serving.readings import Readings
 from neurovocal_tf.training.progress import share_bar
@@ -35,7 +35,7 @@ _MOST_SEED = 2**62
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Model(Trained):
+class Model(Converting):
     """A trained model, as `train` and `load_model` give it.
 
     Attributes:

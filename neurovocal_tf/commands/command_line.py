@@ -59,7 +59,11 @@ COMMANDS = (
         "tools/segment_archive.py",
         "data_dir out preset low_hz high_hz threshold beam types workdir workers",
     ),
-    Command("convert", "convert annotations from one program's format to another's"),
+    Command(
+        "convert",
+        "say in one voice what another has said; or convert annotations",
+        "tools/convert.py",
+    ),
     Command(
         "discover",
         "find the call types and their order",

@@ -155,9 +155,11 @@ def write_song(stem: str | os.PathLike[str], song: Song, singer: Singer) -> None
     canvas.save_picture(figure, stem, singer.config.execution)
 
 
-def write_sound(stem: str | os.PathLike[str], waveform: np.ndarray, sample_rate: int) -> None:
+def write_sound(
+    stem: str | os.PathLike[str], waveform: np.ndarray, sample_rate: int, ending: str = ".wav"
+) -> None:
     """Writes stem.wav, 16 bit, turned down if it would clip: of samples `[N]` at some Hz."""
-    with files.replacing(f"{stem}.wav") as temporary:
+    with files.replacing(f"{stem}{ending}") as temporary:
         pathlib.Path(temporary).write_bytes(wav.encode(waveform, sample_rate).numpy())
 
 

@@ -16,7 +16,7 @@ REQUIRED = {
     "segment": ("data_dir", "out"),
     "segment_archive": ("data_dir", "out"),
     "simulate": ("out",),
-    "convert": ("annotations", "format", "out"),
+    "convert": ("out",),
     "discover": ("data_dir", "out"),
     "train": ("workdir",),
     "tune": ("data_dir", "workdir"),
@@ -107,6 +107,30 @@ MISTAKES = {
         (*CONVERT, "--format=texgrid"),
         "flag --format=texgrid: must be one of csv, parquet, audacity, raven, textgrid, "
         "kaleidoscope, opensoundscape, avn, whisperseg, batdetect2, notmat. Did you mean textgrid?",
+    ),
+    "annotations without a format to write": (
+        (*CONVERT[:2], "--out={new}"),
+        "flag --format: must be given with --annotations",
+    ),
+    "neither annotations nor a voice to convert": (
+        ("convert", "--out={new}"),
+        "--annotations or --input must be given, one of them. Received: none",
+    ),
+    "both annotations and a voice to convert": (
+        (*CONVERT, "--input={new}"),
+        "--annotations or --input must be given, one of them. Received: --annotations and --input",
+    ),
+    "a voice to convert into none": (
+        ("convert", "--input={new}", "--workdir={gone}", "--out={new}"),
+        "flag --to: must be given with --input",
+    ),
+    "a target for annotations": (
+        (*CONVERT, "--to=theo"),
+        "flag --to: must be left out with --annotations",
+    ),
+    "a part of a voice to keep that is none": (
+        ("convert", "--input={new}", "--workdir={gone}", "--to=a", "--out={new}", "--keep=pich"),
+        "`keep` must name some of pitch, energy. Received: keep=pich",
     ),
     "annotations where nobody may write": (
         (*CONVERT, "--out={locked}/x"),
