@@ -72,3 +72,54 @@ def test_they_are_the_same_from_json():
 def test_what_are_no_conditions_is_refused(values):
     with pytest.raises(ValueError, match="`values` must be unknown and other values, sorted"):
         Conditions(values)
+
+
+@pytest.mark.parametrize(
+    "given, blend",
+    [
+        ("individual=or60", {(2, 0): 1.0}),
+        ({"individual": "or60", "context": "alone"}, {(2, 1): 1.0}),
+        (["context=alone", "individual=gy6or6:0.3, or60:0.7"], {(1, 1): 0.3, (2, 1): 0.7}),
+        (
+            "individual=gy6or6:.333,or60:.333,unknown:.333",
+            {(1, 0): 0.333, (2, 0): 0.333, (0, 0): 0.333},
+        ),
+        (
+            ["individual=or60:0.5,gy6or6:0.5", "context=alone:0.25,unknown:0.75"],
+            {(2, 1): 0.125, (2, 0): 0.375, (1, 1): 0.125, (1, 0): 0.375},
+        ),
+    ],
+)
+def test_values_may_be_mixed_each_condition_by_its_own_shares(given, blend):
+    assert dict(BIRDS.blend_of(given)) == pytest.approx(blend)
+
+
+def test_where_there_is_one_condition_its_name_may_be_left_out():
+    voices = Conditions.of({"name_part": ["theo", "10:30"]})
+    assert voices.blend_of("theo") == (((2,), 1.0),)
+    assert voices.blend_of(["10:30"]) == (((1,), 1.0),)
+    assert dict(voices.blend_of("10:30:0.5,theo:0.5")) == {(1,): 0.5, (2,): 0.5}
+
+
+@pytest.mark.parametrize(
+    "given, told",
+    [
+        ("individual=or61", "a individual that the model has heard: unknown, gy6or6, or60.* or60"),
+        (
+            "individual=or60:0.5,or61:0.5",
+            "that the model has heard: .*Received: to=individual=or61",
+        ),
+        ("individual=or60:0.5,gy6or6:0.6", "shares that add up to 1.*, which add up to 1.1"),
+        ("individual=or60:2,gy6or6:-1", "different values, with shares above 0"),
+        ("individual=or60:0.5,or60:0.5", "different values, with shares above 0"),
+        ("individual=or60:half", "each value of a blend its share, such as a:0.3,b:0.7"),
+        ("or60", "must be NAME=VALUE"),
+        ("bird=or60", "must name one of individual, context"),
+        (["individual=or60", "individual=gy6or6"], "each condition once"),
+        (None, "must name one of individual, context, such as"),
+    ],
+)
+def test_a_mixture_that_is_none_is_told_in_a_line(given, told):
+    with pytest.raises(ValueError, match=f"`to` must .*{told}") as error:
+        BIRDS.blend_of(given)
+    assert "\n" not in str(error.value)
