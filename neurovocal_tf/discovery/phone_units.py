@@ -30,8 +30,8 @@ SMALLEST_POWER = 1e-20
 # In distances squared, of which each number's variance is 1: units then last some four frames.
 CHANGE_COST = 4.0
 # A voice counts as much as that many frames of all voices, so that one with few has a covariance.
-_FRAMES_OF_ALL = 100
-_SHRINKAGE = 0.1
+FRAMES_OF_ALL = 100
+SHRINKAGE = 0.1
 # Frames of all voices that k-means sees at most.
 _MOST_FRAMES = 50_000
 #: Of the file with a run's units, in its folder.
@@ -296,12 +296,12 @@ def whitening_of(
     """The map `[D, D]` and the offset `[D]` that give a voice's frames `[L, D]` mean 0 and
     covariance 1, or nearly so where there are few of them.
     """
-    size, share = own.shape[1], len(own) / (len(own) + _FRAMES_OF_ALL)
+    size, share = own.shape[1], len(own) / (len(own) + FRAMES_OF_ALL)
     mean = share * (own.mean(axis=0) if len(own) else 0) + (1 - share) * mean_of_all
     about = own - mean
     covariance = share * (about.T @ about / max(len(own), 1)) + (1 - share) * covariance_of_all
     level = np.trace(covariance) / size
-    covariance = (1 - _SHRINKAGE) * covariance + _SHRINKAGE * np.eye(size) * max(level, 1e-9)
+    covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * np.eye(size) * max(level, 1e-9)
     values, vectors = np.linalg.eigh(covariance)
     whitening = vectors / np.sqrt(values) @ vectors.T
     return whitening, -mean @ whitening

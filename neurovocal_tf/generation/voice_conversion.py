@@ -97,8 +97,10 @@ def read(path: str | os.PathLike[str], singer: Singer) -> tuple[np.ndarray, list
     if header.sample_rate != singer.sample_rate:
         notes.append(f"is resampled from {header.sample_rate} to {singer.sample_rate} Hz")
     if header.num_channels > 1:
-        which = "the mean" if audio.channel == "mean" else f"channel {audio.channel}"
-        notes.append(f"has {header.num_channels} channels: of these, {which} is heard")
+        which = {"mean": "their mean", "loudest": "the loudest"}.get(
+            audio.channel, f"number {audio.channel}"
+        )
+        notes.append(f"has {header.num_channels} channels, of which {which} is heard")
     notes += filter(None, [header.note(len(samples) / singer.sample_rate)])
     return samples, notes
 

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import simulated_voice
 import soundfile
+import tensorflow as tf
 from random_models import fresh_model
 
 from neurovocal_tf.audio.spectrogram import FrameScale, power_spectrogram, to_power
 from neurovocal_tf.conditions import Conditions
 from neurovocal_tf.config import Config
 from neurovocal_tf.discovery import phone_units
-from neurovocal_tf.generation import voice_conversion
+from neurovocal_tf.generation import units_in_graph, voice_conversion
 from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.labels import LABEL, Labels
 from neurovocal_tf.runs.trained import Trained
@@ -100,7 +101,7 @@ def test_other_rates_and_channels_are_heard_and_told(singer, tmp_path):
     assert len(samples) == pytest.approx(len(stereo) / 2, abs=2)
     assert notes == [
         "is resampled from 16000 to 8000 Hz",
-        "has 2 channels: of these, the mean is heard",
+        "has 2 channels, of which the loudest is heard",
     ]
 
 
@@ -119,3 +120,21 @@ def test_a_file_that_is_no_recording_and_a_run_without_units_are_told(singer, tm
         voice_conversion.read(tmp_path / "none.wav", singer)
     with pytest.raises(ValueError, match="train it with --labels=units. Received: workdir="):
         voice_conversion.units_of_run(tmp_path, singer)
+
+
+def test_units_in_the_graph_are_those_of_numpy(units):
+    in_graph = tf.function(
+        lambda power: units_in_graph.units_of(power, RATE, units),
+        [tf.TensorSpec([None, 129], tf.float32)],
+    )
+    pause = np.zeros(1000)
+    for samples in (
+        spoken(210.0),
+        np.concatenate([spoken(110.0, "iai"), pause, spoken(110.0, "ia")]),
+        spoken(300.0, "a")[:256],
+        pause,
+        pause[:0],
+    ):
+        power = power_spectrogram(samples, RATE, CONFIG.spectrogram)
+        wanted = units.units_of(phone_units.measure(power.numpy(), RATE))
+        np.testing.assert_array_equal(in_graph(power), wanted)
