@@ -13,8 +13,8 @@ UNKNOWN = "unknown"
 # As many are told of where one is not among them.
 _MOST_TOLD = 30
 
-# Of shares such as .333, which are rounded.
-_SHARES_SLACK = 5e-3
+#: Of shares such as .333, which are rounded.
+SHARES_SLACK = 5e-3
 
 Given = Mapping[str, str] | str | Iterable[str] | None
 #: Numbers of one value of each condition, and the share of these in a mixture.
@@ -179,7 +179,7 @@ class Conditions:
             raise ValueError(
                 f"`{argument}` must blend different values, with shares above 0. {received}"
             )
-        if not abs(sum(found.values()) - 1) < _SHARES_SLACK:
+        if not abs(sum(found.values()) - 1) < SHARES_SLACK:
             raise ValueError(
                 f"`{argument}` must have shares that add up to 1. {received}, which add up to "
                 f"{sum(found.values()):g}"
