@@ -105,6 +105,7 @@ ARROWS = {
     "generation": {"model", "annotations", "audio", "labels", "music", "plots", "config", "files"},
     # Of that room what hears a voice, and has another one say it.
     "generation/voice_conversion": {"discovery", "audio", "conditions", "labels"},
+    "generation/units_in_graph": {"discovery"},
     "discovery": {"pages", "segmentation", "annotations", "audio", "config", "files"},
     # Of that room what needs a trained run.
     "discovery/unusual": {
@@ -133,6 +134,7 @@ ARROWS = {
     },
     "runs/run_folder": {"data", "audio", "conditions", "labels", "config", "files"},
     "serving": {
+        "discovery",
         "generation",
         "model",
         "segmentation",

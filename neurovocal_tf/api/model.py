@@ -20,7 +20,7 @@ from neurovocal_tf.api.hearing import Hearing
 from neurovocal_tf.api.tables import table_of
 from neurovocal_tf.conditions import Given
 from neurovocal_tf.evaluation import likelihood, report, usual_ranges
-from neurovocal_tf.generation import songs
+from neurovocal_tf.generation import songs, voice_conversion
 from neurovocal_tf.generation.singer import DEFAULT_MAX_FRAMES, TEMPERATURES, Singer
 from neurovocal_tf.generation.songs import Song
 from neurovocal_tf.model import scoring
@@ -308,8 +308,8 @@ class Model(Converting):
                 raise
             say(f"{reason} So nothing will be called unusual; see data_dir.")
             usual, usual_calls = usual_ranges.EVERYTHING_USUAL, None
-        told = RunFolder(run).data().for_export()
-        return export.export_saved_model(self, export_dir, max_frames, usual, told, usual_calls)
+        told = RunFolder(run).data().for_export(), usual_calls, voice_conversion.units_in(run)
+        return export.export_saved_model(self, export_dir, max_frames, usual, *told)
 
     def save(self, workdir: Path) -> str:
         """Copies the run to another folder, from which `load_model` gives the same model and

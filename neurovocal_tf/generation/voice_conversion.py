@@ -56,26 +56,35 @@ def kept_of(text: str) -> tuple[str, ...]:
     return names
 
 
+def units_in(workdir: str | os.PathLike[str]) -> PhoneUnits | None:
+    """The units of a run; None of one whose labels are others, or none.
+
+    Raises: ValueError, one line: they are damaged.
+    """
+    path = os.path.join(workdir, phone_units.FILE_NAME)
+    return phone_units.load(path) if os.path.exists(path) else None
+
+
 def units_of_run(workdir: str | os.PathLike[str], singer: Singer) -> PhoneUnits:
     """The units that a run has learned to sing.
 
     Raises: ValueError, one line: it has learned none, or no conditions.
     """
-    path = os.path.join(workdir, phone_units.FILE_NAME)
+    units = units_in(workdir)
     lacks = [
         what
         for what, has in (
-            ("--labels=units", bool(singer.model.labels) and os.path.exists(path)),
+            ("--labels=units", units is not None),
             ("--condition_columns or --condition_from", bool(singer.model.conditions)),
         )
         if not has
     ]
-    if lacks:
+    if units is None or lacks:
         raise ValueError(
             "`workdir` must hold a run that has learned units and whose voice is whose: train it "
             f"with {' and '.join(lacks)}. Received: workdir={os.fspath(workdir)}"
         )
-    return phone_units.load(path)
+    return units
 
 
 def read(path: str | os.PathLike[str], singer: Singer) -> tuple[np.ndarray, list[str]]:

@@ -13,10 +13,12 @@ import tensorflow as tf
 
 from neurovocal_tf.audio import wav
 from neurovocal_tf.audio.wav import first_status
+from neurovocal_tf.discovery.phone_units import PhoneUnits
 from neurovocal_tf.generation.singer import DEFAULT_MAX_FRAMES, Singer, TrainedModel
 from neurovocal_tf.model import scoring
 from neurovocal_tf.model.usual_calls import CALL_SCORES, UsualCalls, nothing_known
 from neurovocal_tf.segmentation import detector_in_graph
+from neurovocal_tf.serving.conversions import Conversions
 from neurovocal_tf.serving.readings import COUNT, PLACES, Readings
 from neurovocal_tf.serving.rows import each_row, endpoint, floats, is_within
 from neurovocal_tf.serving.sung_texts import SungTexts
@@ -52,6 +54,10 @@ class Endpoints:
     generate_text      of a model with labels: text string [B], seed, temperature -> as
                        generate_audio, and what is sung when: labels string [B, M], onsets, offsets
                        int64 [B, M] in samples, num_labels int32 [B], see `sung_texts`
+    convert_audio      of a model with conditions and units: audio_bytes string [B], seed,
+                       temperature, shares float32 [B, N] of each value in `Conditions.texts` but
+                       "", for a mixture, else zeros -> as generate_audio: what is said, by the
+                       voice of the condition
     synthesise         spectrogram float32 [B, T, V] in dB, lengths int32 [B], known float32 [B, P],
                        num_known int32 [B] -> waveform float32 [B, N], num_samples, sample_rate,
                        hop_length int32 [B]: the sound of frames, whose first num_known samples have
@@ -86,6 +92,7 @@ class Endpoints:
         usual: `scoring.UsualRanges`, for more and more frames; what has fewer is not judged.
         usual_calls: `UsualCalls` of one type, for `usual_calls.CALL_SCORES`; None: nothing is
             known, and no call is unusual.
+        units: `PhoneUnits` that the model's labels are; None: they are none.
     """
 
     def __init__(
@@ -94,6 +101,7 @@ class Endpoints:
         max_frames: int = DEFAULT_MAX_FRAMES,
         usual: Sequence[scoring.UsualRanges] = scoring.EVERYTHING_USUAL,
         usual_calls: UsualCalls | None = None,
+        units: PhoneUnits | None = None,
     ) -> None:
         self.model = trained.model
         self.config = trained.config
@@ -130,6 +138,15 @@ class Endpoints:
                 song[0],
                 song[2],
             )
+        if units is not None and self.model.conditions:
+            conversions = Conversions(self.singer, units, self._readings.samples)
+            self.convert_audio = self._under(
+                lambda *row: self._sounding(conversions.convert(*row), row[1]),
+                audio,
+                song[0],
+                song[2],
+                rows("shares", tf.float32, len(self.model.conditions.places)),
+            )
         self.synthesise = endpoint(self._synthesise, *spectrogram, *known)
         self.encode = self._under(self._encode, *spectrogram)
         self.score = self._under(self._score, *spectrogram)
@@ -146,6 +163,7 @@ class Endpoints:
         """Name -> `tf.function` of each endpoint, the default one first."""
         of_songs = ("generate", "generate_continue", "generate_audio", "synthesise")
         of_songs += ("generate_text",) * bool(self.model.labels)
+        of_songs += ("convert_audio",) * hasattr(self, "convert_audio")
         of_sounds = ("encode", "score", "encode_audio", "score_audio", "segment_audio")
         names = (*of_songs, *of_sounds, "score_calls_audio")
         return {name: getattr(self, name) for name in names}

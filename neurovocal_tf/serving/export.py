@@ -24,6 +24,7 @@ import tensorflow as tf
 
 import neurovocal_tf
 from neurovocal_tf import files, status
+from neurovocal_tf.discovery.phone_units import PhoneUnits
 from neurovocal_tf.generation.singer import DEFAULT_MAX_FRAMES, DEFAULT_TEMPERATURE, TrainedModel
 from neurovocal_tf.model import scoring
 from neurovocal_tf.model.tiling import Layout
@@ -50,6 +51,7 @@ def export_saved_model(
     usual: Sequence[scoring.UsualRanges] = scoring.EVERYTHING_USUAL,
     training_data: Mapping[str, Any] | None = None,
     usual_calls: UsualCalls | None = None,
+    units: PhoneUnits | None = None,
 ) -> str:
     """Writes the next version of a SavedModel for TensorFlow Serving; earlier versions stay.
 
@@ -61,11 +63,12 @@ def export_saved_model(
         usual: `scoring.UsualRanges`, outside which so many frames are unusual.
         training_data: dict of JSON values about the recordings, for the metadata.
         usual_calls: `UsualCalls`, by which single calls are judged; None: nothing is known.
+        units: `PhoneUnits` that the model's labels are, to convert voices; None: they are none.
 
     Returns:
         Path of the version's folder, export_dir/N.
     """
-    endpoints = Endpoints(trained, max_frames, usual, usual_calls)
+    endpoints = Endpoints(trained, max_frames, usual, usual_calls, units)
     os.makedirs(export_dir, exist_ok=True)
     # Any number of exports may write beside each other: each is a version of its own.
     with owned(export_dir, f"export_{secrets.token_hex(4)}"):

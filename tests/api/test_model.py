@@ -178,7 +178,7 @@ def test_what_an_export_calls_usual_is_measured_on_the_runs_recordings(model, mo
     monkeypatch.setattr(usual_ranges, "usual_calls_of", lambda *arguments: ("calls", arguments[2]))
     assert model.export("models", max_frames=40) == "models/1"
     told = RunFolder(model.workdir).data().for_export()
-    assert given == [(model, "models", 40, (model.workdir, None), told, ("calls", None))]
+    assert given == [(model, "models", 40, (model.workdir, None), told, ("calls", None), None)]
 
 
 def test_an_export_without_its_recordings_calls_nothing_unusual_and_says_so(model, monkeypatch):
