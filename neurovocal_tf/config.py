@@ -21,6 +21,7 @@ from neurovocal_tf.config_sections import (
     TrainingConfig,
 )
 from neurovocal_tf.config_segmentation import SegmentationConfig
+from neurovocal_tf.config_texts import TextsConfig
 from neurovocal_tf.settings import check, check_section, from_json, from_text, nearest, warn_once
 
 
@@ -34,6 +35,7 @@ class Config:
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
+    texts: TextsConfig = TextsConfig()
     generation: GenerationConfig = GenerationConfig()
     execution: ExecutionConfig = ExecutionConfig()
 
@@ -195,6 +197,7 @@ def _inconsistencies(config: Config) -> Iterator[str]:
                 f"validation={config.data.validation}, {name}={getattr(config.data, name)}"
             )
     yield from _inconsistencies_of_conditions(config.data)
+    yield from _inconsistencies_of_texts(config.texts)
     if config.model.noise_context and config.model.visible_units != "gaussian":
         yield (
             "`noise_context` must be 0 but for gaussian units. Received: "
@@ -272,6 +275,24 @@ def _inconsistencies_of_conditions(data: DataConfig) -> Iterator[str]:
             f"Received: condition_columns={data.condition_columns}, "
             f"condition_from={data.condition_from}"
         )
+
+
+def _inconsistencies_of_texts(given: TextsConfig) -> Iterator[str]:
+    if not re.fullmatch("(annotations|folder|name_part(:0*[1-9][0-9]?)?)?", given.texts):
+        yield (
+            "`texts` must be annotations, folder or name_part:N, N from 1. "
+            f"Received: texts={given.texts}"
+        )
+    pairs = [pair for pair in given.spellings.split(",") if pair.strip()]
+    if len(given.spelling_of) < len(pairs) or not all(
+        label and text for label, text in given.spelling_of.items()
+    ):
+        yield (
+            "`spellings` must be LABEL=TEXT, with commas between, each label once. "
+            f"Received: spellings={given.spellings}"
+        )
+    if given.spellings and not given.texts:
+        yield f"`spellings` must be left out without `texts`. Received: spellings={given.spellings}"
 
 
 def _inconsistencies_of_encoder(model: ModelConfig, window_frames: int) -> Iterator[str]:

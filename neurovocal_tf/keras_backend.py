@@ -15,6 +15,7 @@ _NAME = "tensorflow"
 # Whose import registers every class that a .keras file of this package may name.
 _WITH_CLASSES = (
     "model.rnn_rbm",
+    "model.joint_space",
     "layers.attention_encoder",
     "training.optimizers",
     "training.phases",

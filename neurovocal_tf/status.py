@@ -5,8 +5,8 @@ import enum
 
 class Status(enum.IntEnum):
     """The `status` of a row in every endpoint; the first that holds: UNKNOWN_CONDITION; of a text
-    NO_TEXT, UNKNOWN_LABEL, TOO_LONG; or from NOT_WAV up in this list to the first. Samples are
-    looked at, for ABSURD, where none from NOT_WAV to TOO_LONG holds.
+    NO_TEXT, UNKNOWN_LABEL, UNKNOWN_LETTER, TOO_LONG; or from NOT_WAV up in this list to the first.
+    Samples are looked at, for ABSURD, where none from NOT_WAV to TOO_LONG holds.
     """
 
     FINE = 0
@@ -22,6 +22,7 @@ class Status(enum.IntEnum):
     UNKNOWN_CONDITION = 10
     UNKNOWN_LABEL = 11
     NO_TEXT = 12
+    UNKNOWN_LETTER = 13
 
 
 # A row of any but the first two statuses is answered as if it had no frames.
@@ -38,5 +39,6 @@ DESCRIPTIONS: dict[int, str] = {
     Status.ABSURD: "a WAV file with samples that are NaN, infinite or beyond 16 times full scale",
     Status.UNKNOWN_CONDITION: "a condition that the model does not know, or one said twice",
     Status.UNKNOWN_LABEL: "a text with a label that the model has not learned",
-    Status.NO_TEXT: "a text without a label",
+    Status.NO_TEXT: "a text without a label, or without a letter",
+    Status.UNKNOWN_LETTER: "a text with a letter that the model has never read",
 }

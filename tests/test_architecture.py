@@ -41,10 +41,12 @@ ARROWS = {
     "config_model": {"settings"},
     "config_sections": {"settings"},
     "config_segmentation": {"settings"},
+    "config_texts": {"settings"},
     "config": {
         "config_model",
         "config_sections",
         "config_segmentation",
+        "config_texts",
         "settings",
         "earlier_settings",
         "flag_files",

@@ -240,6 +240,9 @@ def test_a_resumed_run_may_change_only_what_leaves_the_weights_alone():
         "recordings_table",
         "train_list",
         "held_out_list",
+        "texts",
+        "spellings",
+        "text_updates",
         "picture_format",
         "picture_dpi",
     }

@@ -201,6 +201,8 @@ def test_a_written_flag_file_reads_back_as_the_same_configuration(data):
             "condition_columns",
             "condition_from",
             "labels",
+            "texts",
+            "spellings",
             "freeze",
         )
         if field.name not in tied:

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from neurovocal_tf.api import arguments, run_copy
 from neurovocal_tf.api.arguments import Path
+from neurovocal_tf.api.finding import MOST_FRAMES, Finding
 from neurovocal_tf.api.hearing import Hearing
 from neurovocal_tf.api.tables import table_of
 from neurovocal_tf.conditions import Given
@@ -23,24 +24,22 @@ from neurovocal_tf.generation import songs
 from neurovocal_tf.generation.singer import DEFAULT_MAX_FRAMES, TEMPERATURES, Singer
 from neurovocal_tf.generation.songs import Song
 from neurovocal_tf.model import scoring
-from neurovocal_tf.model.usual_calls import CALL_SCORES, nothing_known
 from neurovocal_tf.runs.run_folder import RunFolder
-from neurovocal_tf.runs.trained import Trained
 from neurovocal_tf.serving import export
-from neurovocal_tf.serving.readings import Readings
 from neurovocal_tf.training.progress import share_bar
 
-_FRAMES, _MOST_FRAMES = 1000, 1_000_000
+_FRAMES = 1000
 _MOST_SEED = 2**62
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Model(Trained):
+class Model(Finding):
     """A trained model, as `train` and `load_model` give it.
 
     Attributes:
         model: the `RNNRBM`, a Keras model.    config: `Config` of its run.
         scale: `FrameScale`, what turns power into its frames; `OwnUnit` of frame sequences.
+        space: `JointSpace` of texts and sounds; None where its run has learned none.
         sample_rate: Hz; 0 of frame sequences.    epoch: of its weights.
         workdir: its run folder; None of a model from an export.
     """
@@ -293,7 +292,7 @@ class Model(Trained):
         Raises:
             ValueError: an argument is wrong, or the model is one of frame sequences.
         """
-        max_frames = arguments.count_of(max_frames, "max_frames", 1, _MOST_FRAMES)
+        max_frames = arguments.count_of(max_frames, "max_frames", 1, MOST_FRAMES)
         run = self._run("export")
         if not self.scale.is_sound:
             raise ValueError(
@@ -329,17 +328,13 @@ class Model(Trained):
 
     @functools.cached_property
     def _singer(self):
-        return Singer(self, _MOST_FRAMES)
-
-    @functools.cached_property
-    def _readings(self):
-        return Readings(self, _MOST_FRAMES, scoring.EVERYTHING_USUAL, nothing_known(CALL_SCORES))
+        return Singer(self, MOST_FRAMES)
 
     def _num_frames(self, num_frames, seconds, default):
         if seconds is None and num_frames is None:
             return default
         if seconds is None:
-            return arguments.count_of(num_frames, "num_frames", 1, _MOST_FRAMES)
+            return arguments.count_of(num_frames, "num_frames", 1, MOST_FRAMES)
         if num_frames is not None or not self.scale.is_sound:
             what = "num_frames too" if self.scale.is_sound else "a model of frame sequences"
             raise ValueError(
@@ -347,7 +342,7 @@ class Model(Trained):
                 f"Received: seconds={seconds}, and {what}"
             )
         frames_a_second = self.sample_rate / self.config.spectrogram.hop_length
-        seconds = arguments.number_of(seconds, "seconds", 0, _MOST_FRAMES / frames_a_second)
+        seconds = arguments.number_of(seconds, "seconds", 0, MOST_FRAMES / frames_a_second)
         return songs.frames_in(seconds, self)
 
     def _prime(self, prime, rate):

@@ -19,6 +19,7 @@ _FILES = (
     "history.csv",
     "story.txt",
     "model.keras",
+    "texts.keras",
     "checkpoint.npz",
     "checkpoint_before.npz",
 )

@@ -17,7 +17,7 @@ from neurovocal_tf.status import DESCRIPTIONS, Status
 # Of one row: arrays, NumPy's scalars where the row has but one number, and bytes.
 Answer = dict[str, Any]
 # Of a model with conditions, what begins nothing, or listens to nobody: it takes none.
-_WITHOUT_CONDITIONS = ("generate_continue", "synthesise", "segment_audio")
+_WITHOUT_CONDITIONS = ("generate_continue", "synthesise", "encode_text", "segment_audio")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,6 +240,13 @@ class Client:
     def encode_audio(self, audio_bytes: bytes) -> Answer:
         """A WAV file's bytes -> as `encode`, with lengths, and frame_onsets [L] in samples."""
         return self._row("encode_audio", audio_bytes=np.array([audio_bytes], object))
+
+    def encode_text(self, text: str) -> Answer:
+        """A text -> dict: joint_embedding [J], a unit vector, of which the dot product with that of
+        `encode_audio` is the larger, the more the recording says it. Of a model that has learned
+        texts.
+        """
+        return self._row("encode_text", text=np.array([text.encode()], object))
 
     def score_audio(self, audio_bytes: bytes) -> Answer:
         """A WAV file's bytes -> as `score`, with lengths, and frame_onsets [L] in samples."""

@@ -95,6 +95,7 @@ COMMANDS = (
         "workdir out num_songs seconds seed temperature prime emission_noise",
         on_keras=True,
     ),
+    Command("find", "find calls by words, and words by calls", on_keras=True),
     Command(
         "export",
         "write a trained model as a SavedModel to serve",

@@ -44,6 +44,7 @@ def tracked(
     data_dir: str | os.PathLike[str],
     config: Config,
     spans: FoundSpans,
+    setting: str = "labels",
 ) -> tuple[tuple[Source, ...], list[str]]:
     """Sources with their tracks, where the setting `labels` says what a file or a name tells.
 
@@ -51,6 +52,7 @@ def tracked(
         sources: of whole recordings.    sample_rate: Hz, to which they are brought.
         data_dir: as `listing.look_at` takes it.    config: `Config`.
         spans: `FoundSpans`, what the detector has found so far.
+        setting: the name under which a user has said what is `labels` here.
 
     Returns:
         (the sources; sentences for the user).
@@ -60,16 +62,19 @@ def tracked(
     """
     source_of = config.data.source_of_labels
     if source_of == "annotations":
-        tracks, notes = _annotated(sources, data_dir, config)
+        tracks, notes = _annotated(sources, data_dir, config, setting)
     elif source_of in ("folder", "name_part"):
         tracks, notes = _by_name(sources, sample_rate, data_dir, config, spans), []
     else:
         return tuple(sources), []
-    return with_tracks(sources, tracks, config.data.labels), notes
+    return with_tracks(sources, tracks, config.data.labels, setting), notes
 
 
 def with_tracks(
-    sources: Sequence[Source], tracks: Mapping[str, Track | None], setting: str
+    sources: Sequence[Source],
+    tracks: Mapping[str, Track | None],
+    value: str,
+    setting: str = "labels",
 ) -> tuple[Source, ...]:
     """The sources with tracks by their paths, labels as they stand in texts.
 
@@ -83,8 +88,8 @@ def with_tracks(
         found.append(dataclasses.replace(source, track=track))
     if not any(label for source in found for *_, label in source.track or ()):
         raise ValueError(
-            "`labels` must be what recordings have, and none has a label. "
-            f"Received: labels={setting}"
+            f"`{setting}` must be what recordings have, and none has a label. "
+            f"Received: {setting}={value}"
         )
     return tuple(found)
 
@@ -184,7 +189,7 @@ def cues_in_graph(
     return tf.where(is_unknown & (tf.size(numbers) > 0), tf.zeros_like(cues), cues)
 
 
-def _annotated(sources, data_dir, config):
+def _annotated(sources, data_dir, config, setting):
     """Tracks by annotations, of the setting `annotations` or beside the recordings."""
     if config.data.annotations:
         return {source.path: source.segments for source in sources}, []
@@ -193,14 +198,14 @@ def _annotated(sources, data_dir, config):
     found = matching.match(
         folder,
         [source.path for source in sources],
-        "labels",
+        setting,
         matching.Choice.of(data.ignore_labels, data.label_column),
         length_of(config.audio.time_expansion),
     )
     if not found.of:
         raise ValueError(
-            "`labels` must not be annotations unless --annotations gives some, or files beside "
-            f"the recordings do. Received: labels={data.labels}, and in {folder} there are none"
+            f"`{setting}` must not be annotations unless --annotations gives some, or files beside "
+            f"the recordings do. Received: {setting}={data.labels}, and in {folder} there are none"
         )
     tracks = {path: annotated.of(of_one, config.audio.channel) for path, of_one in found.of.items()}
     return tracks, found.notes(folder)

@@ -140,7 +140,7 @@ def embed(
     Returns:
         `Embedding`; that of no frames is zero, and the state the one before a first frame.
     """
-    frames, lengths, is_frame = _at_least_one(frames, lengths)
+    frames, lengths, is_frame = at_least_one(frames, lengths)
     encoder = model.encoder
     states = model.states(frames, condition)
     frame_embedding = tf.boolean_mask(encoder.embedding(states), is_frame)
@@ -177,7 +177,7 @@ def score(
         `Scores`. A sequence's first frame has no frame before it: its frame_score is 0, and score
         and order_score leave it out; with no other frames they are 0.
     """
-    frames, lengths, is_frame = _at_least_one(frames, lengths)
+    frames, lengths, is_frame = at_least_one(frames, lengths)
     sampling = num_gibbs_steps, chain_start, num_replicas
     read = _read_frames(model, frames, is_frame, condition, *sampling)
     after = FrameReadings(*(tf.boolean_mask(x, read.has_before) for x in read))
@@ -215,7 +215,7 @@ def score_calls(
         Each of `SCORES`, float32 [C]. A call of a sequence's first frame alone has a score and an
         order_score of 0.
     """
-    frames, lengths, is_frame = _at_least_one(frames, lengths)
+    frames, lengths, is_frame = at_least_one(frames, lengths)
     num_frames = tf.reduce_sum(lengths)
     firsts, lasts = tf.cast(firsts, tf.int32), tf.cast(lasts, tf.int32)
     changes = tf.tensor_scatter_nd_add(
@@ -268,7 +268,7 @@ def _read_frames(model, frames, is_asked, condition, *sampling):
     return FrameReadings(*(tf.boolean_mask(x, is_asked) for x in per_frame), surprise)
 
 
-def _at_least_one(frames, lengths):
+def at_least_one(frames: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """At least one frame of at least one sequence, since a recurrence over none is an error, and
     which are frames at all, bool [S, L].
     """

@@ -11,13 +11,13 @@ import math
 import os
 import shutil
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 from neurovocal_tf import array_files, files
-from neurovocal_tf.model.rnn_rbm import RNNRBM
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Checkpoint:
     memory: Memory | None
     arrays: dict[str, list[np.ndarray]]
 
-    def restore(self, model: RNNRBM, best: "BestWeights") -> None:
+    def restore(self, model: keras.Model, best: "BestWeights") -> None:
         """Puts it back into a built and compiled model, and into `best`."""
         parts = [("model", model.variables), ("optimizer", model.optimizer.variables)]
         if self.best["epoch"]:
@@ -61,7 +61,7 @@ class Checkpoint:
         for name, value in self.best.items():
             setattr(best, name, value)
 
-    def load_best(self, model: RNNRBM) -> int:
+    def load_best(self, model: keras.Model) -> int:
         """Puts the best weights into a model, and returns the number of their epoch."""
         if not self.best["epoch"]:
             raise ValueError(
@@ -89,7 +89,7 @@ def _assign(arrays, variables):
 
 def save(
     path: str | os.PathLike[str],
-    model: RNNRBM,
+    model: keras.Model,
     epoch: int,
     best: "BestWeights",
     history: list[dict[str, Any]],
@@ -99,7 +99,7 @@ def save(
     checkpoint before, see `path_before`.
 
     Args:
-        path: of the file.    model: a compiled `RNNRBM`.    epoch: int, epochs done.
+        path: of the file.    model: a compiled Keras model.    epoch: int, epochs done.
         best: `BestWeights`.    history: list of dicts, one an epoch.    memory: `Memory`.
     """
     arrays = {f"model/{i}": np.asarray(variable) for i, variable in enumerate(model.variables)}
@@ -174,7 +174,7 @@ def read(path: str | os.PathLike[str]) -> Checkpoint:
 
 
 def restore(
-    path: str | os.PathLike[str], model: RNNRBM, best: "BestWeights"
+    path: str | os.PathLike[str], model: keras.Model, best: "BestWeights"
 ) -> tuple[int, list[dict[str, Any]]]:
     """Puts a checkpoint back into a built and compiled model, and into `best`.
 
@@ -186,7 +186,7 @@ def restore(
     return found.epoch, found.history
 
 
-def load_best(path: str | os.PathLike[str], model: RNNRBM) -> int:
+def load_best(path: str | os.PathLike[str], model: keras.Model) -> int:
     """Puts a checkpoint's best weights into a model, and returns the number of their epoch."""
     return read(path).load_best(model)
 
@@ -241,6 +241,14 @@ def _sane(meta):
     ):
         raise ValueError("its counters contradict each other")
     return epoch, history, best
+
+
+def digest_of(weights: Iterable[Any]) -> str:
+    """A digest of weights, arrays or variables, by which others are told from them."""
+    digest = hashlib.blake2b(digest_size=8)
+    for weight in weights:
+        digest.update(np.ascontiguousarray(np.asarray(weight)))
+    return digest.hexdigest()
 
 
 class BestWeights:

@@ -10,6 +10,7 @@ from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.conditions import Conditions
 from neurovocal_tf.config import Config
 from neurovocal_tf.labels import Labels
+from neurovocal_tf.model.joint_space import JointSpace
 from neurovocal_tf.runs.trained import Trained, build_model
 from neurovocal_tf.serving.export import METADATA
 
@@ -48,7 +49,13 @@ def read(version: str) -> Trained:
         for number, variable in enumerate(model.variables):
             # As the SavedModel's root has them, see `export`.
             variable.assign(weights.get_tensor(f"weights/{number}/.ATTRIBUTES/VARIABLE_VALUE"))
-        return Trained(model, config, scale, int(told["sample_rate_hz"]), int(told["epoch"]))
+        space = JointSpace.from_config(told["joint_space"]) if "joint_space" in told else None
+        for number, variable in enumerate(space.variables if space else ()):
+            variable.assign(
+                weights.get_tensor(f"space_weights/{number}/.ATTRIBUTES/VARIABLE_VALUE")
+            )
+        rate, epoch = int(told["sample_rate_hz"]), int(told["epoch"])
+        return Trained(model, config, scale, rate, epoch, space)
     # Of a damaged file whatever its reader meets first.
     except Exception as error:
         raise ValueError(

@@ -17,15 +17,17 @@ from neurovocal_tf.layers.conditioned_encoder import ConditionedEncoder
 from neurovocal_tf.layers.gated_recurrent_encoder import GatedRecurrentEncoder
 from neurovocal_tf.layers.labelled_encoder import LabelledEncoder
 from neurovocal_tf.layers.latent_variable import LatentVariable
+from neurovocal_tf.model.joint_space import JointSpace
 from neurovocal_tf.model.rnn_rbm import RNNRBM
-from neurovocal_tf.runs import checkpoint, recovery
+from neurovocal_tf.runs import checkpoint, recovery, text_space
 from neurovocal_tf.runs.run_folder import RunFolder
 
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
     """A trained model and what it takes to use it: `model`, `config`, `scale`,
-    `sample_rate` in Hz, `epoch` of its weights.
+    `sample_rate` in Hz, `epoch` of its weights; and `space`, of texts and its sounds, where it has
+    learned one.
     """
 
     model: RNNRBM
@@ -33,6 +35,7 @@ class Trained:
     scale: FrameScale | OwnUnit
     sample_rate: int
     epoch: int
+    space: JointSpace | None = None
 
 
 def build_model(
@@ -178,4 +181,5 @@ def load_trained(
     recovery.check_agreement(folder, found)
     model = build_model(config, data.num_visible, data.conditions, data.labels)
     epoch = found.load_best(model)
-    return Trained(model, with_flags(config), data.scale, data.sample_rate, epoch)
+    space = text_space.read(folder, model)
+    return Trained(model, with_flags(config), data.scale, data.sample_rate, epoch, space)

@@ -15,6 +15,7 @@ from neurovocal_tf.audio import wav
 from neurovocal_tf.audio.wav import first_status
 from neurovocal_tf.generation.singer import DEFAULT_MAX_FRAMES, Singer, TrainedModel
 from neurovocal_tf.model import scoring
+from neurovocal_tf.model.joint_space import JointSpace
 from neurovocal_tf.model.usual_calls import CALL_SCORES, UsualCalls, nothing_known
 from neurovocal_tf.segmentation import detector_in_graph
 from neurovocal_tf.serving.readings import COUNT, PLACES, Readings
@@ -38,8 +39,8 @@ class Endpoints:
 
     Shapes: V bins, R state, E embedding, T the longest row's frames, N its samples, S its segments.
     `status` int32 [B], a `Status`, is among the outputs of all. Where the model has conditions,
-    all but generate_continue, synthesise and segment_audio take condition string [B, K] and
-    condition_number int32 [B, K], too, see `told_conditions`; a state has its own.
+    all but generate_continue, synthesise, encode_text and segment_audio take condition string
+    [B, K] and condition_number int32 [B, K], too, see `told_conditions`; a state has its own.
 
     generate           seed int64 [B], num_frames int32 [B], temperature float32 [B] -> spectrogram
                        float32 [B, T, V] in dB, lengths int32 [B], state float32 [B, R], next_frame
@@ -63,6 +64,9 @@ class Endpoints:
                        frame_surprise [B, T] (see `scoring`); is_unusual bool [B], and which of the
                        three says so: score_, order_score_ and surprise_is_unusual bool [B], each by
                        what pieces of held-out recordings of about as many frames have
+    encode_text        text string [B] -> joint_embedding float32 [B, J], unit vectors. Only of a
+                       model that has learned texts, whose encode and encode_audio give
+                       joint_embedding [B, J], too: of what a sound says, near texts that say it
     encode_audio,      audio_bytes string [B], WAV files -> as encode and score, lengths int32 [B],
     score_audio        and frame_onsets int64 [B, T], the first sample of each frame; the frames are
                        those of the recording's sequences, one after another
@@ -81,6 +85,7 @@ class Endpoints:
         trained: `trained.Trained`, or whatever has its `model`, `config`, `scale` and
             `sample_rate`. A model of frame sequences, whose `scale` is an `OwnUnit`, has `generate`
             and `generate_continue` alone, and their spectrograms are the frames themselves.
+            Its `space`, a `JointSpace`, is what texts are read by.
         max_frames: int; a longer song is cut to it,
             a longer spectrogram or recording refused by its status.
         usual: `scoring.UsualRanges`, for more and more frames; what has fewer is not judged.
@@ -99,6 +104,7 @@ class Endpoints:
         self.config = trained.config
         self.scale = trained.scale
         self.sample_rate = trained.sample_rate
+        self.space: JointSpace | None = getattr(trained, "space", None)
         self.max_frames = max_frames
         self.usual = usual
         self.usual_calls = usual_calls or nothing_known(CALL_SCORES)
@@ -137,6 +143,8 @@ class Endpoints:
         self.score_audio = self._under(self._score_audio, audio)
         self.segment_audio = endpoint(self._segment_audio, audio)
         places = rows("onsets", tf.int64, None), rows("offsets", tf.int64, None)
+        if self.space is not None:
+            self.encode_text = endpoint(self._encode_text, rows("text", tf.string))
         self.score_calls_audio = self._under(
             self._score_calls_audio, audio, *places, rows("num_calls", tf.int32)
         )
@@ -147,7 +155,8 @@ class Endpoints:
         of_songs = ("generate", "generate_continue", "generate_audio", "synthesise")
         of_songs += ("generate_text",) * bool(self.model.labels)
         of_sounds = ("encode", "score", "encode_audio", "score_audio", "segment_audio")
-        names = (*of_songs, *of_sounds, "score_calls_audio")
+        of_texts = () if self.space is None else ("encode_text",)
+        names = (*of_songs, *of_sounds, "score_calls_audio", *of_texts)
         return {name: getattr(self, name) for name in names}
 
     def _under(
@@ -249,6 +258,10 @@ class Endpoints:
 
     def _encode_audio(self, audio_bytes, *told):
         return self._readings.read_recordings(self._readings.embedding, audio_bytes, *told)
+
+    def _encode_text(self, texts):
+        specs = {"joint_embedding": floats(self.space.size), "status": COUNT}
+        return each_row(self._readings.text, texts, specs)
 
     def _score_audio(self, audio_bytes, *told):
         answers = self._readings.read_recordings(self._readings.scores, audio_bytes, *told)

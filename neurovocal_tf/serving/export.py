@@ -117,6 +117,7 @@ def metadata(endpoints: Endpoints) -> dict[str, Any]:
         },
         **_of_conditions(endpoints.model.conditions),
         **({"labels": endpoints.model.labels.to_json()} if endpoints.model.labels else {}),
+        **_of_texts(endpoints.space),
         "status": {str(int(code)): text for code, text in status.DESCRIPTIONS.items()},
         "layouts": {str(int(layout)): layout.description for layout in Layout},
         "layout_where_exported": int(endpoints.singer.layout.found),
@@ -151,11 +152,18 @@ def _save(folder, endpoints):
     signatures["serving_default"] = signatures[next(iter(signatures))]
     # Not keras.export.ExportArchive, which traces every function a second time: half the time of an
     # export, and half its size.
+    tf.saved_model.save(_carrier(endpoints), folder, signatures)
+
+
+def _carrier(endpoints):
+    """The root of a SavedModel: what its functions need, and what `runs.exported` reads."""
     carrier = tf.Module()
     carrier.weights = [variable.value for variable in endpoints.model.variables]
+    if endpoints.space is not None:
+        carrier.space_weights = [variable.value for variable in endpoints.space.variables]
     # Wherever it is loaded, its initialiser finds out how that machine can sing exactly.
     carrier.layout = endpoints.singer.layout
-    tf.saved_model.save(carrier, folder, signatures)
+    return carrier
 
 
 def _write_beside(folder, endpoints, information):
@@ -172,6 +180,14 @@ def _of_conditions(known):
     if not known:
         return {}
     return {"conditions": known.to_json(), "condition_texts": list(known.texts)}
+
+
+def _of_texts(space):
+    """Which texts trained, of which letters others may be, and what makes the space."""
+    if space is None:
+        return {}
+    told = {"texts": list(space.texts), "letters": space.letters}
+    return {**told, "joint_space": space.get_config()}
 
 
 def _finite(number):

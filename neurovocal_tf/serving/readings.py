@@ -13,7 +13,7 @@ from neurovocal_tf.audio import spectrogram, synthesis, wav
 from neurovocal_tf.audio.wav import first_status
 from neurovocal_tf.generation.singer import TrainedModel
 from neurovocal_tf.generation.traced import Traced
-from neurovocal_tf.model import scoring
+from neurovocal_tf.model import joint_space, scoring
 from neurovocal_tf.model.usual_calls import CALL_SCORES, UsualCalls
 from neurovocal_tf.segmentation import detector_in_graph, sequences
 from neurovocal_tf.serving.rows import each_row, floats, is_within
@@ -25,6 +25,16 @@ COUNT, PLACES = tf.TensorSpec([], tf.int32), tf.TensorSpec([None], tf.int64)
 _MOST_OVERLAP = 4
 # No frame of a model comes near these; what does would make its answer infinite.
 _SANE_DECIBELS = (-1e3, 1e2)
+
+
+def _read_text(space, text):
+    is_known = space.are_known(text[tf.newaxis])[0]
+    status = first_status(
+        (Status.NO_TEXT, tf.strings.length(tf.strings.strip(text)) == 0),
+        (Status.UNKNOWN_LETTER, ~is_known),
+    )
+    point = tf.where(is_known, space.read(text[tf.newaxis])[0], 0.0)
+    return {"joint_embedding": point, "status": status}
 
 
 class Reading(typing.NamedTuple):
@@ -43,7 +53,7 @@ class Readings:
 
     Args:
         trained: `runs.trained.Trained`, or whatever has its `model`, `config`,
-            `scale` and `sample_rate`.
+            `scale` and `sample_rate`, and maybe `space`, by which an embedding has one more.
         max_frames: int; longer spectrograms and recordings are refused by their status.
         usual: `scoring.UsualRanges`, for more and more frames.
         usual_calls: `UsualCalls` of one type, for `usual_calls.CALL_SCORES`.
@@ -69,19 +79,21 @@ class Readings:
             floats(None, None, model.num_visible),
             tf.TensorSpec([None], tf.int32),
         )
-        width = encoder.embedding_size
+        width, space = encoder.embedding_size, getattr(trained, "space", None)
+
+        def embed(frames, lengths, *told):
+            found = scoring.embed(model, frames, lengths, *told)._asdict()
+            if space is not None:
+                found["joint_embedding"] = joint_space.point_of(space, model, frames, lengths)
+            return found
+
         self.embedding = Reading(
-            Traced(
-                lambda frames, lengths, *told: scoring.embed(
-                    model, frames, lengths, *told
-                )._asdict(),
-                *sequences_of_frames,
-                *scoring.condition_specs(model),
-            ),
+            Traced(embed, *sequences_of_frames, *scoring.condition_specs(model)),
             {
                 "embedding": floats(width),
                 "frame_embedding": floats(None, width),
                 "state": floats(encoder.state_size),
+                **({} if space is None else {"joint_embedding": floats(space.size)}),
             },
             least_frames=1,
         )
@@ -111,6 +123,9 @@ class Readings:
             *[tf.TensorSpec([None], tf.int32)] * 2,
             *scoring.condition_specs(model),
         )
+        #: A text's point, zero where it cannot be read, and its `Status`, of a model with a space.
+        #: string [] -> joint_embedding float32 [J], status int32 []
+        self.text = Traced(lambda text: _read_text(space, text), tf.TensorSpec([], tf.string))
         #: A recording's samples, none if they are of no use, and its `Status`.  string []
         #: -> float32 [N], int32 []
         self.samples = Traced(self._decoded, tf.TensorSpec([], tf.string))

@@ -42,13 +42,14 @@ class TrainingData:
     """A run's data: `summary`, what trains as a whole and as batches, and what a fresh model starts
     from (None in one that goes on).
 
-    `training` has no end, and `num_batches` make an epoch; see `pipeline.training_dataset`;
-    `num_validation_batches` are all that validate. `watch` is over the recordings, and
-    `is_read_again` says whether every epoch reads them.
+    `held_out` is what validates as a whole. `training` has no end, and `num_batches` make an epoch;
+    see `pipeline.training_dataset`; `num_validation_batches` are all that validate. `watch` is over
+    the recordings, and `is_read_again` says whether every epoch reads them.
     """
 
     summary: DataSummary
     trained_on: SequenceData
+    held_out: SequenceData
     training: tf.data.Dataset
     num_batches: int
     validation: tf.data.Dataset
@@ -127,6 +128,7 @@ def prepare_data(
     return TrainingData(
         summary=summary,
         trained_on=training,
+        held_out=validation,
         training=pipeline.training_dataset(
             training,
             config,

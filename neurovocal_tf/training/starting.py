@@ -1,7 +1,6 @@
 """A new run begins with the weights of another: found, taken over, and written down."""
 
 import dataclasses
-import hashlib
 import os
 from collections.abc import Callable
 
@@ -13,6 +12,7 @@ from neurovocal_tf.layers.conditioned_encoder import ConditionedEncoder
 from neurovocal_tf.model.adaptation import start_from_data, take_standardisation
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.model.transfer import meet_data, take_weights
+from neurovocal_tf.runs.checkpoint import digest_of
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import load_trained
 from neurovocal_tf.training.preparation import TrainingData
@@ -51,10 +51,7 @@ def read(path: str) -> Start:
 
 
 def _start(path, model, config, sample_rate, epoch):
-    digest = hashlib.blake2b(digest_size=8)
-    for variable in model.variables:
-        digest.update(np.ascontiguousarray(np.asarray(variable)))
-    told = {"path": os.path.abspath(path), "weights": digest.hexdigest()}
+    told = {"path": os.path.abspath(path), "weights": digest_of(model.variables)}
     return Start(model, config, sample_rate, told | ({} if epoch is None else {"epoch": epoch}))
 
 

@@ -29,6 +29,7 @@ from neurovocal_tf.training.preparation import prepare_data
 from neurovocal_tf.training.song_check import SongCheck, as_now, epochs_to_check
 from neurovocal_tf.training.story import story
 from neurovocal_tf.training.strategies import ALONE, Replicas
+from neurovocal_tf.training.text_stage import TextStage
 
 # Parts of the names of the weights that L2 is put on; W begins those of W, Wuv, Wuh and Wug.
 _L2_PATHS = {"recurrent": "recurrent_kernel", "rbm": "conditional_rbm/W"}
@@ -166,6 +167,7 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
     data = prepare_data(
         config, data_dir, folder, epoch_variable, report, fold, replicas.place, start
     )
+    texts = _text_stage(config, data, data_dir, folder, report, replicas)
     model, best, history = None, checkpoint.BestWeights(), []
     first_epoch, memory = 0, checkpoint.Memory(config.to_json(), folder.data_text())
     if found is not None:
@@ -216,12 +218,14 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
     finally:
         if best.epoch:
             pictured.draw_curves()
-            _save_best(best, config, data.summary, folder)
+            keeper = _save_best(best, config, data.summary, folder)
             told = story(history, data.summary.unit)
             files.write_text(folder.file("story.txt"), "\n".join(told) + "\n")
     replicas.wait_for_all()
     for line in told:
         report(line)
+    if texts is not None:
+        texts.learn(keeper)
     songs = {"song_distance": best.song_distance} if math.isfinite(best.song_distance) else {}
     error = history[best.epoch - 1]["val_one_step_error"]
     return (
@@ -229,6 +233,18 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
         | songs
         | {f"baseline_{k}": v for k, v in data.summary.baselines.items()}
     )
+
+
+def _text_stage(config, data, data_dir, folder, report, replicas):
+    """`TextStage` of a run that is to learn texts, else None."""
+    if not config.texts.texts:
+        return None
+    if replicas.are_several:
+        raise ValueError(
+            "`texts` must be left out while several train: the same command without --strategy "
+            f"learns them when the run has ended. Received: texts={config.texts.texts}"
+        )
+    return TextStage(config, data, data_dir or data.summary.data_dir, folder, report)
 
 
 def _fit(model, config, data, epoch_variable, first_epoch, callbacks, replicas):
@@ -259,9 +275,10 @@ def _compiled(config, summary):
 
 
 def _save_best(best, config, summary, folder):
-    """Writes model.keras: the best weights in a model without an optimiser."""
+    """Writes model.keras, the best weights in a model without an optimiser, and returns that."""
     keeper = build_model(config, summary.num_visible, summary.conditions, summary.labels)
     for variable, array in zip(keeper.variables, best.weights, strict=True):
         variable.assign(array)
     with files.replacing(folder.file("model.keras")) as temporary:
         keeper.save(temporary)
+    return keeper

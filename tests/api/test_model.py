@@ -216,7 +216,7 @@ def test_a_model_keeps_the_settings_it_is_loaded_with(trained_run, model):
     other = load_model(trained_run, lambda config: config.replace(num_gibbs_steps=1))
     assert other.config == model.config.replace(num_gibbs_steps=1)
     fields = {field.name for field in dataclasses.fields(other)}
-    assert fields == {"model", "config", "scale", "sample_rate", "epoch", "workdir"}
+    assert fields == {"model", "config", "scale", "sample_rate", "epoch", "space", "workdir"}
 
 
 @pytest.mark.parametrize(

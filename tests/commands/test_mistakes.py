@@ -22,6 +22,7 @@ REQUIRED = {
     "tune": ("data_dir", "workdir"),
     "evaluate": ("workdir",),
     "generate": ("workdir",),
+    "find": ("workdir",),
     "export": ("workdir", "export_dir"),
     "serve": ("model_dir",),
     "check_exactness": ("version",),
@@ -112,6 +113,11 @@ MISTAKES = {
         (*CONVERT, "--out={locked}/x"),
         "{locked}/x: ",
     ),
+    "words to find nowhere": (
+        ("find", "--workdir={gone}", "--text=seven"),
+        "`text` and `data_dir` must be given together",
+    ),
+    "nothing to find": (("find", "--workdir={gone}"), "--text or --input must be given"),
     "what is not there": (("info", "{gone}"), "`path` must be a file or a folder, and there is"),
     "what is nothing": (
         ("info", "{strange}/mine.txt"),

@@ -55,7 +55,8 @@ def another_value(field, value):
     if kind is bool:
         return not value
     if kind is str:
-        return "folder" if field.name in ("condition_from", "labels") else "1"
+        folders = dict.fromkeys(("condition_from", "labels", "texts"), "folder")
+        return (folders | {"spellings": "1=one"}).get(field.name, "1")
     if isinstance(value, tuple):
         return tuple(number + 2 for number in value)
     if value == high:
@@ -74,6 +75,7 @@ def test_a_run_goes_on_with_its_own_settings_only_and_any_other_is_refused_by_na
         recordings_table="birds.csv",
         condition_columns="bird",
         start_from="run",
+        texts="annotations",
     )
     folder.check(config)  # nothing there yet
     folder.write_config(config)
@@ -104,6 +106,9 @@ def test_epochs_the_cache_pictures_and_the_places_of_annotations_tables_and_list
         "recordings_table",
         "train_list",
         "held_out_list",
+        "texts",
+        "spellings",
+        "text_updates",
         "picture_format",
         "picture_dpi",
     }
