@@ -43,6 +43,7 @@ from sklearn.svm import SVC
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.config import Config
 from neurovocal_tf.discovery import features
+from neurovocal_tf.labels import FIRST_LABEL
 
 _FOLDERS = {"words": "spoken_digits_600", "syllables": "bengalese_finch_gy6or6_full"}
 _HELD_OUT = {"words": ("*_8.wav", "*_9.wav"), "syllables": ("*_25031?_*.wav", "*_26031?_*.wav")}
@@ -51,7 +52,7 @@ _SETTINGS = {
     "syllables": ("--preset=songbird", "--labels=annotations"),
 }
 _LEAST = {"words": 0.8, "syllables": 0.9}
-_SEEDS_A_WORD, _MOST_SONGS = 4, 20
+_SEEDS_A_WORD, _MOST_SONGS, _MOST_LABELS = 4, 20, 60
 _NUM_COMPONENTS = 60
 _NUM_COLUMNS, _NUM_MELS, _NUM_CEPSTRA = 12, 26, 13
 # Labels of which fewer train are no types to be told.
@@ -141,27 +142,27 @@ def _sung(what, trained, held_out, listener):
     """
     from neurovocal_tf.generation import songs
 
-    singer, known = _singer(trained), trained.model.labels
-    spans, labels = [], []
-
-    def sing(text, seeds, condition=None):
-        numbers = known.numbers_in(text)
-        for song in songs.generate_songs(singer, seeds, None, condition=condition, text=numbers):
-            for onset, offset, label in song.labels:
-                spans.append((*_frames_of(trained, onset, offset), song.decibels))
-                labels.append(label)
-
+    singer, known, conditions = _singer(trained), trained.model.labels, trained.model.conditions
+    texts, numbers = [], []
     if what == "words":
-        for name, values in trained.model.conditions.values.items():
-            for place, value in enumerate(values[1:]):
-                numbers = trained.model.conditions.numbers_of({name: value})
+        for name, values in conditions.values.items():
+            for value in values[1:]:
                 for word in known.known:
-                    first = 100 * place
-                    sing(word, range(first, first + _SEEDS_A_WORD), numbers)
+                    texts += [known.numbers_in(word)] * _SEEDS_A_WORD
+                    numbers += [conditions.numbers_of({name: value})] * _SEEDS_A_WORD
     else:
-        for seed, source in enumerate(held_out.sources[:_MOST_SONGS]):
+        for source in held_out.sources[:_MOST_SONGS]:
             asked = [label for *_, label in source.track if label in listener.labels]
-            sing(" ".join(asked), [seed])
+            texts.append(known.numbers_in(" ".join(asked[:_MOST_LABELS])))
+    seeds = range(len(texts))
+    tracks = [singer.track(*pair) for pair in zip(texts, seeds, strict=True)]
+    longest = max(int(track.num_frames) for track in tracks)
+    sung = songs.generate_frames(singer, seeds, longest, condition=numbers or None, texts=texts)
+    spans, labels = [], []
+    for track, (_, decibels) in zip(tracks, sung, strict=True):
+        for number, first, last in zip(*(column.numpy() for column in track[:3]), strict=True):
+            spans.append((int(first), int(last), decibels))
+            labels.append(known.known[number - FIRST_LABEL])
     return spans, np.array(labels)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from neurovocal_tf.evaluation import song_measures
 from neurovocal_tf.generation.singer import Singer
+from neurovocal_tf.labels import NO_LABELS
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import load_trained
 from neurovocal_tf.training import song_check, trainer
@@ -48,13 +49,14 @@ class KnownSinger:
         self.model = types.SimpleNamespace(
             optimizer=types.SimpleNamespace(use_ema=False),
             conditional_rbm=types.SimpleNamespace(noise_by_level=False),
+            labels=NO_LABELS,
         )
 
 
 def checked(monkeypatch, singer, recordings, epochs, epoch):
-    def generate_frames(singer, seeds, num_frames, condition):
+    def generate_frames(singer, seeds, num_frames, condition, texts):
         assert len(set(seeds)) == 16 and min(seeds) > 2**31  # no seed that a flag can name
-        assert condition is None
+        assert condition is None and texts is None
         return enumerate(singer.songs)
 
     monkeypatch.setattr(song_check.songs, "generate_frames", generate_frames)
