@@ -129,10 +129,6 @@ MISTAKES = {
         (*CONVERT, "--to=theo"),
         "flag --to: must be left out with --annotations",
     ),
-    "a part of a voice to keep that is none": (
-        ("convert", "--input={new}", "--workdir={gone}", "--to=a", "--out={new}", "--keep=pich"),
-        "`keep` must name some of pitch, energy. Received: keep=pich",
-    ),
     "annotations where nobody may write": (
         (*CONVERT, "--out={locked}/x"),
         "{locked}/x: ",

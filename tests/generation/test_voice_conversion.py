@@ -138,3 +138,11 @@ def test_units_in_the_graph_are_those_of_numpy(units):
         power = power_spectrogram(samples, RATE, CONFIG.spectrogram)
         wanted = units.units_of(phone_units.measure(power.numpy(), RATE))
         np.testing.assert_array_equal(in_graph(power), wanted)
+
+
+def test_what_is_kept_is_named():
+    assert voice_conversion.kept_of("") == () and voice_conversion.kept_of("energy,") == ("energy",)
+    with pytest.raises(
+        ValueError, match="`keep` must name some of pitch, energy. Received: keep=p"
+    ):
+        voice_conversion.kept_of("pich")
