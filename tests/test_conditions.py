@@ -113,10 +113,10 @@ def test_where_there_is_one_condition_its_name_may_be_left_out():
         ("individual=or60:2,gy6or6:-1", "different values, with shares above 0"),
         ("individual=or60:0.5,or60:0.5", "different values, with shares above 0"),
         ("individual=or60:half", "each value of a blend its share, such as a:0.3,b:0.7"),
-        ("or60", "must be NAME=VALUE"),
-        ("bird=or60", "must name one of individual, context"),
+        ("or60", "be NAME=VALUE"),
+        ("bird=or60", "name one of individual, context"),
         (["individual=or60", "individual=gy6or6"], "each condition once"),
-        (None, "must name one of individual, context, such as"),
+        (None, "name one of individual, context, such as"),
     ],
 )
 def test_a_mixture_that_is_none_is_told_in_a_line(given, told):
