@@ -44,7 +44,8 @@ class Finding(Trained):
         space, several = self._learned("encode_text"), _texts_of(texts, "texts")
         for text in several:
             check_text(text, space, "texts")
-        points = np.concatenate([space.read(np.array([t.encode()], object)) for t in several])
+        read = self._readings.text
+        points = np.stack([read(text)["joint_embedding"].numpy() for text in several])
         columns = [f"{_COLUMN}_{i}" for i in range(space.size)]
         table = pd.DataFrame(points, columns=columns)
         table.insert(0, "text", several)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurovocal_tf.conditions import NO_CONDITIONS
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import label_tracks
 from neurovocal_tf.data.recordings import Recordings
@@ -60,9 +59,7 @@ def with_texts(
     for part in parts:
         own = sources[first : first + len(part)]
         first += len(part)
-        known = label_tracks.known_of(own)
-        # What the model itself is told of its recordings must not tell the texts.
-        told.append(dataclasses.replace(part, sources=own, labels=known, conditions=NO_CONDITIONS))
+        told.append(dataclasses.replace(part, sources=own, labels=label_tracks.known_of(own)))
     return told, notes
 
 

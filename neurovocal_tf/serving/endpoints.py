@@ -278,16 +278,8 @@ class Endpoints:
         return self._readings.read_recordings(self._readings.embedding, audio_bytes, *told)
 
     def _encode_text(self, texts):
-        def read(text):
-            is_known = self.space.are_known(text[tf.newaxis])[0]
-            status = first_status(
-                (Status.NO_TEXT, tf.strings.length(tf.strings.strip(text)) == 0),
-                (Status.UNKNOWN_LETTER, ~is_known),
-            )
-            point = self.space.read(text[tf.newaxis])[0]
-            return {"joint_embedding": tf.where(is_known, point, 0.0), "status": status}
-
-        return each_row(read, texts, {"joint_embedding": floats(self.space.size), "status": COUNT})
+        specs = {"joint_embedding": floats(self.space.size), "status": COUNT}
+        return each_row(self._readings.text, texts, specs)
 
     def _score_audio(self, audio_bytes, *told):
         answers = self._readings.read_recordings(self._readings.scores, audio_bytes, *told)

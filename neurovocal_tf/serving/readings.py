@@ -27,6 +27,16 @@ _MOST_OVERLAP = 4
 _SANE_DECIBELS = (-1e3, 1e2)
 
 
+def _read_text(space, text):
+    is_known = space.are_known(text[tf.newaxis])[0]
+    status = first_status(
+        (Status.NO_TEXT, tf.strings.length(tf.strings.strip(text)) == 0),
+        (Status.UNKNOWN_LETTER, ~is_known),
+    )
+    point = tf.where(is_known, space.read(text[tf.newaxis])[0], 0.0)
+    return {"joint_embedding": point, "status": status}
+
+
 class Reading(typing.NamedTuple):
     """What a model can tell of sequences: `function`(frames [S, L, V], lengths [S]) -> dict as in
     `specs`, of at least `least_frames`; with condition [K] as its last argument where the model has
@@ -113,6 +123,9 @@ class Readings:
             *[tf.TensorSpec([None], tf.int32)] * 2,
             *scoring.condition_specs(model),
         )
+        #: A text's point, zero where it cannot be read, and its `Status`, of a model with a space.
+        #: string [] -> joint_embedding float32 [J], status int32 []
+        self.text = Traced(lambda text: _read_text(space, text), tf.TensorSpec([], tf.string))
         #: A recording's samples, none if they are of no use, and its `Status`.  string []
         #: -> float32 [N], int32 []
         self.samples = Traced(self._decoded, tf.TensorSpec([], tf.string))

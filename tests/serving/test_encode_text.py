@@ -1,11 +1,13 @@
 """Texts and sounds as an export gives them: the same bits whatever else is in the batch."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from neurovocal_tf import Model
 from neurovocal_tf.audio import wav
 from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.model.joint_space import JointSpace, num_features
@@ -44,6 +46,13 @@ def test_texts_are_unit_vectors_and_what_cannot_be_read_says_so(endpoints):
     for row, text in enumerate(texts):
         alone = endpoints.encode_text(tf.constant([text]))["joint_embedding"]
         np.testing.assert_array_equal(alone[0], found["joint_embedding"][row])
+
+
+def test_texts_are_the_same_bits_in_python(trained, endpoints):
+    fields = {field.name: getattr(trained, field.name) for field in dataclasses.fields(trained)}
+    of_model = Model(**fields).encode_text("vex").filter(like="joint_embedding_")
+    served = endpoints.encode_text(tf.constant(["vex"]))["joint_embedding"]
+    np.testing.assert_array_equal(of_model.to_numpy(), served)
 
 
 def test_a_recording_is_the_same_point_whatever_is_heard_beside_it(endpoints, rng):

@@ -1,5 +1,6 @@
 """Texts and sounds in one space, learned after a model: deterministic, and as if never killed."""
 
+import dataclasses
 import shutil
 import types
 
@@ -9,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from neurovocal_tf import load_model
+from neurovocal_tf.conditions import Conditions
 from neurovocal_tf.data.said_calls import said_calls, text_of, with_texts
 from neurovocal_tf.runs import checkpoint, text_space
 from neurovocal_tf.runs.run_folder import RunFolder
@@ -64,7 +66,17 @@ def learned(trained_run, stage_in, tmp_path_factory):
 
 
 def test_calls_are_cut_where_people_marked_them(parts, simulated_recordings, config):
-    (training, held_out), _ = with_texts(parts[:2], simulated_recordings, config)
+    # A model of conditions knows who sings in each.
+    known = Conditions.of({"bird": ["a"]})
+    parts = [
+        dataclasses.replace(
+            part,
+            conditions=known,
+            sources=tuple(dataclasses.replace(one, conditions=("a",)) for one in part.sources),
+        )
+        for part in parts[:2]
+    ]
+    (training, held_out), _ = with_texts(parts, simulated_recordings, config)
     assert text_of("a", config) == "ah" and text_of("long_b", config) == "long b"
     calls = said_calls(training, config, 0)
     spans = [span for source in training.sources for span in source.track]
