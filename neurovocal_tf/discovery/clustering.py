@@ -8,6 +8,9 @@ them at V = .97, and what clusters at one density gets .78. Leaves alone cut too
 import itertools
 
 import numpy as np
+import scipy.linalg
+import scipy.sparse.csgraph
+from scipy.spatial.distance import cdist
 from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -22,6 +25,9 @@ _SHRINKAGE = 0.5
 # Of the rule of thumb for a Gaussian: narrower ones see valleys that are noise.
 _BANDWIDTH = 2.0
 _NUM_PLACES = 60
+# Clusters are unrolled along paths from each point to its nearest twelve, into three dimensions.
+# Paths take time as the square of the points, and so many of each cluster show a valley.
+_NUM_STEPS, _NUM_UNROLLED, _MOST_UNROLLED = 12, 3, 150
 
 
 def cluster(points: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -86,21 +92,32 @@ def separation(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def valley(one: np.ndarray, other: np.ndarray) -> float:
-    """Lowest density between the medians of two clusters over the lower of the densities at these:
-    0 where there is nothing between them, 1 where there is no valley.
+    """How far the density falls between two clusters, see `fall`: 0 where there is nothing between
+    them, 1 where there is no valley.
 
-    Densities are those along the discriminant (Fisher, 1936), its covariance shrunk by half to a
-    sphere, learned on one half of the points and read off the other, both ways: in many dimensions
-    a line can always be found that parts the points it was found with.
+    A call whose pitch or pace varies runs along a bent line in many dimensions, and whatever
+    straight axis that is seen along, the ends of a bow are crowded and its middle is not. So what
+    seems a valley along a straight axis is looked at again with the two unrolled, where distances
+    are those along paths from point to near point (Tenenbaum, de Silva, Langford 2000), and the
+    shallower counts.
 
     Args:
-        one, other: `[N, D]` and `[M, D]`, in no order.
+        one, other: `[N, D]` and `[M, D]`, in no order; of each 150 are unrolled.
     """
-    halves = [
-        _along(one[half::2], other[half::2], one[1 - half :: 2], other[1 - half :: 2])
-        for half in (0, 1)
-    ]
-    ours, theirs = (np.concatenate([half[side] for half in halves]) for side in (0, 1))
+    straight = _straight_valley(one, other)
+    if straight > SHALLOW:
+        return straight
+    one, other = one[:_MOST_UNROLLED], other[:_MOST_UNROLLED]
+    if not _touch(one, other):
+        return straight
+    places = _unrolled(np.concatenate([one, other]))
+    return max(straight, _straight_valley(places[: len(one)], places[len(one) :]))
+
+
+def fall(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Lowest density of all of two sets of values, `[N]` and `[M]`, between their medians, over the
+    lower of the densities at these; 1 where the second median is not above the first.
+    """
     begin, end = float(np.median(ours)), float(np.median(theirs))
     if end <= begin:
         return 1.0
@@ -133,6 +150,50 @@ def _joined(points: np.ndarray, leaves: np.ndarray, rng: np.random.Generator) ->
     for number, members in enumerate(groups.values()):
         labels[members] = number
     return labels
+
+
+def _straight_valley(one: np.ndarray, other: np.ndarray) -> float:
+    """How far the density falls along the discriminant (Fisher, 1936), its covariance shrunk by
+    half to a sphere, learned on one half of the points and read off the other, both ways: in many
+    dimensions a line can always be found that parts the points it was found with.
+    """
+    halves = [
+        _along(one[half::2], other[half::2], one[1 - half :: 2], other[1 - half :: 2])
+        for half in (0, 1)
+    ]
+    return fall(*(np.concatenate([half[side] for half in halves]) for side in (0, 1)))
+
+
+def _touch(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether a point of one cluster has one of the other among its twelve nearest."""
+    between = cdist(one, other)
+    for own, nearest in ((one, between.min(axis=1)), (other, between.min(axis=0))):
+        farthest = min(_NUM_STEPS, len(own) - 1)
+        reach = np.partition(cdist(own, own), farthest, axis=1)[:, farthest]
+        if (nearest <= reach).any():
+            return True
+    return False
+
+
+def _unrolled(points: np.ndarray) -> np.ndarray:
+    """Points [N, D] where their distances are those along the paths between them, [N, 3]."""
+    distances = cdist(points, points)
+    # A graph has no edge of length zero.
+    distances += (1e-6 * distances.max() + 1e-12) * (1 - np.eye(len(points)))
+    farthest = min(_NUM_STEPS, len(points) - 1)
+    reach = np.partition(distances, farthest, axis=1)[:, farthest, None]
+    near = np.where((distances <= reach) | (distances <= reach.T), distances, 0.0)
+    # The shortest tree joins what is in pieces.
+    tree = scipy.sparse.csgraph.minimum_spanning_tree(distances).toarray()
+    edges = scipy.sparse.csr_matrix(np.maximum(near, np.maximum(tree, tree.T)))
+    paths = scipy.sparse.csgraph.shortest_path(edges, method="D", directed=False)
+    # Classical scaling (Torgerson, 1952).
+    squares = np.square(paths)
+    means = squares.mean(axis=0)
+    products = (means + means[:, None] - squares - squares.mean()) / 2
+    first = max(len(points) - _NUM_UNROLLED, 0)
+    values, axes = scipy.linalg.eigh(products, subset_by_index=[first, len(points) - 1])
+    return axes * np.sqrt(np.maximum(values, 0.0))
 
 
 def _along(

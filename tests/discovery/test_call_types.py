@@ -32,13 +32,23 @@ def test_a_valley_is_none_within_a_group_and_empty_between_two(rng):
     assert clustering.valley(one, other + 10) < 1e-3
 
 
-def test_half_as_much_between_two_as_at_the_lower_is_a_valley_of_one_half(rng):
+def test_half_as_much_between_two_as_at_the_lower_is_a_fall_to_one_half(rng):
     # Of two Gaussians 2 d apart: 2 exp(-d^2 / 2) in the middle, 1 + exp(-2 d^2) at each.
     distance = 2.0
-    one, other = rng.normal(size=(2, 20_000, 1)) + np.array([-distance, distance])[:, None, None]
+    one, other = rng.normal(size=(2, 20_000)) + np.array([-distance, distance])[:, None]
     expected = 2 * np.exp(-(distance**2) / 2) / (1 + np.exp(-2 * distance**2))
     # The kernels are a sixth of a standard deviation wide.
-    assert clustering.valley(one, other) == pytest.approx(expected, abs=0.05)
+    assert clustering.fall(one, other) == pytest.approx(expected, abs=0.05)
+    assert clustering.fall(other, one) == 1
+
+
+def test_a_bent_line_has_no_valley_in_its_middle_and_a_gap_is_one(rng):
+    angles = np.sort(rng.uniform(0, 1.5 * np.pi, 120))
+    line = np.stack([np.cos(angles), np.sin(angles), np.cos(2 * angles)], axis=1)
+    line = 3 * line + 0.1 * rng.normal(size=line.shape)
+    one, other = rng.permutation(line[:60]), rng.permutation(line[60:])
+    assert clustering.valley(one, other) > clustering.SHALLOW
+    assert clustering.valley(rng.permutation(line[:40]), rng.permutation(line[80:])) < 0.1
 
 
 def test_perfect_copies_are_one_type_without_a_warning(recwarn):

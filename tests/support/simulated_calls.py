@@ -1,6 +1,5 @@
 """The simulated bird's recordings, cut where its calls are, and what is discovered in them."""
 
-import dataclasses
 import functools
 import tempfile
 
@@ -46,28 +45,3 @@ def _detected(path):
     samples, rate = soundfile.read(path, dtype="float32")
     onsets, offsets, *_ = detector.detect(samples, rate, Config().segmentation)
     return np.stack([onsets, offsets], axis=1) / rate
-
-
-def pairs_of_one_label(found):
-    """Names of pairs of types that are the same of the bird's own, which a person would join."""
-    common = []
-    for kind in range(len(found.type_names)):
-        own = found.labels[found.bouts.types == kind].astype(str)
-        values, counts = np.unique(own, return_counts=True)
-        common.append(values[counts.argmax()])
-    return [
-        (found.type_names[one], found.type_names[other])
-        for one in range(len(common))
-        for other in range(one)
-        if common[one] == common[other]
-    ]
-
-
-def joined(found):
-    """The same `Discovery` with these pairs joined: the bird's own six types."""
-    types = found.fitted.types.joined(pairs_of_one_label(found))
-    return dataclasses.replace(
-        found,
-        fitted=dataclasses.replace(found.fitted, types=types),
-        bouts=found.bouts.relabelled(types.types, len(types.names)),
-    )
