@@ -64,7 +64,7 @@ class Unusual:
     Attributes:
         values: `[S, J]`, one for each of `NAMES`: the scores, the distance from the nearest fitted
             calls, and the duration in seconds; NaN of a call too short for the model.
-        z: `[S, J]`, in spreads about the middle of the held-out calls of its type; of logarithms
+        z: `[S, J]`, in spreads about the middle of held-out calls, see `usual_calls`; of logarithms
             for distance and duration.
         p_values: `[S, J]`, two-sided.
         p: `[S]`, of all together, see `usual_calls.Judged`; NaN where nothing is known.

@@ -1,8 +1,10 @@
 """What of calls is usual, learned from held-out ones, and which others are not.
 
 Each score of a call, of distances and durations the logarithm, is told in spreads about the middle
-of its type's held-out calls; what counts against the call is added up over the scores, and compared
-with the same sums of the held-out calls, each measured against the others. So the verdict is a rank
+of held-out calls: of its type, of all types, or halfway, since a call that is odd may be taken for
+one of a type that it is none of, whose own calls are far apart. What counts against the call is
+added up over the scores, and compared with the same sums of the held-out calls, each measured
+against the others. So the verdict is a rank
 among held-out calls (conformal prediction, Vovk, Gammerman, Shafer 2005): of usual calls, as far as
 they are like the held-out ones, no larger share than `rate` is called unusual, however their scores
 are distributed and hang together.
@@ -23,10 +25,17 @@ RATE = 0.01
 #: With fewer held-out calls nothing is called unusual; what is usual of a type of which fewer are
 #: held out leans on all types, and is said to.
 MIN_CALLS, MIN_OF_TYPE = 20, 10
-# Better foreseen than others, or more like them, counts for a call; all else counts against it in
-# both directions. On a finch, sums tell altered calls from others better than the largest of the
-# scores, their squares, or a distance with covariances.
+# Better foreseen than others, or more like them, does not count against a call; all else does in
+# both directions. What is within so many spreads is no evidence: calls of another song in the same
+# place have as much of it. The distance needs no such margin, and tells the most, so that it counts
+# twice, even for a call. Chosen on a finch (bl26lb16), where the sum of such parts tells altered
+# calls from others better than the largest of the scores, or their squares.
 _ONE_SIDED = ("score", "order_score", "distance")
+_MARGINS = {"score": 1.0, "order_score": 1.0, "surprise": 2.0, "duration": 2.0}
+_WEIGHTS = {"distance": 2.0}
+# How much the middle and spread of all types count beside those of a call's own. Distances are
+# alike in all types; how well a type is foreseen differs, and how long it is above all.
+_OF_ALL_TYPES = {"score": 0.5, "order_score": 0.5, "distance": 1.0}
 #: What a call is judged by where nothing is known of its type.
 CALL_SCORES = (*scoring.SCORES, "duration")
 #: These spread evenly as their logarithms.
@@ -37,6 +46,7 @@ _QUANTILE = 0.995
 _LEAST_SPREAD = 1e-3
 # The variance within all types counts as much as so many calls of a type.
 _LEANING = 5
+_MiddleAndSpread = tuple[np.ndarray, np.ndarray]
 
 
 class Judged(typing.NamedTuple):
@@ -59,9 +69,9 @@ class UsualCalls:
 
     Attributes:
         names: of the scores, J.
-        middles, spreads: float64 `[K, J]`; a spread is the standard deviation of what a further
-            call of the type would have, wider the fewer calls are known (Student's t at 99.5 %),
-            its variance drawn towards that within all types.
+        middles, spreads: float64 `[K, J]`, by the type's calls or all; a spread is the standard
+            deviation of what a further call would have, wider the fewer calls are known (Student's
+            t at 99.5 %), a type's variance drawn towards that within all types.
         held_out: float64 `[n, J]`, of each held-out call in spreads, measured against the others.
         is_pooled: bool `[K]`, of which types so few are held out that they lean on all.
     """
@@ -136,20 +146,15 @@ def calibrate(
     middles, spreads, held_out = np.zeros(shape), np.ones(shape), np.zeros_like(values)
     if len(values) >= MIN_CALLS:
         usual = _Usual.of(values, types)
+        share = np.array([_OF_ALL_TYPES.get(name, 0.0) for name in names])
+        of_all, without = usual.around(values)
         for number, size in enumerate(counts.tolist()):
-            own = values[types == number]
-            mean = own.mean(axis=0) if size else np.zeros(len(names))
-            squares = np.square(own - mean).sum(axis=0)
-            middles[number], spreads[number] = usual.beside(size, mean, squares)
+            own = types == number
+            of_type, without_one = usual.around(values[own])
+            middles[number], spreads[number] = _between(of_type, of_all, share)
             if size:
-                # The same without each of the calls.
-                rest = max(size - 1, 1)
-                middle, spread = usual.beside(
-                    size - 1,
-                    (size * mean - own) / rest,
-                    squares - np.square(own - mean) * size / rest,
-                )
-                held_out[types == number] = (own - middle) / spread
+                each = _between(without_one, (without[0][own], without[1][own]), share)
+                held_out[own] = (values[own] - each[0]) / each[1]
     return UsualCalls(names, middles, spreads, held_out, counts < MIN_OF_TYPE)
 
 
@@ -171,6 +176,19 @@ class _Usual:
             values.mean(axis=0), np.maximum(values.var(axis=0), floor), np.maximum(within, floor)
         )
 
+    def around(self, own: np.ndarray) -> tuple[_MiddleAndSpread, _MiddleAndSpread]:
+        """Middle and spread beside some calls [N, J], and beside all but each of them, [N, J]."""
+        size = len(own)
+        mean = own.mean(axis=0) if size else np.zeros(own.shape[1])
+        squares = np.square(own - mean).sum(axis=0)
+        rest = max(size - 1, 1)
+        without = self.beside(
+            max(size - 1, 0),
+            (size * mean - own) / rest,
+            squares - np.square(own - mean) * size / rest,
+        )
+        return self.beside(size, mean, squares), without
+
     def beside(
         self, size: int, mean: np.ndarray, squares: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -188,6 +206,17 @@ class _Usual:
         return mean, np.sqrt(variance * (1 + 1 / size)) * widening
 
 
+def _between(
+    of_type: _MiddleAndSpread, of_all: _MiddleAndSpread, share: np.ndarray
+) -> _MiddleAndSpread:
+    """Middle and spread [..., J] about which a value lies as far as it does on average about two
+    others, of which the second counts for a share [J].
+    """
+    per_spread = (1 - share) / of_type[1] + share / of_all[1]
+    middle = (1 - share) * of_type[0] / of_type[1] + share * of_all[0] / of_all[1]
+    return middle / per_spread, 1 / per_spread
+
+
 def _comparable(values: np.ndarray | tf.Tensor, names: tuple[str, ...]) -> tf.Tensor:
     values = tf.cast(values, tf.float64)
     is_logarithmic = np.array([name in LOGARITHMIC for name in names])
@@ -197,4 +226,8 @@ def _comparable(values: np.ndarray | tf.Tensor, names: tuple[str, ...]) -> tf.Te
 def _counting(z: tf.Tensor, names: tuple[str, ...]) -> tf.Tensor:
     """What counts against calls of each score."""
     is_one_sided = np.array([name in _ONE_SIDED for name in names])
-    return tf.where(is_one_sided, z, tf.abs(z))
+    has_margin = np.array([name in _MARGINS for name in names])
+    margins = np.array([_MARGINS.get(name, 0.0) for name in names])
+    beyond = tf.where(is_one_sided, z, tf.abs(z)) - margins
+    weights = np.array([_WEIGHTS.get(name, 1.0) for name in names])
+    return weights * tf.where(has_margin, tf.maximum(beyond, 0.0), beyond)

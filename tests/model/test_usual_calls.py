@@ -59,8 +59,21 @@ def test_held_out_calls_are_judged_by_the_others(rng):
         expected = alone.judge(values[[place]], types[[place]])
         # What all types share is learned from all 65, or from 64.
         np.testing.assert_allclose(judged.z[place], expected.z[0], rtol=0.1, atol=0.05)
-    # Ranks among the others, each once.
-    np.testing.assert_allclose(np.sort(judged.p), np.arange(1, 66) / 65)
+    # Ranks among the others, each once; nothing counts against the rest.
+    ranks, total = np.sort(judged.p), judged.total.numpy()
+    num_counting = int((total > 0).sum())
+    assert 5 < num_counting < 65
+    np.testing.assert_allclose(ranks[:num_counting], np.arange(1, num_counting + 1) / 65)
+    np.testing.assert_allclose(ranks[num_counting:], 1)
+
+
+def test_a_distance_counts_twice_and_by_the_calls_of_all_types(rng):
+    values = np.exp(np.repeat([[1.0], [3.0]], 100, axis=0) + rng.normal(size=(200, 1)))
+    usual = usual_calls.calibrate(values, np.repeat([0, 1], 100), 2, ("distance",))
+    np.testing.assert_allclose(usual.middles[0], usual.middles[1])
+    judged = usual.judge(np.exp([[2.0], [5.0]]), [0, 1])
+    np.testing.assert_allclose(judged.total, 2 * judged.z[:, 0])
+    assert judged.total.numpy()[0] < judged.total.numpy()[1]
 
 
 def test_of_few_or_equal_calls_nothing_is_said_that_nobody_knows(rng):
