@@ -15,7 +15,10 @@ from neurovocal_tf.rbm import noise
 
 # How far the seeds of its weights are from those of the encoder that it wraps.
 _SEED_OF_WEIGHTS = 850
-_FIRST_SD = 0.5
+# Of a label's vector, and of what each part of its span has besides.
+_FIRST_SD, _FIRST_SD_OF_PARTS = 0.5, 0.1
+#: Parts of a span that have vectors of their own, so that a label has a course.
+NUM_PARTS = 8
 # Frames at which what a place in a span is told by is half of what it can be.
 _SCALES = (2.0, 8.0, 32.0)
 _NUM_PLACES = 2 * len(_SCALES) + 1
@@ -31,15 +34,17 @@ class LabelledEncoder(TellingEncoder):
         s_t = encoder([x_t, v_t], s_{t-1})
         u_t = [x_t, u of s_t]
 
-    so that the RBM of frame t + 1 knows what that frame is to be. What the place in a span is told
-    by is the same to the last bit on every processor: a division is rounded in one way alone.
+    so that the RBM of frame t + 1 knows what that frame is to be: by E what is sung, by G how it
+    goes on from onset to offset. What the place in a span is told by is the same to the last bit on
+    every processor: a division is rounded in one way alone.
 
     Args:
         encoder: the `Encoder` to wrap.
         labels: `Labels`, or the values of such as JSON has them.
-        size: int, numbers of each label's vector, a row of E, and of F.
+        size: int, numbers of each label's vector, a row of E, of F, and of G.
         unknown_share: how often, in training, a row is told nothing of any of its frames.
-        weight_init: "scaled" (E and F from N(0, 0.5)) or "published" (from N(0, 0.0001)).
+        weight_init: "scaled" (E and F from N(0, 0.5), G from N(0, 0.1)) or "published" (all from
+            N(0, 0.0001)).
         seed: int, of the initial weights.
 
     `call` takes what an encoder takes, a Keras mask [B, T], and cues int [B, T, CUE_SIZE], of each
@@ -82,21 +87,27 @@ class LabelledEncoder(TellingEncoder):
     @property
     def vector_size(self) -> int:
         """Numbers of x."""
-        return 2 * self.size + _NUM_PLACES
+        return 3 * self.size + _NUM_PLACES
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         super().build(input_shape)
         add = functools.partial(self.add_weight, autocast=False)
-        sd = 1e-4 if self.weight_init == "published" else _FIRST_SD
+        num_values = self.labels.num_values
+        shapes = {
+            "label_vectors": (num_values, _FIRST_SD),
+            "next_label_vectors": (num_values, _FIRST_SD),
+            "part_vectors": (num_values * NUM_PARTS, _FIRST_SD_OF_PARTS),
+        }
         self.tables = [
             add(
                 name=name,
-                shape=(self.labels.num_values, self.size),
+                shape=(num_rows, self.size),
                 initializer=keras.initializers.RandomNormal(
-                    stddev=sd, seed=self.seed + _SEED_OF_WEIGHTS + place
+                    stddev=1e-4 if self.weight_init == "published" else sd,
+                    seed=self.seed + _SEED_OF_WEIGHTS + place,
                 ),
             )
-            for place, name in enumerate(("label_vectors", "next_label_vectors"))
+            for place, (name, (num_rows, sd)) in enumerate(shapes.items())
         ]
 
     def initial_state(self, is_start: tf.Tensor) -> tf.Tensor:
@@ -171,14 +182,16 @@ class LabelledEncoder(TellingEncoder):
         """x of cues.  int32 [..., CUE_SIZE] -> float32 [..., X]"""
         columns = tf.unstack(tf.cast(cues, tf.int32), CUE_SIZE, axis=-1)
         label, following, since, left = columns
+        since, left = tf.maximum(since, 0), tf.maximum(left, 0)
+        part = NUM_PARTS * since // tf.maximum(since + left, 1)
+        part = label * NUM_PARTS + tf.minimum(part, NUM_PARTS - 1)
         # As products with ones and zeros, which are exact: the gradient of a gather adds up row
         # after row. A number that is none has no vector.
         vectors = [
-            tf.tensordot(tf.one_hot(number, self.labels.num_values, dtype=table.dtype), table, 1)
-            for number, table in zip((label, following), tables, strict=True)
+            tf.tensordot(tf.one_hot(number, table.shape[0], dtype=table.dtype), table, 1)
+            for number, table in zip((label, following, part), tables, strict=True)
         ]
-        dtype = tables[0].dtype
-        since, left = (tf.cast(tf.maximum(frames, 0), dtype) for frames in (since, left))
+        since, left = (tf.cast(frames, tables[0].dtype) for frames in (since, left))
         places = [frames / (frames + scale) for frames in (since, left) for scale in _SCALES]
         places.append(since / tf.maximum(since + left, 1.0))
         return tf.concat([*vectors, tf.stack(places, axis=-1)], axis=-1)

@@ -34,6 +34,7 @@ OPTIONS = {
 }
 # What conditions and labels are tried around: direct frames; a clock and attention.
 AROUND = ("deep, with direct frames", "of periods and heads")
+# Conditions are told around labels.
 TELLING = ("conditioned", "labelled")
 SYLLABLES = Labels.of("abc")
 BIRDS = Conditions.of({"individual": ["a", "b"], "context": ["alone"]})
@@ -44,7 +45,7 @@ EVERY_ENCODER = pytest.mark.parametrize(
         for name in ENCODERS
         for option, values in OPTIONS.items()
         if (
-            option in AROUND
+            option in AROUND[TELLING.index(name) :]
             if name in TELLING
             else (name == "attention") == ("attention_frames" in values)
         )
