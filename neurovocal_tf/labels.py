@@ -33,6 +33,8 @@ NOTHING_KNOWN, SILENCE, FIRST_LABEL = range(3)
 NUM_QUANTILES = 32
 # Of fewer examples a gap between two labels has no durations of its own.
 _LEAST_PAIRS = 12
+# As many are told of where one is not among them.
+_MOST_TOLD = 30
 _ANY = NOTHING_KNOWN
 
 Gaps = Mapping[tuple[int, int], tuple[int, ...]]
@@ -83,6 +85,12 @@ class Labels:
         """Whether every label is one character, so that a text needs no spaces."""
         return bool(self.known) and all(len(label) == 1 for label in self.known)
 
+    @property
+    def told(self) -> str:
+        """The labels, or the first of very many, as a line for users."""
+        more = len(self.known) - _MOST_TOLD
+        return " ".join(self.known[:_MOST_TOLD]) + (f" and {more} more" if more > 0 else "")
+
     def number(self, label: str) -> int:
         """Of a label its number, of one that is not known 0."""
         label = written(label)
@@ -110,7 +118,7 @@ class Labels:
             if label not in self.known:
                 raise ValueError(
                     f"`{argument}` must be of labels that the model has learned: "
-                    f"{' '.join(self.known)}. Received: {argument}={text}, and {label} is none"
+                    f"{self.told}. Received: {argument}={text}, and {label} is none"
                 )
         return tuple(map(self.number, labels))
 
@@ -175,7 +183,7 @@ class DurationStatistics:
 
     def update(self, cues: np.ndarray) -> None:
         """Takes the cues of one more sequence, int `[L, CUE_SIZE]`."""
-        # Of a span that a sequence cuts off, the whole is counted from its cue.
+        # Of a span that a sequence cuts off as long as the model hears of it: so it is told again.
         runs = runs_of(cues)
         for label, first, last in runs:
             if label >= FIRST_LABEL:

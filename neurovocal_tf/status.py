@@ -5,8 +5,9 @@ import enum
 
 class Status(enum.IntEnum):
     """The `status` of a row in every endpoint; the first that holds: UNKNOWN_CONDITION; of a text
-    NO_TEXT, UNKNOWN_LABEL, UNKNOWN_LETTER, TOO_LONG; or from NOT_WAV up in this list to the first.
-    Samples are looked at, for ABSURD, where none from NOT_WAV to TOO_LONG holds.
+    TOO_LONG by its letters, NO_TEXT, UNKNOWN_LABEL, UNKNOWN_LETTER, TOO_LONG by its song; or from
+    NOT_WAV up in this list to the first. Samples are looked at, for ABSURD, where none from NOT_WAV
+    to TOO_LONG holds.
     """
 
     FINE = 0

@@ -232,11 +232,12 @@ def _by_name(sources, sample_rate, data_dir, config, spans):
 def vocalizations(
     source: Source, sample_rate: int, config: Config, spans: FoundSpans
 ) -> list[list[float]]:
-    """[onset_s, offset_s] of each in a whole recording: as people marked them, else as the detector
-    finds them.
+    """[onset_s, offset_s] of each in a source's whole recording, whatever stretch of it the source
+    is: as people marked them, else as the detector finds them.
     """
     if source.segments is not None:
         return [list(segment[:2]) for segment in source.segments]
+    source = dataclasses.replace(source, begin=0.0, end=1.0)
     audio = config.audio
     samples = readers.read(
         source.path, audio.channel, sample_rate, audio.time_expansion, audio.float_scale

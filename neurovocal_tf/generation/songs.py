@@ -83,23 +83,26 @@ def generate_songs(
             of_row[:length] for of_row, length in zip(song["spectrogram"], rows[1], strict=True)
         ]
         for seed, decibels, track in zip(some, frames, tracks, strict=True):
-            labels = labels_of(singer, track)
+            labels = labels_of(singer, track, len(decibels))
             sound = np.asarray(singer.sound(decibels))
             yield Song(seed, np.asarray(decibels), sound, labels)
 
 
-def labels_of(singer: Singer, track: Track | None) -> tuple[Segment, ...]:
-    """(onset_s, offset_s, label) of what a song sings, as its sound has them; () of no track."""
+def labels_of(singer: Singer, track: Track | None, num_frames: int) -> tuple[Segment, ...]:
+    """(onset_s, offset_s, label) of what a song of so many frames sings, as its sound has them; ()
+    of no track. What is cut off is not sung.
+    """
     if track is None:
         return ()
     settings, known = singer.config.spectrogram, singer.model.labels.known
     # Between the middles of two windows.
     first = (settings.n_fft - settings.hop_length) / 2
+    is_sung = np.asarray(track.firsts) < num_frames
     onsets, offsets = (
-        (np.asarray(frames) * settings.hop_length + first) / singer.sample_rate
+        (np.minimum(frames, num_frames)[is_sung] * settings.hop_length + first) / singer.sample_rate
         for frames in (track.firsts, track.lasts)
     )
-    labels = [known[number - FIRST_LABEL] for number in np.asarray(track.numbers)]
+    labels = [known[number - FIRST_LABEL] for number in np.asarray(track.numbers)[is_sung]]
     return tuple(zip(onsets.tolist(), offsets.tolist(), labels, strict=True))
 
 

@@ -49,8 +49,9 @@ def track_specs() -> Track:
     return Track(several, several, several, one)
 
 
-def numbers_in(labels: Labels, text: tf.Tensor) -> tf.Tensor:
-    """The numbers of the labels of a text, of those that are not known 0; see `Labels.numbers_in`.
+def numbers_in(labels: Labels, text: tf.Tensor, most: int) -> tf.Tensor:
+    """The numbers of the labels of a text, of the first `most` of them, of those that are not known
+    0; see `Labels.numbers_in`.
 
     string [] -> int32 [M]
     """
@@ -58,6 +59,7 @@ def numbers_in(labels: Labels, text: tf.Tensor) -> tf.Tensor:
         parts = tf.strings.unicode_split(tf.strings.regex_replace(text, r"\s+", ""), "UTF-8")
     else:
         parts = tf.strings.split(text)
+    parts = parts[:most]
     known = tf.constant(["", "", *labels.known])
     is_it = (parts[:, tf.newaxis] == known) & (tf.range(labels.num_values) > SILENCE)
     return tf.argmax(tf.cast(is_it, tf.int32), axis=1, output_type=tf.int32)

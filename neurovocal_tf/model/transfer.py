@@ -55,8 +55,8 @@ def take_weights(model: RNNRBM, source: RNNRBM) -> None:
     if source.labels.known != model.labels.known:
         raise ValueError(
             "`start_from` must be a model of the same labels along time, as --labels has them. "
-            f"Received: one of {' '.join(source.labels.known) or 'none'}, and here there are "
-            f"{' '.join(model.labels.known) or 'none'}"
+            f"Received: one of {source.labels.told or 'none'}, and here there are "
+            f"{model.labels.told or 'none'}"
         )
     ours, theirs = (_Parts(each) for each in (model, source))
     if ours.shapes() != theirs.shapes():
@@ -108,10 +108,10 @@ def _read_anew(model, batches):
     rbm, num_visible = model.conditional_rbm, model.num_visible
 
     @tf.function(autograph=False, reduce_retracing=True)
-    def read(frames, mask, is_start, condition=None):
-        u = model.contexts(frames, is_start, condition=condition)
+    def read(frames, mask, is_start, condition=None, cues=None):
+        u = model.contexts(frames, is_start, condition=condition, cues=cues)
         error = model.standardisation(frames) - mean_field(
-            model(frames, is_start, condition=condition)
+            model(frames, is_start, condition=condition, cues=cues)
         )
         return tf.concat([tf.ones_like(u[..., :1]), u, error], axis=2), mask
 

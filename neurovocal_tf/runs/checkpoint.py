@@ -281,6 +281,15 @@ class BestWeights:
             name: getattr(self, name) for name in ("epoch", "cd_steps", "song_distance", "error")
         }
 
+    def would_take(self, error: float, cd_steps: int, song_distance: float = math.inf) -> bool:
+        """Whether weights with these figures are better, or the first."""
+        song_distance = song_distance if math.isfinite(song_distance) else math.inf
+        best = -self.cd_steps, self.song_distance, self.error
+        # A validation error that is not finite is never better,
+        # yet a run must have some weights to keep.
+        is_better = math.isfinite(error) and (-cd_steps, song_distance, error) < best
+        return is_better or not self.weights
+
     def offer(
         self,
         weights: Sequence[np.ndarray],
@@ -290,20 +299,14 @@ class BestWeights:
         song_distance: float = math.inf,
     ) -> bool:
         """Takes them if they are better, or the first. Returns whether it did."""
-        song_distance = song_distance if math.isfinite(song_distance) else math.inf
-        # A validation error that is not finite is never better,
-        # yet a run must have some weights to keep.
-        is_finite = math.isfinite(error)
-        is_better = is_finite and (-cd_steps, song_distance, error) < (
-            -self.cd_steps,
-            self.song_distance,
-            self.error,
-        )
-        if not is_better and self.weights:
+        if not self.would_take(error, cd_steps, song_distance):
             return False
+        song_distance = song_distance if math.isfinite(song_distance) else math.inf
         self.weights, self.epoch = [np.asarray(w).copy() for w in weights], epoch
         found = (
-            (cd_steps, float(song_distance), float(error)) if is_finite else (0, math.inf, math.inf)
+            (cd_steps, float(song_distance), float(error))
+            if math.isfinite(error)
+            else (0, math.inf, math.inf)
         )
         self.cd_steps, self.song_distance, self.error = found
         return True

@@ -27,9 +27,12 @@ _MOST_OVERLAP = 4
 _SANE_DECIBELS = (-1e3, 1e2)
 
 
-def _read_text(space, text):
+def _read_text(space, text, most_letters):
+    is_too_long = tf.strings.length(text, unit="UTF8_CHAR") > most_letters
+    text = tf.where(is_too_long, "", text)
     is_known = space.are_known(text[tf.newaxis])[0]
     status = first_status(
+        (Status.TOO_LONG, is_too_long),
         (Status.NO_TEXT, tf.strings.length(tf.strings.strip(text)) == 0),
         (Status.UNKNOWN_LETTER, ~is_known),
     )
@@ -54,7 +57,8 @@ class Readings:
     Args:
         trained: `runs.trained.Trained`, or whatever has its `model`, `config`,
             `scale` and `sample_rate`, and maybe `space`, by which an embedding has one more.
-        max_frames: int; longer spectrograms and recordings are refused by their status.
+        max_frames: int; longer spectrograms and recordings, and texts of more letters, are refused
+            by their status.
         usual: `scoring.UsualRanges`, for more and more frames.
         usual_calls: `UsualCalls` of one type, for `usual_calls.CALL_SCORES`.
     """
@@ -125,7 +129,9 @@ class Readings:
         )
         #: A text's point, zero where it cannot be read, and its `Status`, of a model with a space.
         #: string [] -> joint_embedding float32 [J], status int32 []
-        self.text = Traced(lambda text: _read_text(space, text), tf.TensorSpec([], tf.string))
+        self.text = Traced(
+            lambda text: _read_text(space, text, max_frames), tf.TensorSpec([], tf.string)
+        )
         #: A recording's samples, none if they are of no use, and its `Status`.  string []
         #: -> float32 [N], int32 []
         self.samples = Traced(self._decoded, tf.TensorSpec([], tf.string))

@@ -66,7 +66,9 @@ class SungTexts:
 
     def _track(self, row):
         text, seed = row
-        numbers = sung_text.numbers_in(self._singer.model.labels, text)
+        # A label lasts a frame at least: of more than these none can be sung.
+        most = self._singer.max_frames + 1
+        numbers = sung_text.numbers_in(self._singer.model.labels, text, most)
         track = self._singer.track(numbers, seed)
         status = first_status(
             (Status.NO_TEXT, tf.size(numbers) == 0),

@@ -67,6 +67,8 @@ class RunRecord(keras.callbacks.Callback):
         baselines: dict of one-step errors, written beside each epoch's.    unit: of the errors.
         memory: what every checkpoint remembers of the folder.
         report: called with a line where an epoch is kept, or sang and is not.
+        find_noise: called with the model before its weights are kept, for what goes with them and
+            is not trained, see `sung_noise`.
     """
 
     def __init__(
@@ -78,8 +80,10 @@ class RunRecord(keras.callbacks.Callback):
         unit: str,
         memory: checkpoint.Memory | None = None,
         report: Callable[[str], object] = lambda line: None,
+        find_noise: Callable[[keras.Model], object] = lambda model: None,
     ) -> None:
         super().__init__()
+        self.find_noise = find_noise
         self.folder, self.best, self.history, self.baselines = folder, best, history, baselines
         self.unit, self.memory, self.report = unit, memory, report
         self._writer = None
@@ -114,13 +118,11 @@ class RunRecord(keras.callbacks.Callback):
         }
         self.history.append(row)
         with weights_to_keep(self.model):
-            known = (
-                monitored_error(row),
-                epoch + 1,
-                row["cd_steps"],
-                row.get("song_distance", math.inf),
-            )
-            self.best.offer(self.model.variables, *known)
+            error = monitored_error(row)
+            known = row["cd_steps"], row.get("song_distance", math.inf)
+            if self.best.would_take(error, *known):
+                self.find_noise(self.model)
+            self.best.offer(self.model.variables, error, epoch + 1, *known)
         done = epoch + 1, self.best, self.history, self.memory
         checkpoint.save(self.folder.checkpoint, self.model, *done)
         self._write_history()

@@ -1,7 +1,7 @@
 """Songs sung in the course of a training, and how far they are from those it learns from."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -14,7 +14,6 @@ from neurovocal_tf.evaluation.heard import Heard, Listener, NotMeasurable, Songs
 from neurovocal_tf.evaluation.song_measures import Sung
 from neurovocal_tf.generation import songs
 from neurovocal_tf.generation.singer import Singer
-from neurovocal_tf.model.sung_noise import find_noise_shares
 from neurovocal_tf.training.averages import weights_to_keep
 from neurovocal_tf.training.phases import Phases
 
@@ -38,7 +37,7 @@ class SongCheck(keras.callbacks.Callback):
     Args:
         singer: `Singer` of the model that trains.    recordings: `Recordings`, those that train.
         epochs: the epochs, counted from 1, after which to sing.
-        held_out: batches by which to find how much noise is sung, see `sung_noise`.
+        find_noise: called with the model before it sings, see `sung_noise`.
     """
 
     def __init__(
@@ -46,10 +45,10 @@ class SongCheck(keras.callbacks.Callback):
         singer: Singer,
         recordings: Recordings,
         epochs: Iterable[int],
-        held_out: Iterable[Any] = (),
+        find_noise: Callable[[keras.Model], object] = lambda model: None,
     ) -> None:
         super().__init__()
-        self.held_out = held_out
+        self.find_noise = find_noise
         self.singer, self.recordings, self.epochs = singer, recordings, set(epochs)
         self._listener: Listener | None = None
         self._halves_apart = math.nan
@@ -70,9 +69,7 @@ class SongCheck(keras.callbacks.Callback):
                 return math.inf
             self._halves_apart = song_measures.song_distance(*_halves(self._listener.recordings))
         with weights_to_keep(self.model):
-            find_noise_shares(
-                self.model, self.held_out, self.singer.config.generation.num_gibbs_steps
-            )
+            self.find_noise(self.model)
             seeds = range(_FIRST_SEED, _FIRST_SEED + _NUM_SONGS)
             num_frames = min(songs.frames_in(_SONG_S, self.singer), _MOST_SONG_FRAMES)
             sources, labels = self.recordings.sources, self.singer.model.labels

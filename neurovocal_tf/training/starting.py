@@ -130,6 +130,11 @@ def _told(start, model, data, config):
         there, here = (getattr(c.spectrogram, name) for c in (start.config, config))
         if there != here:
             yield f"its frames are others than these: {name}={there} there, {here} here"
+    if config.data.source_of_labels in ("types", "units"):
+        yield (
+            "its labels have the names of these, but were found in other recordings: a name need "
+            "not mean the same sounds"
+        )
     for name, values in model.conditions.values.items():
         known = start.model.conditions.values.get(name, ())
         new = [value for value in values[1:] if value not in known]

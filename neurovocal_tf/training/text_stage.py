@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
+import scipy.special
 import tensorflow as tf
 
 from neurovocal_tf import files
@@ -80,7 +81,8 @@ class TextStage:
         unheard = set(config.texts.spelling_of) - set(labels)
         if unheard:
             raise ValueError(
-                f"`spellings` must be LABEL=TEXT of labels that are there: {' '.join(labels)}. "
+                "`spellings` must be LABEL=TEXT of labels that are there: "
+                f"{self._training.labels.told}. "
                 f"Received: spellings={config.texts.spellings}, and {sorted(unheard)[0]} is none"
             )
         for note in notes:
@@ -221,7 +223,7 @@ class _Batches:
     def error(self, calls: Sequence[SaidCall]) -> float:
         """How badly calls tell their texts among all that are known, mean nats."""
         logits, right = self._logits(calls)
-        shares = logits - np.log(np.sum(np.exp(logits), axis=1, keepdims=True))
+        shares = scipy.special.log_softmax(logits, axis=1)
         return float(-np.mean(shares[np.arange(len(right)), right]))
 
     def right_first(self, calls: Sequence[SaidCall]) -> float:

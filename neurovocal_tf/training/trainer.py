@@ -1,5 +1,6 @@
 """A folder of recordings, or a file of frame sequences, in; a trained model in a run folder out."""
 
+import functools
 import math
 import os
 import tempfile
@@ -191,9 +192,13 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
     folder.write_config(config)
 
     rates, cd_steps, num_epochs = training_phases(config)
-    record = RunRecord(
-        folder, best, history, data.summary.baselines, data.summary.unit, memory, report
+    find_noise = functools.partial(
+        find_noise_shares,
+        batches=data.every_validation,
+        num_gibbs_steps=config.generation.num_gibbs_steps,
     )
+    told = data.summary.baselines, data.summary.unit, memory, report, find_noise
+    record = RunRecord(folder, best, history, *told)
     drawn = (
         np.unique(np.ceil(np.linspace(0, num_epochs, _NUM_PICTURES + 1)[1:]).astype(int)).tolist()
         if pictures
@@ -205,7 +210,7 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
     checks = (
         epochs_to_check(config.training.num_song_checks, cd_steps, num_epochs) if has_songs else ()
     )
-    checked = [SongCheck(singer, data.trained_on, checks, data.every_validation)] if checks else []
+    checked = [SongCheck(singer, data.trained_on, checks, find_noise)] if checks else []
     further = [*callbacks, *progress(data.summary, num_epochs)]
     if first_epoch:
         record.catch_up()
@@ -219,7 +224,7 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
     finally:
         if best.epoch:
             pictured.draw_curves()
-            keeper = _save_best(best, config, data, folder)
+            keeper = _save_best(best, config, data.summary, folder)
             told = story(history, data.summary.unit)
             files.write_text(folder.file("story.txt"), "\n".join(told) + "\n")
     replicas.wait_for_all()
@@ -275,13 +280,11 @@ def _compiled(config, summary):
     return model
 
 
-def _save_best(best, config, data, folder):
+def _save_best(best, config, summary, folder):
     """Writes model.keras, the best weights in a model without an optimiser, and returns that."""
-    summary = data.summary
     keeper = build_model(config, summary.num_visible, summary.conditions, summary.labels)
     for variable, array in zip(keeper.variables, best.weights, strict=True):
         variable.assign(array)
-    find_noise_shares(keeper, data.every_validation, config.generation.num_gibbs_steps)
     with files.replacing(folder.file("model.keras")) as temporary:
         keeper.save(temporary)
     return keeper

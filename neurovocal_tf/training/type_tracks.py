@@ -27,9 +27,7 @@ def with_types(found: Survey, config: Config) -> Survey:
     # Whole recordings, of which a stretch may train and another one not.
     sources = {source.path: source for source in (*training.sources, *found.validation.sources)}
     spans = {
-        path: label_tracks.vocalizations(
-            dataclasses.replace(source, begin=0.0, end=1.0), rate, config, training.spans
-        )
+        path: label_tracks.vocalizations(source, rate, config, training.spans)
         for path, source in sources.items()
     }
     recipe = features.recipe_of("speech" if config.segmentation.detector == "contrast" else "")
@@ -43,7 +41,7 @@ def with_types(found: Survey, config: Config) -> Survey:
         if len(times)
     }
     fitted = [
-        calls[source.path][_within(source, spans[source.path])]
+        calls[source.path][_within(source, spans[source.path], config.audio.time_expansion)]
         for source in training.sources
         if source.path in calls
     ]
@@ -72,12 +70,13 @@ def with_types(found: Survey, config: Config) -> Survey:
     )
 
 
-def _within(source: Source, spans: list[list[float]]) -> np.ndarray:
+def _within(source: Source, spans: list[list[float]], time_expansion: int) -> np.ndarray:
     """Which spans of a whole recording lie in the source's stretch of it, bool [S]."""
     times = np.reshape(spans, (-1, 2))
     if source.identity is None:
         return np.ones(len(times), bool)
-    length_s = source.identity.num_samples / source.identity.sample_rate
+    # The rate of a file is that of the sound as it was slowed down.
+    length_s = source.identity.num_samples / (source.identity.sample_rate * time_expansion)
     return (times[:, 0] >= source.begin * length_s) & (times[:, 1] <= source.end * length_s)
 
 

@@ -82,6 +82,19 @@ def test_the_whole_of_each_vocalization_may_be_a_word_that_its_name_tells(folder
         assert {label for *_, label in source.track} == set(found.training.labels.known)
 
 
+def test_of_a_stretch_too_the_vocalizations_are_those_of_the_whole_recording(folder):
+    data = survey(folder, CONFIG).training
+    whole = data.sources[0]
+    later = dataclasses.replace(whole, begin=0.5)
+    # What is kept of the stretch itself counts from where that begins.
+    data.spans.detect(later, np.zeros(4000, np.float32), data.sample_rate, CONFIG.segmentation)
+    of_both = [
+        label_tracks.vocalizations(source, data.sample_rate, CONFIG, data.spans)
+        for source in (later, whole)
+    ]
+    assert of_both[0] == of_both[1] and len(of_both[0]) > 1
+
+
 def test_recordings_without_labels_are_told_nothing_and_are_named_once(folder, tmp_path, found):
     training = found.training.sources
     without = dataclasses.replace(training[0], track=None)

@@ -8,6 +8,7 @@ from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
 from neurovocal_tf.conditions import Conditions
+from neurovocal_tf.labels import CUE_SIZE, Labels
 from neurovocal_tf.model.transfer import meet_data, take_weights
 
 SIZES = (5, 4, 3)
@@ -153,3 +154,16 @@ def test_rows_without_frames_and_a_single_voice_leave_it_defined(rng):
     frames[0], mask[0] = 1.0, 1.0
     meet_data(model, [(frames, mask, np.ones(3, bool), np.ones((3, 3), np.int32))])
     assert all(np.isfinite(weight).all() for weight in model.weights)
+
+
+def test_labels_along_time_are_told_when_new_data_are_met_and_must_be_the_same(frames, rng):
+    source = make_model(rng, SIZES, labels=Labels.of("abc"))
+    model = fresh_model(*SIZES, labels=Labels.of("abc"))
+    take_weights(model, source)
+    cues = np.ones((2, 6, CUE_SIZE), np.int32)
+    batch = frames, np.ones((2, 6)), np.ones(2, bool), np.zeros((2, 0), np.int32), cues
+    before = np.square(model.predict_step(batch) - frames).mean()
+    meet_data(model, [batch])
+    assert np.square(model.predict_step(batch) - frames).mean() < before
+    with pytest.raises(ValueError, match="labels along time.* of a b c, and here .* z"):
+        take_weights(fresh_model(*SIZES, labels=Labels.of("z")), source)

@@ -106,6 +106,9 @@ def test_of_other_models_nothing_is_taken_for_granted(version):
     signatures = version.signatures
     known = {"max_frames": 40}
     assert "encode_audio" in long_calls.rows_apart(known, signatures)
+    # As long as their texts, and as what is said.
+    of_text = {"generate_text": SimpleNamespace(inputs={"text": 0, "seed": 0})}
+    assert "generate_text" in long_calls.rows_apart(known, {**signatures, **of_text})
     assert long_calls.rows_apart({}, signatures) == set()
     others = {name: signatures[name] for name in signatures if name != "generate_continue"}
     assert long_calls.rows_apart(known, others) == set()

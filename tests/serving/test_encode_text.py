@@ -37,12 +37,12 @@ def endpoints(trained):
 
 
 def test_texts_are_unit_vectors_and_what_cannot_be_read_says_so(endpoints):
-    texts = ["seven", "", "nine", "x", " six ", "\x00"]
+    texts = ["seven", "", "nine", "x", " six ", "\x00", "x" * 61]
     found = endpoints.encode_text(tf.constant(texts))
     # n, i, e and x are letters of seven and six.
-    assert found["status"].numpy().tolist() == [0, 12, 0, 0, 0, 13]
+    assert found["status"].numpy().tolist() == [0, 12, 0, 0, 0, 13, Status.TOO_LONG]
     norms = np.linalg.norm(found["joint_embedding"], axis=1)
-    np.testing.assert_allclose(norms, [1, 0, 1, 1, 1, 0], rtol=1e-6)
+    np.testing.assert_allclose(norms, [1, 0, 1, 1, 1, 0, 0], rtol=1e-6)
     for row, text in enumerate(texts):
         alone = endpoints.encode_text(tf.constant([text]))["joint_embedding"]
         np.testing.assert_array_equal(alone[0], found["joint_embedding"][row])

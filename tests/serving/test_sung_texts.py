@@ -87,6 +87,11 @@ def test_what_a_song_sings_stands_beside_it_as_annotations(endpoints, tmp_path):
     for (onset, offset, label), read in zip(song.labels, found, strict=True):
         assert (read.label, read.onset_s) == (label, pytest.approx(onset, abs=1e-6))
         assert read.offset_s == pytest.approx(offset, abs=1e-6)
+    # Of two labels at 2 to 5 and 5 to 8 frames, of which only so many sound.
+    for num_frames, count in ((8, 2), (6, 2), (5, 1), (2, 0)):
+        cut = next(songs.generate_songs(endpoints.singer, [5], num_frames, 1.0, None, (1,), (3, 4)))
+        assert cut.labels[:1] == song.labels[:count][:1] and len(cut.labels) == count
+        assert all(offset <= (num_frames * 16 + 8) / 16_000 for _, offset, _ in cut.labels)
     endpoints.singer.max_frames, before = 8, endpoints.singer.max_frames
     with pytest.raises(ValueError, match="`text` must be of 8 frames at most. Received: one of "):
         next(songs.generate_songs(endpoints.singer, [5], None, 1.0, None, (1,), (3, 4)))
@@ -147,10 +152,11 @@ def test_a_songs_durations_follow_from_its_seed_alone_and_are_those_that_were_he
     [(WORDS, " two  one of "), (WORDS, ""), (SYLLABLES, "ba\u00e9 b"), (SYLLABLES, " \u00e9")],
 )
 def test_a_graph_reads_texts_as_python_does(labels, text):
-    found = sung_text.numbers_in(labels, tf.constant(text)).numpy().tolist()
+    found = sung_text.numbers_in(labels, tf.constant(text), 9).numpy().tolist()
     assert found == (list(labels.numbers_in(text)) if text else [])
-    strange = sung_text.numbers_in(labels, tf.constant("a zz"))
+    strange = sung_text.numbers_in(labels, tf.constant("a zz"), 9)
     assert 0 in strange.numpy().tolist()
+    assert sung_text.numbers_in(labels, tf.constant(text), 1).shape[0] == min(len(found), 1)
 
 
 def test_a_server_is_warmed_up_with_a_label(endpoints):

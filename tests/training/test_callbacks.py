@@ -20,7 +20,10 @@ def test_the_best_weights_are_the_averages_of_the_epoch_with_the_smallest_valida
 ):
     averaging_model = model_with_averages()
     folder, best, history = RunFolder(tmp_path), BestWeights(), []
-    record = RunRecord(folder, best, history, {"mean": 9.0}, "dB")
+    found = []
+    record = RunRecord(
+        folder, best, history, {"mean": 9.0}, "dB", find_noise=lambda _: found.append(len(history))
+    )
     record.set_model(averaging_model)
     record.on_train_begin()
     averages, weights = {}, None
@@ -34,6 +37,8 @@ def test_the_best_weights_are_the_averages_of_the_epoch_with_the_smallest_valida
         record.on_epoch_end(epoch, {"val_one_step_error": error})
     record.on_train_end()
     assert (best.epoch, best.error) == (2, 1.0)
+    # Of the weights that were the best so far, and of no others.
+    assert found == [1, 2]
     assert [row["baseline_mean"] for row in history_of(tmp_path)] == [9.0] * 4
 
     singer = fresh_model(num_visible=3, num_hidden=2, num_recurrent=2)

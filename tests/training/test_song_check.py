@@ -48,7 +48,6 @@ class KnownSinger:
         self.songs = songs
         self.model = types.SimpleNamespace(
             optimizer=types.SimpleNamespace(use_ema=False),
-            conditional_rbm=types.SimpleNamespace(noise_by_level=False),
             labels=NO_LABELS,
         )
 
