@@ -96,7 +96,7 @@ COMMANDS = (
         "generate",
         "sing new songs with a trained model",
         "tools/generate.py",
-        "workdir out num_songs seconds seed temperature prime emission_noise",
+        "workdir out num_songs seconds seed temperature condition text prime emission_noise",
         on_keras=True,
     ),
     Command("find", "find calls by words, and words by calls", on_keras=True),
@@ -118,7 +118,7 @@ COMMANDS = (
         "client",
         "stream songs from a server",
         "export/client.py",
-        "server model out seed seconds temperature prime recording format json",
+        "server model out seed seconds temperature condition text prime recording format json",
     ),
     Command(
         "check_exactness",

@@ -8,9 +8,9 @@ given. What comes out is judged by two classifiers that have learned real words 
 7: of the word (cepstra along time, their principal components, logistic regression) and of the
 speaker (means and spreads of cepstra, logistic regression). Printed are their accuracies on real
 held-out takes, on these through the model's spectrogram and back, and on what is converted, by
-target; beside that how often the source's own voice is still heard, how long what comes out is, and
-how loud. First of all the units themselves: how much of the digit they tell of a voice that is left
-out, and how much of the voice. Exits with 1 below .8 of target voices, or of digits.
+target; beside that how often the source's own voice is still heard, and how loud what comes out is.
+First of all the units themselves: how much of the digit they tell of a voice that is left out, and
+how much of the voice. Exits with 1 below .8 of target voices, or of digits.
 """
 
 import argparse

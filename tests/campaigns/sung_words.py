@@ -118,7 +118,7 @@ def _trained(data, run, settings):
     trainer.train(Config.from_flagfile(flagfile), data, run)
     trained = load_trained(run)
     parts = RunFolder(run).data().parts_in(trained.config)
-    songs, _, _ = songs_of_run.sequences_of(parts.training)
+    songs, *_ = songs_of_run.sequences_of(parts.training)
     return trained, songs
 
 

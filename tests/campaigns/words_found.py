@@ -1,7 +1,7 @@
 r"""Whether words find their recordings, and recordings their words: spoken digits of six voices.
 
-    PYTHONPATH=tests/support python tests/campaigns/words_found.py WORK
-    PYTHONPATH=tests/support python tests/campaigns/words_found.py WORK --unheard=theo,jackson
+    python tests/campaigns/words_found.py WORK
+    python tests/campaigns/words_found.py WORK --unheard=theo,jackson
 
 For each seed a small model of the preset for speech, and then texts, are learned of takes 0 to 6,
 take 7 choosing the updates; a run that is there goes on. Takes 8 and 9, which nobody has seen, are
