@@ -61,7 +61,7 @@ COMMANDS = (
     ),
     Command(
         "convert",
-        "say in one voice what another has said; or convert annotations",
+        "say in one voice what another said, or convert annotations",
         "tools/convert.py",
     ),
     Command(
