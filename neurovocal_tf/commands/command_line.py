@@ -61,8 +61,9 @@ COMMANDS = (
     ),
     Command(
         "convert",
-        "say in one voice what another has said; or convert annotations",
+        "say in one voice what another said, or convert annotations",
         "tools/convert.py",
+        "input workdir to keep annotations format data_dir out overwrite",
     ),
     Command(
         "discover",
@@ -118,7 +119,7 @@ COMMANDS = (
         "client",
         "stream songs from a server",
         "export/client.py",
-        "server model out seed seconds temperature condition text prime recording format json",
+        "server model out seed seconds text prime recording format json",
     ),
     Command(
         "check_exactness",
