@@ -14,7 +14,7 @@ It is found by levels of a, in units of sigma^2, and never more than sigma^2 is 
 frames miss is mostly when and which, and white noise does not make up for that.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -34,9 +34,9 @@ _SEED = 900
 _PRIOR_FRAMES = 100.0
 
 
-def find_noise_shares(model: RNNRBM, batches: Iterable[Any], num_gibbs_steps: int) -> None:
-    """Sets `noise_shares` of a model's RBM, if it has such, by some frames that it has not learned
-    from.
+def noise_finder(model: RNNRBM, batches: Iterable[Any], num_gibbs_steps: int) -> Callable[[], None]:
+    """A function that sets `noise_shares` of a model's RBM, if it has such, for the weights of that
+    moment, by some frames that the model has not learned from; its graph is made once.
 
     Args:
         model: `RNNRBM`.
@@ -45,7 +45,7 @@ def find_noise_shares(model: RNNRBM, batches: Iterable[Any], num_gibbs_steps: in
     """
     rbm = model.conditional_rbm
     if not rbm.noise_by_level:
-        return
+        return lambda: None
 
     @tf.function(autograph=False, reduce_retracing=True)
     def sums(index, frames, mask, is_start, condition=None, cues=None):
@@ -72,11 +72,15 @@ def find_noise_shares(model: RNNRBM, batches: Iterable[Any], num_gibbs_steps: in
             )
         return total, tf.reduce_sum(mask)
 
-    found, num_frames = np.zeros([2, NUM_LEVELS]), 0.0
-    for index, batch in enumerate(batches):
-        of_batch, counted = sums(tf.constant(index, tf.int64), *whole_batch(*model.parts_of(batch)))
-        found, num_frames = found + of_batch.numpy(), num_frames + float(counted)
-        if num_frames >= _NUM_FRAMES:
-            break
-    squares, counts = found + _PRIOR_FRAMES
-    rbm.noise_shares.assign(np.sqrt(np.clip(squares / counts, 0.0, 1.0)))
+    def find():
+        found, num_frames = np.zeros([2, NUM_LEVELS]), 0.0
+        for index, batch in enumerate(batches):
+            parts = whole_batch(*model.parts_of(batch))
+            of_batch, counted = sums(tf.constant(index, tf.int64), *parts)
+            found, num_frames = found + of_batch.numpy(), num_frames + float(counted)
+            if num_frames >= _NUM_FRAMES:
+                break
+        squares, counts = found + _PRIOR_FRAMES
+        rbm.noise_shares.assign(np.sqrt(np.clip(squares / counts, 0.0, 1.0)))
+
+    return find

@@ -67,7 +67,7 @@ class RunRecord(keras.callbacks.Callback):
         baselines: dict of one-step errors, written beside each epoch's.    unit: of the errors.
         memory: what every checkpoint remembers of the folder.
         report: called with a line where an epoch is kept, or sang and is not.
-        find_noise: called with the model before its weights are kept, for what goes with them and
+        find_noise: called before its weights are kept, for what goes with them and
             is not trained, see `sung_noise`.
     """
 
@@ -80,7 +80,7 @@ class RunRecord(keras.callbacks.Callback):
         unit: str,
         memory: checkpoint.Memory | None = None,
         report: Callable[[str], object] = lambda line: None,
-        find_noise: Callable[[keras.Model], object] = lambda model: None,
+        find_noise: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__()
         self.find_noise = find_noise
@@ -121,7 +121,7 @@ class RunRecord(keras.callbacks.Callback):
             error = monitored_error(row)
             known = row["cd_steps"], row.get("song_distance", math.inf)
             if self.best.would_take(error, *known):
-                self.find_noise(self.model)
+                self.find_noise()
             self.best.offer(self.model.variables, error, epoch + 1, *known)
         done = epoch + 1, self.best, self.history, self.memory
         checkpoint.save(self.folder.checkpoint, self.model, *done)

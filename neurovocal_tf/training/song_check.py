@@ -37,7 +37,7 @@ class SongCheck(keras.callbacks.Callback):
     Args:
         singer: `Singer` of the model that trains.    recordings: `Recordings`, those that train.
         epochs: the epochs, counted from 1, after which to sing.
-        find_noise: called with the model before it sings, see `sung_noise`.
+        find_noise: called before it sings, see `sung_noise`.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class SongCheck(keras.callbacks.Callback):
         singer: Singer,
         recordings: Recordings,
         epochs: Iterable[int],
-        find_noise: Callable[[keras.Model], object] = lambda model: None,
+        find_noise: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__()
         self.find_noise = find_noise
@@ -69,7 +69,7 @@ class SongCheck(keras.callbacks.Callback):
                 return math.inf
             self._halves_apart = song_measures.song_distance(*_halves(self._listener.recordings))
         with weights_to_keep(self.model):
-            self.find_noise(self.model)
+            self.find_noise()
             seeds = range(_FIRST_SEED, _FIRST_SEED + _NUM_SONGS)
             num_frames = min(songs.frames_in(_SONG_S, self.singer), _MOST_SONG_FRAMES)
             sources, labels = self.recordings.sources, self.singer.model.labels

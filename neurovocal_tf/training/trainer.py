@@ -1,6 +1,5 @@
 """A folder of recordings, or a file of frame sequences, in; a trained model in a run folder out."""
 
-import functools
 import math
 import os
 import tempfile
@@ -15,7 +14,7 @@ from neurovocal_tf.config import Config
 from neurovocal_tf.config_sections import SEQUENCES_WITH_GAPS
 from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.model.rnn_rbm import RNNRBM
-from neurovocal_tf.model.sung_noise import find_noise_shares
+from neurovocal_tf.model.sung_noise import noise_finder
 from neurovocal_tf.ownership import owned
 from neurovocal_tf.runs import checkpoint, recovery
 from neurovocal_tf.runs.run_folder import DataSummary, RunFolder
@@ -192,11 +191,7 @@ def _train(config, data_dir, folder, report, callbacks, fold, pictures, progress
     folder.write_config(config)
 
     rates, cd_steps, num_epochs = training_phases(config)
-    find_noise = functools.partial(
-        find_noise_shares,
-        batches=data.every_validation,
-        num_gibbs_steps=config.generation.num_gibbs_steps,
-    )
+    find_noise = noise_finder(model, data.every_validation, config.generation.num_gibbs_steps)
     told = data.summary.baselines, data.summary.unit, memory, report, find_noise
     record = RunRecord(folder, best, history, *told)
     drawn = (

@@ -6,7 +6,7 @@ import tensorflow as tf
 from random_models import make_model
 
 from neurovocal_tf.layers.noise_shares import share_at
-from neurovocal_tf.model.sung_noise import find_noise_shares
+from neurovocal_tf.model.sung_noise import noise_finder
 from neurovocal_tf.rbm import gibbs, noise
 
 NUM_FRAMES = 4000
@@ -33,7 +33,7 @@ def batches_of(standardised):
 
 
 def found_shares(model, standardised):
-    find_noise_shares(model, batches_of(standardised), num_gibbs_steps=12)
+    noise_finder(model, batches_of(standardised), num_gibbs_steps=12)()
     return model.conditional_rbm.noise_shares.numpy()
 
 
@@ -67,6 +67,6 @@ def test_what_hidden_units_vary_is_not_sung_twice(model, rng):
 def test_a_model_that_sings_all_of_its_noise_is_left_as_it_is(rng):
     model = make_model(rng, (3, 4, 2))
     before = [np.array(weight) for weight in model.weights]
-    find_noise_shares(model, batches_of(rng.normal(size=(NUM_FRAMES, 3))), 2)
+    noise_finder(model, batches_of(rng.normal(size=(NUM_FRAMES, 3))), 2)()
     for weight, array in zip(model.weights, before, strict=True):
         np.testing.assert_array_equal(weight, array)

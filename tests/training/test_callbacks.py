@@ -22,7 +22,7 @@ def test_the_best_weights_are_the_averages_of_the_epoch_with_the_smallest_valida
     folder, best, history = RunFolder(tmp_path), BestWeights(), []
     found = []
     record = RunRecord(
-        folder, best, history, {"mean": 9.0}, "dB", find_noise=lambda _: found.append(len(history))
+        folder, best, history, {"mean": 9.0}, "dB", find_noise=lambda: found.append(len(history))
     )
     record.set_model(averaging_model)
     record.on_train_begin()
