@@ -108,10 +108,10 @@ def _read_anew(model, batches):
     rbm, num_visible = model.conditional_rbm, model.num_visible
 
     @tf.function(autograph=False, reduce_retracing=True)
-    def read(frames, mask, is_start, condition=None):
-        u = model.contexts(frames, is_start, condition=condition)
+    def read(frames, mask, is_start, condition=None, cues=None):
+        u = model.contexts(frames, is_start, condition=condition, cues=cues)
         error = model.standardisation(frames) - mean_field(
-            model(frames, is_start, condition=condition)
+            model(frames, is_start, condition=condition, cues=cues)
         )
         return tf.concat([tf.ones_like(u[..., :1]), u, error], axis=2), mask
 

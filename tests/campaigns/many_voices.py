@@ -212,7 +212,7 @@ def _voice(path):
 
 
 def _sequences(data):
-    heard, frames, _ = songs_of_run.sequences_of(data)
+    heard, frames, *_ = songs_of_run.sequences_of(data)
     return identification.Sequences(frames, data, heard)
 
 
