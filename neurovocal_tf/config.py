@@ -204,11 +204,6 @@ def _inconsistencies(config: Config) -> Iterator[str]:
             f"noise_context={config.model.noise_context:g}, "
             f"visible_units={config.model.visible_units}"
         )
-    if config.model.noise_by_level and config.model.visible_units != "gaussian":
-        yield (
-            "`noise_by_level` must be off but for gaussian units. Received: "
-            f"visible_units={config.model.visible_units}"
-        )
     if spectrogram.n_fft % 2:
         yield f"`n_fft` must be even. Received: n_fft={spectrogram.n_fft}"
     if spectrogram.hop_length > spectrogram.n_fft // 2:

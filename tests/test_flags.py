@@ -195,7 +195,6 @@ def test_a_written_flag_file_reads_back_as_the_same_configuration(data):
             "attention_frames",
             "num_shares",
             "noise_context",
-            "noise_by_level",
             "sampler",
             "tempering_replicas",
             "recordings_table",

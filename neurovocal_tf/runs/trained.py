@@ -60,7 +60,8 @@ def build_model(
         # Far from the encoder's, which takes a number for each of its weights, from the seed on.
         seed=config.training.seed + 1000,
         noise_context=model.noise_context,
-        noise_by_level=model.noise_by_level,
+        # Other units have no noise of their own to part.
+        noise_by_level=model.noise_by_level and model.visible_units == "gaussian",
         name="conditional_rbm",
     )
     return RNNRBM(

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from random_models import fresh_model
 
-from neurovocal_tf.model import rnn_rbm
+from neurovocal_tf.model import negative_phase
 from neurovocal_tf.model.smoothness import excess_roughness
 from neurovocal_tf.rbm import noise
 from neurovocal_tf.rbm.energy import mean_field
@@ -229,8 +229,8 @@ def test_one_trace_serves_every_epoch_and_every_number_of_gibbs_steps(monkeypatc
         traces.append(1)
         return original(*arguments)
 
-    original = rnn_rbm.gibbs_chain
-    monkeypatch.setattr(rnn_rbm, "gibbs_chain", counted)
+    original = negative_phase.gibbs_chain
+    monkeypatch.setattr(negative_phase, "gibbs_chain", counted)
     model = make_model()
     for cd_steps in (1, 3, 2):
         model.cd_steps.assign(cd_steps)
