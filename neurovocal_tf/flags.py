@@ -175,6 +175,15 @@ def one_of(*holders: flags.FlagHolder, required: bool = True) -> Any:
     return given[0].value if given else None
 
 
+def leave_out(asked: str, *names: str) -> None:
+    """Raises ValueError for a flag among `names` that is given beside `asked`, with which it would
+    do nothing.
+    """
+    for name in names:
+        if flags.FLAGS[name].present:
+            raise ValueError(f"flag --{name}: must be left out with --{asked}")
+
+
 def say(line: str) -> None:
     """Tells the user a line that is no result, on standard error,
     above a progress bar where there is one.

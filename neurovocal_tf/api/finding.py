@@ -12,13 +12,13 @@ from neurovocal_tf.api import arguments, stretches
 from neurovocal_tf.api.arguments import Path
 from neurovocal_tf.api.segments import segment
 from neurovocal_tf.api.tables import table_of
+from neurovocal_tf.generation.singer import MOST_FRAMES
 from neurovocal_tf.model import scoring
 from neurovocal_tf.model.joint_space import JointSpace, letters_not_in
 from neurovocal_tf.model.usual_calls import CALL_SCORES, nothing_known
 from neurovocal_tf.runs.trained import Trained
 from neurovocal_tf.serving.readings import Readings
 
-MOST_FRAMES = 1_000_000
 _COLUMN = "joint_embedding"
 
 

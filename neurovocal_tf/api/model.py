@@ -16,13 +16,13 @@ from tqdm.auto import tqdm
 from neurovocal_tf.api import arguments, run_copy
 from neurovocal_tf.api.arguments import Path
 from neurovocal_tf.api.converting import Converting
-from neurovocal_tf.api.finding import MOST_FRAMES, Finding
+from neurovocal_tf.api.finding import Finding
 from neurovocal_tf.api.hearing import Hearing
 from neurovocal_tf.api.tables import table_of
 from neurovocal_tf.conditions import Given
 from neurovocal_tf.evaluation import likelihood, report, usual_ranges
-from neurovocal_tf.generation import songs, voice_conversion
-from neurovocal_tf.generation.singer import DEFAULT_MAX_FRAMES, TEMPERATURES, Singer
+from neurovocal_tf.generation import singer, songs, voice_conversion
+from neurovocal_tf.generation.singer import MOST_FRAMES, TEMPERATURES, Singer
 from neurovocal_tf.generation.songs import Song
 from neurovocal_tf.model import scoring
 from neurovocal_tf.runs.run_folder import RunFolder
@@ -274,7 +274,7 @@ class Model(Converting, Finding):
         self,
         export_dir: Path,
         data_dir: Path | None = None,
-        max_frames: int = DEFAULT_MAX_FRAMES,
+        max_frames: int = singer.DEFAULT_MAX_FRAMES,
         say: Callable[[str], object] = warnings.warn,
     ) -> str:
         """Writes the next version of a SavedModel for TensorFlow Serving; earlier versions stay.

@@ -46,6 +46,13 @@ def bin_frequencies_hz(sample_rate: float, config: SpectrogramConfig) -> np.ndar
     return np.arange(num_bins(config)) * (sample_rate / config.n_fft)
 
 
+def first_edge(config: SpectrogramConfig) -> float:
+    """Where the first frame begins, in samples, if each frame stands for what lies about the middle
+    of its window, as far as halfway to the next one's; the edges after it are a hop apart.
+    """
+    return (config.n_fft - config.hop_length) / 2
+
+
 # AutoGraph would otherwise rewrite SciPy's sources, which takes seconds.
 @tf.autograph.experimental.do_not_convert
 def window(config: SpectrogramConfig) -> np.ndarray:

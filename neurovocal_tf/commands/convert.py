@@ -85,25 +85,24 @@ _DATA_DIR = setting_flags.define_path(
     "data_dir", None, "Folder of the annotated recordings, or one recording."
 )
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace files that are there already.")
-_OF_VOICES, _OF_ANNOTATIONS = (_WORKDIR, _TO, _KEEP), (_FORMAT, _DATA_DIR)
+_OF_VOICES = ("workdir", "to", "keep", "seed", "temperature")
+_SETTINGS = ("time_expansion", "ignore_labels", "label_column")
 _MOST_TOLD = 10
-setting_flags.define(["time_expansion", "ignore_labels", "label_column"])
+setting_flags.define(_SETTINGS)
 
 
 def main(argv: list[str]) -> int | None:
     setting_flags.one_of(_ANNOTATIONS, _INPUT)
     of_voice = _INPUT.value is not None
     asked, needed, others = (
-        ("input", (_WORKDIR, _TO), _OF_ANNOTATIONS)
+        ("input", (_WORKDIR, _TO), ("format", "data_dir", *_SETTINGS))
         if of_voice
         else ("annotations", (_FORMAT,), _OF_VOICES)
     )
     for holder in needed:
         if not holder.value:
             raise ValueError(f"flag --{holder.name}: must be given with --{asked}")
-    for holder in others:
-        if holder.value:
-            raise ValueError(f"flag --{holder.name}: must be left out with --{asked}")
+    setting_flags.leave_out(asked, *others)
     (_convert_voice if of_voice else _convert_annotations)()
 
 
@@ -112,7 +111,7 @@ def _convert_voice():
 
     keras_backend.check()
     from neurovocal_tf.generation import voice_conversion
-    from neurovocal_tf.generation.singer import Singer
+    from neurovocal_tf.generation.singer import MOST_FRAMES, Singer
     from neurovocal_tf.generation.songs import write_sound
     from neurovocal_tf.runs.trained import load_trained
 
@@ -125,7 +124,7 @@ def _convert_voice():
             f"`out` must not be there already, unless --overwrite is given. Received: out={out}"
         )
     trained = load_trained(_WORKDIR.value)
-    singer = Singer(trained, voice_conversion.MOST_FRAMES)
+    singer = Singer(trained, MOST_FRAMES)
     units = voice_conversion.units_of_run(_WORKDIR.value, singer)
     to = trained.model.conditions.blend_of(_TO.value)
     samples, notes = voice_conversion.read(_INPUT.value, singer)

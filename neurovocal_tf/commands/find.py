@@ -25,7 +25,7 @@ _DATA_DIR = setting_flags.define_path("data_dir", None, setting_flags.RECORDINGS
 _INPUT = setting_flags.define_path(
     "input", None, "Recording, or folder of them, whose calls are to be told in words."
 )
-_MOST = flags.DEFINE_integer("most", 20, "How many calls are printed.", lower_bound=1)
+_MOST = flags.DEFINE_integer("most", 20, "How many calls of --text are printed.", lower_bound=1)
 _NUM_TEXTS = flags.DEFINE_integer(
     "num_texts", 3, "How many texts are told of each call of --input.", lower_bound=1
 )
@@ -36,6 +36,10 @@ def main(argv: list[str]) -> int | None:
     setting_flags.one_of(_TEXT, _INPUT)
     if (_TEXT.value is None) != (_DATA_DIR.value is None):
         raise ValueError("`text` and `data_dir` must be given together: what is found, and where.")
+    if _TEXT.value is None:
+        setting_flags.leave_out("input", "most")
+    else:
+        setting_flags.leave_out("text", "num_texts")
     from neurovocal_tf.api.loading import load_model  # here, so that --help needs no TensorFlow
 
     model = load_model(_WORKDIR.value)

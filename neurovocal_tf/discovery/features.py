@@ -259,12 +259,17 @@ def _cepstrum(levels: np.ndarray, recipe: Recipe, sample_rate: float) -> np.ndar
     hz = recipe.bins(sample_rate) * sample_rate / recipe.n_fft(sample_rate)
     mels = levels @ mel_weights(hz, recipe.low_hz, recipe.num_mels)
     cepstra = scipy.fft.dct(mels, axis=1, norm="ortho")[:, : recipe.num_cepstra]
-    padded = np.pad(cepstra, ((_SLOPE_WIDTH, _SLOPE_WIDTH), (0, 0)), mode="edge")
-    steps = np.arange(-_SLOPE_WIDTH, _SLOPE_WIDTH + 1)
-    slopes = sum(
-        step * padded[_SLOPE_WIDTH + step : len(padded) - _SLOPE_WIDTH + step] for step in steps
-    ) / np.sum(steps**2)
-    return np.concatenate([cepstra, slopes], axis=1)
+    return with_slopes(cepstra, _SLOPE_WIDTH)
+
+
+def with_slopes(values: np.ndarray, width: int) -> np.ndarray:
+    """Values frame by frame, and the slopes of straight lines through each and `width` frames on
+    either side of it; beyond the ends stand the end's own.  [L, D] -> [L, 2 D]
+    """
+    padded = np.pad(values, ((width, width), (0, 0)), mode="edge")
+    steps = np.arange(-width, width + 1)
+    slopes = sum(step * padded[width + step : len(padded) - width + step] for step in steps)
+    return np.concatenate([values, slopes / np.sum(steps**2)], axis=1)
 
 
 def mel_weights(hz: np.ndarray, low_hz: float, num_mels: int) -> np.ndarray:

@@ -20,7 +20,7 @@ import scipy.fft
 from sklearn.cluster import KMeans
 
 from neurovocal_tf import files
-from neurovocal_tf.discovery.features import mel_weights
+from neurovocal_tf.discovery.features import mel_weights, with_slopes
 
 NUM_UNITS = 64
 #: A frame whose loudest band lies further than that under the recording's loudest is silent.
@@ -147,14 +147,9 @@ def measure(power: np.ndarray, sample_rate: float) -> Measured:
     loudest = np.percentile(levels.max(axis=1), LOUDEST_PERCENTILE)
     over = np.maximum(levels - loudest + RANGE_DB, 0.0)
     cepstra = scipy.fft.dct(over, axis=1, norm="ortho")[:, :NUM_CEPSTRA]
-    padded = np.pad(cepstra, ((SLOPE_WIDTH, SLOPE_WIDTH), (0, 0)), mode="edge")
-    steps = np.arange(-SLOPE_WIDTH, SLOPE_WIDTH + 1)
-    slopes = sum(
-        step * padded[SLOPE_WIDTH + step : len(padded) - SLOPE_WIDTH + step] for step in steps
-    ) / np.sum(steps**2)
     # Where nothing at all sounds, the loudest is what stands for no power.
     sounds = (over.max(axis=1) > 0) & (levels.max() > 10 * np.log10(SMALLEST_POWER))
-    return Measured(np.concatenate([cepstra, slopes], axis=1), sounds)
+    return Measured(with_slopes(cepstra, SLOPE_WIDTH), sounds)
 
 
 def band_weights(num_bins: int, sample_rate: float) -> np.ndarray:

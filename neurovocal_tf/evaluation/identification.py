@@ -90,13 +90,13 @@ def who_sings(
     true = held_out.values()
     heard = None if listener is None else listener.hear(held_out.songs)
     figures: dict[str, float] = {}
-    precision = None
+    read, precision = _reader(model), None
     for place, (name, values) in enumerate(held_out.recordings.conditions.values.items()):
         asked = np.intersect1d(np.flatnonzero(true[:, place]), held_out.numbers)
         if len(set(true[asked, place].tolist())) < 2:
             continue
-        precision = _precision(model, training) if precision is None else precision
-        of_frames = _log_likelihoods(model, held_out, precision, place, len(values))
+        precision = _precision(read, training) if precision is None else precision
+        of_frames = _log_likelihoods(read, held_out, precision, place, len(values))
         nearest = None
         if listener is not None and heard is not None:
             nearest = _nearest(listener.recordings, training.values()[:, place], heard)
@@ -192,9 +192,9 @@ def _reader(model):
     return read
 
 
-def _precision(model, training):
+def _precision(read, training):
     """The lower triangle of C^-1, L with L L' = C^-1."""
-    read, values, num_frames, found = _reader(model), training.values(), 0, []
+    values, num_frames, found = training.values(), 0, []
     for index in np.random.default_rng(0).permutation(len(training.frames)).tolist():
         found.append(read(training.frames[index], values[training.numbers[index]]))
         num_frames += len(found[-1])
@@ -208,11 +208,11 @@ def _precision(model, training):
         return scipy.linalg.cholesky(scipy.linalg.inv(whole), lower=True)
 
 
-def _log_likelihoods(model, held_out, precision, place, num_values):
+def _log_likelihoods(read, held_out, precision, place, num_values):
     """Of each sequence's frames, but for what is the same of all values, under each value but the
     unknown, [L, values - 1].
     """
-    read, true, found = _reader(model), held_out.values(), []
+    true, found = held_out.values(), []
     for sequence, number in zip(held_out.frames, held_out.numbers.tolist(), strict=True):
         condition = true[number].copy()
         found.append(np.empty((len(sequence), num_values - 1)))

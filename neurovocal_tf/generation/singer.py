@@ -41,6 +41,8 @@ DEFAULT_TEMPERATURE = 1.0
 # Beyond these a sample is its mean, or noise.
 TEMPERATURES = (0.01, 100.0)
 DEFAULT_MAX_FRAMES = 5_000
+#: Frames that a command or a caller in Python may ask for at most.
+MOST_FRAMES = 1_000_000
 # Numbers of a processor's longest vector, and no less than any.
 _LONGEST_VECTOR = 64
 

@@ -95,8 +95,7 @@ def labels_of(singer: Singer, track: Track | None, num_frames: int) -> tuple[Seg
     if track is None:
         return ()
     settings, known = singer.config.spectrogram, singer.model.labels.known
-    # Between the middles of two windows.
-    first = (settings.n_fft - settings.hop_length) / 2
+    first = spectrogram.first_edge(settings)
     is_sung = np.asarray(track.firsts) < num_frames
     onsets, offsets = (
         (np.minimum(frames, num_frames)[is_sung] * settings.hop_length + first) / singer.sample_rate

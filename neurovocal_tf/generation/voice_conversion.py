@@ -22,8 +22,6 @@ from neurovocal_tf.labels import Labels, cues_of
 
 #: What of a source may be kept.
 KEPT = ("pitch", "energy")
-#: More than that of a source is refused.
-MOST_FRAMES = 1_000_000
 # Frames are made louder by that much at most: more would raise the floor under a voice to a voice.
 _MOST_GAIN_DB = 20.0
 _SMALLEST_POWER = 1e-30

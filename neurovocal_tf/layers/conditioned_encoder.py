@@ -1,6 +1,5 @@
 """An encoder that knows under which conditions it reads: who sings, say, or in which context."""
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +8,6 @@ import tensorflow as tf
 
 from neurovocal_tf.conditions import Conditions
 from neurovocal_tf.layers.encoder import Encoder, Weights
-from neurovocal_tf.layers.initial_weights import check_weight_init
 from neurovocal_tf.layers.telling_encoder import TellingEncoder
 from neurovocal_tf.rbm import noise
 
@@ -55,23 +53,12 @@ class ConditionedEncoder(TellingEncoder):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(encoder, **kwargs)
+        super().__init__(encoder, size, unknown_share, weight_init, seed, **kwargs)
         if not isinstance(conditions, Conditions):
             conditions = Conditions.from_json(conditions)
         if not conditions:
             raise ValueError("`conditions` must have one at least. Received: none")
-        if size < 1:
-            raise ValueError(f"`size` must be at least 1. Received: size={size}")
-        if not 0 <= unknown_share <= 1:
-            raise ValueError(
-                f"`unknown_share` must be between 0 and 1. Received: unknown_share={unknown_share}"
-            )
-        check_weight_init(weight_init)
         self.conditions = conditions
-        self.size = size
-        self.unknown_share = unknown_share
-        self.weight_init = weight_init
-        self.seed = seed
 
     @property
     def vector_size(self) -> int:
@@ -80,17 +67,8 @@ class ConditionedEncoder(TellingEncoder):
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         super().build(input_shape)
-        # Read as they are: what is computed in less than their precision is for `call` to choose.
-        add = functools.partial(self.add_weight, autocast=False)
-        sd = 1e-4 if self.weight_init == "published" else _FIRST_SD
         self.tables = [
-            add(
-                name=f"values_{place}",
-                shape=(size, self.size),
-                initializer=keras.initializers.RandomNormal(
-                    stddev=sd, seed=self.seed + _SEED_OF_WEIGHTS + place
-                ),
-            )
+            self._table(f"values_{place}", size, _FIRST_SD, _SEED_OF_WEIGHTS + place)
             for place, size in enumerate(self.conditions.sizes)
         ]
 
@@ -159,9 +137,4 @@ class ConditionedEncoder(TellingEncoder):
         return self._step(vector, frame, before, weights, axis, **told)
 
     def get_config(self) -> dict[str, Any]:
-        names = ("size", "unknown_share", "weight_init", "seed")
-        return {
-            **super().get_config(),
-            "conditions": self.conditions.to_json(),
-            **{name: getattr(self, name) for name in names},
-        }
+        return {**super().get_config(), "conditions": self.conditions.to_json()}

@@ -1,6 +1,5 @@
 """An encoder that knows what is sung when: the labels along time."""
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +8,6 @@ import tensorflow as tf
 
 from neurovocal_tf.labels import CUE_SIZE, Labels
 from neurovocal_tf.layers.encoder import Encoder, Weights
-from neurovocal_tf.layers.initial_weights import check_weight_init
 from neurovocal_tf.layers.telling_encoder import TellingEncoder
 from neurovocal_tf.rbm import noise
 
@@ -28,9 +26,10 @@ _NUM_PLACES = 2 * len(_SCALES) + 1
 class LabelledEncoder(TellingEncoder):
     """An `encoder.Encoder` that wraps another one, and tells it and the RBM the cue of the frame
     that is to come, see `labels`: n its label, m the next one, s frames since its span began, l
-    frames that are left of it:
+    frames that are left of it, p the eighth of its span that it lies in, and three
+    numbers k of frames:
 
-        x_t = [E[n], F[m], s / (s + k), l / (l + k) of three k, s / (s + l)]     of frame t + 1
+        x_t = [E[n], F[m], G[n, p], s / (s + k), l / (l + k), s / (s + l)]     of frame t + 1
         s_t = encoder([x_t, v_t], s_{t-1})
         u_t = [x_t, u of s_t]
 
@@ -49,6 +48,8 @@ class LabelledEncoder(TellingEncoder):
 
     `call` takes what an encoder takes, a Keras mask [B, T], and cues int [B, T, CUE_SIZE], of each
     frame that of the one after it; None: nothing is known of any.
+
+    Input shape: `[B, T, V]`.    Output: see `TellingEncoder`, x is 3 `size` and 7 numbers.
     """
 
     def __init__(
@@ -61,23 +62,12 @@ class LabelledEncoder(TellingEncoder):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(encoder, **kwargs)
+        super().__init__(encoder, size, unknown_share, weight_init, seed, **kwargs)
         if not isinstance(labels, Labels):
             labels = Labels.from_json(labels)
         if not labels:
             raise ValueError("`labels` must have one at least. Received: none")
-        if size < 1:
-            raise ValueError(f"`size` must be at least 1. Received: size={size}")
-        if not 0 <= unknown_share <= 1:
-            raise ValueError(
-                f"`unknown_share` must be between 0 and 1. Received: unknown_share={unknown_share}"
-            )
-        check_weight_init(weight_init)
         self._labels = labels
-        self.size = size
-        self.unknown_share = unknown_share
-        self.weight_init = weight_init
-        self.seed = seed
 
     @property
     def labels(self) -> Labels:
@@ -91,7 +81,6 @@ class LabelledEncoder(TellingEncoder):
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         super().build(input_shape)
-        add = functools.partial(self.add_weight, autocast=False)
         num_values = self.labels.num_values
         shapes = {
             "label_vectors": (num_values, _FIRST_SD),
@@ -99,14 +88,7 @@ class LabelledEncoder(TellingEncoder):
             "part_vectors": (num_values * NUM_PARTS, _FIRST_SD_OF_PARTS),
         }
         self.tables = [
-            add(
-                name=name,
-                shape=(num_rows, self.size),
-                initializer=keras.initializers.RandomNormal(
-                    stddev=1e-4 if self.weight_init == "published" else sd,
-                    seed=self.seed + _SEED_OF_WEIGHTS + place,
-                ),
-            )
+            self._table(name, num_rows, sd, _SEED_OF_WEIGHTS + place)
             for place, (name, (num_rows, sd)) in enumerate(shapes.items())
         ]
 
@@ -197,9 +179,4 @@ class LabelledEncoder(TellingEncoder):
         return tf.concat([*vectors, tf.stack(places, axis=-1)], axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        names = ("size", "unknown_share", "weight_init", "seed")
-        return {
-            **super().get_config(),
-            "labels": self.labels.to_json(),
-            **{name: getattr(self, name) for name in names},
-        }
+        return {**super().get_config(), "labels": self.labels.to_json()}

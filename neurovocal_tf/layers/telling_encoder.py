@@ -1,11 +1,14 @@
 """What encoders share that tell the one they wrap, and the RBM, a vector beside each frame."""
 
 from collections.abc import Sequence
+from typing import Any
 
+import keras
 import tensorflow as tf
 
 from neurovocal_tf.labels import NO_LABELS, Labels
-from neurovocal_tf.layers.encoder import Weights
+from neurovocal_tf.layers.encoder import Encoder, Weights
+from neurovocal_tf.layers.initial_weights import check_weight_init
 from neurovocal_tf.layers.wrapping_encoder import WrappingEncoder
 from neurovocal_tf.rbm import noise
 
@@ -16,16 +19,45 @@ class TellingEncoder(WrappingEncoder):
         s_t = encoder([x_t, v_t], s_{t-1})
         u_t = [x_t, u of s_t]
 
-    Subclasses have a `vector_size`, and say what x is.
+    Subclasses have a `vector_size`, and say what x is: rows of tables of theirs, and what else.
+
+    Args:
+        encoder: the `Encoder` to wrap.
+        size: int, numbers of a row of each table.
+        unknown_share: how often, in training, what is told is left out.
+        weight_init: "scaled" or "published" (all tables from N(0, 0.0001)).
+        seed: int, of the initial weights.
 
     Output: the state after each frame, `[B, T, R]`; the direct frames of the wrapped encoder stand
         behind x, too. The RBM reads u = x and what it reads of the wrapped encoder, last the direct
         frames alone.
     """
 
+    def __init__(
+        self,
+        encoder: Encoder,
+        size: int,
+        unknown_share: float,
+        weight_init: str,
+        seed: int,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(encoder, **kwargs)
+        if size < 1:
+            raise ValueError(f"`size` must be at least 1. Received: size={size}")
+        if not 0 <= unknown_share <= 1:
+            raise ValueError(
+                f"`unknown_share` must be between 0 and 1. Received: unknown_share={unknown_share}"
+            )
+        check_weight_init(weight_init)
+        self.size = size
+        self.unknown_share = unknown_share
+        self.weight_init = weight_init
+        self.seed = seed
+
     @property
     def vector_size(self) -> int:
-        """Numbers of x."""
+        """X, numbers of x."""
         raise NotImplementedError
 
     @property
@@ -48,6 +80,18 @@ class TellingEncoder(WrappingEncoder):
         self._num_visible = input_shape[-1]
         if not self.encoder.built:
             self.encoder.build((*input_shape[:-1], self.vector_size + self._num_visible))
+
+    def _table(self, name, num_rows, sd, seed):
+        """A weight [num_rows, size] from N(0, sd^2), its seed so far from the layer's."""
+        # Read as it is: what is computed in less than its precision is for `call` to choose.
+        return self.add_weight(
+            name=name,
+            shape=(num_rows, self.size),
+            initializer=keras.initializers.RandomNormal(
+                stddev=1e-4 if self.weight_init == "published" else sd, seed=self.seed + seed
+            ),
+            autocast=False,
+        )
 
     def _read(self, vectors, inputs, first, training, stream, **told):
         """The state after each frame beside its vector.  [B, T, X], [B, T, V] -> [B, T, R]"""
@@ -82,3 +126,7 @@ class TellingEncoder(WrappingEncoder):
 
     def _parts(self, state, axis=-1):
         return tf.split(state, [self.vector_size, self.encoder.state_size], axis=axis)
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("size", "unknown_share", "weight_init", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -70,10 +70,8 @@ class WrappingEncoder(keras.layers.Layer):
         told = {} if cues is None else {"cues": cues}
         if mask is None:
             return self._states(inputs, initial_state, training, stream, **told)
-        inputs, told = (
-            frames_first(inputs, mask),
-            {k: frames_first(x, mask) for k, x in told.items()},
-        )
+        told = {name: frames_first(x, mask) for name, x in told.items()}
+        inputs = frames_first(inputs, mask)
         first = self._states(inputs, initial_state, training, stream, **told)
         return after_each(first, initial_state, mask)
 

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.audio.wav import first_status
 from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.labels import CUE_SIZE
@@ -50,10 +51,11 @@ class SungTexts:
             seed, tracks["num_frames"], temperature, condition=condition, cues=tracks["cues"]
         )
         settings, known = self._singer.config.spectrogram, self._singer.model.labels.known
-        half = (settings.n_fft - settings.hop_length) // 2
+        first = int(spectrogram.first_edge(settings))
         is_one = tf.sequence_mask(tracks["num_labels"], tf.shape(tracks["numbers"])[1])
         samples = [
-            tf.cast(tracks[name] * settings.hop_length + half, tf.int64) * tf.cast(is_one, tf.int64)
+            tf.cast(tracks[name] * settings.hop_length + first, tf.int64)
+            * tf.cast(is_one, tf.int64)
             for name in ("firsts", "lasts")
         ]
         return song | {

@@ -80,6 +80,11 @@ class Search:
         folder = RunFolder(workdir)
         if folder.has_run():
             raise ValueError(f"`workdir` must not hold a training. Received: workdir={workdir}")
+        if config.texts.texts:
+            raise ValueError(
+                "`texts` must not be given to a search, which chooses models by other figures: "
+                f"train the winner with it. Received: texts={config.texts.texts}"
+            )
         if config.training.start_from:
             raise ValueError(
                 "`start_from` must not be given to a search, whose models have their own shapes. "

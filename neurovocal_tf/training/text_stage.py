@@ -35,6 +35,7 @@ from neurovocal_tf.training.preparation import TrainingData
 _BATCH_SIZE, _UPDATES_A_ROUND, _PATIENCE_ROUNDS = 64, 20, 15
 _LEARNING_RATE, _WEIGHT_DECAY = 2e-3, 1e-2
 _MOST_HELD_OUT = 1000
+_KEY_SIZE = 6  # bytes, of a checkpoint's name
 
 
 class TextStage:
@@ -162,11 +163,13 @@ class TextStage:
         """Of these texts, calls and weights; another's is no beginning."""
         calls = [self._training.sources, self._held_out.sources]
         told = json.dumps(space.get_config(), sort_keys=True, default=str) + repr(calls)
-        key = hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
+        key = hashlib.blake2b(told.encode(), digest_size=_KEY_SIZE).hexdigest()
         return self._folder.file(f"texts_{key}.npz")
 
     def _remove_checkpoints(self):
-        for path in glob.glob(os.path.join(glob.escape(self._folder.path), "texts_*.npz")):
+        # By their keys, so that a user's own texts_mine.npz stays.
+        pattern = f"texts_{'[0-9a-f]' * 2 * _KEY_SIZE}*.npz"
+        for path in glob.glob(os.path.join(glob.escape(self._folder.path), pattern)):
             os.unlink(path)
 
 

@@ -56,9 +56,9 @@ def _tracked(
     """The recordings, each with its units as spans."""
     settings, sources = data.config.spectrogram, []
     for source, (heard, num_samples) in zip(data.sources, measured, strict=True):
-        # Of the whole recording. An edge lies halfway between the middles of two frames.
+        # Of the whole recording.
         first = source.begin / (source.end - source.begin) * num_samples
-        first += (settings.n_fft - settings.hop_length) / 2
+        first += spectrogram.first_edge(settings)
         runs = phone_units.runs_of(units.units_of(heard, _voice(source)))
         track = tuple(
             (

@@ -125,6 +125,14 @@ MISTAKES = {
         ("convert", "--input={new}", "--workdir={gone}", "--out={new}"),
         "flag --to: must be given with --input",
     ),
+    "a seed for annotations": (
+        (*CONVERT, "--seed=3"),
+        "flag --seed: must be left out with --annotations",
+    ),
+    "a number of texts for the calls of one": (
+        ("find", "--workdir={gone}", "--text=a", "--data_dir={birds}", "--num_texts=2"),
+        "flag --num_texts: must be left out with --text",
+    ),
     "a target for annotations": (
         (*CONVERT, "--to=theo"),
         "flag --to: must be left out with --annotations",

@@ -313,3 +313,10 @@ def test_a_training_is_not_searched_over(recordings, tmp_path):
     (tmp_path / "config.json").write_text(CONFIG.to_json())
     with pytest.raises(ValueError, match="`workdir` must not hold a training. Received: workdir="):
         new_search(recordings, tmp_path)
+
+
+@pytest.mark.parametrize("setting", [{"texts": "folder"}, {"start_from": "run"}])
+def test_what_a_search_would_leave_out_is_refused(setting, recordings, tmp_path):
+    (name,) = setting
+    with pytest.raises(ValueError, match=f"`{name}` must not be given to a search"):
+        new_search(recordings, tmp_path, CONFIG.replace(**setting))

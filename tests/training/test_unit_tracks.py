@@ -10,6 +10,7 @@ import soundfile
 import tiny_runs
 from command_modules import functions_of
 
+from neurovocal_tf import flags as setting_flags
 from neurovocal_tf.api.loading import load_model
 from neurovocal_tf.discovery import phone_units
 from neurovocal_tf.generation import singer
@@ -79,9 +80,6 @@ def command(**given):
     for name, default in {"keep": "", "seed": 0, "temperature": 1.0, "overwrite": False}.items():
         holder = types.SimpleNamespace(name=name, value=given.get(name, default))
         main.__globals__[f"_{name.upper()}"] = holder
-    held = main.__globals__
-    held["_OF_VOICES"] = held["_WORKDIR"], held["_TO"], held["_KEEP"]
-    held["_OF_ANNOTATIONS"] = held["_FORMAT"], held["_DATA_DIR"]
     return main([])
 
 
@@ -91,6 +89,8 @@ def test_the_command_writes_the_sound_and_says_what_it_did(
     # Its graphs are those of the test before.
     monkeypatch.setattr(singer, "Singer", lambda *arguments: model._singer)
     monkeypatch.setattr(trained, "load_trained", lambda workdir: model)
+    # No flags are read here.
+    monkeypatch.setattr(setting_flags, "leave_out", lambda *names: None)
     soundfile.write(tmp_path / "ai.wav", np.repeat(said(160.0, "ai"), 2), 2 * RATE)
     out = tmp_path / "said" / "ada.wav"
     given = {"input": tmp_path / "ai.wav", "workdir": run, "to": ["ada:0.5,bob:0.5"], "out": out}
