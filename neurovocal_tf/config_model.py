@@ -84,8 +84,8 @@ class ModelConfig:
     noise_by_level: bool = setting(
         False,
         "Sing each bin with as much of the noise of its gaussian unit as held-out recordings have "
-        "at that level, instead of all of it: quiet frames are smoother than loud ones. Other "
-        "units have no such noise.",
+        "at that level, instead of all of it: quiet frames are smoother than loud ones. What the "
+        "encoder reads of a song has all of it. Other units have no such noise.",
     )
     latent_size: int = setting(
         0,

@@ -60,7 +60,7 @@ class ConditionalRBM(keras.layers.Layer):
             up or down, each unit's its own way; 0: it is the same for every frame.
         noise_by_level: whether songs have a share of Gaussian units' noise that follows their mean
             (`noise_shares`, of `layers.noise_shares`: ones at first, found by
-            `model.sung_noise`); the machine itself has all of it.
+            `model.sung_noise`); the machine itself, and what is read of a song, has all of it.
 
     Input shape: `[B, T, U]`, already delayed by one frame.
     Output: `RBM` with W `[V, H]`, bv `[B, T, V]`, bh `[B, T, H]`, gain `[B, T, H]`,

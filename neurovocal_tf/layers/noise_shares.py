@@ -1,4 +1,5 @@
-"""How much of a Gaussian unit's noise is sung at each level: a share by how loud its mean is.
+"""How much of a Gaussian unit's noise is heard in songs at each level: a share by how loud its mean
+is.
 
 Levels are of standardised frames: 0 is a bin's mean over all frames, -1 a standard deviation below.
 """

@@ -30,8 +30,8 @@ class Sampling(typing.NamedTuple):
 
     `num_gibbs_steps` int, full steps a frame, of all replicas; `chain_start` "bias" (the mean under
     the biases alone) or "zeros", of one chain; `emission_noise`, share of the visible units' own
-    noise in what is sung and fed back; `num_replicas` int, chains at once, see `rbm.tempering`, 1:
-    a Gibbs chain.
+    noise in what is sung and what the encoder reads of it; `num_replicas` int, chains at once, see
+    `rbm.tempering`, 1: a Gibbs chain.
     """
 
     num_gibbs_steps: int = 20
@@ -168,14 +168,16 @@ def _frame_by_frame(encoder, conditional_rbm, latent, sampling, axis):
             sampling.chain_start,
         )
         share = sampling.emission_noise
+        frame = read = rbm.units.emit(mean, sample, share)
         if conditional_rbm.noise_by_level:
+            # What is read keeps all of the noise: by it songs leave their silences.
             share *= share_at(rbm_weights[0]["noise_shares"], mean)
-        frame = rbm.units.emit(mean, sample, share)
+            frame = rbm.units.emit(mean, sample, share)
         is_before_end = t < rows.num_frames
         # The older kind of `where` picks whole rows, without spreading the condition over them.
         choose = functools.partial(tf.compat.v1.where if axis == -1 else tf.where, is_before_end)
         told = {} if isinstance(rows.cues, tuple) else {"cue": rows.cues[:, t]}
-        state = choose(encoder.step(frame, rows.state, encoder_weights, axis, **told), rows.state)
+        state = choose(encoder.step(read, rows.state, encoder_weights, axis, **told), rows.state)
         return choose(frame, tf.zeros_like(frame)), state
 
     return next_frame

@@ -12,6 +12,10 @@ noise beside the mean that a song should have is
 where predictions are right on average, since E (v - a)^2 = Var v + Var a and E (a - b)^2 = 2 Var a.
 It is found by levels of a, in units of sigma^2, and never more than sigma^2 is sung: what loud
 frames miss is mostly when and which, and white noise does not make up for that.
+
+It is what is heard. What the encoder reads has all of sigma: the rare and large surprises of quiet
+frames, onsets, are few of their residuals and most of what a song goes on by, and sigma's kicks
+stand for them.
 """
 
 from collections.abc import Callable, Iterable

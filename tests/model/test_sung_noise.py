@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from random_models import make_model
+from random_models import make_model, singer
 
-from neurovocal_tf.layers.noise_shares import share_at
+from neurovocal_tf.layers.noise_shares import NUM_LEVELS, share_at
 from neurovocal_tf.model.sung_noise import noise_finder
 from neurovocal_tf.rbm import gibbs, noise
 
@@ -62,6 +62,23 @@ def test_what_hidden_units_vary_is_not_sung_twice(model, rng):
     told = np.asarray(share_at(shares, mean))
     assert np.std(mean, axis=(0, 1)).max() > 0.3
     assert np.mean(told) == pytest.approx(1, abs=0.05)
+
+
+def test_less_noise_is_heard_and_the_song_goes_on_by_all_of_it(rng):
+    rngs = (np.random.default_rng(4) for _ in range(2))
+    by_level, plain = (make_model(r, (3, 4, 2), noise_by_level=x) for r, x in zip(rngs, (1, 0)))
+    shares = rng.uniform(0.2, 0.9, NUM_LEVELS).astype(np.float32)
+    by_level.conditional_rbm.noise_shares.assign(shares)
+    seeds = np.arange(3)
+    heard, state, _ = singer(by_level, emission_noise=1.0)(seeds, [9] * 3, np.ones(3))
+    read, state_of_all, _ = singer(plain, emission_noise=1.0)(seeds, [9] * 3, np.ones(3))
+    np.testing.assert_array_equal(state, state_of_all)
+    mean = singer(plain, emission_noise=0.0)(seeds, [1] * 3, np.ones(3))[0][:, 0]
+    told = plain.standardisation(mean)
+    np.testing.assert_allclose(
+        heard[:, 0] - mean, share_at(shares, told) * (read[:, 0] - mean), rtol=1e-4, atol=1e-5
+    )
+    assert np.abs(heard - read).max() > 0.01
 
 
 def test_a_model_that_sings_all_of_its_noise_is_left_as_it_is(rng):
