@@ -64,7 +64,7 @@ def main() -> int:
     listener = Listener(training, trained.sample_rate, trained.config)
     real, sung = listener.recordings, listener.hear(songs)
     frame_s = real.syllables.frame_s
-    real_s, songs_s = (heard.syllables.seconds() for heard in (real, sung))
+    real_s, songs_s = (sum(map(len, heard.songs.pieces)) * frame_s for heard in (real, sung))
     print(f"{len(sung)} words in {songs_s:.0f} s of speech, real {len(real)} in {real_s:.0f} s")
     faults = [] if len(sung) else ["silent"]
     for name in ("lengths", "pauses"):
