@@ -320,6 +320,14 @@ class GenerationConfig:
         low=0.0,
         high=1.0,
     )
+    guidance: float = setting(
+        1.0,
+        "How far songs keep to what they are told by conditions and labels: what these add to the "
+        "biases, times so much. Above 1 songs are more surely of the voice or the label, and less "
+        "varied.",
+        low=0.0,
+        high=10.0,
+    )
     sampler: str = setting(
         "gibbs",
         "How the RBM is sampled. gibbs: by one chain. tempering: by --tempering_replicas chains at "

@@ -63,7 +63,7 @@ COMMANDS = (
         "convert",
         "say in one voice what another said, or convert annotations",
         "tools/convert.py",
-        "input workdir to keep annotations format data_dir out overwrite",
+        "input workdir to keep guidance annotations format data_dir out overwrite",
     ),
     Command(
         "discover",
@@ -97,7 +97,8 @@ COMMANDS = (
         "generate",
         "sing new songs with a trained model",
         "tools/generate.py",
-        "workdir out num_songs seconds seed temperature condition text prime emission_noise",
+        "workdir out num_songs seconds seed temperature condition text prime guidance "
+        "emission_noise",
         on_keras=True,
     ),
     Command("find", "find calls by words, and words by calls", on_keras=True),
@@ -105,7 +106,7 @@ COMMANDS = (
         "export",
         "write a trained model as a SavedModel to serve",
         "export/export_saved_model.py",
-        "workdir export_dir data_dir max_frames emission_noise",
+        "workdir export_dir data_dir max_frames emission_noise guidance",
         on_keras=True,
     ),
     Command(

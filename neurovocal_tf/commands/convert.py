@@ -10,7 +10,8 @@ another's.
     neurovocal convert --annotations=words.TextGrid#words --format=audacity --out=labels
 
 With --input a recording is said by a voice that a run has learned: the run has conditions, which
---to names, and was trained with --labels=units. Written is the sound, 16 bit.
+--to names, and was trained with --labels=units. Written is the sound, 16 bit. Settings of songs
+that are not given are those of the run.
 
 With --annotations the format of what is read is found out: tables by the names of their columns,
 the files of Audacity, Raven, Praat, ELAN, Kaleidoscope, evsonganaly, WhisperSeg, batdetect2,
@@ -25,6 +26,7 @@ import os
 
 from absl import flags
 
+from neurovocal_tf import config as config_lib
 from neurovocal_tf import flags as setting_flags
 
 _ANNOTATIONS = setting_flags.define_path(
@@ -85,10 +87,11 @@ _DATA_DIR = setting_flags.define_path(
     "data_dir", None, "Folder of the annotated recordings, or one recording."
 )
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace files that are there already.")
-_OF_VOICES = ("workdir", "to", "keep", "seed", "temperature")
+_OF_SONGS = tuple(field.name for section, field in config_lib.settings() if section == "generation")
+_OF_VOICES = ("workdir", "to", "keep", "seed", "temperature", *_OF_SONGS)
 _SETTINGS = ("time_expansion", "ignore_labels", "label_column")
 _MOST_TOLD = 10
-setting_flags.define(_SETTINGS)
+setting_flags.define((*_SETTINGS, "generation"))
 
 
 def main(argv: list[str]) -> int | None:
@@ -123,7 +126,7 @@ def _convert_voice():
         raise ValueError(
             f"`out` must not be there already, unless --overwrite is given. Received: out={out}"
         )
-    trained = load_trained(_WORKDIR.value)
+    trained = load_trained(_WORKDIR.value, setting_flags.config_from_flags)
     singer = Singer(trained, MOST_FRAMES)
     units = voice_conversion.units_of_run(_WORKDIR.value, singer)
     to = trained.model.conditions.blend_of(_TO.value)

@@ -170,6 +170,7 @@ class Singer:
             chain_start=generation.chain_start,
             emission_noise=generation.emission_noise,
             num_replicas=generation.num_replicas,
+            guidance=generation.guidance,
         )
         is_sung = tf.sequence_mask(num_frames, tf.shape(frames)[1])[:, :, tf.newaxis]
         return {

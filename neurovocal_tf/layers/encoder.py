@@ -29,6 +29,8 @@ class Encoder(typing.Protocol):
             attribute knows of none, and its `initial_state` takes `is_start` alone.
         labels: `Labels` along time that it can be told of, see `LabelledEncoder`, whose `call` and
             `step` take cues and which has `told`; what has no such attribute knows of none.
+        num_told: int, how many numbers at the beginning of u are what it has been told of
+            conditions and labels; what has no such attribute is told nothing.
         num_direct_frames: int, how many of the last frames stand unchanged at the end of u, newest
             first; a fresh model's biases may then start as an autoregression of them.
         num_dropouts: int, how many numbers of the key `noise.DROPOUT` its

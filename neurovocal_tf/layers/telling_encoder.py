@@ -61,6 +61,11 @@ class TellingEncoder(WrappingEncoder):
         raise NotImplementedError
 
     @property
+    def num_told(self) -> int:
+        """Numbers at the beginning of u that are told: x, and what the wrapped encoder is told."""
+        return self.vector_size + getattr(self.encoder, "num_told", 0)
+
+    @property
     def labels(self) -> Labels:
         """Those along time that the wrapped encoder can be told of."""
         return getattr(self.encoder, "labels", NO_LABELS)

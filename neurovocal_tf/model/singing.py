@@ -31,13 +31,15 @@ class Sampling(typing.NamedTuple):
     `num_gibbs_steps` int, full steps a frame, of all replicas; `chain_start` "bias" (the mean under
     the biases alone) or "zeros", of one chain; `emission_noise`, share of the visible units' own
     noise in what is sung and what the encoder reads of it; `num_replicas` int, chains at once, see
-    `rbm.tempering`, 1: a Gibbs chain.
+    `rbm.tempering`, 1: a Gibbs chain; `guidance`, how far from a machine that is told nothing, see
+    `_guide`.
     """
 
     num_gibbs_steps: int = 20
     chain_start: str = "bias"
     emission_noise: float = 0.0
     num_replicas: int = 1
+    guidance: float = 1.0
 
 
 def sing(
@@ -140,15 +142,17 @@ def _frame_by_frame(encoder, conditional_rbm, latent, sampling, axis):
     encoder_weights, rbm_weights = encoder.step_weights(), conditional_rbm.step_weights(axis)
     latent_weights = None if latent is None else latent.step_weights()
     to_visible = tf.transpose(rbm_weights[0]["W"])
+    guide = _guide(encoder, sampling.guidance, axis)
 
     def next_frame(t, rows):
         u = encoder.output(rows.state, axis)
         stream = RowStream(rows.seeds, rows.first_frame + tf.cast(t, tf.int64), axis)
         temperature = along(rows.temperature, -1 - axis)
+        guided = guide(u)
         if latent is not None:
             z = latent.prior(u, latent_weights, axis).sample(stream, temperature)
-            u = latent.read(u, z, axis)
-        rbm = conditional_rbm.machine(u, rbm_weights, axis)
+            guided = latent.read(guided, z, axis)
+        rbm = conditional_rbm.machine(guided, rbm_weights, axis)
         chain_stream = draw_ahead(
             stream,
             sampling.num_gibbs_steps,
@@ -181,3 +185,26 @@ def _frame_by_frame(encoder, conditional_rbm, latent, sampling, axis):
         return choose(frame, tf.zeros_like(frame)), state
 
     return next_frame
+
+
+def _guide(encoder, guidance, axis):
+    """A function that takes what a tile's machines read, u, so many times as far from where nothing
+    is told as what is told has taken it, see `Sampling`:
+
+        u + (guidance - 1) (x - x_0)        x: what u says of conditions and labels, x_0 of none
+
+    The biases are linear in u: they are moved by as many times what they owe to x itself. What the
+    encoder has made of x meanwhile stays as it is. Classifier-free guidance (Ho & Salimans, 2022,
+    https://arxiv.org/abs/2207.12598), with the encoder's state in place of the noisy input.
+    """
+    num_told = getattr(encoder, "num_told", 0)
+    if guidance == 1 or not num_told:
+        return tf.identity
+    unknown = encoder.output(encoder.initial_state(tf.ones([1], tf.bool)))[0, :num_told]
+    unknown = along(unknown, axis)
+
+    def guided(u):
+        told, rest = tf.split(u, [num_told, u.shape[axis] - num_told], axis=axis)
+        return tf.concat([unknown + guidance * (told - unknown), rest], axis=axis)
+
+    return guided

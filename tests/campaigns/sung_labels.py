@@ -19,9 +19,10 @@ What is heard of a label are the frames between its onset and its offset, stretc
 number: how long it is tells the classifier nothing, since a song has that from the label itself.
 The training is that of the preset with the settings
 that follow, such as --epochs_per_rate=16,6,5, and goes on with that of the folder. Beside the
-accuracy stands how often a sung span is told as each label, and how sung durations compare with
-real ones. Exits with 1 below what is asked for. Some minutes, and with the whole training of the
-preset for songbirds half an hour.
+accuracy stands how often a sung span is told as each label, how sung durations compare with real
+ones, and how much spans of one label vary beside real ones that train: songs that are told rightly
+because all are alike would show there. Exits with 1 below what is asked for. Some minutes, and with
+the whole training of the preset for songbirds half an hour.
 """
 
 import argparse
@@ -76,6 +77,8 @@ def main() -> int:
     for name, part in (("training", heard[0]), ("held out", heard[1])):
         apart = _durations_apart(sung, part)
         print(f"KS of durations, sung and {name}: {apart:.3f}")
+    for name, part in (("real ones, held out", heard[1]), ("sung", sung)):
+        print(f"variance within a label, {name}: {listener.variance(*part):.2f} of real ones'")
     told = listener.tell(*sung, says=True)
     share = np.mean(told) / np.mean(real)
     print(
@@ -187,6 +190,7 @@ class _Listener:
             StandardScaler(),
             SVC(C=10.0, random_state=0),
         ).fit(points, labels[chosen])
+        self._variance = self._within(points, labels[chosen])
 
     def tell(self, spans, labels, says=False):
         """Which spans of labels that were learned are told rightly, bool [S]."""
@@ -197,6 +201,17 @@ class _Listener:
             of_label = collections.Counter(told[asked == label].tolist()).most_common(4)
             print(f"  {label} told as " + ", ".join(f"{b} {n}" for b, n in of_label))
         return told == asked
+
+    def variance(self, spans, labels):
+        """The variance of spans of one label, over that of those that were learned."""
+        chosen = np.flatnonzero(np.isin(labels, self.labels))
+        points = self._points([spans[place] for place in chosen])
+        return self._within(points, labels[chosen]) / self._variance
+
+    def _within(self, points, labels):
+        components = self._classifier[0].transform(points)
+        of_labels = (components[labels == label] for label in np.unique(labels))
+        return np.mean([np.var(some, axis=0, ddof=1).sum() for some in of_labels if len(some) > 1])
 
     def _points(self, spans):
         return np.array([self._point(decibels[a:b]) for a, b, decibels in spans], np.float32)

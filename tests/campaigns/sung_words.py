@@ -64,7 +64,7 @@ def main() -> int:
     listener = Listener(training, trained.sample_rate, trained.config)
     real, sung = listener.recordings, listener.hear(songs)
     frame_s = real.syllables.frame_s
-    real_s, songs_s = (heard.syllables.seconds() for heard in (real, sung))
+    real_s, songs_s = (sum(map(len, heard.songs.pieces)) * frame_s for heard in (real, sung))
     print(f"{len(sung)} words in {songs_s:.0f} s of speech, real {len(real)} in {real_s:.0f} s")
     faults = [] if len(sung) else ["silent"]
     for name in ("lengths", "pauses"):
@@ -161,7 +161,8 @@ def _digits(table, names, heard, frame_s):
 def _passing(real, digits, sung):
     """Prints what the classifier says.  -> share of the words that pass for real ones"""
     is_word = digits != ""
-    points, labels = real.syllables.points[is_word], digits[is_word]
+    columns = real.syllables.columns[is_word]
+    points, labels = _points(columns), digits[is_word]
     recordings = np.asarray(real.songs.recordings)[real.syllables.pieces[is_word]]
     size = min(_NUM_COMPONENTS, len(points) // 2)
     classifier = make_pipeline(
@@ -179,13 +180,12 @@ def _passing(real, digits, sung):
     quartile = np.percentile(held_out.max(axis=1), 25)
     classifier.fit(points, labels)
     rng = np.random.default_rng(0)
-    columns = real.syllables.columns[is_word].astype(np.float32)
-    recipe = features.Recipe()
+    spoken = _points(sung.syllables.columns)
     others = {
-        "spoken by the model": sung.syllables.points,
-        "real, backwards": features.as_points(columns[:, ::-1], recipe),
+        "spoken by the model": spoken,
+        "real, backwards": _points(columns[:, ::-1]),
         # Of each column and bin some other word's: the same levels, and no shape.
-        "real, shuffled": features.as_points(rng.permuted(columns, axis=0), recipe),
+        "real, shuffled": _points(rng.permuted(columns, axis=0)),
     }
     print(
         f"digits of words in recordings not learned: {accuracy:.3f} right, lower quartile of the "
@@ -199,10 +199,18 @@ def _passing(real, digits, sung):
     for name, share in shares.items():
         print(f"at least as sure as that, {name}: {share:.3f}")
     if "spoken by the model" in shares:
-        told = classifier.predict(sung.syllables.points)
+        told = classifier.predict(spoken)
         counts = {digit: int(np.sum(told == digit)) for digit in np.unique(labels)}
         print("told as " + ", ".join(f"{digit}: {count}" for digit, count in counts.items()))
     return shares.get("spoken by the model", 0.0)
+
+
+def _points(columns):
+    """Words as they are told apart, by all that is over the background: what is quiet beside the
+    loudest, and is left out where calls are compared, tells digits apart.
+    """
+    size = columns.shape[1] * columns.shape[2]
+    return features.over_root_of_norm(columns.reshape(len(columns), size).astype(np.float32))
 
 
 if __name__ == "__main__":

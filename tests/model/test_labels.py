@@ -10,6 +10,7 @@ from random_models import fresh_model, make_model
 
 from neurovocal_tf.conditions import Conditions
 from neurovocal_tf.labels import CUE_SIZE, Labels
+from neurovocal_tf.model.tiling import Layout
 from neurovocal_tf.rbm.noise import BatchStream
 
 SYLLABLES = Labels.of("abc")
@@ -40,6 +41,7 @@ def singer(model):
             cues=rows[4],
             num_gibbs_steps=3,
             emission_noise=0.5,
+            guidance=1.5,
         ),
         autograph=False,
         input_signature=[
@@ -80,6 +82,41 @@ def test_rows_of_different_texts_sound_as_alone_and_go_on_in_pieces(model, rng):
     nothing = np.zeros_like(cues)
     few = sing(seeds, lengths, nothing[:, :2])
     np.testing.assert_array_equal(few[0], sing(seeds, lengths, nothing)[0])
+
+
+@pytest.mark.parametrize("layout", [Layout.ROWS, Layout.LANES])
+def test_guidance_moves_a_frames_biases_by_what_they_owe_to_what_is_told(layout, rng):
+    model = make_model(rng, (5, 4, 3), num_direct_frames=1, conditions=BIRDS, labels=SYLLABLES)
+    rbm, outer = model.conditional_rbm, model.encoder
+    # Without couplings what is sung without noise is the visible bias.
+    rbm.W.assign(tf.zeros_like(rbm.W))
+    cues, condition = random_cues(rng, 3), np.array([[1], [2], [0]])
+    cues[2] = 0
+
+    def sung(guidance):
+        return model.generate(
+            tf.constant([1, 2, 3], tf.int64),
+            tf.fill([3], NUM_FRAMES),
+            tf.ones([3]),
+            condition=tf.constant(condition),
+            cues=tf.constant(cues),
+            layout=layout,
+            num_gibbs_steps=1,
+            guidance=guidance,
+        )[0]
+
+    frames = sung(2.5)
+    u = model.contexts(frames, condition=tf.constant(condition), cues=tf.constant(cues[:, :-1]))
+    tables = [np.asarray(table)[0] for table in (*outer.tables, *outer.encoder.tables)]
+    unknown = np.concatenate([*tables, np.zeros(outer.num_told - sum(map(len, tables)))])
+    Wuv = np.asarray(rbm.Wuv, np.float64)
+    biases = np.asarray(rbm.bv) + u @ Wuv
+    biases += 1.5 * (u.numpy()[..., : outer.num_told] - unknown) @ Wuv[: outer.num_told]
+    # Sums of some dozens of products of order 1.
+    np.testing.assert_allclose(model.standardisation(frames), biases, rtol=1e-4, atol=1e-4)
+    # The last row is told nothing.
+    np.testing.assert_array_equal(frames[2], sung(1.0)[2])
+    assert np.abs(frames - sung(1.0))[:2].max() > 0.1
 
 
 def test_a_frames_machine_knows_its_own_cue_and_none_that_is_later(model, rng):

@@ -38,7 +38,7 @@ def units(tiny_config):
 
 @pytest.fixture(scope="module")
 def endpoints(tiny_config, units):
-    config = tiny_config.replace(num_gibbs_steps=1)
+    config = tiny_config.replace(num_gibbs_steps=1, guidance=1.5)
     model = build_model(config, None, VOICES, Labels.of(units.names))
     rng = np.random.default_rng(2)
     for weight in model.trainable_variables:

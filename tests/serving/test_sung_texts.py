@@ -35,7 +35,7 @@ SYLLABLES = Labels.from_json({"known": ["a", "b", "\u00e9"], **DURATIONS})
 
 @pytest.fixture(scope="module")
 def endpoints(tiny_config):
-    config = tiny_config.replace(num_gibbs_steps=1, n_fft=32, hop_length=16)
+    config = tiny_config.replace(num_gibbs_steps=1, guidance=1.5, n_fft=32, hop_length=16)
     model = build_model(config, None, Conditions.of({"voice": ["x"]}), WORDS)
     rng = np.random.default_rng(2)
     for weight in model.trainable_variables:
