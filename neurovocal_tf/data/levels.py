@@ -67,11 +67,12 @@ def notes_of_faint(
         for value, some in _by_value(sources)
     ]
     by_db, value = max(found, default=(0.0, ""))
-    if by_db >= _LEAST_FAINTER_DB and scale.in_decibels:
+    left_db, usual_db = scale.dynamic_range_db - by_db, SpectrogramConfig().dynamic_range_db
+    if scale.in_decibels and by_db >= _LEAST_FAINTER_DB and left_db < usual_db:
         yield (
-            f"recordings of {value} are {by_db:.1f} dB fainter than all together, and lie in the "
-            f"floor as far: --dynamic_range_db={math.ceil(scale.dynamic_range_db + by_db)} gives "
-            "them the range that they would have alone"
+            f"recordings of {value} are {by_db:.1f} dB fainter than all together, which leaves "
+            f"them {left_db:.1f} dB above the floor: --dynamic_range_db="
+            f"{math.ceil(usual_db + by_db)} gives them {usual_db:g}"
         )
 
 

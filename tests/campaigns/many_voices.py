@@ -13,8 +13,9 @@ start: of each voice of --new 30 recordings, fresh, and from five others: the he
     error before the first update, the smallest and when, and when the fresh run's smallest is
     reached. Wrong where that takes more than a quarter of the fresh run's updates.
 own: six voices with conditions beside a model of each, as many epochs, so that all updates together
-    are as many: held-out log-likelihood (AIS), voice by voice. Wrong where a voice loses more than
-    half a nat a frame, or the mean does not gain.
+    are as many, and at one floor, so that all have as much to foretell: held-out log-likelihood
+    (AIS), voice by voice. Wrong where a voice loses more than half a nat a frame, or the mean does
+    not gain.
 birds: three finches of two species with conditions beside a model of each, likewise: the measures
     of songs that `evaluate` prints, each bird's under its own condition. Wrong where one is neither
     within a fifth of that of the bird's own model nor better.
@@ -35,6 +36,7 @@ from histories import history_of
 from neurovocal_tf.api.loading import load_model
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import pipeline
+from neurovocal_tf.data.survey import survey
 from neurovocal_tf.evaluation import identification, song_table, songs_of_run
 from neurovocal_tf.evaluation.likelihood import LikelihoodOptions, log_likelihood_bracket
 from neurovocal_tf.evaluation.one_step import one_step_error
@@ -109,10 +111,13 @@ class _Runs:
             self._many(_TOLD),
         )
 
-    def of_one(self, voice):
-        return self._trained(
-            f"own_{voice}", f"all_of_{voice}", lambda path: _voice(path) == voice, self._many({})
-        )
+    def of_one(self, voice, floor_power):
+        """A voice's own, of frames whose floor is that power."""
+        part = f"all_of_{voice}", lambda path: _voice(path) == voice
+        scale = survey(self._folder(*part), self.config).training.scale
+        range_db = 10 * np.log10(scale.reference_power / floor_power)
+        settings = self._many({"dynamic_range_db": float(np.round(range_db, 1))})
+        return self._trained(f"own_{voice}", *part, settings)
 
     def of_few(self, name, voice, **settings):
         takes = (*_FEW_TAKES, *_HELD_OUT)
@@ -149,12 +154,17 @@ class _Runs:
     def _many(self, settings):
         return settings | ({"epochs_per_rate": _numbers(self.epochs)} if self.epochs else {})
 
-    def _trained(self, name, part, is_chosen, settings):
-        folder, path, first = self.work / part, self.work / f"run_{name}", _ErrorBefore()
+    def _folder(self, part, is_chosen):
+        folder = self.work / part
         folder.mkdir(exist_ok=True)
         for source in filter(is_chosen, self.paths):
             if not (folder / source.name).exists():
                 os.symlink(source, folder / source.name)
+        return folder
+
+    def _trained(self, name, part, is_chosen, settings):
+        folder, path = self._folder(part, is_chosen), self.work / f"run_{name}"
+        first = _ErrorBefore()
         config = self.config.replace(**settings)
         first.path, first.config = path, config
         trainer.train(config, folder, path, callbacks=[first], pictures=False)
@@ -225,9 +235,12 @@ def _start(runs, given):
 
 def _own(runs, given):
     six, changes = runs.of_six("range", dynamic_range_db=_RANGE_DB[0], **_TOLD).path, []
+    scale = RunFolder(six).data().scale
+    floor_power = scale.reference_power * 10 ** (-scale.dynamic_range_db / 10)
     for voice in runs.voices:
         of_six, of_own = (
-            _nats_of_power(path, voice, given.seed) for path in (six, runs.of_one(voice).path)
+            _nats_of_power(path, voice, given.seed)
+            for path in (six, runs.of_one(voice, floor_power).path)
         )
         changes.append(of_six.value - of_own.value)
         print(
@@ -241,8 +254,8 @@ def _own(runs, given):
 
 
 def _nats_of_power(path, voice, seed):
-    """A voice's held-out log-likelihood, of frames of power: each run's dB have a reference and a
-    floor of their own, which follow its recordings' level, so that those of two do not compare.
+    """A voice's held-out log-likelihood, of frames of power: the 0 dB of each run follow the level
+    of its recordings, so that the dB of two do not compare.
     """
     trained, folder = load_trained(path), RunFolder(path)
     held_out = folder.data().parts_in(trained.config).validation
