@@ -116,6 +116,15 @@ class Conditions:
             found[name] = value
         return self.numbers(found.values())
 
+    def named(self, given: Given, argument: str = "condition") -> dict[int, int]:
+        """Of the conditions that somebody has named, each one's place, and its value's number.
+
+        Args, Raises: as of `numbers_of`.
+        """
+        numbers = self.numbers_of(given, argument)
+        names = [name for name, _ in _pairs(given, argument)]
+        return {place: numbers[place] for place, name in enumerate(self.values) if name in names}
+
     def blend_of(self, given: Given, argument: str = "to") -> Blend:
         """What somebody has named, who may have given several values of a condition, each with its
         share: "individual=a:0.3,b:0.7". Where there is one condition its name may be left out.

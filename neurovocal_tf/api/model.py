@@ -223,6 +223,7 @@ class Model(Converting, Finding):
         seed: int = 0,
         temperature: float = 1.0,
         temperatures: Sequence[float] = (),
+        condition: Given = None,
         pictures: Path | None = None,
         say: Callable[[str], object] = lambda line: None,
         progress: bool = True,
@@ -239,6 +240,8 @@ class Model(Converting, Finding):
                 ones: seconds in all.
             temperatures: at which other songs are sung, for how varied each makes them and how long
                 they fall silent.
+            condition: as of `generate`, who alone it is about: the recordings that have these
+                values, learned and held out, and songs under them; None: all.
             pictures: folder for likelihood.png, songs.png, syllables.png, transitions.png and
                 statistics.png; None: none are drawn.
             say: called with lines for the user.    progress: show a bar.
@@ -263,7 +266,7 @@ class Model(Converting, Finding):
         run = self._run("evaluate")
         with _share_bar(progress) as bar:
             figures, drawn = report.evaluate(
-                self, run, data_dir, options, bracket, bar, held_out_list, say
+                self, run, data_dir, options, bracket, bar, held_out_list, say, condition
             )
         if pictures is not None:
             os.makedirs(pictures, exist_ok=True)

@@ -83,6 +83,13 @@ _TEMPERATURES = flags.DEFINE_list(
     "Sing at each of these as well, eight songs of forty seconds: how varied they are and how long "
     "they fall silent, such as 0.7,0.8,0.9,1,1.1,1.2,1.3.",
 )
+_CONDITION = flags.DEFINE_multi_string(
+    "condition",
+    None,
+    "Of a model with conditions: who alone it is about, as NAME=VALUE, such as individual=gy6or6; "
+    "again for another condition. The recordings that have these values, learned and held out, and "
+    "songs under them. Default: all, and songs in turn.",
+)
 _COUPLING_DELAYS = flags.DEFINE_integer(
     "coupling_delays",
     0,
@@ -125,6 +132,7 @@ def main(argv: list[str]) -> int | None:
             seed=_SEED.value,
             temperature=_TEMPERATURE.value,
             temperatures=_temperatures(),
+            condition=_CONDITION.value,
             pictures=_WORKDIR.value,
             say=setting_flags.say,
         )

@@ -15,8 +15,9 @@ import numpy as np
 
 from neurovocal_tf.annotations import recordings_table
 from neurovocal_tf.audio import listing
-from neurovocal_tf.conditions import UNKNOWN, Conditions
+from neurovocal_tf.conditions import UNKNOWN, Conditions, Given
 from neurovocal_tf.config import DataConfig
+from neurovocal_tf.data.sequence_data import SequenceData
 from neurovocal_tf.data.sources import Source
 
 _MOST_NAMED = 3
@@ -94,6 +95,32 @@ def in_turn(sources: Sequence[Source], known: Conditions, count: int) -> np.ndar
         return None
     chosen = np.arange(count) * len(sources) // count
     return np.array([known.numbers(sources[place].conditions) for place in chosen], np.int32)
+
+
+def those_of(recordings: SequenceData, given: Given, what: str) -> SequenceData:
+    """The recordings whose values are those that somebody has named, all where nothing is named.
+
+    Args:
+        recordings: `SequenceData`.    given: as of `Conditions.numbers_of`.
+        what: what they do in words, such as "train".
+
+    Raises:
+        ValueError: a name or a value that the recordings do not know, or none has these values.
+    """
+    asked = recordings.conditions.named(given)
+    if not asked:
+        return recordings
+    found = [recordings.conditions.numbers(source.conditions) for source in recordings.sources]
+    chosen = [
+        index
+        for index, numbers in enumerate(found)
+        if all(numbers[place] == number for place, number in asked.items())
+    ]
+    if not chosen:
+        raise ValueError(
+            f"`condition` must be one of which recordings {what}. Received: condition={given}"
+        )
+    return recordings.some(chosen)
 
 
 def check_unchanged(sources: Sequence[Source], config: DataConfig) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from neurovocal_tf.annotations import segments as annotated
-from neurovocal_tf.audio import identity, listing, readers, spectrogram
+from neurovocal_tf.audio import identity, listing, readers
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import (
     frame_sequences,
@@ -21,18 +21,16 @@ from neurovocal_tf.data import (
     split,
 )
 from neurovocal_tf.data.found_spans import FoundSpans
+from neurovocal_tf.data.levels import Levels, notes_of_faint, scale_of
 from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.data.sequence_data import SequenceData
 from neurovocal_tf.data.sources import Source, annotated_segments
 from neurovocal_tf.segmentation.sequences import span_power
 
 _MAX_REASONS = 5
-# The loudest 1 in 10,000 cells are clicks and clipping, not song.
-_REFERENCE_SHARE = 1e-4
 _NOT_OF_FRAMES = dict.fromkeys(
     ("train_list", "held_out_list"), "whose file says what validates"
 ) | dict.fromkeys(("condition_columns", "condition_from", "labels"), "which are no recordings")
-_POWER_DB = np.arange(-300.0, 200.0, 0.1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,16 +62,6 @@ class TooFewRecordings(ValueError):
     def __init__(self, message: str, skipped: Iterable[tuple[str, str]]) -> None:
         super().__init__(message)
         self.skipped = tuple(sorted(skipped))
-
-
-@dataclasses.dataclass(frozen=True)
-class _Levels:
-    """Histogram of a stretch's power in dB over full scale,
-    and the maximum of each of its spectrograms.
-    """
-
-    histogram: np.ndarray
-    maxima: np.ndarray
 
 
 def survey(
@@ -129,7 +117,7 @@ def survey(
         parts = _listed_parts(usable, named, data_dir, skipped)
     else:
         parts = _split(usable, config, fold, skipped)
-    scale = _scale([levels[source.path] for source in parts[0]], config)
+    scale = scale_of([levels[source.path] for source in parts[0]], config.spectrogram)
     known = recording_conditions.known_of(parts[0], config.data)
     labels = label_tracks.known_of(parts[0])
     training, validation = (
@@ -145,6 +133,7 @@ def survey(
             *annotation_notes,
             *condition_notes,
             *recording_conditions.notes_of_held_out(parts[1], known),
+            *notes_of_faint(parts[0], levels, scale),
             *label_notes,
             *label_tracks.notes_of(*parts, labels),
             *(named.notes if named else ()),
@@ -240,7 +229,7 @@ def _commonest_rate(recordings):
 
 
 def _looked_at(sources, sample_rate, config, spans):
-    """Of whole recordings: the usable sources, dict of their path -> `_Levels`,
+    """Of whole recordings: the usable sources, dict of their path -> `Levels`,
     and list of (path, reason) of the others.
     """
     usable, levels, skipped = [], {}, []
@@ -256,7 +245,7 @@ def _looked_at(sources, sample_rate, config, spans):
 
 
 def _look(source, sample_rate, config, spans):
-    """A whole recording's `_Levels` and `Identity`, None if it cannot be used; and why it cannot,
+    """A whole recording's `Levels` and `Identity`, None if it cannot be used; and why it cannot,
     else nothing.
     """
     try:
@@ -269,7 +258,7 @@ def _look(source, sample_rate, config, spans):
 
 
 def _levels_of(source, sample_rate, config, spans):
-    """A whole recording's `_Levels`.
+    """A whole recording's `Levels`.
 
     Raises `readers.UnreadableRecording` if it cannot be used, with the reason.
     """
@@ -309,31 +298,7 @@ def _levels_of(source, sample_rate, config, spans):
     # What sounds may all lie after the last whole window.
     if not power.max() > 0:
         raise readers.UnreadableRecording("is silent")
-    decibels = 10 * np.log10(np.maximum(power, 1e-30))
-    ends = np.cumsum(lengths)
-    maxima = np.array(
-        [
-            power[end - length : end].max()
-            for length, end in zip(lengths, ends, strict=True)
-            if length
-        ]
-    )
-    return _Levels(
-        np.histogram(np.clip(decibels, _POWER_DB[0], _POWER_DB[-1]), bins=_POWER_DB)[0], maxima
-    )
-
-
-def _scale(levels, config):
-    """The scale whose 0 dB all but the loudest 1 in 10,000 cells stay below."""
-    counts = np.sum([level.histogram for level in levels], axis=0)
-    above = np.cumsum(counts[::-1])[::-1] / counts.sum()
-    reference_db = _POWER_DB[1:][np.flatnonzero(above > _REFERENCE_SHARE)[-1]]
-    return spectrogram.FrameScale(
-        scaling=config.spectrogram.scaling,
-        reference_power=float(10 ** (reference_db / 10)),
-        dynamic_range_db=config.spectrogram.dynamic_range_db,
-        mean_max_power=float(np.mean(np.concatenate([level.maxima for level in levels]))),
-    )
+    return Levels.of(power, lengths)
 
 
 def _listed_parts(sources, named, data_dir, skipped):

@@ -12,7 +12,8 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from neurovocal_tf.audio.spectrogram import PianoKeys
-from neurovocal_tf.data import frame_sequences
+from neurovocal_tf.conditions import Given
+from neurovocal_tf.data import frame_sequences, recording_conditions
 from neurovocal_tf.data.survey import survey_held_out
 from neurovocal_tf.data.watch import Watch
 from neurovocal_tf.evaluation import (
@@ -55,6 +56,7 @@ def evaluate(
     report: Callable[[float], object] = lambda share: None,
     held_out_list: str | None = None,
     say: Callable[[str], object] = lambda line: None,
+    condition: Given = None,
 ) -> tuple[dict[str, float | None], dict[str, Figure]]:
     """A model's figures and pictures, on the held-out recordings,
     or on the test split of a file of frame sequences.
@@ -69,6 +71,8 @@ def evaluate(
         held_out_list: of recordings in the data folder to evaluate on, as the setting of that name;
             None: those that the run held out.
         say: called with lines for the user.
+        condition: of which recordings alone it is: those that were learned, those that are held
+            out, and songs under their values; as of `Conditions.numbers_of`; None: of all.
 
     Returns:
         (dict of flat figures, units in their names, None for what is not defined;
@@ -90,11 +94,21 @@ def evaluate(
             report,
             held_out_list,
             say,
+            condition,
         )
 
 
 def _evaluated(
-    trained, data, data_dir, parts, song_options, likelihood_options, report, held_out_list, say
+    trained,
+    data,
+    data_dir,
+    parts,
+    song_options,
+    likelihood_options,
+    report,
+    held_out_list,
+    say,
+    condition,
 ):
     if song_options.temperatures and not data.is_sound:
         raise ValueError(
@@ -102,12 +116,14 @@ def _evaluated(
             f"Received: temperatures={','.join(map(str, song_options.temperatures))}"
         )
     suffix = data.scale.unit_suffix
-    training, _, heard, _ = _labelled(parts.training)
+    trained_on = recording_conditions.those_of(parts.training, condition, "train")
+    training, _, heard, _ = _labelled(trained_on)
     test = (
         parts.test
         if held_out_list is None
         else _named_by(held_out_list, data, data_dir, trained.config, parts.training, say)
     )
+    test = recording_conditions.those_of(test, condition, "are held out")
     held_out, labels, held_out_heard, cues = _labelled(test)
     conditions = None
     if test.conditions and held_out_heard is not None:
@@ -127,14 +143,14 @@ def _evaluated(
     if data.is_sound:
         figures |= resynthesis.resynthesised(Singer(trained), test.heard(), song_options.seed)
         song_figures, song_pictures, listener = _songs(
-            trained, heard, held_out_heard, song_options, say, parts.training.sources
+            trained, heard, held_out_heard, song_options, say, trained_on.sources
         )
         figures, pictures = figures | song_figures, pictures | song_pictures
         if conditions is not None:
             figures |= identification.who_sings(
                 trained.model,
                 identification.Sequences(held_out, test, held_out_heard),
-                identification.Sequences(training, parts.training, heard),
+                identification.Sequences(training, trained_on, heard),
                 listener,
             )
     elif isinstance(test.scale, PianoKeys):

@@ -284,5 +284,5 @@ def _summarise(found, data_dir, config):
         conditions=found.training.conditions,
         labels=durations.of(found.training.labels),
     )
-    range_db = config.spectrogram.dynamic_range_db if scale.in_decibels else None
+    range_db = scale.dynamic_range_db if scale.in_decibels else None
     return summary, moments.moments(range_db), batches, real_sequences

@@ -3,14 +3,20 @@ that is cut of them.
 """
 
 import dataclasses
+import math
+import re
+import shutil
 
 import numpy as np
 import pytest
+import soundfile
 import tensorflow as tf
 
+from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.conditions import Conditions
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import frame_sequences, pipeline, recording_conditions, shares, survey
+from neurovocal_tf.data.recordings import Recordings
 from neurovocal_tf.data.simulated_song import write_recordings
 from neurovocal_tf.data.sources import Source
 from neurovocal_tf.data.survey import survey as look
@@ -108,6 +114,43 @@ def test_a_survey_knows_those_that_train_and_tells_of_the_others(folder, tmp_pat
     table.write_text(f"file,individual\n{names[0]},b\n{names[1]},b\n{names[3]},c\n")
     with pytest.raises(ValueError, match="the individual of .*001.wav is another than it began"):
         recording_conditions.check_unchanged(found.training.sources, config.data)
+
+
+def test_recordings_are_chosen_by_the_values_that_are_named():
+    data = Recordings(sources("b", "", "a", "b"), 8000, FrameScale(), CONFIG, conditions=BIRDS)
+
+    def named(given):
+        return [s.path for s in recording_conditions.those_of(data, given, "sing").sources]
+
+    assert {given: named(given) for given in (None, "individual=b", "individual=unknown")} == {
+        None: ["0.wav", "1.wav", "2.wav", "3.wav"],
+        "individual=b": ["0.wav", "3.wav"],
+        "individual=unknown": ["1.wav"],
+    }
+    with pytest.raises(ValueError, match="must be one of which recordings sing. Received"):
+        recording_conditions.those_of(data.some([1]), "individual=b", "sing")
+
+
+def test_a_voice_that_lies_in_the_floor_is_told_with_the_range_it_would_need(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "birds")
+    for name in ("simulated_000.wav", "simulated_001.wav"):
+        samples, rate = soundfile.read(tmp_path / "birds" / name)
+        soundfile.write(tmp_path / "birds" / name, 0.1 * samples, rate, subtype="FLOAT")
+    table, held_out = tmp_path / "birds.csv", tmp_path / "held_out.txt"
+    table.write_text("file,bird\n" + "".join(f"simulated_00{i}.wav,{i // 2}\n" for i in range(4)))
+    held_out.write_text("simulated_003.wav\n")
+    config = CONFIG.replace(held_out_list=str(held_out))
+    told = config.replace(recordings_table=str(table), condition_columns="bird")
+    given = (config, told, told.replace(scaling="max_power"), told.replace(dynamic_range_db=84))
+    notes = [
+        [note for note in look(tmp_path / "birds", one).notes if "fainter" in note] for one in given
+    ]
+    ((of_faint,),) = filter(None, notes)
+    assert notes[1] == [of_faint] and of_faint.startswith("recordings of 0 are ")
+    by_db, left_db, range_db = map(float, re.findall(r"[0-9]+\.?[0-9]*", of_faint)[1:4])
+    # 20 dB, but for how loud each sings.
+    assert by_db == pytest.approx(20, abs=3) and left_db == pytest.approx(60 - by_db, abs=0.11)
+    assert range_db == math.ceil(60 + by_db)
 
 
 def test_frame_sequences_have_none(tmp_path):

@@ -62,6 +62,46 @@ def test_errors_of_held_out_frames_are_told_by_label(annotated_run, monkeypatch)
         assert figures[f"one_step_error_of_label_{label}_db"] == pytest.approx(expected, rel=1e-4)
 
 
+def test_a_condition_says_whose_recordings_and_songs_are_evaluated(
+    simulated_recordings, tiny_config, tmp_path, monkeypatch
+):
+    names = sorted(name for name in os.listdir(simulated_recordings) if name.endswith(".wav"))
+    table = tmp_path / "voices.csv"
+    table.write_text("file,voice\n" + "".join(f"{x},{'ab'[i % 2]}\n" for i, x in enumerate(names)))
+    held_out = tmp_path / "held_out.txt"
+    held_out.write_text("\n".join(names[:2]))
+    config = tiny_config.replace(
+        recordings_table=str(table), condition_columns="voice", held_out_list=str(held_out)
+    )
+    folder = RunFolder(tmp_path / "run")
+    os.makedirs(folder.path)
+    prepared(config, simulated_recordings, folder.path)
+    folder.write_config(config)
+    data = folder.data()
+    model = build_model(config, known=data.conditions)
+    trained = Trained(model, config, data.scale, data.sample_rate, epoch=0)
+    sung = []
+
+    def songs(trained, training, held_out, options, say, sources):
+        sung.extend(sources)
+        return {}, {}, None
+
+    monkeypatch.setattr(report, "_songs", songs)
+    figures, _ = report.evaluate(trained, folder.path, condition="voice=b")
+    assert {source.conditions for source in sung} == {("b",)}
+    (frames,) = [
+        frames
+        for frames, number, *_ in data.parts_in(config)
+        .test.numbered_sequences()
+        .as_numpy_iterator()
+        if number == 1
+    ]
+    batch = frames[np.newaxis], None, None, np.array([[2]], np.int32)
+    error = np.sqrt(np.mean(np.square(frames - np.asarray(model.predict_step(batch))[0])))
+    # A compiled prediction may differ from an eager one by rounding.
+    assert figures["one_step_error_db"] == pytest.approx(error, rel=1e-4)
+
+
 def test_a_run_does_not_go_on_with_other_annotations(annotated_run, tmp_path):
     workdir, data_dir, config = annotated_run
     other = tmp_path / "other.csv"
