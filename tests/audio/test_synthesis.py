@@ -55,12 +55,21 @@ def test_a_real_song_comes_back_and_nearer_between_its_frames_where_these_lie_cl
     assert abs(loudness_change_db(waveform, samples)) < 1
 
 
-def test_a_real_song_that_comes_back_has_no_click_no_clipping_and_no_hum(real_song):
+def test_a_real_song_that_comes_back_has_no_click(real_song):
+    """A click of half the loudest sample would be twice as sharp as this song is anywhere."""
+    samples, _, waveform, _ = real_song
+    assert sound_faults.sharpness(waveform) < 1.25 * sound_faults.sharpness(
+        samples[: len(waveform)]
+    )
+
+
+def test_a_real_song_that_comes_back_is_nowhere_too_loud(real_song):
+    samples, _, waveform, _ = real_song
+    assert np.abs(waveform).max() < 1.3 * np.abs(samples[: len(waveform)]).max()
+
+
+def test_a_real_song_that_comes_back_has_no_hum_and_no_offset(real_song):
     samples, rate, waveform, _ = real_song
-    samples = samples[: len(waveform)]
-    # A click of half the loudest sample would be twice as sharp as this song is anywhere.
-    assert sound_faults.sharpness(waveform) < 1.25 * sound_faults.sharpness(samples)
-    assert np.abs(waveform).max() < 1.3 * np.abs(samples).max()
     assert sound_faults.hum_db(waveform, rate) < sound_faults.hum_db(samples, rate)
     assert sound_faults.offset(waveform) < 0.03
 
