@@ -12,7 +12,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from neurovocal_tf.audio.spectrogram import PianoKeys
-from neurovocal_tf.data import frame_sequences
+from neurovocal_tf.data import frame_sequences, label_tracks
 from neurovocal_tf.data.survey import survey_held_out
 from neurovocal_tf.data.watch import Watch
 from neurovocal_tf.evaluation import (
@@ -28,12 +28,13 @@ from neurovocal_tf.evaluation.baselines import BaselineStatistics
 from neurovocal_tf.evaluation.heard import NotMeasurable
 from neurovocal_tf.evaluation.one_step import one_step_error, one_step_errors
 from neurovocal_tf.evaluation.songs_of_run import SongOptions
-from neurovocal_tf.generation import songs
+from neurovocal_tf.generation import songs, voice_conversion
 from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.model import scoring
 from neurovocal_tf.music import likeness as music_likeness
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots import likelihood as likelihood_plots
+from neurovocal_tf.runs import recording_units
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import Trained
 
@@ -82,6 +83,7 @@ def evaluate(
     with Watch.from_now(parts.training.sources + parts.validation.sources).blamed():
         return _evaluated(
             trained,
+            workdir,
             data,
             data_dir,
             parts,
@@ -94,7 +96,16 @@ def evaluate(
 
 
 def _evaluated(
-    trained, data, data_dir, parts, song_options, likelihood_options, report, held_out_list, say
+    trained,
+    workdir,
+    data,
+    data_dir,
+    parts,
+    song_options,
+    likelihood_options,
+    report,
+    held_out_list,
+    say,
 ):
     if song_options.temperatures and not data.is_sound:
         raise ValueError(
@@ -106,7 +117,7 @@ def _evaluated(
     test = (
         parts.test
         if held_out_list is None
-        else _named_by(held_out_list, data, data_dir, trained.config, parts.training, say)
+        else _named_by(held_out_list, data, data_dir, trained, workdir, parts.training, say)
     )
     held_out, labels, held_out_heard, cues = _labelled(test)
     conditions = None
@@ -152,18 +163,24 @@ def write_pictures(
         canvas.save_picture(figure, os.path.join(folder, name), settings)
 
 
-def _named_by(held_out_list, data, data_dir, config, training, say):
+def _named_by(held_out_list, data, data_dir, trained, workdir, training, say):
     """The `Recordings` that a list names, in the place of those that the run held out."""
     if not data.is_sound:
         raise ValueError(
             "`held_out_list` must not be given for frame sequences. "
             f"Received: held_out_list={held_out_list}"
         )
-    recordings, skipped = survey_held_out(
-        data_dir or data.data_dir, held_out_list, config, training
+    recordings, skipped, notes = survey_held_out(
+        data_dir or data.data_dir, held_out_list, trained.config, training
     )
     for path, reason in skipped:
         say(f"skipped {path}: {reason}")
+    units = voice_conversion.units_in(workdir)
+    if units is not None:
+        heard = recording_units.measured(recordings)
+        recordings = recording_units.with_units(recordings, heard, units)
+    for note in (*notes, *label_tracks.notes_of((), recordings.sources, recordings.labels)):
+        say(note)
     say(f"{recordings.description} of {held_out_list} are held out")
     return recordings
 

@@ -103,8 +103,9 @@ def test_a_survey_knows_those_that_train_and_tells_of_the_others(folder, tmp_pat
     told = "\n".join(found.notes)
     assert "1 of 4 recordings have no individual: simulated_002.wav" in told
     assert "1 of 1 held-out recordings have a value of individual that does not train" in told
-    others, _ = survey.survey_held_out(folder, str(held_out), config, found.training)
-    assert others.condition_of(0) == (0,)
+    others, _, told = survey.survey_held_out(folder, str(held_out), config, found.training)
+    assert others.condition_of(0) == (0,) and len(told) == 1
+    assert "1 of 1 held-out recordings have a value of individual that does not" in told[0]
     table.write_text(f"file,individual\n{names[0]},b\n{names[1]},b\n{names[3]},c\n")
     with pytest.raises(ValueError, match="the individual of .*001.wav is another than it began"):
         recording_conditions.check_unchanged(found.training.sources, config.data)
