@@ -68,7 +68,7 @@ def known_of(training: Sequence[Source], config: DataConfig) -> Conditions:
     """What a model can learn of: the values of the sources that train."""
     names = names_of(config)
     return Conditions.of(
-        {name: (s.conditions[place] for s in training) for place, name in enumerate(names)}
+        {name: [s.conditions[place] for s in training] for place, name in enumerate(names)}
     )
 
 

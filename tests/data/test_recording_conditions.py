@@ -111,6 +111,14 @@ def test_a_survey_knows_those_that_train_and_tells_of_the_others(folder, tmp_pat
         recording_conditions.check_unchanged(found.training.sources, config.data)
 
 
+def test_each_of_several_conditions_knows_its_own_values():
+    settings = dict(recordings_table="birds.csv", condition_columns="individual,context")
+    several = [("a", "alone"), ("b", ""), ("", "with b")]
+    training = [Source(f"{i}.wav", "", conditions=pair) for i, pair in enumerate(several)]
+    known = recording_conditions.known_of(training, Config().replace(**settings).data)
+    assert known == Conditions.of({"individual": ["a", "b"], "context": ["alone", "with b"]})
+
+
 def test_frame_sequences_have_none(tmp_path):
     path = tmp_path / "frames.npz"
     arrays = {name: np.ones((3, 2)) for name in frame_sequences.SPLITS}
