@@ -154,6 +154,9 @@ def _told(start, model, data, config):
         yield f"it knows no labels: all {len(model.labels)} are new and begin without an effect"
     elif start.model.labels:
         yield "its labels are left out, and stay unknown"
+    left = start.model.conditions.values.keys() - model.conditions.values.keys()
+    if left:
+        yield f"its conditions {', '.join(sorted(left))} are left out, and stay unknown"
     for name, values in model.conditions.values.items():
         known = start.model.conditions.values.get(name, ())
         new = [value for value in values[1:] if value not in known]
