@@ -104,7 +104,7 @@ class Conditions:
                 )
             if value not in self.values[name]:
                 raise ValueError(
-                    f"`{argument}` must be a {name} that the model has heard: "
+                    f"`{argument}` must be one of {name} that the model has heard: "
                     f"{_told(self.values[name])}. "
                     f"Received: {argument}={name}={value}{_hint(value, self.values[name])}"
                 )

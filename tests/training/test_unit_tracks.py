@@ -104,7 +104,9 @@ def test_what_one_voice_has_said_is_said_by_another(model, tmp_path):
     soundfile.write(tmp_path / "ai.wav", source, RATE, subtype="FLOAT")
     same = model.convert(tmp_path / "ai.wav", to={"name_part": "bob"}, keep="energy")
     np.testing.assert_array_equal(bob.waveform, same.waveform)
-    with pytest.raises(ValueError, match="a name_part that the model has heard: unknown, ada, bob"):
+    with pytest.raises(
+        ValueError, match="one of name_part that the model has heard: unknown, ada, bob"
+    ):
         model.convert(source, RATE, to="eve")
     with pytest.raises(ValueError, match="`rate` must be 8000, that of the model"):
         model.convert(source, 16_000, to="bob")
