@@ -104,7 +104,7 @@ class Conditions:
                 )
             if value not in self.values[name]:
                 raise ValueError(
-                    f"`{argument}` must be a {name} that the model has heard: "
+                    f"`{argument}` must be one of {name} that the model has heard: "
                     f"{_told(self.values[name])}. "
                     f"Received: {argument}={name}={value}{_hint(value, self.values[name])}"
                 )
@@ -173,27 +173,7 @@ class Conditions:
         """(value, share) of each value in a text such as a:0.3,b:0.7."""
         if value in self.values.get(name, ()) or ":" not in value:
             return [(value, 1.0)]
-        received = f"Received: {argument}={name}={value}"
-        found = {}
-        for text in value.split(","):
-            one, _, share = text.strip().rpartition(":")
-            try:
-                found[one] = float(share)
-            except ValueError:
-                raise ValueError(
-                    f"`{argument}` must give each value of a blend its share, such as a:0.3,b:0.7. "
-                    f"{received}"
-                ) from None
-        if len(found) <= value.count(",") or not all(share > 0 for share in found.values()):
-            raise ValueError(
-                f"`{argument}` must blend different values, with shares above 0. {received}"
-            )
-        if not abs(sum(found.values()) - 1) < SHARES_SLACK:
-            raise ValueError(
-                f"`{argument}` must have shares that add up to 1. {received}, which add up to "
-                f"{sum(found.values()):g}"
-            )
-        return list(found.items())
+        return _shares_in(name, value, argument)
 
     def row(self, numbers: Iterable[int] | None = None) -> list[tuple[int, ...]]:
         """Such numbers, by default unknown ones, as the last of a graph's arguments: none where
@@ -215,6 +195,51 @@ class Conditions:
 
 #: Of a model that knows of none.
 NO_CONDITIONS = Conditions()
+
+
+def shares_of(given: Given, argument: str = "to") -> list[tuple[str, float]]:
+    """What `Conditions.blend_of` takes, where it is not known what a model has learned: each value
+    as NAME=VALUE, and its share of its condition, 1 of one that is not mixed. A mixture is what has
+    a comma and shares; names may not be left out.
+
+    Raises:
+        ValueError: nothing is named, or not as NAME=VALUE; or shares that are none or do not add up
+            to 1.
+    """
+    found = []
+    for name, value in _pairs(given, argument):
+        is_mixed = "," in value and ":" in value
+        shares = _shares_in(name, value, argument) if is_mixed else [(value, 1.0)]
+        found += [(f"{name}={one}", share) for one, share in shares]
+    if not found:
+        raise ValueError(
+            f"`{argument}` must be NAME=VALUE, such as individual=gy6or6. Received: none"
+        )
+    return found
+
+
+def _shares_in(name: str, text: str, argument: str) -> list[tuple[str, float]]:
+    received = f"Received: {argument}={name}={text}"
+    found = {}
+    for one in text.split(","):
+        value, _, share = one.strip().rpartition(":")
+        try:
+            found[value] = float(share)
+        except ValueError:
+            raise ValueError(
+                f"`{argument}` must give each value of a blend its share, such as a:0.3,b:0.7. "
+                f"{received}"
+            ) from None
+    if len(found) <= text.count(",") or not all(share > 0 for share in found.values()):
+        raise ValueError(
+            f"`{argument}` must blend different values, with shares above 0. {received}"
+        )
+    if not abs(sum(found.values()) - 1) < SHARES_SLACK:
+        raise ValueError(
+            f"`{argument}` must have shares that add up to 1. {received}, which add up to "
+            f"{sum(found.values()):g}"
+        )
+    return list(found.items())
 
 
 def _pairs(given: Given, argument: str) -> Iterable[tuple[str, str]]:

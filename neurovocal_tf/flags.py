@@ -284,8 +284,8 @@ def flags_of(
 def _own_flag(flag):
     """Name, default, help and choices of a flag that is no setting."""
     choices = getattr(flag.parser, "enum_values", ())
-    # absl puts the choices before the help of such a flag.
-    text = flag.help.removeprefix(f"<{'|'.join(choices)}>: ")
+    # absl puts choices before a flag's help, and behind it that it may be given again.
+    text = flag.help.removeprefix(f"<{'|'.join(choices)}>: ").partition(";\n    repeat this")[0]
     return flag.name, flag.default, text, " | ".join(choices)
 
 

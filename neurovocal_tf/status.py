@@ -38,7 +38,8 @@ DESCRIPTIONS: dict[int, str] = {
     Status.UNSUPPORTED: "a WAV file, but not of 8, 16, 24 or 32 bit PCM or 32 bit floats",
     Status.NOT_WAV: "not a WAV file, or one without samples",
     Status.ABSURD: "a WAV file with samples that are NaN, infinite or beyond 16 times full scale",
-    Status.UNKNOWN_CONDITION: "a condition that the model does not know, or one said twice",
+    Status.UNKNOWN_CONDITION: "a condition that the model does not know, one said twice, or shares "
+    "that do not add up to 1",
     Status.UNKNOWN_LABEL: "a text with a label that the model has not learned",
     Status.NO_TEXT: "a text without a label, or without a letter",
     Status.UNKNOWN_LETTER: "a text with a letter that the model has never read",

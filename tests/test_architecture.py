@@ -134,6 +134,8 @@ ARROWS = {
         "config",
         "files",
     },
+    # Of that room what hears a run's units in recordings.
+    "runs/recording_units": {"data", "discovery", "audio"},
     "runs/run_folder": {"data", "audio", "conditions", "labels", "config", "files"},
     "serving": {
         "discovery",
@@ -224,7 +226,7 @@ ARROWS = {
     "api/discovery": {"discovery", "config"},
     # Wire.
     "server": {"json_numbers"},
-    "client": {"json_numbers", "status"},
+    "client": {"json_numbers", "status", "conditions"},
     "client/wav_output": {"files"},
     # What people type in a shell.
     "installation": {"audio"},

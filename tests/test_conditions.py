@@ -2,7 +2,7 @@
 
 import pytest
 
-from neurovocal_tf.conditions import NO_CONDITIONS, Conditions
+from neurovocal_tf.conditions import NO_CONDITIONS, Conditions, shares_of
 
 BIRDS = Conditions.of({"individual": ["or60", "gy6or6", "", "or60"], "context": ["alone"]})
 
@@ -109,7 +109,10 @@ def test_where_there_is_one_condition_its_name_may_be_left_out():
 @pytest.mark.parametrize(
     "given, told",
     [
-        ("individual=or61", "a individual that the model has heard: unknown, gy6or6, or60.* or60"),
+        (
+            "individual=or61",
+            "one of individual that the model has heard: unknown, gy6or6, or60.* or60",
+        ),
         (
             "individual=or60:0.5,or61:0.5",
             "that the model has heard: .*Received: to=individual=or61",
@@ -128,3 +131,16 @@ def test_a_mixture_that_is_none_is_told_in_a_line(given, told):
     with pytest.raises(ValueError, match=f"`to` must .*{told}") as error:
         BIRDS.blend_of(given)
     assert "\n" not in str(error.value)
+
+
+def test_shares_are_read_where_nobody_knows_what_a_model_has_learned():
+    found = shares_of({"individual": "a:0.3,b:0.7", "hour": "10:30"})
+    assert found == [("individual=a", 0.3), ("individual=b", 0.7), ("hour=10:30", 1.0)]
+    for given, told in (
+        ("a", "be NAME=VALUE, such as"),
+        (None, "be NAME=VALUE, such as individual=gy6or6. Received: none"),
+        ("individual=a:0.3,b", "each value of a blend its share, such as"),
+        ("individual=a:0.3,b:0.8", "shares that add up to 1"),
+    ):
+        with pytest.raises(ValueError, match=f"`to` must .*{told}"):
+            shares_of(given)

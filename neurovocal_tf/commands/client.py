@@ -6,11 +6,13 @@ to a WAV file or to standard output.
     neurovocal client --server=grpc://localhost:8500 --model=finch --num_frames=0 --out=- \
         --format=pcm | aplay -f S16_LE -r 32000
     neurovocal client --model=finch --text=iiabcdeefg
+    neurovocal client --model=voices --input=seven.wav --to=speaker=theo
     neurovocal client --model=finch --recording=call.wav
 
 The song is sung block by block, each from the state of the one before, so that its first moments
 are there at once and no request is long; its blocks join without clicks. How long each took is told
-on standard error. With --recording no song is sung: the segments, scores and unusual calls of a WAV
+on standard error. With --input a recording is said by the voice --to, of a model that converts
+voices. With --recording no song is sung: the segments, scores and unusual calls of a WAV
 file are printed as JSON. In Python: `from neurovocal_tf import Client`.
 """
 
@@ -29,7 +31,8 @@ from absl import flags
 from neurovocal_tf import files
 from neurovocal_tf import flags as setting_flags
 from neurovocal_tf.client import streaming, transports, wav_output
-from neurovocal_tf.client.client import Block, Client, Song
+from neurovocal_tf.client.client import Client
+from neurovocal_tf.client.songs import Block, Song
 
 _DEFAULT_FRAMES = 1000
 _OF_CALLS = ("score", "order_score", "surprise", "p")
@@ -90,6 +93,17 @@ _TEXT = flags.DEFINE_string(
     "What a model with labels sings, as long as that lasts: labels with spaces between them, or "
     "characters where every label is one. What is sung when is written beside --out, as .csv.",
 )
+_INPUT = setting_flags.define_path(
+    "input",
+    None,
+    "WAV file, at the model's rate, that --to says, of a model with conditions and units.",
+)
+_TO = flags.DEFINE_multi_string(
+    "to",
+    None,
+    "Whose voice says --input, as NAME=VALUE, again for another condition. NAME=a:0.3,b:0.7 is a "
+    "mixture of two.",
+)
 _PRIME = setting_flags.define_path(
     "prime", None, "WAV file that the song goes on from, at the model's rate."
 )
@@ -97,6 +111,13 @@ _RECORDING = setting_flags.define_path(
     "recording", None, "WAV file to tell segments and scores of, instead of singing."
 )
 _JSON = setting_flags.define_path("json", None, "File for the figures.")
+# What is as long as a text or a recording, and comes whole.
+_OF_BLOCKS = ("num_frames", "seconds", "block_frames", "prime")
+_LEFT_OUT = (
+    (_TEXT, (*_OF_BLOCKS, "to")),
+    (_INPUT, (*_OF_BLOCKS, "condition")),
+    (_RECORDING, (*_OF_BLOCKS, "to", "out", "format", "seed", "temperature", "gain_db")),
+)
 
 
 def main(argv: list[str]) -> int | None:
@@ -106,17 +127,20 @@ def main(argv: list[str]) -> int | None:
         )
     length = setting_flags.one_of(_SECONDS, _NUM_FRAMES, required=False)
     num_frames = _DEFAULT_FRAMES if length is None else _NUM_FRAMES.value
+    setting_flags.one_of(*(holder for holder, _ in _LEFT_OUT), required=False)
+    for holder, others in _LEFT_OUT:
+        if holder.value is not None:
+            setting_flags.leave_out(holder.name, *others)
+    if bool(_TO.value) != (_INPUT.value is not None):
+        raise ValueError("flags --input and --to: must be given together")
     server = _SERVER.value, _MODEL.value, _MODEL_VERSION.value, _TIMEOUT_S.value
     with Client(*server, condition=_CONDITION.value) as client:
-        if _RECORDING.value:
+        if _RECORDING.value is not None:
             return _tell(client)
         if _TEXT.value is not None:
-            if length is not None or _PRIME.value:
-                raise ValueError(
-                    "`text` must be given without --num_frames, --seconds and --prime: a song is "
-                    f"as long as its text. Received: text={_TEXT.value}"
-                )
             return _sing_text(client)
+        if _INPUT.value is not None:
+            return _say_input(client)
         start = client.prime(pathlib.Path(_PRIME.value).read_bytes()) if _PRIME.value else None
         blocks = client.stream(
             _SEED.value,
@@ -129,17 +153,22 @@ def main(argv: list[str]) -> int | None:
     _tell_figures(figures)
 
 
+def _say_input(client):
+    """Writes what --input says, said by --to."""
+    began = time.monotonic()
+    contents = pathlib.Path(_INPUT.value).read_bytes()
+    answer = client.convert_audio(contents, _TO.value, _SEED.value, _TEMPERATURE.value)
+    _tell_figures(_write(_one_block(answer, began)))
+
+
 def _sing_text(client):
     """Writes a song of --text, and what is sung when beside it."""
     began = time.monotonic()
     answer = client.generate_text(_TEXT.value, _SEED.value, _TEMPERATURE.value)
-    rate, frames = int(answer["sample_rate"]), answer["spectrogram"]
-    sound = streaming.Sound(answer["waveform"], rate, len(answer["waveform"]) // len(frames))
-    song = Song(frames, answer["state"], int(answer["next_frame"]))
-    _tell_figures(_write([Block(song, sound, time.monotonic() - began)]))
+    _tell_figures(_write(_one_block(answer, began)))
     if _OUT.value == "-":
         return
-    name = os.path.basename(_OUT.value)
+    name, rate = os.path.basename(_OUT.value), int(answer["sample_rate"])
     rows = [
         (name, f"{onset / rate:.6f}", f"{offset / rate:.6f}", label)
         for onset, offset, label in zip(
@@ -148,6 +177,14 @@ def _sing_text(client):
     ]
     table = os.path.splitext(_OUT.value)[0] + ".csv"
     files.write_csv(table, ("file", "onset_s", "offset_s", "label"), rows)
+
+
+def _one_block(answer, began):
+    """An answer that sounds as the only block of a song, asked for at some time."""
+    rate, frames = int(answer["sample_rate"]), answer["spectrogram"]
+    sound = streaming.Sound(answer["waveform"], rate, len(answer["waveform"]) // len(frames))
+    song = Song(frames, answer["state"], int(answer["next_frame"]))
+    return [Block(song, sound, time.monotonic() - began)]
 
 
 def _tell_figures(figures):

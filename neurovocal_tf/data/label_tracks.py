@@ -52,13 +52,14 @@ def tracked(
         sources: of whole recordings.    sample_rate: Hz, to which they are brought.
         data_dir: as `listing.look_at` takes it.    config: `Config`.
         spans: `FoundSpans`, what the detector has found so far.
-        setting: the name under which a user has said what is `labels` here.
+        setting: the name under which a user has said what is `labels` here; "": nobody has, and
+            none of them need have any.
 
     Returns:
         (the sources; sentences for the user).
 
     Raises:
-        ValueError: none of them has such labels, or a file that tells them is broken.
+        ValueError: none of them has such labels and one should, or a file of them is broken.
     """
     source_of = config.data.source_of_labels
     if source_of == "annotations":
@@ -67,31 +68,32 @@ def tracked(
         tracks, notes = _by_name(sources, sample_rate, data_dir, config, spans), []
     else:
         return tuple(sources), []
-    return with_tracks(sources, tracks, config.data.labels, setting), notes
+    found = with_tracks(sources, tracks)
+    if setting:
+        check_any(found, config.data.labels, setting)
+    return found, notes
 
 
 def with_tracks(
-    sources: Sequence[Source],
-    tracks: Mapping[str, Track | None],
-    value: str,
-    setting: str = "labels",
+    sources: Sequence[Source], tracks: Mapping[str, Track | None]
 ) -> tuple[Source, ...]:
-    """The sources with tracks by their paths, labels as they stand in texts.
-
-    Raises ValueError, with the value of the setting `labels`, where no source has a label.
-    """
+    """The sources with tracks by their paths, labels as they stand in texts."""
     found = []
     for source in sources:
         track = tracks.get(source.path)
         if track is not None:
             track = tuple((onset, offset, written(label)) for onset, offset, label in track)
         found.append(dataclasses.replace(source, track=track))
-    if not any(label for source in found for *_, label in source.track or ()):
+    return tuple(found)
+
+
+def check_any(sources: Sequence[Source], value: str, setting: str = "labels") -> None:
+    """Raises ValueError, with the value of the setting, where no source has a label."""
+    if not any(label for source in sources for *_, label in source.track or ()):
         raise ValueError(
             f"`{setting}` must be what recordings have, and none has a label. "
             f"Received: {setting}={value}"
         )
-    return tuple(found)
 
 
 def known_of(training: Sequence[Source]) -> Labels:
@@ -198,11 +200,11 @@ def _annotated(sources, data_dir, config, setting):
     found = matching.match(
         folder,
         [source.path for source in sources],
-        setting,
+        setting or "labels",
         matching.Choice.of(data.ignore_labels, data.label_column),
         length_of(config.audio.time_expansion),
     )
-    if not found.of:
+    if not found.of and setting:
         raise ValueError(
             f"`{setting}` must not be annotations unless --annotations gives some, or files beside "
             f"the recordings do. Received: {setting}={data.labels}, and in {folder} there are none"

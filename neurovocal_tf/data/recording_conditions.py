@@ -69,7 +69,7 @@ def known_of(training: Sequence[Source], config: DataConfig) -> Conditions:
     """What a model can learn of: the values of the sources that train."""
     names = names_of(config)
     return Conditions.of(
-        {name: (s.conditions[place] for s in training) for place, name in enumerate(names)}
+        {name: [s.conditions[place] for s in training] for place, name in enumerate(names)}
     )
 
 
@@ -85,6 +85,21 @@ def notes_of_held_out(held_out: Sequence[Source], known: Conditions) -> list[str
                 f"does not train, and are of the unknown one: {told}"
             )
     return notes
+
+
+def notes_of_others(held_out: Sequence[Source], known: Conditions) -> list[str]:
+    """Sentences about recordings that a run has not seen: those without a value, and those whose
+    values do not train.
+    """
+    notes = []
+    for place, name in enumerate(known.values):
+        without = [os.path.basename(s.path) for s in held_out if not s.conditions[place]]
+        if without:
+            notes.append(
+                f"{len(without)} of {len(held_out)} held-out recordings have no {name}, and are of "
+                f"the unknown one: {', '.join(without[:_MOST_NAMED])}"
+            )
+    return notes + notes_of_held_out(held_out, known)
 
 
 def in_turn(sources: Sequence[Source], known: Conditions, count: int) -> np.ndarray | None:

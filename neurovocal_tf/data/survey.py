@@ -145,17 +145,16 @@ def survey(
 
 def survey_held_out(
     data_dir: str | os.PathLike[str], held_out_list: str, config: Config, training: Recordings
-) -> tuple[Recordings, tuple[tuple[str, str], ...]]:
+) -> tuple[Recordings, tuple[tuple[str, str], ...], list[str]]:
     """Looks at recordings that are held out from a model although its run did not hold out these.
 
     Args:
         data_dir: path of their folder.    held_out_list: as the setting of that name.
-        config: `Config` of the run.
-        training: `Recordings` that it trained on.
+        config: `Config` of the run.    training: `Recordings` that it trained on.
 
     Returns:
-        `Recordings`, brought to the rate and the scale of those, and tuple of (path, reason)
-        of what cannot be used.
+        `Recordings`, brought to the rate and the scale of those, without labels that are found by
+        looking at all; tuple of (path, reason) of what cannot be used; sentences for the user.
 
     Raises:
         ValueError: the list names what is not there, what has trained, or nothing usable.
@@ -180,9 +179,11 @@ def survey_held_out(
     skipped += unusable
     if not usable:
         raise TooFewRecordings(_nothing_usable(data_dir, skipped), skipped)
-    usable, _ = label_tracks.tracked(usable, training.sample_rate, data_dir, config, training.spans)
+    rate, known = training.sample_rate, training.conditions
+    usable, notes = label_tracks.tracked(usable, rate, data_dir, config, training.spans, "")
+    notes += recording_conditions.notes_of_others(usable, known)
     held_out = dataclasses.replace(training, sources=usable, config=config)
-    return held_out, tuple(sorted(skipped))
+    return held_out, tuple(sorted(skipped)), notes
 
 
 def _survey_of_frames(path, config, fold):

@@ -77,7 +77,7 @@ class PhoneUnits:
     @property
     def names(self) -> tuple[str, ...]:
         """Labels of the units."""
-        return tuple(f"u{number:02}" for number in range(len(self)))
+        return names_of(len(self))
 
     def units_of(self, measured: Measured, voice: str | None = None) -> np.ndarray:
         """The unit of each frame of one recording, -1 of silent ones.
@@ -129,6 +129,11 @@ class PhoneUnits:
         )
 
 
+def names_of(num_units: int) -> tuple[str, ...]:
+    """The labels of so many units."""
+    return tuple(f"u{number:02}" for number in range(num_units))
+
+
 def measure(power: np.ndarray, sample_rate: float) -> Measured:
     """Cepstra of a power spectrogram with their slopes, and which frames are not silent.
 
@@ -173,16 +178,12 @@ def fit(
 
     Raises: ValueError where no frame of any recording sounds.
     """
-    sounding = [cepstra[sounds] for cepstra, sounds in measured]
-    if not sum(map(len, sounding)):
+    names = tuple(sorted(set(voices)))
+    of_voices = _of_voices(measured, voices, names)
+    if not sum(map(len, of_voices)):
         raise ValueError(
             "`labels` must not be units where no recording sounds. Received: labels=units"
         )
-    names = tuple(sorted(set(voices)))
-    of_voices = [
-        np.concatenate([own for own, who in zip(sounding, voices, strict=True) if who == name])
-        for name in names
-    ]
     mean, covariance = _within(of_voices)
     whitened = [whitening_of(own, mean, covariance) for own in of_voices]
     maps, offsets = (np.stack(column) for column in zip(*whitened, strict=True))
@@ -202,6 +203,30 @@ def fit(
         mean,
         covariance,
     )
+
+
+def with_voices(
+    units: PhoneUnits, measured: Sequence[Measured], voices: Sequence[str]
+) -> PhoneUnits:
+    """The same units, for further voices, too: those that are new by their names, and those without
+    one, who may be others every time.
+
+    Args:
+        units: `PhoneUnits`.
+        measured, voices: as for `fit`.
+    """
+    new = sorted(set(voices) - set(units.voices) | ({""} & set(voices)))
+    kept = [which for which, name in enumerate(units.voices) if name not in new]
+    pairs = [
+        *((units.maps[which], units.offsets[which]) for which in kept),
+        *(
+            whitening_of(own, units.mean, units.covariance)
+            for own in _of_voices(measured, voices, new)
+        ),
+    ]
+    maps, offsets = (np.stack(column) for column in zip(*pairs, strict=True))
+    names = (*(units.voices[which] for which in kept), *new)
+    return dataclasses.replace(units, voices=names, maps=maps, offsets=offsets)
 
 
 def cheapest_path(costs: np.ndarray, change_cost: float) -> np.ndarray:
@@ -276,6 +301,17 @@ def load(path: str | os.PathLike[str]) -> PhoneUnits:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"{os.fspath(path)} holds no units that can be read: {reason}") from None
     return found
+
+
+def _of_voices(
+    measured: Sequence[Measured], voices: Sequence[str], names: Sequence[str]
+) -> list[np.ndarray]:
+    """The sounding frames of each of some voices."""
+    sounding = [cepstra[sounds] for cepstra, sounds in measured]
+    return [
+        np.concatenate([own for own, who in zip(sounding, voices, strict=True) if who == name])
+        for name in names
+    ]
 
 
 def _within(of_voices: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -45,6 +45,8 @@ _COUNTS = {
     "call": ("calls", "single syllables"),
     "ten": ("tens", "tens of recordings"),
 }
+# Of which units is told who is taken for whom.
+_CONFUSED = ("", "call")
 # Training frames that the covariance of the errors is of, about.
 _ENOUGH_FRAMES = 20_000
 
@@ -82,7 +84,8 @@ def who_sings(
         flat dict of `who_NAME_share`, by the model, `who_NAME_share_nearest` and
         `who_NAME_share_commonest`; `who_NAME_recordings`, held-out ones with a value that trained;
         `who_NAME_X_as_Y`, how many of X are told to be Y; `who_NAME_share_call`,
-        `who_NAME_share_call_nearest` and `who_NAME_calls`, of single syllables; and, where there
+        `who_NAME_share_call_nearest`, `who_NAME_calls` and `who_NAME_call_X_as_Y`, of single
+        syllables; and, where there
         are ten recordings of a value, `who_NAME_share_ten`, `who_NAME_share_ten_nearest` and
         `who_NAME_tens`, of tens of recordings of one value told together. Nothing of a condition of
         which fewer than two values are held out.
@@ -152,14 +155,21 @@ def _figures(name, values, found):
             figures[f"{share}_nearest"] = float(np.mean(nearest == owners))
         count = _COUNTS[of][0]
         figures[f"{_OF}{name}_{count}"] = float(len(owners))
-    owners, told, _ = found[""]
-    commonest = collections.Counter(owners.tolist()).most_common(1)[0][1]
+    owners = found[""].owners.tolist()
+    commonest = collections.Counter(owners).most_common(1)[0][1]
     figures[f"{_OF}{name}_share_commonest"] = commonest / len(owners)
-    for (a, b), count in collections.Counter(
-        zip(owners.tolist(), told.tolist(), strict=True)
-    ).items():
-        figures[f"{_OF}{name}_{values[a]}{_AS}{values[b]}"] = float(count)
+    for of, (owners, told, _) in found.items():
+        if of not in _CONFUSED:
+            continue
+        pairs = collections.Counter(zip(owners.tolist(), told.tolist(), strict=True))
+        for (a, b), count in pairs.items():
+            figures[_confused(name, of, values[a], values[b])] = float(count)
     return figures
+
+
+def _confused(name, of, a, b):
+    """The name of how many of one value are told to be another."""
+    return f"{_OF}{name}_" + (f"{of}_" if of else "") + f"{a}{_AS}{b}"
 
 
 def _tens(asked, owners):
@@ -269,16 +279,21 @@ def as_table(figures: Mapping[str, float | None], known: Conditions) -> str:
                 beside = "" if nearest is None else f"; nearest syllables {nearest:.3f}"
                 number = figures[f"{_OF}{name}_{count}"]
                 rows.append(f"{what}, {number:g} of them: {share:.3f} told rightly{beside}")
-        counts = {
-            (a, b): figures.get(f"{_OF}{name}_{a}{_AS}{b}", 0) or 0
-            for a in values[1:]
-            for b in values[1:]
-        }
-        shown = [v for v in values[1:] if any(counts[v, b] or counts[b, v] for b in values[1:])]
-        width = max(map(len, shown)) + 2
-        rows.append(" " * width + "".join(f"{b:>{width}}" for b in shown) + "  (told to be)")
-        rows += [
-            f"{a:{width}}" + "".join(f"{counts[a, b]:>{width}g}" for b in shown) for a in shown
-        ]
+        for of in _CONFUSED:
+            rows += _confusions(figures, name, of, values[1:])
         blocks.append("\n".join(rows))
     return "\n\n".join(blocks)
+
+
+def _confusions(figures, name, of, values):
+    """Lines of a table of who is taken for whom; none where nothing is told."""
+    counts = {
+        (a, b): figures.get(_confused(name, of, a, b), 0) or 0 for a in values for b in values
+    }
+    shown = [v for v in values if any(counts[v, b] or counts[b, v] for b in values)]
+    if not shown:
+        return []
+    width = max(map(len, shown)) + 2
+    heading = " " * width + "".join(f"{b:>{width}}" for b in shown)
+    lines = [f"{a:{width}}" + "".join(f"{counts[a, b]:>{width}g}" for b in shown) for a in shown]
+    return [f"{heading}  ({_COUNTS[of][1]}, told to be)", *lines]

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from neurovocal_tf.audio.spectrogram import PianoKeys
 from neurovocal_tf.conditions import Given
-from neurovocal_tf.data import frame_sequences, recording_conditions
+from neurovocal_tf.data import frame_sequences, label_tracks, recording_conditions
 from neurovocal_tf.data.survey import survey_held_out
 from neurovocal_tf.data.watch import Watch
 from neurovocal_tf.evaluation import (
@@ -29,12 +29,13 @@ from neurovocal_tf.evaluation.baselines import BaselineStatistics
 from neurovocal_tf.evaluation.heard import NotMeasurable
 from neurovocal_tf.evaluation.one_step import one_step_error, one_step_errors
 from neurovocal_tf.evaluation.songs_of_run import SongOptions
-from neurovocal_tf.generation import songs
+from neurovocal_tf.generation import songs, voice_conversion
 from neurovocal_tf.generation.singer import Singer
 from neurovocal_tf.model import scoring
 from neurovocal_tf.music import likeness as music_likeness
 from neurovocal_tf.plots import canvas
 from neurovocal_tf.plots import likelihood as likelihood_plots
+from neurovocal_tf.runs import recording_units
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import Trained
 
@@ -86,6 +87,7 @@ def evaluate(
     with Watch.from_now(parts.training.sources + parts.validation.sources).blamed():
         return _evaluated(
             trained,
+            workdir,
             data,
             data_dir,
             parts,
@@ -100,6 +102,7 @@ def evaluate(
 
 def _evaluated(
     trained,
+    workdir,
     data,
     data_dir,
     parts,
@@ -121,7 +124,7 @@ def _evaluated(
     test = (
         parts.test
         if held_out_list is None
-        else _named_by(held_out_list, data, data_dir, trained.config, parts.training, say)
+        else _named_by(held_out_list, data, data_dir, trained, workdir, parts.training, say)
     )
     test = recording_conditions.those_of(test, condition, "are held out")
     held_out, labels, held_out_heard, cues = _labelled(test)
@@ -146,7 +149,8 @@ def _evaluated(
             trained, heard, held_out_heard, song_options, say, trained_on.sources
         )
         figures, pictures = figures | song_figures, pictures | song_pictures
-        if conditions is not None:
+        # Among the recordings of one alone there is nobody to take it for.
+        if conditions is not None and not condition:
             figures |= identification.who_sings(
                 trained.model,
                 identification.Sequences(held_out, test, held_out_heard),
@@ -168,18 +172,24 @@ def write_pictures(
         canvas.save_picture(figure, os.path.join(folder, name), settings)
 
 
-def _named_by(held_out_list, data, data_dir, config, training, say):
+def _named_by(held_out_list, data, data_dir, trained, workdir, training, say):
     """The `Recordings` that a list names, in the place of those that the run held out."""
     if not data.is_sound:
         raise ValueError(
             "`held_out_list` must not be given for frame sequences. "
             f"Received: held_out_list={held_out_list}"
         )
-    recordings, skipped = survey_held_out(
-        data_dir or data.data_dir, held_out_list, config, training
+    recordings, skipped, notes = survey_held_out(
+        data_dir or data.data_dir, held_out_list, trained.config, training
     )
     for path, reason in skipped:
         say(f"skipped {path}: {reason}")
+    units = voice_conversion.units_in(workdir)
+    if units is not None:
+        heard = recording_units.measured(recordings)
+        recordings = recording_units.with_units(recordings, heard, units)
+    for note in (*notes, *label_tracks.notes_of((), recordings.sources, recordings.labels)):
+        say(note)
     say(f"{recordings.description} of {held_out_list} are held out")
     return recordings
 

@@ -1,10 +1,13 @@
-"""One model begins with the weights of another: of other voices, under other conditions.
+"""One model begins with the weights of another: of other voices, under other conditions, or with
+other labels along time.
 
-What reads conditions reads them first: the rows of a weight are those of each condition's vector,
-and then the others. A condition that both have, by its name and the size of its vector, keeps its
-rows, and its values their vectors by their names; a value that is new begins as the unknown, which
-has learned from all voices. A condition that is new has no effect at first: its rows are zeros. One
-that is left out stays unknown for good: what its vector added goes into the biases.
+What reads conditions and labels reads them first: the rows of a weight are those of each of these
+vectors, and then the others. A condition that both have, by its name and the size of its vector,
+keeps its rows, and its values their vectors by their names; a value that is new begins as the
+unknown, which has learned from all voices. So do labels; one that is new begins as the mean of all,
+since what is unknown has no place in a span. What is new as a whole, a condition or labels, has no
+effect at first: its rows are zeros. What is left out stays unknown for good: what its vector added
+goes into the biases.
 """
 
 from collections.abc import Iterable
@@ -13,13 +16,19 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from neurovocal_tf.labels import FIRST_LABEL, NO_LABELS
 from neurovocal_tf.layers.conditioned_encoder import ConditionedEncoder
+from neurovocal_tf.layers.labelled_encoder import LabelledEncoder
+from neurovocal_tf.layers.telling_encoder import TellingEncoder
 from neurovocal_tf.model import ridge
 from neurovocal_tf.model.batches import whole_batch
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.rbm.energy import mean_field
 
-# Weights that read conditions, and the bias beside each; without one, nothing can be folded in.
+# What stands for labels along time among the names of conditions, none of which has such a sign.
+_LABELS = "labels="
+# Weights that read conditions and labels, and the bias beside each; without one, nothing can be
+# folded in.
 _BIASES = {
     "kernel_0": "bias_0",
     "Wuv": "bv",
@@ -37,12 +46,13 @@ _NUM_FOLDS = 5
 _RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
 
-def take_weights(model: RNNRBM, source: RNNRBM) -> None:
+def take_weights(model: RNNRBM, source: RNNRBM, same_labels: bool = True) -> None:
     """Gives a model all weights of another but for its standardisation.
 
     Args:
         model: `RNNRBM`, fresh.    source: `RNNRBM` of as many bins and of the same shape, with
-            conditions of its own.
+            conditions and labels of its own.
+        same_labels: labels of one name mean the same in both; else all of them are new.
 
     Raises:
         ValueError: it is of another shape, and which weight tells so.
@@ -51,12 +61,6 @@ def take_weights(model: RNNRBM, source: RNNRBM) -> None:
         raise ValueError(
             f"`start_from` must be a model of {model.num_visible} bins, as --n_fft or the frames "
             f"have it. Received: one of {source.num_visible}"
-        )
-    if source.labels.known != model.labels.known:
-        raise ValueError(
-            "`start_from` must be a model of the same labels along time, as --labels has them. "
-            f"Received: one of {source.labels.told or 'none'}, and here there are "
-            f"{model.labels.told or 'none'}"
         )
     ours, theirs = (_Parts(each) for each in (model, source))
     if ours.shapes() != theirs.shapes():
@@ -69,12 +73,13 @@ def take_weights(model: RNNRBM, source: RNNRBM) -> None:
     }
     for name, bias in _BIASES.items():
         for path in [path for path in values if path.rpartition("/")[2] == name]:
-            rows, folded = _rows(values[path], _num_before(path, ours), ours, theirs)
+            rows, folded = _rows(path, values[path], ours, theirs)
             beside = f"{path.rpartition('/')[0]}/{bias}"
             if folded is not None and not bias:
                 raise ValueError(
-                    "`start_from` must have no condition that is left out, where conditions change "
-                    f"its gain or noise. Received: one with {', '.join(theirs.known)}"
+                    "`start_from` must have no condition that is left out, and no labels, where "
+                    "these change its gain or noise. Received: one with "
+                    f"{', '.join(name.rstrip('=') for name in theirs.sizes)}"
                 )
             changed[path] = rows
             if folded is not None:
@@ -82,10 +87,20 @@ def take_weights(model: RNNRBM, source: RNNRBM) -> None:
     for name, weight in ours.weights.items():
         weight.assign(changed.get(name, values[name]))
     for name, table in ours.tables.items():
-        if name in theirs.tables and theirs.size == ours.size:
-            known = np.array(theirs.tables[name])
-            places = theirs.numbers(name, ours.known[name])
-            table.assign(known[places])
+        if ours.keeps(name, theirs):
+            table.assign(np.array(theirs.tables[name])[theirs.numbers(name, ours.known[name])])
+    if ours.keeps(_LABELS, theirs):
+        for table, known in zip(ours.of_labels, theirs.of_labels, strict=True):
+            table.assign(_rows_of_labels(np.array(known), ours.labels, theirs.labels, same_labels))
+
+
+def _rows_of_labels(table, ours, theirs, same_labels):
+    """Of a table with as many rows of each label, the rows of other labels."""
+    of_each = table.reshape(theirs.num_values, -1)
+    mean = of_each[FIRST_LABEL:].mean(axis=0)
+    numbers = [theirs.number(label) if same_labels else 0 for label in ours.known]
+    rows = [*of_each[:FIRST_LABEL], *(of_each[number] if number else mean for number in numbers)]
+    return np.stack(rows).reshape(-1, table.shape[1])
 
 
 def meet_data(model: RNNRBM, batches: Iterable[Any]) -> None:
@@ -184,16 +199,25 @@ def _right_on_average(model, batches):
 
 
 class _Parts:
-    """A model's weights by their names, without the layer of conditions, and what that knows."""
+    """A model's weights by their names, without what tells it of conditions and labels, and what
+    that knows: `sizes`, of each condition's vector, and of that of `_LABELS`.
+    """
 
     def __init__(self, model: RNNRBM) -> None:
-        encoder = model.encoder
-        is_conditioned = isinstance(encoder, ConditionedEncoder)
         self.model = model
-        self.known = model.conditions.values
-        self.size = encoder.size if is_conditioned else 0
-        self.tables = dict(zip(self.known, encoder.tables, strict=True)) if is_conditioned else {}
-        inner = encoder.encoder if is_conditioned else encoder
+        self.known, self.labels = model.conditions.values, NO_LABELS
+        self.tables: dict[str, Any] = {}
+        self.of_labels: list[Any] = []
+        self.sizes: dict[str, int] = {}
+        inner = model.encoder
+        while isinstance(inner, TellingEncoder):
+            if isinstance(inner, ConditionedEncoder):
+                self.tables = dict(zip(self.known, inner.tables, strict=True))
+                self.sizes |= dict.fromkeys(self.known, inner.size)
+            if isinstance(inner, LabelledEncoder):
+                self.labels, self.of_labels = inner.labels, inner.tables
+                self.sizes[_LABELS] = inner.vector_size
+            inner = inner.encoder
         layers = {"encoder": inner, "rbm": model.conditional_rbm, "latent": model.latent}
         self.weights = {
             f"{part}/{weight.path.rpartition('/')[2]}": weight
@@ -206,10 +230,11 @@ class _Parts:
 
     @property
     def vector_size(self) -> int:
-        return self.size * len(self.known)
+        """Numbers that frames are told besides."""
+        return sum(self.sizes.values())
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of each weight, as if there were no conditions."""
+        """Of each weight, as if nothing were told."""
         found = {}
         for name, weight in self.weights.items():
             shape, last = tuple(weight.shape), name.rpartition("/")[2]
@@ -226,6 +251,26 @@ class _Parts:
         known = self.known[name]
         return [known.index(value) if value in known else 0 for value in values]
 
+    def keeps(self, name: str, others: "_Parts") -> bool:
+        """Whether it has vectors of that name as another one has."""
+        return name in self.sizes and self.sizes[name] == others.sizes.get(name)
+
+    def unknown(self, name: str) -> np.ndarray:
+        """The vector of a condition, or of labels, of which nothing is known."""
+        if name != _LABELS:
+            return np.array(self.tables[name])[0]
+        vector = np.zeros(self.sizes[name], np.float32)
+        known = np.concatenate([np.array(table)[0] for table in self.of_labels])
+        vector[: len(known)] = known
+        return vector
+
+    def order(self, path: str) -> list[str]:
+        """The names of `sizes` in the order in which a weight reads them: the encoder, to which
+        labels pass on what they are told of conditions, labels first, all that reads u last.
+        """
+        conditions, labels = list(self.tables), [_LABELS] * (_LABELS in self.sizes)
+        return [*labels, *conditions] if path.startswith("encoder/") else [*conditions, *labels]
+
 
 def _of_another_shape(ours, theirs):
     name = next(name for name in (*ours, *theirs) if ours.get(name, None) != theirs.get(name, None))
@@ -236,32 +281,27 @@ def _of_another_shape(ours, theirs):
     )
 
 
-def _num_before(path, parts):
-    """Rows before those of conditions: a latent variable's, where the RBM reads it."""
-    latent = parts.model.latent
-    return latent.num_latent if latent is not None and path.startswith("rbm/") else 0
-
-
-def _rows(value, num_before, ours, theirs):
-    """A weight's rows for the conditions of a model, and what those that are left out add to a
-    bias, None where none is.
+def _rows(path, value, ours, theirs):
+    """A weight's rows for what a model is told, and what that which is left out adds to a bias,
+    None where nothing is.
     """
-    before, blocks, rest = np.split(value, [num_before, num_before + theirs.vector_size])
-    blocks = dict(zip(theirs.known, np.split(blocks, max(len(theirs.known), 1)), strict=False))
+    latent = ours.model.latent
+    # A latent variable's, where the RBM reads it.
+    num_before = latent.num_latent if latent is not None and path.startswith("rbm/") else 0
+    sizes = [theirs.sizes[name] for name in theirs.order(path)]
+    before, *blocks, rest = np.split(value, np.cumsum([num_before, *sizes]))
+    blocks = dict(zip(theirs.order(path), blocks, strict=True))
     kept, folded = [], None
-    for name in ours.known:
-        is_same = name in blocks and theirs.size == ours.size
-        kept.append(
-            blocks.pop(name) if is_same else np.zeros((ours.size, value.shape[1]), value.dtype)
-        )
+    for name in ours.order(path):
+        zeros = np.zeros((ours.sizes[name], value.shape[1]), value.dtype)
+        kept.append(blocks.pop(name) if ours.keeps(name, theirs) else zeros)
     for name, block in blocks.items():
-        unknown = np.array(theirs.tables[name])[0]
-        folded = unknown @ block + (0.0 if folded is None else folded)
+        folded = theirs.unknown(name) @ block + (0.0 if folded is None else folded)
     return np.concatenate([before, *kept, rest]), folded
 
 
 def _first_state(value, ours, theirs):
-    """A first state whose direct frames stand beside the conditions of another model."""
+    """A first state whose direct frames stand beside what another model is told."""
     num_frames, num_visible = ours.model.encoder.num_direct_frames, ours.model.num_visible
     width = num_frames * (theirs.vector_size + num_visible)
     layers, direct = np.split(value, [len(value) - width])

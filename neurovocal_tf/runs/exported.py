@@ -31,6 +31,11 @@ def version_in(path: str | os.PathLike[str]) -> str | None:
     return os.path.join(path, str(max(numbers))) if numbers else None
 
 
+def folder_beside(version: str) -> str:
+    """Where a version has what is no part of its graph."""
+    return os.path.join(version, os.path.dirname(METADATA))
+
+
 def read(version: str) -> Trained:
     """The model of a version's folder that `serving.export` has written.
 

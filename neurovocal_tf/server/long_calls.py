@@ -201,7 +201,8 @@ def _parts(inputs: Arrays) -> Iterator[Arrays]:
 def _row_bytes(array: np.ndarray) -> np.ndarray:
     """[B, ...] -> int [B]"""
     if array.dtype == object:
-        return np.array([len(item) for item in array.ravel()])
+        sizes = np.array([len(item) for item in array.ravel()], int)
+        return sizes.reshape(len(array), -1).sum(axis=1)
     return np.full(len(array), array.nbytes // len(array))
 
 

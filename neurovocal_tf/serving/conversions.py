@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from neurovocal_tf.audio import spectrogram
 from neurovocal_tf.audio.wav import first_status
-from neurovocal_tf.conditions import SHARES_SLACK
 from neurovocal_tf.discovery.phone_units import PhoneUnits
 from neurovocal_tf.generation import units_in_graph
 from neurovocal_tf.generation.singer import Singer
@@ -43,16 +42,15 @@ class Conversions:
         audio_bytes: tf.Tensor,
         seed: tf.Tensor,
         temperature: tf.Tensor,
-        shares: tf.Tensor,
         condition: tf.Tensor,
+        shares: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         """Songs, as `Singer.generate` gives them, and the `status` of each.
 
         Args:
             audio_bytes: string [B], WAV files.    seed, temperature: as of `Singer.generate`.
-            shares: float32 [B, N], of each value that may be named, in the order of
-                `Conditions.texts`; of a condition all zeros: what `condition` says.
-            condition: int32 [B, K].
+            condition: int32 [B, K].    shares: float32 [B, N], of values that are mixed, see
+                `told_conditions.blends_of_rows`.
         """
         size = self._singer.model.encoder.state_size
         specs = {
@@ -61,7 +59,7 @@ class Conversions:
             "state": floats(size),
             "status": tf.TensorSpec([], tf.int32),
         }
-        heard = each_row(self._hear, (audio_bytes, shares, condition), specs)
+        heard = each_row(self._hear, (audio_bytes, condition, shares), specs)
         # One frame at least is told something.
         cues = tf.pad(heard["cues"], [[0, 0], [0, 1], [0, 0]])
         song = self._singer.generate(
@@ -70,16 +68,14 @@ class Conversions:
         return song | {"status": heard["status"]}
 
     def _hear(self, row):
-        audio_bytes, shares, condition = row
+        audio_bytes, condition, shares = row
         samples, status = self._samples(audio_bytes)
         rate, settings = self._singer.sample_rate, self._singer.config.spectrogram
         power = spectrogram.power_spectrogram(samples, rate, settings)
         found = units_in_graph.units_of(power, rate, self._units)
-        state, is_mixture = self._blended(shares, condition)
         num_frames = tf.shape(power)[0]
         status = first_status(
             (status, status > Status.CLEANED),
-            (Status.UNKNOWN_CONDITION, ~is_mixture),
             (Status.TOO_SHORT, num_frames == 0),
             (Status.TOO_LONG, num_frames > self._singer.max_frames),
             (Status.NO_SOUND, tf.reduce_all(found < 0)),
@@ -90,7 +86,7 @@ class Conversions:
         return {
             "lengths": num_frames,
             "cues": cues[:num_frames],
-            "state": state,
+            "state": self._blended(condition, shares),
             "status": status,
         }
 
@@ -108,17 +104,13 @@ class Conversions:
         )
         return cues_of(numbers, firsts, lasts, tf.size(found))
 
-    def _blended(self, shares, condition):
-        """The state before a first frame, [R], and whether the shares are such."""
+    def _blended(self, condition, shares):
+        """The state before a first frame.  int32 [K], float32 [N] -> [R]"""
         of_condition = np.arange(len(self._singer.model.conditions)) == self._conditions[:, None]
-        sums = tf.reduce_sum(shares[:, tf.newaxis] * of_condition.astype(np.float32), axis=0)
-        is_mixed = tf.reduce_any(tf.not_equal(shares[:, tf.newaxis], 0) & of_condition, axis=0)
-        are_shares = tf.reduce_all((shares >= 0) & (shares <= 1))
-        is_whole = tf.reduce_all(~is_mixed | (tf.abs(sums - 1) < SHARES_SLACK))
-        unknown = tf.where(is_mixed, 0, condition)
-        numbers = tf.where(of_condition, self._values[:, np.newaxis], unknown)
+        numbers = tf.where(of_condition, self._values[:, np.newaxis], condition)
         states = self._singer.model.first_states(
-            tf.ones([len(self._values) + 1], tf.bool), tf.concat([unknown[tf.newaxis], numbers], 0)
+            tf.ones([len(self._values) + 1], tf.bool),
+            tf.concat([condition[tf.newaxis], numbers], axis=0),
         )
-        others = (states[1:] - states[0]) * tf.where(are_shares, shares, 0.0)[:, tf.newaxis]
-        return states[0] + tf.reduce_sum(others, axis=0), are_shares & is_whole
+        others = (states[1:] - states[0]) * shares[:, tf.newaxis]
+        return states[0] + tf.reduce_sum(others, axis=0)

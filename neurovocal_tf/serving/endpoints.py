@@ -23,7 +23,7 @@ from neurovocal_tf.serving.conversions import Conversions
 from neurovocal_tf.serving.readings import COUNT, PLACES, Readings
 from neurovocal_tf.serving.rows import each_row, endpoint, floats, is_within
 from neurovocal_tf.serving.sung_texts import SungTexts
-from neurovocal_tf.serving.told_conditions import numbers_of_rows, specs_of
+from neurovocal_tf.serving.told_conditions import blends_of_rows, numbers_of_rows, specs_of
 from neurovocal_tf.status import Status
 
 # No state and no sample of a model comes near these; what does would make its answer infinite.
@@ -56,9 +56,9 @@ class Endpoints:
                        generate_audio, and what is sung when: labels string [B, M], onsets, offsets
                        int64 [B, M] in samples, num_labels int32 [B], see `sung_texts`
     convert_audio      of a model with conditions and units: audio_bytes string [B], seed,
-                       temperature, shares float32 [B, N] of each value in `Conditions.texts` but
-                       "", for a mixture, else zeros -> as generate_audio: what is said, by the
-                       voice of the condition
+                       temperature -> as generate_audio: what is said, by the voice of the
+                       condition; of these it takes any number, M, and shares float32 [B, M], by
+                       which values of one are mixed
     synthesise         spectrogram float32 [B, T, V] in dB, lengths int32 [B], known float32 [B, P],
                        num_known int32 [B] -> waveform float32 [B, N], num_samples, sample_rate,
                        hop_length int32 [B]: the sound of frames, whose first num_known samples have
@@ -116,6 +116,7 @@ class Endpoints:
         self.max_frames = max_frames
         self.usual = usual
         self.usual_calls = usual_calls or nothing_known(CALL_SCORES)
+        self.units = units
         self.singer = Singer(trained, max_frames)
         self._readings = Readings(trained, max_frames, usual, self.usual_calls)
 
@@ -151,7 +152,7 @@ class Endpoints:
                 audio,
                 song[0],
                 song[2],
-                rows("shares", tf.float32, len(self.model.conditions.places)),
+                mixed=True,
             )
         self.synthesise = endpoint(self._synthesise, *spectrogram, *known)
         self.encode = self._under(self._encode, *spectrogram)
@@ -178,26 +179,31 @@ class Endpoints:
         return {name: getattr(self, name) for name in names}
 
     def _under(
-        self, function: Callable[..., dict[str, tf.Tensor]], *specs: tf.TensorSpec
+        self,
+        function: Callable[..., dict[str, tf.Tensor]],
+        *specs: tf.TensorSpec,
+        mixed: bool = False,
     ) -> "tf.types.experimental.PolymorphicFunction":
         """The endpoint of a function that takes rows, and last their condition, int32 [B, K], where
-        the model has conditions: callers name these.
+        the model has conditions: callers name these. One whose values may be `mixed` takes their
+        shares, too, float32 [B, N].
         """
         known = self.model.conditions
         if not known:
             return endpoint(function, *specs)
 
         def under(*rows):
-            numbers, is_known = numbers_of_rows(known, *rows[len(specs) :])
+            told = blends_of_rows if mixed else numbers_of_rows
+            *numbers, is_known = told(known, *rows[len(specs) :])
             kept = [
                 tf.where(is_known, row, tf.zeros_like(row)) if spec.name in _EMPTIED else row
                 for row, spec in zip(rows, specs, strict=False)
             ]
-            answers = function(*kept, numbers)
+            answers = function(*kept, *numbers)
             status = tf.where(is_known, answers["status"], int(Status.UNKNOWN_CONDITION))
             return answers | {"status": status}
 
-        return endpoint(under, *specs, *specs_of(known))
+        return endpoint(under, *specs, *specs_of(known, mixed))
 
     # --- songs
 

@@ -5,6 +5,8 @@ N/batching_params.pbtxt                      how to batch their requests (with
                                              --enable_per_model_batching_parameters)
 N/assets.extra/tf_serving_warmup_requests    what a server runs before it takes requests
 N/assets.extra/neurovocal_tf.json            what a client needs to know
+N/assets.extra/phone_units.npz               the units of a model that converts voices, for who
+                                             starts from it
 """
 
 import dataclasses
@@ -24,6 +26,7 @@ import tensorflow as tf
 
 import neurovocal_tf
 from neurovocal_tf import files, status
+from neurovocal_tf.discovery import phone_units
 from neurovocal_tf.discovery.phone_units import PhoneUnits
 from neurovocal_tf.generation.singer import DEFAULT_MAX_FRAMES, DEFAULT_TEMPERATURE, TrainedModel
 from neurovocal_tf.model import scoring
@@ -173,6 +176,9 @@ def _write_beside(folder, endpoints, information):
     os.makedirs(os.path.join(folder, "assets.extra"))
     with open(os.path.join(folder, METADATA), "w", encoding="utf-8") as file:
         json.dump(information, file, indent=2, allow_nan=False)
+    if endpoints.units is not None:
+        units = os.path.join(folder, "assets.extra", phone_units.FILE_NAME)
+        phone_units.save(units, endpoints.units)
     with open(os.path.join(folder, BATCHING), "w", encoding="utf-8") as file:
         file.write(batching_parameters())
     warmup.write(os.path.join(folder, WARM_UP), warmup.requests(endpoints, BATCH_SIZES))

@@ -83,7 +83,7 @@ def prepare_data(
         data_dir = folder.file("frames.npz")
         frame_sequences.write_once(data_dir, pieces.arrays)
     if summary is None:
-        found = _surveyed(data_dir, config, fold, folder, start.sample_rate if start else 0)
+        found = _surveyed(data_dir, config, fold, folder, start)
         if pieces is not None:
             found = dataclasses.replace(found, skipped=pieces.skipped, notes=pieces.notes)
         _report_survey(found, folder, report)
@@ -157,10 +157,10 @@ def prepare_data(
     )
 
 
-def _surveyed(data_dir, config, fold, folder, default_rate):
+def _surveyed(data_dir, config, fold, folder, start):
     try:
-        found = with_types(survey(data_dir, config, fold, default_rate), config)
-        return with_units(found, config, folder)
+        found = survey(data_dir, config, fold, start.sample_rate if start else 0)
+        return with_units(with_types(found, config), config, folder, start)
     except TooFewRecordings as error:
         # All the reasons are for him who mends the files.
         _write_skipped(error, folder)

@@ -8,7 +8,9 @@ import keras
 import numpy as np
 
 from neurovocal_tf.config import Config
-from neurovocal_tf.layers.conditioned_encoder import ConditionedEncoder
+from neurovocal_tf.discovery.phone_units import PhoneUnits
+from neurovocal_tf.generation import voice_conversion
+from neurovocal_tf.layers.telling_encoder import TellingEncoder
 from neurovocal_tf.model.adaptation import start_from_data, take_standardisation
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.model.transfer import meet_data, take_weights
@@ -21,37 +23,47 @@ from neurovocal_tf.training.preparation import TrainingData
 _NUM_BATCHES = 50
 # What makes the frames of two runs of the same bins others.
 _OF_FRAMES = ("hop_length", "scaling", "dynamic_range_db")
-#: Part of the names of the weights that learn as fast as fresh ones: vectors of conditions.
-FRESH_PATHS = ("/values_",)
+#: Parts of the names of the weights that learn as fast as fresh ones: vectors of conditions, and of
+#: labels.
+FRESH_PATHS = ("/values_", "label_vectors", "part_vectors")
 
 
 @dataclasses.dataclass(frozen=True)
 class Start:
     """A model to begin with: `model`; `config` of its run, None where only weights are known;
-    `sample_rate` in Hz, 0 where it is not known; `told`, what a run folder keeps of it.
+    `sample_rate` in Hz, 0 where it is not known; `told`, what a run folder keeps of it; `units`
+    that its labels are, None where they are none.
     """
 
     model: RNNRBM
     config: Config | None
     sample_rate: int
     told: dict[str, str | int]
+    units: PhoneUnits | None = None
 
 
 def read(path: str) -> Start:
-    """The model in a run folder, a model.keras or an export.
+    """The model in a run folder, a model.keras or an export, and the units that lie beside it.
 
     Raises:
         ValueError: there is none, or it cannot be read.
     """
     if os.path.isfile(path):
-        return _start(path, _keras_model(path), None, 0, None)
-    trained = load_trained(path) if RunFolder(path).has_run() else _exported(path)
-    return _start(path, trained.model, trained.config, trained.sample_rate, trained.epoch)
+        return _start(path, _keras_model(path), os.path.dirname(path))
+    if RunFolder(path).has_run():
+        trained, folder = load_trained(path), path
+    else:
+        trained, folder = _exported(path)
+    of_run = trained.config, trained.sample_rate, trained.epoch
+    return _start(path, trained.model, folder, *of_run)
 
 
-def _start(path, model, config, sample_rate, epoch):
+def _start(path, model, folder, config=None, sample_rate=0, epoch=None):
     told = {"path": os.path.abspath(path), "weights": digest_of(model.variables)}
-    return Start(model, config, sample_rate, told | ({} if epoch is None else {"epoch": epoch}))
+    told |= {} if epoch is None else {"epoch": epoch}
+    units = voice_conversion.units_in(folder)
+    are_labels = units is not None and {*model.labels.known} & {*units.names}
+    return Start(model, config, sample_rate, told, units if are_labels else None)
 
 
 def _keras_model(path):
@@ -73,7 +85,7 @@ def _exported(path):
     version = exported.version_in(path)
     if version is None:
         raise _none(path, "something else" if os.path.exists(path) else "nothing there")
-    return exported.read(version)
+    return exported.read(version), exported.folder_beside(version)
 
 
 def _none(path, found):
@@ -104,7 +116,7 @@ def begin(
     if start is None:
         start_from_data(model, data.moments)
         return
-    take_weights(model, start.model)
+    take_weights(model, start.model, _labels_hold(start, config))
     if config.training.start_with == "all":
         model.standardisation.set(
             *map(
@@ -130,11 +142,21 @@ def _told(start, model, data, config):
         there, here = (getattr(c.spectrogram, name) for c in (start.config, config))
         if there != here:
             yield f"its frames are others than these: {name}={there} there, {here} here"
-    if config.data.source_of_labels in ("types", "units"):
-        yield (
-            "its labels have the names of these, but were found in other recordings: a name need "
-            "not mean the same sounds"
-        )
+    if start.model.labels and model.labels:
+        known = start.model.labels.known if _labels_hold(start, config) else ()
+        new = len({*model.labels.known} - {*known})
+        if new:
+            yield (
+                f"{new} of {len(model.labels)} labels are new and begin as the mean of those that "
+                "it knows"
+            )
+    elif model.labels:
+        yield f"it knows no labels: all {len(model.labels)} are new and begin without an effect"
+    elif start.model.labels:
+        yield "its labels are left out, and stay unknown"
+    left = start.model.conditions.values.keys() - model.conditions.values.keys()
+    if left:
+        yield f"its conditions {', '.join(sorted(left))} are left out, and stay unknown"
     for name, values in model.conditions.values.items():
         known = start.model.conditions.values.get(name, ())
         new = [value for value in values[1:] if value not in known]
@@ -143,13 +165,22 @@ def _told(start, model, data, config):
             yield f"{len(new)} of {len(values) - 1} values of {name} are new and begin {what}"
 
 
-def freeze(model: RNNRBM, part: str) -> None:
-    """Keeps a part of a model as it is in training: its encoder, but for vectors of conditions; its
-    RBM; or none.
+def _labels_hold(start, config):
+    """Whether labels of one name mean the same in what a run begins with; call types are named anew
+    wherever they are found.
     """
-    encoder = model.encoder
+    sources = [one.data.source_of_labels for one in (start.config, config) if one is not None]
+    return "types" not in sources
+
+
+def freeze(model: RNNRBM, part: str) -> None:
+    """Keeps a part of a model as it is in training: its encoder, but for vectors of conditions and
+    labels; its RBM; or none.
+    """
     if part == "encoder":
-        inner = encoder.encoder if isinstance(encoder, ConditionedEncoder) else encoder
+        inner = model.encoder
+        while isinstance(inner, TellingEncoder):
+            inner = inner.encoder
         inner.trainable = False
     if part == "rbm":
         model.conditional_rbm.trainable = False

@@ -55,11 +55,10 @@ def with_types(found: Survey, config: Config) -> Survey:
         points[call_types.sample(len(points), config.training.seed)], config.training.seed
     )
     tracks = {path: _track(spans[path], types, calls.get(path)) for path in sources}
-    parts = (
-        label_tracks.with_tracks(part.sources, tracks, config.data.labels)
-        for part in (training, found.validation)
+    of_training, of_validation = (
+        label_tracks.with_tracks(part.sources, tracks) for part in (training, found.validation)
     )
-    of_training, of_validation = parts
+    label_tracks.check_any(of_training, config.data.labels)
     known = label_tracks.known_of(of_training)
     told = f"labels are {len(known)} call types, found in {len(points)} calls that train"
     return dataclasses.replace(

@@ -180,7 +180,8 @@ class _Listener:
     def __init__(self, what, spans, labels, trained):
         self._is_speech = what == "words"
         self._range_db = trained.scale.dynamic_range_db
-        self._mels = _mel_weights(trained.model.num_visible, trained.sample_rate)
+        hz = np.linspace(0, trained.sample_rate / 2, trained.model.num_visible)
+        self._mels = features.mel_weights(hz, 0.0, _NUM_MELS)
         counts = collections.Counter(labels.tolist())
         self.labels = sorted(label for label, count in counts.items() if count >= _FEWEST)
         chosen = np.isin(labels, self.labels)
@@ -224,18 +225,6 @@ class _Listener:
         else:
             levels = np.maximum(levels - np.percentile(levels, 99.5) + 30.0, 0.0)
         return features.stretched(levels, _NUM_COLUMNS).ravel()
-
-
-def _mel_weights(num_bins, sample_rate):
-    """Triangles of bands as wide as each other in mel, of one sum.  [V, _NUM_MELS]"""
-    edges = np.linspace(0, 2595 * np.log10(1 + sample_rate / 1400), _NUM_MELS + 2)
-    edges = (700 * (10 ** (edges / 2595) - 1)) / (sample_rate / 2) * (num_bins - 1)
-    bins = np.arange(num_bins)[:, np.newaxis]
-    low, middle, high = edges[:-2], edges[1:-1], edges[2:]
-    weights = np.minimum((bins - low) / (middle - low), (high - bins) / (high - middle))
-    # The narrowest bands lie between two bins.
-    weights = np.maximum(weights, np.abs(bins - middle) < 0.5)
-    return np.maximum(weights, 0) / np.maximum(weights, 0).sum(axis=0)
 
 
 if __name__ == "__main__":

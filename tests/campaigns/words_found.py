@@ -26,6 +26,7 @@ import scipy.fft
 from neurovocal_tf import load, load_model
 from neurovocal_tf.audio.spectrogram import power_spectrogram
 from neurovocal_tf.config import Config
+from neurovocal_tf.discovery import features
 from neurovocal_tf.training import trainer
 
 _DIGITS = "spoken_digits_600"
@@ -118,21 +119,12 @@ def _by_cepstra(known, asked):
 def _cepstra(path):
     samples, rate = load(str(path))
     power = np.asarray(power_spectrogram(samples, rate, Config().spectrogram))
-    logs = np.log(power @ _mel_bands(power.shape[1], rate) + 1e-10)
+    weights = features.mel_weights(np.linspace(0, rate / 2, power.shape[1]), 0.0, _NUM_MELS)
+    logs = np.log(power @ weights + 1e-10)
     cepstra = scipy.fft.dct(logs, norm="ortho")[:, :_NUM_CEPSTRA]
     places = np.linspace(0, len(cepstra) - 1, _NUM_FRAMES)
     columns = [np.interp(places, np.arange(len(cepstra)), column) for column in cepstra.T]
     return np.concatenate(columns)
-
-
-def _mel_bands(num_bins, rate):
-    """[bins, mels], triangles equally wide in mel (O'Shaughnessy, 1987)."""
-    edges = np.linspace(0, 2595 * np.log10(1 + rate / 2 / 700), _NUM_MELS + 2)
-    low, middle, high = (700 * (10 ** (edges / 2595) - 1))[
-        np.arange(3)[:, None] + np.arange(_NUM_MELS)
-    ]
-    hz = np.linspace(0, rate / 2, num_bins)[:, None]
-    return np.clip(np.minimum((hz - low) / (middle - low), (high - hz) / (high - middle)), 0, None)
 
 
 def _measures(scores, paths):

@@ -9,7 +9,7 @@ import tensorflow as tf
 from neurovocal_tf.config import Config
 from neurovocal_tf.data import label_tracks, pipeline, shares
 from neurovocal_tf.data.simulated_song import write_recordings
-from neurovocal_tf.data.survey import survey
+from neurovocal_tf.data.survey import survey, survey_held_out
 from neurovocal_tf.labels import (
     CUE_SIZE,
     LABEL,
@@ -108,6 +108,20 @@ def test_recordings_without_labels_are_told_nothing_and_are_named_once(folder, t
     data = dataclasses.replace(found.training, sources=(without, training[1]))
     first, second = [cues for *_, cues in data.sequences().as_numpy_iterator()]
     assert not first.any() and second.any()
+
+
+def test_recordings_of_others_that_have_no_labels_are_evaluated_all_the_same(tmp_path, found):
+    data_dir, named, config = tmp_path / "data", tmp_path / "held_out.txt", found.training.config
+    write_recordings(data_dir, num_recordings=2, duration_s=1.0)
+    for path in set(data_dir.iterdir()) - set(data_dir.glob("*.wav")):
+        path.unlink()
+    named.write_text("*_000.wav\n")
+    others, skipped, _ = survey_held_out(data_dir, str(named), config, found.training)
+    assert [source.track for source in others.sources] == [None] and not skipped
+    (note,) = label_tracks.notes_of((), others.sources, others.labels)
+    assert note.startswith("1 of 1 recordings have no labels, and theirs are unknown")
+    with pytest.raises(ValueError, match="`labels` must not be annotations unless --annotations"):
+        survey(data_dir, config)
 
 
 def test_songs_have_the_labels_of_the_sources_in_turn_and_enough_of_them(found):

@@ -109,8 +109,9 @@ def test_a_survey_knows_those_that_train_and_tells_of_the_others(folder, tmp_pat
     told = "\n".join(found.notes)
     assert "1 of 4 recordings have no individual: simulated_002.wav" in told
     assert "1 of 1 held-out recordings have a value of individual that does not train" in told
-    others, _ = survey.survey_held_out(folder, str(held_out), config, found.training)
-    assert others.condition_of(0) == (0,)
+    others, _, told = survey.survey_held_out(folder, str(held_out), config, found.training)
+    assert others.condition_of(0) == (0,) and len(told) == 1
+    assert "1 of 1 held-out recordings have a value of individual that does not" in told[0]
     table.write_text(f"file,individual\n{names[0]},b\n{names[1]},b\n{names[3]},c\n")
     with pytest.raises(ValueError, match="the individual of .*001.wav is another than it began"):
         recording_conditions.check_unchanged(found.training.sources, config.data)
@@ -151,6 +152,14 @@ def test_a_voice_that_lies_in_the_floor_is_told_with_the_range_it_would_need(fol
     # 20 dB, but for how loud each sings.
     assert by_db == pytest.approx(20, abs=3) and left_db == pytest.approx(60 - by_db, abs=0.11)
     assert range_db == math.ceil(60 + by_db)
+
+
+def test_each_of_several_conditions_knows_its_own_values():
+    settings = dict(recordings_table="birds.csv", condition_columns="individual,context")
+    several = [("a", "alone"), ("b", ""), ("", "with b")]
+    training = [Source(f"{i}.wav", "", conditions=pair) for i, pair in enumerate(several)]
+    known = recording_conditions.known_of(training, Config().replace(**settings).data)
+    assert known == Conditions.of({"individual": ["a", "b"], "context": ["alone", "with b"]})
 
 
 def test_frame_sequences_have_none(tmp_path):

@@ -93,14 +93,19 @@ def test_recordings_are_given_to_whom_their_frames_are_likeliest_under(model, tr
         "who_individual_bob_as_bob": 1,
         "who_individual_bob_as_cid": 1,
         "who_individual_cid_as_cid": 2,
+        "who_individual_call_ada_as_ada": 1,
+        "who_individual_call_bob_as_bob": 2,
+        "who_individual_call_cid_as_cid": 2,
     }
     table = identification.as_table(figures, BIRDS).splitlines()
     assert table[0].startswith("individual of 5 held-out recordings: 0.800 told rightly; nearest")
-    assert [row.split() for row in table[3:]] == [
+    assert table[2].split() == ["ada", "bob", "cid", "(recordings,", "told", "to", "be)"]
+    assert [row.split() for row in table[3:6]] == [
         ["ada", "1", "0", "0"],
         ["bob", "0", "1", "1"],
         ["cid", "0", "0", "2"],
     ]
+    assert "(single syllables, told to be)" in table[6] and len(table) == 10
     few = identification.who_sings(model, sequences([1], [0], frames[:1]), training, None)
     assert few == {} and identification.as_table(few, BIRDS) == ""
 

@@ -145,3 +145,24 @@ def test_a_song_in_parts_begins_under_its_conditions_and_a_row_that_cannot_is_le
     found = calls.answer(compute, "generate", inputs, lambda: True)
     assert found["lengths"].tolist() == [300, 0, 300] and found["status"].tolist() == [0, 10, 0]
     np.testing.assert_array_equal(found["spectrogram"][:, :, 0], np.tile([[2], [0], [5]], 300))
+
+
+def test_rows_of_several_conditions_are_counted_by_row():
+    answered = []
+
+    def compute(name, inputs):
+        answered.append(len(inputs["condition"]))
+        return {"status": np.zeros(len(inputs["condition"]))}
+
+    signatures = {
+        "generate": SimpleNamespace(inputs=dict.fromkeys(("seed", "num_frames", "temperature"))),
+        "generate_continue": SimpleNamespace(
+            inputs=dict.fromkeys(("seed", "num_frames", "temperature", "frame", "state"))
+        ),
+        "encode_audio": SimpleNamespace(inputs=dict.fromkeys(("audio_bytes", "condition"))),
+    }
+    calls = long_calls.LongCalls({"max_frames": 40}, signatures, 1)
+    files = np.array([b"x" * 200_000, b"y" * 200_000, b"z"], object)
+    inputs = {"audio_bytes": files, "condition": np.full((3, 2), b"a=b", object)}
+    found = calls.answer(compute, "encode_audio", inputs, lambda: True)
+    assert found["status"].shape == (3,) and answered == [1, 2]

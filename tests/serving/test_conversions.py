@@ -1,12 +1,17 @@
 """Recordings said by other voices on request, each row as it would be alone, and as in Python."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 import simulated_voice
 import tensorflow as tf
+from wire import Wire
 
+from neurovocal_tf import Client
 from neurovocal_tf.audio import wav
 from neurovocal_tf.audio.spectrogram import FrameScale, power_spectrogram
+from neurovocal_tf.client import transports
 from neurovocal_tf.conditions import Conditions
 from neurovocal_tf.discovery import phone_units
 from neurovocal_tf.generation import voice_conversion
@@ -17,6 +22,7 @@ from neurovocal_tf.serving.warmup import requests
 from neurovocal_tf.status import Status
 
 RATE, VOICES = simulated_voice.SAMPLE_RATE, Conditions.of({"speaker": ["ada", "bob"]})
+NOTHING = ("", 0.0)
 MOST_FRAMES = 40
 
 
@@ -46,60 +52,73 @@ def endpoints(tiny_config, units):
     return Endpoints(Trained(model, config, FrameScale(), RATE, 0), MOST_FRAMES, units=units)
 
 
-def converted(endpoints, files, texts, shares=None):
+def converted(endpoints, files, said):
+    """`said`: of each file (text, share) of each value."""
     count = len(files)
     found = endpoints.convert_audio(
         tf.constant(files),
         tf.zeros([count], tf.int64),
         tf.ones([count]),
-        tf.zeros([count, 2]) if shares is None else tf.constant(shares, tf.float32),
-        tf.constant([[text] for text in texts]),
-        tf.zeros([count, 1], tf.int32),
+        tf.constant([[text for text, _ in row] for row in said]),
+        tf.zeros([count, len(said[0])], tf.int32),
+        tf.constant([[share for _, share in row] for row in said], tf.float32),
     )
     return {name: value.numpy() for name, value in found.items()}
 
 
 def test_rows_are_what_they_are_alone_and_what_python_says(endpoints, units):
     files = [file_of(spoken("ai")), file_of(spoken("iai")), file_of(spoken("ai"))]
-    texts = ["speaker=ada", "speaker=bob", ""]
-    shares = [[0, 0], [0, 0], [0.25, 0.75]]
-    together = converted(endpoints, files, texts, shares)
+    said = [
+        [("speaker=ada", 0.0), NOTHING],
+        [NOTHING, ("speaker=bob", 1.0)],
+        [("speaker=ada", 0.25), ("speaker=bob", 0.75)],
+    ]
+    together = converted(endpoints, files, said)
     assert together["status"].tolist() == [Status.FINE] * 3
     for row in range(3):
         one = slice(row, row + 1)
-        alone = converted(endpoints, files[one], texts[one], shares[one])
+        alone = converted(endpoints, files[one], said[one])
         num_frames, num_samples = alone["lengths"][0], alone["num_samples"][0]
         for name, size in (("spectrogram", num_frames), ("waveform", num_samples)):
             np.testing.assert_array_equal(together[name][row, :size], alone[name][0])
     samples = np.round(spoken("ai") * 32768).clip(-32768, 32767).astype(np.float32) / 32768
     source = voice_conversion.hear(samples, endpoints.singer, units)
     blend = VOICES.blend_of("speaker=ada:0.25,bob:0.75")
-    said, _ = voice_conversion.convert(endpoints.singer, units, source, blend)
-    mixed = together["spectrogram"][2, : len(said.decibels)]
-    np.testing.assert_allclose(mixed, said.decibels, atol=1e-2)
+    song, _ = voice_conversion.convert(endpoints.singer, units, source, blend)
+    mixed = together["spectrogram"][2, : len(song.decibels)]
+    np.testing.assert_allclose(mixed, song.decibels, atol=1e-2)
+    with mock.patch.object(transports, "connect", lambda *_: Wire(endpoints)):
+        client = Client()
+    for row, to in ((1, {"speaker": "bob"}), (2, "speaker=ada:0.25,bob:0.75")):
+        answer = client.convert_audio(files[row], to)
+        num_samples = together["num_samples"][row]
+        np.testing.assert_array_equal(
+            answer["waveform"], together["waveform"][row, :num_samples], strict=True
+        )
+    with pytest.raises(ValueError, match="could not answer: a condition that the model does not"):
+        client.convert_audio(files[0], "speaker=eve")
+    with pytest.raises(ValueError, match="`to` must be NAME=VALUE, such as .* to=ada"):
+        client.convert_audio(files[0], "ada")
 
 
 @pytest.mark.parametrize(
-    "samples, text, shares, status",
+    "samples, said, status",
     [
-        (spoken("ai"), "speaker=eve", [0, 0], Status.UNKNOWN_CONDITION),
-        (spoken("ai"), "", [0.5, 0.6], Status.UNKNOWN_CONDITION),
-        (spoken("ai"), "", [2, -1], Status.UNKNOWN_CONDITION),
-        (spoken("ai"), "", [float("nan"), 0], Status.UNKNOWN_CONDITION),
-        (spoken("a")[:20], "speaker=ada", [0, 0], Status.TOO_SHORT),
-        (np.zeros(500, np.float32), "speaker=ada", [0, 0], Status.NO_SOUND),
-        (spoken("aiaia"), "speaker=ada", [0, 0], Status.TOO_LONG),
+        (spoken("ai"), [("speaker=eve", 0)], Status.UNKNOWN_CONDITION),
+        (spoken("a")[:20], [("speaker=ada", 0)], Status.TOO_SHORT),
+        (np.zeros(500, np.float32), [("speaker=ada", 0)], Status.NO_SOUND),
+        (spoken("aiaia"), [("speaker=ada", 0)], Status.TOO_LONG),
     ],
 )
-def test_what_cannot_be_said_has_a_status_and_no_frames(endpoints, samples, text, shares, status):
-    found = converted(endpoints, [file_of(samples)], [text], [shares])
+def test_what_cannot_be_said_has_a_status_and_no_frames(endpoints, samples, said, status):
+    found = converted(endpoints, [file_of(samples)], [said])
     assert found["status"].tolist() == [status]
     assert found["lengths"].tolist() == [0] and found["num_samples"].tolist() == [0]
 
 
 def test_a_server_warms_it_up_and_a_model_without_units_has_it_not(endpoints):
     asked = dict(requests(endpoints, [1]))
-    assert asked["convert_audio"]["shares"].tolist() == [[0, 0]]
+    assert asked["convert_audio"]["shares"].tolist() == [[0]]
     assert "convert_audio" in endpoints.signatures
     trained = Trained(endpoints.model, endpoints.config, endpoints.scale, RATE, 0)
     assert "convert_audio" not in Endpoints(trained, MOST_FRAMES).signatures

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from random_models import fresh_model
+from wire import Wire
 
 from neurovocal_tf import Client
 from neurovocal_tf.annotations import matching
@@ -96,23 +97,6 @@ def test_what_a_song_sings_stands_beside_it_as_annotations(endpoints, tmp_path):
     with pytest.raises(ValueError, match="`text` must be of 8 frames at most. Received: one of "):
         next(songs.generate_songs(endpoints.singer, [5], None, 1.0, None, (1,), (3, 4)))
     endpoints.singer.max_frames = before
-
-
-class Wire:
-    """The endpoints as a client reaches them, in its words."""
-
-    def __init__(self, endpoints):
-        self._signatures = endpoints.signatures
-
-    def predict(self, signature, inputs):
-        specs = self._signatures[signature].input_signature
-        if inputs.keys() != {spec.name for spec in specs}:
-            raise transports.Refused("other inputs")
-        rows = [tf.convert_to_tensor(inputs[spec.name], spec.dtype) for spec in specs]
-        return {k: v.numpy() for k, v in self._signatures[signature](*rows).items()}
-
-    def input_sizes(self, signature):
-        return {"condition": (1,)}
 
 
 def test_a_client_asks_for_a_text_and_is_told_what_became_of_it(endpoints):

@@ -8,7 +8,7 @@ from neurovocal_tf.audio.spectrogram import FrameScale
 from neurovocal_tf.conditions import Conditions
 from neurovocal_tf.runs.trained import Trained, build_model
 from neurovocal_tf.serving.endpoints import Endpoints
-from neurovocal_tf.serving.told_conditions import numbers_of_rows
+from neurovocal_tf.serving.told_conditions import blends_of_rows, numbers_of_rows
 from neurovocal_tf.serving.warmup import requests
 from neurovocal_tf.status import Status
 
@@ -41,11 +41,50 @@ def test_texts_and_places_say_the_same_and_nothing_is_unknown():
         (["", ""], [-1, 0]),
         (["individual=a", "individual=b"], [0, 0]),
         (["individual=a", ""], [2, 0]),
+        (["individual=a", "individual=unknown"], [0, 0]),
     ],
 )
 def test_what_is_not_known_or_said_twice_is_told(texts, places):
     _, is_known = numbers_of_rows(BIRDS, tf.constant([texts]), tf.constant([places]))
     assert not is_known.numpy()
+
+
+def test_values_of_a_condition_are_mixed_by_their_shares_and_one_alone_is_itself():
+    texts = [
+        ["individual=a", "individual=b", "context=alone"],
+        ["individual=b", "", ""],
+        ["context=alone", "individual=b", "individual=unknown"],
+        ["", "", ""],
+        ["individual=b", "", "individual=a"],
+    ]
+    places = [[0, 0, 0], [0, 0, 3], [0, 0, 0], [2, 0, 0], [0, 0, 0]]
+    shares = [[0.25, 0.75, 0], [1, 0, 1], [0, 0.4, 0.6], [0, 0, 0], [0, 0, 1]]
+    numbers, mixed, is_known = blends_of_rows(BIRDS, *map(tf.constant, (texts, places, shares)))
+    # Of a, b and alone, in the order of the texts.
+    assert BIRDS.texts[1:] == ("individual=a", "individual=b", "context=alone")
+    np.testing.assert_array_equal(numbers, [[0, 1], [2, 1], [0, 1], [2, 0], [0, 0]])
+    expected = [[0.25, 0.75, 0], [0, 0, 0], [0, 0.4, 0], [0, 0, 0], [1, 0, 0]]
+    np.testing.assert_array_equal(mixed, np.array(expected, np.float32))
+    assert is_known.numpy().all()
+
+
+@pytest.mark.parametrize(
+    "texts, places, shares",
+    [
+        (["individual=a", "individual=b"], [0, 0], [0.5, 0.6]),
+        (["individual=a", "individual=b"], [0, 0], [0, 0]),
+        (["individual=a", "individual=b"], [0, 0], [2, -1]),
+        (["individual=a", ""], [0, 0], [float("nan"), 0]),
+        (["individual=a", ""], [0, 0], [0.5, 0]),
+        (["individual=a", ""], [0, 0], [0.5, 0.5]),
+        (["individual=a", "individual=c"], [0, 0], [0.5, 0.5]),
+        (["individual=a", ""], [2, 0], [0.5, 0.5]),
+    ],
+)
+def test_shares_that_are_none_are_told(texts, places, shares):
+    asked = (tf.constant([row]) for row in (texts, places, np.array(shares, np.float32)))
+    _, mixed, is_known = blends_of_rows(BIRDS, *asked)
+    assert not is_known.numpy() and np.isfinite(mixed).all()
 
 
 def song(endpoints, texts, seeds=None):

@@ -1,6 +1,7 @@
 """A run that learns units of its own recordings, and says what it has heard in another voice."""
 
 import os
+import shutil
 import types
 
 import numpy as np
@@ -12,13 +13,18 @@ from command_modules import functions_of
 
 from neurovocal_tf import flags as setting_flags
 from neurovocal_tf.api.loading import load_model
+from neurovocal_tf.data.survey import survey, survey_held_out
 from neurovocal_tf.discovery import phone_units
 from neurovocal_tf.generation import singer
-from neurovocal_tf.runs import trained
+from neurovocal_tf.runs import recording_units, trained
 from neurovocal_tf.runs.run_folder import RunFolder
-from neurovocal_tf.training import trainer
+from neurovocal_tf.training import starting, trainer
+from neurovocal_tf.training.unit_tracks import with_units
 
 RATE = simulated_voice.SAMPLE_RATE
+CONFIG = tiny_runs.CONFIG.replace(
+    labels="units:3", condition_from="name_part:2", sequence="recording", epochs_per_rate=(1, 1)
+)
 
 
 def said(hz, vowels):
@@ -33,10 +39,7 @@ def run(tmp_path_factory):
     for voice, hz in {"ada": 210.0, "bob": 110.0}.items():
         for vowels in ("ai", "ia", "aia"):
             soundfile.write(folder / "data" / f"{vowels}_{voice}.wav", said(hz, vowels), RATE)
-    config = tiny_runs.CONFIG.replace(
-        labels="units:3", condition_from="name_part:2", sequence="recording", epochs_per_rate=(1, 1)
-    )
-    trainer.train(config, folder / "data", folder / "run", pictures=False)
+    trainer.train(CONFIG, folder / "data", folder / "run", pictures=False)
     return folder / "run"
 
 
@@ -51,6 +54,44 @@ def test_tracks_are_the_units_of_each_recording_and_are_kept_with_the_run(run):
         np.testing.assert_allclose(frames, frames.round(), atol=1e-6)
 
 
+def test_held_out_recordings_that_are_named_anew_have_the_units_that_they_had(run, tmp_path):
+    data = RunFolder(run).data()
+    named = tmp_path / "held_out.txt"
+    named.write_text("".join(f"{os.path.basename(s.path)}\n" for s in data.validation))
+    training = data.parts_in(CONFIG).training
+    others, _, _ = survey_held_out(run.parent / "data", str(named), CONFIG, training)
+    units = phone_units.load(run / phone_units.FILE_NAME)
+    found = recording_units.with_units(others, recording_units.measured(others), units)
+    assert [s.track for s in found.sources] == [s.track for s in data.validation]
+
+
+def test_a_run_that_starts_from_another_one_has_its_units_and_knows_further_voices(run, tmp_path):
+    (tmp_path / "data").mkdir()
+    for voice, hz in {"bob": 110.0, "cat": 300.0}.items():
+        soundfile.write(tmp_path / "data" / f"a_{voice}.wav", said(hz, "aa"), RATE)
+    start, config = starting.read(str(run)), CONFIG.replace(labels="units", validation="temporal")
+    found = survey(tmp_path / "data", config)
+    told = with_units(found, config, RunFolder(tmp_path), start)
+    kept, units = start.units, phone_units.load(tmp_path / phone_units.FILE_NAME)
+    np.testing.assert_array_equal(units.centres, kept.centres)
+    assert kept.voices == ("ada", "bob") and units.voices == ("ada", "bob", "cat")
+    np.testing.assert_array_equal(units.maps[:2], kept.maps)
+    # A vowel alone is not all that may be said.
+    assert told.training.labels.known == start.model.labels.known
+    for changes, message in (
+        ({"labels": "units:4"}, "`labels` must be units, or units:3, since `start_from` has so"),
+        ({"sample_rate": 4000}, "`sample_rate` must be 8000, that of `start_from`, where"),
+    ):
+        other = config.replace(**changes)
+        with pytest.raises(ValueError, match=message):
+            with_units(survey(tmp_path / "data", other), other, RunFolder(tmp_path), start)
+    shutil.copy(run / "model.keras", tmp_path / "alone.keras")
+    (tmp_path / phone_units.FILE_NAME).unlink()
+    alone = starting.read(str(tmp_path / "alone.keras"))
+    with pytest.raises(ValueError, match="`start_from` must have its units beside it, phone_units"):
+        with_units(found, config, RunFolder(tmp_path), alone)
+
+
 @pytest.fixture(scope="module")
 def model(run):
     return load_model(run)
@@ -63,7 +104,9 @@ def test_what_one_voice_has_said_is_said_by_another(model, tmp_path):
     soundfile.write(tmp_path / "ai.wav", source, RATE, subtype="FLOAT")
     same = model.convert(tmp_path / "ai.wav", to={"name_part": "bob"}, keep="energy")
     np.testing.assert_array_equal(bob.waveform, same.waveform)
-    with pytest.raises(ValueError, match="a name_part that the model has heard: unknown, ada, bob"):
+    with pytest.raises(
+        ValueError, match="one of name_part that the model has heard: unknown, ada, bob"
+    ):
         model.convert(source, RATE, to="eve")
     with pytest.raises(ValueError, match="`rate` must be 8000, that of the model"):
         model.convert(source, 16_000, to="bob")
