@@ -91,10 +91,11 @@ class Finding(Trained):
         """
         check_text(text, self._learned("find"), "text")
         wanted = _points(self.encode_text(text))[0]
-        heard = self.encode_audio(self._calls_of(recordings, progress), progress=progress)
+        calls = self._calls_of(recordings, progress)
+        heard = self.encode_audio(calls, progress=progress)
         found = heard[list(stretches.COLUMNS)].assign(score=_points(heard) @ wanted)
         found = found.sort_values("score", ascending=False, kind="stable", ignore_index=True)
-        found.attrs["skipped"] = heard.attrs["skipped"]
+        found.attrs["skipped"] = _skipped(calls, heard)
         return found
 
     def texts_of(
@@ -131,7 +132,7 @@ class Finding(Trained):
         found["rank"] = np.tile(np.arange(1, nearest.shape[1] + 1), len(heard))
         found["text"] = np.array(space.texts, object)[nearest.ravel()]
         found["score"] = np.take_along_axis(scores, nearest, axis=1).ravel()
-        found.attrs["skipped"] = heard.attrs["skipped"]
+        found.attrs["skipped"] = _skipped(recordings, heard)
         return found
 
     def _calls_of(self, recordings, progress):
@@ -177,6 +178,12 @@ def _texts_of(texts: Any, argument: str) -> list[str]:
             f"`{argument}` must be a text, or a list of them. Received: {argument}={texts!r}"
         )
     return several
+
+
+def _skipped(calls: Any, heard: pd.DataFrame) -> dict[str, str]:
+    """What could not be used, for calls to be found or for these to be heard."""
+    before = calls.attrs.get("skipped", {}) if isinstance(calls, pd.DataFrame) else {}
+    return {**before, **heard.attrs["skipped"]}
 
 
 def _points(table: pd.DataFrame) -> np.ndarray:

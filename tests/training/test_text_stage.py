@@ -125,11 +125,13 @@ def test_calls_are_found_by_texts_and_texts_by_calls(learned, simulated_recordin
     calls = model._calls_of(simulated_recordings, False).head(4)
     heard = model.encode_audio(calls, progress=False)
     scores = heard.filter(like="joint_").to_numpy() @ points.filter(like="joint_").to_numpy().T
+    calls.attrs["skipped"] = {"bad.wav": "is an empty file"}
     found = model.find("ah", calls, progress=False)
     np.testing.assert_allclose(found["score"], np.sort(scores[:, 0])[::-1], atol=1e-6)
     told = model.texts_of(calls, num_texts=2, progress=False)
     assert list(told) == ["file", "onset_s", "offset_s", "rank", "text", "score"]
     assert told["rank"].tolist() == [1, 2] * 4 and len(told) == 8
+    assert found.attrs["skipped"] == told.attrs["skipped"] == calls.attrs["skipped"]
     for text, message in {" ": "a letter at least", "b7": "and '7' it has not"}.items():
         with pytest.raises(ValueError, match=message):
             model.find(text, calls)
