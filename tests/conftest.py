@@ -55,6 +55,15 @@ def settings_of():
 
 
 @pytest.fixture
+def quick_training():
+    """See `tiny_runs.quick_training`."""
+    import tiny_runs
+
+    with tiny_runs.quick_training():
+        yield
+
+
+@pytest.fixture
 def rng():
     """A fresh generator with a fixed seed for each test."""
     return np.random.default_rng(20)

@@ -34,9 +34,14 @@ def run(tmp_path_factory):
         for vowels in ("ai", "ia", "aia"):
             soundfile.write(folder / "data" / f"{vowels}_{voice}.wav", said(hz, vowels), RATE)
     config = tiny_runs.CONFIG.replace(
-        labels="units:3", condition_from="name_part:2", sequence="recording", epochs_per_rate=(1, 1)
+        labels="units:3",
+        condition_from="name_part:2",
+        sequence="recording",
+        batch_size=64,
+        epochs_per_rate=(1, 1),
     )
-    trainer.train(config, folder / "data", folder / "run", pictures=False)
+    with tiny_runs.quick_training():
+        trainer.train(config, folder / "data", folder / "run", pictures=False)
     return folder / "run"
 
 
