@@ -1,6 +1,8 @@
 """Fixtures of all tests."""
 
+import collections
 import fcntl
+import gc
 import os
 import pathlib
 
@@ -15,6 +17,44 @@ hypothesis.settings.register_profile("whatever_else_runs", deadline=None)
 hypothesis.settings.load_profile("whatever_else_runs")
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# Files of a minute, or of few tests of which one takes long: at the end of the tests no process is
+# to wait for another that has such a file before it.
+BEGIN_FIRST = (
+    "tools/test_tools.py",
+    "tools/test_benchmark.py",
+    "training/test_search.py",
+    "training/test_trainer.py",
+    "serving/test_export.py",
+    "model/test_tiling.py",
+    "training/test_strategies.py",
+    "training/test_song_check.py",
+    "tools/test_discover.py",
+    "api/test_docs.py",
+    "evaluation/test_generated_songs.py",
+    "test_keras_backend.py",
+    "commands/test_wheel.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """What takes long begins first; then, as pytest-xdist has it, files of the most tests."""
+    files = [item.nodeid.split("::")[0].removeprefix("tests/") for item in items]
+    first = {name: place for place, name in enumerate(BEGIN_FIRST)}
+    gone = [name for name in first if not (ROOT / "tests" / name).exists()]
+    assert not gone, f"BEGIN_FIRST must name files that are there. Received: {gone}"
+    count = collections.Counter(files)
+    ranks = [(first.get(name, len(first)), -count[name], name) for name in files]
+    items[:] = [items[i] for i in sorted(range(len(items)), key=ranks.__getitem__)]
+
+
+def pytest_collection_finish():
+    """Leaves what has been imported, which stays, out of the search for circles, and searches less
+    often: tracing makes so many objects that this was a twentieth of the time of all tests.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 5, 5)
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +92,15 @@ def settings_of():
         return flags.config_from_flags(flag_values=values)
 
     return config_of
+
+
+@pytest.fixture
+def quick_training():
+    """See `tiny_runs.quick_training`."""
+    import tiny_runs
+
+    with tiny_runs.quick_training():
+        yield
 
 
 @pytest.fixture

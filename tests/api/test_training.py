@@ -5,7 +5,6 @@ import os
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import neurovocal_tf
 from neurovocal_tf import Config, Model, train
@@ -85,15 +84,7 @@ def test_a_configuration_first_is_the_trainers_own_function(handed, by_name, tmp
     assert given["report"] == lines.append and "progress" not in given
 
 
-@pytest.fixture
-def eagerly():
-    """Tracing takes longer than all that so small a model computes."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
-def test_frames_are_trained_on_silently_and_the_run_goes_on(notes, tmp_path, capfd, eagerly):
+def test_frames_are_trained_on_silently_and_the_run_goes_on(notes, tmp_path, capfd, quick_training):
     settings = TINY | {"visible_units": "bernoulli"}
     run = tmp_path / "run"
     model = train(notes, workdir=run, progress=False, pictures=False, **settings)

@@ -324,7 +324,9 @@ def test_the_best_epoch_of_binary_units_is_that_of_the_largest_pseudo_likelihood
     assert frame_run[1]["epoch"] == 1 + np.argmax(pseudo)
 
 
-def test_a_run_goes_on_with_its_own_file_and_refuses_others(frame_run, frame_file, tmp_path, rng):
+def test_a_run_goes_on_with_its_own_file_and_refuses_others(
+    frame_run, frame_file, tmp_path, rng, quick_training
+):
     shutil.copytree(frame_run[0], tmp_path / "run")
     shutil.copy(frame_file, tmp_path / "moved.npz")
     longer = CONFIG.replace(epochs=3)

@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 import soundfile
+import tiny_runs
 from histories import history_of
 
 from neurovocal_tf.config import Config
@@ -243,12 +244,15 @@ def test_folds_and_frame_sequences_have_a_split_already(songs):
 def named_run(songs, tiny_config):
     """(folder, run folder, settings) of a run of one epoch with a named split."""
     lists = written(songs, held_out_list=song(1, 2)).data
-    config = tiny_config.replace(held_out_list=lists.held_out_list, epochs=1)
-    trainer.train(config, songs / "data", songs / "run", pictures=False)
+    config = tiny_config.replace(held_out_list=lists.held_out_list, batch_size=64, epochs=1)
+    with tiny_runs.quick_training():
+        trainer.train(config, songs / "data", songs / "run", pictures=False)
     return songs, songs / "run", config
 
 
-def test_a_run_keeps_its_split_and_refuses_by_name_to_go_on_with_another(named_run, tmp_path):
+def test_a_run_keeps_its_split_and_refuses_by_name_to_go_on_with_another(
+    named_run, tmp_path, quick_training
+):
     folder, workdir, config = named_run
     data = json.loads((workdir / "data.json").read_text(encoding="utf-8"))
     assert [source["path"] for source in data["validation"]] == song(1, 2)

@@ -24,12 +24,21 @@ import neurovocal_tf.serving.export, neurovocal_tf.generation.songs, neurovocal_
 neurovocal_tf.training.pictures._PICTURE_FRAMES = 40
 neurovocal_tf.training.trainer._NUM_PICTURES = 1
 """
-_WITHOUT_PICTURES = "neurovocal_tf.training.trainer._NUM_PICTURES = 0"
+_QUICKLY = """
+tensorflow.config.run_functions_eagerly(True)
+neurovocal_tf.training.trainer._NUM_PICTURES = 0
+"""
 # What commands import that have nothing to compute; nothing of these is to need TensorFlow.
 IMPORTS_OF_FLAGS = """
 import numpy, scipy.io, scipy.signal, soundfile, soxr, tqdm
 import neurovocal_tf.flags, neurovocal_tf.commands.command_line
 sys.modules["tensorflow"] = sys.modules["keras"] = None
+"""
+# What finds call types, which is not to need it either.
+IMPORTS_OF_DISCOVERY = f"""{IMPORTS_OF_FLAGS}
+import matplotlib.figure, scipy.stats
+import neurovocal_tf.discovery.discover, neurovocal_tf.discovery.written, \
+neurovocal_tf.segmentation.folder
 """
 # Imports, once, and then becomes each command in a process of its own. TensorFlow has run nothing
 # before the fork, so that the child starts as a fresh process does; frozen objects are left out of
@@ -79,11 +88,11 @@ class Tool:
         self._server, self._folder, self._first = server, folder, first
         self._out, self._err = folder / "out", folder / "err"
 
-    def without_pictures(self):
-        """The same, for trainings of which no test looks at how they sing while they learn: that
-        takes as long as all the rest of them.
+    def quickly(self):
+        """The same, for trainings of which no test looks at how they sing while they learn: op by
+        op, for to make graphs takes longer than all that so small a model computes.
         """
-        return Tool(self._server, self._folder, _WITHOUT_PICTURES)
+        return Tool(self._server, self._folder, _QUICKLY)
 
     def __call__(self, script, *arguments):
         """Exit code, what was written to stdout, and to stderr."""

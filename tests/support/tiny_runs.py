@@ -65,3 +65,20 @@ def quick_pictures():
         mock.patch.object(trainer, "_NUM_PICTURES", 2),
     ):
         yield
+
+
+@contextlib.contextmanager
+def quick_training():
+    """Trains op by op, for to make graphs takes longer than all that so small a model computes in
+    few steps, and draws no curves: for tests of what is around a training.
+    """
+    import tensorflow as tf
+
+    from neurovocal_tf.training.pictures import Pictures
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        with mock.patch.object(Pictures, "draw_curves"):
+            yield
+    finally:
+        tf.config.run_functions_eagerly(False)

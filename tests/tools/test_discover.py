@@ -3,10 +3,8 @@
 import csv
 import importlib.util
 import os
-import pathlib
 import re
 import subprocess
-import sys
 
 import pandas as pd
 import pytest
@@ -14,20 +12,20 @@ import simulated_birds
 import simulated_calls
 import simulated_speech
 from annotation_formats import needs_pyarrow
+from forked_tools import IMPORTS_OF_DISCOVERY, running_tools
 
 HAS_PARQUET = importlib.util.find_spec("pyarrow") is not None
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-# Runs the tool, and says whether TensorFlow was imported on the way.
-_CODE = (
-    "import sys, runpy, atexit; atexit.register(lambda: print('tensorflow:', 'tensorflow' in "
-    "sys.modules)); sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-)
 
 
-def discover(*arguments):
-    command = [sys.executable, "-c", _CODE, str(ROOT / "tools" / "discover.py"), *arguments]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+@pytest.fixture(scope="module")
+def discover(tmp_path_factory):
+    """Runs the tool, in processes in which there is no TensorFlow; what a trained run makes of
+    calls is in test_tools.py.
+    """
+    with running_tools(tmp_path_factory.mktemp("calls"), IMPORTS_OF_DISCOVERY) as tool:
+        yield lambda *arguments: subprocess.CompletedProcess(
+            arguments, *tool("tools/discover.py", *arguments)
+        )
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +37,7 @@ def songs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def reported(songs, tmp_path_factory):
+def reported(discover, songs, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
     arguments = ("--preset=songbird", f"--data_dir={songs}", f"--out={out}")
     if HAS_PARQUET:
@@ -50,7 +48,6 @@ def reported(songs, tmp_path_factory):
 def test_a_folder_gets_its_report_without_tensorflow(reported):
     out, _, result = reported
     assert result.returncode == 0, result.stderr
-    assert result.stdout.endswith("tensorflow: False\n")
     assert re.search(r"\d+ calls in 3 of 3 recordings, .* call types", result.stdout)
     assert "notes.wav is left out: is not audio" in result.stderr
     names = set(os.listdir(out))
@@ -72,7 +69,7 @@ def test_its_tables_come_with_types_too(reported):
     assert not (out / "written.parquet").exists()
 
 
-def test_accepted_merges_join_types_and_the_file_stays(reported):
+def test_accepted_merges_join_types_and_the_file_stays(discover, reported):
     out, arguments, _ = reported
 
     def types():
@@ -88,27 +85,12 @@ def test_accepted_merges_join_types_and_the_file_stays(reported):
     assert types() == ["A" if name == "B" else name for name in before]
 
 
-def test_a_trained_run_judges_the_calls(songs, trained_run, tmp_path):
-    result = discover(
-        "--preset=songbird", f"--data_dir={songs}", f"--out={tmp_path}", f"--workdir={trained_run}"
-    )
-    assert result.returncode == 0, result.stderr
-    # The run is of a second and a half of song that it was not trained on.
-    assert "no call is called unusual: too few calls are held out" in result.stdout
-    assert re.search(r"the run holds out \d+ calls, fewer than 20", result.stderr)
-    with open(tmp_path / "unusual.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    with open(tmp_path / "calls.csv", newline="", encoding="utf-8") as file:
-        assert len(rows) == len(list(csv.DictReader(file)))
-    assert all(float(row["surprise"]) for row in rows) and '"unusual"' in (
-        tmp_path / "report.html"
-    ).read_text(encoding="utf-8")
-
-
 @pytest.mark.skipif(
     not importlib.util.find_spec("parselmouth"), reason="praat-parselmouth is not installed"
 )
-def test_a_folder_of_speech_gets_its_utterances_and_what_people_change_of_them_stays(tmp_path):
+def test_a_folder_of_speech_gets_its_utterances_and_what_people_change_of_them_stays(
+    discover, tmp_path
+):
     paths, labels, speakers = simulated_speech.write(tmp_path, times=2)
     tables = {
         "people.csv": [("file", "who"), *speakers.items()],
@@ -149,13 +131,12 @@ def test_a_folder_of_speech_gets_its_utterances_and_what_people_change_of_them_s
         ("--group_column=day", "`group_column` must be given with `recordings_table`"),
         ("--speaker_column=who", "Received: recordings_table=None, group_column=None, identity_"),
         ("--annotations=/nowhere", "`annotations` must be an annotation file"),
-        ("--workdir=/nowhere", "`workdir` must be a folder that `neurovocal train` has written"),
         ("--identity_column=bird", "`identity_column` must be given with `recordings_table`"),
         ("--recordings_table=a.csv", "`recordings_table` must be given with `group_column`"),
     ],
 )
 def test_what_is_wrong_with_a_flag_is_one_line_before_anything_is_done(
-    songs, tmp_path, argument, told
+    discover, songs, tmp_path, argument, told
 ):
     out = tmp_path / "out"
     result = discover("--preset=songbird", f"--data_dir={songs}", f"--out={out}", argument)
@@ -164,7 +145,7 @@ def test_what_is_wrong_with_a_flag_is_one_line_before_anything_is_done(
     assert not out.exists()
 
 
-def test_who_sings_is_answered_for_recordings_that_the_table_does_not_name(tmp_path):
+def test_who_sings_is_answered_for_recordings_that_the_table_does_not_name(discover, tmp_path):
     songs = tmp_path / "songs"
     songs.mkdir()
     _, _, birds = simulated_birds.write(songs, count=3, duration_s=2.0)

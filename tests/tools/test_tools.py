@@ -16,6 +16,7 @@ import time
 
 import numpy as np
 import pytest
+import simulated_calls
 import soundfile
 import tensorflow as tf
 from forked_tools import environment, locked_in, running_tools
@@ -23,8 +24,6 @@ from forked_tools import environment, locked_in, running_tools
 from neurovocal_tf import flags
 from neurovocal_tf.ownership import owned
 from neurovocal_tf.runs.run_folder import RunFolder
-from neurovocal_tf.runs.trained import load_trained
-from neurovocal_tf.serving import endpoints as endpoints_lib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = sorted(
@@ -92,12 +91,13 @@ def test_help_explains_itself_without_tensorflow(script, tmp_path):
 def test_a_search_writes_its_trials_and_the_best_as_a_flag_file(
     tool, tiny_config, tiny_flags, simulated_recordings, settings_of, tmp_path
 ):
-    code, out, err = tool(
+    code, out, err = tool.quickly()(
         "tools/tune.py",
         tiny_flags,
         f"--data_dir={simulated_recordings}",
         f"--workdir={tmp_path / 'search'}",
-        *("--tuner=random", "--num_trials=2", "--trial_epochs=1", "--search=dropout"),
+        *("--batch_size=64", "--tuner=random", "--num_trials=2", "--trial_epochs=1"),
+        "--search=dropout",
         f"--json={tmp_path / 'best.json'}",
     )
     assert code == 0, err
@@ -110,7 +110,8 @@ def test_a_search_writes_its_trials_and_the_best_as_a_flag_file(
     assert (figures["num_trials"], figures["num_failed"]) == (2, 0)
     assert figures["val_one_step_error_db"] == errors[0] == min(errors)
     config = settings_of(tmp_path / "search" / "best.flags")
-    assert config == tiny_config.replace(dropout=float(f"{float(rows[0]['dropout']):.4g}"))
+    dropout = float(f"{float(rows[0]['dropout']):.4g}")
+    assert config == tiny_config.replace(batch_size=64, dropout=dropout)
 
 
 # --- the way from recordings to songs
@@ -169,7 +170,7 @@ def plain_songs(tool, trained_run, tmp_path_factory):
 
 
 def test_generated_songs_are_those_of_the_endpoints_and_of_the_export(
-    tool, trained_run, plain_songs, tmp_path
+    tool, trained_run, endpoints, plain_songs, tmp_path
 ):
     assert (
         tool(
@@ -182,7 +183,7 @@ def test_generated_songs_are_those_of_the_endpoints_and_of_the_export(
     assert os.listdir(tmp_path / "models") == ["1"]
 
     rows = tf.constant([6, 5], tf.int64), tf.constant([25, 25]), tf.ones([2])
-    expected = endpoints_lib.Endpoints(load_trained(trained_run)).generate(*rows)
+    expected = endpoints.generate(*rows)
     # TensorFlow's own client sings them from the export.
     code, _, err = tool(
         shutil.which("saved_model_cli", path=os.path.dirname(sys.executable)),
@@ -279,6 +280,27 @@ def test_evaluation_prints_and_writes_flat_figures_with_units(tool, trained_run,
     assert {f"{name}.png" for name in drawn} <= set(written) and "evaluation.json" not in written
 
 
+def test_a_trained_run_judges_the_calls_that_are_discovered(tool, trained_run, tmp_path):
+    songs, out = tmp_path / "songs", tmp_path / "out"
+    songs.mkdir()
+    simulated_calls.write(songs, count=3, duration_s=8.0)
+    code, printed, err = tool(
+        "tools/discover.py",
+        *("--preset=songbird", f"--data_dir={songs}", f"--out={out}", f"--workdir={trained_run}"),
+    )
+    assert code == 0, err
+    # The run is of a second and a half of song that it was not trained on.
+    assert "no call is called unusual: too few calls are held out" in printed
+    assert re.search(r"the run holds out \d+ calls, fewer than 20", err)
+    with open(out / "unusual.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    with open(out / "calls.csv", newline="", encoding="utf-8") as file:
+        assert len(rows) == len(list(csv.DictReader(file)))
+    assert all(float(row["surprise"]) for row in rows) and '"unusual"' in (
+        out / "report.html"
+    ).read_text(encoding="utf-8")
+
+
 def test_frame_sequences_train_and_are_evaluated_on_their_test_split(tool, tiny_flags, tmp_path):
     rng = np.random.default_rng(1)
     lengths = {"train": [9, 20, 31], "valid": [16], "test": [7, 15]}
@@ -295,7 +317,7 @@ def test_frame_sequences_train_and_are_evaluated_on_their_test_split(tool, tiny_
     code, _, err = tool("tools/train.py", f"--frames={tmp_path}", workdir)
     assert code == 1 and "a folder of MIDI files (.mid, .midi) without recordings. Rec" in err
     assert not (tmp_path / "run").exists()
-    code, _, err = tool.without_pictures()(
+    code, _, err = tool.quickly()(
         "tools/train.py", tiny_flags, "--visible_units=bernoulli", "--epochs=1", frames, workdir
     )
     assert code == 0, err
@@ -342,12 +364,12 @@ def test_odd_formats_are_a_drill_that_training_passes(
     command = [
         tiny_flags,
         "--epochs=1",
-        "--batch_size=64",
+        "--batch_size=512",
         "--n_fft=256",
         "--hop_length=128",
         f"--workdir={workdir}",
     ]
-    code, _, err = tool.without_pictures()(
+    code, _, err = tool.quickly()(
         "tools/train.py", *command, f"--data_dir={shared_recordings / 'odd_formats'}"
     )
     assert code == 0, err
@@ -362,12 +384,13 @@ def test_folds_are_runs_of_their_own_and_their_mean_and_spread_are_told(
 ):
     command = [
         tiny_flags,
+        "--batch_size=64",
         "--epochs=1",
         "--folds=2",
         f"--data_dir={simulated_recordings}",
         f"--workdir={tmp_path}",
     ]
-    code, _, err = tool.without_pictures()("tools/train.py", *command)
+    code, _, err = tool.quickly()("tools/train.py", *command)
     assert code == 0, err
     assert sorted(os.listdir(tmp_path)) == ["fold_1_of_2", "fold_2_of_2"]
     assert re.search(
@@ -518,6 +541,18 @@ MISTAKES = {
     ),
     "evaluate without a run": (
         ("tools/evaluate.py", "--workdir={root}/gone"),
+        "`workdir` must be a folder that `neurovocal train` has written",
+    ),
+    "a report by a run that is none": (
+        (
+            "tools/discover.py",
+            *(
+                "--preset=songbird",
+                "--data_dir={birds}",
+                "--out={root}/new",
+                "--workdir={root}/gone",
+            ),
+        ),
         "`workdir` must be a folder that `neurovocal train` has written",
     ),
     "export without a run": (

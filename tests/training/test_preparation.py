@@ -75,9 +75,9 @@ def test_a_recording_parted_in_time_is_searched_as_a_whole_and_once_in_each_part
 
 
 def test_by_the_end_of_a_training_in_memory_every_recording_has_been_read_three_times(
-    searches, readings, tiny_config, simulated_recordings, tmp_path
+    searches, readings, tiny_config, simulated_recordings, tmp_path, quick_training
 ):
-    config = tiny_config.replace(sequence="bout", bout_gap_s=0.05, epochs=2)
+    config = tiny_config.replace(sequence="bout", bout_gap_s=0.05, batch_size=64, epochs=2)
     trainer.train(config, simulated_recordings, tmp_path, pictures=False)
     assert len(readings) == NUM_RECORDINGS and set(readings.values()) == {3}
     assert len(searches) == NUM_RECORDINGS

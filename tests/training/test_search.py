@@ -30,8 +30,9 @@ from neurovocal_tf.training.search_space import (
 )
 from neurovocal_tf.training.search_tuners import hyperband_epochs
 
-# keras-tuner's own.
 pytestmark = [
+    pytest.mark.usefixtures("quick_training"),
+    # keras-tuner's own.
     pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:All-NaN axis:RuntimeWarning"),
 ]

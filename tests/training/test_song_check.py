@@ -98,14 +98,18 @@ def test_only_the_first_minutes_of_many_recordings_are_heard(monkeypatch, traine
 
 
 def test_a_training_keeps_the_epoch_whose_songs_are_nearest(
-    monkeypatch, tiny_config, simulated_recordings, tmp_path
+    monkeypatch, tiny_config, simulated_recordings, tmp_path, quick_training
 ):
     # The halves of the recordings come first.
     distances = iter([0.125, 0.5, 0.25])
     monkeypatch.setattr(song_measures, "song_distance", lambda real, generated: next(distances))
     monkeypatch.setattr(song_check, "_MOST_SONG_FRAMES", 60)
     config = tiny_config.replace(
-        num_song_checks=2, cd_steps=(1, 2), epochs_per_rate=(1, 3), learning_rates=(1e-3, 3e-4)
+        num_song_checks=2,
+        cd_steps=(1, 2),
+        epochs_per_rate=(1, 3),
+        learning_rates=(1e-3, 3e-4),
+        batch_size=64,
     )
     # As a user names it: relative to where they are.
     monkeypatch.chdir(simulated_recordings.parent)
@@ -124,9 +128,9 @@ def test_a_training_keeps_the_epoch_whose_songs_are_nearest(
 
 
 def test_segments_without_their_gaps_are_not_compared_with_whole_recordings(
-    tiny_config, simulated_recordings, tmp_path
+    tiny_config, simulated_recordings, tmp_path, quick_training
 ):
-    config = tiny_config.replace(num_song_checks=2, sequence="packed", epochs_per_rate=(1, 1))
+    config = tiny_config.replace(num_song_checks=2, sequence="packed", epochs=1)
     assert "song_distance" not in trainer.train(
         config, simulated_recordings, tmp_path, pictures=False
     )

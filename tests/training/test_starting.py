@@ -95,12 +95,16 @@ def test_a_model_of_other_bins_leaves_no_run_behind(trained_run, simulated_recor
 
 
 def test_it_keeps_what_is_frozen_learns_new_voices_and_does_not_start_again(
-    trained_run, simulated_recordings, tiny_config, tmp_path
+    trained_run, simulated_recordings, tiny_config, tmp_path, quick_training
 ):
     source, lines = tmp_path / "source", []
     shutil.copytree(trained_run, source)
     config = tiny_config.replace(
-        start_from=str(source), freeze="encoder", condition_from="name_part:2", epochs=1
+        start_from=str(source),
+        freeze="encoder",
+        condition_from="name_part:2",
+        batch_size=64,
+        epochs=1,
     )
     trainer.train(config, simulated_recordings, tmp_path / "run", lines.append, pictures=False)
     assert f"starting from {source}" in lines

@@ -7,7 +7,7 @@ import types
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
+import tiny_runs
 
 from neurovocal_tf import load_model
 from neurovocal_tf.conditions import Conditions
@@ -48,11 +48,8 @@ def stage_in(parts, simulated_recordings, config):
 
 def learn(stage, model):
     """`learn`, op by op: a graph of so few updates takes ten times as long to make."""
-    tf.config.run_functions_eagerly(True)
-    try:
+    with tiny_runs.quick_training():
         stage.learn(model)
-    finally:
-        tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")

@@ -350,7 +350,7 @@ def test_what_a_kill_has_kept_from_the_records_is_there_when_the_run_goes_on(
 
 
 def test_a_checkpoint_without_settings_is_never_begun_over(
-    interrupted, averaging_config, simulated_recordings, tmp_path
+    interrupted, averaging_config, simulated_recordings, tmp_path, quick_training
 ):
     shutil.copytree(interrupted, tmp_path / "run")
     os.unlink(tmp_path / "run" / "config.json")
@@ -417,7 +417,7 @@ class Change(keras.callbacks.Callback):
     ],
 )
 def test_what_becomes_of_recordings_while_they_are_read_ends_the_run_in_a_line_that_names_them(
-    kind, message, changing, tiny_config, tmp_path
+    kind, message, changing, tiny_config, tmp_path, quick_training
 ):
     path = changing / "simulated_001.wav"
 
@@ -433,14 +433,17 @@ def test_what_becomes_of_recordings_while_they_are_read_ends_the_run_in_a_line_t
     # In memory they are not read again.
     if kind == "gone":
         shutil.copy(changing / "simulated_000.wav", path)
+        config = tiny_config.replace(batch_size=64, epochs=2)
         trainer.train(
-            tiny_config, changing, tmp_path / "other", callbacks=[Change(change)], pictures=False
+            config, changing, tmp_path / "other", callbacks=[Change(change)], pictures=False
         )
 
 
-def test_new_recordings_are_told_and_take_no_part(changing, averaging_config, tmp_path):
+def test_new_recordings_are_told_and_take_no_part(
+    changing, averaging_config, tmp_path, quick_training
+):
     (changing / "noise.wav").write_bytes(b"no recording")
-    config = averaging_config.replace(epochs=1)
+    config = averaging_config.replace(batch_size=64, epochs=1)
     trainer.train(config, changing, tmp_path / "run", pictures=False)
     lines = []
     trainer.train(config, changing, tmp_path / "run", lines.append, pictures=False)

@@ -23,7 +23,11 @@ from neurovocal_tf.training.unit_tracks import with_units
 
 RATE = simulated_voice.SAMPLE_RATE
 CONFIG = tiny_runs.CONFIG.replace(
-    labels="units:3", condition_from="name_part:2", sequence="recording", epochs_per_rate=(1, 1)
+    labels="units:3",
+    condition_from="name_part:2",
+    sequence="recording",
+    batch_size=64,
+    epochs_per_rate=(1, 1),
 )
 
 
@@ -39,7 +43,8 @@ def run(tmp_path_factory):
     for voice, hz in {"ada": 210.0, "bob": 110.0}.items():
         for vowels in ("ai", "ia", "aia"):
             soundfile.write(folder / "data" / f"{vowels}_{voice}.wav", said(hz, vowels), RATE)
-    trainer.train(CONFIG, folder / "data", folder / "run", pictures=False)
+    with tiny_runs.quick_training():
+        trainer.train(CONFIG, folder / "data", folder / "run", pictures=False)
     return folder / "run"
 
 

@@ -71,8 +71,9 @@ def test_a_cluster_that_is_none_is_told_in_a_line(text, words):
 
 
 @pytest.fixture
-def clusters():
+def clusters(monkeypatch):
     """The clusters of three workers of this machine."""
+    monkeypatch.setattr(workers, "_BETWEEN_TRIES_S", 0.05)
     opened = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
     addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in opened]
     for one in opened:
@@ -176,7 +177,7 @@ def test_workers_of_different_clusters_are_told(clusters, monkeypatch):
     # Whoever has not called when the chief ends has nobody to ask.
     monkeypatch.setattr(workers, "_LATER_S", 0.0)
     names = (*clusters[0].names[:2], "worker 2 (a:1)")
-    told = answers([*clusters[:2], dataclasses.replace(clusters[2], names=names)], [{}] * 3, 8.0)
+    told = answers([*clusters[:2], dataclasses.replace(clusters[2], names=names)], [{}] * 3, 3.0)
     assert "worker 2 (a:1) has called, and the TF_CONFIG of the chief has worker 0" in told[0]
 
 
