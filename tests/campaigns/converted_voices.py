@@ -4,16 +4,18 @@ train, 8 and 9 are held out, each said by the five other voices.
     python tests/campaigns/converted_voices.py WORK --recordings=../shared/recordings
 
 WORK/run is trained, or gone on with, by the preset for speech, --labels=units and the settings
-given. What comes out is judged by two classifiers that have learned real words alone, of takes 0 to
-7: of the word (cepstra along time, their principal components, logistic regression) and of the
-speaker (means and spreads of cepstra, logistic regression). Printed are their accuracies on real
-held-out takes, on these through the model's spectrogram and back, and on what is converted, by
-target; beside that how often the source's own voice is still heard, and how loud what comes out is.
-First of all the units themselves: how much of the digit they tell of a voice that is left out, and
-how much of the voice. Exits with 1 below .8 of target voices, or of digits.
+given, of which those of songs, such as --guidance=1, may be others than it began with. What comes
+out is judged by two classifiers that have learned real words alone, of takes 0 to 7: of the word
+(cepstra along time, their principal components, logistic regression) and of the speaker (means and
+spreads of cepstra, logistic regression). Printed are their accuracies on real held-out takes, on
+these through the model's spectrogram and back, and on what is converted, by target; beside that how
+often the source's own voice is still heard, and how loud what comes out is. First of all the units
+themselves: how much of the digit they tell of a voice that is left out, and how much of the voice.
+Exits with 1 below .8 of target voices, or of digits.
 """
 
 import argparse
+import dataclasses
 import os
 import pathlib
 import sys
@@ -33,6 +35,7 @@ from neurovocal_tf.config import Config
 from neurovocal_tf.discovery import features, phone_units
 from neurovocal_tf.generation import voice_conversion
 from neurovocal_tf.generation.singer import Singer
+from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import load_trained
 from neurovocal_tf.training import trainer
 
@@ -60,8 +63,10 @@ def main() -> int:
         told = by_word(sounds), by_voice(sounds)
         return [np.mean(a == np.array(b)) for a, b in zip(told, (digits, voices), strict=True)]
 
-    run = _trained(given.work, paths, settings)
-    singer = Singer(load_trained(run))
+    run, generation = _trained(given.work, paths, settings)
+    singer = Singer(
+        load_trained(run, lambda kept: dataclasses.replace(kept, generation=generation))
+    )
     units = voice_conversion.units_of_run(run, singer)
     _tell_of_units(units, words, singer)
     samples, digits, voices, _ = zip(*held_out, strict=True)
@@ -103,7 +108,9 @@ def _tell(name, word, voice, source=None, loud=None):
 
 
 def _trained(work, paths, settings):
-    """The run of a folder of links to the recordings, trained if it is not."""
+    """The run of a folder of links to the recordings, trained if it is not, and the settings of
+    songs.
+    """
     data, run = work / "data", work / "run"
     data.mkdir(parents=True, exist_ok=True)
     for path in paths:
@@ -116,8 +123,11 @@ def _trained(work, paths, settings):
     (work / "settings.flags").write_text(
         "\n".join([*lines, *(f"--{line.lstrip('-')}" for line in settings)])
     )
-    trainer.train(Config.from_flagfile(work / "settings.flags"), data, run, pictures=False)
-    return run
+    config = Config.from_flagfile(work / "settings.flags")
+    begun = RunFolder(run)
+    generation = begun.config().generation if begun.has_run() else config.generation
+    trainer.train(dataclasses.replace(config, generation=generation), data, run, pictures=False)
+    return run, config.generation
 
 
 def _through(source, singer):

@@ -18,15 +18,17 @@ for.
 What is heard of a label are the frames between its onset and its offset, stretched to the same
 number: how long it is tells the classifier nothing, since a song has that from the label itself.
 The training is that of the preset with the settings
-that follow, such as --epochs_per_rate=16,6,5, and goes on with that of the folder. Beside the
-accuracy stands how often a sung span is told as each label, how sung durations compare with real
-ones, and how much spans of one label vary beside real ones that train: songs that are told rightly
-because all are alike would show there. Exits with 1 below what is asked for. Some minutes, and with
-the whole training of the preset for songbirds half an hour.
+that follow, such as --epochs_per_rate=16,6,5; a run that is in the folder is taken as it is, and of
+the settings those of songs count, such as --guidance=1. Beside the accuracy stands how often a sung
+span is told as each label, how sung durations compare with real ones, and how much spans of one
+label vary beside real ones that train: songs that are told rightly because all are alike would show
+there. Exits with 1 below what is asked for. Some minutes, and with the whole training of the preset
+for songbirds half an hour.
 """
 
 import argparse
 import collections
+import dataclasses
 import os
 import pathlib
 import sys
@@ -103,7 +105,11 @@ def _trained(arguments, settings):
         lines = [*_SETTINGS[what], f"--held_out_list={listed.resolve()}", "--num_song_checks=0"]
         flagfile.write_text("\n".join([*lines, *settings]) + "\n")
         trainer.train(Config.from_flagfile(flagfile), arguments.recordings / _FOLDERS[what], run)
-    trained = load_trained(run)
+    # Of a run that is there the settings of songs may be others.
+    of_songs = folder / "songs.flags"
+    of_songs.write_text("\n".join([_SETTINGS[what][0], *settings]) + "\n")
+    generation = Config.from_flagfile(of_songs).generation
+    trained = load_trained(run, lambda kept: dataclasses.replace(kept, generation=generation))
     parts = RunFolder(run).data().parts_in(trained.config)
     return trained, parts.training, parts.validation
 
