@@ -281,14 +281,15 @@ class TrainingConfig:
     )
     kept_rate: float = setting(
         0.3,
-        "Learning rate of the weights that --start_from gives, as a share of --learning_rates.",
+        "Learning rate of the weights that --start_from gives, as a share of --learning_rates. The "
+        "vectors of conditions and labels learn at the whole rate.",
         low=0.0,
         high=1.0,
     )
     freeze: str = setting(
         "none",
         "What of --start_from stays as it is. encoder: the encoder, but for the vectors of "
-        "conditions. rbm: the RBM.",
+        "conditions and labels. rbm: the RBM.",
         choices=("none", "encoder", "rbm"),
     )
     num_song_checks: int = setting(
