@@ -116,6 +116,7 @@ class Singing(Asking):
             condition=np.array([[text.encode() for text, _ in named]], object),
             condition_number=np.zeros((1, len(named)), np.int32),
             shares=np.array([[share for _, share in named]], np.float32),
+            num_named=np.array([len(named)], np.int32),
         )
         return _sounding(answer)
 

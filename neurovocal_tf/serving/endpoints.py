@@ -57,8 +57,8 @@ class Endpoints:
                        int64 [B, M] in samples, num_labels int32 [B], see `sung_texts`
     convert_audio      of a model with conditions and units: audio_bytes string [B], seed,
                        temperature -> as generate_audio: what is said, by the voice of the
-                       condition; of these it takes any number, M, and shares float32 [B, M], by
-                       which values of one are mixed
+                       condition; of these it takes any number, M, of which num_named int32 [B]
+                       are a row's own, and shares float32 [B, M], by which values of one are mixed
     synthesise         spectrogram float32 [B, T, V] in dB, lengths int32 [B], known float32 [B, P],
                        num_known int32 [B] -> waveform float32 [B, N], num_samples, sample_rate,
                        hop_length int32 [B]: the sound of frames, whose first num_known samples have

@@ -13,14 +13,17 @@ def specs_of(known: Conditions, mixed: bool = False) -> tuple[tf.TensorSpec, ...
     condition         string [B, K], NAME=VALUE, or "" for nothing
     condition_number  int32 [B, K], the same as the place of the text in `Conditions.texts`, or 0
     shares            float32 [B, M], only where values may be mixed: of each of these its share
+    num_named         int32 [B], only then: how many of M are a row's own; TensorFlow Serving fills
+                      those of callers who share a batch up to M with what the first of them says
     """
     shape = [None, None if mixed else len(known)]
     specs = (
         tf.TensorSpec(shape, tf.string, name="condition"),
         tf.TensorSpec(shape, tf.int32, name="condition_number"),
         tf.TensorSpec(shape, tf.float32, name="shares"),
+        tf.TensorSpec([None], tf.int32, name="num_named"),
     )
-    return specs[: 2 + mixed] * bool(known)
+    return specs[: 4 if mixed else 2] * bool(known)
 
 
 def numbers_of_rows(
@@ -43,14 +46,18 @@ def numbers_of_rows(
 
 
 def blends_of_rows(
-    known: Conditions, texts: tf.Tensor, places: tf.Tensor, shares: tf.Tensor
+    known: Conditions,
+    texts: tf.Tensor,
+    places: tf.Tensor,
+    shares: tf.Tensor,
+    num_named: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """What rows say that may mix values of a condition.
 
     Args:
         known: `Conditions`, with one at least, of which N values may be named.
-        texts, places, shares: as in `specs_of`; the share of a value that is alone of its
-            condition is 1, or 0.
+        texts, places, shares, num_named: as in `specs_of`; the share of a value that is alone of
+            its condition is 1, or 0.
 
     Returns:
         (int32 [B, K], the numbers of values that are alone, else 0; float32 [B, N], the shares of
@@ -63,7 +70,13 @@ def blends_of_rows(
         ["`condition`, `condition_number`, `shares` must be of the same width. Received:", widths],
     )
     with tf.control_dependencies([same]):
-        of_condition, values, are_known = _said(known, texts, places)
+        is_own = tf.sequence_mask(num_named, widths[0])
+    is_good = (num_named >= 0) & (num_named <= widths[0])
+    texts, places, shares = (
+        tf.where(is_own, column, nothing)
+        for column, nothing in ((texts, ""), (places, 0), (shares, 0.0))
+    )
+    of_condition, values, are_known = _said(known, texts, places)
     at_condition = of_condition[..., tf.newaxis] == tf.range(len(known))
     # An entry says something by its text or by its place.
     is_said = tf.reduce_any(tf.stack(tf.split(of_condition < len(known), 2, axis=1)), axis=0)
@@ -81,7 +94,7 @@ def blends_of_rows(
     )
     mixed = tf.reduce_sum(tf.where(is_value, of_entries, 0.0), axis=1)
     mixed = tf.where(tf.gather(is_alone, conditions, axis=1), 0.0, mixed)
-    is_good = are_known & is_sane & tf.reduce_all(is_whole, axis=1)
+    is_good &= are_known & is_sane & tf.reduce_all(is_whole, axis=1)
     return tf.reduce_sum(numbers, axis=1), mixed, is_good
 
 

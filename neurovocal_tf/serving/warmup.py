@@ -83,6 +83,7 @@ def _example_rows(endpoints):
         "condition": np.full((1, num_conditions), b"", object),
         "condition_number": np.zeros((1, num_conditions), np.int32),
         "shares": np.zeros((1, num_conditions), np.float32),
+        "num_named": np.zeros(1, np.int32),
         "seed": np.zeros(1, np.int64),
         "num_frames": np.full(1, _NUM_FRAMES, np.int32),
         "temperature": np.ones(1, np.float32),

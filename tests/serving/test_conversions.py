@@ -62,6 +62,7 @@ def converted(endpoints, files, said):
         tf.constant([[text for text, _ in row] for row in said]),
         tf.zeros([count, len(said[0])], tf.int32),
         tf.constant([[share for _, share in row] for row in said], tf.float32),
+        tf.fill([count], len(said[0])),
     )
     return {name: value.numpy() for name, value in found.items()}
 

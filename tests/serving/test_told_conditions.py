@@ -59,7 +59,8 @@ def test_values_of_a_condition_are_mixed_by_their_shares_and_one_alone_is_itself
     ]
     places = [[0, 0, 0], [0, 0, 3], [0, 0, 0], [2, 0, 0], [0, 0, 0]]
     shares = [[0.25, 0.75, 0], [1, 0, 1], [0, 0.4, 0.6], [0, 0, 0], [0, 0, 1]]
-    numbers, mixed, is_known = blends_of_rows(BIRDS, *map(tf.constant, (texts, places, shares)))
+    asked = map(tf.constant, (texts, places, shares, [3] * 5))
+    numbers, mixed, is_known = blends_of_rows(BIRDS, *asked)
     # Of a, b and alone, in the order of the texts.
     assert BIRDS.texts[1:] == ("individual=a", "individual=b", "context=alone")
     np.testing.assert_array_equal(numbers, [[0, 1], [2, 1], [0, 1], [2, 0], [0, 0]])
@@ -82,9 +83,19 @@ def test_values_of_a_condition_are_mixed_by_their_shares_and_one_alone_is_itself
     ],
 )
 def test_shares_that_are_none_are_told(texts, places, shares):
-    asked = (tf.constant([row]) for row in (texts, places, np.array(shares, np.float32)))
+    asked = (tf.constant([row]) for row in (texts, places, np.array(shares, np.float32), 2))
     _, mixed, is_known = blends_of_rows(BIRDS, *asked)
     assert not is_known.numpy() and np.isfinite(mixed).all()
+
+
+@pytest.mark.parametrize("num_named, is_good", [(1, True), (2, False), (3, False), (-1, False)])
+def test_what_a_row_is_filled_up_with_in_a_batch_says_nothing(num_named, is_good):
+    filled = ([["individual=b", "individual=b"]], [[0, 0]], np.ones((1, 2), np.float32))
+    numbers, mixed, is_known = blends_of_rows(BIRDS, *map(tf.constant, (*filled, [num_named])))
+    assert is_known.numpy().tolist() == [is_good]
+    if is_good:
+        np.testing.assert_array_equal(numbers, [[2, 0]])
+        assert not mixed.numpy().any()
 
 
 def song(endpoints, texts, seeds=None):
