@@ -25,8 +25,8 @@ from neurovocal_tf.model.batches import whole_batch
 from neurovocal_tf.model.rnn_rbm import RNNRBM
 from neurovocal_tf.rbm.energy import mean_field
 
-# What stands for labels along time among the names of conditions, none of which has such a sign.
-_LABELS = "labels="
+#: What stands for labels along time among the names of conditions, none of which has such a sign.
+LABELS = "labels="
 # Weights that read conditions and labels, and the bias beside each; without one, nothing can be
 # folded in.
 _BIASES = {
@@ -89,9 +89,17 @@ def take_weights(model: RNNRBM, source: RNNRBM, same_labels: bool = True) -> Non
     for name, table in ours.tables.items():
         if ours.keeps(name, theirs):
             table.assign(np.array(theirs.tables[name])[theirs.numbers(name, ours.known[name])])
-    if ours.keeps(_LABELS, theirs):
+    if ours.keeps(LABELS, theirs):
         for table, known in zip(ours.of_labels, theirs.of_labels, strict=True):
             table.assign(_rows_of_labels(np.array(known), ours.labels, theirs.labels, same_labels))
+
+
+def kept_vectors(model: RNNRBM, source: RNNRBM) -> set[str]:
+    """The conditions, by their names, whose vectors `take_weights` takes over, and `LABELS` where
+    it does those: what both models have, in vectors of one size.
+    """
+    ours, theirs = (_Parts(each) for each in (model, source))
+    return {name for name in ours.sizes if ours.keeps(name, theirs)}
 
 
 def _rows_of_labels(table, ours, theirs, same_labels):
@@ -200,7 +208,7 @@ def _right_on_average(model, batches):
 
 class _Parts:
     """A model's weights by their names, without what tells it of conditions and labels, and what
-    that knows: `sizes`, of each condition's vector, and of that of `_LABELS`.
+    that knows: `sizes`, of each condition's vector, and of that of `LABELS`.
     """
 
     def __init__(self, model: RNNRBM) -> None:
@@ -216,7 +224,7 @@ class _Parts:
                 self.sizes |= dict.fromkeys(self.known, inner.size)
             if isinstance(inner, LabelledEncoder):
                 self.labels, self.of_labels = inner.labels, inner.tables
-                self.sizes[_LABELS] = inner.vector_size
+                self.sizes[LABELS] = inner.vector_size
             inner = inner.encoder
         layers = {"encoder": inner, "rbm": model.conditional_rbm, "latent": model.latent}
         self.weights = {
@@ -257,7 +265,7 @@ class _Parts:
 
     def unknown(self, name: str) -> np.ndarray:
         """The vector of a condition, or of labels, of which nothing is known."""
-        if name != _LABELS:
+        if name != LABELS:
             return np.array(self.tables[name])[0]
         vector = np.zeros(self.sizes[name], np.float32)
         known = np.concatenate([np.array(table)[0] for table in self.of_labels])
@@ -268,7 +276,7 @@ class _Parts:
         """The names of `sizes` in the order in which a weight reads them: the encoder, to which
         labels pass on what they are told of conditions, labels first, all that reads u last.
         """
-        conditions, labels = list(self.tables), [_LABELS] * (_LABELS in self.sizes)
+        conditions, labels = list(self.tables), [LABELS] * (LABELS in self.sizes)
         return [*labels, *conditions] if path.startswith("encoder/") else [*conditions, *labels]
 
 

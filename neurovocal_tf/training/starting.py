@@ -13,7 +13,7 @@ from neurovocal_tf.generation import voice_conversion
 from neurovocal_tf.layers.telling_encoder import TellingEncoder
 from neurovocal_tf.model.adaptation import start_from_data, take_standardisation
 from neurovocal_tf.model.rnn_rbm import RNNRBM
-from neurovocal_tf.model.transfer import meet_data, take_weights
+from neurovocal_tf.model.transfer import LABELS, kept_vectors, meet_data, take_weights
 from neurovocal_tf.runs.checkpoint import digest_of
 from neurovocal_tf.runs.run_folder import RunFolder
 from neurovocal_tf.runs.trained import load_trained
@@ -142,7 +142,8 @@ def _told(start, model, data, config):
         there, here = (getattr(c.spectrogram, name) for c in (start.config, config))
         if there != here:
             yield f"its frames are others than these: {name}={there} there, {here} here"
-    if start.model.labels and model.labels:
+    kept = kept_vectors(model, start.model)
+    if LABELS in kept:
         known = start.model.labels.known if _labels_hold(start, config) else ()
         new = len({*model.labels.known} - {*known})
         if new:
@@ -151,14 +152,15 @@ def _told(start, model, data, config):
                 "it knows"
             )
     elif model.labels:
-        yield f"it knows no labels: all {len(model.labels)} are new and begin without an effect"
+        why = "has vectors of labels of another size" if start.model.labels else "knows no labels"
+        yield f"it {why}: all {len(model.labels)} are new and begin without an effect"
     elif start.model.labels:
         yield "its labels are left out, and stay unknown"
     left = start.model.conditions.values.keys() - model.conditions.values.keys()
     if left:
         yield f"its conditions {', '.join(sorted(left))} are left out, and stay unknown"
     for name, values in model.conditions.values.items():
-        known = start.model.conditions.values.get(name, ())
+        known = start.model.conditions.values[name] if name in kept else ()
         new = [value for value in values[1:] if value not in known]
         if new:
             what = "as the unknown" if known else "without an effect"

@@ -4,15 +4,18 @@ what cannot be begun with.
 
 import json
 import shutil
+import types
 
 import keras
 import numpy as np
 import pytest
 
+from neurovocal_tf.conditions import Conditions
 from neurovocal_tf.config import Config
 from neurovocal_tf.data.survey import survey
+from neurovocal_tf.labels import Labels
 from neurovocal_tf.runs.run_folder import RunFolder
-from neurovocal_tf.runs.trained import load_trained
+from neurovocal_tf.runs.trained import build_model, load_trained
 from neurovocal_tf.training import starting, trainer
 
 
@@ -92,6 +95,28 @@ def test_a_model_of_other_bins_leaves_no_run_behind(trained_run, simulated_recor
     with pytest.raises(ValueError, match="`start_from` must be a model of 129 bins.*one of 65"):
         trainer.train(config, simulated_recordings, tmp_path / "run", pictures=False)
     assert not RunFolder(tmp_path / "run").has_run()
+
+
+@pytest.mark.parametrize(
+    "size, of_labels, of_values",
+    [
+        (3, "1 of 2 labels are new and begin as the mean of those", "as the unknown"),
+        (4, "it has vectors of labels of another size: all 2 are new", "without an effect"),
+    ],
+)
+def test_what_is_new_is_told_as_what_it_begins_as(size, of_labels, of_values, tiny_config):
+    lines, config = [], tiny_config.replace(start_from="a", start_with="all")
+    before, after = (config.replace(condition_size=n, label_size=n) for n in (3, size))
+    source, model = (
+        build_model(settings, None, Conditions.of({"voice": voices}), Labels.of(labels))
+        for settings, voices, labels in ((before, "ab", "xy"), (after, "bc", "yz"))
+    )
+    data = types.SimpleNamespace(moments=(), summary=types.SimpleNamespace(sample_rate=0))
+    start = starting.Start(source, before, 0, {"path": "a"})
+    starting.begin(model, start, data, after, lines.append)
+    count = 1 if size == 3 else 2
+    assert lines[0] == "starting from a" and lines[1].startswith(of_labels)
+    assert lines[2:] == [f"{count} of 2 values of voice are new and begin {of_values}"]
 
 
 def test_it_keeps_what_is_frozen_learns_new_voices_and_does_not_start_again(
