@@ -131,7 +131,7 @@ def in_turn(
 ) -> list[tuple[int, ...]] | None:
     """The labels of so many songs, by their numbers, which have what the sources have, one source
     after another from another one on, and enough for so many frames; None where there are no
-    labels.
+    labels, or none of the sources has any.
     """
     if not known:
         return None
@@ -139,6 +139,8 @@ def in_turn(
         tuple(number for *_, label in source.track or () if (number := known.number(label)))
         for source in sources
     ]
+    if not any(tracks):
+        return None
     # As long as any is, so that no song ends in silence that nobody has sung.
     least = -(-num_frames // max(min(min(row) for row in known.durations), 1))
     enough = min(least, _MOST_LABELS)
