@@ -111,8 +111,9 @@ _RECORDING = setting_flags.define_path(
     "recording", None, "WAV file to tell segments and scores of, instead of singing."
 )
 _JSON = setting_flags.define_path("json", None, "File for the figures.")
-# What is as long as a text or a recording, and comes whole.
+# Of songs that come block by block, as long as they are asked for.
 _OF_BLOCKS = ("num_frames", "seconds", "block_frames", "prime")
+# Beside each the flags that would do nothing: what is as long as a text or a recording comes whole.
 _LEFT_OUT = (
     (_TEXT, (*_OF_BLOCKS, "to")),
     (_INPUT, (*_OF_BLOCKS, "condition")),
