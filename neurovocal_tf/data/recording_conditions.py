@@ -132,8 +132,11 @@ def those_of(recordings: SequenceData, given: Given, what: str) -> SequenceData:
         if all(numbers[place] == number for place, number in asked.items())
     ]
     if not chosen:
+        known = list(recordings.conditions.values.items())
+        named = (f"{known[place][0]}={known[place][1][number]}" for place, number in asked.items())
         raise ValueError(
-            f"`condition` must be one of which recordings {what}. Received: condition={given}"
+            f"`condition` must be one of which recordings {what}. "
+            f"Received: condition={', '.join(named)}"
         )
     return recordings.some(chosen)
 

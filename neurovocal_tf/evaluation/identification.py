@@ -85,10 +85,9 @@ def who_sings(
         `who_NAME_share_commonest`; `who_NAME_recordings`, held-out ones with a value that trained;
         `who_NAME_X_as_Y`, how many of X are told to be Y; `who_NAME_share_call`,
         `who_NAME_share_call_nearest`, `who_NAME_calls` and `who_NAME_call_X_as_Y`, of single
-        syllables; and, where there
-        are ten recordings of a value, `who_NAME_share_ten`, `who_NAME_share_ten_nearest` and
-        `who_NAME_tens`, of tens of recordings of one value told together. Nothing of a condition of
-        which fewer than two values are held out.
+        syllables; and, where there are ten recordings of a value, `who_NAME_share_ten`,
+        `who_NAME_share_ten_nearest` and `who_NAME_tens`, of tens of recordings of one value told
+        together. Nothing of a condition of which fewer than two values are held out.
     """
     true = held_out.values()
     heard = None if listener is None else listener.hear(held_out.songs)

@@ -128,8 +128,8 @@ def test_recordings_are_chosen_by_the_values_that_are_named():
         "individual=b": ["0.wav", "3.wav"],
         "individual=unknown": ["1.wav"],
     }
-    with pytest.raises(ValueError, match="must be one of which recordings sing. Received"):
-        recording_conditions.those_of(data.some([1]), "individual=b", "sing")
+    with pytest.raises(ValueError, match="recordings sing. Received: condition=individual=b$"):
+        recording_conditions.those_of(data.some([1]), ["individual=b"], "sing")
 
 
 def test_a_voice_that_lies_in_the_floor_is_told_with_the_range_it_would_need(folder, tmp_path):
