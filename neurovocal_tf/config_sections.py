@@ -288,7 +288,7 @@ class TrainingConfig:
     freeze: str = setting(
         "none",
         "What of --start_from stays as it is. encoder: the encoder, but for the vectors of "
-        "conditions. rbm: the RBM.",
+        "conditions and labels. rbm: the RBM.",
         choices=("none", "encoder", "rbm"),
     )
     num_song_checks: int = setting(
