@@ -122,21 +122,22 @@ def those_of(recordings: SequenceData, given: Given, what: str) -> SequenceData:
     Raises:
         ValueError: a name or a value that the recordings do not know, or none has these values.
     """
-    asked = recordings.conditions.named(given)
+    known = recordings.conditions
+    asked = known.named(given)
     if not asked:
         return recordings
-    found = [recordings.conditions.numbers(source.conditions) for source in recordings.sources]
+    found = [known.numbers(source.conditions) for source in recordings.sources]
     chosen = [
         index
         for index, numbers in enumerate(found)
         if all(numbers[place] == number for place, number in asked.items())
     ]
     if not chosen:
-        known = list(recordings.conditions.values.items())
-        named = (f"{known[place][0]}={known[place][1][number]}" for place, number in asked.items())
+        values = list(known.values.items())
+        told = (f"{values[place][0]}={values[place][1][number]}" for place, number in asked.items())
         raise ValueError(
             f"`condition` must be one of which recordings {what}. "
-            f"Received: condition={', '.join(named)}"
+            f"Received: condition={', '.join(told)}"
         )
     return recordings.some(chosen)
 
