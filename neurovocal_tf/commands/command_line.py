@@ -90,7 +90,8 @@ COMMANDS = (
         "evaluate",
         "say how good a trained model is",
         "tools/evaluate.py",
-        "workdir data_dir held_out_list seconds num_songs num_temperatures num_chains seed json",
+        "workdir data_dir held_out_list condition seconds num_songs num_temperatures num_chains "
+        "seed json",
         on_keras=True,
     ),
     Command(

@@ -149,8 +149,7 @@ def _evaluated(
             trained, heard, held_out_heard, song_options, say, trained_on.sources
         )
         figures, pictures = figures | song_figures, pictures | song_pictures
-        # Among the recordings of one alone there is nobody to take it for.
-        if conditions is not None and not condition:
+        if conditions is not None:
             figures |= identification.who_sings(
                 trained.model,
                 identification.Sequences(held_out, test, held_out_heard),
