@@ -98,8 +98,7 @@ COMMANDS = (
         "generate",
         "sing new songs with a trained model",
         "tools/generate.py",
-        "workdir out num_songs seconds seed temperature condition text prime guidance "
-        "emission_noise",
+        "workdir out num_songs seconds seed temperature condition text prime guidance",
         on_keras=True,
     ),
     Command("find", "find calls by words, and words by calls", on_keras=True),
