@@ -120,7 +120,7 @@ COMMANDS = (
         "client",
         "stream songs from a server",
         "export/client.py",
-        "server model out seed seconds text input to prime recording json",
+        "server model out seed seconds text input to recording json",
     ),
     Command(
         "check_exactness",

@@ -136,7 +136,7 @@ def test_the_command_writes_the_sound_and_says_what_it_did(
 ):
     # Its graphs are those of the test before.
     monkeypatch.setattr(singer, "Singer", lambda *arguments: model._singer)
-    monkeypatch.setattr(trained, "load_trained", lambda workdir: model)
+    monkeypatch.setattr(trained, "load_trained", lambda workdir, configured: model)
     # No flags are read here.
     monkeypatch.setattr(setting_flags, "leave_out", lambda *names: None)
     soundfile.write(tmp_path / "ai.wav", np.repeat(said(160.0, "ai"), 2), 2 * RATE)
