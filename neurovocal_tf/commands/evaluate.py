@@ -18,6 +18,7 @@ recordings, and who is taken for whom. Settings that are not given are those of 
 """
 
 import os
+import urllib.parse
 
 from absl import flags
 
@@ -88,7 +89,8 @@ _CONDITION = flags.DEFINE_multi_string(
     None,
     "Of a model with conditions: who alone it is about, as NAME=VALUE, such as individual=gy6or6; "
     "again for another condition. The recordings that have these values, learned and held out, and "
-    "songs under them. Default: all, and songs in turn.",
+    "songs under them; figures and pictures go into a folder of that name in the run's. Default: "
+    "all, and songs in turn.",
 )
 _COUPLING_DELAYS = flags.DEFINE_integer(
     "coupling_delays",
@@ -118,6 +120,7 @@ def main(argv: list[str]) -> int | None:
 
     model = load_model(_WORKDIR.value, setting_flags.config_from_flags)
     data = setting_flags.one_of(_DATA_DIR, _FRAMES, required=False)
+    folder = _folder()
     # A training may go on beside it.
     with owned(_WORKDIR.value, "evaluation"):
         figures = model.evaluate(
@@ -133,18 +136,26 @@ def main(argv: list[str]) -> int | None:
             temperature=_TEMPERATURE.value,
             temperatures=_temperatures(),
             condition=_CONDITION.value,
-            pictures=_WORKDIR.value,
+            pictures=folder,
             say=setting_flags.say,
         )
         if _COUPLING_DELAYS.value or _TRUTH.value:
             figures |= _couplings(model, data)
-        path = _JSON.value or os.path.join(_WORKDIR.value, "evaluation.json")
+        path = _JSON.value or os.path.join(folder, "evaluation.json")
         files.write_json(path, figures)
     told = "\n".join(verdict.verdict(figures)), verdict.as_table(figures)
     told += song_table.as_table(figures), temperatures.as_table(figures)
     told += (identification.as_table(figures, model.model.conditions),)
     print("\n\n".join(filter(None, told)))
     print(f"\nall {len(figures)} figures: {path}")
+
+
+def _folder():
+    """Where figures and pictures go: into the run folder, or, of one alone, into one in it that is
+    named by the condition.
+    """
+    named = urllib.parse.quote(",".join(_CONDITION.value or ()), safe="=,")
+    return os.path.join(_WORKDIR.value, named) if named else _WORKDIR.value
 
 
 def _temperatures():
