@@ -121,8 +121,9 @@ class Conditions:
 
         Args, Raises: as of `numbers_of`.
         """
-        numbers = self.numbers_of(given, argument)
-        names = [name for name, _ in _pairs(given, argument)]
+        # What is given may be an iterator, which is read once.
+        names = dict(pairs := list(_pairs(given, argument)))
+        numbers = self.numbers_of([f"{name}={value}" for name, value in pairs], argument)
         return {place: numbers[place] for place, name in enumerate(self.values) if name in names}
 
     def blend_of(self, given: Given, argument: str = "to") -> Blend:

@@ -22,7 +22,7 @@ def test_numbers_are_those_of_the_values_and_of_what_is_not_known_0():
 
 def test_what_is_named_is_told_from_what_is_left_out_be_it_unknown():
     assert BIRDS.named(None) == {} == NO_CONDITIONS.named(None)
-    assert BIRDS.named(["context=unknown", "individual=or60"]) == {0: 2, 1: 0}
+    assert BIRDS.named(iter(["context=unknown", "individual=or60"])) == {0: 2, 1: 0}
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ which nothing is said is of the unknown.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from neurovocal_tf.annotations import recordings_table
 from neurovocal_tf.audio import listing
-from neurovocal_tf.conditions import UNKNOWN, Conditions, Given
+from neurovocal_tf.conditions import UNKNOWN, Conditions
 from neurovocal_tf.config import DataConfig
 from neurovocal_tf.data.sequence_data import SequenceData
 from neurovocal_tf.data.sources import Source
@@ -112,18 +112,17 @@ def in_turn(sources: Sequence[Source], known: Conditions, count: int) -> np.ndar
     return np.array([known.numbers(sources[place].conditions) for place in chosen], np.int32)
 
 
-def those_of(recordings: SequenceData, given: Given, what: str) -> SequenceData:
+def those_of(recordings: SequenceData, asked: Mapping[int, int], what: str) -> SequenceData:
     """The recordings whose values are those that somebody has named, all where nothing is named.
 
     Args:
-        recordings: `SequenceData`.    given: as of `Conditions.numbers_of`.
+        recordings: `SequenceData`.    asked: what is named, as of `Conditions.named`.
         what: what they do in words, such as "train".
 
     Raises:
-        ValueError: a name or a value that the recordings do not know, or none has these values.
+        ValueError: none has these values.
     """
     known = recordings.conditions
-    asked = known.named(given)
     if not asked:
         return recordings
     found = [known.numbers(source.conditions) for source in recordings.sources]

@@ -119,14 +119,15 @@ def _evaluated(
             f"Received: temperatures={','.join(map(str, song_options.temperatures))}"
         )
     suffix = data.scale.unit_suffix
-    trained_on = recording_conditions.those_of(parts.training, condition, "train")
+    asked = trained.model.conditions.named(condition)
+    trained_on = recording_conditions.those_of(parts.training, asked, "train")
     training, _, heard, _ = _labelled(trained_on)
     test = (
         parts.test
         if held_out_list is None
         else _named_by(held_out_list, data, data_dir, trained, workdir, parts.training, say)
     )
-    test = recording_conditions.those_of(test, condition, "are held out")
+    test = recording_conditions.those_of(test, asked, "are held out")
     held_out, labels, held_out_heard, cues = _labelled(test)
     conditions = None
     if test.conditions and held_out_heard is not None:

@@ -121,7 +121,8 @@ def test_recordings_are_chosen_by_the_values_that_are_named():
     data = Recordings(sources("b", "", "a", "b"), 8000, FrameScale(), CONFIG, conditions=BIRDS)
 
     def named(given):
-        return [s.path for s in recording_conditions.those_of(data, given, "sing").sources]
+        chosen = recording_conditions.those_of(data, BIRDS.named(given), "sing")
+        return [source.path for source in chosen.sources]
 
     assert {given: named(given) for given in (None, "individual=b", "individual=unknown")} == {
         None: ["0.wav", "1.wav", "2.wav", "3.wav"],
@@ -129,7 +130,7 @@ def test_recordings_are_chosen_by_the_values_that_are_named():
         "individual=unknown": ["1.wav"],
     }
     with pytest.raises(ValueError, match="recordings sing. Received: condition=individual=b$"):
-        recording_conditions.those_of(data.some([1]), ["individual=b"], "sing")
+        recording_conditions.those_of(data.some([1]), BIRDS.named("individual=b"), "sing")
 
 
 def test_a_voice_that_lies_in_the_floor_is_told_with_the_range_it_would_need(folder, tmp_path):
